@@ -1,0 +1,154 @@
+# Everything runs from here, in virtual environments that are made as they are needed.
+# A machine needs Python 3.10 or later, git and make. `make` alone lists the targets.
+#
+#   PYTHON=python3.12   the interpreter that the virtual environments are made with
+#   CORE=2.16           a certain ansible-core instead of the newest that the interpreter takes
+#   VENV=.venv-2.16     the virtual environment to use (give it its own name together with CORE)
+#   WORKERS=2           how many tests run at a time
+
+PYTHON ?= python3
+CORE ?=
+VENV ?= .venv
+LINT_VENV ?= .venv-lint
+WORKERS ?= 2
+LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
+PYTEST_ARGS ?=
+
+SHELL := /bin/sh
+.SUFFIXES:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+cache := $(CURDIR)/.cache
+package := ansible_collections.mailedge.lockdown
+linked := $(cache)/ansible_collections/mailedge/lockdown
+copy := $(cache)/copy/ansible_collections/mailedge/lockdown
+core := ansible-core$(if $(CORE),~=$(CORE).0)
+pip_install := -m pip install --quiet --quiet --disable-pip-version-check
+# Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
+in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
+from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# ---------------------------------------------------------------- virtual environments and places
+
+new-enough:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "$(PYTHON) is older than Python 3.10. Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
+
+$(VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt | new-enough
+	@echo "Installing what the lab and the tests need into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python $(pip_install) '$(core)' -r requirements-test.txt
+	@touch $@
+
+$(LINT_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt requirements-lint.txt | new-enough
+	@echo "Installing what the static checks need into $(LINT_VENV) ..."
+	@$(PYTHON) -m venv $(LINT_VENV)
+	@$(LINT_VENV)/bin/python $(pip_install) -r requirements-lint.txt
+	@touch $@
+
+link: ## make .cache/ansible_collections/mailedge/lockdown, through which the repository is importable
+	@$(PYTHON) tests/tools/tree.py link $(cache) >/dev/null
+
+copy: ## bring the copy that ansible-test and the linters look at in step with the work tree
+	@$(PYTHON) tests/tools/tree.py copy $(cache)/copy >/dev/null
+
+.PHONY: help new-enough link copy
+
+# ---------------------------------------------------------------- the lab
+
+demo: $(VENV)/.ready installed ## the whole story on the lab: an open site is locked, proven, re-opened, caught, rolled back
+	@cd $(cache)/demo && $(call in_venv,$(VENV)) PYTHONPATH="$(cache)/demo" ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" \
+	  $(CURDIR)/$(VENV)/bin/python -m $(package).tests.lab.demo
+
+lab: $(VENV)/.ready link ## start a small site on loopback and print its inventory (LAB_ARGS="...")
+	@mkdir -p $(cache)/lab
+	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.lab $(LAB_ARGS)
+
+bench: $(VENV)/.ready link ## what a run costs beside the same work done another way
+	@set -e; for file in tests/bench/bench_*.py; do \
+	  name=$$(basename "$$file" .py); echo "== $$name"; \
+	  $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.bench.$$name; \
+	done
+
+.PHONY: demo lab bench
+
+# ---------------------------------------------------------------- tests
+
+test: lint ansible-lint docs-lint galaxy pytest ## every check that is quick: what a change must pass
+
+check: sanity test ## `make test` and ansible-test sanity
+
+pytest: $(VENV)/.ready link ## unit tests, and integration tests on the lab (PYTEST_ARGS="-k receive")
+	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/unit tests/integration
+
+unit: $(VENV)/.ready link ## unit tests alone
+	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/unit
+
+integration: $(VENV)/.ready link ## integration tests alone
+	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/integration
+
+# Only the interpreter of the virtual environment: ansible-test would otherwise look for every Python that it knows.
+sanity: $(VENV)/.ready copy ## ansible-test sanity
+	@cd $(copy) && $(call in_venv,$(VENV)) ansible-test sanity --color no --truncate 0 \
+	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+
+.PHONY: test check pytest unit integration sanity
+
+# ---------------------------------------------------------------- static checks
+
+lint: $(LINT_VENV)/.ready link ## ruff, mypy, yamllint, changelog fragments, shell syntax
+	@$(LINT_VENV)/bin/ruff check --quiet .
+	@$(LINT_VENV)/bin/ruff format --quiet --check .
+	@$(from_repository) $(LINT_VENV)/bin/mypy --no-error-summary -p $(package).plugins -p $(package).tests
+	@$(LINT_VENV)/bin/yamllint --strict .
+	@cd $(linked) && $(call in_venv,$(LINT_VENV)) antsibull-changelog lint
+	@bash -n .ci/run
+	@echo "lint: clean"
+
+format: $(LINT_VENV)/.ready ## let ruff put the Python files in form
+	@$(LINT_VENV)/bin/ruff format --quiet .
+	@$(LINT_VENV)/bin/ruff check --quiet --fix .
+
+ansible-lint: $(LINT_VENV)/.ready copy ## roles, playbooks and metadata by ansible-lint's production profile
+	@cd $(copy) && $(call in_venv,$(LINT_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
+	  ansible-lint --offline --nocolor --strict -q
+	@echo "ansible-lint: clean"
+
+docs-lint: $(LINT_VENV)/.ready copy ## the documentation of modules, roles and their options by antsibull-docs
+	@cd $(copy) && $(call in_venv,$(LINT_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
+	  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+	@echo "docs-lint: clean"
+
+.PHONY: lint format ansible-lint docs-lint
+
+# ---------------------------------------------------------------- the package
+
+build: $(VENV)/.ready copy ## build the collection into dist/
+	@rm -rf dist && mkdir dist
+	@cd $(copy) && $(call in_venv,$(VENV)) ansible-galaxy collection build --force --output-path $(CURDIR)/dist
+
+installed: build
+	@rm -rf $(cache)/demo
+	@$(call in_venv,$(VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" \
+	  ansible-galaxy collection install --offline --force -p $(cache)/demo dist/mailedge-lockdown-*.tar.gz >/dev/null
+
+galaxy: $(VENV)/.ready installed ## build, install and verify the collection; its documentation must be readable there
+	@cd $(cache)/demo && export ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" && export $(call in_venv,$(VENV)) && \
+	  ansible-galaxy collection verify --offline mailedge.lockdown && \
+	  ansible-doc -t module --json $$(ansible-doc -t module --list mailedge.lockdown | awk '{print $$1}') >/dev/null && \
+	  ansible-doc -t role --list mailedge.lockdown
+	@echo "galaxy: built, installed and verified"
+
+changelog: $(LINT_VENV)/.ready link ## turn the fragments into the release notes of the version in galaxy.yml
+	@cd $(linked) && $(call in_venv,$(LINT_VENV)) antsibull-changelog release
+	@rm -f changelogs/.plugin-cache.yaml
+
+clean: ## remove everything that the targets above have made
+	rm -rf .cache .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .ansible tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: build installed galaxy changelog clean

@@ -1,0 +1,33 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_send_connector: the engine of exchange_mail_flow with a list of one."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    SEND_MODULE,
+    SEND_OPTIONS,
+    check_entry,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, Reading
+
+
+class ActionModule(MailFlowAction):
+    """The action behind the module of the same name."""
+
+    arguments = SEND_MODULE
+
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        return check_entry(SEND, self._entry(params))
+
+    def wish(self, params: dict[str, t.Any], reading: Reading) -> Wish:
+        return Wish(send=(self._entry(params),))
+
+    @staticmethod
+    def _entry(params: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {option: params[option] for option in SEND_OPTIONS}

@@ -1,0 +1,130 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation that several modules share: how Exchange is reached, what the site looks like, what the module supports."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragments C(mailedge.lockdown._common.CONNECTION), C(.SITE), C(.ATTRIBUTES) and C(.ATTRIBUTES_INFO)."""
+
+    DOCUMENTATION = r"""
+options: {}
+"""
+
+    CONNECTION = r"""
+options:
+  exchange_shell:
+    description:
+      - How the Exchange cmdlets are reached on the server.
+      - V(auto) chooses by what the server is. Exchange 2007 has a snap-in, Edge servers have their own shell, every other server is
+        asked through its own remote PowerShell endpoint, which keeps the rights of the user who runs the task.
+      - V(snapin) on Exchange 2010 and later goes round those rights and is not supported by Microsoft. It is the last way out when
+        the server's own endpoint is broken.
+    type: str
+    choices: [auto, remote_session, snapin, edge]
+    default: auto
+  exchange_username:
+    description:
+      - The user for the server's own remote PowerShell endpoint, as C(DOMAIN\\user) or C(user@domain).
+      - The user of the connection where this is not set.
+      - Needs O(exchange_password).
+    type: str
+  exchange_password:
+    description:
+      - The password of O(exchange_username).
+      - It is refused over a connection that would carry it in clear text.
+    type: str
+  exchange_fqdn:
+    description:
+      - The name under which the server's own remote PowerShell endpoint is asked.
+      - The server's own full name where this is not set. The name of a load balancer does not work.
+    type: str
+  domain_controller:
+    description:
+      - The domain controller to read from and write to. Not used on Edge servers.
+      - Where this is not set, the one that answered the read is used for the write as well.
+    type: str
+  time_limit:
+    description:
+      - How long one remote call may take, in seconds. A call that takes longer is ended, and the task fails and says so.
+    type: int
+    default: 300
+notes:
+  - The host is reached by its own Ansible connection (P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) or
+    P(ansible.builtin.ssh#connection)). PowerShell 2.0 is enough on the server, nothing is installed there.
+  - C(become) is refused, because it would have no effect.
+"""
+
+    NETWORKS = r"""
+options:
+  provider_ranges:
+    description:
+      - The addresses from which the filtering provider delivers, as addresses, CIDR prefixes or C(first-last) ranges.
+      - A change that would shut them out is refused.
+    type: list
+    elements: str
+    default: []
+  own_networks:
+    description:
+      - The site's own networks. A change that would take from them what is accepted from them today is refused.
+    type: list
+    elements: str
+    default: []
+  exchange_servers:
+    description:
+      - The addresses of the site's other Exchange servers, Edge servers included. They are kept like O(own_networks).
+    type: list
+    elements: str
+    default: []
+  hybrid_ranges:
+    description:
+      - The addresses from which Exchange Online delivers in a hybrid. They are kept like O(own_networks).
+    type: list
+    elements: str
+    default: []
+"""
+
+    SITE = r"""
+options:
+  accept_risks:
+    description:
+      - The ids of guards whose warning is known and accepted. A guard that stops the task names its id.
+    type: list
+    elements: str
+    default: []
+  snapshot_copy:
+    description:
+      - A folder on the controller into which the snapshot is written as well.
+      - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the first change.
+    type: path
+"""
+
+    ATTRIBUTES = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and say what a run would change, from the very plan that a run would carry out.
+  diff_mode:
+    support: full
+    description: Gives the options before and after, and what changes for a sender.
+  platform:
+    platforms: windows
+    support: full
+    description: The systems that the module works on.
+"""
+
+    ATTRIBUTES_INFO = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Reads only, in every mode.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+  platform:
+    platforms: windows
+    support: full
+    description: The systems that the module works on.
+"""

@@ -1,0 +1,310 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guards of the way in. See guards.py."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import conflicts, doors, known
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING_V4,
+    EVERYTHING_V6,
+    LOOPBACK,
+    PRIVATE,
+    Address,
+    RangeSet,
+)
+
+Found = t.Tuple[str, str, str]
+STOP, WARN = "stop", "warn"
+
+_NOBODY = RangeSet(())
+# What a /8 of IPv4 and a /20 of IPv6 hold. No registry gives one provider more.
+_TOO_MANY = {4: 1 << 24, 6: 1 << 108}
+_SERVER_GROUPS = frozenset({"ExchangeServers", "ExchangeLegacyServers"})
+
+
+def check(
+    before: State, after: State, promises: Promises, changes: t.Sequence[Change], _unreachable: frozenset[str]
+) -> t.Iterator[Found]:
+    """(id, severity, sentence) of every guard that speaks."""
+    view = _Sides(before, after, promises)
+    yield from _provider_itself(promises)
+    yield from _provider(view)
+    yield from _own_networks(view)
+    yield from _exchange_servers(view)
+    yield from _hybrid(view)
+    yield from _internet(view)
+    yield from _relay(view)
+    yield from _wizard(view, changes)
+    mine = [change for change in changes if change.resource == RECEIVE.name]
+    for change in mine:
+        yield from _protected(change, before)
+        yield from _bindings(change, after)
+    yield from _conflicts(before, after, mine)
+
+
+class _Sides:
+    """Both states with what the guards ask of them again and again."""
+
+    def __init__(self, before: State, after: State, promises: Promises) -> None:
+        self.before, self.after, self.promises = before, after, promises
+        self.old, self.new = list(before.receive.values()), list(after.receive.values())
+        self.named = promises.provider | promises.own_networks | promises.exchange_servers | promises.hybrid
+        self.ports = sorted(doors.ports([*self.old, *self.new]))
+        self.same = before.receive == after.receive
+
+    def lost(self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None) -> RangeSet:
+        """Senders who lose a right on any of the ports."""
+        found = _NOBODY
+        if not self.same:
+            for port in self.ports if ports is None else ports:
+                found = found | doors.lost(self.old, self.new, right, port)
+        return found
+
+
+def _provider_itself(promises: Promises) -> t.Iterator[Found]:
+    wide = RangeSet(one for one in promises.provider.intervals if one.size > _TOO_MANY[one.version])
+    if wide or promises.provider.v4.size > _TOO_MANY[4] or promises.provider.v6.size > _TOO_MANY[6]:
+        yield "range_too_wide", STOP, f"The provider range {ranges(wide or promises.provider)} is too wide to be one provider's."
+    private = promises.provider & PRIVATE
+    if private:
+        yield "private_provider_range", STOP, f"The provider range holds the private addresses {ranges(private)}."
+
+
+def _provider(view: _Sides) -> t.Iterator[Found]:
+    provider = view.promises.provider
+    heard = _NOBODY
+    for connectors in (view.old, view.new):
+        for endpoint in doors.View(connectors, 25).endpoints:
+            if not doors.is_loopback(endpoint):
+                heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
+    lost = view.lost(doors.accepts_anonymous, [25]) & provider
+    refused = ((provider & heard) - doors.holding(view.new, doors.accepts_anonymous)) - lost
+    if lost:
+        yield "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
+    if refused:
+        severity = STOP if view.promises.inbound_lock else WARN
+        yield "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
+    public = doors.public(_NOBODY)
+    if not view.same and not doors.holding(view.new, doors.accepts_anonymous) & public:
+        if doors.holding(view.old, doors.accepts_anonymous) & public:
+            yield "no_provider_range", STOP, "No internet address could deliver mail to this server any more, the provider's included."
+
+
+def _users(answer: Answer) -> bool:
+    return "ExchangeUsers" in answer.groups
+
+
+def _relays(answer: Answer) -> bool:
+    return answer.relay or answer.external
+
+
+def _own_networks(view: _Sides) -> t.Iterator[Found]:
+    own = view.promises.own_networks - view.promises.provider
+    for right, text in (
+        (doors.accepts_anonymous, "send without a login"),
+        (_users, "send with a login"),
+        (_relays, "relay without a login"),
+    ):
+        lost = view.lost(right) & own
+        if lost:
+            yield "own_networks_shut_out", STOP, f"The own networks {ranges(lost)} could no longer {text}, which they can today."
+    unnamed = (view.lost(doors.accepts_anonymous) & (PRIVATE - LOOPBACK)) - view.named
+    if unnamed and not own:
+        yield (
+            "own_networks_shut_out",
+            WARN,
+            "No own_networks are named, and internal senders could no longer send without a login: scanners and applications that do "
+            "so today would be refused.",
+        )
+
+
+def _exchange_servers(view: _Sides) -> t.Iterator[Found]:
+    if view.same:
+        return
+    lost = _NOBODY
+    for port in view.ports:
+        views = (doors.View(view.old, port), doors.View(view.new, port))
+        lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
+    named = lost & view.promises.exchange_servers
+    if named:
+        yield "exchange_servers_shut_out", STOP, f"The Exchange servers {ranges(named)} could no longer send to this server as today."
+    elif not view.promises.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
+        yield (
+            "exchange_servers_shut_out",
+            WARN,
+            "No exchange_servers are named, and other Exchange servers in the internal network, if there are any, could no longer send to "
+            "this server as such.",
+        )
+
+
+def _server_loses(before: Answer, after: Answer) -> bool:
+    """As a server where it is known as one, else as anybody."""
+    held = before.groups & _SERVER_GROUPS
+    if held:
+        return not held <= after.groups
+    return doors.accepts_anonymous(before) and not doors.accepts_anonymous(after)
+
+
+def _loses_group(view: _Sides) -> RangeSet:
+    return view.lost(lambda answer: "ExchangeServers" in answer.groups)
+
+
+def _hybrid(view: _Sides) -> t.Iterator[Found]:
+    hybrid = view.promises.hybrid
+    lost = view.lost(doors.accepts_anonymous, [25])
+    if hybrid and lost & hybrid:
+        yield "hybrid_shut_out", STOP, f"Exchange Online's {ranges(lost & hybrid)} would no longer be accepted on port 25."
+    if view.same:
+        return
+    old = {name: known.hybrid_capabilities(one) for name, one in view.before.receive.items()}
+    new = {name: known.hybrid_capabilities(one) for name, one in view.after.receive.items()}
+    if not any(old.values()):
+        return
+
+    def tag(of: t.Mapping[str, frozenset[str]], answer: Answer) -> frozenset[str]:
+        return of.get((answer.connector or "").casefold(), frozenset()) if doors.accepts_anonymous(answer) else frozenset()
+
+    views = (doors.View(view.old, 25), doors.View(view.new, 25))
+    untagged = doors.where(views, lambda answers: not tag(old, answers[0]) <= tag(new, answers[1]))
+    if hybrid and (untagged & hybrid) - lost:
+        yield (
+            "hybrid_shut_out",
+            STOP,
+            f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector without the hybrid capability.",
+        )
+    if not hybrid and untagged & doors.public(view.named):
+        names = listed(f"'{view.before.receive[name]['name']}'" for name, tags in old.items() if tags)
+        yield (
+            "hybrid_shut_out",
+            STOP,
+            f"The receive connector {names} is the hybrid path from Exchange Online, which would be shut. Name its ranges in hybrid_ranges.",
+        )
+
+
+def _internet(view: _Sides) -> t.Iterator[Found]:
+    strangers = doors.public(view.named)
+    left = doors.holding(view.new, doors.accepts_anonymous) & strangers
+    locks = view.promises.inbound_lock
+    closes_four = bool(view.lost(doors.accepts_anonymous, [25]) & strangers & EVERYTHING_V4)
+    if known.is_wide(left.v6) and not known.is_wide(left.v4) and (locks or closes_four):
+        yield "ipv6_open", STOP, "Every IPv6 address could still send anonymously, while IPv4 is shut."
+        left = left.v4
+    if left and (locks or view.promises.provider):
+        wide = known.is_wide(left)
+        who = "The internet" if wide else ranges(left)
+        through = sorted(
+            answer.connector for answer, _part in doors.met(view.new, left).items() if answer.connector and doors.accepts_anonymous(answer)
+        )
+        names = listed(f"'{name}'" for name in through)
+        severity = STOP if wide and locks else WARN
+        yield "still_open", severity, f"{who} could still send anonymously, through {names}."
+
+
+def _relay(view: _Sides) -> t.Iterator[Found]:
+    inside = view.promises.own_networks | view.promises.exchange_servers
+    everybody = doors.public(inside) | view.promises.provider
+    for port in view.ports:
+        found = doors.holding(view.new, _relays, port) & everybody
+        fresh = found - doors.holding(view.old, _relays, port)
+        if fresh:
+            yield "open_relay", STOP, f"{_who(fresh)} could relay to any recipient on port {port}."
+        elif found:
+            yield "open_relay", WARN, f"{_who(found)} can relay to any recipient on port {port}, as before."
+
+
+def _who(found: RangeSet) -> str:
+    return "The internet" if known.is_wide(found) else ranges(found)
+
+
+def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Found]:
+    """Told by what a first lock never meets: the provider has its narrow connector already, and the hybrid one is wide again."""
+    provider = view.promises.provider
+    if not provider:
+        return
+    closed = {change.name.casefold() for change in changes if change.resource == RECEIVE.name and change.action != "create"}
+    met = doors.met(view.old, provider)
+    narrow = [answer for answer in met if doors.accepts_anonymous(answer) and answer.connector]
+    if not narrow or len(narrow) != len(met):
+        return
+    for answer in narrow:
+        if known.is_wide(view.before.receive[t.cast(str, answer.connector).casefold()]["remote_ip_ranges"]):
+            return
+    for answer, part in doors.met(view.old, doors.public(view.named)).items():
+        key = (answer.connector or "").casefold()
+        if not doors.accepts_anonymous(answer) or not known.is_wide(part) or key not in view.before.receive:
+            continue
+        if known.hybrid_capabilities(view.before.receive[key]) and key in closed:
+            yield (
+                "hybrid_wizard_undone",
+                WARN,
+                f"The receive connector '{answer.connector}' carries the hybrid path and hears the whole internet again beside the provider's "
+                "own connector. The hybrid wizard does that when it is run again; tell it to leave receive connectors alone.",
+            )
+
+
+_NARROWING = ("remote_ip_ranges", "bindings", "permission_groups", "auth_mechanism")
+
+
+def _protected(change: Change, before: State) -> t.Iterator[Found]:
+    current = before.receive.get(change.name.casefold())
+    if current is None:
+        return
+    if change.action == "remove":
+        if known.is_setup_made(current, before.server):
+            yield "protected_connector", STOP, f"The receive connector '{change.name}' was made by setup and would be removed."
+        return
+    reason = known.inner_reason(current, before.server)
+    if reason is None:
+        return
+    harm = [option for option in _NARROWING if option in change.after and not change.before[option] <= change.after[option]]
+    harm += [option for option in ("transport_role", "fqdn") if option in change.after]
+    if change.after.get("enabled") is False:
+        harm.append("enabled")
+    if harm:
+        yield (
+            "protected_connector",
+            STOP,
+            f"The receive connector '{change.name}' would lose something ({listed(harm)}), but {reason}.",
+        )
+
+
+def _bindings(change: Change, after: State) -> t.Iterator[Found]:
+    server = after.server
+    fresh = (change.after.get("bindings") or frozenset()) - (change.before.get("bindings") or frozenset())
+    foreign = [
+        one
+        for one in sorted(fresh)
+        if not one.is_wildcard and not doors.is_loopback(one) and Address(one.version, one.address) not in server.addresses
+    ]
+    if foreign and server.addresses:
+        yield (
+            "foreign_binding",
+            STOP,
+            f"The receive connector '{change.name}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
+        )
+    connector = after.receive.get(change.name.casefold(), {})
+    becomes_hub = "transport_role" in change.after or bool(fresh)
+    if becomes_hub and known.is_mailbox_2013(server) and connector.get("transport_role") == "HubTransport" and 25 in doors.ports([connector]):
+        yield (
+            "transport_role_conflict",
+            STOP,
+            f"The receive connector '{change.name}' would give port 25 to the transport service, which belongs to the front end.",
+        )
+
+
+def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Found]:
+    if not changes:
+        return
+    there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
+    for conflict in conflicts.conflicts(after.receive.values()):
+        if conflict.pair not in there:
+            yield ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"), STOP, conflict.sentence()

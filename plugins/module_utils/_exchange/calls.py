@@ -1,0 +1,285 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cmdlets are called: to read what is there, and to carry out one change. Steps are plain data for the agent."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import ChangeLike
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import ANY_RECIPIENT, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Canonical, Property, Resource
+
+Step = dict[str, t.Any]
+CredentialType = t.Callable[[str, str], t.Any]
+"""Makes of user name and password what the codec takes for a credential."""
+
+READ_IDS = ("receive", "rights", "send")
+"""The ids of read_steps() that describe the state, for a digest."""
+
+DIGEST_IGNORE = ("OriginatingServer",)
+"""Properties that differ from read to read: another domain controller may answer."""
+
+_ABOUT = ("Name", "Identity", "DistinguishedName", "OriginatingServer")
+# Options that are no parameter, or that are put on the command line in a way of their own.
+_APART = frozenset({"name", "server", "usage", "anonymous_relay", "is_scoped_connector", "authentication_credential"})
+
+
+class CallError(ValueError):
+    """A change that cannot be put into calls. The message is one sentence or more for the operator, without any secret."""
+
+
+def _selection(resource: Resource) -> list[str]:
+    return [*_ABOUT, *(prop.parameter for prop in resource.properties.values() if prop.parameter and prop.readable)]
+
+
+def read_steps(
+    host_name: t.Any,
+    domain_controller: str | None = None,
+    *,
+    prefix: str = "",
+    always: bool = False,
+    commands: bool = True,
+) -> list[Step]:
+    """The steps that read all connectors of one server, their rights, and the send connectors of the organization.
+
+    `host_name` is the server's name, or what stands for it in a request (``HostFact("name")``). `domain_controller` must be None for
+    an Edge server. `prefix` goes before every id, for a second reading in one request, and `always` runs that after a failure too.
+    `commands` also asks which parameters the user's cmdlets have; that step is optional.
+    """
+    shared = {"DomainController": domain_controller} if domain_controller else {}
+    steps: list[Step] = [
+        {
+            "op": "call",
+            "id": f"{prefix}receive",
+            "cmdlet": RECEIVE.verbs["get"],
+            # Never by -Identity: with one that does not exist, Get-ReceiveConnector gives all (Get-ReceiveConnector.md).
+            "parameters": {"Server": host_name, **shared},
+            "select": [*_selection(RECEIVE), "Server"],
+            "always": always,
+        },
+        {
+            "op": "call",
+            "id": f"{prefix}rights",
+            "cmdlet": "Get-ADPermission",
+            "parameters": shared,
+            "each": {"step": f"{prefix}receive", "property": "DistinguishedName", "parameter": "Identity"},
+            "select": ["User", "ExtendedRights", "Deny", "IsInherited"],
+            "always": always,
+        },
+        {
+            "op": "call",
+            "id": f"{prefix}send",
+            "cmdlet": SEND.verbs["get"],
+            "parameters": shared,
+            "select": [*_selection(SEND), "AuthenticationCredential.UserName"],
+            "always": always,
+        },
+    ]
+    if commands:
+        steps.append(
+            {
+                "op": "call",
+                "id": f"{prefix}commands",
+                "cmdlet": "Get-Command",
+                # By wildcard, because a name that the user has no right to is an error and would hide the others.
+                "parameters": {"Name": ["*-ReceiveConnector", "*-SendConnector"]},
+                "select": ["Name", "Parameters.Keys"],
+                "always": always,
+                "optional": True,
+            }
+        )
+    return steps
+
+
+def rows(steps: t.Mapping[str, t.Mapping[str, t.Any]], prefix: str = "") -> dict[str, list[t.Any]]:
+    """The rows of an answer's `steps` under the ids of read_steps(), for state.read_state(). Failed steps are left out."""
+    return {
+        step[len(prefix) :]: result["objects"]
+        for step, result in steps.items()
+        if step.startswith(prefix) and result.get("ok") and isinstance(result.get("objects"), list)
+    }
+
+
+class _ChangeOf(ChangeLike, t.Protocol):
+    @property
+    def resource(self) -> str:
+        """The name of the table."""
+
+
+def change_calls(
+    change: _ChangeOf, state: State, *, step: str = "change", credential: CredentialType | None = None
+) -> list[Step]:
+    """The steps that carry out `change` on a server in `state`, in their order; the ids begin with `step`.
+
+    `credential` is needed where the change writes a login. Raises CallError for one whose password is not known.
+    """
+    resource = RECEIVE if change.resource == RECEIVE.name else SEND
+    if change.action == "remove":
+        return [
+            _step(
+                step, resource.verbs["remove"], {"Identity": _identity(resource, change.name, state), **_common(state)}
+            )
+        ]
+    known = (state.receive if resource is RECEIVE else state.send).get(change.name.casefold(), {})
+    whole = {**known, **change.after}
+    parameters = _parameters(resource, change.after, whole, state, credential)
+    if change.action == "create":
+        steps = _creation(resource, change, parameters, state, step)
+    else:
+        identity = _identity(resource, change.name, state)
+        steps = (
+            [_step(step, resource.verbs["set"], {"Identity": identity, **parameters, **_common(state)})]
+            if parameters
+            else []
+        )
+    relay = change.after.get("anonymous_relay")
+    if relay is not None and (relay or change.action != "create"):
+        steps.append(_relay_step(change, state, step, bool(relay)))
+    return steps
+
+
+def _creation(
+    resource: Resource, change: ChangeLike, parameters: dict[str, t.Any], state: State, step: str
+) -> list[Step]:
+    server = state.server
+    later = {
+        prop.parameter: parameters.pop(prop.parameter)
+        for prop in resource.properties.values()
+        if prop.set_only and prop.parameter in parameters
+    }
+    # What is unset in a new connector is left out: it is Exchange's own default.
+    given = {name: value for name, value in parameters.items() if value is not None and value != []}
+    new: dict[str, t.Any] = {"Name": change.name, **given, **_common(state)}
+    if resource is RECEIVE:
+        usage = change.after.get("usage") or "Custom"
+        # The switches came with SP1 of Exchange 2007 (TechNet bb629576, bb125139).
+        new.update({"Usage": usage} if server.version is Version.E2007RTM else {usage: True})
+        if usage == "Internet":
+            # It hears all of IPv4 by definition, and refuses to be told so.
+            new.pop("RemoteIPRanges", None)
+        if not server.edge:
+            # In a remote session "local" may be another server, to which the session was proxied.
+            new["Server"] = server.name
+            if server.version >= Version.E2013:
+                new.setdefault("TransportRole", "FrontendTransport")
+    steps = [_step(step, resource.verbs["new"], new)]
+    if resource is RECEIVE and change.after.get("anonymous_relay"):
+        steps[0]["select"] = ["DistinguishedName"]
+    if later:
+        identity = _identity(resource, change.name, state)
+        steps.append(_step(f"{step}-set", resource.verbs["set"], {"Identity": identity, **later, **_common(state)}))
+    return steps
+
+
+def _parameters(
+    resource: Resource, options: Canonical, whole: Canonical, state: State, credential: CredentialType | None
+) -> dict[str, t.Any]:
+    """Parameter → value for the options that are parameters."""
+    version, edge = state.server.version, state.server.edge
+    parameters: dict[str, t.Any] = {}
+    for option, value in options.items():
+        prop = resource.properties.get(option)
+        if prop is not None and option not in _APART and prop.exists(version, edge):
+            parameters[prop.parameter] = prop.kind.write(value)
+    if resource is RECEIVE:
+        return parameters
+    if "smart_hosts" in options or "dns_routing_enabled" in options:
+        # Both on one command line, or Exchange refuses either (New-SendConnector.md, SmartHosts).
+        for option in ("smart_hosts", "dns_routing_enabled"):
+            prop = resource.properties[option]
+            if option in whole:
+                parameters[prop.parameter] = prop.kind.write(whole[option])
+    if "authentication_credential" in options:
+        prop = resource.properties["authentication_credential"]
+        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], whole["name"], credential)
+    _write_scope(resource, options, whole, version, parameters)
+    return parameters
+
+
+def _write_scope(
+    resource: Resource, options: Canonical, whole: Canonical, version: Version, parameters: dict[str, t.Any]
+) -> None:
+    scoped, spaces = resource.properties["is_scoped_connector"], resource.properties["address_spaces"]
+    if version is not Version.E2007RTM:
+        if "is_scoped_connector" in options:
+            parameters[scoped.parameter] = options["is_scoped_connector"]
+        return
+    # TechNet bb629547: here the scope stands in front of each address space.
+    if ("is_scoped_connector" in options or "address_spaces" in options) and whole.get("address_spaces"):
+        scope = "Local:" if whole.get("is_scoped_connector") else ""
+        parameters[spaces.parameter] = [scope + text for text in spaces.kind.write(whole["address_spaces"])]
+
+
+def _credential(prop: Property, login: Login | None, name: str, credential: CredentialType | None) -> t.Any:
+    if login is None:
+        return None
+    if login.password is None or credential is None:
+        raise CallError(
+            f"The login of the send connector '{name}' cannot be written without its password, which Exchange never gives back. "
+            f"Nothing was changed. Give {prop.option} with username and password."
+        )
+    return credential(login.username, login.password)
+
+
+def _identity(resource: Resource, name: str, state: State) -> str:
+    # The name alone could be another server's connector.
+    return f"{state.server.name}\\{name}" if resource is RECEIVE else name
+
+
+def _common(state: State) -> dict[str, t.Any]:
+    """What every call that writes has. 2007 RTM knows no -Confirm, and an Edge server no domain controller."""
+    common: dict[str, t.Any] = {}
+    if state.server.version is not Version.E2007RTM:
+        common["Confirm"] = False
+    if state.domain_controller and not state.server.edge:
+        common["DomainController"] = state.domain_controller
+    return common
+
+
+def _step(step: str, cmdlet: str, parameters: dict[str, t.Any]) -> Step:
+    return {"op": "call", "id": step, "cmdlet": cmdlet, "parameters": parameters}
+
+
+def _relay_step(change: ChangeLike, state: State, step: str, relay: bool) -> Step:
+    """The right of ANONYMOUS LOGON to reach any recipient, given or taken (learn.microsoft.com, allow-anonymous-relay)."""
+    parameters = {"User": state.server.anonymous_account, "ExtendedRights": [ANY_RECIPIENT], **_common(state)}
+    result = _step(f"{step}-right", "Add-ADPermission" if relay else "Remove-ADPermission", parameters)
+    if change.action == "create":
+        # By the distinguished name that New- gave: a bare name is ambiguous among servers.
+        result["each"] = {"step": step, "property": "DistinguishedName", "parameter": "Identity"}
+    else:
+        parameters["Identity"] = distinguished_name(change.name, state)
+    return result
+
+
+_SPECIAL = re.compile(r'([,+"\\<>;=])')
+
+
+def distinguished_name(name: str, state: State) -> str:
+    """The distinguished name of a receive connector of the server: as it was read, else beside those that were read.
+
+    Raises CallError where none was read.
+    """
+    found = state.identities.get(name.casefold())
+    if found:
+        return found
+    for other in state.identities.values():
+        # The first comma that no backslash escapes ends the name (RFC 4514).
+        rest = re.sub(r"^(?:\\.|[^\\,])*,", "", other, count=1, flags=re.DOTALL)
+        escaped = _SPECIAL.sub(r"\\\1", name)
+        if escaped[:1] in ("#", " "):
+            escaped = "\\" + escaped
+        if name.endswith(" ") and len(name) > 1:
+            escaped = escaped[:-1] + "\\ "
+        return f"CN={escaped},{rest}"
+    raise CallError(
+        f"The distinguished name of the receive connector '{name}' is not known, so that its rights cannot be changed. "
+        "Nothing was changed."
+    )

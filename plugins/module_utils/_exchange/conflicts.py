@@ -1,0 +1,90 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which receive connectors of one server Exchange would not have side by side.
+
+Sources: learn.microsoft.com, receive-connectors.md (a binding may be shared where ranges differ and one lies wholly inside the
+other); practical365.com on ReceiveConnectorRoleConflictException (transport roles never share a binding).
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, Interval
+
+Connector = t.Mapping[str, t.Any]
+
+ROLE = "role"
+RANGE = "range"
+
+
+class Conflict(t.NamedTuple):
+    """Two connectors that cannot stand side by side: by transport role on `where`, or by the ranges `theirs` and `other`."""
+
+    kind: str
+    names: tuple[str, str]
+    where: str
+    ranges: tuple[str, str] = ("", "")
+
+    @property
+    def pair(self) -> tuple[str, tuple[str, str]]:
+        """What makes it the same conflict before and after a change."""
+        return self.kind, (self.names[0].casefold(), self.names[1].casefold())
+
+    def sentence(self) -> str:
+        """The conflict for the operator."""
+        one, other = self.names
+        if self.kind == ROLE:
+            return (
+                f"The receive connectors '{one}' and '{other}' belong to different transport roles and both listen on {self.where}, "
+                "which Exchange refuses."
+            )
+        how = "both hear" if self.ranges[0] == self.ranges[1] else "overlap in part:"
+        what = self.ranges[0] if self.ranges[0] == self.ranges[1] else f"{self.ranges[0]} and {self.ranges[1]}"
+        return f"The receive connectors '{one}' and '{other}' {how} {what} on {self.where}, which Exchange refuses."
+
+
+def _shared(one: Connector, other: Connector) -> Endpoint | None:
+    shared = (one.get("bindings") or frozenset()) & (other.get("bindings") or frozenset())
+    return min(shared, default=None)
+
+
+def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
+    """An entry of each that are the same or overlap in part; None where every overlap is one entry wholly inside the other."""
+    marked = [(entry, 0) for entry in one] + [(entry, 1) for entry in other]
+    marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
+    open_entries: list[tuple[Interval, int]] = []
+    for entry, side in marked:
+        open_entries = [held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first]
+        for earlier, other_side in open_entries:
+            if other_side != side and (earlier == entry or earlier.last < entry.last):
+                return (earlier, entry) if other_side == 0 else (entry, earlier)
+        open_entries.append((entry, side))
+    return None
+
+
+def between(one: Connector, other: Connector) -> Conflict | None:
+    """Why two connectors of one server cannot stand side by side, enabled or not; None when they can.
+
+    That disabled connectors count as well is unverified; taking it so is the careful reading.
+    """
+    endpoint = _shared(one, other)
+    if endpoint is None:
+        return None
+    names = (one["name"], other["name"])
+    roles = (one.get("transport_role"), other.get("transport_role"))
+    if None not in roles and roles[0] != roles[1]:
+        return Conflict(ROLE, names, str(endpoint))
+    if not one.get("remote_ip_ranges") or not other.get("remote_ip_ranges"):
+        return None
+    met = crossing(one["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries)
+    return Conflict(RANGE, names, str(endpoint), (str(met[0]), str(met[1]))) if met else None
+
+
+def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
+    """All conflicts among the connectors of one server."""
+    ordered = sorted(connectors, key=lambda one: one["name"].casefold())
+    found = (between(one, other) for one, other in itertools.combinations(ordered, 2))
+    return [conflict for conflict in found if conflict is not None]

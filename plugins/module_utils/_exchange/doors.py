@@ -1,0 +1,176 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doors of a server side by side: what every sender meets at every local address in two or more states."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, exposure
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    EVERYTHING_V4,
+    EVERYTHING_V6,
+    LOOPBACK,
+    PRIVATE,
+    Address,
+    Endpoint,
+    Interval,
+    RangeSet,
+)
+
+Connector = t.Mapping[str, t.Any]
+Right = str
+
+# What a sender meets where nobody listens.
+CLOSED = Answer(None, frozenset(), False, False, False)
+ANONYMOUS = "AnonymousUsers"
+
+_ends = {4: EVERYTHING_V4.intervals[0].last, 6: EVERYTHING_V6.intervals[0].last}
+
+
+def rights(answer: Answer) -> frozenset[Right]:
+    """All that an answer allows, so that less is a subset: the groups, each also without TLS where that is allowed, and relay."""
+    held = set(answer.groups)
+    if answer.external:
+        # Externally secured: whoever is heard counts as an Exchange server (receive-connectors.md).
+        held |= {ANONYMOUS, "relay", "external"}
+    if answer.relay:
+        held.add("relay")
+    if not answer.require_tls:
+        held |= {f"{right} without TLS" for right in held}
+    return frozenset(held)
+
+
+def accepts_anonymous(answer: Answer) -> bool:
+    """Whether a sender that does not log in may send."""
+    return ANONYMOUS in answer.groups or answer.external
+
+
+def ports(connectors: t.Iterable[Connector]) -> set[int]:
+    """The ports that the connectors listen on, enabled or not."""
+    return {endpoint.port for connector in connectors for endpoint in connector.get("bindings") or ()}
+
+
+def is_loopback(endpoint: Endpoint) -> bool:
+    """Whether only the server itself can reach this endpoint."""
+    return Address(endpoint.version, endpoint.address) in LOOPBACK
+
+
+def public(without: RangeSet) -> RangeSet:
+    """The internet: every address that is neither private nor in `without`."""
+    return EVERYTHING - PRIVATE - without
+
+
+class View:
+    """What one set of connectors answers on one port, by local endpoint."""
+
+    def __init__(self, connectors: t.Iterable[Connector], port: int) -> None:
+        self._answers: dict[Endpoint, list[tuple[int, int, Answer]]] = {}
+        for found in exposure(tuple(connectors), port):
+            pieces = self._answers.setdefault(found.listener, [])
+            pieces.extend((one.first, one.last, found.answer) for one in found.ranges.intervals if one.version == found.listener.version)
+        for pieces in self._answers.values():
+            pieces.sort(key=lambda piece: piece[0])
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """Where it listens."""
+        return frozenset(self._answers)
+
+    def at(self, endpoint: Endpoint) -> list[tuple[int, int, Answer]]:
+        """(first, last, answer) for the senders that come to `endpoint`, sorted; gaps are closed doors.
+
+        Who comes to a local address without a listener of its own meets the one that listens on all addresses.
+        """
+        found = self._answers.get(endpoint)
+        if found is None:
+            found = self._answers.get(Endpoint(endpoint.version, 0, endpoint.port), [])
+        return found
+
+
+def walk(views: t.Sequence[View], endpoint: Endpoint) -> t.Iterator[tuple[int, int, tuple[Answer, ...]]]:
+    """(first, last, one answer per view) over all senders of the endpoint's family, in order and without a gap."""
+    pieces = [view.at(endpoint) for view in views]
+    starts = {0}
+    for one in pieces:
+        for first, last, _answer in one:
+            starts.add(first)
+            starts.add(last + 1)
+    end = _ends[endpoint.version]
+    starts.discard(end + 1)
+    ordered = sorted(starts)
+    positions = [0] * len(views)
+    for index, first in enumerate(ordered):
+        last = ordered[index + 1] - 1 if index + 1 < len(ordered) else end
+        answers = []
+        for number, one in enumerate(pieces):
+            while positions[number] < len(one) and one[positions[number]][1] < first:
+                positions[number] += 1
+            position = positions[number]
+            heard = position < len(one) and one[position][0] <= first
+            answers.append(one[position][2] if heard else CLOSED)
+        yield first, last, tuple(answers)
+
+
+def endpoints(views: t.Iterable[View]) -> list[Endpoint]:
+    """Every local endpoint of any of the views, sorted."""
+    return sorted({endpoint for view in views for endpoint in view.endpoints})
+
+
+def where(
+    views: t.Sequence[View], wanted: t.Callable[[tuple[Answer, ...]], bool], *, with_loopback: bool = False
+) -> RangeSet:
+    """The senders for whom `wanted` holds at any local endpoint, given one answer per view."""
+    found: list[Interval] = []
+    for endpoint in endpoints(views):
+        if is_loopback(endpoint) and not with_loopback:
+            continue
+        found.extend(Interval(endpoint.version, first, last) for first, last, answers in walk(views, endpoint) if wanted(answers))
+    return RangeSet(found)
+
+
+def lost(before: t.Iterable[Connector], after: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int) -> RangeSet:
+    """The senders who have `right` before at some local endpoint and no longer after at that same one."""
+    views = (View(before, port), View(after, port))
+    return where(views, lambda answers: right(answers[0]) and not right(answers[1]))
+
+
+def holding(connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25) -> RangeSet:
+    """The senders who have `right` at some local endpoint that others than the server itself can reach."""
+    return where((View(connectors, port),), lambda answers: right(answers[0]))
+
+
+def _generosity(answer: Answer) -> tuple[t.Any, ...]:
+    return (
+        accepts_anonymous(answer),
+        answer.external,
+        answer.relay,
+        not answer.require_tls,
+        len(answer.groups),
+        sorted(answer.groups),
+        answer.connector or "",
+    )
+
+
+def met(connectors: t.Iterable[Connector], group: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
+    """What the senders of a group meet: each sender once, with the most generous answer of all local endpoints."""
+    view = View(connectors, port)
+    best: list[tuple[RangeSet, Answer]] = []
+    by_answer: dict[Answer, list[Interval]] = {}
+    for endpoint in endpoints((view,)):
+        if is_loopback(endpoint):
+            continue
+        for first, last, (answer,) in walk((view,), endpoint):
+            by_answer.setdefault(answer, []).append(Interval(endpoint.version, first, last))
+    left = group
+    for answer in sorted(by_answer, key=_generosity, reverse=True):
+        part = left & RangeSet(by_answer[answer])
+        if part:
+            best.append((part, answer))
+            left = left - part
+    result: dict[Answer, RangeSet] = {answer: part for part, answer in best}
+    if left:
+        result[CLOSED] = result.get(CLOSED, RangeSet(())) | left
+    return result

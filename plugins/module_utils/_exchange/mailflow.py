@@ -1,0 +1,231 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mail-flow model: which receive connector a sender meets, and with what rights.
+
+The rule (learn.microsoft.com, receive-connectors.md): among the enabled connectors that listen where the sender comes
+in, the one with the most specific remote range that holds the sender's address. Unverified, and taken as a socket
+behaves: a binding to the very local address beats the one to all addresses, for all senders.
+
+Connectors are mappings of canonical values (_resource/kinds.py): `name`, `enabled`, `bindings`, `remote_ip_ranges`,
+`permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`. All are of one server.
+"""
+
+from __future__ import annotations
+
+import heapq
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING_V4,
+    EVERYTHING_V6,
+    LOOPBACK,
+    Address,
+    Endpoint,
+    Interval,
+    RangeSet,
+    parse_address,
+)
+
+Connector = t.Mapping[str, t.Any]
+
+ANONYMOUS = "AnonymousUsers"
+EXTERNAL = "ExternalAuthoritative"
+
+_FAMILIES = {4: EVERYTHING_V4, 6: EVERYTHING_V6}
+# Who a permission group is, for a sentence (receive-connectors.md, "Receive connector permission groups").
+_WHO = {
+    "ExchangeServers": "Exchange servers",
+    "ExchangeLegacyServers": "Exchange servers",
+    "Partners": "partners",
+    "ExchangeUsers": "users",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a sender meets.
+
+    `connector`: its name, None where no connector hears the sender. `groups`: the permission groups that may send.
+    `relay`: whether a sender that does not log in may send to any recipient. `require_tls`: only after STARTTLS.
+    `external`: whoever is heard counts as an Exchange server (ExternalAuthoritative).
+    """
+
+    connector: str | None
+    groups: frozenset[str]
+    relay: bool
+    require_tls: bool
+    external: bool
+
+    @property
+    def accepts_anonymous(self) -> bool:
+        """Whether a sender that does not log in may send."""
+        return ANONYMOUS in self.groups or self.external
+
+    @property
+    def refused(self) -> bool:
+        """Whether a sender that does not log in is turned away: no connector, or 530 5.7.57 from the one it meets."""
+        return not self.accepts_anonymous
+
+    def words(self) -> str:
+        """The answer for a sentence about a group of senders, without the connector's name."""
+        if self.accepts_anonymous:
+            text = "trusted as an Exchange server without a login" if self.external else "anonymous mail accepted"
+            text += " over TLS only" if self.require_tls else ""
+            return f"{text}, relayed to any recipient (open relay)" if self.relay else text
+        # In the order of _WHO, each once; a group that a newer server may have goes by its own name.
+        known = dict.fromkeys(who for group, who in _WHO.items() if group in self.groups)
+        others = [*known, *sorted(self.groups - set(_WHO))]
+        if not others:
+            return "refused"
+        return f"refused, except for {' and '.join(filter(None, (', '.join(others[:-1]), others[-1])))} that log in"
+
+
+REFUSED = Answer(None, frozenset(), False, False, False)
+"""What a sender meets whom no connector hears."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Who meets `answer` at `listener`: `ranges`, of the listener's family and never empty."""
+
+    listener: Endpoint
+    ranges: RangeSet
+    answer: Answer
+
+
+# One remote range of one connector: (how many addresses, rank of the connector, first, last). The smallest of those
+# that hold a sender is the one it meets. Exchange refuses two connectors with the same range on one binding; where a
+# state that was not written yet has such, the name decides, so that the answer does not depend on the order of the
+# connectors.
+_Entry = tuple[int, int, int, int]
+
+
+def _answer(connector: Connector) -> Answer:
+    groups = frozenset(connector.get("permission_groups") or ())
+    external = EXTERNAL in (connector.get("auth_mechanism") or ())
+    relay = external or (bool(connector.get("anonymous_relay")) and ANONYMOUS in groups)
+    return Answer(connector["name"], groups, relay, bool(connector.get("require_tls")), external)
+
+
+def _bound(connectors: t.Iterable[Connector], port: int) -> dict[Endpoint, list[Connector]]:
+    """The enabled connectors by the endpoint on `port` that they listen on; one whose `enabled` is not known counts."""
+    bound: dict[Endpoint, list[Connector]] = {}
+    for connector in sorted(connectors, key=lambda one: (one["name"].casefold(), one["name"])):
+        if connector.get("enabled") is not False:
+            for endpoint in connector.get("bindings") or ():
+                if endpoint.port == port:
+                    bound.setdefault(endpoint, []).append(connector)
+    return bound
+
+
+def _entries(connectors: t.Iterable[Connector], version: int) -> list[_Entry]:
+    return [
+        (entry.last - entry.first + 1, rank, entry.first, entry.last)
+        for rank, connector in enumerate(connectors)
+        for entry in (connector.get("remote_ip_ranges") or RangeSet()).entries
+        if entry.version == version
+    ]
+
+
+def is_loopback(endpoint: Endpoint) -> bool:
+    """Whether only the server itself can come to this endpoint."""
+    return Address(endpoint.version, endpoint.address) in LOOPBACK
+
+
+def listeners(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Endpoint, ...]:
+    """The endpoints on `port` that an enabled connector listens on, sorted."""
+    return tuple(sorted(_bound(connectors, port)))
+
+
+def match(
+    connectors: t.Iterable[Connector], address: Address | str, port: int = 25, local: Address | None = None
+) -> Answer:
+    """What the sender `address` meets that comes to the local address `local` on `port`.
+
+    Without `local` the server itself comes to the address it comes from, and everybody else to a local address that no
+    connector names; where no connector listens on all addresses, to all named ones but loopback at once, the most
+    specific range among them. Raises RangeError for a text that is no address.
+    """
+    sender = parse_address(address) if isinstance(address, str) else address
+    if local is None and sender in LOOPBACK:
+        local = sender
+    bound = {
+        endpoint: found for endpoint, found in _bound(connectors, port).items() if endpoint.version == sender.version
+    }
+    heard: list[Connector] = []
+    wildcard = Endpoint(sender.version, 0, port)
+    if local is not None and local.version == sender.version and Endpoint(local.version, local.value, port) in bound:
+        heard = bound[Endpoint(local.version, local.value, port)]
+    elif wildcard in bound and (local is None or local.version == sender.version):
+        heard = bound[wildcard]
+    elif local is None:
+        named = [connector for endpoint, found in bound.items() if not is_loopback(endpoint) for connector in found]
+        heard = sorted(named, key=lambda one: (one["name"].casefold(), one["name"]))
+    held = [entry for entry in _entries(heard, sender.version) if entry[2] <= sender.value <= entry[3]]
+    return _answer(heard[min(held)[1]]) if held else REFUSED
+
+
+def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, RangeSet]:
+    """The whole family by what its addresses meet at one listener with these connectors.
+
+    A sweep over where ranges begin and end; the heap has those that hold the current address, the most specific on top.
+    """
+    entries = sorted(_entries(connectors, version), key=lambda entry: entry[2])
+    whole = _FAMILIES[version].intervals[0]
+    borders = sorted(
+        {0, *(entry[2] for entry in entries), *(entry[3] + 1 for entry in entries if entry[3] < whole.last)}
+    )
+    pieces: dict[int, list[Interval]] = {}
+    held: list[_Entry] = []
+    at = 0
+    for position, first in enumerate(borders):
+        while at < len(entries) and entries[at][2] == first:
+            heapq.heappush(held, entries[at])
+            at += 1
+        while held and held[0][3] < first:
+            heapq.heappop(held)
+        last = borders[position + 1] - 1 if position + 1 < len(borders) else whole.last
+        pieces.setdefault(held[0][1] if held else -1, []).append(Interval(version, first, last))
+    folded: dict[Answer, list[Interval]] = {}
+    for rank, found in pieces.items():
+        folded.setdefault(_answer(connectors[rank]) if rank >= 0 else REFUSED, []).extend(found)
+    # `intervals` takes together what was cut only because another range begins or ends there.
+    return {answer: RangeSet(RangeSet(found).intervals) for answer, found in folded.items()}
+
+
+def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposure, ...]:
+    """What every address of a listener's family meets there, without a gap: sorted by listener and by first address.
+
+    A family without a listener on `port` does not appear: nobody can come to it.
+    """
+    found: list[Exposure] = []
+    for endpoint, bound in sorted(_bound(connectors, port).items()):
+        folded = _fold(bound, endpoint.version)
+        found.extend(
+            Exposure(endpoint, ranges, answer)
+            for answer, ranges in sorted(folded.items(), key=lambda item: item[1].intervals[0])
+        )
+    return tuple(found)
+
+
+def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
+    """What the senders in `ranges` meet, over all listeners that they can come to: answer → those who meet it at any of
+    them.
+
+    A listener on a loopback address counts for loopback senders only. Where listeners answer differently, a sender
+    stands with each of the answers. Who can come to no listener meets REFUSED.
+    """
+    found: dict[Answer, RangeSet] = {}
+    reaching = RangeSet()
+    for one in exposure(connectors, port):
+        part = ranges & one.ranges
+        if is_loopback(one.listener):
+            part = part & LOOPBACK
+        if part:
+            found[one.answer] = found.get(one.answer, RangeSet()) | part
+            reaching = reaching | part
+    if ranges - reaching:
+        found[REFUSED] = found.get(REFUSED, RangeSet()) | (ranges - reaching)
+    return found

@@ -1,0 +1,272 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A safe order for a plan: no step shuts a door before the right one is open, and no step opens one that stays shut.
+
+What holds after every step:
+* every sender, at every local address and port, holds at least what it holds both before and after the plan, and nothing that it
+  holds in neither (with or without TLS, relay included);
+* no two receive connectors conflict that did not conflict before the plan;
+* every message is carried by the connector that carries it before the plan or by the one that carries it after.
+A run that is cut anywhere therefore leaves a server that is no worse than one of its two ends for anybody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, routing, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises, apply_all
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+
+# How many half-way states are looked at before giving up. A plan of twelve changes that depend on each other has 4,096.
+_MOST_STATES = 5000
+
+# What decides who may enter. A change of anything else can stand anywhere in the order.
+_DOOR_OPTIONS = frozenset(
+    {"enabled", "bindings", "remote_ip_ranges", "permission_groups", "auth_mechanism", "anonymous_relay", "require_tls", "transport_role"}
+)
+
+
+class NoSafeOrder(ValueError):
+    """There is no order that keeps every promise at every step. The message is for the operator; nothing was written."""
+
+
+class _Judge:
+    """Says of a half-way state what is wrong with it. One for the receive side, one for the send side."""
+
+    def fault(self, state: State, last: Change) -> str | None:
+        """Why `state`, which `last` led to, breaks a promise; None when it does not."""
+        raise NotImplementedError
+
+
+class _Doors(_Judge):
+    """The receive side, port by port, by folded exposure: the cost does not depend on how many addresses there are."""
+
+    def __init__(self, start: State, goal: State, promises: Promises) -> None:
+        self._start, self._goal, self._promises = start, goal, promises
+        self._views: dict[int, tuple[doors.View, doors.View]] = {}
+
+    def fault(self, state: State, last: Change) -> str | None:
+        return self._conflict(state, last) or self._exposure(state, last)
+
+    def _conflict(self, state: State, last: Change) -> str | None:
+        changed = state.receive.get(last.name.casefold())
+        if changed is None:
+            return None
+        for key, other in state.receive.items():
+            if other is changed:
+                continue
+            conflict = between(changed, other)
+            if conflict and not self._was_there(last.name.casefold(), key):
+                return conflict.sentence()
+        return None
+
+    def _was_there(self, one: str, other: str) -> bool:
+        old, new = self._start.receive.get(one), self._start.receive.get(other)
+        return old is not None and new is not None and between(old, new) is not None
+
+    def _exposure(self, state: State, last: Change) -> str | None:
+        touched = (self._start.receive.get(last.name.casefold()), self._goal.receive.get(last.name.casefold()))
+        for port in sorted(doors.ports(one for one in (*touched, last.before, last.after) if one)):
+            if port not in self._views:
+                self._views[port] = (doors.View(self._start.receive.values(), port), doors.View(self._goal.receive.values(), port))
+            views = (*self._views[port], doors.View(state.receive.values(), port))
+            short: list[Interval] = []
+            over: list[Interval] = []
+            for endpoint in doors.endpoints(views):
+                for first, last_address, answers in doors.walk(views, endpoint):
+                    before, after, now = (doors.rights(answer) for answer in answers)
+                    if not before & after <= now:
+                        short.append(Interval(endpoint.version, first, last_address))
+                    if not now <= before | after:
+                        over.append(Interval(endpoint.version, first, last_address))
+            if short:
+                return f"would for a time shut out {self._whom(RangeSet(short))} on port {port}."
+            if over:
+                return f"would for a time let in {self._whom(RangeSet(over))} on port {port}, to whom the server is closed before and after."
+        return None
+
+    def _whom(self, senders: RangeSet) -> str:
+        """Senders by the name of their group where they have one."""
+        for name, group in words.senders(self._promises):
+            shared = senders & group
+            if shared:
+                return f"{name} ({words.ranges(shared)})"
+        return words.ranges(senders)
+
+
+class _Routes(_Judge):
+    """The send side, by one message of every class that the connectors could treat differently."""
+
+    def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
+        partial = [step.after for step in steps if step.resource == SEND.name]
+        self._messages = routing.messages([*start.send.values(), *goal.send.values(), *partial])
+        self._allowed = [
+            (self._carried(start, message), self._carried(goal, message)) for message in self._messages
+        ]
+
+    @staticmethod
+    def _carried(state: State, message: routing.Message) -> t.Any:
+        found = routing.carriers(state.send.values(), message)
+        return (found[0].casefold(), routing.way(state.send[found[0].casefold()])) if found else None
+
+    def fault(self, state: State, last: Change) -> str | None:
+        for message, allowed in zip(self._messages, self._allowed):
+            if self._carried(state, message) not in allowed:
+                return f"would for a time send mail to {message.domain} another way than before or after."
+        return None
+
+
+def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tuple[Change, ...]:
+    """The changes in a safe order, some of them split in two steps. Raises NoSafeOrder.
+
+    New doors come first and closing ones last. A connector marked as staged is created disabled and then enabled; the ranges of a
+    connector are changed in two steps where no order of whole changes is legal.
+    """
+    ordered: list[Change] = []
+    for resource in (RECEIVE.name, SEND.name):
+        group = [change for change in changes if change.resource == resource]
+        neutral = [change for change in group if _is_neutral(change)]
+        ordered += [*neutral, *_search([change for change in group if change not in neutral], apply_all(neutral, state), promises)]
+    return tuple(ordered)
+
+
+def _is_neutral(change: Change) -> bool:
+    if change.action != "modify":
+        return False
+    return change.resource == RECEIVE.name and not _DOOR_OPTIONS & set(change.after)
+
+
+def _search(changes: list[Change], start: State, promises: Promises) -> list[Change]:
+    if not changes:
+        return []
+    changes = sorted(changes, key=_rank)
+    faults: list[str] = []
+    for ways in ([_ways(change)[:1] for change in changes], [_ways(change) for change in changes]):
+        found = _Search(ways, start, apply_all(changes, start), promises)
+        steps = found.run()
+        if steps is not None:
+            return steps
+        faults = found.faults
+    raise NoSafeOrder(
+        "There is no order of these changes in which every step is allowed and safe. Nothing was changed. "
+        f"{' '.join(dict.fromkeys(faults))} Make the changes in two runs, with a state in between that Exchange accepts."
+    )
+
+
+def _rank(change: Change) -> int:
+    """Opening first, closing last."""
+    if change.action == "create":
+        return 0
+    if change.action == "remove" or change.after.get("enabled") is False:
+        return 4
+    if change.after.get("enabled") is True:
+        return 1
+    old, new = change.before.get("remote_ip_ranges"), change.after.get("remote_ip_ranges")
+    if old is not None and new is not None:
+        return 2 if old <= new else 3
+    return 3 if change.before.get("permission_groups", frozenset()) - change.after.get("permission_groups", frozenset()) else 2
+
+
+def _ways(change: Change) -> list[tuple[Change, ...]]:
+    """The ways to make a change: in as few steps as may be, then in more.
+
+    The right to relay is a call of its own on the server, so it is a step of its own here.
+    """
+    if change.action == "create":
+        closed = dataclasses.replace(change, after={**change.after, "enabled": False}, staged=False)
+        staged = (closed, _part(change, {"enabled": (False, True)}))
+        if change.staged:
+            return [staged]
+        if not (change.after.get("anonymous_relay") and change.after.get("enabled")):
+            return [(change,)]
+        without = dataclasses.replace(change, after={**change.after, "anonymous_relay": False})
+        return [(without, _part(change, {"anonymous_relay": (False, True)})), staged]
+    pairs = {option: (change.before[option], value) for option, value in change.after.items()} if change.action == "modify" else {}
+    relay = {option: pair for option, pair in pairs.items() if option == "anonymous_relay"}
+    if relay and len(pairs) > 1:
+        rest = {option: pair for option, pair in pairs.items() if option not in relay}
+        return [(_part(change, relay), _part(change, rest)), (_part(change, rest), _part(change, relay))]
+    ways: list[tuple[Change, ...]] = [(change,)]
+    for middle in (_shrunk(pairs), _grown(pairs)):
+        if middle and any(middle[option] != change.after[option] for option in middle):
+            first = {option: (pairs[option][0], value) for option, value in middle.items()}
+            rest = {option: (middle.get(option, old), new) for option, (old, new) in pairs.items()}
+            ways.append((_part(change, first), _part(change, {option: pair for option, pair in rest.items() if pair[0] != pair[1]})))
+    return ways
+
+
+def _part(change: Change, options: t.Mapping[str, tuple[t.Any, t.Any]]) -> Change:
+    before = {option: pair[0] for option, pair in options.items()}
+    return Change(change.resource, "modify", change.name, before, {option: pair[1] for option, pair in options.items()})
+
+
+_SPLIT = ("remote_ip_ranges", "bindings")
+
+
+def _shrunk(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
+    """Ranges and bindings that are there before and after; nothing where they share none, as Exchange wants at least one."""
+    shared = {option: (old, old & new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
+    return {option: both for option, (old, both) in shared.items() if both and both != old}
+
+
+def _grown(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
+    """Ranges and bindings that are there before or after."""
+    joined = {option: (old, old | new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
+    return {option: either for option, (old, either) in joined.items() if either != old}
+
+
+class _Search:
+    """A depth-first search over which steps are done, that never looks at the same half-way state twice."""
+
+    def __init__(self, ways: list[list[tuple[Change, ...]]], start: State, goal: State, promises: Promises) -> None:
+        self._ways, self._start = ways, start
+        steps = [step for one in ways for way in one for step in way]
+        receives = steps[0].resource == RECEIVE.name
+        self._judge: _Judge = _Doors(start, goal, promises) if receives else _Routes(start, goal, steps)
+        self._seen: set[tuple[tuple[int, int], ...]] = set()
+        self.faults: list[str] = []
+        self._deepest = -1
+        self._given_up = False
+
+    def run(self) -> list[Change] | None:
+        """Steps in a safe order, or None; `faults` then says what stood in the way at the furthest point."""
+        # Way 0 with 0 steps done; (-1, -1) is a change that is through.
+        return self._from(tuple((0, 0) for _ in self._ways), self._start)
+
+    def _from(self, place: tuple[tuple[int, int], ...], state: State) -> list[Change] | None:
+        if all(done == (-1, -1) for done in place):
+            return []
+        faults: list[str] = []
+        for index, (way, done) in enumerate(place):
+            if way < 0:
+                continue
+            for choice in range(len(self._ways[index])) if done == 0 else (way,):
+                steps = self._ways[index][choice]
+                reached = (-1, -1) if done + 1 == len(steps) else (choice, done + 1)
+                there = (*place[:index], reached, *place[index + 1 :])
+                if there in self._seen:
+                    continue
+                if len(self._seen) >= _MOST_STATES:
+                    self._given_up, self.faults = True, [f"The search was given up after {_MOST_STATES} half-way states."]
+                    return None
+                self._seen.add(there)
+                step = steps[done]
+                after = step.apply(state)
+                fault = self._judge.fault(after, step)
+                if fault:
+                    faults.append(f"{step.describe()[:-1]} {fault}" if fault.startswith("would") else f"{step.describe()} {fault}")
+                    continue
+                rest = self._from(there, after)
+                if rest is not None:
+                    return [step, *rest]
+        through = sum(done == (-1, -1) for done in place)
+        if through > self._deepest and faults and not self._given_up:
+            self._deepest, self.faults = through, faults[:3]
+        return None

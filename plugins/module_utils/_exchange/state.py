@@ -1,0 +1,207 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was read from a server, in canonical values."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
+    Version,
+    VersionError,
+    detect,
+    unknown_note,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, RangeError, parse_address
+
+Connector = t.Mapping[str, t.Any]
+"""Option → canonical value; always with ``name``, a receive connector also with ``server``. None: unset. Missing: not known."""
+
+Rows = t.Sequence[t.Mapping[str, t.Any]]
+
+DEFAULT_ANONYMOUS_ACCOUNT = r"NT AUTHORITY\ANONYMOUS LOGON"
+_ANONYMOUS_SID = "S-1-5-7"
+ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
+
+
+class StateError(ValueError):
+    """The answer of a server that cannot be worked with. The message is one sentence or more for the operator."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server that was read. `build` is ``15.2.2562.46``; `note` is a sentence where the version was guessed."""
+
+    name: str
+    fqdn: str
+    version: Version
+    build: str
+    edge: bool = False
+    roles: frozenset[str] = frozenset()
+    addresses: tuple[Address, ...] = ()
+    anonymous_account: str = DEFAULT_ANONYMOUS_ACCOUNT
+    language: str = ""
+    setup_running: bool = False
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Server and connectors. The keys of `receive` and `send` are casefolded names.
+
+    `supported` maps the name of a cmdlet to the parameters that it has for this user on this server, where that was read.
+    `identities` maps the casefolded name of a receive connector to its distinguished name, for its rights.
+    """
+
+    server: Server
+    receive: t.Mapping[str, Connector] = dataclasses.field(default_factory=dict)
+    send: t.Mapping[str, Connector] = dataclasses.field(default_factory=dict)
+    domain_controller: str | None = None
+    supported: t.Mapping[str, frozenset[str]] | None = None
+    identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def read_server(host: t.Mapping[str, t.Any]) -> Server:
+    """The server behind the agent's host facts. Raises StateError where it has no Exchange that is known here."""
+    exchange = host.get("exchange")
+    name = str(host.get("name") or "")
+    if not exchange:
+        raise StateError(f"The server {name} has no Exchange Server installed. Nothing was changed.")
+    numbers = [int(exchange.get(part) or 0) for part in ("major", "minor", "build", "revision")]
+    try:
+        version = detect(*numbers)
+    except VersionError as error:
+        raise StateError(str(error)) from None
+    return Server(
+        name=name,
+        fqdn=str(host.get("fqdn") or name),
+        version=version,
+        build=".".join(str(number) for number in numbers),
+        edge=bool(host.get("edge")),
+        roles=frozenset(str(role) for role in host.get("roles") or ()),
+        addresses=tuple(_addresses(host.get("addresses") or ())),
+        anonymous_account=str(host.get("anonymous_account") or DEFAULT_ANONYMOUS_ACCOUNT),
+        language=str(host.get("culture") or ""),
+        setup_running=bool(host.get("setup_running")),
+        note=unknown_note(*numbers),
+    )
+
+
+def _addresses(texts: t.Iterable[t.Any]) -> t.Iterator[Address]:
+    for text in texts:
+        # An adapter may report what is not an address that mail can come to; it is no reason to stop.
+        try:
+            yield parse_address(str(text))
+        except RangeError:
+            continue
+
+
+def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> State:
+    """The state that the agent's host facts and the rows of its steps describe.
+
+    `answers` maps ids of calls.read_steps to their rows: ``receive``, ``send``, ``rights`` and ``commands``, of which the last two
+    may be missing. Raises StateError, and OptionError where a value cannot be understood.
+    """
+    server = read_server(host)
+    relays = _relays(answers["rights"], server) if "rights" in answers else None
+    receive: dict[str, Connector] = {}
+    identities: dict[str, str] = {}
+    controllers: set[str] = set()
+    for row in answers.get("receive") or ():
+        owner = _owner(row, server)
+        # Without -Server, or through a proxying endpoint, the connectors of other servers come along.
+        if owner.casefold() not in (server.name.casefold(), server.fqdn.casefold()):
+            continue
+        connector: dict[str, t.Any] = {**RECEIVE.read(row, server.version, server.edge), "server": server.name}
+        key = connector["name"].casefold()
+        identity = str(row.get("DistinguishedName") or "")
+        if identity:
+            identities[key] = identity
+        if relays is not None:
+            connector["anonymous_relay"] = identity.casefold() in relays
+        receive[key] = connector
+        controllers.add(str(row.get("OriginatingServer") or ""))
+    send: dict[str, Connector] = {}
+    for row in answers.get("send") or ():
+        connector = SEND.read(_plain_send(row), server.version, server.edge)
+        if server.version is Version.E2007RTM:
+            connector["is_scoped_connector"] = _has_local_scope(row)
+        send[connector["name"].casefold()] = connector
+        controllers.add(str(row.get("OriginatingServer") or ""))
+    controllers.discard("")
+    return State(
+        server=server,
+        receive=receive,
+        send=send,
+        domain_controller=None if server.edge else min(controllers, default=None),
+        supported=_supported(answers.get("commands") or ()),
+        identities=identities,
+    )
+
+
+def _owner(row: t.Mapping[str, t.Any], server: Server) -> str:
+    """The server of a receive connector: its Server property, else what stands before the backslash of its identity."""
+    owner = str(row.get("Server") or "")
+    if not owner:
+        identity = str(row.get("Identity") or "")
+        owner = identity.split("\\", 1)[0] if "\\" in identity else server.name
+    # An ADObjectId prints as a short name in a remote session; a canonical path has the name at its end.
+    return owner.rsplit("/", 1)[-1]
+
+
+def _plain_send(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A row with the login's user name, where one was read, in place of the credential object's type name."""
+    plain = dict(row)
+    username = plain.pop("AuthenticationCredential.UserName", None)
+    if plain.get("AuthenticationCredential") and username:
+        plain["AuthenticationCredential"] = {"UserName": username}
+    return plain
+
+
+def _has_local_scope(row: t.Mapping[str, t.Any]) -> bool:
+    spaces = row.get("AddressSpaces") or ()
+    return any(str(space).lower().startswith("local:") for space in ([spaces] if isinstance(spaces, str) else spaces))
+
+
+def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
+    """Cmdlet → parameters, from Get-Command; None where that gave nothing that can be relied on."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        names = row.get("Parameters.Keys")
+        parameters = frozenset(str(name) for name in names) if isinstance(names, (list, tuple)) else frozenset()
+        # Each of these cmdlets has one of the two; a proxy that takes its parameters as they come has neither.
+        if parameters & {"Identity", "Name"}:
+            found[str(row.get("Name"))] = parameters
+    return found or None
+
+
+def _relays(rows: Rows, server: Server) -> frozenset[str]:
+    """Casefolded distinguished names of the connectors on which an anonymous sender may relay.
+
+    Active Directory's order of access control entries: explicit before inherited, and there deny before allow
+    (learn.microsoft.com, "Order of ACEs in a DACL").
+    """
+    accounts = {server.anonymous_account.casefold(), DEFAULT_ANONYMOUS_ACCOUNT.casefold(), _ANONYMOUS_SID.casefold()}
+    verdicts: dict[str, tuple[int, bool]] = {}
+    for row in rows:
+        if str(row.get("User") or "").casefold() not in accounts:
+            continue
+        rights = row.get("ExtendedRights") or ()
+        rights = rights.split(",") if isinstance(rights, str) else rights
+        if ANY_RECIPIENT.casefold() not in {str(right).strip().casefold() for right in rights}:
+            continue
+        deny, inherited = _truth(row.get("Deny")), _truth(row.get("IsInherited"))
+        entry = (2 * inherited + (not deny), not deny)
+        target = str(row.get("_each") or "").casefold()
+        verdicts[target] = min(verdicts.get(target, entry), entry)
+    return frozenset(target for target, (_rank, allowed) in verdicts.items() if allowed)
+
+
+def _truth(value: t.Any) -> bool:
+    # A SwitchParameter, which is what these two are, prints as text.
+    return value is True or str(value).casefold() == "true"

@@ -1,0 +1,186 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kinds of values that only Exchange has: address spaces, logins at smart hosts, capabilities of TLS partners."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError, quoted
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import ListKind
+
+
+class AddressSpace(t.NamedTuple):
+    """What a send connector carries, lower case. `cost` is 1 to 100, and lower is preferred."""
+
+    type: str
+    space: str
+    cost: int
+
+    def __str__(self) -> str:
+        return f"{self.type.upper() if self.type in ('smtp', 'x400') else self.type}:{self.space};{self.cost}"
+
+
+class AddressSpaces(ListKind):
+    """Canonical is a frozenset of AddressSpace.
+
+    Forms (New-SendConnector.md): ``contoso.example``, ``SMTP:contoso.example``, ``contoso.example;5``, ``SMTP:contoso.example;5``.
+    Exchange 2007 RTM puts a scope in front, ``Local:SMTP:*;1`` (TechNet bb629547); it is the option is_scoped_connector here.
+    """
+
+    _FORM = re.compile(r"(?:(?P<type>[^:;]+):)?(?P<space>.*?)(?:;(?P<cost>[0-9]+))?", re.DOTALL)
+    # A label may hold an underscore; whatever else Exchange refuses, it refuses by itself.
+    _DOMAIN = re.compile(r"(?:\*\.)?(?:[^\s*.:;]+\.)*[^\s*.:;]+|\*|--")
+
+    def parse(self, value: t.Any) -> frozenset[AddressSpace]:
+        return frozenset(self._space(str(item)) for item in self.items(value))
+
+    def _space(self, text: str) -> AddressSpace:
+        bare = text.strip().lower()
+        if bare.startswith("local:"):
+            bare = bare[len("local:") :]
+        form = self._FORM.fullmatch(bare)
+        kind = ((form and form.group("type")) or "smtp").strip()
+        space = ((form and form.group("space")) or "").strip()
+        cost = int(form.group("cost")) if form and form.group("cost") else 1
+        if not space:
+            raise KindError(f"{quoted(text)} is no address space such as SMTP:*;1 or contoso.example.")
+        if not 1 <= cost <= 100:
+            raise KindError(f"the address space {quoted(text)} has the cost {cost}, which is not from 1 to 100.")
+        if kind == "smtp" and not self._DOMAIN.fullmatch(space):
+            raise KindError(
+                f"the address space {quoted(text)} is no domain; a wildcard is a whole label at the beginning, as in *.contoso.example."
+            )
+        return AddressSpace(kind, space, cost)
+
+    def combine(self, current: t.Any, added: t.Any, removed: t.Any) -> t.Any:
+        # One space at another cost is the same space: what is added takes its place, and it is removed whatever its cost.
+        gone = {(space.type, space.space) for space in (*added, *removed)}
+        return frozenset(space for space in current if (space.type, space.space) not in gone) | added
+
+    def show(self, canonical: t.Any) -> t.Any:
+        return [str(space) for space in sorted(canonical)]
+
+    def write(self, canonical: t.Any) -> t.Any:
+        return self.show(canonical)
+
+
+class Capabilities(ListKind):
+    """Capabilities of TLS partners; canonical is a frozenset of ``domain:Capability``, one capability each.
+
+    Exchange prints several of one domain as ``domain:One,Two``. The domain is lower case; ``NO-TLS`` stands for no domain at all.
+    """
+
+    # Set-ReceiveConnector.md. There are more (office-docs-powershell issue 6292); they stay as they are spelled.
+    _KNOWN = ("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader")
+    _SPELLING: t.ClassVar[t.Mapping[str, str]] = {name.lower(): name for name in _KNOWN}
+
+    def items(self, value: t.Any) -> list[t.Any]:
+        # Not parted at commas: they stand between the capabilities of one domain.
+        return [value] if isinstance(value, str) and value else super().items(value)
+
+    def parse(self, value: t.Any) -> frozenset[str]:
+        found = set()
+        for item in self.items(value):
+            domain, colon, capabilities = str(item).partition(":")
+            names = [name.strip() for name in capabilities.split(",") if name.strip()]
+            if not colon or not domain.strip() or not names:
+                raise KindError(f"{quoted(item)} is not of the form domain:capability.")
+            found |= {f"{domain.strip().lower()}:{self._SPELLING.get(name.lower(), name)}" for name in names}
+        return frozenset(found)
+
+    def show(self, canonical: t.Any) -> t.Any:
+        domains: dict[str, list[str]] = {}
+        for item in sorted(canonical):
+            domain, _colon, capability = item.partition(":")
+            domains.setdefault(domain, []).append(capability)
+        return [f"{domain}:{','.join(names)}" for domain, names in domains.items()]
+
+    def write(self, canonical: t.Any) -> t.Any:
+        return self.show(canonical) or None
+
+
+@dataclass(frozen=True, eq=False)
+class Login:
+    """A login at smart hosts. `username` is empty where there is one whose name is not shown.
+
+    Two are equal if their names are: a password can never be read back. One that is to be written in any case (`always`) equals
+    nothing, so that it is a change every time.
+    """
+
+    username: str
+    password: str | None = field(default=None, repr=False)
+    always: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Login):
+            return NotImplemented
+        return self is other or (
+            not self.always and not other.always and self.username.casefold() == other.username.casefold()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.username.casefold())
+
+
+class LoginKind(Kind):
+    """The credential of a send connector; canonical is a Login, or None where it has none.
+
+    A wish is a table of username and password, and of update, which is ``always`` or ``on_create``; '' takes the login away.
+    """
+
+    def parse(self, value: t.Any) -> Login | None:
+        if value is None or value == "" or value == {}:
+            return None
+        if not isinstance(value, t.Mapping) or not value.get("username"):
+            raise KindError("it is not a table of username and password.")
+        unknown = sorted(set(map(str, value)) - {"username", "password", "update"})
+        if unknown:
+            raise KindError(f"{quoted(unknown[0])} is none of username and password.")
+        password = value.get("password")
+        return Login(
+            str(value["username"]),
+            None if password in (None, "") else str(password),
+            always=value.get("update") == "always",
+        )
+
+    def read(self, value: t.Any) -> Login | None:
+        if value is None or value == "":
+            return None
+        if isinstance(value, t.Mapping):
+            return Login(str(value.get("UserName") or ""))
+        # A credential that lost its type on the way prints as the name of that type, which is no user.
+        return Login("" if str(value).endswith("PSCredential") else str(value))
+
+    def merge(self, current: t.Any, wish: t.Any) -> t.Any:
+        login = self.parse(wish)
+        if login is None or (login.always and login.password is not None):
+            return login
+        if current is not None and (current.username == "" or current == login):
+            return current
+        if login.password is None:
+            raise KindError(
+                f"the password for '{login.username}' is not known, since Exchange never gives one back. "
+                "Give the username and the password."
+            )
+        return login
+
+    def show(self, canonical: t.Any) -> t.Any:
+        """The user name alone: a password is never shown."""
+        return "" if canonical is None else {"username": canonical.username}
+
+    def write(self, canonical: t.Any) -> t.Any:
+        """The Login itself; calls.py makes of it what the codec takes for a credential."""
+        return canonical
+
+    def argument(self) -> dict[str, t.Any]:
+        return {
+            "type": "dict",
+            "options": {
+                "username": {"type": "str", "required": True},
+                "password": {"type": "str", "required": True, "no_log": True},
+            },
+        }

@@ -1,0 +1,215 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes and exposure in plain words: what changes for a sender, not only which list changed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure as folded
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, EVERYTHING_V6, RangeSet
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+
+_CREDENTIAL = "authentication_credential"
+_LONGEST_LIST = 6
+_SECTIONS = {RECEIVE.name: "receive_connectors", SEND.name: "send_connectors"}
+
+
+def _table(resource: str) -> t.Any:
+    return RECEIVE if resource == RECEIVE.name else SEND
+
+
+def listed(items: t.Iterable[str]) -> str:
+    """Items as an enumeration, cut where it is long: `a, b and c`, `a, b, c and 12 more`."""
+    texts = list(items)
+    if not texts:
+        return "none"
+    if len(texts) > _LONGEST_LIST:
+        texts = [*texts[: _LONGEST_LIST - 1], f"{len(texts) - _LONGEST_LIST + 1} more"]
+    return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+
+
+def ranges(found: RangeSet) -> str:
+    """Ranges for a sentence."""
+    return listed(found.to_texts())
+
+
+def _shown(resource: str, option: str, value: t.Any) -> t.Any:
+    """A value as input data, and None for what is not known. Kinds never show a password."""
+    prop = _table(resource).properties.get(option)
+    return value if prop is None or value is None else prop.kind.show(value)
+
+
+def show(resource: str, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Canonical options as plain data for YAML, sorted by option."""
+    return {option: _shown(resource, option, value) for option, value in sorted(options.items())}
+
+
+def _value(resource: str, option: str, value: t.Any) -> str:
+    shown = _shown(resource, option, value)
+    if isinstance(shown, bool):
+        return "true" if shown else "false"
+    if isinstance(shown, list):
+        return listed(str(item) for item in shown)
+    return "unset" if shown in (None, "") else str(shown)
+
+
+def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
+    """One option's change: what a list gains and loses, both values of anything else."""
+    if option == _CREDENTIAL:
+        return "the login is written"
+    old, new = _shown(resource, option, before), _shown(resource, option, after)
+    if isinstance(new, list) and isinstance(old, list) and old and new:
+        gained, lost = [str(one) for one in new if one not in old], [str(one) for one in old if one not in new]
+        parts = [f"{verb} {listed(items)}" for verb, items in (("gains", gained), ("loses", lost)) if items]
+        return f"{option} {' and '.join(parts)}"
+    return f"{option} {_value(resource, option, before)} → {_value(resource, option, after)}"
+
+
+def change_sentence(resource: str, action: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> str:
+    """One change as one sentence for the operator; never with a secret."""
+    noun = _table(resource).noun
+    if action == "remove":
+        return f"Remove the {noun} '{name}'."
+    if action == "create":
+        state = "" if after.get("enabled", True) else ", disabled"
+        if resource == RECEIVE.name:
+            heard, where = after.get("remote_ip_ranges"), after.get("bindings") or ()
+            target = f"{ranges(heard) if heard else 'no address'} on {listed(str(one) for one in sorted(where))}"
+        else:
+            spaces = _value(resource, "address_spaces", after.get("address_spaces") or frozenset())
+            target = f"{spaces} through {listed(sorted(after.get('smart_hosts') or ())) if after.get('smart_hosts') else 'DNS'}"
+        return f"Create the {noun} '{name}' for {target}{state}."
+    if set(after) == {"enabled"}:
+        return f"{'Enable' if after['enabled'] else 'Disable'} the {noun} '{name}'{'' if after['enabled'] else ' and keep it'}."
+    details = [_difference(resource, option, before.get(option), value) for option, value in sorted(after.items())]
+    return f"Change the {noun} '{name}': {'; '.join(details)}."
+
+
+def plan_words(changes: t.Iterable[Change]) -> list[str]:
+    """The plan, one sentence a change."""
+    return [change.describe() for change in changes]
+
+
+def before_after(before: State, after: State, changes: t.Iterable[Change]) -> dict[str, dict[str, t.Any]]:
+    """The options that the changes are about, as they are in both states.
+
+    {"before": tree, "after": tree}; a tree is section → connector → option → plain value, and lacks a connector that is not there.
+    """
+    touched: dict[tuple[str, str], set[str]] = {}
+    for change in changes:
+        touched.setdefault((change.resource, change.name), set()).update(change.before, change.after)
+    trees: dict[str, dict[str, t.Any]] = {"before": {}, "after": {}}
+    for (resource, name), options in touched.items():
+        for moment, state in (("before", before), ("after", after)):
+            group = state.receive if resource == RECEIVE.name else state.send
+            connector = group.get(name.casefold())
+            if connector is not None:
+                known = {option: value for option, value in connector.items() if option in options and option != "server"}
+                trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(resource, known)
+    return trees
+
+
+def senders(promises: Promises) -> list[tuple[str, RangeSet]]:
+    """The groups of senders that are told apart, nobody in two of them, each with its name for a sentence."""
+    named = [
+        ("the provider", promises.provider),
+        ("other Exchange servers", promises.exchange_servers),
+        ("own networks", promises.own_networks),
+        ("Exchange Online", promises.hybrid),
+    ]
+    taken = RangeSet(())
+    found: list[tuple[str, RangeSet]] = []
+    for name, group in named:
+        if group - taken:
+            found.append((name, group - taken))
+        taken = taken | group
+    public = doors.public(taken)
+    for name, family in (("any internet address", EVERYTHING_V4), ("any IPv6 internet address", EVERYTHING_V6)):
+        found.append((name, public & family))
+    return found
+
+
+def _met(state: State, group: RangeSet) -> dict[str, RangeSet]:
+    """What a group meets on port 25, in words → the part of the group that meets it; the biggest part first."""
+    texts: dict[str, RangeSet] = {}
+    for answer, part in doors.met(state.receive.values(), group).items():
+        text = answer.words()
+        texts[text] = texts.get(text, RangeSet(())) | part
+    return dict(sorted(texts.items(), key=lambda item: (-item[1].size, item[0])))
+
+
+def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
+    """What each group of senders meets on port 25: group → words, or words → ranges where its parts meet different things."""
+    tree: dict[str, t.Any] = {}
+    for name, group in senders(promises):
+        texts = _met(state, group)
+        if len(texts) == 1:
+            tree[name] = next(iter(texts))
+        elif texts:
+            first = next(iter(texts))
+            tree[name] = {text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()}
+    return tree
+
+
+def exposure_words(before: State, after: State, promises: Promises) -> list[str]:
+    """What each group of senders meets on port 25, one sentence a group, with an arrow where something changes.
+
+    Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges.
+    """
+    lines: list[str] = []
+    for name, group in senders(promises):
+        parts: dict[tuple[str, str], RangeSet] = {}
+        after_parts = _met(after, group)
+        for old, old_part in _met(before, group).items():
+            for new, new_part in after_parts.items():
+                shared = old_part & new_part
+                if shared:
+                    parts[old, new] = shared
+        ranked = sorted(parts.items(), key=lambda item: (-item[1].size, item[0]))
+        for position, ((old, new), part) in enumerate(ranked):
+            text = old if old == new else f"{old} → {new}"
+            lines.append(f"{name}: {text}" if position == 0 else f"{name}, {ranges(part)}: {text}")
+    return _without_repeats(lines)
+
+
+def exposure(before: State, after: State, promises: Promises) -> dict[str, t.Any]:
+    """{"before": tree, "after": tree, "words": sentences} for results and diffs; see exposure_tree and exposure_words."""
+    return {
+        "before": exposure_tree(before, promises),
+        "after": exposure_tree(after, promises),
+        "words": exposure_words(before, after, promises),
+    }
+
+
+def _without_repeats(lines: list[str]) -> list[str]:
+    """IPv6 is named only where it differs from IPv4: a stranger is a stranger."""
+    internet = [line.split(": ", 1)[1] for line in lines if line.startswith("any internet address")]
+    six = [line for line in lines if line.startswith("any IPv6 internet address")]
+    if internet and [line.split(": ", 1)[1] for line in six] == internet == internet[:1]:
+        return [line for line in lines if line not in six]
+    return lines
+
+
+def listeners(state: State, port: int = 25) -> list[dict[str, t.Any]]:
+    """For each local address, which senders meet which connector and what it means: plain data for the info module."""
+    return [
+        {
+            "listener": str(one.listener),
+            "senders": one.ranges.to_texts(),
+            "connector": one.answer.connector or "",
+            "answer": one.answer.words(),
+            "relay": one.answer.relay,
+            "require_tls": one.answer.require_tls,
+        }
+        for one in folded(state.receive.values(), port)
+    ]
+
+

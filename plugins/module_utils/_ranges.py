@@ -1,0 +1,452 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network addresses: the one place that understands them. Parsing, set algebra by whole numbers, and the texts others
+need.
+
+Forms of a range (learn.microsoft.com, Set-ReceiveConnector.md, RemoteIPRanges): one address, `a-b`, `a/prefix` with
+host bits allowed, an IPv6 address with a zone (`%11`), and `10.0.0.0(255.0.0.0)`, which older consoles may have left
+(unverified).
+
+Standard library only: a probe takes this file to any host. No step takes longer than sorting does.
+"""
+
+from __future__ import annotations
+
+import bisect
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_regex import Span, Spans, octets
+
+_BITS = {4: 32, 6: 128}
+_LAST = {version: (1 << bits) - 1 for version, bits in _BITS.items()}
+_ZONE = re.compile(r"[0-9A-Za-z_.]+")
+_ENDPOINT = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})")
+_LONGEST_QUOTE = 80
+# More than a /8 in pieces of a /24 is no list that anybody wanted.
+_MOST_SLASH24S = 1 << 16
+
+
+class RangeError(ValueError):
+    """A text that is no address, range or binding, or a set that has no such form. The message is a sentence that names it."""
+
+
+def _quoted(text: object) -> str:
+    shown = text if isinstance(text, str) else repr(text)
+    return f"'{shown}'" if len(shown) <= _LONGEST_QUOTE else f"'{shown[: _LONGEST_QUOTE - 3]}...'"
+
+
+class Address(t.NamedTuple):
+    """One address: `version` is 4 or 6, `value` the address as a whole number, without a zone."""
+
+    version: int
+    value: int
+
+    def __str__(self) -> str:
+        return _text(self.version, self.value)
+
+
+def _text(version: int, value: int) -> str:
+    if version == 4:
+        return str(ipaddress.IPv4Address(value))
+    if value >> 32 == 0xFFFF:
+        # Python 3.13 began to write these with dots; the text must not depend on the controller's Python.
+        return f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
+    return str(ipaddress.IPv6Address(value))
+
+
+def _check(version: int, first: int, last: int) -> None:
+    if version not in _BITS:
+        raise RangeError(f"{version!r} is no version of IP: that is 4 or 6.")
+    if not 0 <= first <= last <= _LAST[version]:
+        raise RangeError(f"The numbers {first} to {last} are no range of IPv{version} addresses.")
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """The addresses from `first` to `last`, both included, of one family. Sorted IPv4 first, then by `first`, then by
+    `last`.
+
+    Raises RangeError for numbers that are none of the family's.
+    """
+
+    version: int
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        _check(self.version, self.first, self.last)
+
+    @property
+    def size(self) -> int:
+        """How many addresses."""
+        return self.last - self.first + 1
+
+    def __str__(self) -> str:
+        """The shortest text that Exchange takes: one address, a CIDR or `a-b`.
+
+        A whole family is `a-b`: so Exchange prints it itself; whether it takes /0 is unverified.
+        """
+        start = _text(self.version, self.first)
+        size = self.size
+        if size == 1:
+            return start
+        if size & (size - 1) == 0 and self.first % size == 0 and size <= _LAST[self.version]:
+            return f"{start}/{_BITS[self.version] - size.bit_length() + 1}"
+        return f"{start}-{_text(self.version, self.last)}"
+
+
+def _parse_address(text: str, whole: object) -> Address:
+    """The address in `text`, which is part of `whole`."""
+    bare, percent, zone = text.strip().partition("%")
+    try:
+        if ":" in bare:
+            if percent and not _ZONE.fullmatch(zone):
+                raise ValueError(zone)
+            # An IPv4-mapped address stays IPv6: Exchange keeps such a range with the IPv6 ones, where no IPv4 sender
+            # meets it. Taking it for IPv4 would show a door that is not there; refusing it would leave a server that
+            # has one unreadable.
+            return Address(6, int(ipaddress.IPv6Address(bare)))
+        if percent:
+            raise ValueError(zone)
+        return Address(4, int(ipaddress.IPv4Address(bare)))
+    except ValueError:
+        if text == whole:
+            raise RangeError(f"{_quoted(whole)} is not an IP address.") from None
+        raise RangeError(
+            f"{_quoted(whole)} is not an address range: {_quoted(text.strip())} is not an IP address."
+        ) from None
+
+
+def _known_text(text: object, what: str) -> str:
+    if not isinstance(text, str):
+        raise RangeError(f"{_quoted(text)} is not {what}: it is not a text.")
+    if not text.strip():
+        raise RangeError(f"An empty text is not {what}.")
+    return text.strip()
+
+
+def parse_address(text: str) -> Address:
+    """One address; a zone (`%11`) is left out of the number, an IPv4-mapped IPv6 address stays IPv6. Raises RangeError."""
+    stripped = _known_text(text, "an IP address")
+    return _parse_address(stripped, stripped)
+
+
+def _prefixed(whole: str, address: Address, text: str) -> Interval:
+    bits = _BITS[address.version]
+    if not re.fullmatch(r"0|[1-9][0-9]{0,2}", text) or int(text) > bits:
+        raise RangeError(
+            f"{_quoted(whole)} has the prefix length {_quoted(text)}, which is not a number from 0 to {bits}."
+        )
+    free = bits - int(text)
+    first = address.value >> free << free
+    return Interval(address.version, first, first | (1 << free) - 1)
+
+
+def _masked(whole: str, address: Address, text: str) -> Interval:
+    if address.version != 4:
+        raise RangeError(f"{_quoted(whole)} has a netmask, which only IPv4 has.")
+    mask = _parse_address(text, whole)
+    free = _LAST[4] ^ mask.value
+    if mask.version != 4 or free & (free + 1):
+        raise RangeError(f"{_quoted(whole)} has the netmask {_quoted(text)}, which is not ones followed by zeros.")
+    first = address.value & ~free
+    return Interval(4, first, first | free)
+
+
+def parse_range(text: str) -> Interval:
+    """One range in any form that stands at the head of this file; host bits are dropped. Raises RangeError."""
+    whole = _known_text(text, "an address range")
+    if "/" in whole:
+        start, _slash, prefix = whole.partition("/")
+        return _prefixed(whole, _parse_address(start, whole), prefix.strip())
+    if whole.endswith(")"):
+        start, _bracket, mask = whole[:-1].partition("(")
+        return _masked(whole, _parse_address(start, whole), mask.strip())
+    if "-" in whole:
+        start, _dash, end = whole.partition("-")
+        first, last = _parse_address(start, whole), _parse_address(end, whole)
+        if first.version != last.version:
+            raise RangeError(f"{_quoted(whole)} mixes IPv4 and IPv6: a range lies within one of them.")
+        if first.value > last.value:
+            raise RangeError(f"{_quoted(whole)} is reversed: it ends before it begins.")
+        return Interval(first.version, first.value, last.value)
+    address = _parse_address(whole, whole)
+    return Interval(address.version, address.value, address.value)
+
+
+def _merged(spans: t.Iterable[Span]) -> Spans:
+    """Sorted spans of one family, with what overlaps or touches made one."""
+    found: list[Span] = []
+    begin, end = -1, -2
+    for first, last in spans:
+        if first > end + 1:
+            if end >= 0:
+                found.append((begin, end))
+            begin, end = first, last
+        elif last > end:
+            end = last
+    if end >= 0:
+        found.append((begin, end))
+    return tuple(found)
+
+
+def _both(ours: Spans, theirs: Spans) -> Spans:
+    """What lies in both; normalised in, normalised out."""
+    found: list[Span] = []
+    one = other = 0
+    while one < len(ours) and other < len(theirs):
+        first, last = max(ours[one][0], theirs[other][0]), min(ours[one][1], theirs[other][1])
+        if first <= last:
+            found.append((first, last))
+        if ours[one][1] < theirs[other][1]:
+            one += 1
+        else:
+            other += 1
+    return tuple(found)
+
+
+def _without(ours: Spans, theirs: Spans) -> Spans:
+    """What lies in the first only; normalised in, normalised out."""
+    found: list[Span] = []
+    at = 0
+    for first, last in ours:
+        while at < len(theirs) and theirs[at][1] < first:
+            at += 1
+        begin, look = first, at
+        while look < len(theirs) and theirs[look][0] <= last:
+            if begin < theirs[look][0]:
+                found.append((begin, theirs[look][0] - 1))
+            begin = theirs[look][1] + 1
+            look += 1
+        if begin <= last:
+            found.append((begin, last))
+        # The last one looked at may reach into the next of ours.
+        at = max(at, look - 1)
+    return tuple(found)
+
+
+def _cidrs(version: int, spans: Spans, longest: int) -> t.Iterator[tuple[int, int]]:
+    """(first, number of free bits) of the fewest blocks that make up the spans, none with more than `longest` free bits."""
+    for begin, last in spans:
+        first = begin
+        while first <= last:
+            aligned = (first & -first).bit_length() - 1 if first else _BITS[version]
+            free = min(aligned, (last - first + 1).bit_length() - 1, longest)
+            yield first, free
+            first += 1 << free
+
+
+class RangeSet:
+    """A set of addresses of both families, never changed once made.
+
+    Two sets are equal if they hold the same addresses, whatever ranges they were written as. `entries` keeps those
+    ranges, because their sizes decide which connector a sender meets; what an operation returns has `entries` as
+    `intervals`.
+    """
+
+    __slots__ = ("_entries", "_intervals", "_spans")
+
+    _spans: tuple[Spans, Spans]
+
+    def __init__(self, intervals: t.Iterable[Interval] = ()) -> None:
+        given = {(interval.version, interval.first, interval.last): interval for interval in intervals}
+        ordered = sorted(given)
+        self._entries: tuple[Interval, ...] | None = tuple(given[key] for key in ordered)
+        self._intervals: tuple[Interval, ...] | None = None
+        four = [(first, last) for version, first, last in ordered if version == 4]
+        six = [(first, last) for version, first, last in ordered if version == 6]
+        self._spans = (_merged(four), _merged(six))
+
+    @classmethod
+    def parse(cls, items: str | t.Iterable[str]) -> RangeSet:
+        """The set of some texts of ranges, or of one text with commas between them. Raises RangeError at the first bad one."""
+        texts = items.split(",") if isinstance(items, str) else items
+        return cls(parse_range(text) for text in texts)
+
+    @classmethod
+    def _of(cls, four: Spans, six: Spans) -> RangeSet:
+        """The set of spans that are normalised already."""
+        made = cls.__new__(cls)
+        made._spans = (four, six)
+        made._entries = made._intervals = None
+        return made
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """The fewest ranges that hold the same addresses: sorted, none touches another."""
+        if self._intervals is None:
+            four, six = self._spans
+            self._intervals = tuple(
+                [Interval(4, first, last) for first, last in four] + [Interval(6, first, last) for first, last in six]
+            )
+        return self._intervals
+
+    @property
+    def entries(self) -> tuple[Interval, ...]:
+        """The ranges as given: sorted, no two the same, one may lie within another."""
+        return self.intervals if self._entries is None else self._entries
+
+    @property
+    def v4(self) -> RangeSet:
+        """The IPv4 part, with its entries."""
+        return RangeSet(entry for entry in self.entries if entry.version == 4)
+
+    @property
+    def v6(self) -> RangeSet:
+        """The IPv6 part, with its entries."""
+        return RangeSet(entry for entry in self.entries if entry.version == 6)
+
+    @property
+    def size(self) -> int:
+        """How many addresses, of both families together."""
+        return sum(last - first + 1 for spans in self._spans for first, last in spans)
+
+    def __bool__(self) -> bool:
+        return bool(self._spans[0] or self._spans[1])
+
+    def __eq__(self, other: object) -> bool:
+        return self._spans == other._spans if isinstance(other, RangeSet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._spans)
+
+    def __repr__(self) -> str:
+        return f"RangeSet.parse({[str(entry) for entry in self.entries]!r})"
+
+    def __contains__(self, item: Address | Interval | str) -> bool:
+        """Whether a whole address or range lies within the set. Raises RangeError for a text that is neither."""
+        if isinstance(item, Address):
+            version, first, last = item.version, item.value, item.value
+        else:
+            interval = parse_range(item) if isinstance(item, str) else item
+            version, first, last = interval.version, interval.first, interval.last
+        spans = self._spans[0 if version == 4 else 1]
+        at = bisect.bisect_right(spans, (first, _LAST[6])) - 1
+        return at >= 0 and last <= spans[at][1]
+
+    def __or__(self, other: RangeSet) -> RangeSet:
+        if not isinstance(other, RangeSet):
+            return NotImplemented
+        # Sorting two sorted runs is one merge.
+        four, six = (_merged(sorted(one + two)) for one, two in zip(self._spans, other._spans))
+        return RangeSet._of(four, six)
+
+    def __and__(self, other: RangeSet) -> RangeSet:
+        if not isinstance(other, RangeSet):
+            return NotImplemented
+        return RangeSet._of(_both(self._spans[0], other._spans[0]), _both(self._spans[1], other._spans[1]))
+
+    def __sub__(self, other: RangeSet) -> RangeSet:
+        if not isinstance(other, RangeSet):
+            return NotImplemented
+        return RangeSet._of(_without(self._spans[0], other._spans[0]), _without(self._spans[1], other._spans[1]))
+
+    def __le__(self, other: RangeSet) -> bool:
+        """Whether every address is one of `other`."""
+        return not self - other
+
+    def isdisjoint(self, other: RangeSet) -> bool:
+        """Whether no address is in both."""
+        return not self & other
+
+    def to_cidrs(self) -> list[str]:
+        """The fewest CIDRs, IPv4 first, each with its prefix length."""
+        return [
+            f"{_text(version, first)}/{_BITS[version] - free}"
+            for version, spans in zip((4, 6), self._spans)
+            for first, free in _cidrs(version, spans, _BITS[version])
+        ]
+
+    def to_texts(self) -> list[str]:
+        """One text for each interval, the shortest: an address, a CIDR or `a-b`."""
+        return [str(interval) for interval in self.intervals]
+
+    def to_slash24s(self) -> list[str]:
+        """IPv4 CIDRs of a /24 or narrower, as Exchange Online wants them (New-InboundConnector.md, SenderIPAddresses).
+
+        Nothing is widened. Raises RangeError for IPv6, which Exchange Online does not take there, and for more than a
+        /8.
+        """
+        four, six = self._spans
+        if six:
+            raise RangeError(
+                f"{_quoted(self.v6.to_texts()[0])} is IPv6, which has no form as a /24: take the IPv4 part alone."
+            )
+        if sum((last >> 8) - (first >> 8) + 1 for first, last in four) > _MOST_SLASH24S:
+            raise RangeError(
+                f"{_quoted(self.to_texts()[0])} and what goes with it are too wide for a list of /24s: more than a /8."
+            )
+        return [f"{_text(4, first)}/{32 - free}" for first, free in _cidrs(4, four, 8)]
+
+    def to_regex(self) -> str:
+        """An anchored regular expression that matches the dotted text of each address and nothing else.
+
+        Only what ECMAScript, .NET and Python read alike. Raises RangeError for IPv6, which has many texts for one
+        address, for all of IPv4, and for the empty set: the one would allow everybody, the other nobody.
+        """
+        four, six = self._spans
+        if six:
+            raise RangeError(
+                f"{_quoted(self.v6.to_texts()[0])} is IPv6, which no regular expression can tell by its text."
+            )
+        if not four:
+            raise RangeError("An empty set of addresses has no regular expression.")
+        if four == ((0, _LAST[4]),):
+            raise RangeError(
+                f"{_quoted(self.to_texts()[0])} is all of IPv4, for which a regular expression decides nothing."
+            )
+        return f"^{octets(four)}$"
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """A local address and port that a connector listens on; `address` 0 stands for all addresses of the family.
+
+    Raises RangeError for numbers that are none.
+    """
+
+    version: int
+    address: int
+    port: int
+
+    def __post_init__(self) -> None:
+        _check(self.version, self.address, self.address)
+        if not 1 <= self.port <= 65535:
+            raise RangeError(f"{self.port} is not a port: that is a number from 1 to 65535.")
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for all local addresses of its family."""
+        return self.address == 0
+
+    def __str__(self) -> str:
+        text = _text(self.version, self.address)
+        return f"{text}:{self.port}" if self.version == 4 else f"[{text}]:{self.port}"
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """A binding as Exchange writes it: `0.0.0.0:25`, `[::]:25`, `192.0.2.1:25`; a zone is left out. Raises RangeError."""
+    whole = _known_text(text, "a binding")
+    found = _ENDPOINT.fullmatch(whole)
+    six, four, port = found.groups() if found else (None, None, "0")
+    try:
+        address = parse_address(six or four or "")
+        if address.version == (6 if six else 4):
+            return Endpoint(address.version, address.value, int(port))
+    except RangeError:
+        pass
+    raise RangeError(f"{_quoted(whole)} is not a binding such as 192.0.2.1:25, 0.0.0.0:25 or [::]:25.")
+
+
+EVERYTHING_V4 = RangeSet([Interval(4, 0, _LAST[4])])
+EVERYTHING_V6 = RangeSet([Interval(6, 0, _LAST[6])])
+EVERYTHING = EVERYTHING_V4 | EVERYTHING_V6
+LOOPBACK = RangeSet.parse(["127.0.0.0/8", "::1"])
+# RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291: no address of the internet is among these.
+PRIVATE = LOOPBACK | RangeSet.parse(
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+)

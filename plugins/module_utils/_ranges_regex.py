@@ -1,0 +1,78 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Regular expressions for sets of IPv4 addresses: only what ECMAScript, .NET and Python read alike, no leading zeros.
+
+Knows whole numbers and no addresses; _ranges.py is its only user.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Span = tuple[int, int]
+Spans = tuple[Span, ...]
+
+
+def _one_of(patterns: list[str]) -> str:
+    return patterns[0] if len(patterns) == 1 else f"(?:{'|'.join(patterns)})"
+
+
+def _numbers(texts: t.Iterable[str]) -> str:
+    """A pattern for a set of decimal numbers: those that share the same last digits are written once."""
+    lasts: dict[str, str] = {}
+    for text in sorted(texts, key=lambda text: (len(text), text)):
+        lasts[text[:-1]] = lasts.get(text[:-1], "") + text[-1]
+    heads: dict[str, list[str]] = {}
+    for head, digits in lasts.items():
+        heads.setdefault(digits, []).append(head)
+    return _one_of([_heads(found) + _digits(digits) for digits, found in heads.items()])
+
+
+def _heads(heads: list[str]) -> str:
+    named = [head for head in heads if head]
+    if not named:
+        return ""
+    pattern = _numbers(named)
+    if len(named) == len(heads):
+        return pattern
+    return f"(?:{pattern})?"
+
+
+def _digits(digits: str) -> str:
+    """A pattern for one digit of a sorted set. Not \\d, which means more than ten digits to .NET."""
+    if len(digits) == 1:
+        return digits
+    runs: list[str] = []
+    for digit in digits:
+        if runs and ord(runs[-1][-1]) + 1 == ord(digit):
+            runs[-1] += digit
+        else:
+            runs.append(digit)
+    return f"[{''.join(run if len(run) < 3 else f'{run[0]}-{run[-1]}' for run in runs)}]"
+
+
+def octets(spans: Spans, count: int = 4) -> str:
+    """A pattern, without anchors, for the numbers in `spans` written as `count` octets with dots between them.
+
+    `spans` is neither empty nor unsorted, and none of its pairs (first, last) touches another.
+    """
+    if count == 1:
+        return _numbers(str(octet) for first, last in spans for octet in range(first, last + 1))
+    unit = 1 << 8 * (count - 1)
+    rests: dict[int, list[Span]] = {}
+    for first, last in spans:
+        for octet in range(first // unit, last // unit + 1):
+            base = octet * unit
+            rests.setdefault(octet, []).append((max(first, base) - base, min(last, base + unit - 1) - base))
+    alike: dict[Spans, list[str]] = {}
+    for octet, rest in rests.items():
+        alike.setdefault(tuple(rest), []).append(str(octet))
+    patterns = []
+    for rest_spans, found in alike.items():
+        if rest_spans == ((0, unit - 1),):
+            any_octet = f"(?:\\.{_numbers(map(str, range(256)))})"
+            patterns.append(_numbers(found) + any_octet + (f"{{{count - 1}}}" if count > 2 else ""))
+        else:
+            patterns.append(f"{_numbers(found)}\\.{octets(rest_spans, count - 1)}")
+    return _one_of(patterns)

@@ -1,0 +1,317 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_mail_flow: documentation and argument spec. The work is done by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exchange_mail_flow
+short_description: Manage the receive and send connectors of an Exchange server as one transaction
+version_added: 0.1.0
+description:
+  - Locks the ways in and out of an Exchange server to a filtering provider, from Exchange 2007 to Exchange SE, Small Business Server and
+    Edge, or brings its connectors into any other described state.
+  - All changes are planned as a whole, checked against the whole by guards, and put in an order in which no step shuts out the
+    provider, the own networks or other Exchange servers. If there is no such order, nothing is written.
+  - The state before the first change is saved on the server. O(snapshot) gives it back.
+  - A run with nothing to do costs one PowerShell start and one load of the Exchange shell. A change costs two.
+  - Check mode reads, plans and judges exactly as a run does, and stops before writing.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._common.connection
+  - mailedge.lockdown._common.networks
+  - mailedge.lockdown._common.site
+  - mailedge.lockdown._common.attributes
+options:
+  inbound_lock:
+    description:
+      - Locks the way in. A connector of its own hears O(provider_ranges), and the connectors through which any internet address may send
+        anonymously today are closed to it.
+      - An empty dictionary takes all defaults.
+    type: dict
+    suboptions:
+      name:
+        description: The name of the connector that hears the provider.
+        type: str
+        default: Mail from filter
+      method:
+        description:
+          - How the wide connector is closed.
+          - V(strip_anonymous) takes C(AnonymousUsers) from it, so that other Exchange servers and users still reach it.
+          - V(narrow) narrows its addresses to O(own_networks), O(exchange_servers) and O(hybrid_ranges).
+          - V(disable) takes it out of service and keeps it for the way back.
+          - V(auto) is V(strip_anonymous) on Exchange 2013 and later and for C(Default) connectors, and V(disable) for the Internet
+            connectors of Exchange 2007, 2010 and Small Business Server.
+        type: str
+        choices: [auto, strip_anonymous, narrow, disable]
+        default: auto
+      fqdn:
+        description: The name the connector gives in its banner and EHLO answer. The server's own where this is not set.
+        type: str
+      banner:
+        description: The greeting. Must begin with V(220).
+        type: str
+      bindings:
+        description: The local addresses and ports. All addresses, port 25, where this is not set.
+        type: list
+        elements: str
+      auth_mechanism:
+        description: The ways to authenticate that it offers.
+        type: list
+        elements: str
+      require_tls:
+        description: Whether the provider's mail is refused before STARTTLS.
+        type: bool
+      tls_certificate_name:
+        description: The certificate, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
+        type: str
+      max_inbound_connection_per_source:
+        description:
+          - How many connections at once from one address.
+          - Exchange's own default of 20 throttles a provider that delivers from few addresses.
+        type: str
+        default: unlimited
+      max_inbound_connection_percentage_per_source:
+        description: How large a share of all connections one address may have, in percent.
+        type: int
+        default: 100
+      protocol_logging_level:
+        description: Whether the protocol of every session is logged.
+        type: str
+        choices: ['None', Verbose]
+        default: Verbose
+  outbound_lock:
+    description:
+      - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and every other connector that would
+        carry the same mail is taken out of service.
+      - The connectors of the hybrid wizard and of edge subscriptions are never touched.
+    type: dict
+    suboptions:
+      name:
+        description: The name of the send connector.
+        type: str
+        default: Mail to filter
+      smart_hosts:
+        description: The smart hosts, by name or address.
+        type: list
+        elements: str
+        required: true
+      port:
+        description: The port of the smart hosts.
+        type: int
+      address_spaces:
+        description: The domains it carries.
+        type: list
+        elements: str
+        default: ["SMTP:*;1"]
+      source_transport_servers:
+        description: The servers that may use it. This server where it is not set.
+        type: list
+        elements: str
+      smart_host_auth_mechanism:
+        description: How it logs in to the smart hosts.
+        type: str
+        choices: ['None', BasicAuth, BasicAuthRequireTLS, ExchangeServer, ExternalAuthoritative]
+      authentication_credential:
+        description: The login at the smart hosts. It is refused over a connection that would carry it in clear text.
+        type: dict
+        suboptions:
+          username:
+            description: The user name.
+            type: str
+            required: true
+          password:
+            description: The password.
+            type: str
+            required: true
+      update_credential:
+        description:
+          - V(on_create) writes the login where the connector has none yet, or shows another user name. V(always) writes it in every run.
+        type: str
+        choices: [always, on_create]
+        default: on_create
+      require_tls:
+        description: Whether mail goes out by TLS only.
+        type: bool
+      tls_auth_level:
+        description: How the smart host's certificate is checked. Exchange 2010 and later.
+        type: str
+        choices: [EncryptionOnly, CertificateValidation, DomainValidation]
+      tls_domain:
+        description: The name expected in the certificate.
+        type: str
+      fqdn:
+        description: The name it gives in EHLO.
+        type: str
+      close:
+        description: What becomes of the other connectors that carry the same mail, V(disable) or V(keep).
+        type: str
+        choices: [disable, keep]
+        default: disable
+  receive_connectors:
+    description:
+      - Receive connectors, each with the options of M(mailedge.lockdown.exchange_receive_connector).
+      - They are planned together with the lock, and win over it where both name the same option of the same connector.
+    type: list
+    elements: dict
+    default: []
+  send_connectors:
+    description: Send connectors, each with the options of M(mailedge.lockdown.exchange_send_connector).
+    type: list
+    elements: dict
+    default: []
+  snapshot:
+    description:
+      - Gives back what this snapshot holds, V(latest) or a name, in place of the options above.
+      - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are passed over, so that a second rollback
+        does not undo the first.
+    type: str
+seealso:
+  - module: mailedge.lockdown.exchange_receive_connector
+  - module: mailedge.lockdown.exchange_send_connector
+  - module: mailedge.lockdown.exchange_mail_flow_info
+  - module: mailedge.lockdown.mail_edge_probe
+"""
+
+EXAMPLES = r"""
+- name: Lock the way in to the filtering provider
+  mailedge.lockdown.exchange_mail_flow:
+    provider_ranges:
+      - 198.51.100.0/24
+      - 2001:db8:100::/48
+    own_networks: [10.20.0.0/16]
+    exchange_servers: [10.20.1.11, 10.20.1.12]
+    inbound_lock:
+      fqdn: mail.birke.example
+
+- name: Lock both ways of a Small Business Server
+  mailedge.lockdown.exchange_mail_flow:
+    provider_ranges: [198.51.100.0/24]
+    own_networks: [192.168.16.0/24]
+    inbound_lock:
+      method: disable
+    outbound_lock:
+      smart_hosts: [out.filter.example]
+
+- name: See whether anybody has opened the door again
+  mailedge.lockdown.exchange_mail_flow:
+    provider_ranges: [198.51.100.0/24]
+    inbound_lock: {}
+  check_mode: true
+  diff: true
+  register: drift
+
+- name: Give back the state before the last change
+  mailedge.lockdown.exchange_mail_flow:
+    snapshot: latest
+"""
+
+RETURN = r"""
+plan:
+  description: What was changed, or in check mode would be, in the order of the changes. One sentence each.
+  returned: success, and on a refusal after the server was read
+  type: list
+  elements: str
+  sample:
+    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and [::]:25."
+before:
+  description: The options that differ, as they were. Names of connectors below C(receive_connectors) and C(send_connectors).
+  returned: success
+  type: dict
+  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["AnonymousUsers", "ExchangeServers"]}}}
+after:
+  description: The same options as they are now, read back from the server. In check mode, as they would be.
+  returned: success
+  type: dict
+  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["ExchangeServers"]}}}
+exposure:
+  description: What senders meet on port 25, before and after.
+  returned: success, and on a refusal after the server was read
+  type: dict
+  contains:
+    before:
+      description: What each group of senders meets before the change.
+      type: dict
+      returned: always
+    after:
+      description: What each group of senders meets after the change.
+      type: dict
+      returned: always
+    words:
+      description: The same in sentences, with an arrow where something changes.
+      type: list
+      elements: str
+      returned: always
+  sample: {"words": ["any internet address: anonymous mail accepted → refused"]}
+guards:
+  description: The guards that spoke.
+  returned: success, and on a refusal by a guard
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The stable id of the guard, for O(accept_risks).
+      type: str
+      returned: always
+    severity:
+      description: V(stop) or V(warn).
+      type: str
+      returned: always
+    sentence:
+      description: What would happen.
+      type: str
+      returned: always
+snapshot:
+  description: Where the state before the change is kept.
+  returned: when something was written
+  type: dict
+  contains:
+    name:
+      description: The name of the snapshot, for O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
+      type: str
+      returned: always
+    folder:
+      description: The folder on the server.
+      type: str
+      returned: always
+    copy:
+      description: The path of the copy on the controller.
+      type: str
+      returned: with O(snapshot_copy)
+  sample: {"name": "20260114T101500Z-4f1c2a.json", "folder": "%ProgramData%\\mailedge"}
+server:
+  description: The server that was read.
+  returned: success, and on a refusal after the server was read
+  type: dict
+  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+cost:
+  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  returned: success
+  type: dict
+  sample: {"powershell_starts": 1, "exchange_shells": 1}
+error:
+  description: Of an error on the server, its class, its fully qualified id and the step it came from.
+  returned: when the server refused something
+  type: dict
+  sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
+snapshots:
+  description: The names of the snapshots on the server, newest first.
+  returned: with O(snapshot)
+  type: list
+  elements: str
+"""
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+
+
+def main() -> None:
+    """Fail: reached only where the action plugin of this module was not found."""
+    run_without_action(MAIL_FLOW_MODULE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_mail_flow_info: documentation and argument spec. The work is done by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exchange_mail_flow_info
+short_description: Read the connectors of an Exchange server and what senders meet
+version_added: 0.1.0
+description:
+  - Reads the receive and send connectors of one server, its version, the snapshots kept on it, and folds them into what a sender on the
+    internet, the provider, the own networks and other Exchange servers meet.
+  - Costs one PowerShell start and one load of the Exchange shell. Writes nothing.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._common.connection
+  - mailedge.lockdown._common.networks
+  - mailedge.lockdown._common.attributes_info
+seealso:
+  - module: mailedge.lockdown.exchange_mail_flow
+"""
+
+EXAMPLES = r"""
+- name: See who may send what to this server
+  mailedge.lockdown.exchange_mail_flow_info:
+    own_networks: [10.20.0.0/16]
+  register: mail_flow
+
+- name: Print it
+  ansible.builtin.debug:
+    var: mail_flow.exposure.words
+"""
+
+RETURN = r"""
+receive_connectors:
+  description: The receive connectors of the server, each in the input form of M(mailedge.lockdown.exchange_receive_connector).
+  returned: success
+  type: list
+  elements: dict
+send_connectors:
+  description: The send connectors of the organization, each in the input form of M(mailedge.lockdown.exchange_send_connector).
+  returned: success
+  type: list
+  elements: dict
+exposure:
+  description: What senders meet on port 25.
+  returned: success
+  type: dict
+  contains:
+    listeners:
+      description: For each local address, which senders meet which connector, and what it means.
+      type: list
+      elements: dict
+      returned: always
+    words:
+      description: The same in sentences, for the groups that the site options name.
+      type: list
+      elements: str
+      returned: always
+  sample: {"words": ["any internet address: anonymous mail accepted"]}
+snapshots:
+  description: The names of the snapshots on the server, newest first.
+  returned: success
+  type: list
+  elements: str
+server:
+  description: The server that was read.
+  returned: success
+  type: dict
+  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+cost:
+  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  returned: success
+  type: dict
+  sample: {"powershell_starts": 1, "exchange_shells": 1}
+"""
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+
+
+def main() -> None:
+    """Fail: reached only where the action plugin of this module was not found."""
+    run_without_action(INFO_MODULE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base of every host-side action: options checked, agent called over the host's own connection, results scrubbed."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
+    Agent,
+    AgentError,
+    AgentNoise,
+    AgentTimeout,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT, Credential
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection import (
+    command_for,
+    login,
+    reason_not_private,
+)
+
+
+class Failure(Exception):
+    """A failure to report as it stands: one sentence or more for the operator, and facts that go into the result."""
+
+    def __init__(self, message: str, **facts: t.Any) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class HostAction(ActionBase):
+    """An action whose module runs on the controller and reaches the host by the agent.
+
+    A subclass names its `arguments` (keyword arguments of ArgumentSpecValidator) and implements `execute`.
+    """
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    arguments: t.ClassVar[t.Mapping[str, t.Any]] = {}
+
+    def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
+        """Do the task with checked `params`; give its result. Raise Failure to fail it."""
+        raise AnsibleError(f"{type(self).__name__} does not say what it executes.")
+
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        """What else is wrong with `params`, one sentence each; called when they fit the arguments. May complete them.
+
+        Secrets that the arguments do not know of go into ``self._secrets``.
+        """
+        return []
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Check the options, refuse become, execute; scrub every secret from whatever leaves."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        validation = ArgumentSpecValidator(**self.arguments).validate(dict(self._task.args))
+        self._secrets: set[str] = set(validation._no_log_values)
+        self._secrets.update(value for value in login(self._connection)[1:] if value)
+        params = validation.validated_parameters
+        errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages] or self.check(params)
+        result["invocation"] = {"module_args": params}
+        try:
+            if errors:
+                raise Failure(f"{' '.join(errors)} Nothing was sent to the server.")
+            if self._connection.become:
+                raise Failure(
+                    "become is set for this task, but it would have no effect here: the server is reached as the user of the "
+                    "connection. Nothing was sent to the server. Log in as a user with the rights needed, and set 'become: false'."
+                )
+            agent = Agent(self._exec, time_limit=float(params.get("time_limit") or 300))
+            result.update(self.execute(params, agent))
+        except Failure as error:
+            result.update(error.facts, failed=True, msg=str(error))
+        except AgentError as error:
+            result.update(failed=True, msg=str(error), error=error.as_result())
+        except (AgentTimeout, AgentNoise) as error:
+            result.update(failed=True, msg=str(error))
+        except AnsibleConnectionFailure as error:
+            # Raised again, so that the host is UNREACHABLE as with every other module, but never with a secret in it.
+            raise AnsibleConnectionFailure(self._scrub(str(error))) from None
+        return t.cast("dict[str, t.Any]", remove_values(result, self._secrets))
+
+    def _scrub(self, text: str) -> str:
+        return str(remove_values(text, self._secrets))
+
+    def _exec(self, stdin: bytes) -> tuple[int, bytes, bytes]:
+        """One PowerShell on the host. Whatever the transport's libraries raise becomes a connection failure."""
+        try:
+            outcome = self._connection.exec_command(
+                command_for(self._connection, BOOTSTRAP_SCRIPT), in_data=stdin, sudoable=False
+            )
+        except AnsibleConnectionFailure:
+            raise
+        except Exception as error:
+            # pywinrm, pypsrp and requests raise classes of their own when a connection breaks in the middle of a call;
+            # the plugins let several of them through, which Ansible would report as a crash of the task.
+            raise AnsibleConnectionFailure(
+                f"The connection to the host broke during a call: {type(error).__name__}: {error}"
+            ) from error
+        return t.cast("tuple[int, bytes, bytes]", outcome)
+
+    def credential(self, username: str | None, password: str | None) -> Credential | None:
+        """The credential that opens the Exchange session: the one given, else the connection's own.
+
+        A given one is refused where the connection would carry it in clear; the connection's own is then left out.
+        """
+        if password and not username:
+            raise Failure(
+                "exchange_password is set without exchange_username. Nothing was sent to the server. Set both."
+            )
+        if username and not password:
+            raise Failure(
+                "exchange_username is set without exchange_password. Nothing was sent to the server. Set both."
+            )
+        if username and password:
+            self.require_private("exchange_password")
+            return Credential(username, password)
+        own_user, own_password = login(self._connection)
+        if own_user and own_password and reason_not_private(self._connection, self._variables) is None:
+            return Credential(own_user, own_password)
+        return None
+
+    def require_private(self, option: str) -> None:
+        """Refuse to send the secret of `option` over a connection that would carry it in clear."""
+        reason = reason_not_private(self._connection, self._variables)
+        if reason:
+            raise Failure(
+                f"{option} would travel in clear text: {reason}. Nothing was sent to the server. "
+                f"Use https, or an authentication that encrypts (ntlm, kerberos, credssp)."
+            )

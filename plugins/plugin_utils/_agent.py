@@ -1,0 +1,143 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the agent on a host: its start, its time limit, and its errors as exceptions."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    CodecError,
+    Credential,
+    decode_answer,
+    encode_request,
+)
+
+_EXCERPT = 400
+
+Execute = t.Callable[[bytes], "tuple[int, bytes | str, bytes | str]"]
+"""Starts the bootstrap on the host with these bytes on standard input; gives exit code, standard output and error."""
+
+
+class AgentError(Exception):
+    """The agent answered that something failed.
+
+    `error_class` is stable and in no human language (``Mailedge.*`` or the name of the server's exception class);
+    `step` is the id of the step that stopped the run, None where none had begun; `answer` is the whole answer, with
+    whatever was done before, and the steps that run in any case.
+    """
+
+    def __init__(
+        self,
+        error_class: str,
+        error_id: str,
+        message: str,
+        step: str | None = None,
+        answer: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        self.error_class = error_class
+        self.error_id = error_id
+        self.message = message
+        self.step = step
+        self.answer: t.Mapping[str, t.Any] = answer or {}
+        if error_class.startswith("Mailedge."):
+            text = message
+        else:
+            where = f"step '{step}'" if step else "the agent"
+            text = f"On the server {where} failed with {error_class}: {message}"
+        super().__init__(text)
+
+    def as_result(self) -> dict[str, t.Any]:
+        """The error as a part of a task's result."""
+        return {"class": self.error_class, "id": self.error_id, "message": self.message, "step": self.step}
+
+
+class AgentTimeout(Exception):
+    """No answer came within the time limit. What the server did meanwhile is not known."""
+
+
+class AgentNoise(Exception):
+    """What came back is no answer of the agent, or only a part of one. What the server did is not known."""
+
+
+class Agent:
+    """Runs requests on one host by `execute`, each at most `time_limit` seconds. `starts` counts PowerShell starts."""
+
+    def __init__(self, execute: Execute, time_limit: float) -> None:
+        self._execute = execute
+        self._time_limit = time_limit
+        self.starts = 0
+
+    def run(self, request: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Send `request`, give the agent's answer.
+
+        Raises AgentError, AgentTimeout, AgentNoise, CodecError (before anything is sent), and whatever `execute` raises.
+        """
+        stdin = encode_request(request)
+        code, stdout, stderr = self._bounded(stdin)
+        try:
+            answer = decode_answer(stdout)
+        except CodecError as reason:
+            raise AgentNoise(_describe(str(reason), code, stdout, stderr, set(_secrets(request)))) from None
+        error = answer.get("error")
+        if error or not answer.get("ok"):
+            details = error if isinstance(error, dict) else {}
+            raise AgentError(
+                str(details.get("class") or "Mailedge.Unknown"),
+                str(details.get("id") or ""),
+                str(details.get("message") or "The agent reported a failure without saying which."),
+                details.get("step"),
+                answer,
+            )
+        return answer
+
+    def _bounded(self, stdin: bytes) -> tuple[int, bytes | str, bytes | str]:
+        """`execute` in a thread of its own: neither pywinrm nor pypsrp limits how long a whole command may take."""
+        outcome: list[tuple[int, bytes | str, bytes | str]] = []
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                outcome.append(self._execute(stdin))
+            except BaseException as error:  # handed on to the waiting thread, which raises it
+                failure.append(error)
+
+        self.starts += 1
+        thread = threading.Thread(target=work, name="mailedge-agent", daemon=True)
+        thread.start()
+        thread.join(self._time_limit)
+        if failure:
+            raise failure[0]
+        if not outcome:
+            raise AgentTimeout(
+                f"The server did not answer within {self._time_limit:g} seconds. Whether the last step took effect is not "
+                f"known. Look at the server, then run the task again: it starts from what it finds."
+            )
+        return outcome[0]
+
+
+def _secrets(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, Credential):
+        if value.password:
+            yield value.password
+    elif isinstance(value, t.Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _secrets(item)
+
+
+def _describe(reason: str, code: int, stdout: bytes | str, stderr: bytes | str, secrets: set[str]) -> str:
+    parts = [f"{reason} Whether anything was changed is not known; the exit code was {code}."]
+    for name, stream in (("error output", stderr), ("output", stdout)):
+        text = stream.decode("utf-8", "replace") if isinstance(stream, bytes) else stream
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, "********")
+        text = " ".join(text.split())
+        if text:
+            parts.append(f"Its {name} began with: {text[:_EXCERPT]}")
+    parts.append("Run the task again: it starts from what it finds on the server.")
+    return " ".join(parts)

@@ -1,0 +1,94 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's own Ansible connection, as the agent uses it: which command it needs, and whether it keeps a secret.
+
+The winrm, psrp and ssh plugins of ansible-core 2.16 to 2.21 disagree about who encodes a PowerShell command. Handing
+each the form that it does not encode once more keeps the promise of one PowerShell start a call.
+"""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+# The psrp plugin of ansible-core 2.16 to 2.20 recognises an encoded command by exactly these words
+# (plugins/shell/powershell.py, _common_args) and runs it inside its own runspace.
+_ENCODED_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+
+# Transports that encrypt their messages by themselves over http (pywinrm and pypsrp, message_encryption "auto").
+_ENCRYPTING_TRANSPORTS = frozenset({"ntlm", "kerberos", "credssp", "negotiate"})
+
+
+def short_name(connection: t.Any) -> str:
+    """The connection plugin's name without its collection: ``winrm``, ``psrp``, ``ssh``, …"""
+    name = getattr(connection, "ansible_name", None) or getattr(connection, "transport", "") or ""
+    return str(name).rsplit(".", 1)[-1]
+
+
+def command_for(connection: t.Any, script: str) -> str:
+    """The text for ``connection.exec_command`` that runs `script` in one PowerShell, with standard input as ``$input``.
+
+    winrm wraps whatever it is given (2.16 wraps even what is encoded already), so it gets the script itself. psrp runs
+    an encoded command in its runspace, where a plain one would receive standard input as bytes. ssh passes the command on.
+    """
+    if short_name(connection) == "winrm":
+        return script
+    return _ENCODED_PREFIX + base64.b64encode(script.encode("utf-16-le")).decode("ascii")
+
+
+def _option(connection: t.Any, name: str) -> t.Any:
+    try:
+        return connection.get_option(name)
+    except (KeyError, AttributeError):
+        return None
+
+
+def _as_list(value: t.Any) -> list[str]:
+    if value is None:
+        return []
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [str(item).lower() for item in items]
+
+
+def reason_not_private(connection: t.Any, variables: t.Mapping[str, t.Any]) -> str | None:
+    """Why a secret sent over this connection could be read on the way, as a clause; None where it could not.
+
+    Decided before anything is sent, from the connection's options and, for what winrm takes only as extra variables,
+    from the host's `variables`.
+    """
+    name = short_name(connection)
+    if name == "ssh":
+        return None
+    if name == "winrm":
+        port = _option(connection, "port")
+        scheme = str(_option(connection, "scheme") or ("http" if str(port) == "5985" else "https"))
+        transports = _as_list(_option(connection, "transport")) or ["plaintext"]
+        encryption = str(variables.get("ansible_winrm_message_encryption", "auto")).lower()
+        return _http_reason("ansible_winrm", scheme, transports, encryption)
+    if name == "psrp":
+        port = _option(connection, "port")
+        scheme = str(_option(connection, "protocol") or ("http" if str(port) in ("80", "5985") else "https"))
+        transports = _as_list(_option(connection, "auth")) or ["negotiate"]
+        encryption = str(_option(connection, "message_encryption") or "auto").lower()
+        return _http_reason("ansible_psrp", scheme, transports, encryption)
+    return f"the connection plugin '{name}' is not one this collection knows to be encrypted (winrm, psrp and ssh are)"
+
+
+def _http_reason(prefix: str, scheme: str, transports: t.Sequence[str], encryption: str) -> str | None:
+    if scheme == "https":
+        return None
+    if encryption == "never":
+        return f"{prefix}_message_encryption is 'never' over http"
+    weak = [transport for transport in transports if transport not in _ENCRYPTING_TRANSPORTS]
+    if weak and encryption != "always":
+        return f"the connection uses http with the authentication '{weak[0]}', which does not encrypt"
+    return None
+
+
+def login(connection: t.Any) -> tuple[str | None, str | None]:
+    """The user name and password that the connection itself logs in with; None for what it does not have."""
+    user, password = _option(connection, "remote_user"), _option(connection, "remote_password")
+    if password is None:
+        password = _option(connection, "password")
+    return (str(user) if user else None, str(password) if password else None)

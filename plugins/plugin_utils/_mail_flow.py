@@ -1,0 +1,301 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every Exchange action does: read → plan → guards → [check mode stops here] → apply → re-read → result.
+
+Two remote calls at most. The second one refuses to write if the server is no longer what the first one read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import secrets
+import typing as t
+from dataclasses import dataclass
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import calls, guards, snapshot, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, order
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    PlanError,
+    Promises,
+    Wish,
+    apply_all,
+    plan,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, StateError, read_state
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
+    Agent,
+    AgentError,
+    AgentNoise,
+    AgentTimeout,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
+
+# On the server itself, so that it outlives a controller that is a container; the agent lets administrators only read it.
+SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
+_SNAPSHOTS = 50
+_MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
+_REACH_SECONDS = 5
+_AGAIN = "after."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one remote read gave: the state and its digest, and what else the request asked for."""
+
+    state: State
+    digest: str
+    way: str
+    snapshots: tuple[tuple[str, str], ...]
+    unreachable: tuple[str, ...]
+
+
+class ExchangeAction(HostAction):
+    """Reads an Exchange server over the host's connection."""
+
+    def snapshot_names(self, params: t.Mapping[str, t.Any]) -> list[str] | None:
+        """The snapshots to read from the server along with its state; None for the newest ones."""
+        return []
+
+    def smart_hosts(self, params: t.Mapping[str, t.Any]) -> list[tuple[str, int]]:
+        """Smart hosts that the wish would use, to be tried from the server in the same call as the read."""
+        return []
+
+    def promises(self, params: t.Mapping[str, t.Any]) -> Promises:
+        """Whom the task's options name. Raises Failure for a range that cannot be understood."""
+        sets: dict[str, RangeSet] = {}
+        for option in ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges"):
+            try:
+                sets[option] = RangeSet.parse(params.get(option) or [])
+            except RangeError as error:
+                raise Failure(
+                    f"The option {option} cannot be used as given: {error} Nothing was sent to the server."
+                ) from None
+        return Promises(
+            provider=sets["provider_ranges"],
+            own_networks=sets["own_networks"],
+            exchange_servers=sets["exchange_servers"],
+            hybrid=sets["hybrid_ranges"],
+            inbound_lock=params.get("inbound_lock") is not None,
+        )
+
+    def shell(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The part of a request that says how the Exchange shell is opened."""
+        return {
+            "way": params.get("exchange_shell") or "auto",
+            "fqdn": params.get("exchange_fqdn"),
+            "credential": self.credential(params.get("exchange_username"), params.get("exchange_password")),
+            "authentication": "Kerberos",
+            "seconds": min(120, int(params.get("time_limit") or 300)),
+        }
+
+    def read(self, params: t.Mapping[str, t.Any], agent: Agent) -> Reading:
+        """Everything that a plan needs, in one remote call."""
+        steps = calls.read_steps(HostFact("name"), params.get("domain_controller"))
+        steps.append(_digest_step(None))
+        names = self.snapshot_names(params)
+        if names is None or names:
+            folder = {"folder": SNAPSHOT_FOLDER, "names": names, "last": _SNAPSHOTS}
+            steps.append({"op": "read_files", "id": "snapshots", **folder})
+        targets = self.smart_hosts(params)
+        if targets:
+            targets_step = {"op": "reach", "id": "reach", "targets": [list(target) for target in targets]}
+            steps.append({**targets_step, "seconds": _REACH_SECONDS, "optional": True})
+        answer = agent.run({"protocol": 1, "shell": self.shell(params), "mutex": None, "steps": steps})
+        reach = _objects(answer, "reach")
+        return Reading(
+            state=_state(answer, "", params.get("domain_controller")),
+            digest=str(_objects(answer, "digest")[0]["digest"]),
+            way=str(answer.get("way")),
+            snapshots=tuple((str(row["name"]), str(row["text"])) for row in reversed(_objects(answer, "snapshots"))),
+            unreachable=tuple(str(row["host"]) for row in reach if not row.get("reachable")),
+        )
+
+    @staticmethod
+    def server_facts(reading: Reading) -> dict[str, t.Any]:
+        """The server, for the result."""
+        server = reading.state.server
+        facts = {"name": server.name, "version": server.version.label, "build": server.build, "shell": reading.way}
+        return {**facts, "note": server.note} if server.note else facts
+
+
+class MailFlowAction(ExchangeAction):
+    """Brings an Exchange server into a wished state. A subclass says what the task's options wish."""
+
+    def wish(self, params: dict[str, t.Any], reading: Reading) -> Wish:
+        """The wish of the task's options, on what was read."""
+        raise Failure(f"{type(self).__name__} does not say what it wishes. Nothing was changed.")
+
+    def reason(self, params: dict[str, t.Any]) -> str:
+        """What a snapshot of this run is kept for, ``apply`` or ``rollback``."""
+        return "apply"
+
+    def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
+        """Read, plan, judge; apply and read again unless in check mode."""
+        promises = self.promises(params)
+        try:
+            reading = self.read(params, agent)
+            before = reading.state
+            changes = plan(before, self.wish(params, reading))
+        except (OptionError, PlanError, StateError) as error:
+            raise Failure(str(error)) from None
+        wished = apply_all(changes, before)
+        spoken = guards.check(
+            before, wished, promises, changes, params.get("accept_risks") or [], unreachable=reading.unreachable
+        )
+        result: dict[str, t.Any] = {
+            "changed": bool(changes),
+            "server": self.server_facts(reading),
+            "guards": [{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
+        }
+        result.update(_difference(before, wished, changes, promises, bool(self._task.diff)))
+        if spoken:
+            result["warnings"] = [f"{one.sentence} (guard {one.id})" for one in spoken if one.severity == "warn"]
+        stops = [one for one in spoken if one.severity == "stop"]
+        if stops:
+            text = " ".join(f"{one.sentence} (guard {one.id})" for one in stops)
+            raise Failure(
+                f"{text} Nothing was changed. Change the description, or name the guard in accept_risks if this is what you want.",
+                **{**result, "changed": False},
+            )
+        try:
+            ordered = order(changes, before, promises)
+        except NoSafeOrder as error:
+            raise Failure(str(error), **{**result, "changed": False}) from None
+        result["plan"] = words.plan_words(ordered)
+        if changes and not self._task.check_mode:
+            after = self._apply(params, agent, reading, ordered, result)
+            left = plan(after, self.wish(params, reading))
+            result.update(_difference(before, after, changes, promises, bool(self._task.diff)))
+            if left:
+                raise Failure(
+                    f"The server took every change, but does not show all of them: {' '.join(change.describe() for change in left)} "
+                    f"Look at its event log for what refused them. {_way_back(result)}",
+                    **result,
+                )
+        result["cost"] = {"powershell_starts": agent.starts, "exchange_shells": agent.starts}
+        return result
+
+    def _apply(
+        self,
+        params: dict[str, t.Any],
+        agent: Agent,
+        reading: Reading,
+        ordered: t.Sequence[Change],
+        result: dict[str, t.Any],
+    ) -> State:
+        """Save the snapshot, write, read back; all in one remote call. Fills in the snapshot of `result`."""
+        if any(change.after.get("authentication_credential") for change in ordered):
+            self.require_private("authentication_credential")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        run_id, reason = secrets.token_hex(3), self.reason(params)
+        name = snapshot.file_name(now, run_id, reason)
+        text = snapshot.make(ordered, reading.state, reason=reason, time=now, run_id=run_id)
+        result["snapshot"] = {"name": name, "folder": SNAPSHOT_FOLDER}
+        if params.get("snapshot_copy"):
+            result["snapshot"]["copy"] = _write_copy(params["snapshot_copy"], name, text)
+        server, controller = reading.state.server.name, reading.state.domain_controller
+        steps = calls.read_steps(server, controller, commands=False)
+        steps.append(_digest_step(reading.digest))
+        steps.append({"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": name, "text": text})
+        working = reading.state
+        owner: dict[str, int] = {}
+        for index, change in enumerate(ordered):
+            for step in calls.change_calls(change, working, step=f"change-{index + 1}", credential=Credential):
+                owner[step["id"]] = index
+                steps.append(step)
+            working = change.apply(working)
+        steps.extend(calls.read_steps(server, controller, prefix=_AGAIN, always=True, commands=False))
+        request = {"protocol": 1, "shell": self.shell(params), "mutex": _MUTEX, "steps": steps}
+        try:
+            answer = agent.run(request)
+        except AgentError as error:
+            raise _stopped(error, ordered, owner, result) from None
+        except (AgentTimeout, AgentNoise) as error:
+            result["changed"] = True
+            raise Failure(f"{error} {_way_back(result)}", **result) from None
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(
+                f"The connection to the host was lost while changes were being written, in this order: "
+                f"{' '.join(change.describe() for change in ordered)} How far they came is not known; no step of them shuts out the "
+                f"provider. {_way_back(result)} The error was: {error}"
+            ) from None
+        return _state(answer, _AGAIN, controller)
+
+
+def _stopped(
+    error: AgentError, ordered: t.Sequence[Change], owner: t.Mapping[str, int], result: t.Mapping[str, t.Any]
+) -> Failure:
+    """The failure for an error that the agent reported from the write call, with what was done before it."""
+    facts = {**result, "error": error.as_result()}
+    step = error.step or ""
+    if step not in owner and not step.startswith(_AGAIN):
+        facts.pop("snapshot", None)
+        text = str(error)
+        return Failure(text if "othing was" in text else f"{text} Nothing was changed.", **{**facts, "changed": False})
+    done = owner.get(step, len(ordered))
+    facts["done"] = words.plan_words(ordered[:done])
+    facts["not_done"] = words.plan_words(ordered[done:])
+    story = f"Done before it: {' '.join(facts['done'])}" if done else "Nothing was done before it."
+    rest = f" Not done: {' '.join(facts['not_done'])}" if facts["not_done"] else ""
+    return Failure(f"{error} {story}{rest} {_way_back(result)}", **{**facts, "changed": True})
+
+
+def _way_back(result: t.Mapping[str, t.Any]) -> str:
+    name = (result.get("snapshot") or {}).get("name")
+    back = f", or give back the start with the snapshot {name}" if name else ""
+    return f"Run the task again to finish{back}."
+
+
+def _digest_step(expected: str | None) -> dict[str, t.Any]:
+    ids, ignored = list(calls.READ_IDS), list(calls.DIGEST_IGNORE)
+    return {"op": "digest", "id": "digest", "steps": ids, "ignore": ignored, "expect": expected}
+
+
+def _objects(answer: t.Mapping[str, t.Any], step: str) -> list[dict[str, t.Any]]:
+    found = answer.get("steps", {}).get(step) or {}
+    return list(found.get("objects") or [])
+
+
+def _state(answer: t.Mapping[str, t.Any], prefix: str, domain_controller: str | None) -> State:
+    """The state of one reading in `answer`. The domain controller that the user named is the one that is written to."""
+    state = read_state(answer["host"], calls.rows(answer["steps"], prefix))
+    return dataclasses.replace(state, domain_controller=domain_controller) if domain_controller else state
+
+
+def _difference(
+    before: State, after: State, changes: t.Sequence[Change], promises: Promises, diff: bool
+) -> dict[str, t.Any]:
+    """The parts of the result that say what changes: options, exposure, and both as Ansible's diff."""
+    shown = words.before_after(before, after, changes)
+    exposure = words.exposure(before, after, promises)
+    parts: dict[str, t.Any] = {"plan": words.plan_words(changes), **shown, "exposure": exposure}
+    if diff:
+        parts["diff"] = {
+            "before": {**shown["before"], "exposure": exposure["before"]},
+            "after": {**shown["after"], "exposure": exposure["after"]},
+        }
+    return parts
+
+
+def _write_copy(folder: str, name: str, text: str) -> str:
+    """The snapshot on the controller, readable by its owner only. Before any write, so that a failure stops the run."""
+    path = os.path.join(os.path.expanduser(folder), name)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise Failure(
+            f"The copy of the snapshot could not be written to {path}: {error.strerror}. Nothing was changed on the server. "
+            f"Name another folder in snapshot_copy."
+        ) from None
+    return path

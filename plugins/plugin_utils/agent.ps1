@@ -1,0 +1,499 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The agent: runs the steps of one request on the server and answers one JSON document. All logic is in Python.
+# Dialect: Windows PowerShell 2.0 to 5.1. $lines: this text, then the request, in base64 (_codec.py has the format).
+# * Arguments are data: decoded to objects, splatted or added to a command object, never pasted into script text.
+# * Nothing of the request goes through a cmdlet or a pipeline before its own call: module logging (event 4103) would
+#   write it to the event log, passwords too. Hence methods of .NET where a cmdlet would be shorter.
+# * The answer leaves by the output pipeline: over psrp there is no console.
+# * Nothing is kept in a global or script scope: over psrp the runspace outlives the task.
+param([string[]]$lines)
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$WarningPreference = 'SilentlyContinue'
+$ConfirmPreference = 'None'
+$invariant = [System.Globalization.CultureInfo]::InvariantCulture
+$control = [regex]'[\x00-\x1f]'
+# Every table is a copy of this one. Not @{}, whose keys compare by the culture: in Turkish ID is not id.
+$blank = New-Object System.Collections.Hashtable
+$escapeControl = [System.Text.RegularExpressions.MatchEvaluator] { '\u{0:x4}' -f [int][char]$args[0].Value }
+# done: what each step gave; secrets: the passwords of the request, to be blotted out of every message.
+$state = @{ facts = @{}; way = $null; session = $null; done = @{}; secrets = [System.Collections.ArrayList]@() }
+
+# --- Errors: one shape for all, the class in no human language ---------------------------------------------------
+
+function Stop-Agent($class, $message, $id) {
+    if (-not $id) { $id = "Mailedge.$class" }
+    throw @{ mailedge = $true; class = "Mailedge.$class"; id = $id; message = $message; category = 'NotSpecified' }
+}
+
+function Get-Failure($record) {
+    $own = $record.TargetObject
+    if ($own -is [System.Collections.Hashtable] -and $own['mailedge']) {
+        $failure = @{ class = $own['class']; id = $own['id']; message = $own['message']; category = $own['category'] }
+    } else {
+        # A method of .NET wraps what it threw; the remote session's own record, with the class that Exchange threw, is inside.
+        $cause = $record.Exception
+        while ($cause -is [System.Management.Automation.MethodInvocationException] -and $cause.InnerException) {
+            $cause = $cause.InnerException
+            if ($cause.ErrorRecord) { $record = $cause.ErrorRecord }
+        }
+        $class = [string]$record.CategoryInfo.Reason
+        if (@('', 'MethodInvocationException', 'ParentContainsErrorRecordException') -contains $class) { $class = $cause.GetType().Name }
+        $message = [string]$record
+        if ($record.Exception -ne $cause -and -not $cause.ErrorRecord) { $message = $cause.Message }
+        $failure = @{ class = $class; id = [string]$record.FullyQualifiedErrorId; message = $message; category = [string]$record.CategoryInfo.Category }
+    }
+    # Also the id: of an error that was thrown as text it is the text.
+    foreach ($part in @('message', 'id')) {
+        foreach ($secret in @($state.secrets)) { $failure[$part] = ([string]$failure[$part]).Replace($secret, '********') }
+    }
+    $failure
+}
+
+# --- Codec -------------------------------------------------------------------------------------------------------
+
+# No recursion, and no function call per token: in 2.0 a request of 2 MB would take minutes. Whatever holds other values is
+# read as a flat array, the box, and turned into what it is when full. An index beyond the end gives $null, then an error.
+function Read-Value($tokens, $at) {
+    $outer = New-Object System.Collections.Stack
+    $kind = 'root'
+    $box = [Array]::CreateInstance([object], 1)
+    $filled = 0
+    while ($true) {
+        while ($filled -eq $box.Length) {
+            if ($kind -ceq 'root') { break }
+            $value = $box
+            if ($kind -ceq 'm') {
+                $value = $blank.Clone()
+                for ($i = 0; $i -lt $filled; $i += 2) { $value[[string]$box[$i]] = $box[$i + 1] }
+            } elseif ($kind -ceq 'c') {
+                $password = [string]$box[1]
+                if ($password) { [void]$state.secrets.Add($password) }
+                $secure = New-Object System.Security.SecureString
+                foreach ($character in @($password.ToCharArray())) { $secure.AppendChar($character) }
+                $value = New-Object System.Management.Automation.PSCredential $box[0], $secure
+            }
+            $frame = $outer.Pop()
+            $kind = $frame.kind; $filled = $frame.filled; $box = $frame.box
+            $box[$filled] = $value
+            $filled++
+        }
+        $token = $tokens[$at]
+        $at++
+        if ($filled -eq $box.Length) {
+            if ($token -cne '.') { throw 'cut' }
+            return $box[0]
+        }
+        $type = $token.Substring(0, 1)
+        $value = $token.Substring(1)
+        if ($type -ceq 's') {
+            if ($value.IndexOf([char]'~') -ge 0) { $value = $value.Replace('~n', "`n").Replace('~r', "`r").Replace('~t', '~') }
+        } elseif ($type -ceq 'l' -or $type -ceq 'm' -or $type -ceq 'c') {
+            $outer.Push(@{ kind = $kind; filled = $filled; box = $box })
+            $kind = $type
+            if ($type -ceq 'c') { $size = 2 } else { $size = [int]$value }
+            if ($type -ceq 'm') { $size *= 2 }
+            $box = [Array]::CreateInstance([object], $size)
+            $filled = 0
+            continue
+        } elseif ($type -ceq 'i') {
+            $value = [long]::Parse($value, $invariant)
+            if ($value -ge [int]::MinValue -and $value -le [int]::MaxValue) { $value = [int]$value }
+        }
+        elseif ($type -ceq 't') { $value = $true }
+        elseif ($type -ceq 'f') { $value = $false }
+        elseif ($type -ceq 'n') { $value = $null }
+        elseif ($type -ceq 'd') { $value = [double]::Parse($value, $invariant) }
+        elseif ($type -ceq 'a') {
+            $list = [Array]::CreateInstance([string], [int]$value)
+            [Array]::Copy($tokens, $at, $list, 0, $list.Length)
+            $at += $list.Length
+            $value = $list
+        } elseif ($type -ceq 'h') {
+            if (-not $state.facts.ContainsKey($value)) { Stop-Agent 'BadRequest' "The agent knows no host fact named '$value'." }
+            $value = $state.facts[$value]
+        } else { throw 'unknown' }
+        $box[$filled] = $value
+        $filled++
+    }
+}
+
+function Read-Request {
+    try {
+        $base64 = [string]::Join('', $lines, 1, $lines.Length - 1)
+        $text = [System.Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($base64))
+        $tokens = $text.Split([char[]]@([char]10))
+        if ($tokens[0] -cne 'mailedge 1') { Stop-Agent 'BadRequest' 'The request is of another protocol.' }
+        $request = Read-Value $tokens 1
+        if ($request -isnot [System.Collections.Hashtable]) { throw 'cut' }
+    } catch {
+        # The text of a parse error could quote the request.
+        if ($_.TargetObject -is [System.Collections.Hashtable]) { throw $_ }
+        Stop-Agent 'BadRequest' 'The request was cut or damaged on its way to the agent. Nothing was changed.'
+    }
+    $request
+}
+
+# JSON. Tables have their keys in order; with $sorted lists are in order too, which is the canonical text of a digest.
+function ConvertTo-Answer($value, [bool]$sorted) {
+    if ($null -eq $value) { return 'null' }
+    if ($value -is [bool]) { if ($value) { return 'true' } else { return 'false' } }
+    if ($value -is [string]) {
+        $text = $value.Replace('\', '\\').Replace('"', '\"').Replace("`n", '\n').Replace("`r", '\r').Replace("`t", '\t')
+        if ($control.IsMatch($text)) { $text = $control.Replace($text, $escapeControl) }
+        return '"' + $text + '"'
+    }
+    if ($value -is [double]) { return $value.ToString('R', $invariant) }
+    if ($value -isnot [System.Collections.IEnumerable]) { return [string]$value }
+    $isTable = $value -is [System.Collections.IDictionary]
+    $parts = [System.Collections.ArrayList]@()
+    if ($isTable) {
+        foreach ($pair in @($value.GetEnumerator())) {
+            [void]$parts.Add((ConvertTo-Answer ([string]$pair.Key)) + ':' + (ConvertTo-Answer $pair.Value $sorted))
+        }
+    } else { foreach ($item in @($value)) { [void]$parts.Add((ConvertTo-Answer $item $sorted)) } }
+    if ($isTable -or $sorted) { $parts.Sort([StringComparer]::Ordinal) }
+    $text = [string]::Join(',', [string[]]$parts.ToArray())
+    if ($isTable) { '{' + $text + '}' } else { '[' + $text + ']' }
+}
+
+# A property as plain data, by its text only: the objects of a remote session have lost their methods. A flag that came
+# from there is a number which remembers its text, and only its type name tells it from a number.
+function Get-Plain($value) {
+    if ($null -eq $value) { return $null }
+    if ($value -is [string]) { return [string]$value }
+    if ($value -is [bool]) { return [bool]$value }
+    if ($value -is [DateTime]) { return $value.ToString('o', $invariant) }
+    if ($value -is [int] -or $value -is [long] -or $value -is [int16] -or $value -is [byte] -or $value -is [uint16] -or $value -is [uint32]) {
+        if (-not ([string]$value.PSObject.TypeNames[0]).StartsWith('Deserialized.')) { return [long]$value }
+        return [string]$value
+    }
+    if ($value -is [System.Collections.IDictionary]) {
+        $table = $blank.Clone()
+        foreach ($pair in @($value.GetEnumerator())) { $table[[string]$pair.Key] = [string]$pair.Value }
+        return $table
+    }
+    if ($value -is [System.Collections.IEnumerable]) {
+        $texts = [System.Collections.ArrayList]@()
+        foreach ($item in @($value)) { [void]$texts.Add([string]$item) }
+        return ,$texts.ToArray()
+    }
+    return [string]$value
+}
+
+# --- The server --------------------------------------------------------------------------------------------------
+
+function Get-Key($path) { try { Get-ItemProperty -Path $path -ErrorAction Stop } catch { $null } }
+
+function Get-Address {
+    $found = [System.Collections.ArrayList]@()
+    try {
+        foreach ($adapter in @(Get-WmiObject Win32_NetworkAdapterConfiguration -Filter 'IPEnabled = TRUE' -ErrorAction Stop)) {
+            foreach ($address in @($adapter.IPAddress)) { if ($address) { [void]$found.Add([string]$address) } }
+        }
+    } catch {
+        # Broken WMI repositories are common enough on old servers.
+        foreach ($adapter in @([System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces())) {
+            foreach ($unicast in @($adapter.GetIPProperties().UnicastAddresses)) { [void]$found.Add($unicast.Address.ToString().Split([char]'%')[0]) }
+        }
+    }
+    ,$found.ToArray()
+}
+
+function Get-HostFact {
+    $computer = Get-Key 'HKLM:\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName'
+    $network = Get-Key 'HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters'
+    $name = [string]$computer.ComputerName
+    if (-not $name) { $name = [Environment]::MachineName }
+    if ($network.Domain) { $fqdn = [string]$network.Hostname + '.' + [string]$network.Domain }
+    else { try { $fqdn = [System.Net.Dns]::GetHostEntry($name).HostName } catch { $fqdn = $name } }
+    # 2013 and later, 2010, 2007 (its key is unverified).
+    $exchange = $null
+    $roles = [System.Collections.ArrayList]@()
+    foreach ($root in @('ExchangeServer\v15', 'ExchangeServer\v14', 'Exchange\v8.0')) {
+        $setup = Get-Key "HKLM:\SOFTWARE\Microsoft\$root\Setup"
+        if ($null -eq $setup.MsiProductMajor) { continue }
+        $exchange = @{
+            major = [int]$setup.MsiProductMajor; minor = [int]$setup.MsiProductMinor; build = [int]$setup.MsiBuildMajor
+            revision = [int]$setup.MsiBuildMinor; install_path = [string]$setup.MsiInstallPath
+        }
+        foreach ($role in @('Mailbox', 'ClientAccess', 'HubTransport', 'Bridgehead', 'FrontendTransport', 'Cafe', 'UnifiedMessaging', 'EdgeTransport')) {
+            if (Get-Key "HKLM:\SOFTWARE\Microsoft\$root\$($role)Role") { [void]$roles.Add($role) }
+        }
+        break
+    }
+    # Windows has its built-in accounts in its own language; the SID is the same everywhere.
+    try { $anonymous = (New-Object System.Security.Principal.SecurityIdentifier 'S-1-5-7').Translate([System.Security.Principal.NTAccount]).Value }
+    catch { $anonymous = 'NT AUTHORITY\ANONYMOUS LOGON' }
+    try { $admin = (New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator) }
+    catch { $admin = $null }
+    try { $setupRunning = @(Get-Process -Name 'ExSetup*' -ErrorAction Stop).Count -gt 0 } catch { $setupRunning = $false }
+    @{
+        name = $name; fqdn = $fqdn; exchange = $exchange; roles = $roles.ToArray(); edge = $roles.Contains('EdgeTransport')
+        powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
+        language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
+        anonymous_account = [string]$anonymous; setup_running = $setupRunning
+        time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', $invariant)
+    }
+}
+
+# --- The Exchange shell ------------------------------------------------------------------------------------------
+
+function Open-Shell($shell) {
+    $way = $shell['way']
+    $exchange = $state.facts.exchange
+    if ($way -ceq 'none') { $state.way = $way; return }
+    if (-not $exchange) { Stop-Agent 'NoExchange' 'No Exchange Server is installed on this server (its registry keys are absent). Nothing was changed.' }
+    if ($way -ceq 'auto') {
+        # Exchange 2007 has no endpoint for remote sessions, and neither has an Edge server of any version.
+        if ($state.facts.edge) { $way = 'edge' } elseif ($exchange.major -lt 14) { $way = 'snapin' } else { $way = 'remote_session' }
+    }
+    try {
+        if ($way -ceq 'remote_session') {
+            # By the server's own name: a load-balanced one breaks Kerberos. An explicit credential makes the second hop work.
+            $fqdn = $shell['fqdn']
+            if (-not $fqdn) { $fqdn = $state.facts.fqdn }
+            $option = New-Object System.Management.Automation.Remoting.PSSessionOption
+            # So that a server which hangs does not hold up the closing of the session for its three minutes.
+            $option.CancelTimeout = [TimeSpan]::FromSeconds(10)
+            if ($shell['seconds']) { $option.OpenTimeout = [TimeSpan]::FromSeconds($shell['seconds']) }
+            $session = @{
+                ConfigurationName = 'Microsoft.Exchange'; ConnectionUri = "http://$fqdn/PowerShell/"
+                Authentication = 'Kerberos'; SessionOption = $option; ErrorAction = 'Stop'
+            }
+            if ($shell['authentication']) { $session.Authentication = $shell['authentication'] }
+            if ($shell['credential']) { $session.Credential = $shell['credential'] }
+            $state.session = New-PSSession @session
+        } elseif ($way -ceq 'snapin' -or $way -ceq 'edge') {
+            $snapin = 'Microsoft.Exchange.Management.PowerShell.SnapIn'
+            if ($exchange.major -eq 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.E2010' }
+            if ($exchange.major -lt 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.Admin' }
+            # Over psrp an earlier task may have loaded it into this runspace; to add it twice is an error.
+            try { $loaded = Get-PSSnapin -Name $snapin -ErrorAction Stop } catch { $loaded = $null }
+            if (-not $loaded) { [void](Add-PSSnapin $snapin -ErrorAction Stop) }
+        } else { Stop-Agent 'BadRequest' "The agent knows no way into the Exchange shell named '$way'." }
+    } catch {
+        $failure = Get-Failure $_
+        if ($failure.class -ceq 'Mailedge.BadRequest') { throw $_ }
+        Stop-Agent 'ShellFailed' "The Exchange shell could not be opened (way: $way). Nothing was changed. The server said: $($failure.message)" $failure.id
+    }
+    $state.way = $way
+}
+
+# Microsoft.Exchange is an endpoint in NoLanguage mode: it takes a command with parameters and refuses any script.
+function Invoke-Remote($cmdlet, $parameters, $seconds) {
+    $shell = [System.Management.Automation.PowerShell]::Create()
+    $shell.Runspace = $state.session.Runspace
+    [void]$shell.AddCommand($cmdlet)
+    foreach ($pair in @($parameters.GetEnumerator())) { [void]$shell.AddParameter($pair.Key, $pair.Value) }
+    $pending = $shell.BeginInvoke()
+    if (-not $pending.AsyncWaitHandle.WaitOne([int](1000 * $seconds), $false)) {
+        # Not Stop or Dispose, which would wait for a server that may never answer.
+        [void]$shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000, $false)
+        Stop-Agent 'TimedOut' "$cmdlet did not end within $seconds seconds and was stopped. Whether it took effect is not known."
+    }
+    try {
+        $shell.EndInvoke($pending)
+        if ($shell.Streams.Error.Count -gt 0) { throw $shell.Streams.Error[0] }
+    } finally { $shell.Dispose() }
+}
+
+# --- The steps: each gives a list of tables ----------------------------------------------------------------------
+
+function Get-Done($id) {
+    if (-not $state.done.ContainsKey($id)) { Stop-Agent 'BadRequest' "A step refers to the step '$id', which has not run." }
+    ,$state.done[$id]
+}
+
+function Invoke-CallStep($step) {
+    $cmdlet = [string]$step['cmdlet']
+    if ($cmdlet -cnotmatch '^[A-Za-z]+-[A-Za-z0-9]+$') { Stop-Agent 'BadRequest' 'A step names no cmdlet.' }
+    if ($step['seconds']) { $seconds = $step['seconds'] } else { $seconds = 60 }
+    $each = $step['each']
+    $targets = @($null)
+    if ($each) {
+        $targets = [System.Collections.ArrayList]@()
+        $objects = Get-Done $each['step']
+        foreach ($object in @($objects)) { [void]$targets.Add($object[$each['property']]) }
+    }
+    $result = [System.Collections.ArrayList]@()
+    foreach ($target in @($targets)) {
+        $parameters = $blank.Clone()
+        if ($step['parameters']) { foreach ($pair in @($step['parameters'].GetEnumerator())) { $parameters[$pair.Key] = $pair.Value } }
+        if ($each) { $parameters[$each['parameter']] = $target }
+        if ($state.session) { $objects = @(Invoke-Remote $cmdlet $parameters $seconds) } else { $objects = @(& $cmdlet @parameters) }
+        if (-not $step['select']) { continue }
+        foreach ($object in @($objects)) {
+            if ($null -eq $object) { continue }
+            $row = $blank.Clone()
+            foreach ($path in @($step['select'])) {
+                $value = $object
+                foreach ($name in @($path.Split([char]'.'))) { $value = $value.$name }
+                $row[$path] = Get-Plain $value
+            }
+            if ($each) { $row['_each'] = $target }
+            [void]$result.Add($row)
+        }
+    }
+    ,$result.ToArray()
+}
+
+function Invoke-DigestStep($step) {
+    $ignored = @()
+    if ($step['ignore']) { $ignored = $step['ignore'] }
+    $text = [System.Collections.ArrayList]@()
+    foreach ($id in @($step['steps'])) {
+        $rows = [System.Collections.ArrayList]@()
+        $objects = Get-Done $id
+        foreach ($object in @($objects)) {
+            $row = $object.Clone()
+            foreach ($name in @($ignored)) { $row.Remove($name) }
+            [void]$rows.Add($row)
+        }
+        [void]$text.Add($id + (ConvertTo-Answer $rows $true))
+    }
+    # SHA-1 because Windows in FIPS mode refuses the SHA-256 of .NET 2.0; it has to tell a change, not to withstand an attack.
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes([string]::Join("`n", [string[]]$text.ToArray()))
+    $digest = [BitConverter]::ToString([System.Security.Cryptography.SHA1]::Create().ComputeHash($bytes)).Replace('-', '').ToLowerInvariant()
+    if ($step['expect'] -and $step['expect'] -cne $digest) {
+        Stop-Agent 'StateChanged' 'The server is no longer as it was when the change was planned: somebody else is working on it. Nothing was written. Run the task again.'
+    }
+    ,@(@{ digest = $digest })
+}
+
+function Get-SafePath($folder, $name) {
+    if ($name -cnotmatch '^[A-Za-z0-9_][A-Za-z0-9._-]*$') { Stop-Agent 'BadRequest' 'A file name in the request is none that the agent writes.' }
+    [System.IO.Path]::Combine($folder, $name)
+}
+
+function Invoke-WriteFileStep($step) {
+    $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
+    $path = Get-SafePath $folder $step['name']
+    try {
+        [void][System.IO.Directory]::CreateDirectory($folder)
+        # Any user may create folders in %ProgramData%: this one may be somebody's link, or somebody's own.
+        if ([System.IO.File]::GetAttributes($folder) -band [System.IO.FileAttributes]::ReparsePoint) { throw "$folder is a link." }
+        $administrators = '*S-1-5-32-544'
+        foreach ($change in @(@('/setowner', $administrators), @('/reset', '/q'), @('/inheritance:r', '/grant:r', "$($administrators):(OI)(CI)F", '*S-1-5-18:(OI)(CI)F'))) {
+            $global:LASTEXITCODE = 0
+            [void](& 'icacls' $folder $change)
+            if ($global:LASTEXITCODE) { throw "icacls $($change[0]) ended with code $global:LASTEXITCODE." }
+        }
+        if ([System.IO.File]::Exists($path)) { throw "$path exists already." }
+        [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
+        [System.IO.File]::Move("$path.tmp", $path)
+    } catch {
+        $failure = Get-Failure $_
+        Stop-Agent 'SnapshotFailed' "The file $path could not be written. Nothing was changed. The server said: $($failure.message)" $failure.id
+    }
+    ,@(@{ path = $path })
+}
+
+function Invoke-ReadFilesStep($step) {
+    $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
+    $names = [System.Collections.ArrayList]@()
+    if ($null -ne $step['names']) {
+        foreach ($name in @($step['names'])) { if ([System.IO.File]::Exists((Get-SafePath $folder $name))) { [void]$names.Add($name) } }
+    } elseif ([System.IO.Directory]::Exists($folder)) {
+        foreach ($file in @([System.IO.Directory]::GetFiles($folder))) { if (-not $file.EndsWith('.tmp')) { [void]$names.Add([System.IO.Path]::GetFileName($file)) } }
+        $names.Sort([StringComparer]::Ordinal)
+    }
+    # Their names begin with the time, so the last by name are the newest.
+    if ($step['last'] -and $names.Count -gt $step['last']) { $names.RemoveRange(0, $names.Count - $step['last']) }
+    $result = [System.Collections.ArrayList]@()
+    foreach ($name in @($names.ToArray())) { [void]$result.Add(@{ name = $name; text = [System.IO.File]::ReadAllText([System.IO.Path]::Combine($folder, $name)) }) }
+    ,$result.ToArray()
+}
+
+# Does a connection to host and port come about? By any of its addresses, all targets at once.
+function Invoke-ReachStep($step) {
+    $result = [System.Collections.ArrayList]@()
+    foreach ($target in @($step['targets'])) {
+        $row = @{ host = $target[0]; port = $target[1]; reachable = $false; error = $null; tries = @() }
+        try {
+            foreach ($address in @([System.Net.Dns]::GetHostAddresses($target[0]))) {
+                $client = New-Object System.Net.Sockets.TcpClient $address.AddressFamily
+                $row.tries += @{ client = $client; pending = $client.BeginConnect($address, [int]$target[1], $null, $null) }
+            }
+        } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
+        [void]$result.Add($row)
+    }
+    $deadline = [DateTime]::UtcNow.AddSeconds($step['seconds'])
+    foreach ($row in @($result.ToArray())) {
+        foreach ($try in @($row.tries)) {
+            $left = [Math]::Max(0, ($deadline - [DateTime]::UtcNow).TotalMilliseconds)
+            if (-not $row.reachable) {
+                try {
+                    if ($try.pending.AsyncWaitHandle.WaitOne([int]$left, $false)) { $try.client.EndConnect($try.pending); $row.reachable = $true; $row.error = $null }
+                    else { $row.error = 'TimedOut' }
+                } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
+            }
+            $try.client.Close()
+        }
+        $row.Remove('tries')
+    }
+    ,$result.ToArray()
+}
+
+
+# --- The run -----------------------------------------------------------------------------------------------------
+
+$mutex = $null
+$held = $false
+$failure = $null
+$stopped = $null
+$results = [System.Collections.ArrayList]@()
+try {
+    $state.facts = Get-HostFact
+    $request = Read-Request
+    if ($request['mutex']) {
+        # One mutex for all users of the server; who may not even open it is told the same as who has to wait too long.
+        try {
+            $mutex = New-Object System.Threading.Mutex $false, $request['mutex']['name']
+            try { $held = $mutex.WaitOne([int](1000 * $request['mutex']['seconds']), $false) }
+            catch { if ($_.Exception.GetBaseException() -is [System.Threading.AbandonedMutexException]) { $held = $true } else { throw $_ } }
+        } catch { $held = $false }
+        if (-not $held) { Stop-Agent 'Busy' "Another run is working on this server, and did not end within $($request['mutex']['seconds']) seconds. Nothing was changed. Run the task again later." }
+    }
+    Open-Shell $request['shell']
+    foreach ($step in @($request['steps'])) {
+        if ($failure -and -not $step['always']) { continue }
+        $clock = [System.Diagnostics.Stopwatch]::StartNew()
+        $row = @{ ok = $true }
+        try {
+            switch -casesensitive ($step['op']) {
+                'call' { $row.objects = Invoke-CallStep $step }
+                'digest' { $row.objects = Invoke-DigestStep $step }
+                'write_file' { $row.objects = Invoke-WriteFileStep $step }
+                'read_files' { $row.objects = Invoke-ReadFilesStep $step }
+                'reach' { $row.objects = Invoke-ReachStep $step }
+                default { Stop-Agent 'BadRequest' 'The request has a step that the agent does not know.' }
+            }
+            $state.done[$step['id']] = $row.objects
+        } catch {
+            $row.ok = $false
+            $row.error = Get-Failure $_
+            if ($step['optional']) { $state.done[$step['id']] = @() }
+            elseif (-not $failure) { $stopped = $step['id']; $failure = $row.error.Clone(); $failure.step = $stopped }
+        }
+        $row.seconds = [Math]::Round($clock.Elapsed.TotalSeconds, 3)
+        [void]$results.Add((ConvertTo-Answer $step['id']) + ':' + (ConvertTo-Answer $row))
+    }
+} catch {
+    $failure = Get-Failure $_
+    $failure.step = $null
+} finally {
+    # A session left behind counts against the user's limit of 18 until it times out.
+    if ($state.session) { try { Remove-PSSession $state.session } catch { $null = $_ } }
+    if ($held) { $mutex.ReleaseMutex() }
+    if ($mutex) { $mutex.Close() }
+}
+$head = ConvertTo-Answer @{ protocol = 1; ok = ($null -eq $failure); way = $state.way; host = $state.facts; stopped = $stopped; error = $failure }
+$json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + [string]::Join(',', [string[]]$results.ToArray()) + '}}'
+$base64 = [Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($json))
+'----- BEGIN MAILEDGE ANSWER -----'
+for ($i = 0; $i -lt $base64.Length; $i += 4000) { $base64.Substring($i, [Math]::Min(4000, $base64.Length - $i)) }
+'----- END MAILEDGE ANSWER -----'

@@ -1,0 +1,130 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs playbooks against the lab as a user would, with the ansible-playbook of this Python, and reads what they gave."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import typing as t
+from dataclasses import dataclass, field
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+COLLECTIONS = REPOSITORY / ".cache"
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What one task gave on one host."""
+
+    host: str
+    task: str
+    status: str
+    result: dict[str, t.Any]
+
+
+@dataclass
+class Run:
+    """One run of ansible-playbook: its exit code, its output, and every task's result in order."""
+
+    code: int
+    output: str
+    tasks: list[TaskResult] = field(default_factory=list)
+
+    def of(self, name: str, host: str | None = None) -> list[TaskResult]:
+        """The results of the tasks whose name contains `name`."""
+        return [task for task in self.tasks if name in task.task and host in (None, task.host)]
+
+    def mail_flow(self, host: str | None = None) -> dict[str, t.Any]:
+        """The result of the last task that carries a plan or an error of the mail-flow modules."""
+        found = [task for task in self.tasks if host in (None, task.host) and "invocation" in task.result]
+        found = [task for task in found if "provider_ranges" in task.result["invocation"].get("module_args", {})]
+        assert found, self.output
+        return found[-1].result
+
+    @property
+    def changed(self) -> list[TaskResult]:
+        """The tasks that reported a change."""
+        return [task for task in self.tasks if task.status == "ok" and task.result.get("changed")]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What ansible-playbook gets: the collection of this work tree, nothing of the user's own configuration."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PWSH", "MAILEDGE_FIXTURES") if name in os.environ
+    }
+    kept.setdefault("LANG", "C.UTF-8")
+    return {
+        **kept,
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": os.environ.get("MAILEDGE_COLLECTIONS", str(COLLECTIONS)),
+        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
+        "ANSIBLE_CALLBACKS_ENABLED": "mailedge_record",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
+
+
+def play(
+    playbook: str | list[dict[str, t.Any]],
+    inventory: str | os.PathLike[str],
+    *arguments: str,
+    variables: t.Mapping[str, t.Any] | None = None,
+    env: t.Mapping[str, str] | None = None,
+    timeout: float = 300,
+) -> Run:
+    """Run a playbook of the collection by its name, or one given as data, against the lab's inventory."""
+    with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
+        record = pathlib.Path(folder, "record.jsonl")
+        record.touch()
+        if isinstance(playbook, str):
+            target = f"mailedge.lockdown.{playbook}"
+        else:
+            path = pathlib.Path(folder, "play.yml")
+            path.write_text(json.dumps(playbook), encoding="utf-8")
+            target = str(path)
+        extra = pathlib.Path(folder, "extra.json")
+        extra.write_text(json.dumps(dict(variables or {})), encoding="utf-8")
+        extra.chmod(0o600)
+        # By the Python that runs the tests, so that the ansible-core of this virtual environment is the one tested.
+        command = [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            str(inventory),
+            target,
+            "-e",
+            f"@{extra}",
+            *arguments,
+        ]
+        done = subprocess.run(
+            command,
+            env=environment(MAILEDGE_RECORD=str(record), **(env or {})),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        tasks = [TaskResult(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
+        return Run(done.returncode, done.stdout, tasks)
+
+
+def module(name: str, hosts: str, arguments: t.Mapping[str, t.Any], **keywords: t.Any) -> list[dict[str, t.Any]]:
+    """A playbook of one task, which calls the collection's module `name`."""
+    task = {"name": f"Call {name}", f"mailedge.lockdown.{name}": dict(arguments), **keywords}
+    return [{"name": "One task", "hosts": hosts, "gather_facts": False, "tasks": [task]}]
