@@ -24,7 +24,15 @@ class ActionModule(MailFlowAction):
     arguments = MAIL_FLOW_MODULE
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        errors: list[str] = []
+        errors = super().check(params)
+        if params.get("inbound_lock") is not None and not params["provider_ranges"]:
+            errors.append(
+                "inbound_lock is set, but provider_ranges names no range. A lock that hears no provider would shut out all mail. "
+                "Name the ranges from which the filtering provider delivers."
+            )
+        name = params.get("snapshot")
+        if name and name != "latest" and not snapshot.is_name(name):
+            errors.append(f"'{name}' is no name of a snapshot. A name is like 20260114T101500Z-4f1c2a-apply.json, or latest.")
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
             params[option] = checked.entries

@@ -23,7 +23,7 @@ class ActionModule(MailFlowAction):
     arguments = RECEIVE_MODULE
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        return check_entry(RECEIVE, self._entry(params))
+        return [*super().check(params), *check_entry(RECEIVE, self._entry(params))]
 
     def wish(self, params: dict[str, t.Any], reading: Reading) -> Wish:
         return Wish(receive=(self._entry(params),))

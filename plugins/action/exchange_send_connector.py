@@ -23,7 +23,7 @@ class ActionModule(MailFlowAction):
     arguments = SEND_MODULE
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        return check_entry(SEND, self._entry(params))
+        return [*super().check(params), *check_entry(SEND, self._entry(params))]
 
     def wish(self, params: dict[str, t.Any], reading: Reading) -> Wish:
         return Wish(send=(self._entry(params),))

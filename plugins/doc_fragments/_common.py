@@ -43,7 +43,7 @@ options:
     type: str
   domain_controller:
     description:
-      - The domain controller to read from and write to. Not used on Edge servers.
+      - The domain controller to read from and write to. An Edge server has none, and refuses to be told one.
       - Where this is not set, the one that answered the read is used for the write as well.
     type: str
   time_limit:

@@ -19,24 +19,29 @@ def _one_of(patterns: list[str]) -> str:
 
 
 def _numbers(texts: t.Iterable[str]) -> str:
-    """A pattern for a set of decimal numbers: those that share the same last digits are written once."""
+    """A pattern for a set of decimal numbers."""
+    return _one_of(_alternatives(texts))
+
+
+def _alternatives(texts: t.Iterable[str]) -> list[str]:
+    """Patterns that together match a set of decimal numbers: those that share the same last digits are written once."""
     lasts: dict[str, str] = {}
     for text in sorted(texts, key=lambda text: (len(text), text)):
         lasts[text[:-1]] = lasts.get(text[:-1], "") + text[-1]
     heads: dict[str, list[str]] = {}
     for head, digits in lasts.items():
         heads.setdefault(digits, []).append(head)
-    return _one_of([_heads(found) + _digits(digits) for digits, found in heads.items()])
+    return [_heads(found) + _digits(digits) for digits, found in heads.items()]
 
 
 def _heads(heads: list[str]) -> str:
+    """A pattern for the digits before the last, of which there may be none."""
     named = [head for head in heads if head]
     if not named:
         return ""
-    pattern = _numbers(named)
     if len(named) == len(heads):
-        return pattern
-    return f"(?:{pattern})?"
+        return _numbers(named)
+    return f"(?:{'|'.join(_alternatives(named))})?"
 
 
 def _digits(digits: str) -> str:

@@ -141,7 +141,7 @@ options:
     type: int
   error_policies:
     description:
-      - "How delivery errors are treated: V(Default), V(DowngradeAuthFailures), V(DowngradeDnsFailures), V(UpgradeConfigurationErrors). Exchange 2010
+      - "How delivery errors are treated: V(Default), V(DowngradeDnsFailures), V(DowngradeCustomFailures), V(UpgradeCustomFailures). Exchange 2010
         and later."
       - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
     type: raw

@@ -134,6 +134,12 @@ class MailFlowAction(ExchangeAction):
         """The wish of the task's options, on what was read."""
         raise Failure(f"{type(self).__name__} does not say what it wishes. Nothing was changed.")
 
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        unknown = sorted(set(params.get("accept_risks") or []) - set(guards.GUARDS))
+        if not unknown:
+            return []
+        return [f"accept_risks names '{unknown[0]}', which is no guard. The guards are: {', '.join(sorted(guards.GUARDS))}."]
+
     def reason(self, params: dict[str, t.Any]) -> str:
         """What a snapshot of this run is kept for, ``apply`` or ``rollback``."""
         return "apply"
@@ -144,7 +150,8 @@ class MailFlowAction(ExchangeAction):
         try:
             reading = self.read(params, agent)
             before = reading.state
-            changes = plan(before, self.wish(params, reading))
+            wish = self.wish(params, reading)
+            changes = plan(before, wish)
         except (OptionError, PlanError, StateError) as error:
             raise Failure(str(error)) from None
         wished = apply_all(changes, before)
@@ -171,9 +178,16 @@ class MailFlowAction(ExchangeAction):
         except NoSafeOrder as error:
             raise Failure(str(error), **{**result, "changed": False}) from None
         result["plan"] = words.plan_words(ordered)
+        if changes and before.server.setup_running:
+            raise Failure(
+                f"Exchange's own setup is running on {before.server.name}. It changes the connectors itself, and a change of ours could "
+                "make it fail half way. Nothing was changed. Run the task again when setup has ended.",
+                **{**result, "changed": False},
+            )
         if changes and not self._task.check_mode:
             after = self._apply(params, agent, reading, ordered, result)
-            left = plan(after, self.wish(params, reading))
+            # A login that is written in every run is never equal to what can be read back.
+            left = [one for one in plan(after, wish) if set(one.after) != {"authentication_credential"}]
             result.update(_difference(before, after, changes, promises, bool(self._task.diff)))
             if left:
                 raise Failure(

@@ -23,7 +23,6 @@ $escapeControl = [System.Text.RegularExpressions.MatchEvaluator] { '\u{0:x4}' -f
 $state = @{ facts = @{}; way = $null; session = $null; done = @{}; secrets = [System.Collections.ArrayList]@() }
 
 # --- Errors: one shape for all, the class in no human language ---------------------------------------------------
-
 function Stop-Agent($class, $message, $id) {
     if (-not $id) { $id = "Mailedge.$class" }
     throw @{ mailedge = $true; class = "Mailedge.$class"; id = $id; message = $message; category = 'NotSpecified' }
@@ -54,14 +53,11 @@ function Get-Failure($record) {
 }
 
 # --- Codec -------------------------------------------------------------------------------------------------------
-
 # No recursion, and no function call per token: in 2.0 a request of 2 MB would take minutes. Whatever holds other values is
 # read as a flat array, the box, and turned into what it is when full. An index beyond the end gives $null, then an error.
 function Read-Value($tokens, $at) {
     $outer = New-Object System.Collections.Stack
-    $kind = 'root'
-    $box = [Array]::CreateInstance([object], 1)
-    $filled = 0
+    $kind = 'root'; $filled = 0; $box = [Array]::CreateInstance([object], 1)
     while ($true) {
         while ($filled -eq $box.Length) {
             if ($kind -ceq 'root') { break }
@@ -78,11 +74,9 @@ function Read-Value($tokens, $at) {
             }
             $frame = $outer.Pop()
             $kind = $frame.kind; $filled = $frame.filled; $box = $frame.box
-            $box[$filled] = $value
-            $filled++
+            $box[$filled] = $value; $filled++
         }
-        $token = $tokens[$at]
-        $at++
+        $token = $tokens[$at]; $at++
         if ($filled -eq $box.Length) {
             if ($token -cne '.') { throw 'cut' }
             return $box[0]
@@ -93,11 +87,8 @@ function Read-Value($tokens, $at) {
             if ($value.IndexOf([char]'~') -ge 0) { $value = $value.Replace('~n', "`n").Replace('~r', "`r").Replace('~t', '~') }
         } elseif ($type -ceq 'l' -or $type -ceq 'm' -or $type -ceq 'c') {
             $outer.Push(@{ kind = $kind; filled = $filled; box = $box })
-            $kind = $type
-            if ($type -ceq 'c') { $size = 2 } else { $size = [int]$value }
-            if ($type -ceq 'm') { $size *= 2 }
-            $box = [Array]::CreateInstance([object], $size)
-            $filled = 0
+            if ($type -ceq 'c') { $size = 2 } elseif ($type -ceq 'm') { $size = 2 * [int]$value } else { $size = [int]$value }
+            $kind = $type; $filled = 0; $box = [Array]::CreateInstance([object], $size)
             continue
         } elseif ($type -ceq 'i') {
             $value = [long]::Parse($value, $invariant)
@@ -116,8 +107,7 @@ function Read-Value($tokens, $at) {
             if (-not $state.facts.ContainsKey($value)) { Stop-Agent 'BadRequest' "The agent knows no host fact named '$value'." }
             $value = $state.facts[$value]
         } else { throw 'unknown' }
-        $box[$filled] = $value
-        $filled++
+        $box[$filled] = $value; $filled++
     }
 }
 
@@ -185,7 +175,6 @@ function Get-Plain($value) {
 }
 
 # --- The server --------------------------------------------------------------------------------------------------
-
 function Get-Key($path) { try { Get-ItemProperty -Path $path -ErrorAction Stop } catch { $null } }
 
 function Get-Address {
@@ -241,7 +230,6 @@ function Get-HostFact {
 }
 
 # --- The Exchange shell ------------------------------------------------------------------------------------------
-
 function Open-Shell($shell) {
     $way = $shell['way']
     $exchange = $state.facts.exchange
@@ -302,7 +290,6 @@ function Invoke-Remote($cmdlet, $parameters, $seconds) {
 }
 
 # --- The steps: each gives a list of tables ----------------------------------------------------------------------
-
 function Get-Done($id) {
     if (-not $state.done.ContainsKey($id)) { Stop-Agent 'BadRequest' "A step refers to the step '$id', which has not run." }
     ,$state.done[$id]
@@ -342,15 +329,13 @@ function Invoke-CallStep($step) {
 }
 
 function Invoke-DigestStep($step) {
-    $ignored = @()
-    if ($step['ignore']) { $ignored = $step['ignore'] }
     $text = [System.Collections.ArrayList]@()
     foreach ($id in @($step['steps'])) {
         $rows = [System.Collections.ArrayList]@()
         $objects = Get-Done $id
         foreach ($object in @($objects)) {
             $row = $object.Clone()
-            foreach ($name in @($ignored)) { $row.Remove($name) }
+            if ($step['ignore']) { foreach ($name in @($step['ignore'])) { $row.Remove($name) } }
             [void]$rows.Add($row)
         }
         [void]$text.Add($id + (ConvertTo-Answer $rows $true))
@@ -440,7 +425,6 @@ function Invoke-ReachStep($step) {
 
 
 # --- The run -----------------------------------------------------------------------------------------------------
-
 $mutex = $null
 $held = $false
 $failure = $null

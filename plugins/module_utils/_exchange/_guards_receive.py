@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import conflicts, doors, known
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -22,7 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
 )
 
-Found = t.Tuple[str, str, str]
+Found = tuple[str, str, str]
 STOP, WARN = "stop", "warn"
 
 _NOBODY = RangeSet(())
@@ -73,7 +73,11 @@ class _Sides:
 def _provider_itself(promises: Promises) -> t.Iterator[Found]:
     wide = RangeSet(one for one in promises.provider.intervals if one.size > _TOO_MANY[one.version])
     if wide or promises.provider.v4.size > _TOO_MANY[4] or promises.provider.v6.size > _TOO_MANY[6]:
-        yield "range_too_wide", STOP, f"The provider range {ranges(wide or promises.provider)} is too wide to be one provider's."
+        yield (
+            "range_too_wide",
+            STOP,
+            f"The provider range {ranges(wide or promises.provider)} is too wide to be one provider's.",
+        )
     private = promises.provider & PRIVATE
     if private:
         yield "private_provider_range", STOP, f"The provider range holds the private addresses {ranges(private)}."
@@ -84,7 +88,7 @@ def _provider(view: _Sides) -> t.Iterator[Found]:
     heard = _NOBODY
     for connectors in (view.old, view.new):
         for endpoint in doors.View(connectors, 25).endpoints:
-            if not doors.is_loopback(endpoint):
+            if not is_loopback(endpoint):
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     lost = view.lost(doors.accepts_anonymous, [25]) & provider
     refused = ((provider & heard) - doors.holding(view.new, doors.accepts_anonymous)) - lost
@@ -94,9 +98,14 @@ def _provider(view: _Sides) -> t.Iterator[Found]:
         severity = STOP if view.promises.inbound_lock else WARN
         yield "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
     public = doors.public(_NOBODY)
-    if not view.same and not doors.holding(view.new, doors.accepts_anonymous) & public:
-        if doors.holding(view.old, doors.accepts_anonymous) & public:
-            yield "no_provider_range", STOP, "No internet address could deliver mail to this server any more, the provider's included."
+    if view.same or doors.holding(view.new, doors.accepts_anonymous) & public:
+        return
+    if doors.holding(view.old, doors.accepts_anonymous) & public:
+        yield (
+            "no_provider_range",
+            STOP,
+            "No internet address could deliver mail to this server any more, the provider's included.",
+        )
 
 
 def _users(answer: Answer) -> bool:
@@ -116,7 +125,11 @@ def _own_networks(view: _Sides) -> t.Iterator[Found]:
     ):
         lost = view.lost(right) & own
         if lost:
-            yield "own_networks_shut_out", STOP, f"The own networks {ranges(lost)} could no longer {text}, which they can today."
+            yield (
+                "own_networks_shut_out",
+                STOP,
+                f"The own networks {ranges(lost)} could no longer {text}, which they can today.",
+            )
     unnamed = (view.lost(doors.accepts_anonymous) & (PRIVATE - LOOPBACK)) - view.named
     if unnamed and not own:
         yield (
@@ -136,7 +149,11 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Found]:
         lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
     named = lost & view.promises.exchange_servers
     if named:
-        yield "exchange_servers_shut_out", STOP, f"The Exchange servers {ranges(named)} could no longer send to this server as today."
+        yield (
+            "exchange_servers_shut_out",
+            STOP,
+            f"The Exchange servers {ranges(named)} could no longer send to this server as today.",
+        )
     elif not view.promises.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
         yield (
             "exchange_servers_shut_out",
@@ -162,7 +179,11 @@ def _hybrid(view: _Sides) -> t.Iterator[Found]:
     hybrid = view.promises.hybrid
     lost = view.lost(doors.accepts_anonymous, [25])
     if hybrid and lost & hybrid:
-        yield "hybrid_shut_out", STOP, f"Exchange Online's {ranges(lost & hybrid)} would no longer be accepted on port 25."
+        yield (
+            "hybrid_shut_out",
+            STOP,
+            f"Exchange Online's {ranges(lost & hybrid)} would no longer be accepted on port 25.",
+        )
     if view.same:
         return
     old = {name: known.hybrid_capabilities(one) for name, one in view.before.receive.items()}
@@ -171,7 +192,9 @@ def _hybrid(view: _Sides) -> t.Iterator[Found]:
         return
 
     def tag(of: t.Mapping[str, frozenset[str]], answer: Answer) -> frozenset[str]:
-        return of.get((answer.connector or "").casefold(), frozenset()) if doors.accepts_anonymous(answer) else frozenset()
+        return (
+            of.get((answer.connector or "").casefold(), frozenset()) if doors.accepts_anonymous(answer) else frozenset()
+        )
 
     views = (doors.View(view.old, 25), doors.View(view.new, 25))
     untagged = doors.where(views, lambda answers: not tag(old, answers[0]) <= tag(new, answers[1]))
@@ -202,7 +225,9 @@ def _internet(view: _Sides) -> t.Iterator[Found]:
         wide = known.is_wide(left)
         who = "The internet" if wide else ranges(left)
         through = sorted(
-            answer.connector for answer, _part in doors.met(view.new, left).items() if answer.connector and doors.accepts_anonymous(answer)
+            answer.connector
+            for answer, _part in doors.met(view.new, left).items()
+            if answer.connector and doors.accepts_anonymous(answer)
         )
         names = listed(f"'{name}'" for name in through)
         severity = STOP if wide and locks else WARN
@@ -230,7 +255,9 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Found]:
     provider = view.promises.provider
     if not provider:
         return
-    closed = {change.name.casefold() for change in changes if change.resource == RECEIVE.name and change.action != "create"}
+    closed = {
+        change.name.casefold() for change in changes if change.resource == RECEIVE.name and change.action != "create"
+    }
     met = doors.met(view.old, provider)
     narrow = [answer for answer in met if doors.accepts_anonymous(answer) and answer.connector]
     if not narrow or len(narrow) != len(met):
@@ -260,12 +287,18 @@ def _protected(change: Change, before: State) -> t.Iterator[Found]:
         return
     if change.action == "remove":
         if known.is_setup_made(current, before.server):
-            yield "protected_connector", STOP, f"The receive connector '{change.name}' was made by setup and would be removed."
+            yield (
+                "protected_connector",
+                STOP,
+                f"The receive connector '{change.name}' was made by setup and would be removed.",
+            )
         return
     reason = known.inner_reason(current, before.server)
     if reason is None:
         return
-    harm = [option for option in _NARROWING if option in change.after and not change.before[option] <= change.after[option]]
+    harm = [
+        option for option in _NARROWING if option in change.after and not change.before[option] <= change.after[option]
+    ]
     harm += [option for option in ("transport_role", "fqdn") if option in change.after]
     if change.after.get("enabled") is False:
         harm.append("enabled")
@@ -283,7 +316,7 @@ def _bindings(change: Change, after: State) -> t.Iterator[Found]:
     foreign = [
         one
         for one in sorted(fresh)
-        if not one.is_wildcard and not doors.is_loopback(one) and Address(one.version, one.address) not in server.addresses
+        if not one.is_wildcard and not is_loopback(one) and Address(one.version, one.address) not in server.addresses
     ]
     if foreign and server.addresses:
         yield (
@@ -293,7 +326,12 @@ def _bindings(change: Change, after: State) -> t.Iterator[Found]:
         )
     connector = after.receive.get(change.name.casefold(), {})
     becomes_hub = "transport_role" in change.after or bool(fresh)
-    if becomes_hub and known.is_mailbox_2013(server) and connector.get("transport_role") == "HubTransport" and 25 in doors.ports([connector]):
+    if (
+        becomes_hub
+        and known.is_mailbox_2013(server)
+        and connector.get("transport_role") == "HubTransport"
+        and 25 in doors.ports([connector])
+    ):
         yield (
             "transport_role_conflict",
             STOP,
@@ -307,4 +345,8 @@ def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.It
     there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
     for conflict in conflicts.conflicts(after.receive.values()):
         if conflict.pair not in there:
-            yield ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"), STOP, conflict.sentence()
+            yield (
+                ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
+                STOP,
+                conflict.sentence(),
+            )

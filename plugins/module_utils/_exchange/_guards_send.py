@@ -13,7 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
 
-Found = t.Tuple[str, str, str]
+Found = tuple[str, str, str]
 STOP, WARN = "stop", "warn"
 
 
@@ -26,29 +26,37 @@ def check(
     for change in mine:
         connector = after.send.get(change.name.casefold())
         if connector is not None and connector.get("enabled", True):
-            yield from _leak(connector, before, after)
+            yield from _leak(connector, after)
             yield from _reach(connector, unreachable)
 
 
 def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Found]:
-    subscribed = before.server.edge and any(one["name"].casefold().startswith("edgesync - ") for one in before.send.values())
+    subscribed = before.server.edge and any(
+        one["name"].casefold().startswith("edgesync - ") for one in before.send.values()
+    )
     for change in changes:
         connector = before.send.get(change.name.casefold()) or change.after
         reason = routing.protected_reason(connector)
         if reason is None and subscribed:
             reason = "this Edge server is subscribed, so that EdgeSync would overwrite the change; change it on a Hub or Mailbox server"
         if reason:
-            yield "protected_send_connector", STOP, f"The send connector '{change.name}' would be changed, but {reason}."
+            yield (
+                "protected_send_connector",
+                STOP,
+                f"The send connector '{change.name}' would be changed, but {reason}.",
+            )
 
 
-def _leak(connector: routing.Connector, before: State, after: State) -> t.Iterator[Found]:
+def _leak(connector: routing.Connector, after: State) -> t.Iterator[Found]:
     """Mail in the spaces of `connector` that another one carries, or could."""
     name = connector["name"]
     for space in sorted(connector.get("address_spaces") or ()):
         carried = [
             message
             for message in routing.messages(after.send.values())
-            if message.type == space.type and message.size == 0 and routing.specificity(space.space, message.domain) is not None
+            if message.type == space.type
+            and message.size == 0
+            and routing.specificity(space.space, message.domain) is not None
         ]
         past: dict[str, set[str]] = {}
         idle: set[str] = set()
@@ -60,7 +68,11 @@ def _leak(connector: routing.Connector, before: State, after: State) -> t.Iterat
                 idle |= {other for other in chosen[1:] if _has(after.send[other.casefold()], space)}
         for other, domains in sorted(past.items()):
             rival = after.send[other.casefold()]
-            generic = [one for one in rival.get("address_spaces") or () if one.type == space.type and routing.is_generic(one.space)]
+            generic = [
+                one
+                for one in rival.get("address_spaces") or ()
+                if one.type == space.type and routing.is_generic(one.space)
+            ]
             deliberate = not generic or routing.protected_reason(rival) is not None
             yield (
                 "send_leak",

@@ -129,7 +129,7 @@ def change_calls(
         ]
     known = (state.receive if resource is RECEIVE else state.send).get(change.name.casefold(), {})
     whole = {**known, **change.after}
-    parameters = _parameters(resource, change.after, whole, state, credential)
+    parameters = _parameters(resource, change, whole, state, credential)
     if change.action == "create":
         steps = _creation(resource, change, parameters, state, step)
     else:
@@ -179,10 +179,10 @@ def _creation(
 
 
 def _parameters(
-    resource: Resource, options: Canonical, whole: Canonical, state: State, credential: CredentialType | None
+    resource: Resource, change: ChangeLike, whole: Canonical, state: State, credential: CredentialType | None
 ) -> dict[str, t.Any]:
-    """Parameter → value for the options that are parameters."""
-    version, edge = state.server.version, state.server.edge
+    """Parameter → value for the options that are parameters; `whole` is the connector as it will be."""
+    options, version, edge = change.after, state.server.version, state.server.edge
     parameters: dict[str, t.Any] = {}
     for option, value in options.items():
         prop = resource.properties.get(option)
@@ -198,7 +198,7 @@ def _parameters(
                 parameters[prop.parameter] = prop.kind.write(whole[option])
     if "authentication_credential" in options:
         prop = resource.properties["authentication_credential"]
-        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], whole["name"], credential)
+        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], change.name, credential)
     _write_scope(resource, options, whole, version, parameters)
     return parameters
 

@@ -57,7 +57,9 @@ def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[In
     marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
     open_entries: list[tuple[Interval, int]] = []
     for entry, side in marked:
-        open_entries = [held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first]
+        open_entries = [
+            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
+        ]
         for earlier, other_side in open_entries:
             if other_side != side and (earlier == entry or earlier.last < entry.last):
                 return (earlier, entry) if other_side == 0 else (entry, earlier)

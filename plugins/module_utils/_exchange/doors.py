@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, exposure
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    ANONYMOUS,
+    REFUSED,
+    Answer,
+    exposure,
+    is_loopback,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
     EVERYTHING_V6,
-    LOOPBACK,
     PRIVATE,
-    Address,
     Endpoint,
     Interval,
     RangeSet,
@@ -22,10 +26,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 Connector = t.Mapping[str, t.Any]
 Right = str
-
-# What a sender meets where nobody listens.
-CLOSED = Answer(None, frozenset(), False, False, False)
-ANONYMOUS = "AnonymousUsers"
 
 _ends = {4: EVERYTHING_V4.intervals[0].last, 6: EVERYTHING_V6.intervals[0].last}
 
@@ -45,17 +45,12 @@ def rights(answer: Answer) -> frozenset[Right]:
 
 def accepts_anonymous(answer: Answer) -> bool:
     """Whether a sender that does not log in may send."""
-    return ANONYMOUS in answer.groups or answer.external
+    return answer.accepts_anonymous
 
 
 def ports(connectors: t.Iterable[Connector]) -> set[int]:
     """The ports that the connectors listen on, enabled or not."""
     return {endpoint.port for connector in connectors for endpoint in connector.get("bindings") or ()}
-
-
-def is_loopback(endpoint: Endpoint) -> bool:
-    """Whether only the server itself can reach this endpoint."""
-    return Address(endpoint.version, endpoint.address) in LOOPBACK
 
 
 def public(without: RangeSet) -> RangeSet:
@@ -70,7 +65,11 @@ class View:
         self._answers: dict[Endpoint, list[tuple[int, int, Answer]]] = {}
         for found in exposure(tuple(connectors), port):
             pieces = self._answers.setdefault(found.listener, [])
-            pieces.extend((one.first, one.last, found.answer) for one in found.ranges.intervals if one.version == found.listener.version)
+            pieces.extend(
+                (one.first, one.last, found.answer)
+                for one in found.ranges.intervals
+                if one.version == found.listener.version
+            )
         for pieces in self._answers.values():
             pieces.sort(key=lambda piece: piece[0])
 
@@ -110,7 +109,7 @@ def walk(views: t.Sequence[View], endpoint: Endpoint) -> t.Iterator[tuple[int, i
                 positions[number] += 1
             position = positions[number]
             heard = position < len(one) and one[position][0] <= first
-            answers.append(one[position][2] if heard else CLOSED)
+            answers.append(one[position][2] if heard else REFUSED)
         yield first, last, tuple(answers)
 
 
@@ -127,11 +126,15 @@ def where(
     for endpoint in endpoints(views):
         if is_loopback(endpoint) and not with_loopback:
             continue
-        found.extend(Interval(endpoint.version, first, last) for first, last, answers in walk(views, endpoint) if wanted(answers))
+        found.extend(
+            Interval(endpoint.version, first, last) for first, last, answers in walk(views, endpoint) if wanted(answers)
+        )
     return RangeSet(found)
 
 
-def lost(before: t.Iterable[Connector], after: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int) -> RangeSet:
+def lost(
+    before: t.Iterable[Connector], after: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int
+) -> RangeSet:
     """The senders who have `right` before at some local endpoint and no longer after at that same one."""
     views = (View(before, port), View(after, port))
     return where(views, lambda answers: right(answers[0]) and not right(answers[1]))
@@ -172,5 +175,5 @@ def met(connectors: t.Iterable[Connector], group: RangeSet, port: int = 25) -> d
             left = left - part
     result: dict[Answer, RangeSet] = {answer: part for part, answer in best}
     if left:
-        result[CLOSED] = result.get(CLOSED, RangeSet(())) | left
+        result[REFUSED] = result.get(REFUSED, RangeSet(())) | left
     return result

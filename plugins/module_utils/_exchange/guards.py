@@ -76,5 +76,7 @@ def check(
     spoken: list[Guard] = []
     for look in (receive_side.check, send_side.check):
         spoken.extend(Guard(*found) for found in look(before, after, promises, changes, frozenset(unreachable)))
-    spoken = [dataclasses.replace(one, severity=WARN) if one.id in accept_risks else one for one in dict.fromkeys(spoken)]
+    spoken = [
+        dataclasses.replace(one, severity=WARN) if one.id in accept_risks else one for one in dict.fromkeys(spoken)
+    ]
     return tuple(sorted(spoken, key=lambda one: one.severity != STOP))

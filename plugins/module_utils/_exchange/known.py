@@ -26,7 +26,11 @@ _INNER = {
     ("HubTransport", 465): "it takes over the logins of the client front end",
     ("FrontendTransport", 717): "outgoing mail is proxied through it",
 }
-_INNER_NAMES = {"default": ("HubTransport", 2525), "client proxy": ("HubTransport", 465), "outbound proxy frontend": ("FrontendTransport", 717)}
+_INNER_NAMES = {
+    "default": ("HubTransport", 2525),
+    "client proxy": ("HubTransport", 465),
+    "outbound proxy frontend": ("FrontendTransport", 717),
+}
 _SETUP_NAMES = ("default frontend", "client frontend", "default internal receive connector", "default", "client")
 
 _HYBRID_CAPABILITIES = frozenset({"acceptcloudservicesmail", "acceptoorgprotocol"})
@@ -62,13 +66,18 @@ def inner_reason(connector: Connector, server: Server) -> str | None:
 
 def is_setup_made(connector: Connector, server: Server) -> bool:
     """Whether setup made the connector, by its name."""
-    return any(_is_named(connector, server, prefix) for prefix in _SETUP_NAMES) or inner_reason(connector, server) is not None
+    return (
+        any(_is_named(connector, server, prefix) for prefix in _SETUP_NAMES)
+        or inner_reason(connector, server) is not None
+    )
 
 
 def hybrid_capabilities(connector: Connector) -> frozenset[str]:
     """Capabilities that make the connector the hybrid path into the server."""
     return frozenset(
-        text for text in connector.get("tls_domain_capabilities") or () if text.rpartition(":")[2].casefold() in _HYBRID_CAPABILITIES
+        text
+        for text in connector.get("tls_domain_capabilities") or ()
+        if text.rpartition(":")[2].casefold() in _HYBRID_CAPABILITIES
     )
 
 

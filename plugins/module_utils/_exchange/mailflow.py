@@ -23,7 +23,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     LOOPBACK,
     Address,
     Endpoint,
-    Interval,
     RangeSet,
     parse_address,
 )
@@ -177,7 +176,7 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
     borders = sorted(
         {0, *(entry[2] for entry in entries), *(entry[3] + 1 for entry in entries if entry[3] < whole.last)}
     )
-    pieces: dict[int, list[Interval]] = {}
+    pieces: dict[int, list[tuple[int, int]]] = {}
     held: list[_Entry] = []
     at = 0
     for position, first in enumerate(borders):
@@ -187,12 +186,13 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
         while held and held[0][3] < first:
             heapq.heappop(held)
         last = borders[position + 1] - 1 if position + 1 < len(borders) else whole.last
-        pieces.setdefault(held[0][1] if held else -1, []).append(Interval(version, first, last))
-    folded: dict[Answer, list[Interval]] = {}
+        pieces.setdefault(held[0][1] if held else -1, []).append((first, last))
+    folded: dict[Answer, RangeSet] = {}
     for rank, found in pieces.items():
-        folded.setdefault(_answer(connectors[rank]) if rank >= 0 else REFUSED, []).extend(found)
-    # `intervals` takes together what was cut only because another range begins or ends there.
-    return {answer: RangeSet(RangeSet(found).intervals) for answer, found in folded.items()}
+        answer = _answer(connectors[rank]) if rank >= 0 else REFUSED
+        # As a set, pieces that were cut only because another range begins or ends there are one again.
+        folded[answer] = folded.get(answer, RangeSet()) | RangeSet.of_spans(version, found)
+    return folded
 
 
 def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposure, ...]:
@@ -211,8 +211,7 @@ def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposur
 
 
 def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
-    """What the senders in `ranges` meet, over all listeners that they can come to: answer → those who meet it at any of
-    them.
+    """What the senders in `ranges` meet, over all listeners they can come to: answer → those who meet it at any.
 
     A listener on a loopback address counts for loopback senders only. Where listeners answer differently, a sender
     stands with each of the answers. Who can come to no listener meets REFUSED.

@@ -29,7 +29,16 @@ _MOST_STATES = 5000
 
 # What decides who may enter. A change of anything else can stand anywhere in the order.
 _DOOR_OPTIONS = frozenset(
-    {"enabled", "bindings", "remote_ip_ranges", "permission_groups", "auth_mechanism", "anonymous_relay", "require_tls", "transport_role"}
+    {
+        "enabled",
+        "bindings",
+        "remote_ip_ranges",
+        "permission_groups",
+        "auth_mechanism",
+        "anonymous_relay",
+        "require_tls",
+        "transport_role",
+    }
 )
 
 
@@ -75,7 +84,10 @@ class _Doors(_Judge):
         touched = (self._start.receive.get(last.name.casefold()), self._goal.receive.get(last.name.casefold()))
         for port in sorted(doors.ports(one for one in (*touched, last.before, last.after) if one)):
             if port not in self._views:
-                self._views[port] = (doors.View(self._start.receive.values(), port), doors.View(self._goal.receive.values(), port))
+                self._views[port] = (
+                    doors.View(self._start.receive.values(), port),
+                    doors.View(self._goal.receive.values(), port),
+                )
             views = (*self._views[port], doors.View(state.receive.values(), port))
             short: list[Interval] = []
             over: list[Interval] = []
@@ -107,9 +119,7 @@ class _Routes(_Judge):
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
         partial = [step.after for step in steps if step.resource == SEND.name]
         self._messages = routing.messages([*start.send.values(), *goal.send.values(), *partial])
-        self._allowed = [
-            (self._carried(start, message), self._carried(goal, message)) for message in self._messages
-        ]
+        self._allowed = [(self._carried(start, message), self._carried(goal, message)) for message in self._messages]
 
     @staticmethod
     def _carried(state: State, message: routing.Message) -> t.Any:
@@ -133,7 +143,10 @@ def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tupl
     for resource in (RECEIVE.name, SEND.name):
         group = [change for change in changes if change.resource == resource]
         neutral = [change for change in group if _is_neutral(change)]
-        ordered += [*neutral, *_search([change for change in group if change not in neutral], apply_all(neutral, state), promises)]
+        ordered += [
+            *neutral,
+            *_search([change for change in group if change not in neutral], apply_all(neutral, state), promises),
+        ]
     return tuple(ordered)
 
 
@@ -171,7 +184,11 @@ def _rank(change: Change) -> int:
     old, new = change.before.get("remote_ip_ranges"), change.after.get("remote_ip_ranges")
     if old is not None and new is not None:
         return 2 if old <= new else 3
-    return 3 if change.before.get("permission_groups", frozenset()) - change.after.get("permission_groups", frozenset()) else 2
+    return (
+        3
+        if change.before.get("permission_groups", frozenset()) - change.after.get("permission_groups", frozenset())
+        else 2
+    )
 
 
 def _ways(change: Change) -> list[tuple[Change, ...]]:
@@ -188,7 +205,11 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
             return [(change,)]
         without = dataclasses.replace(change, after={**change.after, "anonymous_relay": False})
         return [(without, _part(change, {"anonymous_relay": (False, True)})), staged]
-    pairs = {option: (change.before[option], value) for option, value in change.after.items()} if change.action == "modify" else {}
+    pairs = (
+        {option: (change.before[option], value) for option, value in change.after.items()}
+        if change.action == "modify"
+        else {}
+    )
     relay = {option: pair for option, pair in pairs.items() if option == "anonymous_relay"}
     if relay and len(pairs) > 1:
         rest = {option: pair for option, pair in pairs.items() if option not in relay}
@@ -198,7 +219,12 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
         if middle and any(middle[option] != change.after[option] for option in middle):
             first = {option: (pairs[option][0], value) for option, value in middle.items()}
             rest = {option: (middle.get(option, old), new) for option, (old, new) in pairs.items()}
-            ways.append((_part(change, first), _part(change, {option: pair for option, pair in rest.items() if pair[0] != pair[1]})))
+            ways.append(
+                (
+                    _part(change, first),
+                    _part(change, {option: pair for option, pair in rest.items() if pair[0] != pair[1]}),
+                )
+            )
     return ways
 
 
@@ -254,14 +280,19 @@ class _Search:
                 if there in self._seen:
                     continue
                 if len(self._seen) >= _MOST_STATES:
-                    self._given_up, self.faults = True, [f"The search was given up after {_MOST_STATES} half-way states."]
+                    self._given_up, self.faults = (
+                        True,
+                        [f"The search was given up after {_MOST_STATES} half-way states."],
+                    )
                     return None
                 self._seen.add(there)
                 step = steps[done]
                 after = step.apply(state)
                 fault = self._judge.fault(after, step)
                 if fault:
-                    faults.append(f"{step.describe()[:-1]} {fault}" if fault.startswith("would") else f"{step.describe()} {fault}")
+                    faults.append(
+                        f"{step.describe()[:-1]} {fault}" if fault.startswith("would") else f"{step.describe()} {fault}"
+                    )
                     continue
                 rest = self._from(there, after)
                 if rest is not None:

@@ -220,14 +220,18 @@ def _match_dns_routing(wished: dict[str, t.Any]) -> None:
 
 
 # Usage → permission groups, authentication, and the binding where it may be left out (receive-connectors.md, "usage types").
-_PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], t.Optional[str]]] = types.MappingProxyType(
+_PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = types.MappingProxyType(
     {
         "Client": (
             frozenset({"ExchangeUsers"}),
             frozenset({"Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"}),
             "0.0.0.0:587",
         ),
-        "Internal": (frozenset({"ExchangeServers", "ExchangeLegacyServers"}), frozenset({"Tls", "ExchangeServer"}), "0.0.0.0:25"),
+        "Internal": (
+            frozenset({"ExchangeServers", "ExchangeLegacyServers"}),
+            frozenset({"Tls", "ExchangeServer"}),
+            "0.0.0.0:25",
+        ),
         "Internet": (frozenset({"AnonymousUsers"}), frozenset({"Tls"}), None),
         "Partner": (frozenset({"Partners"}), frozenset({"Tls"}), None),
         "Custom": (frozenset(), frozenset({"Tls"}), None),
@@ -280,7 +284,9 @@ def _complete_send(state: State, after: dict[str, t.Any]) -> list[str]:
     if after.get("smart_host_auth_mechanism"):
         after.setdefault(CREDENTIAL, None)
     if SEND.properties["source_transport_servers"].exists(state.server.version, state.server.edge):
-        after.setdefault("source_transport_servers", SEND.properties["source_transport_servers"].parse([state.server.name]))
+        after.setdefault(
+            "source_transport_servers", SEND.properties["source_transport_servers"].parse([state.server.name])
+        )
     return [] if after.get("address_spaces") else ["address_spaces"]
 
 

@@ -22,7 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versio
     Version,
     Where,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, RangeSet, parse_endpoint
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, parse_endpoint
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
     Bool,
     Choice,
@@ -162,7 +162,7 @@ def new_connector(usage: str | None, version: Version, edge: bool = False) -> di
     if port:
         options["bindings"] = frozenset({parse_endpoint(f"0.0.0.0:{port}")})
     if usage == "Internet":
-        options["remote_ip_ranges"] = RangeSet(EVERYTHING_V4.entries)
+        options["remote_ip_ranges"] = EVERYTHING_V4
     if _MAILBOX_2013(version, edge):
         # Never left to Exchange, which may choose the hub transport service; that one then takes port 25 from the front end
         # (unverified).

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, routing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import PlanError, Wish, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
@@ -72,12 +73,19 @@ class _Inbound:
         self.state, self.options = state, options
         self.name = options.get("name") or INBOUND_NAME
         # Told from the connectors of the site by their names: they are this recipe's own.
-        self.own_name, self.hybrid_name = self.name[: _NAME_LIMIT - len(_OWN)] + _OWN, self.name[: _NAME_LIMIT - len(_HYBRID)] + _HYBRID
+        self.own_name, self.hybrid_name = (
+            self.name[: _NAME_LIMIT - len(_OWN)] + _OWN,
+            self.name[: _NAME_LIMIT - len(_HYBRID)] + _HYBRID,
+        )
         self.provider = self._ranges("provider_ranges")
-        self.own, self.servers, self.hybrid = (self._ranges(one) for one in ("own_networks", "exchange_servers", "hybrid_ranges"))
+        self.own, self.servers, self.hybrid = (
+            self._ranges(one) for one in ("own_networks", "exchange_servers", "hybrid_ranges")
+        )
         self.method = options.get("method") or "auto"
         if self.method not in METHODS:
-            raise PlanError(f"The method of inbound_lock is '{self.method}'. Nothing was changed. It can be {', '.join(METHODS)}.")
+            raise PlanError(
+                f"The method of inbound_lock is '{self.method}'. Nothing was changed. It can be {', '.join(METHODS)}."
+            )
         self._usable_provider()
 
     def _ranges(self, option: str) -> RangeSet:
@@ -114,7 +122,7 @@ class _Inbound:
             "enabled": True,
             "bindings": options.get("bindings") or self._bindings(),
             "remote_ip_ranges": RECEIVE.properties["remote_ip_ranges"].kind.show(self.provider),
-            "permission_groups": ["AnonymousUsers"],
+            "permission_groups": [ANONYMOUS],
             "auth_mechanism": options.get("auth_mechanism") or ["Tls"],
             "anonymous_relay": False,
             # A provider delivers from few addresses; 20 connections and 2 % each throttle it (event 1021, "421 4.3.2").
@@ -141,7 +149,7 @@ class _Inbound:
             for connector in self.state.receive.values()
             if not self._is_ours(connector)
             for endpoint in connector.get("bindings") or ()
-            if endpoint.port == _PORT and not doors.is_loopback(endpoint)
+            if endpoint.port == _PORT and not is_loopback(endpoint)
         }
         everywhere = [f"0.0.0.0:{_PORT}"]
         if self.state.server.version is not Version.E2007RTM:
@@ -163,7 +171,9 @@ class _Inbound:
         closed: dict[str, dict[str, t.Any]] = {}
         while True:
             state = self._after([*opened, *closed.values()])
-            fresh = {name: self._closing(state.receive[name]) for name in self._wide(state, opened[0]) if name not in closed}
+            fresh = {
+                name: self._closing(state.receive[name]) for name in self._wide(state, opened[0]) if name not in closed
+            }
             if not fresh:
                 return closed
             closed.update(fresh)
@@ -172,21 +182,21 @@ class _Inbound:
         return apply_all(plan(self.state, Wish(receive=tuple(entries))), self.state)
 
     def _wide(self, state: State, provider: Options) -> list[str]:
-        found: dict[str, RangeSet] = {}
+        """Keys of the connectors through which strangers may send anonymously, as far as they may be touched."""
+        found: dict[str, list[Interval]] = {}
         for port in self._ports(provider):
             view = doors.View(state.receive.values(), port)
             for endpoint in view.endpoints:
-                if doors.is_loopback(endpoint):
-                    continue
-                for first, last, answer in view.at(endpoint):
+                for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
                     if doors.accepts_anonymous(answer) and answer.connector:
-                        key = answer.connector.casefold()
-                        found[key] = found.get(key, _NOBODY) | RangeSet([Interval(endpoint.version, first, last)])
+                        found.setdefault(answer.connector.casefold(), []).append(
+                            Interval(endpoint.version, first, last)
+                        )
         strangers = self._strangers()
         return [
             key
             for key, senders in sorted(found.items())
-            if known.is_wide(senders & strangers)
+            if known.is_wide(RangeSet(senders) & strangers)
             and not self._is_ours(state.receive[key])
             and known.inner_reason(state.receive[key], state.server) is None
         ]
@@ -206,7 +216,7 @@ class _Inbound:
             return {**entry, "enabled": False}
         if method == "narrow":
             return {**entry, "remote_ip_ranges": self._narrowed(connector)}
-        entry["permission_groups"] = {"remove": ["AnonymousUsers"]}
+        entry["permission_groups"] = {"remove": [ANONYMOUS]}
         if "ExternalAuthoritative" in (connector.get("auth_mechanism") or ()):
             entry["auth_mechanism"] = {"remove": ["ExternalAuthoritative"]}
         if connector.get("anonymous_relay"):
@@ -222,61 +232,61 @@ class _Inbound:
                 f"The receive connector '{connector['name']}' cannot be narrowed, because neither own_networks nor exchange_servers nor "
                 "hybrid_ranges are named. Nothing was changed. Name them, or choose another method."
             )
-        itself = RangeSet([Interval(one.version, one.value, one.value) for one in self.state.server.addresses])
-        heard = connector["remote_ip_ranges"]
-        wanted = [*named.entries, *LOOPBACK.entries, *itself.entries]
-        kept = RangeSet([entry for entry in wanted if entry in heard])
-        return [str(entry) for entry in (kept | ((named | LOOPBACK | itself) & heard)).entries] if kept else [*map(str, (named & heard).intervals)]
+        itself = RangeSet(Interval(one.version, one.value, one.value) for one in self.state.server.addresses)
+        heard: RangeSet = connector["remote_ip_ranges"]
+        return ((named | LOOPBACK | itself) & heard).to_texts()
 
     def _losing(self, entries: list[dict[str, t.Any]], group: RangeSet) -> dict[str, RangeSet]:
         """Connector (key) → the part of a group that may send anonymously through it today and no longer would."""
         new = self._after(entries)
-        found: dict[str, RangeSet] = {}
+        found: dict[str, list[Interval]] = {}
         for port in self._ports(entries[0]):
             views = (doors.View(self.state.receive.values(), port), doors.View(new.receive.values(), port))
             for endpoint in doors.endpoints(views):
                 for first, last, (old, now) in doors.walk(views, endpoint):
                     if doors.accepts_anonymous(old) and not doors.accepts_anonymous(now) and old.connector:
-                        part = RangeSet([Interval(endpoint.version, first, last)]) & group
-                        if part:
-                            key = old.connector.casefold()
-                            found[key] = found.get(key, _NOBODY) | part
-        return found
+                        found.setdefault(old.connector.casefold(), []).append(Interval(endpoint.version, first, last))
+        parts = {key: RangeSet(intervals) & group for key, intervals in found.items()}
+        return {key: part for key, part in parts.items() if part}
 
     def _own_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
-        """A connector on which the own networks keep all they have today, the server itself included; None where they lose nothing."""
-        return self._keeper(entries, self.own_name, (self.own | LOOPBACK if self.own else _NOBODY) - self.provider, _KEPT)
+        """A connector on which the own networks keep all they have today; None where they lose nothing.
+
+        The server itself goes with them: what runs on it sends from loopback addresses.
+        """
+        if not self._losing(entries, self.own):
+            return None
+        return self._keeper(entries, self.own_name, RangeSet([*self.own.entries, *LOOPBACK.entries]), _KEPT)
 
     def _hybrid_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
         """The same for Exchange Online, with what makes a connector the hybrid path."""
-        return self._keeper(entries, self.hybrid_name, self.hybrid - self.provider - self.own, _KEPT_HYBRID)
+        if not self._losing(entries, self.hybrid):
+            return None
+        return self._keeper(entries, self.hybrid_name, self.hybrid, _KEPT_HYBRID)
 
     def _keeper(
         self, entries: list[dict[str, t.Any]], name: str, group: RangeSet, kept: t.Sequence[str]
-    ) -> dict[str, t.Any] | None:
+    ) -> dict[str, t.Any]:
         """A narrow connector for the part of `group` that the lock would take the anonymous right from.
 
         It gives what the closed connector gives: permission groups (other Exchange servers live in those networks too), authentication,
-        limits, and the right to relay only where it is there today. One that is there already follows the named networks.
+        limits, and the right to relay only where it is there today. One that is there already gets the part added.
         """
-        present = self.state.receive.get(name.casefold())
         losing = self._losing(entries, group)
-        if present is not None and group:
-            parts = self._uncovered(entries, name, group)
-            return {"name": name, "enabled": True, "remote_ip_ranges": parts} if parts else None
-        if not losing:
-            return None
         source = self.state.receive[max(losing, key=lambda key: (losing[key].size, key))]
-        part = _NOBODY
-        for one in losing.values():
-            part = part | one
+        part = RangeSet(interval for one in losing.values() for interval in one.intervals)
+        ranges = self._entries(entries, name, group, part)
+        if name.casefold() in self.state.receive:
+            return {"name": name, "enabled": True, "remote_ip_ranges": {"add": ranges}}
         entry: dict[str, t.Any] = {
             "name": name,
             "state": "present",
             "enabled": True,
             "bindings": self._closed_bindings(losing),
-            "remote_ip_ranges": self._entries(entries, name, group, part),
-            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(source["permission_groups"] | {doors.ANONYMOUS}),
+            "remote_ip_ranges": ranges,
+            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(
+                source["permission_groups"] | {ANONYMOUS}
+            ),
             "anonymous_relay": bool(source.get("anonymous_relay")),
             "comment": f"Keeps what '{source['name']}' gave these senders before it was locked.",
         }
@@ -291,18 +301,13 @@ class _Inbound:
         found = {one for key in losing for one in self.state.receive[key]["bindings"]}
         return [str(one) for one in sorted(found)]
 
-    def _uncovered(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet) -> list[str]:
-        """Of an existing connector: the part of `group` that may send anonymously only through it."""
-        new = self._after(entries)
-        others = [one for key, one in new.receive.items() if key != name.casefold()]
-        part = group - doors.holding(others, doors.accepts_anonymous, _PORT)
-        return self._entries(entries, name, group, part) if part else []
-
     def _entries(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet, part: RangeSet) -> list[str]:
         """`part` as ranges: the entries as the site wrote them where those are legal beside the others, else what they leave."""
         whole = [entry for entry in group.entries if not RangeSet([entry]).isdisjoint(part)]
         others = [one for key, one in self._after(entries).receive.items() if key != name.casefold()]
-        bindings = frozenset(endpoint for one in others for endpoint in one.get("bindings") or () if endpoint.port == _PORT)
+        bindings = frozenset(
+            endpoint for one in others for endpoint in one.get("bindings") or () if endpoint.port == _PORT
+        )
         trial = {"name": name, "bindings": bindings, "remote_ip_ranges": RangeSet(whole)}
         legal = whole and not any(between(trial, one) for one in others)
         return [str(one) for one in (whole if legal else part.intervals)]
@@ -317,10 +322,14 @@ def outbound_lock(state: State, options: Options) -> Wish:
     """
     name = options.get("name") or OUTBOUND_NAME
     if not options.get("smart_hosts"):
-        raise PlanError("outbound_lock names no smart_hosts. Nothing was changed. Name the hosts that take the site's outgoing mail.")
+        raise PlanError(
+            "outbound_lock names no smart_hosts. Nothing was changed. Name the hosts that take the site's outgoing mail."
+        )
     close = options.get("close") or "disable"
     if close not in ("disable", "keep"):
-        raise PlanError(f"The option close of outbound_lock is '{close}'. Nothing was changed. It can be disable or keep.")
+        raise PlanError(
+            f"The option close of outbound_lock is '{close}'. Nothing was changed. It can be disable or keep."
+        )
     spaces = options.get("address_spaces") or ["SMTP:*;1"]
     entry: dict[str, t.Any] = {"name": name, "state": "present", "enabled": True, "address_spaces": spaces}
     # Not taken from the rest: name, close and what is not an option of a send connector.
@@ -328,7 +337,9 @@ def outbound_lock(state: State, options: Options) -> Wish:
         {
             option: value
             for option, value in options.items()
-            if value is not None and option not in ("name", "close", "address_spaces") and (option in SEND.properties or option == "update_credential")
+            if value is not None
+            and option not in ("name", "close", "address_spaces")
+            and (option in SEND.properties or option == "update_credential")
         }
     )
     if not entry.get("source_transport_servers") and not state.server.edge:

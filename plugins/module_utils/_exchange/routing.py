@@ -23,7 +23,7 @@ class Message(t.NamedTuple):
     domain: str
     type: str = "smtp"
     size: int = 0
-    server: t.Optional[str] = None
+    server: str | None = None
 
 
 class Carrier(t.NamedTuple):
@@ -136,7 +136,9 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
 
 
 # Options that say which messages a connector takes, or nothing about where they go.
-_NOT_THE_WAY = frozenset({"name", "enabled", "address_spaces", "comment", "source_transport_servers", "max_message_size"})
+_NOT_THE_WAY = frozenset(
+    {"name", "enabled", "address_spaces", "comment", "source_transport_servers", "max_message_size"}
+)
 
 
 def way(connector: Connector) -> tuple[tuple[str, t.Any], ...]:
@@ -158,6 +160,10 @@ def protected_reason(connector: Connector) -> str | None:
     if name.startswith("outbound to office 365") or connector.get("cloud_services_mail_enabled") is True:
         return "it belongs to the hybrid configuration wizard"
     spaces = {space.space for space in connector.get("address_spaces") or ()}
-    if name.startswith("edgesync - ") or ACCEPTED_DOMAINS in spaces or ACCEPTED_DOMAINS in (connector.get("smart_hosts") or ()):
+    if (
+        name.startswith("edgesync - ")
+        or ACCEPTED_DOMAINS in spaces
+        or ACCEPTED_DOMAINS in (connector.get("smart_hosts") or ())
+    ):
         return "EdgeSync writes it and would overwrite the change"
     return None

@@ -169,8 +169,10 @@ class LoginKind(Kind):
         return login
 
     def show(self, canonical: t.Any) -> t.Any:
-        """The user name alone: a password is never shown."""
-        return "" if canonical is None else {"username": canonical.username}
+        """The user name alone, since a password is never shown; nothing where not even the name is known."""
+        if canonical is None:
+            return ""
+        return {"username": canonical.username} if canonical.username else None
 
     def write(self, canonical: t.Any) -> t.Any:
         """The Login itself; calls.py makes of it what the codec takes for a credential."""

@@ -9,9 +9,10 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure as folded
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, EVERYTHING_V6, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, EVERYTHING_V4, EVERYTHING_V6, RangeSet
 
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
@@ -73,7 +74,9 @@ def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
     return f"{option} {_value(resource, option, before)} → {_value(resource, option, after)}"
 
 
-def change_sentence(resource: str, action: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> str:
+def change_sentence(
+    resource: str, action: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]
+) -> str:
     """One change as one sentence for the operator; never with a secret."""
     noun = _table(resource).noun
     if action == "remove":
@@ -112,7 +115,9 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
             group = state.receive if resource == RECEIVE.name else state.send
             connector = group.get(name.casefold())
             if connector is not None:
-                known = {option: value for option, value in connector.items() if option in options and option != "server"}
+                known = {
+                    option: value for option, value in connector.items() if option in options and option != "server"
+                }
                 trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(resource, known)
     return trees
 
@@ -137,6 +142,16 @@ def senders(promises: Promises) -> list[tuple[str, RangeSet]]:
     return found
 
 
+def _heard(*states: State) -> RangeSet:
+    """The families that anybody can come by; of the others there is nothing to say, before or after."""
+    found = RangeSet(())
+    for state in states:
+        for endpoint in doors.View(state.receive.values(), 25).endpoints:
+            if not is_loopback(endpoint):
+                found = found | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
+    return found or EVERYTHING
+
+
 def _met(state: State, group: RangeSet) -> dict[str, RangeSet]:
     """What a group meets on port 25, in words → the part of the group that meets it; the biggest part first."""
     texts: dict[str, RangeSet] = {}
@@ -149,13 +164,16 @@ def _met(state: State, group: RangeSet) -> dict[str, RangeSet]:
 def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
     """What each group of senders meets on port 25: group → words, or words → ranges where its parts meet different things."""
     tree: dict[str, t.Any] = {}
+    heard = _heard(state)
     for name, group in senders(promises):
-        texts = _met(state, group)
+        texts = _met(state, group & heard)
         if len(texts) == 1:
             tree[name] = next(iter(texts))
         elif texts:
             first = next(iter(texts))
-            tree[name] = {text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()}
+            tree[name] = {
+                text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()
+            }
     return tree
 
 
@@ -165,7 +183,9 @@ def exposure_words(before: State, after: State, promises: Promises) -> list[str]
     Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges.
     """
     lines: list[str] = []
-    for name, group in senders(promises):
+    heard = _heard(before, after)
+    for name, everybody in senders(promises):
+        group = everybody & heard
         parts: dict[tuple[str, str], RangeSet] = {}
         after_parts = _met(after, group)
         for old, old_part in _met(before, group).items():
@@ -211,5 +231,3 @@ def listeners(state: State, port: int = 25) -> list[dict[str, t.Any]]:
         }
         for one in folded(state.receive.values(), port)
     ]
-
-

@@ -153,10 +153,9 @@ class Hosts(ListKind):
         text = text.strip().lower()
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         try:
-            address = parse_address(bare)
+            return str(parse_address(bare))
         except RangeError:
             return text
-        return str(Interval(address.version, address.value, address.value))
 
     def show(self, canonical: t.Any) -> t.Any:
         return sorted(canonical)

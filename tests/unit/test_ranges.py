@@ -1,0 +1,440 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ranges and sets of addresses, with netaddr and plain sets of numbers as independent oracles."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import typing as t
+
+import netaddr
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    EVERYTHING_V4,
+    EVERYTHING_V6,
+    LOOPBACK,
+    PRIVATE,
+    Address,
+    Endpoint,
+    Interval,
+    RangeError,
+    RangeSet,
+    parse_address,
+    parse_endpoint,
+    parse_range,
+)
+
+LAST = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+# Small worlds, so that ranges meet, touch and nest: at both ends of each family and in the middle of it.
+BASES = {4: (0, 0xC6336400, LAST[4] - 63), 6: (0, 0x20010DB8 << 96, LAST[6] - 63)}
+
+
+@st.composite
+def _intervals(draw: st.DrawFn) -> Interval:
+    version = draw(st.sampled_from((4, 6)))
+    base = draw(st.sampled_from(BASES[version]))
+    first, last = sorted((draw(st.integers(0, 63)), draw(st.integers(0, 63))))
+    return Interval(version, base + first, base + last)
+
+
+@st.composite
+def _wide_intervals(draw: st.DrawFn, version: int | None = None) -> Interval:
+    family = version or draw(st.sampled_from((4, 6)))
+    ends = st.one_of(st.integers(0, LAST[family]), st.sampled_from((0, 1, LAST[family] - 1, LAST[family])))
+    first, last = sorted((draw(ends), draw(ends)))
+    return Interval(family, first, last)
+
+
+def _numbers(found: RangeSet) -> set[tuple[int, int]]:
+    return {(one.version, value) for one in found.intervals for value in range(one.first, one.last + 1)}
+
+
+def _netaddr(found: t.Iterable[Interval]) -> netaddr.IPSet:
+    return netaddr.IPSet(
+        block
+        for one in found
+        for block in netaddr.iprange_to_cidrs(
+            netaddr.IPAddress(one.first, one.version), netaddr.IPAddress(one.last, one.version)
+        )
+    )
+
+
+def _blocks(cidrs: t.Iterable[t.Any]) -> list[tuple[int, int, int]]:
+    """CIDRs as numbers: netaddr writes some IPv6 addresses with dots."""
+    networks = [netaddr.IPNetwork(cidr) for cidr in cidrs]
+    return sorted((network.version, network.first, network.prefixlen) for network in networks)
+
+
+small = st.lists(_intervals(), max_size=8)
+wide = st.lists(_wide_intervals(), max_size=8)
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("text", "first", "last"),
+        [
+            ("192.168.1.1", "192.168.1.1", "192.168.1.1"),
+            (" 192.168.1.1 ", "192.168.1.1", "192.168.1.1"),
+            ("192.168.1.1-192.168.1.254", "192.168.1.1", "192.168.1.254"),
+            ("192.168.1.1 - 192.168.1.254", "192.168.1.1", "192.168.1.254"),
+            ("192.168.1.1/24", "192.168.1.0", "192.168.1.255"),
+            ("10.0.0.0(255.0.0.0)", "10.0.0.0", "10.255.255.255"),
+            ("10.1.2.3(255.255.255.255)", "10.1.2.3", "10.1.2.3"),
+            ("10.1.2.3(0.0.0.0)", "0.0.0.0", "255.255.255.255"),
+            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+            ("203.0.113.7/32", "203.0.113.7", "203.0.113.7"),
+            ("2001:0DB8::CD3/60", "2001:db8::", "2001:db8:0:f:ffff:ffff:ffff:ffff"),
+            ("fe80::39bd:88f7:6969:d223%11", "fe80::39bd:88f7:6969:d223", "fe80::39bd:88f7:6969:d223"),
+            ("fe80::1%11/64", "fe80::", "fe80::ffff:ffff:ffff:ffff"),
+            ("fe80::1%11-fe80::9%11", "fe80::1", "fe80::9"),
+            ("::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("2001:db8::198.51.100.1", "2001:db8::c633:6401", "2001:db8::c633:6401"),
+        ],
+    )
+    def test_every_form_that_exchange_takes_is_understood(self, text: str, first: str, last: str) -> None:
+        low, high = netaddr.IPAddress(first), netaddr.IPAddress(last)
+        assert parse_range(text) == Interval(low.version, int(low), int(high))
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("10.0.0.9-10.0.0.1", "reversed"),
+            ("2001:db8::9-2001:db8::1", "reversed"),
+            ("10.0.0.1-2001:db8::1", "mixes IPv4 and IPv6"),
+            ("", "empty text"),
+            ("   ", "empty text"),
+            ("10.0.0.300", "'10.0.0.300' is not an IP address"),
+            ("10.0.0", "not an IP address"),
+            ("010.0.0.1", "not an IP address"),
+            ("10.0.0.1-", "'' is not an IP address"),
+            ("-10.0.0.1", "'' is not an IP address"),
+            ("10.0.0.1-10.0.0.2-10.0.0.3", "not an address range"),
+            ("10.0.0.1/33", "from 0 to 32"),
+            ("2001:db8::/129", "from 0 to 128"),
+            ("10.0.0.1/-1", "prefix length"),
+            ("10.0.0.1/08", "prefix length"),
+            ("10.0.0.1/", "prefix length"),
+            ("10.0.0.1/255.0.0.0", "prefix length"),
+            ("10.0.0.1/２４", "prefix length"),
+            ("10.0.0.1/8/8", "prefix length"),
+            ("10.0.0.0(255.0.255.0)", "ones followed by zeros"),
+            ("10.0.0.0(0.0.0.255)", "ones followed by zeros"),
+            ("10.0.0.0(2001:db8::)", "ones followed by zeros"),
+            ("2001:db8::(255.0.0.0)", "only IPv4"),
+            ("10.0.0.0)", "'' is not an IP address"),
+            ("10.0.0.1%11", "not an IP address"),
+            ("fe80::1%", "not an IP address"),
+            ("fe80::1%1%2", "not an IP address"),
+            ("mail.provider.example", "not an IP address"),
+            ("*", "not an IP address"),
+            ("٣.1.1.1", "not an IP address"),
+        ],
+    )
+    def test_what_is_no_range_is_refused_in_a_sentence_that_names_it(self, text: str, says: str) -> None:
+        with pytest.raises(RangeError) as error:
+            parse_range(text)
+        assert says in str(error.value)
+        assert str(error.value).endswith(".")
+        assert text.strip() in str(error.value)
+
+    @pytest.mark.parametrize("value", [None, 5, 3.5, True, ["10.0.0.1"], {"a": 1}, b"10.0.0.1"])
+    def test_what_is_no_text_is_refused(self, value: t.Any) -> None:
+        for parse in (parse_range, parse_address, parse_endpoint):
+            with pytest.raises(RangeError, match="is not a text"):
+                parse(value)
+
+    def test_a_long_bad_text_is_cut_in_the_sentence(self) -> None:
+        with pytest.raises(RangeError) as error:
+            parse_range("x" * 5000)
+        assert len(str(error.value)) < 200
+
+    def test_an_ipv4_mapped_address_stays_ipv6(self) -> None:
+        mapped = parse_range("::ffff:198.51.100.1")
+        assert mapped == Interval(6, 0xFFFF_C633_6401, 0xFFFF_C633_6401)
+        assert RangeSet([mapped]).isdisjoint(EVERYTHING_V4)
+        assert str(mapped) == "::ffff:c633:6401"
+
+    def test_one_address_is_no_range(self) -> None:
+        assert parse_address("2001:db8::1%4") == Address(6, 0x20010DB8 << 96 | 1)
+        assert str(parse_address("2001:DB8:0::1")) == "2001:db8::1"
+        for text in ("10.0.0.0/8", "10.0.0.1-10.0.0.2", "", "[::1]"):
+            with pytest.raises(RangeError):
+                parse_address(text)
+
+    def test_a_set_comes_from_a_list_or_from_one_text_with_commas(self) -> None:
+        assert RangeSet.parse("198.51.100.0/24, 2001:db8::1") == RangeSet.parse(["2001:db8::1", "198.51.100.0/24"])
+        assert RangeSet.parse(iter(["198.51.100.7"])) == RangeSet.parse("198.51.100.7")
+        assert not RangeSet.parse([])
+        with pytest.raises(RangeError, match="empty text"):
+            RangeSet.parse("")
+        with pytest.raises(RangeError, match="is not a text"):
+            RangeSet.parse(["198.51.100.0/24", t.cast(str, None)])
+
+    @given(_intervals() | _wide_intervals())
+    def test_the_text_of_a_range_reads_back_as_the_same_range(self, interval: Interval) -> None:
+        assert parse_range(str(interval)) == interval
+
+    @given(st.integers(0, LAST[6]))
+    def test_the_text_of_an_address_is_the_one_netaddr_reads(self, value: int) -> None:
+        for number in (value, value & 0xFFFF_FFFF_FFFF):
+            assert int(netaddr.IPAddress(str(Address(6, number)), 6)) == number
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("198.51.100.7/32", "198.51.100.7"),
+            ("198.51.100.0-198.51.100.255", "198.51.100.0/24"),
+            ("198.51.100.7/24", "198.51.100.0/24"),
+            ("198.51.100.1-198.51.100.2", "198.51.100.1-198.51.100.2"),
+            ("198.51.100.3-198.51.100.6", "198.51.100.3-198.51.100.6"),
+            ("2001:0DB8:0:0::0/32", "2001:db8::/32"),
+            ("0.0.0.0/0", "0.0.0.0-255.255.255.255"),
+            ("::/0", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("0.0.0.0/1", "0.0.0.0/1"),
+        ],
+    )
+    def test_a_range_is_shown_in_its_shortest_form(self, text: str, shown: str) -> None:
+        assert str(parse_range(text)) == shown
+
+    @pytest.mark.parametrize("numbers", [(4, 5, 4), (4, -1, 4), (4, 0, 1 << 32), (6, 0, 1 << 128), (5, 0, 0)])
+    def test_numbers_of_no_family_make_no_range(self, numbers: tuple[int, int, int]) -> None:
+        with pytest.raises(RangeError):
+            Interval(*numbers)
+
+
+class TestSets:
+    def test_sets_are_equal_by_their_addresses_and_keep_what_was_written(self) -> None:
+        one = RangeSet.parse(["10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/16"])
+        other = RangeSet.parse(["10.128.0.0-10.255.255.255", "10.0.0.0/9"])
+        assert one == other
+        assert hash(one) == hash(other)
+        assert one != RangeSet.parse("10.0.0.0/9")
+        assert one != "10.0.0.0/8"
+        assert [str(entry) for entry in one.entries] == ["10.0.0.0/8", "10.1.0.0/16"]
+        assert [str(entry) for entry in one.intervals] == ["10.0.0.0/8"]
+        assert (one - RangeSet()).entries == one.intervals
+
+    def test_ranges_that_touch_become_one_but_never_across_the_families(self) -> None:
+        assert RangeSet.parse("192.0.2.1, 192.0.2.2").to_texts() == ["192.0.2.1-192.0.2.2"]
+        assert RangeSet([Interval(4, 5, LAST[4]), Interval(6, 0, 3)]).intervals == (
+            Interval(4, 5, LAST[4]),
+            Interval(6, 0, 3),
+        )
+
+    @given(small, small)
+    def test_the_algebra_is_that_of_plain_sets(self, some: list[Interval], others: list[Interval]) -> None:
+        one, other = RangeSet(some), RangeSet(others)
+        ours, theirs = _numbers(one), _numbers(other)
+        assert _numbers(one | other) == ours | theirs
+        assert _numbers(one & other) == ours & theirs
+        assert _numbers(one - other) == ours - theirs
+        assert (one <= other) == (ours <= theirs)
+        assert one.isdisjoint(other) == ours.isdisjoint(theirs)
+        assert (one == other) == (ours == theirs)
+        assert bool(one) == bool(ours)
+        assert one.size == len(ours)
+        assert (one.v4 | one.v6) == one
+        assert _numbers(one.v4) == {number for number in ours if number[0] == 4}
+
+    @given(wide, wide)
+    def test_the_algebra_is_that_of_netaddr(self, some: list[Interval], others: list[Interval]) -> None:
+        one, other = RangeSet(some), RangeSet(others)
+        ours, theirs = _netaddr(some), _netaddr(others)
+        for mine, peers in ((one | other, ours | theirs), (one & other, ours & theirs), (one - other, ours - theirs)):
+            assert _blocks(mine.to_cidrs()) == _blocks(peers.iter_cidrs())
+            assert mine.size == peers.size
+
+    @given(small | wide, small | wide)
+    def test_every_result_is_normalised(self, some: list[Interval], others: list[Interval]) -> None:
+        one, other = RangeSet(some), RangeSet(others)
+        for found in (one, one | other, one & other, one - other):
+            for before, after in zip(found.intervals, found.intervals[1:]):
+                assert before.version < after.version or before.last + 1 < after.first
+            assert RangeSet(found.intervals) == found
+            assert RangeSet(found.intervals).intervals == found.intervals
+
+    @given(small, _intervals())
+    def test_contains_asks_for_the_whole_range(self, some: list[Interval], asked: Interval) -> None:
+        found = RangeSet(some)
+        numbers = {(asked.version, value) for value in range(asked.first, asked.last + 1)}
+        assert (asked in found) == (numbers <= _numbers(found))
+        assert (str(asked) in found) == (asked in found)
+        assert (Address(asked.version, asked.first) in found) == ((asked.version, asked.first) in _numbers(found))
+
+    def test_contains_tells_the_families_apart(self) -> None:
+        assert "0.0.0.1" in RangeSet([Interval(4, 1, 1)])
+        assert "::1" not in RangeSet([Interval(4, 1, 1)])
+        with pytest.raises(RangeError):
+            _ = "nonsense" in EVERYTHING
+
+    def test_a_set_survives_being_copied_and_pickled(self) -> None:
+        found = RangeSet.parse(["198.51.100.0/24", "198.51.100.7", "2001:db8::/48"])
+        for twin in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+            assert twin == found
+            assert twin.entries == found.entries
+
+    def test_the_representation_is_the_code_that_makes_the_set(self) -> None:
+        found = RangeSet.parse(["198.51.100.0/24", "2001:db8::1"])
+        assert eval(repr(found)) == found
+
+    def test_what_is_no_set_is_no_operand(self) -> None:
+        for operation in ("__or__", "__and__", "__sub__"):
+            assert getattr(EVERYTHING, operation)("198.51.100.0/24") is NotImplemented
+
+    def test_the_well_known_sets(self) -> None:
+        assert EVERYTHING.size == (1 << 32) + (1 << 128)
+        assert EVERYTHING_V4 | EVERYTHING_V6 == EVERYTHING
+        assert LOOPBACK <= PRIVATE <= EVERYTHING
+        for text in (
+            "10.9.8.7",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "::1",
+            "fd00::1",
+        ):
+            assert text in PRIVATE
+        for text in ("172.32.0.1", "100.128.0.1", "11.0.0.1", "::2", "2a00::1", "fec0::1", "198.51.100.1"):
+            assert text not in PRIVATE
+        assert "fe80::1%3" in PRIVATE
+
+
+class TestTexts:
+    @given(wide)
+    def test_cidrs_are_the_fewest(self, some: list[Interval]) -> None:
+        found = RangeSet(some)
+        cidrs = found.to_cidrs()
+        assert RangeSet.parse(cidrs) == found
+        assert _blocks(cidrs) == _blocks(_netaddr(some).iter_cidrs())
+
+    def test_cidrs_have_a_prefix_length_each(self) -> None:
+        assert EVERYTHING.to_cidrs() == ["0.0.0.0/0", "::/0"]
+        assert RangeSet.parse("198.51.100.1-198.51.100.2, ::1").to_cidrs() == [
+            "198.51.100.1/32",
+            "198.51.100.2/32",
+            "::1/128",
+        ]
+
+    def test_wide_ranges_are_cut_to_slash24s_and_narrow_ones_stay(self) -> None:
+        found = RangeSet.parse(["198.51.100.0/22", "192.0.2.0/25", "203.0.113.7"])
+        assert found.to_slash24s() == [
+            "192.0.2.0/25",
+            "198.51.100.0/24",
+            "198.51.101.0/24",
+            "198.51.102.0/24",
+            "198.51.103.0/24",
+            "203.0.113.7/32",
+        ]
+
+    @given(st.integers(0, LAST[4] - 5000), st.integers(0, 5000))
+    def test_slash24s_hold_the_same_addresses(self, first: int, more: int) -> None:
+        found = RangeSet([Interval(4, first, first + more)])
+        pieces = found.to_slash24s()
+        assert RangeSet.parse(pieces) == found
+        assert all(24 <= int(piece.split("/")[1]) <= 32 for piece in pieces)
+
+    def test_slash24s_refuse_what_has_none(self) -> None:
+        with pytest.raises(RangeError, match="'2001:db8::/32' is IPv6"):
+            RangeSet.parse(["198.51.100.0/24", "2001:db8::/32"]).to_slash24s()
+        with pytest.raises(RangeError, match="too wide"):
+            RangeSet.parse("10.0.0.0/7").to_slash24s()
+        assert len(RangeSet.parse("10.0.0.0/8").to_slash24s()) == 65536
+
+    @given(st.lists(_wide_intervals(4), min_size=1, max_size=6), st.lists(st.integers(0, LAST[4]), max_size=20))
+    def test_a_regex_matches_exactly_the_addresses_of_the_set(self, some: list[Interval], asked: list[int]) -> None:
+        found = RangeSet(some)
+        if found == EVERYTHING_V4:
+            return
+        regex = re.compile(found.to_regex())
+        borders = {edge + step for one in some for edge in (one.first, one.last) for step in (-257, -1, 0, 1, 256)}
+        for value in borders | set(asked):
+            if 0 <= value <= LAST[4]:
+                address = Address(4, value)
+                assert bool(regex.search(str(address))) == (address in found)
+
+    def test_a_regex_of_every_possible_octet_range_is_right(self) -> None:
+        for first in range(0, 256, 3):
+            for last in range(first, 256, 3):
+                regex = re.compile(RangeSet([Interval(4, 0xC6336400 + first, 0xC6336400 + last)]).to_regex())
+                matched = [octet for octet in range(256) if regex.search(f"198.51.100.{octet}")]
+                assert matched == list(range(first, last + 1))
+
+    @pytest.mark.parametrize(
+        "text",
+        ["x198.51.100.7", "198.51.100.7x", "198.51.100.07", "198.51.100.1000", "198a51b100c7", "198.51.100.", ""],
+    )
+    def test_a_regex_matches_no_other_text(self, text: str) -> None:
+        assert not re.search(RangeSet.parse("198.51.100.0/24").to_regex(), text)
+
+    def test_a_regex_is_short_and_without_classes_that_depend_on_the_engine(self) -> None:
+        regex = RangeSet.parse(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.1"]).to_regex()
+        assert len(regex) < 220
+        assert re.fullmatch(r"[0-9\[\]\-.|?:(){}^$\\]+", regex)
+        assert "\\d" not in regex
+
+    def test_a_regex_is_refused_where_it_would_allow_all_or_none(self) -> None:
+        for found, says in ((RangeSet(), "empty"), (EVERYTHING_V4, "all of IPv4"), (LOOPBACK, "is IPv6")):
+            with pytest.raises(RangeError, match=says):
+                found.to_regex()
+
+
+class TestEndpoints:
+    @pytest.mark.parametrize(
+        ("text", "endpoint", "shown"),
+        [
+            ("0.0.0.0:25", Endpoint(4, 0, 25), "0.0.0.0:25"),
+            ("[::]:25", Endpoint(6, 0, 25), "[::]:25"),
+            ("192.0.2.1:587", Endpoint(4, 0xC0000201, 587), "192.0.2.1:587"),
+            ("[2001:DB8:0::1]:2525", Endpoint(6, 0x20010DB8 << 96 | 1, 2525), "[2001:db8::1]:2525"),
+            ("[fe80::1%11]:25", Endpoint(6, 0xFE80 << 112 | 1, 25), "[fe80::1]:25"),
+        ],
+    )
+    def test_bindings_read_and_show_as_exchange_writes_them(self, text: str, endpoint: Endpoint, shown: str) -> None:
+        assert parse_endpoint(text) == endpoint
+        assert str(endpoint) == shown
+        assert parse_endpoint(shown) == endpoint
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "192.0.2.1",
+            ":25",
+            "192.0.2.1:",
+            "192.0.2.1:0",
+            "192.0.2.1:65536",
+            "192.0.2.1:smtp",
+            "192.0.2.1:-25",
+            "192.0.2.0/24:25",
+            ":::25",
+            "::1:25",
+            "[]:25",
+            "[192.0.2.1]:25",
+            "2001:db8::1:25",
+            "mail.example:25",
+        ],
+    )
+    def test_what_is_no_binding_is_refused_by_name(self, text: str) -> None:
+        with pytest.raises(RangeError) as error:
+            parse_endpoint(text)
+        assert f"'{text}' is not a binding" in str(error.value)
+
+    def test_the_wildcard_is_the_address_zero_of_either_family(self) -> None:
+        assert [parse_endpoint(text).is_wildcard for text in ("0.0.0.0:25", "[::]:25", "[::1]:25")] == [
+            True,
+            True,
+            False,
+        ]
+
+    def test_numbers_of_no_family_make_no_endpoint(self) -> None:
+        for numbers in ((4, 1 << 32, 25), (5, 0, 25), (4, 0, 0), (6, 0, 70000)):
+            with pytest.raises(RangeError):
+                Endpoint(*numbers)
