@@ -44,7 +44,11 @@ def receive(name: str, **options: t.Any) -> dict[str, t.Any]:
         "max_inbound_connection_percentage_per_source": 2,
         **options,
     }
-    return {"name": name, "server": NAME, **{option: RECEIVE.properties[option].parse(plain[option]) for option in plain}}
+    return {
+        "name": name,
+        "server": NAME,
+        **{option: RECEIVE.properties[option].parse(plain[option]) for option in plain},
+    }
 
 
 def send(name: str, **options: t.Any) -> dict[str, t.Any]:
@@ -114,7 +118,9 @@ def modern(version: Version = Version.E2016, **frontend: t.Any) -> State:
             inner(f"Client Frontend {NAME}", "FrontendTransport", 587, ["ExchangeUsers"]),
             inner(f"Outbound Proxy Frontend {NAME}", "FrontendTransport", 717, ["ExchangeServers"]),
             inner(f"Client Proxy {NAME}", "HubTransport", 465, ["ExchangeUsers", "ExchangeServers"]),
-            inner(f"Default {NAME}", "HubTransport", 2525, ["ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers"]),
+            inner(
+                f"Default {NAME}", "HubTransport", 2525, ["ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers"]
+            ),
         ],
         [send("Internet")],
     )

@@ -49,7 +49,7 @@ def rights(state: State, version: int, sender: int, local: int, port: int) -> Ri
         held |= {"AnonymousUsers", "relay", "external"}
     elif found["anonymous_relay"] and "AnonymousUsers" in held:
         held.add("relay")
-    return frozenset(held if found["require_tls"] else held | {f"{one} in clear" for one in held})
+    return frozenset(held if found.get("require_tls") else held | {f"{one} in clear" for one in held})
 
 
 def places(states: t.Sequence[State]) -> tuple[set[tuple[int, int]], set[Where]]:
@@ -101,7 +101,7 @@ def carrier(state: State, domain: str) -> t.Any:
                 continue
             rank = (-labels, space.cost, one["name"].lower())
             if one["enabled"] and (best is None or rank < best[0]):
-                best = (rank, one["name"], one["smart_hosts"], one["port"])
+                best = (rank, one["name"], one["smart_hosts"], one.get("port", 25))
     return best and best[1:]
 
 

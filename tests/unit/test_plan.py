@@ -127,12 +127,16 @@ def test_an_edge_server_gives_no_new_connector_to_legacy_servers() -> None:
 
 
 def test_a_new_receive_connector_without_ranges_is_refused_with_what_is_missing() -> None:
-    with pytest.raises(PlanError, match="no receive connector 'Scaners' yet, and a new one needs bindings and remote_ip"):
+    with pytest.raises(
+        PlanError, match="no receive connector 'Scaners' yet, and a new one needs bindings and remote_ip"
+    ):
         plan(sites.modern(), _receive({"name": "Scaners", "banner": "220 x"}))
 
 
 def test_a_new_send_connector_has_a_source_and_a_way() -> None:
-    (change,) = plan(sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}))
+    (change,) = plan(
+        sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]})
+    )
 
     assert change.after["source_transport_servers"] == frozenset({"ex1"})
     assert change.after["dns_routing_enabled"] is False
@@ -238,7 +242,10 @@ def test_folding_lets_the_later_wish_win_option_by_option() -> None:
 
 
 def test_folding_takes_nothing_over_from_or_into_a_removal() -> None:
-    gone, there = _receive({"name": "A", "state": "absent"}), _receive({"name": "A", "state": "present", "banner": "220 x"})
+    gone, there = (
+        _receive({"name": "A", "state": "absent"}),
+        _receive({"name": "A", "state": "present", "banner": "220 x"}),
+    )
 
     assert fold(there, gone).receive == ({"name": "A", "state": "absent"},)
     assert fold(gone, there).receive == ({"name": "A", "state": "present", "banner": "220 x"},)
@@ -305,7 +312,9 @@ def test_before_and_after_hold_the_changed_options_as_input_data() -> None:
     shown = words.before_after(state, apply_all(changes, state), changes)
 
     assert shown["before"] == {
-        "receive_connectors": {DEFAULT: {"permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"]}}
+        "receive_connectors": {
+            DEFAULT: {"permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"]}
+        }
     }
     assert shown["after"]["receive_connectors"][DEFAULT] == {"permission_groups": ["ExchangeServers"]}
     assert shown["after"]["receive_connectors"]["Scanners"]["remote_ip_ranges"] == ["10.20.5.0/24"]

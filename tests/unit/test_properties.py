@@ -104,7 +104,7 @@ def _entries(options: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[
 
 _wishes = st.builds(Wish, receive=_entries(_receive_options), send=_entries(_send_options))
 _thorough = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 

@@ -16,6 +16,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words 
 Found = tuple[str, str, str]
 STOP, WARN = "stop", "warn"
 
+_PLACE = frozenset({"enabled", "address_spaces"})
+
 
 def check(
     before: State, after: State, _promises: Promises, changes: t.Sequence[Change], unreachable: frozenset[str]
@@ -23,10 +25,15 @@ def check(
     """(id, severity, sentence) of every guard that speaks."""
     mine = [change for change in changes if change.resource == SEND.name]
     yield from _protected(mine, before)
+    # Whoever says anew which mail a connector takes means it; of two such connectors the one that gets the mail is meant to.
+    placed = {change.name.casefold() for change in mine if change.action == "create" or _PLACE & set(change.after)}
     for change in mine:
         connector = after.send.get(change.name.casefold())
-        if connector is not None and connector.get("enabled", True):
-            yield from _leak(connector, after)
+        if connector is None or not connector.get("enabled", True):
+            continue
+        if change.name.casefold() in placed:
+            yield from _leak(connector, after, placed)
+        if change.action == "create" or "smart_hosts" in change.after or "enabled" in change.after:
             yield from _reach(connector, unreachable)
 
 
@@ -47,7 +54,7 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Found]:
             )
 
 
-def _leak(connector: routing.Connector, after: State) -> t.Iterator[Found]:
+def _leak(connector: routing.Connector, after: State, placed: set[str]) -> t.Iterator[Found]:
     """Mail in the spaces of `connector` that another one carries, or could."""
     name = connector["name"]
     for space in sorted(connector.get("address_spaces") or ()):
@@ -62,10 +69,10 @@ def _leak(connector: routing.Connector, after: State) -> t.Iterator[Found]:
         idle: set[str] = set()
         for message in carried:
             chosen = routing.carriers(after.send.values(), message)
-            if chosen[0] != name:
-                past.setdefault(chosen[0], set()).add(message.domain)
-            elif any(_has(after.send[other.casefold()], space) for other in chosen[1:]):
+            if chosen[0] == name:
                 idle |= {other for other in chosen[1:] if _has(after.send[other.casefold()], space)}
+            elif chosen[0].casefold() not in placed:
+                past.setdefault(chosen[0], set()).add(message.domain)
         for other, domains in sorted(past.items()):
             rival = after.send[other.casefold()]
             generic = [

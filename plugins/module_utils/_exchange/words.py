@@ -12,7 +12,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, EVERYTHING_V4, EVERYTHING_V6, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    EVERYTHING_V4,
+    EVERYTHING_V6,
+    RangeSet,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
