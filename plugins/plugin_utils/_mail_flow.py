@@ -160,6 +160,7 @@ class MailFlowAction(ExchangeAction):
         )
         result: dict[str, t.Any] = {
             "changed": bool(changes),
+            "plan": words.plan_words(changes),
             "server": self.server_facts(reading),
             "guards": [{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
         }
@@ -291,7 +292,7 @@ def _difference(
     """The parts of the result that say what changes: options, exposure, and both as Ansible's diff."""
     shown = words.before_after(before, after, changes)
     exposure = words.exposure(before, after, promises)
-    parts: dict[str, t.Any] = {"plan": words.plan_words(changes), **shown, "exposure": exposure}
+    parts: dict[str, t.Any] = {**shown, "exposure": exposure}
     if diff:
         parts["diff"] = {
             "before": {**shown["before"], "exposure": exposure["before"]},

@@ -19,7 +19,7 @@ Where = tuple[int, int, int]  # version, local address, port
 Rights = frozenset[str]
 
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
-_DOMAINS = ("a.example", "sub.a.example", "b.example", "c.com", "com", "x.test")
+_DOMAINS = ("a.example", "sub.a.example", "y.a.example", "b.example", "c.com", "com", "x.test")
 
 
 def rights(state: State, version: int, sender: int, local: int, port: int) -> Rights:

@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
@@ -30,7 +31,7 @@ FILTER: dict[str, t.Any] = {
     "remote_ip_ranges": [sites.PROVIDER],
     "permission_groups": ["AnonymousUsers"],
 }
-HYBRID = {"tls_domain_capabilities": ["mail.protection.outlook.com:AcceptCloudServicesMail"]}
+HYBRID: dict[str, t.Any] = {"tls_domain_capabilities": ["mail.protection.outlook.com:AcceptCloudServicesMail"]}
 EXCHANGE_ONLINE = "192.0.2.0/24"
 
 
@@ -40,7 +41,7 @@ def _promises(**named: t.Any) -> Promises:
 
 
 def _spoken(
-    state: State, promises: Promises, *receive: dict[str, t.Any], send: t.Sequence[t.Any] = (), **options: t.Any
+    state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = (), **options: t.Any
 ) -> dict[str, str]:
     """Id → severity; the sentences of one id are looked at where a test says so."""
     changes = plan(state, Wish(receive=receive, send=send))
@@ -48,7 +49,7 @@ def _spoken(
     return {one.id: one.severity for one in reversed(found)}
 
 
-def _sentences(state: State, promises: Promises, *receive: dict[str, t.Any], send: t.Sequence[t.Any] = ()) -> str:
+def _sentences(state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()) -> str:
     changes = plan(state, Wish(receive=receive, send=send))
     return " ".join(one.sentence for one in guards.check(state, apply_all(changes, state), promises, changes))
 
@@ -218,7 +219,7 @@ def test_guard_protected_connector(harm: dict[str, t.Any]) -> None:
 
 def test_guard_protected_connector__is_told_by_role_and_port_when_renamed_and_lets_rights_be_given_back() -> None:
     renamed = sites.inner("Standard", "HubTransport", 2525, ["ExchangeServers"])
-    state = sites.site(sites.Version.E2019, [renamed])
+    state = sites.site(Version.E2019, [renamed])
 
     assert "protected_connector" in _spoken(state, Promises(), {"name": "Standard", "enabled": False})
     assert _spoken(state, Promises(), {"name": "Standard", "permission_groups": {"add": ["ExchangeUsers"]}}) == {}
@@ -281,13 +282,13 @@ def test_guard_send_leak() -> None:
     # At a lower cost the new one wins, and the old one is only told of.
     dear = {"name": "Internet", "address_spaces": ["*;50"]}
     assert _spoken(state, Promises(), send=[new, dear])["send_leak"] == "warn"
-    closer = sites.site(sites.Version.E2016, [], [sites.send("Old", address_spaces=["*.com"])])
+    closer = sites.site(Version.E2016, [], [sites.send("Old", address_spaces=["*.com"])])
     assert _spoken(closer, Promises(), send=[new])["send_leak"] == "stop"
 
 
 def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() -> None:
     partner = sites.send("Partner", address_spaces=["partner.example"], smart_hosts=["gw.partner.example"])
-    state = sites.site(sites.Version.E2016, [], [partner])
+    state = sites.site(Version.E2016, [], [partner])
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
 
     assert _spoken(state, Promises(), send=[new]) == {"send_leak": "warn"}
@@ -337,7 +338,7 @@ def test_guard_hybrid_wizard_undone() -> None:
     ],
 )
 def test_guard_protected_send_connector(theirs: dict[str, t.Any]) -> None:
-    state = sites.site(sites.Version.E2019, [], [theirs])
+    state = sites.site(Version.E2019, [], [theirs])
 
     found = _spoken(state, Promises(), send=[{"name": theirs["name"], "enabled": False}])
 
@@ -346,9 +347,9 @@ def test_guard_protected_send_connector(theirs: dict[str, t.Any]) -> None:
 
 def test_guard_protected_send_connector__all_of_them_on_a_subscribed_edge_server() -> None:
     subscribed = sites.site(
-        sites.Version.E2019, [], [sites.send("EdgeSync - Site to Internet"), sites.send("Other")], edge=True
+        Version.E2019, [], [sites.send("EdgeSync - Site to Internet"), sites.send("Other")], edge=True
     )
-    alone = sites.site(sites.Version.E2019, [], [sites.send("Other")], edge=True)
+    alone = sites.site(Version.E2019, [], [sites.send("Other")], edge=True)
     change = {"name": "Other", "enabled": False}
 
     assert "protected_send_connector" in _spoken(subscribed, Promises(), send=[change])
@@ -370,5 +371,5 @@ def test_those_that_stop_come_first() -> None:
     changes = plan(sites.modern(), Wish(receive=[STRIP]))
     found = guards.check(sites.modern(), apply_all(changes, sites.modern()), Promises(), changes)
 
-    assert [one.severity for one in found] == sorted((one.severity for one in found))
+    assert [one.severity for one in found] == sorted(one.severity for one in found)
     assert {one.severity for one in found} == {"stop", "warn"}

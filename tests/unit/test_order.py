@@ -25,8 +25,8 @@ from ansible_collections.mailedge.lockdown.tests.unit import _connectors as site
 from ansible_collections.mailedge.lockdown.tests.unit import _oracle as oracle
 
 DEFAULT = f"Default Frontend {sites.NAME}"
-CLOSE = {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}}
-OPEN = {
+CLOSE: dict[str, t.Any] = {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}}
+OPEN: dict[str, t.Any] = {
     "name": "Mail from filter",
     "bindings": ["0.0.0.0:25", "[::]:25"],
     "remote_ip_ranges": [sites.PROVIDER],
@@ -42,8 +42,9 @@ def _ordered(state: State, wish: Wish, promises: Promises | None = None) -> tupl
 
 
 def test_the_new_door_opens_before_the_old_one_closes_whatever_the_order_of_the_wish() -> None:
-    for entries in ([OPEN, CLOSE], [CLOSE, OPEN]):
-        steps = _ordered(sites.modern(), Wish(receive=entries))
+    wishes: list[list[dict[str, t.Any]]] = [[OPEN, CLOSE], [CLOSE, OPEN]]
+    for entries in wishes:
+        steps = _ordered(sites.modern(), Wish(receive=tuple(entries)))
         assert [one.name for one in steps] == ["Mail from filter", DEFAULT]
 
 
@@ -131,7 +132,7 @@ def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_wi
 
 def test_a_refusal_names_those_who_would_be_shut_out() -> None:
     # The provider's range stands on the old connector, so that the new one can only come when the old one is gone.
-    old = {**OPEN, "name": "Old filter"}
+    old: dict[str, t.Any] = {**OPEN, "name": "Old filter"}
     state = sites.site(
         Version.E2010, [sites.receive(**{option: value for option, value in old.items() if option != "bindings"})]
     )
@@ -223,18 +224,29 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
     assert names.index("B") < names.index("A")
 
 
+def test_a_message_too_big_for_every_connector_of_today_does_not_hold_up_the_others() -> None:
+    state = sites.site(Version.E2010, [], [sites.send("B")])
+    wish = Wish(
+        send=[
+            {"name": "D", "address_spaces": ["*"], "max_message_size": "unlimited"},
+            {"name": "G", "address_spaces": ["*", "*.com"], "max_message_size": "unlimited"},
+        ]
+    )
+    assert len(_ordered(state, wish)) == 2
+
+
 def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
     # A chain: each connector takes over what the next one has to give up first, so that only one order is legal.
     count = 12
     old = [f"10.{number}.0.0/16" for number in range(count + 1)]
     connectors = [
-        sites.receive(f"C{number:02}", remote_ip_ranges=["192.0.2.%d" % number, old[number]], bindings=["0.0.0.0:25"])
+        sites.receive(f"C{number:02}", remote_ip_ranges=[f"192.0.2.{number}", old[number]], bindings=["0.0.0.0:25"])
         for number in range(count)
     ]
     state = sites.site(Version.E2010, connectors)
     wish = Wish(
         receive=[
-            {"name": f"C{number:02}", "remote_ip_ranges": ["192.0.2.%d" % number, old[number + 1]]}
+            {"name": f"C{number:02}", "remote_ip_ranges": [f"192.0.2.{number}", old[number + 1]]}
             for number in range(count)
         ]
     )
@@ -263,6 +275,6 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
     begun = time.monotonic()
 
     with pytest.raises(NoSafeOrder):
-        order(plan(state, Wish(receive=entries)), state, Promises())
+        order(plan(state, Wish(receive=tuple(entries))), state, Promises())
 
     assert time.monotonic() - begun < 20

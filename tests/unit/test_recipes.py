@@ -24,9 +24,9 @@ from ansible_collections.mailedge.lockdown.tests.unit import _connectors as site
 PROVIDER, PROVIDER_6 = "198.51.100.25", "2001:db8:100::25"
 STRANGERS = ["203.0.113.9", "1.2.3.4", "2a00::1"]
 LAN_HOST = "10.20.5.17"
-OPTIONS = {"provider_ranges": [sites.PROVIDER, "2001:db8:100::/48"], "own_networks": [sites.LAN]}
+OPTIONS: dict[str, t.Any] = {"provider_ranges": [sites.PROVIDER, "2001:db8:100::/48"], "own_networks": [sites.LAN]}
 DEFAULT = f"Default Frontend {sites.NAME}"
-HYBRID = {"tls_domain_capabilities": ["mail.protection.outlook.com:AcceptCloudServicesMail"]}
+HYBRID: dict[str, t.Any] = {"tls_domain_capabilities": ["mail.protection.outlook.com:AcceptCloudServicesMail"]}
 
 
 def _locked(state: State, **options: t.Any) -> State:

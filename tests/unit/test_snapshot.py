@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
@@ -157,7 +158,7 @@ def test_a_login_that_cannot_come_back_is_told_and_the_connector_comes_back_disa
 
 
 def test_a_login_that_was_not_there_is_taken_away_again() -> None:
-    state = sites.site(sites.Version.E2016, [], [sites.send("Out", smart_hosts=["out.filter.example"])])
+    state = sites.site(Version.E2016, [], [sites.send("Out", smart_hosts=["out.filter.example"])])
     login = {"smart_host_auth_mechanism": "BasicAuth", "authentication_credential": LOGIN}
     changes = plan(state, Wish(send=[{"name": "Out", **login}]))
     after = apply_all(changes, state)

@@ -118,8 +118,10 @@ class _Routes(_Judge):
 
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
         partial = [step.after for step in steps if step.resource == SEND.name]
-        self._messages = routing.messages([*start.send.values(), *goal.send.values(), *partial])
-        self._allowed = [(self._carried(start, message), self._carried(goal, message)) for message in self._messages]
+        asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
+        allowed = [(message, (self._carried(start, message), self._carried(goal, message))) for message in asked]
+        # A message too big for every connector of today has no way to keep: whichever takes it first may have it.
+        self._allowed = [(message, ways) for message, ways in allowed if not (message.size and ways[0] is None)]
 
     @staticmethod
     def _carried(state: State, message: routing.Message) -> t.Any:
@@ -127,8 +129,8 @@ class _Routes(_Judge):
         return (found[0].casefold(), routing.way(state.send[found[0].casefold()])) if found else None
 
     def fault(self, state: State, last: Change) -> str | None:
-        for message, allowed in zip(self._messages, self._allowed):
-            if self._carried(state, message) not in allowed:
+        for message, ways in self._allowed:
+            if self._carried(state, message) not in ways:
                 return f"would for a time send mail to {message.domain} another way than before or after."
         return None
 
@@ -148,6 +150,25 @@ def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tupl
             *_search([change for change in group if change not in neutral], apply_all(neutral, state), promises),
         ]
     return tuple(ordered)
+
+
+def first_fault(steps: t.Sequence[Change], start: State, promises: Promises) -> str | None:
+    """What these steps, taken in just this order, would break first; None when they are safe. order() gives none that is not."""
+    goal = apply_all(steps, start)
+    judges = {RECEIVE.name: _Doors(start, goal, promises), SEND.name: _Routes(start, goal, steps)}
+    state = start
+    for step in steps:
+        state = step.apply(state)
+        fault = judges[step.resource].fault(state, step)
+        if fault:
+            return _told(step, fault)
+    return None
+
+
+def _told(step: Change, fault: str) -> str:
+    """A step and what is wrong with it, as one sentence or two."""
+    sentence = step.describe()
+    return f"{sentence[:-1]} {fault}" if fault.startswith("would") else f"{sentence} {fault}"
 
 
 def _is_neutral(change: Change) -> bool:
@@ -290,9 +311,7 @@ class _Search:
                 after = step.apply(state)
                 fault = self._judge.fault(after, step)
                 if fault:
-                    faults.append(
-                        f"{step.describe()[:-1]} {fault}" if fault.startswith("would") else f"{step.describe()} {fault}"
-                    )
+                    faults.append(_told(step, fault))
                     continue
                 rest = self._from(there, after)
                 if rest is not None:

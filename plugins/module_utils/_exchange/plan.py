@@ -35,8 +35,8 @@ class PlanError(ValueError):
 class Wish:
     """Described connectors in the modules' input form. An option that is None or missing is not wished."""
 
-    receive: tuple[Options, ...] = ()
-    send: tuple[Options, ...] = ()
+    receive: t.Sequence[Options] = ()
+    send: t.Sequence[Options] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "receive", tuple(self.receive))

@@ -142,6 +142,18 @@ def missing_parameters(*parameters: str) -> ExchangeError:
     )
 
 
+def null_argument(parameter: str) -> ExchangeError:
+    """Null for what must not be null. PowerShell's own words."""
+    error = _binding(
+        "ParameterArgumentValidationErrorNullNotAllowed",
+        f"Cannot validate argument on parameter '{parameter}'. The argument is null. Provide a valid value for the argument, and then "
+        "try running the command again.",
+        "ParameterBindingValidationException",
+    )
+    error.category = "InvalidData"
+    return error
+
+
 def ambiguous_set() -> ExchangeError:
     """Parameters that do not go together. PowerShell's own words."""
     return _binding("AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters.")

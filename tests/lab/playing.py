@@ -14,8 +14,9 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-COLLECTIONS = REPOSITORY / ".cache"
+# .../ansible_collections/mailedge/lockdown/tests/lab/playing.py: the folder that Ansible looks for collections in. Not resolved,
+# because in a work tree the path goes through a symbolic link.
+COLLECTIONS = pathlib.Path(__file__).absolute().parents[5]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def environment(**more: str) -> dict[str, str]:
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": os.environ.get("MAILEDGE_COLLECTIONS", str(COLLECTIONS)),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_CONFIG": os.devnull,
         "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
         "ANSIBLE_CALLBACKS_ENABLED": "mailedge_record",

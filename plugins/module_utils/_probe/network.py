@@ -1,0 +1,160 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What there is to look at, where this host looks from, and whether it can reach any mail server at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Session, Trouble, connect
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, parse_address
+
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+FAMILY_WORDS = {"ipv4": "IPv4", "ipv6": "IPv6", "any": "IP"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """One address and port to look at; `names` are the targets that led to it, `sockaddr` is what connect() takes."""
+
+    address: str
+    port: int
+    family: str
+    names: tuple[str, ...]
+    sockaddr: tuple[t.Any, ...]
+
+    @property
+    def peer(self) -> str:
+        """The address and port in one text, such as `192.0.2.25:25` or `[2001:db8::25]:25`."""
+        return f"[{self.address}]:{self.port}" if self.family == "ipv6" else f"{self.address}:{self.port}"
+
+    @property
+    def words(self) -> str:
+        """The same for a sentence, with its names."""
+        named = [name for name in self.names if name != self.address]
+        return f"{self.peer} ({', '.join(named)})" if named else self.peer
+
+
+def family_of(address: str) -> str:
+    """`ipv4` or `ipv6`. Raises RangeError for what is no address."""
+    return f"ipv{parse_address(address).version}"
+
+
+def _is_address(target: str) -> bool:
+    try:
+        parse_address(target)
+    except RangeError:
+        return False
+    return True
+
+
+def _resolve(name: str, port: int, family: int, seconds: float) -> list[tuple[t.Any, ...]]:
+    """getaddrinfo() with a limit of its own: a resolver that hangs would hold the task. Raises OSError."""
+    answer: list[list[tuple[t.Any, ...]]] = []
+    failure: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            answer.append(socket.getaddrinfo(name, port, family, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise OSError(getattr(failure[0], "strerror", None) or str(failure[0]))
+    if not answer:
+        raise OSError(f"no answer from the resolver within {seconds:.0f} seconds")
+    return answer[0]
+
+
+def find_doors(
+    targets: t.Iterable[str], port: int, family: str, seconds: float
+) -> tuple[list[Door], list[tuple[str, str]]]:
+    """The addresses behind some names and addresses, each once, in the order of the targets; and what led nowhere.
+
+    What led nowhere is pairs of the target and the second half of a sentence about it. `family` is any, ipv4 or ipv6.
+    """
+    found: dict[str, Door] = {}
+    lost: list[tuple[str, str]] = []
+    for target in dict.fromkeys(targets):
+        if family != "any" and _is_address(target) and family_of(target) != family:
+            lost.append((target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for"))
+            continue
+        try:
+            answers = _resolve(target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds)
+        except OSError as error:
+            lost.append((target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})"))
+            continue
+        for number, _kind, _protocol, _canonical, sockaddr in answers:
+            known = [name for name, value in FAMILIES.items() if value == number]
+            if not known:
+                continue
+            address = sockaddr[0]
+            before = found.get(address)
+            names = (*before.names, target) if before and target not in before.names else (target,)
+            found[address] = Door(address, port, known[0], before.names if before and names == (target,) else names, sockaddr)
+    return list(found.values()), lost
+
+
+def local_address(door: Door, source: str | None) -> str | None:
+    """The address that this host would look from; None where it has no way there. Sends nothing."""
+    if source is not None:
+        return source if family_of(source) == door.family else None
+    try:
+        with socket.socket(FAMILIES[door.family], socket.SOCK_DGRAM) as sock:
+            # Connecting a UDP socket only asks the routing table.
+            sock.connect(door.sockaddr)
+            return str(sock.getsockname()[0]).partition("%")[0]
+    except OSError:
+        return None
+
+
+class Egress:
+    """Whether this host reaches a mail server that is known to answer, asked once for each family of addresses."""
+
+    def __init__(
+        self, host: str | None, port: int, source: str | None, connect_seconds: float, reply_seconds: float
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._source = source
+        self._connect_seconds = connect_seconds
+        self._reply_seconds = reply_seconds
+        self.answers: dict[str, bool] = {}
+        self.transcript: list[str] = []
+
+    def proven(self, family: str) -> bool | None:
+        """True or False for ipv4 or ipv6; None where there is nobody to ask."""
+        if self._host is None:
+            return None
+        if family not in self.answers:
+            self.answers[family] = self._greets(family)
+        return self.answers[family]
+
+    def _greets(self, family: str) -> bool:
+        # A greeting and not only a connection: firewalls exist that take connections for whomever they like.
+        doors, lost = find_doors([self._host or ""], self._port, family, self._reply_seconds)
+        self.transcript += [f"* {target} {what}" for target, what in lost]
+        for door in doors:
+            self.transcript.append(f"* connecting to {door.peer}")
+            try:
+                sock, _seconds = connect(
+                    FAMILIES[family], door.sockaddr, local_address(door, self._source), self._connect_seconds
+                )
+            except Trouble as trouble:
+                self.transcript.append(f"* {trouble}")
+                continue
+            session = Session(sock, self._reply_seconds, self.transcript)
+            try:
+                session.banner()
+            except Trouble:
+                continue
+            session.quit()
+            return True
+        return False

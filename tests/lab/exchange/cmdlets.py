@@ -1,0 +1,315 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cmdlets, on one server of one organization."""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import receive, receive_rules, rows, send
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    ambiguous,
+    ambiguous_set,
+    exists_already,
+    invalid,
+    missing_parameters,
+    not_convertible,
+    not_found,
+    not_here,
+    null_argument,
+    task_error,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import RIGHTS, Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Mismatch, Shown, Style, Text
+
+Rows = list[dict[str, t.Any]]
+Parameters = t.Mapping[str, t.Any]
+
+# ADObject names: at most 64 characters (New-ReceiveConnector.md); that they neither begin nor end with a space is unverified.
+_NAME = Setting("Name", Text("", r"(?!\s)[^\x00-\x1f]+(?<!\s)", "a valid name", longest=64))
+
+
+class Cmdlets:
+    """Runs cmdlets whose parameters are bound already. Raises ExchangeError. The caller holds the directory's lock."""
+
+    def __init__(self, server: Server, edition: Edition, directory: Directory, rights: Rights, style: Style) -> None:
+        self.server, self.edition, self.directory, self.rights, self.style = server, edition, directory, rights, style
+        self.receive_settings = receive.settings(edition)
+        self.send_settings = send.settings(edition)
+
+    def run(self, cmdlet: str, given: Parameters) -> Rows:
+        """Run one cmdlet; give what it puts into the pipeline."""
+        verb, noun = cmdlet.split("-", 1)
+        if self.edition.edge and given.get("DomainController") is not None:
+            # New-ReceiveConnector.md: not on Edge servers, which read their own ADAM.
+            raise not_here("DomainController", True)
+        controller = self.directory.controller(given.get("DomainController"))
+        parameters = {name: value for name, value in given.items() if name not in ("DomainController", "Confirm", "Force")}
+        action = {
+            "ReceiveConnector": {"Get": self._get_receive, "New": self._new_receive, "Set": self._set_receive, "Remove": self._remove},
+            "SendConnector": {"Get": self._get_send, "New": self._new_send, "Set": self._set_send, "Remove": self._remove},
+            "ADPermission": {"Get": self._get_rights, "Add": self._change_rights, "Remove": self._change_rights},
+        }[noun][verb]
+        trial = bool(parameters.pop("WhatIf", False))
+        if verb == "Get":
+            return action(parameters, controller)
+        return self._write(action, cmdlet, parameters, controller, trial)
+
+    def _write(self, action: t.Callable[..., Rows], cmdlet: str, parameters: Parameters, controller: str, trial: bool) -> Rows:
+        if cmdlet.endswith("Permission"):
+            return action(cmdlet, parameters, controller, trial)
+        pool = self._send(controller) if cmdlet.endswith("SendConnector") else self._receive(controller)
+        return action(parameters, controller, pool, trial)
+
+    # --- Looking up ---------------------------------------------------------------------------------------------
+
+    def _receive(self, controller: str) -> list[Stored]:
+        return [one for one in self.directory.view(controller) if one.server]
+
+    def _send(self, controller: str) -> list[Stored]:
+        return [one for one in self.directory.view(controller) if not one.server]
+
+    def _one(self, identity: t.Any, pool: t.Iterable[Stored], controller: str) -> Stored:
+        """The one connector of that identity: a bare name is ambiguous where two servers have it (Get-ReceiveConnector.md)."""
+        if identity is None:
+            raise null_argument("Identity")
+        found = [one for one in pool if one.answers_to(str(identity))]
+        if not found:
+            raise not_found(identity, controller)
+        if len(found) > 1:
+            raise ambiguous(identity)
+        return found[0]
+
+    def _server(self, name: t.Any, controller: str) -> Server:
+        for server in self.directory.servers.values():
+            if str(name).casefold() in (server.name.casefold(), server.fqdn.casefold()):
+                return server
+        raise not_found(name, controller)
+
+    def _shown(self, connectors: t.Iterable[Stored], controller: str) -> Rows:
+        found = list(connectors)
+        # The directory keeps no order.
+        self.directory.random.shuffle(found)
+        return [self._row(one, controller) for one in found]
+
+    def _row(self, one: Stored, controller: str) -> dict[str, t.Any]:
+        if one.server:
+            row = rows.receive_row(one, self.receive_settings, self.rights.read(one.rights), self.directory, self.style)
+        else:
+            row = rows.send_row(one, self.send_settings, self.directory, self.style)
+        return {**row, "OriginatingServer": controller}
+
+    # --- Receive connectors -------------------------------------------------------------------------------------
+
+    def _get_receive(self, given: Parameters, controller: str) -> Rows:
+        pool = self._receive(controller)
+        if "Identity" in given and "Server" in given:
+            raise ambiguous_set()
+        if "Server" in given:
+            server = self._server(given["Server"], controller)
+            return self._shown((one for one in pool if one.server == server.name), controller)
+        # Get-ReceiveConnector.md warns: an identity that is null or does not exist gives all objects.
+        found = [one for one in pool if given.get("Identity") is not None and one.answers_to(str(given["Identity"]))]
+        return self._shown(found or pool, controller)
+
+    def _usage(self, given: Parameters, names: t.Sequence[str], kind: t.Any) -> str | None:
+        switches = [name for name in names if given.get(name)]
+        if len(switches) > 1 or (switches and "Usage" in given):
+            raise ambiguous_set()
+        if "Usage" not in given:
+            return switches[0] if switches else None
+        try:
+            return str(kind.take(given["Usage"], None))
+        except Mismatch as error:
+            raise not_convertible("Usage", given["Usage"], kind.type_name, str(error)) from None
+
+    def _new_receive(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+        # Without a usage the parameters decide, and it is as Custom (New-ReceiveConnector.md, Default parameter set).
+        usage = self._usage(given, receive.USAGES, receive.USAGE) or "Custom"
+        if usage == "Client" and self.edition.edge:
+            raise invalid("The usage type Client isn't available on an Edge Transport server.")
+        preset = receive.preset(usage, self.edition)
+        if usage == "Internet" and "RemoteIPRanges" in given:
+            raise ambiguous_set()
+        missing = [name for name in ("Name", "Bindings", "RemoteIPRanges") if name not in {**preset, **given}]
+        if missing:
+            raise missing_parameters(*missing)
+        server = self._server(given["Server"], controller) if given.get("Server") else self.server
+        values = {**receive.defaults(self.edition, server.fqdn), **preset}
+        values.update(self._taken(self.receive_settings, given, values))
+        name = _NAME.take(given["Name"], None, self.edition)
+        groups = values.pop("PermissionGroups")
+        made = Stored(name, self.directory.receive_dn(server.name, name), values, server.name, self.rights.regroup((), groups))
+        self._admit(made, pool, controller)
+        return [] if trial else self._store(made, controller)
+
+    def _set_receive(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+        held = self._one(self._identity(given), pool, controller)
+        changed = copy.deepcopy(held)
+        current = {**held.values, "PermissionGroups": self.rights.read(held.rights)}
+        taken = self._taken(self.receive_settings, given, current)
+        if "PermissionGroups" in taken:
+            # The groups are what is said here, each time all of them: they have no Add and no Remove.
+            changed.rights = self.rights.regroup(held.rights, taken.pop("PermissionGroups"))
+        changed.values.update(taken)
+        if "Name" in given:
+            changed.name = _NAME.take(given["Name"], None, self.edition)
+            changed.distinguished_name = self.directory.receive_dn(held.server, changed.name)
+        self._admit(changed, [one for one in pool if one.guid != held.guid], controller)
+        if not trial:
+            self._store(changed, controller)
+        return []
+
+    def _admit(self, connector: Stored, others: list[Stored], controller: str) -> None:
+        neighbours = [one for one in others if one.server == connector.server]
+        if any(one.name.casefold() == connector.name.casefold() for one in neighbours):
+            raise exists_already(connector.distinguished_name, controller)
+        server = self._server(connector.server, controller)
+        values = {**connector.values, "PermissionGroups": self.rights.read(connector.rights)}
+        receive_rules.check(values, self.edition, server.name, server.fqdn)
+        domain = values.get("DefaultDomain")
+        if domain and domain.casefold() not in {one.casefold() for one in self.directory.accepted_domains}:
+            # Set-ReceiveConnector.md: DefaultDomain names an accepted domain.
+            raise not_found(domain, controller)
+        receive_rules.check_against(connector, neighbours)
+
+    # --- Send connectors ----------------------------------------------------------------------------------------
+
+    def _get_send(self, given: Parameters, controller: str) -> Rows:
+        pool = self._send(controller)
+        if given.get("Identity") is None:
+            return self._shown(pool, controller)
+        return self._shown([self._one(given["Identity"], pool, controller)], controller)
+
+    def _new_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+        self._usage(given, send.USAGES, send.USAGE)
+        missing = [name for name in ("Name", "AddressSpaces") if name not in given]
+        if missing:
+            raise missing_parameters(*missing)
+        values = send.defaults(self.edition)
+        if not self.edition.edge:
+            # New-SendConnector.md: the server on which the command runs.
+            values["SourceTransportServers"] = (self.server.name,)
+        values.update(self._taken(self.send_settings, given, values))
+        name = _NAME.take(given["Name"], None, self.edition)
+        made = Stored(name, self.directory.send_dn(name), values)
+        self._admit_send(made, pool, controller, given)
+        return [] if trial else self._store(made, controller)
+
+    def _set_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+        held = self._one(self._identity(given), pool, controller)
+        changed = copy.deepcopy(held)
+        changed.values.update(self._taken(self.send_settings, given, held.values))
+        if "Name" in given:
+            changed.name = _NAME.take(given["Name"], None, self.edition)
+            changed.distinguished_name = self.directory.send_dn(changed.name)
+        self._admit_send(changed, [one for one in pool if one.guid != held.guid], controller, given)
+        if not trial:
+            self._store(changed, controller)
+        return []
+
+    def _admit_send(self, connector: Stored, others: list[Stored], controller: str, given: Parameters) -> None:
+        if any(one.name.casefold() == connector.name.casefold() for one in others):
+            raise exists_already(connector.distinguished_name, controller)
+        send.check(connector.values, given, self.edition)
+        if not self.edition.edge:
+            sources = connector.values["SourceTransportServers"]
+            if not sources:
+                raise invalid("SourceTransportServers can't be empty.")
+            connector.values["SourceTransportServers"] = tuple(self._server(name, controller).name for name in sources)
+
+    # --- All connectors -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _identity(given: Parameters) -> t.Any:
+        if "Identity" not in given:
+            raise missing_parameters("Identity")
+        return given["Identity"]
+
+    def _taken(self, settings: t.Mapping[str, Setting], given: Parameters, current: Parameters) -> dict[str, t.Any]:
+        return {
+            name: settings[name].take(value, current.get(name), self.edition) for name, value in given.items() if name in settings
+        }
+
+    def _store(self, connector: Stored, controller: str) -> Rows:
+        self.directory.put(connector, controller)
+        return [self._row(connector, controller)]
+
+    def _remove(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+        held = self._one(self._identity(given), pool, controller)
+        if not trial:
+            self.directory.drop(held, controller)
+        return []
+
+    # --- Extended rights ----------------------------------------------------------------------------------------
+
+    def _object(self, identity: t.Any, controller: str) -> Stored:
+        """By GUID, distinguished name, or a name that is unique among all servers."""
+        if identity is not None and "\\" in str(identity) and not str(identity).upper().startswith("CN="):
+            # Whether Server\\Name is taken here is unverified.
+            raise not_found(identity, controller)
+        return self._one(identity, self.directory.view(controller), controller)
+
+    def _account(self, user: t.Any) -> str:
+        account = self.rights.account(str(user))
+        if account is None:
+            raise task_error(
+                "ManagementObjectNotFoundException",
+                f'User or group "{user}" wasn\'t found. Please make sure you\'ve typed it correctly.',
+                "InvalidData",
+            )
+        return account
+
+    def _get_rights(self, given: Parameters, controller: str) -> Rows:
+        held = self._object(self._identity(given), controller)
+        found = rows.rights_rows(held, self.rights, self.directory)
+        if given.get("User") is not None:
+            account = self._account(given["User"])
+            found = [row for row in found if row["User"] == account]
+        return found
+
+    def _change_rights(self, cmdlet: str, given: Parameters, controller: str, trial: bool) -> Rows:
+        held = self._object(self._identity(given), controller)
+        missing = [name for name in ("User", "ExtendedRights") if given.get(name) is None]
+        if missing:
+            raise missing_parameters(*missing)
+        asked = given["ExtendedRights"]
+        names = asked if isinstance(asked, (list, tuple)) else [asked]
+        unknown = [name for name in names if str(name).casefold() not in RIGHTS]
+        if unknown or not names:
+            raise task_error("ManagementObjectNotFoundException", f'The extended right "{", ".join(unknown)}" wasn\'t found.')
+        account = self._account(given["User"])
+        entries = {Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names}
+        if trial:
+            return []
+        changed = copy.deepcopy(held)
+        # To add what is there, or take away what is not, is a warning and no error.
+        adding = cmdlet.startswith("Add")
+        changed.rights = tuple(sorted({*held.rights, *entries} if adding else set(held.rights) - entries))
+        self.directory.put(changed, controller)
+        return rows.entry_rows(sorted(entries), changed, inherited=False) if adding else []
+
+
+def matching(commands: t.Mapping[str, t.Sequence[str]], patterns: t.Any, hide_parameters: bool, common: t.Sequence[str]) -> Rows:
+    """What Get-Command gives for these names or wildcards.
+
+    The parameters arrive as a dictionary, or with `hide_parameters` as the name of its type: which of the two a session to
+    Microsoft.Exchange hands over is unverified.
+    """
+    wanted = [str(one).casefold() for one in (patterns if isinstance(patterns, (list, tuple)) else [patterns])]
+    found: Rows = []
+    for name, parameters in commands.items():
+        if not any(fnmatch.fnmatchcase(name.casefold(), pattern) for pattern in wanted):
+            continue
+        value: t.Any = {parameter: "System.Management.Automation.ParameterMetadata" for parameter in (*parameters, *common)}
+        if hide_parameters:
+            type_name = "System.Collections.Generic.Dictionary`2[System.String,System.Management.Automation.ParameterMetadata]"
+            value = Shown(type_name, type_name)
+        found.append({"Name": name, "CommandType": "Function", "Parameters": value})
+    return found

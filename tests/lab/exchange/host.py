@@ -1,0 +1,214 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server with Exchange: what the agent finds on it, its shell, its cmdlets."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import pathlib
+import tempfile
+import threading
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.cmdlets import Cmdlets, Rows, matching
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Edition, Generation
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    ExchangeError,
+    missing_parameters,
+    nobody_to_ask,
+    printed_id,
+    unknown_command,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+
+Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
+"""Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError."""
+
+# The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
+_SEPARATORS = {"de-DE": ".", "de-CH": "’", "fr-FR": "\u202f", "tr-TR": "."}
+
+
+class ExchangeHost:
+    """One server. Thread-safe: cmdlets take turns under the lock of their directory.
+
+    `hidden` holds cmdlets, and pairs of cmdlet and parameter, that the user's roles do not give. `accounts` are the users that may
+    open a session, by name; None lets everybody in. `counters` counts reads, writes and opened shells; whoever runs the host adds its own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        edition: Edition | str,
+        directory: Directory,
+        *,
+        addresses: t.Sequence[str] = ("192.0.2.25", "2001:db8::25"),
+        culture: str = "en-US",
+        anonymous_account: str = ANONYMOUS,
+        folder: pathlib.Path | None = None,
+    ) -> None:
+        self.edition = EDITIONS[edition] if isinstance(edition, str) else edition
+        self.server = Server(name.upper(), f"{name.lower()}.{directory.domain}", self.edition.edge)
+        self.directory = directory
+        self.addresses = tuple(addresses)
+        self.culture = culture
+        self.setup_running = False
+        self.hide_parameters = False
+        self.hidden: set[str | tuple[str, str]] = set()
+        self.hooks: list[Hook] = []
+        self.counters: collections.Counter[str] = collections.Counter()
+        self.rights = Rights(directory.netbios, anonymous_account)
+        self.sessions = Sessions(self)
+        self.mutexes = Mutexes()
+        # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
+        self.icacls: list[list[str]] = []
+        self.icacls_code = 0
+        self._folder = folder
+        self._folder_lock = threading.Lock()
+        directory.servers[self.server.name.casefold()] = self.server
+        separator = _SEPARATORS.get(culture, ",")
+        style = Style(old=self.edition.generation < Generation.E2010, separator=separator)
+        self.cmdlets = Cmdlets(self.server, self.edition, directory, self.rights, style)
+
+    @property
+    def name(self) -> str:
+        """The short name, in capitals as Windows has it."""
+        return self.server.name
+
+    @property
+    def fqdn(self) -> str:
+        """The full name."""
+        return self.server.fqdn
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """What stands for the disk of the server."""
+        with self._folder_lock:
+            if self._folder is None:
+                self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mailedge-lab-{self.name.lower()}-"))
+            return self._folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of Windows that the agent may expand."""
+        return {"ProgramData": str(self.folder / "ProgramData")}
+
+    def run_icacls(self, arguments: list[str]) -> int:
+        """Run icacls; give its exit code."""
+        self.icacls.append(arguments)
+        return self.icacls_code
+
+    def facts(self) -> dict[str, t.Any]:
+        """The agent's host facts."""
+        major, minor, build, revision = self.edition.build
+        return {
+            "name": self.name,
+            "fqdn": self.fqdn,
+            "powershell": self.edition.powershell,
+            "language_mode": "FullLanguage",
+            "culture": self.culture,
+            "exchange": {
+                "major": major,
+                "minor": minor,
+                "build": build,
+                "revision": revision,
+                "install_path": self.edition.install_path,
+            },
+            "edge": self.edition.edge,
+            "roles": list(self.edition.roles),
+            "addresses": list(self.addresses),
+            "anonymous_account": self.rights.anonymous,
+            "setup_running": self.setup_running,
+            "time_utc": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "admin": True,
+        }
+
+    def commands(self) -> dict[str, tuple[str, ...]]:
+        """The cmdlets that the user's roles give, and their parameters."""
+        return {
+            cmdlet: tuple(name for name in parameters if (cmdlet, name) not in self.hidden)
+            for cmdlet, parameters in commands(self.edition).items()
+            if cmdlet not in self.hidden
+        }
+
+    def invoke(self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None) -> Rows:
+        """Run a cmdlet, in a remote session or in the local shell (by default the one that this edition has).
+
+        Values: None, bool, int, str, lists and tables of these, and a credential as a pair of user name and password. Gives one table
+        an object, whose values are None, bool, int, datetime, str (also Shown), lists and tables. Raises ExchangeError.
+        """
+        if remote is None:
+            remote = not self.edition.local_shell
+        available = self.commands()
+        proper = {name.casefold(): name for name in (*available, "Get-Command")}.get(cmdlet.casefold())
+        try:
+            if proper is None:
+                raise unknown_command(cmdlet)
+            for hook in tuple(self.hooks):
+                hook("before", proper, parameters)
+            found = self._run(proper, parameters, available, remote)
+            for hook in tuple(self.hooks):
+                hook("after", proper, parameters)
+        except ExchangeError as error:
+            numbered = self.edition.generation >= Generation.E2013
+            error_id = printed_id(error, proper or cmdlet, self.name, numbered)
+            raise ExchangeError(
+                error.class_name, error_id, error.category, error.message, terminating=error.terminating
+            ) from None
+        return found
+
+    def _run(
+        self, cmdlet: str, parameters: t.Mapping[str, t.Any], available: t.Mapping[str, tuple[str, ...]], remote: bool
+    ) -> Rows:
+        if cmdlet == "Get-Command":
+            given = bind(("Name",), parameters)
+            return matching(available, given.get("Name", "*"), self.hide_parameters and remote, COMMON)
+        given = bind(available[cmdlet], parameters)
+        verb = cmdlet.split("-", 1)[0]
+        # A cmdlet that can prompt has to be told not to. In the local shell the agent's own preference does it.
+        if remote and verb in ("Set", "Remove", "Add") and "Confirm" in available[cmdlet] and given.get("Confirm") is not False:
+            if "Identity" not in given:
+                raise missing_parameters("Identity")
+            raise nobody_to_ask(cmdlet)
+        self.counters["reads" if verb == "Get" else "writes"] += 1
+        with self.directory.lock:
+            return self.cmdlets.run(cmdlet, given)
+
+    def state(self) -> State:
+        """The connectors as the collection reads them, for the mail-flow model. Counts as no read."""
+        from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import read_state
+
+        with self.directory.lock:
+            receive = self.cmdlets.run("Get-ReceiveConnector", {"Server": self.name})
+            send = self.cmdlets.run("Get-SendConnector", {})
+            rights = []
+            for one in receive:
+                found = self.cmdlets.run("Get-ADPermission", {"Identity": one["DistinguishedName"]})
+                rights += [{**row, "_each": one["DistinguishedName"]} for row in found]
+        return read_state(self.facts(), {"receive": receive, "send": send, "rights": rights})
+
+    def connectors(self) -> list[t.Mapping[str, t.Any]]:
+        """The receive connectors in canonical values."""
+        return list(self.state().receive.values())
+
+    def foreign_bindings(self) -> list[str]:
+        """Bindings of receive connectors to addresses that the server does not have: at its next restart the transport service may fail
+        to start (Set-ReceiveConnector.md, Bindings)."""
+        own = {*self.addresses, "127.0.0.1", "::1"}
+        with self.directory.lock:
+            held = [one for one in self.directory.view("") if one.server == self.name]
+            return sorted(
+                str(binding)
+                for one in held
+                for binding in one.values["Bindings"]
+                if not binding.is_any and binding.host not in own
+            )

@@ -1,0 +1,116 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Extended rights on a receive connector, and the permission groups that they make up.
+
+Source: receive-connectors.md, "Receive connector permission groups" and "Receive connector permissions". A group is on a connector if all
+its rights are; Custom appears where there are others (dsccommunity/ExchangeDsc issue 39). That a group which lacks one of its rights
+reads as Custom is unverified.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace
+
+ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
+AUTHENTICATED = r"NT AUTHORITY\Authenticated Users"
+
+SUBMIT = "ms-Exch-SMTP-Submit"
+ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
+ANY_SENDER = "ms-Exch-SMTP-Accept-Any-Sender"
+OWN_DOMAIN_SENDER = "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"
+AUTHENTICATION_FLAG = "ms-Exch-SMTP-Accept-Authentication-Flag"
+ROUTING = "ms-Exch-Accept-Headers-Routing"
+ORGANIZATION = "ms-Exch-Accept-Headers-Organization"
+FOREST = "ms-Exch-Accept-Headers-Forest"
+NO_ANTI_SPAM = "ms-Exch-Bypass-Anti-Spam"
+NO_SIZE_LIMIT = "ms-Exch-Bypass-Message-Size-Limit"
+EXCH50 = "ms-Exch-SMTP-Accept-Exch50"
+
+RIGHTS = {
+    right.casefold(): right
+    for right in (
+        SUBMIT,
+        ANY_RECIPIENT,
+        ANY_SENDER,
+        OWN_DOMAIN_SENDER,
+        AUTHENTICATION_FLAG,
+        ROUTING,
+        ORGANIZATION,
+        FOREST,
+        NO_ANTI_SPAM,
+        NO_SIZE_LIMIT,
+        EXCH50,
+    )
+}
+
+_TRUSTED = (
+    SUBMIT,
+    ANY_RECIPIENT,
+    ANY_SENDER,
+    OWN_DOMAIN_SENDER,
+    AUTHENTICATION_FLAG,
+    ROUTING,
+    ORGANIZATION,
+    FOREST,
+    NO_ANTI_SPAM,
+    NO_SIZE_LIMIT,
+    EXCH50,
+)
+_SERVER_ACCOUNTS = (
+    r"MS Exchange\Edge Transport Servers",
+    r"MS Exchange\Hub Transport Servers",
+    r"MS Exchange\Externally Secured Servers",
+)
+
+
+def group_rights(group: str, domain: str, anonymous: str, authenticated: str) -> frozenset[Ace]:
+    """The entries that a permission group stands for. `domain` is the short name of the Windows domain, '' on an Edge server."""
+    if group == "AnonymousUsers":
+        return frozenset(Ace(anonymous, right) for right in (SUBMIT, ANY_SENDER, OWN_DOMAIN_SENDER, ROUTING))
+    if group == "ExchangeUsers":
+        return frozenset(Ace(authenticated, right) for right in (SUBMIT, ANY_RECIPIENT, NO_ANTI_SPAM, ROUTING))
+    if group == "ExchangeServers":
+        accounts = (*_SERVER_ACCOUNTS, *([f"{domain}\\Exchange Servers"] if domain else []))
+        return frozenset(Ace(account, right) for account in accounts for right in _TRUSTED)
+    if group == "ExchangeLegacyServers":
+        legacy = (SUBMIT, ANY_RECIPIENT, ANY_SENDER, OWN_DOMAIN_SENDER, AUTHENTICATION_FLAG, ROUTING, NO_ANTI_SPAM, EXCH50)
+        return frozenset(Ace(f"{domain}\\ExchangeLegacyInterop", right) for right in legacy)
+    if group == "Partners":
+        return frozenset(Ace(r"MS Exchange\Partner Servers", right) for right in (SUBMIT, ROUTING))
+    return frozenset()
+
+
+GROUPS = ("AnonymousUsers", "ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers", "Partners")
+
+
+class Rights:
+    """The groups of one server, whose accounts have the names of its language."""
+
+    def __init__(self, domain: str, anonymous: str = ANONYMOUS, authenticated: str = AUTHENTICATED) -> None:
+        self.anonymous = anonymous
+        self._groups = {group: group_rights(group, domain, anonymous, authenticated) for group in GROUPS}
+        self._accounts = {ace.user.casefold(): ace.user for entries in self._groups.values() for ace in entries}
+
+    def account(self, name: str) -> str | None:
+        """The account of that name as it prints; None where there is none.
+
+        By full name only: on a localised Windows the English one is unknown. That a SID is taken too is unverified, so it is not.
+        """
+        return self._accounts.get(name.casefold())
+
+    def read(self, entries: t.Iterable[Ace]) -> frozenset[str]:
+        """The permission groups that these entries make up, with Custom for what is left over."""
+        left = set(entries)
+        found = {group for group, needed in self._groups.items() if needed <= left}
+        for group in found:
+            left -= self._groups[group]
+        return frozenset(found | ({"Custom"} if left else set()))
+
+    def regroup(self, entries: tuple[Ace, ...], groups: t.Iterable[str]) -> tuple[Ace, ...]:
+        """The entries after the groups were set to `groups`. What belongs to no group stays (unverified)."""
+        wanted: set[Ace] = set().union(*(self._groups.get(group, frozenset()) for group in groups))
+        gone: set[Ace] = set().union(*(self._groups[group] for group in self.read(entries) - {"Custom"}))
+        return tuple(sorted((set(entries) - gone) | wanted))

@@ -1,0 +1,105 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How objects print: every property as it comes back from a real server.
+
+Source: the projected objects of a real Exchange 2019 server (microsoft/CSS-Exchange, test data). Whatever else a real object carries is
+left out. Lists are shuffled, because their order means nothing and is not kept.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Generation
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown, Style
+
+Row = dict[str, t.Any]
+Settings = t.Mapping[str, Setting]
+
+_ID = "Microsoft.Exchange.Data.Directory.ADObjectId"
+
+
+def _properties(one: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style) -> Row:
+    row: Row = {}
+    for name, setting in settings.items():
+        shown = setting.kind.show(values[name], style)
+        if isinstance(shown, list):
+            directory.random.shuffle(shown)
+        row[name] = shown
+    return row
+
+
+def _about(one: Stored, classes: list[str]) -> Row:
+    return {
+        "AdminDisplayName": "",
+        "ExchangeVersion": Shown("0.1 (8.0.535.0)", "Microsoft.Exchange.Data.ExchangeObjectVersion"),
+        "Name": one.name,
+        "DistinguishedName": one.distinguished_name,
+        "Identity": Shown(one.identity, _ID),
+        "Guid": Shown(one.guid, "System.Guid"),
+        "ObjectClass": classes,
+        "WhenChangedUTC": one.changed,
+        "WhenCreatedUTC": one.created,
+        "OrganizationId": "",
+        "Id": "",
+        "IsValid": True,
+        "ObjectState": Shown("Unchanged", "Microsoft.Exchange.Data.ObjectState", 1),
+    }
+
+
+def receive_row(one: Stored, settings: Settings, groups: frozenset[str], directory: Directory, style: Style) -> Row:
+    """A receive connector. Its usage cannot be read back."""
+    row = _properties(one, {**one.values, "PermissionGroups": groups}, settings, directory, style)
+    row["Server"] = Shown(one.server, _ID)
+    if any(setting.since >= Generation.E2016 for setting in settings.values()):
+        row["AcceptConsumerMail"] = False
+    return {**row, **_about(one, ["top", "msExchSmtpReceiveConnector"])}
+
+
+def send_row(one: Stored, settings: Settings, directory: Directory, style: Style) -> Row:
+    """A send connector."""
+    row = _properties(one, one.values, settings, directory, style)
+    sources = row.get("SourceTransportServers") or []
+    row.update(
+        SmartHostsString=",".join(str(host) for host in row["SmartHosts"]),
+        ConnectedDomains=[],
+        IsSmtpConnector=all(space.kind == "smtp" for space in one.values["AddressSpaces"]),
+        SourceRoutingGroup=Shown("Exchange Routing Group (DWBGZMFD01QNBJR)", _ID),
+        HomeMTA=Shown("Microsoft MTA", _ID),
+        HomeMtaServerId=sources[0] if sources else None,
+    )
+    return {**row, **_about(one, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
+
+
+def _switch(value: bool) -> Shown:
+    return Shown(str(value), "System.Management.Automation.SwitchParameter", None, {"IsPresent": value})
+
+
+def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> list[Row]:
+    """Access control entries, one right each."""
+    return [
+        {
+            "Identity": Shown(one.distinguished_name, _ID),
+            "User": Shown(entry.user, "Microsoft.Exchange.Configuration.Tasks.SecurityPrincipalIdParameter"),
+            "ExtendedRights": [Shown(entry.right, "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter")],
+            "AccessRights": [Shown("ExtendedRight", "System.DirectoryServices.ActiveDirectoryRights")],
+            "Deny": _switch(entry.deny),
+            "IsInherited": _switch(inherited),
+        }
+        for entry in entries
+    ]
+
+
+def rights_rows(one: Stored, rights: Rights, directory: Directory) -> list[Row]:
+    """All entries of an object, also those that it inherits, and those that are no extended right."""
+    found = entry_rows(one.rights, one, inherited=False)
+    for user in ([f"{directory.netbios}\\Organization Management"] if directory.netbios else [r"BUILTIN\Administrators"]):
+        row = entry_rows([Ace(user, "")], one, inherited=True)[0]
+        full = Shown("GenericAll", "System.DirectoryServices.ActiveDirectoryRights")
+        found.append({**row, "ExtendedRights": None, "AccessRights": [full]})
+    directory.random.shuffle(found)
+    return found

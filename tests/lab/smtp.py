@@ -1,0 +1,371 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Port 25 as a sender sees it: the mail-flow model over a host's live connectors answers, in Exchange's words.
+
+A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530 5.7.57 (enhanced code and
+words), one connection after another per source, the tarpit. Unverified, from what people report: 421 4.3.2 where no
+connector hears the sender, the words after 451 5.7.3, 550 5.7.1 and 550 5.7.54, and all other texts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+from aiosmtpd.smtp import SMTP, syntax
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, listeners, match
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, parse_address
+from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
+
+Connector = t.Mapping[str, t.Any]
+
+NO_CONNECTOR = "421 4.3.2 Service not available"
+TOO_MANY = (
+    "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
+)
+NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
+TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
+_RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
+_RESERVED_SECOND = ("example.com", "example.net", "example.org")
+
+
+@dataclass
+class Conversation:
+    """One connection: who the sender played, what it said, what it heard."""
+
+    sender: str
+    connector: str | None
+    commands: list[str] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+    tls: bool = False
+
+
+@dataclass
+class Mailbox:
+    """What the front end needs to know of the server behind it.
+
+    `connectors` gives the receive connectors as they are now, in canonical values. `relay_refusal` is that of its version.
+    """
+
+    fqdn: str
+    addresses: tuple[str, ...]
+    accepted_domains: frozenset[str]
+    connectors: t.Callable[[], t.Sequence[Connector]]
+    relay_refusal: str = "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"
+    tls: ssl.SSLContext | None = None
+    clock: Clock = field(default_factory=Clock)
+    # Real servers wait TarpitInterval seconds before a 5xx to senders that did not log in; here, these.
+    tarpit: float = 0.0
+    conversations: list[Conversation] = field(default_factory=list)
+
+    def local_address(self, version: int) -> Address | None:
+        """The server's own address that senders of this family come to."""
+        own = [parse_address(text) for text in self.addresses]
+        return next((address for address in own if address.version == version), None)
+
+    def listens(self, version: int) -> bool:
+        """Whether a sender of this family finds anything on port 25: without a binding, nothing does."""
+        local = self.local_address(version)
+        return local is not None and any(
+            endpoint.version == version and endpoint.address in (0, local.value)
+            for endpoint in listeners(self.connectors())
+        )
+
+    def answer(self, sender: Address) -> tuple[Answer, Connector]:
+        """What `sender` meets, and the connector; an empty one where none hears it."""
+        connectors = self.connectors()
+        answer = match(connectors, sender, local=self.local_address(sender.version))
+        return answer, next((one for one in connectors if one["name"] == answer.connector), {})
+
+
+def address_of(path: str | None) -> str:
+    """The address in ``FROM:<a@b> SIZE=1``, without what stands around it."""
+    return (path or "").partition("<")[2].partition(">")[0]
+
+
+class Session(SMTP):
+    """One connection. The state machine and TLS are aiosmtpd's, the answers Exchange's."""
+
+    def __init__(self, mailbox: Mailbox, plays: t.Callable[[str], str], counts: dict[str, int], **more: t.Any) -> None:
+        self._mailbox = mailbox
+        self._plays = plays
+        self._counts = counts
+        self._talk: Conversation | None = None
+        self._answer: Answer
+        self._connector: Connector = {}
+        self._mail = False
+        super().__init__(object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more)
+
+    def connection_made(self, transport: t.Any) -> None:
+        """A sender is here, or has begun to encrypt."""
+        if self._talk is None:
+            sender = self._plays(transport.get_extra_info("peername")[0])
+            self._answer, self._connector = self._mailbox.answer(parse_address(sender))
+            self._talk = Conversation(sender, self._answer.connector)
+            self._mailbox.conversations.append(self._talk)
+            self._counts[sender] = self._counts.get(sender, 0) + 1
+            self.hostname, self.__ident__ = self._banner()
+            if "Tls" not in (self._connector.get("auth_mechanism") or ()):
+                self.tls_context = None
+        else:
+            self._talk.tls = True
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The sender is gone."""
+        if self._talk:
+            self._counts[self._talk.sender] -= 1
+        super().connection_lost(error)
+
+    @property
+    def _fqdn(self) -> str:
+        return str(self._connector.get("fqdn") or self._mailbox.fqdn)
+
+    def _banner(self) -> tuple[str, str]:
+        own = self._connector.get("banner")
+        if own:
+            first, _, rest = str(own).removeprefix("220").strip().partition(" ")
+            return first, rest
+        date = self._mailbox.clock.now().strftime("%a, %d %b %Y %H:%M:%S +0000")
+        return self._fqdn, f"Microsoft ESMTP MAIL Service ready at {date}"
+
+    async def _handle_client(self) -> None:
+        assert self._talk is not None
+        most = self._connector.get("max_inbound_connection_per_source")
+        refusal = None
+        if self._answer.connector is None:
+            refusal = NO_CONNECTOR
+        elif isinstance(most, int) and self._counts[self._talk.sender] > most:
+            refusal = TOO_MANY
+        if refusal:
+            await self.push(refusal)
+            self.transport.close()
+            return
+        await super()._handle_client()
+
+    async def push(self, status: t.Any) -> None:
+        """Say something, and remember it. A refusal for good comes late where the tarpit is on."""
+        text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
+        if text.startswith("5") and self._mailbox.tarpit:
+            await asyncio.sleep(self._mailbox.tarpit)
+        assert self._talk is not None
+        self._talk.replies.append(text)
+        await super().push(text)
+
+    def _heard(self, command: str, argument: str | None) -> None:
+        assert self._talk is not None
+        self._talk.commands.append(f"{command} {argument}" if argument else command)
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        """What the connector offers."""
+        self._heard("EHLO", hostname)
+        self._mail = False
+        assert self.session is not None
+        self.session.extended_smtp = True
+        self.session.host_name = hostname or ""
+        connector = self._connector
+        assert self._talk is not None
+        lines = [f"{self._fqdn} Hello [{self._talk.sender}]"]
+        size = connector.get("max_message_size")
+        lines.append(f"SIZE {size}" if size else "SIZE")
+        lines += ["PIPELINING", "DSN", "ENHANCEDSTATUSCODES"]
+        mechanisms = connector.get("auth_mechanism") or ()
+        if self.tls_context and not self._tls_protocol:
+            lines.append("STARTTLS")
+        if "ExchangeServer" in mechanisms:
+            lines.append("X-ANONYMOUSTLS")
+        if "Integrated" in mechanisms:
+            lines.append("AUTH NTLM")
+        lines += ["8BITMIME", "BINARYMIME", "CHUNKING"]
+        for line in lines[:-1]:
+            await self.push(f"250-{line}")
+        await self.push(f"250 {lines[-1]}")
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        """The old greeting."""
+        self._heard("HELO", hostname)
+        self._mail = False
+        assert self.session is not None
+        self.session.extended_smtp = False
+        self.session.host_name = hostname or ""
+        assert self._talk is not None
+        await self.push(f"250 {self._fqdn} Hello [{self._talk.sender}]")
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        """Encrypt, where the connector can."""
+        self._heard("STARTTLS", arg)
+        if self.tls_context and self._tls_protocol:
+            await self.push("503 5.5.2 Only one STARTTLS command can be issued per session")
+        elif self.tls_context and not arg:
+            await super().smtp_STARTTLS(arg)
+        else:
+            await self.push("500 5.3.3 Unrecognized command")
+
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        """May this sender send at all?"""
+        self._heard("MAIL", arg)
+        assert self.session is not None
+        if self.session.host_name is None:
+            await self.push("503 5.5.2 Send hello first")
+        elif self._mail:
+            await self.push("503 5.5.2 Sender already specified")
+        elif not (arg or "").upper().startswith("FROM:"):
+            await self.push("501 5.5.4 Invalid arguments")
+        elif self._answer.require_tls and not self._tls_protocol:
+            await self.push(TLS_FIRST)
+        elif not self._answer.accepts_anonymous:
+            await self.push(NOT_ANONYMOUS)
+        else:
+            self._mail = True
+            await self.push("250 2.1.0 Sender OK")
+
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        """May it send to this recipient?"""
+        self._heard("RCPT", arg)
+        if not self._mail:
+            await self.push("503 5.5.2 Need mail command")
+        elif not (arg or "").upper().startswith("TO:") or "@" not in address_of(arg):
+            await self.push("501 5.1.3 Invalid address")
+        else:
+            await self.push(self._judge(address_of(arg)))
+
+    def _judge(self, recipient: str) -> str:
+        domain = recipient.rpartition("@")[2].casefold()
+        rejects = self._connector.get
+        if rejects("reject_reserved_top_level_recipient_domains") and f".{domain}".endswith(_RESERVED_TOP):
+            return "550 5.1.4 Recipient address reserved by RFC 2606"
+        if rejects("reject_reserved_second_level_recipient_domains") and domain in _RESERVED_SECOND:
+            return "550 5.1.5 Recipient address reserved by RFC 2606"
+        if domain in self._mailbox.accepted_domains or self._answer.relay:
+            return "250 2.1.5 Recipient OK"
+        return self._mailbox.relay_refusal
+
+    async def smtp_RSET(self, arg: str | None) -> None:
+        """Begin again."""
+        self._heard("RSET", arg)
+        self._mail = False
+        await self.push("250 2.0.0 Resetting")
+
+    async def smtp_NOOP(self, arg: str | None) -> None:
+        """Nothing."""
+        self._heard("NOOP", arg)
+        await self.push("250 2.0.0 OK")
+
+    async def smtp_VRFY(self, arg: str | None) -> None:
+        """Exchange tells nobody."""
+        self._heard("VRFY", arg)
+        await self.push("252 2.1.5 Cannot VRFY user")
+
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """A message. It is heard, so that a test sees that somebody sends one, and refused for the lab has no queue."""
+        self._heard("DATA", arg)
+        await self.push("452 4.3.1 Insufficient system resources")
+
+    smtp_BDAT = smtp_DATA
+
+    async def smtp_AUTH(self, arg: str | None) -> None:
+        """Nobody has an account here."""
+        self._heard("AUTH", arg)
+        await self.push("535 5.7.3 Authentication unsuccessful")
+
+    async def smtp_QUIT(self, arg: str | None) -> None:
+        """The end."""
+        self._heard("QUIT", arg)
+        await self.push("221 2.0.0 Service closing transmission channel")
+        self.transport.close()
+
+
+class FrontEnd:
+    """Port 25 of one host on loopback.
+
+    On `address` a sender plays what `sources` maps its loopback address to, and `otherwise` where that is not mapped; on
+    ::1, which is the only one of its kind, each port of `ipv6_ports` plays one sender. A port refuses connections while
+    no connector has a binding for its family: call `refresh` when connectors have changed.
+    """
+
+    def __init__(
+        self, mailbox: Mailbox, address: str, sources: t.Mapping[str, str], otherwise: str, ipv6: t.Mapping[str, str]
+    ) -> None:
+        self.mailbox = mailbox
+        self.address = address
+        self.port = 0
+        self.ipv6_ports: dict[str, int] = {}
+        self._sources = sources
+        self._otherwise = otherwise
+        self._ipv6 = ipv6
+        self._counts: dict[str, int] = {}
+        self._servers: dict[str, asyncio.AbstractServer] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="lab-smtp", daemon=True)
+
+    def start(self) -> None:
+        """Choose the ports, and listen where there is something to listen for."""
+        self._thread.start()
+        self._wait(self._open())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Listen on the ports that a binding stands for, and on no other."""
+        wished = {4: self.mailbox.listens(4), 6: self.mailbox.listens(6)}
+        self._wait(self._adjust(wished))
+
+    def close(self) -> None:
+        """Stop."""
+        self._wait(self._adjust({4: False, 6: False}))
+        self._wait(self._drain())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def _wait(self, coroutine: t.Coroutine[t.Any, t.Any, t.Any]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    async def _drain(self) -> None:
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open(self) -> None:
+        self.port = await self._listen("ipv4", self.address, 0)
+        for role in self._ipv6:
+            try:
+                self.ipv6_ports[role] = await self._listen(role, "::1", 0)
+            except OSError:
+                # A machine without IPv6 has a lab without it.
+                self.ipv6_ports.clear()
+                break
+
+    async def _listen(self, name: str, address: str, port: int) -> int:
+        if name == "ipv4":
+
+            def plays(peer: str) -> str:
+                return self._sources.get(peer, self._otherwise)
+
+        else:
+            played = self._ipv6[name]
+
+            def plays(peer: str) -> str:
+                return played
+
+        def session() -> Session:
+            return Session(self.mailbox, plays, self._counts, loop=self._loop)
+
+        server = await self._loop.create_server(session, address, port, reuse_address=True)
+        self._servers[name] = server
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _adjust(self, wished: t.Mapping[int, bool]) -> None:
+        ports = {"ipv4": (self.address, self.port, 4)}
+        ports.update({role: ("::1", port, 6) for role, port in self.ipv6_ports.items()})
+        for name, (address, port, version) in ports.items():
+            if wished[version] and name not in self._servers:
+                await self._listen(name, address, port)
+            elif not wished[version] and name in self._servers:
+                self._servers.pop(name).close()
