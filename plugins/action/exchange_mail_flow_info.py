@@ -15,7 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction, described
 
 
 class ActionModule(ExchangeAction):
@@ -36,8 +36,8 @@ class ActionModule(ExchangeAction):
         return {
             "changed": False,
             "server": self.server_facts(reading),
-            "receive_connectors": [RECEIVE.show(state.receive[key]) for key in sorted(state.receive)],
-            "send_connectors": [SEND.show(state.send[key]) for key in sorted(state.send)],
+            "receive_connectors": [described(RECEIVE, state.receive[key]) for key in sorted(state.receive)],
+            "send_connectors": [described(SEND, state.send[key]) for key in sorted(state.send)],
             "exposure": {
                 "listeners": words.listeners(state),
                 "words": words.exposure_words(state, state, promises),

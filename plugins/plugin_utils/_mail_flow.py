@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, StateError, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
@@ -262,6 +262,11 @@ def _stopped(
     story = f"Done before it: {' '.join(facts['done'])}" if done else "Nothing was done before it."
     rest = f" Not done: {' '.join(facts['not_done'])}" if facts["not_done"] else ""
     return Failure(f"{error} {story}{rest} {_way_back(result)}", **{**facts, "changed": True})
+
+
+def described(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A connector as the modules take it. What is unset is left out: not every option has a word for that."""
+    return {option: value for option, value in resource.show(connector).items() if value != ""}
 
 
 def _way_back(result: t.Mapping[str, t.Any]) -> str:

@@ -64,7 +64,6 @@ def environment(**more: str) -> dict[str, str]:
         **kept,
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": os.devnull,
         "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
         "ANSIBLE_CALLBACKS_ENABLED": "mailedge_record",
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
@@ -88,6 +87,9 @@ def play(
     with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
         record = pathlib.Path(folder, "record.jsonl")
         record.touch()
+        # An empty one, so that the user's own does not count.
+        configuration = pathlib.Path(folder, "ansible.cfg")
+        configuration.touch()
         if isinstance(playbook, str):
             target = f"mailedge.lockdown.{playbook}"
         else:
@@ -112,7 +114,7 @@ def play(
         ]
         done = subprocess.run(
             command,
-            env=environment(MAILEDGE_RECORD=str(record), **(env or {})),
+            env=environment(MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {})),
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,6 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# aiosmtpd finds commands by the names of methods.
+# ruff: noqa: N802, N815
 """Port 25 as a sender sees it: the mail-flow model over a host's live connectors answers, in Exchange's words.
 
 A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530 5.7.57 (enhanced code and
@@ -12,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 import typing as t
 from dataclasses import dataclass, field
 
@@ -25,9 +26,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
 Connector = t.Mapping[str, t.Any]
 
 NO_CONNECTOR = "421 4.3.2 Service not available"
-TOO_MANY = (
-    "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
-)
+TOO_MANY = "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
 _RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
@@ -279,93 +278,3 @@ class Session(SMTP):
         self._heard("QUIT", arg)
         await self.push("221 2.0.0 Service closing transmission channel")
         self.transport.close()
-
-
-class FrontEnd:
-    """Port 25 of one host on loopback.
-
-    On `address` a sender plays what `sources` maps its loopback address to, and `otherwise` where that is not mapped; on
-    ::1, which is the only one of its kind, each port of `ipv6_ports` plays one sender. A port refuses connections while
-    no connector has a binding for its family: call `refresh` when connectors have changed.
-    """
-
-    def __init__(
-        self, mailbox: Mailbox, address: str, sources: t.Mapping[str, str], otherwise: str, ipv6: t.Mapping[str, str]
-    ) -> None:
-        self.mailbox = mailbox
-        self.address = address
-        self.port = 0
-        self.ipv6_ports: dict[str, int] = {}
-        self._sources = sources
-        self._otherwise = otherwise
-        self._ipv6 = ipv6
-        self._counts: dict[str, int] = {}
-        self._servers: dict[str, asyncio.AbstractServer] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lab-smtp", daemon=True)
-
-    def start(self) -> None:
-        """Choose the ports, and listen where there is something to listen for."""
-        self._thread.start()
-        self._wait(self._open())
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Listen on the ports that a binding stands for, and on no other."""
-        wished = {4: self.mailbox.listens(4), 6: self.mailbox.listens(6)}
-        self._wait(self._adjust(wished))
-
-    def close(self) -> None:
-        """Stop."""
-        self._wait(self._adjust({4: False, 6: False}))
-        self._wait(self._drain())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    def _wait(self, coroutine: t.Coroutine[t.Any, t.Any, t.Any]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
-
-    async def _drain(self) -> None:
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _open(self) -> None:
-        self.port = await self._listen("ipv4", self.address, 0)
-        for role in self._ipv6:
-            try:
-                self.ipv6_ports[role] = await self._listen(role, "::1", 0)
-            except OSError:
-                # A machine without IPv6 has a lab without it.
-                self.ipv6_ports.clear()
-                break
-
-    async def _listen(self, name: str, address: str, port: int) -> int:
-        if name == "ipv4":
-
-            def plays(peer: str) -> str:
-                return self._sources.get(peer, self._otherwise)
-
-        else:
-            played = self._ipv6[name]
-
-            def plays(peer: str) -> str:
-                return played
-
-        def session() -> Session:
-            return Session(self.mailbox, plays, self._counts, loop=self._loop)
-
-        server = await self._loop.create_server(session, address, port, reuse_address=True)
-        self._servers[name] = server
-        return int(server.sockets[0].getsockname()[1])
-
-    async def _adjust(self, wished: t.Mapping[int, bool]) -> None:
-        ports = {"ipv4": (self.address, self.port, 4)}
-        ports.update({role: ("::1", port, 6) for role, port in self.ipv6_ports.items()})
-        for name, (address, port, version) in ports.items():
-            if wished[version] and name not in self._servers:
-                await self._listen(name, address, port)
-            elif not wished[version] and name in self._servers:
-                self._servers.pop(name).close()

@@ -9,6 +9,7 @@ refuse is refused here in the same class; tests/integration/test_standin_agrees.
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import hashlib
 import json
@@ -32,15 +33,17 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Show
 
 Row = dict[str, t.Any]
 
-_CUT = "The request was cut or damaged on its way to the agent. Nothing was changed."
-_FOREIGN = "The request is of another protocol."
 _SNAPSHOT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _CMDLET = re.compile(r"[A-Za-z]+-[A-Za-z0-9]+")
 
 
-def answer(host: ExchangeHost, stdin: bytes) -> bytes:
-    """What the agent, given `stdin`, would put on standard output."""
-    return encode_answer(_Run(host).run(stdin))
+class Killed(Exception):
+    """The process that is played was killed: it answers nothing, does nothing more, and leaves its session open."""
+
+
+def answer(host: ExchangeHost, stdin: bytes, killed: threading.Event | None = None) -> bytes:
+    """What the agent, given `stdin`, would put on standard output. Raises Killed once `killed` is set."""
+    return encode_answer(_Run(host, killed or threading.Event()).run(stdin))
 
 
 class _Stop(Exception):
@@ -48,19 +51,16 @@ class _Stop(Exception):
 
     def __init__(self, name: str, message: str, error_id: str = "") -> None:
         super().__init__(message)
-        self.failure = {
-            "class": f"Mailedge.{name}",
-            "id": error_id or f"Mailedge.{name}",
-            "message": message,
-            "category": "NotSpecified",
-        }
+        full = f"Mailedge.{name}"
+        self.failure = {"class": full, "id": error_id or full, "message": message, "category": "NotSpecified"}
 
 
 class _Run:
     """One run of the agent."""
 
-    def __init__(self, host: ExchangeHost) -> None:
+    def __init__(self, host: ExchangeHost, killed: threading.Event) -> None:
         self.host = host
+        self.killed = killed
         self.facts = host.facts()
         self.way: str | None = None
         self.session: int | None = None
@@ -83,9 +83,10 @@ class _Run:
         except (_Stop, ExchangeError) as error:
             self.error = {**self._failure(error), "step": None}
         finally:
-            if self.session is not None:
+            if self.session is not None and not self.killed.is_set():
                 self.host.sessions.close(self.session)
             self.host.mutexes.abandon(self.holder)
+        self._alive()
         return {
             "protocol": 1,
             "ok": self.error is None,
@@ -95,6 +96,10 @@ class _Run:
             "stopped": self.stopped,
             "error": self.error,
         }
+
+    def _alive(self) -> None:
+        if self.killed.is_set():
+            raise Killed
 
     def _failure(self, error: _Stop | ExchangeError) -> dict[str, t.Any]:
         if isinstance(error, _Stop):
@@ -172,6 +177,7 @@ class _Run:
         return f"Microsoft.Exchange.Management.PowerShell.{name}"
 
     def _step(self, step: t.Mapping[str, t.Any]) -> None:
+        self._alive()
         started = time.monotonic()
         result: dict[str, t.Any] = {"ok": True}
         operations: dict[t.Any, t.Callable[[t.Mapping[str, t.Any]], list[Row]]] = {
@@ -213,6 +219,7 @@ class _Run:
             targets = [_property(row, each["property"]) for row in self._finished(each["step"])]
         found: list[Row] = []
         for target in targets:
+            self._alive()
             parameters = dict(step.get("parameters") or {})
             if each:
                 parameters[each["parameter"]] = target
@@ -252,7 +259,9 @@ class _Run:
         ignored = set(step.get("ignore") or ())
         texts = []
         for step_id in step["steps"]:
-            rows = [{name: value for name, value in row.items() if name not in ignored} for row in self._finished(step_id)]
+            rows = [
+                {name: value for name, value in row.items() if name not in ignored} for row in self._finished(step_id)
+            ]
             texts.append(step_id + _canonical(rows))
         digest = hashlib.sha1("\n".join(texts).encode("utf-8"), usedforsecurity=False).hexdigest()
         if step.get("expect") and step["expect"] != digest:
@@ -264,9 +273,8 @@ class _Run:
         return [{"digest": digest}]
 
     def _expand(self, folder: str) -> str:
-        for name, value in self.host.environment.items():
-            folder = re.sub(f"%{re.escape(name)}%", lambda _match, held=value: held, folder, flags=re.IGNORECASE)
-        return folder
+        known = {name.casefold(): value for name, value in self.host.environment.items()}
+        return re.sub("%([^%]+)%", lambda found: known.get(found.group(1).casefold(), found.group()), folder)
 
     def _write_file(self, step: t.Mapping[str, t.Any]) -> list[Row]:
         folder = self._expand(step["folder"])
@@ -291,7 +299,9 @@ class _Run:
             os.rename(f"{path}.tmp", path)
         except OSError as error:
             raise _Stop(
-                "SnapshotFailed", f"The file {path} could not be written. Nothing was changed. The server said: {error}"
+                "SnapshotFailed",
+                f"The file {path} could not be written. Nothing was changed. The server said: {error}",
+                str(error),
             ) from None
         return [{"path": path}]
 
@@ -315,19 +325,10 @@ class _Run:
 def _read(stdin: bytes) -> dict[str, t.Any]:
     try:
         return decode_request(stdin)
-    except CodecError as error:
-        raise _Stop("BadRequest", _FOREIGN if "another protocol" in str(error) and _is_whole(stdin) else _CUT) from None
-
-
-def _is_whole(stdin: bytes) -> bool:
-    """Whether a request that was refused has an end, so that its head is what is wrong."""
-    import base64
-
-    try:
-        text = base64.b64decode(b"".join(stdin.splitlines()[1:])).decode("utf-8")
-    except ValueError:
-        return False
-    return text.split("\n", 1)[0] != "mailedge 1"
+    except CodecError:
+        raise _Stop(
+            "BadRequest", "The request was cut or damaged on its way to the agent. Nothing was changed."
+        ) from None
 
 
 def _safe(name: str) -> str:
@@ -337,23 +338,24 @@ def _safe(name: str) -> str:
 
 
 def _reach(step: t.Mapping[str, t.Any]) -> list[Row]:
-    deadline = time.monotonic() + step["seconds"]
-    found = []
-    for host, port in step["targets"]:
-        row = {"host": host, "port": port, "reachable": False, "error": None}
-        try:
-            with socket.create_connection((host, port), timeout=max(0.01, deadline - time.monotonic())):
-                row["reachable"] = True
-        except socket.gaierror:
-            row["error"] = "HostNotFound"
-        except ConnectionRefusedError:
-            row["error"] = "ConnectionRefused"
-        except TimeoutError:
-            row["error"] = "TimedOut"
-        except OSError:
-            row["error"] = "NetworkUnreachable"
-        found.append(row)
-    return found
+    targets = step["targets"]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
+        return list(pool.map(lambda target: _reached(target[0], target[1], step["seconds"]), targets))
+
+
+def _reached(host: str, port: int, seconds: float) -> Row:
+    try:
+        with socket.create_connection((host, port), timeout=seconds):
+            return {"host": host, "port": port, "reachable": True, "error": None}
+    except socket.gaierror:
+        error = "HostNotFound"
+    except ConnectionRefusedError:
+        error = "ConnectionRefused"
+    except TimeoutError:
+        error = "TimedOut"
+    except OSError:
+        error = "NetworkUnreachable"
+    return {"host": host, "port": port, "reachable": False, "error": error}
 
 
 def _property(row: t.Mapping[str, t.Any], name: str) -> t.Any:

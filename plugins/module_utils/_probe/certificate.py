@@ -59,13 +59,13 @@ def read_certificate(der: bytes | None) -> Certificate | None:
     sha256 = hashlib.sha256(der).hexdigest()
     try:
         return _certificate(sha256, der)
-    except (ValueError, IndexError, StopIteration):
+    except (ValueError, IndexError):
         return Certificate(sha256)
 
 
 def _certificate(sha256: str, der: bytes) -> Certificate:
-    whole = next(_nodes(der))
-    parts = list(_nodes(next(_nodes(whole.content)).content))
+    whole = _first(der)
+    parts = list(_nodes(_first(whole.content).content))
     if parts[0].tag == _VERSION:
         parts = parts[1:]
     _serial, _algorithm, issuer, validity, subject = parts[:5]
@@ -91,6 +91,12 @@ def _nodes(data: bytes) -> t.Iterator[_Node]:
             raise ValueError("cut")
         yield _Node(tag, data[at : at + length])
         at += length
+
+
+def _first(data: bytes) -> _Node:
+    for node in _nodes(data):
+        return node
+    raise ValueError("empty")
 
 
 def _dotted(content: bytes) -> str:
@@ -139,12 +145,12 @@ def _time(node: _Node) -> str:
 
 def _alternative_names(parts: t.Iterable[_Node]) -> t.Iterator[str]:
     """The names and addresses that the certificate is for besides its subject."""
-    lists = [next(_nodes(part.content)) for part in parts if part.tag == _EXTENSIONS]
+    lists = [_first(part.content) for part in parts if part.tag == _EXTENSIONS]
     for extension in (extension for node in lists for extension in _nodes(node.content)):
         kind, *rest = list(_nodes(extension.content))
         if kind.tag != _OID or _dotted(kind.content) != _SUBJECT_ALT_NAME or rest[-1].tag != _OCTETS:
             continue
-        for number, name in enumerate(_nodes(next(_nodes(rest[-1].content)).content)):
+        for number, name in enumerate(_nodes(_first(rest[-1].content).content)):
             if number >= _MOST_NAMES:
                 return
             if name.tag == _DNS_NAME:

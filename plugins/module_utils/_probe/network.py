@@ -19,7 +19,10 @@ FAMILY_WORDS = {"ipv4": "IPv4", "ipv6": "IPv6", "any": "IP"}
 
 @dataclass(frozen=True)
 class Door:
-    """One address and port to look at; `names` are the targets that led to it, `sockaddr` is what connect() takes."""
+    """One address and port to look at; `names` are the targets that led to it, `sockaddr` is what connect() takes.
+
+    `address` and `family` are empty for a target that has no address.
+    """
 
     address: str
     port: int
@@ -29,14 +32,18 @@ class Door:
 
     @property
     def peer(self) -> str:
-        """The address and port in one text, such as `192.0.2.25:25` or `[2001:db8::25]:25`."""
+        """The address and port in one text, such as `192.0.2.25:25` or `[2001:db8::25]:25`; '' without an address."""
+        if not self.address:
+            return ""
         return f"[{self.address}]:{self.port}" if self.family == "ipv6" else f"{self.address}:{self.port}"
 
     @property
     def words(self) -> str:
         """The same for a sentence, with its names."""
         named = [name for name in self.names if name != self.address]
-        return f"{self.peer} ({', '.join(named)})" if named else self.peer
+        if not named:
+            return self.peer
+        return f"{self.peer} ({', '.join(named)})" if self.address else ", ".join(named)
 
 
 def family_of(address: str) -> str:
@@ -82,9 +89,10 @@ def find_doors(
     """
     found: dict[str, Door] = {}
     lost: list[tuple[str, str]] = []
+    left_out: list[tuple[str, str]] = []
     for target in dict.fromkeys(targets):
         if family != "any" and _is_address(target) and family_of(target) != family:
-            lost.append((target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for"))
+            left_out.append((target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for"))
             continue
         try:
             answers = _resolve(target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds)
@@ -96,10 +104,10 @@ def find_doors(
             if not known:
                 continue
             address = sockaddr[0]
-            before = found.get(address)
-            names = (*before.names, target) if before and target not in before.names else (target,)
-            found[address] = Door(address, port, known[0], before.names if before and names == (target,) else names, sockaddr)
-    return list(found.values()), lost
+            names = found[address].names if address in found else ()
+            found[address] = Door(address, port, known[0], tuple(dict.fromkeys((*names, target))), sockaddr)
+    # Whoever leaves out a family means it; but a look at nothing must not pass for a look.
+    return list(found.values()), lost if found or lost else left_out
 
 
 def local_address(door: Door, source: str | None) -> str | None:
@@ -113,6 +121,17 @@ def local_address(door: Door, source: str | None) -> str | None:
             return str(sock.getsockname()[0]).partition("%")[0]
     except OSError:
         return None
+
+
+def is_local(address: str) -> bool:
+    """Whether this host can look from an address."""
+    family = FAMILIES[family_of(address)]
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 class Egress:

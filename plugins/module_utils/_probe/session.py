@@ -10,6 +10,7 @@ when a server talks out of turn; and it can send DATA. This client knows the com
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import select
@@ -102,11 +103,9 @@ def _tls_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     # Named in the ssl module from Python 3.12 only; without it, servers that lack RFC 5746 are refused.
     context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
-    try:
+    # Where this fails, the library is not OpenSSL, and its own defaults have to do.
+    with contextlib.suppress(ssl.SSLError):
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    except ssl.SSLError:
-        # Not OpenSSL: its own defaults have to do.
-        pass
     return context
 
 
@@ -190,14 +189,14 @@ class Session:
         try:
             # Exchange chooses its certificate without a name; one that TLS can't carry would end the connection.
             name = server_name if server_name and _SNI.fullmatch(server_name) else None
-            self._sock = _tls_context().wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
-            self._handshake(begin + self._seconds)
+            secured = _tls_context().wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
+            self._sock = secured
+            self._handshake(secured, begin + self._seconds)
         except (OSError, ValueError) as error:
             self.close()
             message = f"agreed to STARTTLS, but the TLS handshake failed ({getattr(error, 'reason', None) or error})"
             self._transcript.append(f"* {message}")
             raise Trouble("tls", message, time.monotonic() - begin) from None
-        secured = t.cast(ssl.SSLSocket, self._sock)
         cipher = secured.cipher()
         tls = Tls(
             secured.version() or "unknown",
@@ -210,10 +209,8 @@ class Session:
     def quit(self) -> None:
         """Say good-bye, whatever comes back."""
         if self.open:
-            try:
+            with contextlib.suppress(Trouble):
                 self.command("QUIT")
-            except Trouble:
-                pass
         self.close()
 
     def close(self) -> None:
@@ -221,8 +218,7 @@ class Session:
         self.open = False
         self._sock.close()
 
-    def _handshake(self, deadline: float) -> None:
-        secured = t.cast(ssl.SSLSocket, self._sock)
+    def _handshake(self, secured: ssl.SSLSocket, deadline: float) -> None:
         secured.settimeout(0)
         while True:
             try:
@@ -263,20 +259,20 @@ class Session:
             raw = self._line(begin, deadline, LONGEST_REPLY - read)
             read += len(raw) + 2
             found = _LINE.fullmatch(raw)
-            shown = readable(raw[:KEPT_LINE]) + (f" ... ({len(raw)} bytes)" if len(raw) > KEPT_LINE else "")
             count += 1
             last = found is None or found.group(2) != b"-"
-            if count <= KEPT_LINES:
-                self._transcript.append(f"S: {shown}")
-                kept.append(shown[4:])
-            elif last:
-                self._transcript.append(f"* {count - KEPT_LINES - 1} lines left out")
+            if count <= KEPT_LINES or last:
+                if count > KEPT_LINES + 1:
+                    self._transcript.append(f"* {count - KEPT_LINES - 1} lines left out")
+                shown = readable(raw[:KEPT_LINE]) + (f" ... ({len(raw)} bytes)" if len(raw) > KEPT_LINE else "")
                 self._transcript.append(f"S: {shown}")
                 kept.append(shown[4:])
             if found is None:
                 self.close()
                 raise Trouble(
-                    "malformed", f"answered with something that is not SMTP: {shown[:80]}", time.monotonic() - begin
+                    "malformed",
+                    f"answered with something that is not SMTP: {readable(raw[:80])}",
+                    time.monotonic() - begin,
                 )
             if last:
                 return _made_reply(int(found.group(1)), tuple(kept), time.monotonic() - begin)

@@ -9,10 +9,9 @@ connect, greeting, EHLO, STARTTLS and EHLO again, then for each question MAIL FR
 from __future__ import annotations
 
 import re
-import socket
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
     FAMILIES,
@@ -35,6 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict i
     SPOOF,
     STAGE_WORDS,
     Judgement,
+    judge_again,
     judge_reply,
     judge_trouble,
     together,
@@ -48,8 +48,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 # How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`. The address is the one it sees.
 _HELLO = re.compile(r"\bhello \[(?:IPv6:)?([0-9a-f:.]+)(?:%[^\]]*)?\]", re.IGNORECASE)
+ENVELOPE_STAGES = ("mail", "rcpt")
 # Not understood (RFC 5321, 4.2.4): such a server may still know HELO.
 _UNKNOWN_COMMAND = (500, 501, 502, 504)
+
+
+CASE_WORDS = {DELIVERY: "to mail of strangers", RELAY: "as a relay", SPOOF: "to mail in the site's own name"}
 
 
 class NamedCase(t.NamedTuple):
@@ -98,7 +102,8 @@ class Finding:
     @property
     def sentence(self) -> str:
         """What it means and why, as one or two sentences about "it", the server."""
-        return f"{self.judgement.sentence} {self.said}".strip()
+        parts = [self.judgement.sentence, self.said]
+        return " ".join(parts if self.reply else parts[::-1]).strip()
 
     def result(self) -> dict[str, t.Any]:
         """Plain data for the module's result."""
@@ -125,6 +130,7 @@ class Look:
     source: str | None = None
     seen_as: str | None = None
     reachable: bool = False
+    greeted: bool = False
     connect_seconds: float | None = None
     banner: str | None = None
     extensions: tuple[str, ...] = ()
@@ -152,13 +158,14 @@ class Look:
 
     def sentences(self) -> list[str]:
         """What was found, in plain words."""
-        lines = [
-            f"{self.door.words} {what[case]}: {finding.judgement.verdict}. {finding.sentence}"
-            for what in (
-                {DELIVERY: "for mail of strangers", RELAY: "as a relay", SPOOF: "for mail in the site's own name"},
-            )
-            for case, finding in self.findings.items()
-        ]
+        first = self.findings[DELIVERY]
+        if first.stage not in ENVELOPE_STAGES:
+            lines = [f"{self.door.words} is {first.judgement.verdict}. {first.sentence}"]
+        else:
+            lines = [
+                f"{self.door.words} is {finding.judgement.verdict} {CASE_WORDS[case]}. {finding.sentence}"
+                for case, finding in self.findings.items()
+            ]
         if self.address_hidden:
             lines.append(
                 f"{self.door.words} sees this host as {self.seen_as}, a private address. If a load balancer or firewall "
@@ -176,14 +183,19 @@ def _is_in(address: str | None, ranges: RangeSet) -> bool:
         return False
 
 
+def _nothing_sent(reason: str, sentence: str, stage: str = "source") -> Finding:
+    return Finding(stage, Judgement(INCONCLUSIVE, reason, f"{sentence} Nothing was sent."), "")
+
+
 class _Visit:
-    """The look while it is going on."""
+    """The look while it is going on. `_stage` is where it is, of STAGE_WORDS."""
 
     def __init__(self, door: Door, question: Question, egress: Egress) -> None:
         self.look = Look(door)
         self._question = question
         self._egress = egress
         self._session: Session | None = None
+        self._stage = "connect"
         self._plain = question.starttls == "never"
 
     def all_cases(self) -> Look:
@@ -191,91 +203,106 @@ class _Visit:
         look, question = self.look, self._question
         look.source = local_address(look.door, question.source)
         if question.source is not None and look.source is None:
-            words = FAMILY_WORDS[look.door.family]
-            return self._same_for_all(
-                "source",
-                Judgement(INCONCLUSIVE, "no_source_address", f"{question.source} is no {words} address to look from."),
-            )
+            sentence = f"{question.source} is no {FAMILY_WORDS[look.door.family]} address to look from."
+            return self._same_for_all(_nothing_sent("no_source_address", sentence))
         if _is_in(look.source, question.allowed):
             look.source_allowed = True
-            return self._same_for_all("source", self._allowed_source(str(look.source)))
+            sentence = f"This host looks from {look.source}, which is in allowed_ranges, so it is no stranger."
+            return self._same_for_all(_nothing_sent("source_allowed", sentence))
         for case in question.cases():
-            look.findings[case.name] = finding = self._case(case)
-            if finding.stage not in ("mail", "rcpt", "rset") and case.name == DELIVERY:
+            look.findings[case.name] = finding = self._finding(case)
+            if case.name == DELIVERY and finding.stage not in ENVELOPE_STAGES:
                 # What happens before an envelope happens to every envelope.
-                return self._same_for_all(finding.stage, finding.judgement, finding)
+                self._same_for_all(finding)
+                break
         if self._session is not None:
             self._session.quit()
-        return self._distrust_allowed()
-
-    def _allowed_source(self, address: str) -> Judgement:
-        sentence = f"This host looks from {address}, which is in allowed_ranges, so it is no stranger and sees no lock."
-        return Judgement(INCONCLUSIVE, "source_allowed", sentence)
-
-    def _same_for_all(self, stage: str, judgement: Judgement, like: Finding | None = None) -> Look:
-        finding = like or Finding(stage, judgement, "Nothing was sent.")
-        self.look.findings = {case.name: finding for case in self._question.cases()}
-        if self._session is not None:
-            self._session.quit()
-        return self.look
-
-    def _distrust_allowed(self) -> Look:
-        """Take back every verdict if the server itself says that it sees an allowed sender."""
-        look = self.look
-        if _is_in(look.seen_as, self._question.allowed):
-            look.source_allowed = True
-            judgement = Judgement(
-                INCONCLUSIVE,
-                "source_allowed",
-                f"The server sees this host as {look.seen_as}, which is in allowed_ranges, so it is no stranger.",
-            )
-            for case, finding in look.findings.items():
-                look.findings[case] = Finding(finding.stage, judgement, finding.said, finding.reply, finding.seconds)
+        if _is_in(look.seen_as, question.allowed):
+            self._take_back()
         return look
 
-    def _case(self, case: NamedCase) -> Finding:
+    def _same_for_all(self, finding: Finding) -> Look:
+        self.look.findings = {case.name: finding for case in self._question.cases()}
+        return self.look
+
+    def _take_back(self) -> None:
+        """No verdict stands if the server itself says that it sees an allowed sender."""
+        self.look.source_allowed = True
+        sentence = (
+            f"The server sees this host as {self.look.seen_as}, which is in allowed_ranges, so it is no stranger."
+        )
+        judgement = Judgement(INCONCLUSIVE, "source_allowed", sentence)
+        for case, finding in self.look.findings.items():
+            self.look.findings[case] = replace(finding, judgement=judgement)
+
+    def _finding(self, case: NamedCase) -> Finding:
         """Ask one question, on a new connection if there is none any more."""
-        stage = "connect"
         try:
-            if self._session is None or not self._session.open:
-                for stage, reply in self._greeting():
-                    if reply is not None:
-                        return self._refused(case, stage, reply)
-            session = t.cast(Session, self._session)
-            for stage, verb, argument in (
-                ("mail", "MAIL", f"FROM:<{case.sender}>"),
-                ("rcpt", "RCPT", f"TO:<{case.recipient}>"),
-            ):
-                reply = session.command(verb, argument)
-                if stage == "rcpt" or not reply.positive:
-                    finding = self._refused(case, stage, reply)
-                    break
+            reply = self._ask(case)
+            where = "The greeting" if self._stage == "banner" else f"The answer to {STAGE_WORDS[self._stage]}"
+            said = f"{where} was: {reply.words()}"
+            judgement = judge_reply(case.name, self._stage, reply, case.sender, case.recipient)
+            finding = Finding(self._stage, judgement, said, reply, reply.seconds)
         except Trouble as trouble:
-            return self._troubled(stage, trouble)
+            egress = True if self.look.greeted else None
+            if self._stage == "connect" and egress is None:
+                egress = self._egress.proven(self.look.door.family)
+            said = f"It {trouble}." if self._stage == "connect" else f"At {STAGE_WORDS[self._stage]} it {trouble}."
+            judgement = judge_trouble(self._stage, trouble, egress)
+            finding = Finding(self._stage, judgement, said, None, trouble.seconds)
+        if self._stage not in ENVELOPE_STAGES and self.look.greeted:
+            return replace(finding, judgement=judge_again(finding.judgement))
+        return finding
+
+    def _ask(self, case: NamedCase) -> Reply:
+        """The reply that answers a question, whatever stage it came at. Raises Trouble."""
+        session = self._session
+        if session is None or not session.open:
+            session, refusal = self._begin()
+            if refusal is not None:
+                return refusal
+        self._stage = "mail"
+        reply = session.command("MAIL", f"FROM:<{case.sender}>")
+        if reply.positive:
+            self._stage = "rcpt"
+            reply = session.command("RCPT", f"TO:<{case.recipient}>")
         try:
             session.command("RSET")
         except Trouble:
             # The question is answered; the next one begins with a new connection.
-            pass
-        return finding
+            session.close()
+        return reply
 
-    def _refused(self, case: NamedCase, stage: str, reply: Reply) -> Finding:
-        said = f"The answer to {STAGE_WORDS[stage]} was: {reply.words()}"
-        if stage == "banner":
-            said = f"The greeting was: {reply.words()}"
-        judgement = judge_reply(case.name, stage, reply, case.sender, case.recipient)
-        return Finding(stage, judgement, said, reply, reply.seconds)
+    def _begin(self) -> tuple[Session, Reply | None]:
+        """A conversation up to the envelope, with the reply if one ended it before. Raises Trouble."""
+        session = self._connect()
+        self._stage = "banner"
+        reply = session.banner()
+        self.look.banner = reply.text
+        if reply.code != 220:
+            return session, reply
+        self.look.greeted = True
+        self._stage = "ehlo"
+        reply = self._hello(session)
+        if reply.code != 250:
+            return session, reply
+        if self._plain:
+            return session, None
+        self._stage = "starttls"
+        try:
+            return session, self._secure(session)
+        except Trouble as trouble:
+            if trouble.kind != "tls" or self._question.starttls == "require" or self.look.tls is not None:
+                raise
+            # Like a sender who would rather deliver in clear than not at all.
+            self.look.tls_error = str(trouble)
+            self._plain = True
+            self.look.transcript.append("* once more without TLS")
+            return self._begin()
 
-    def _troubled(self, stage: str, trouble: Trouble) -> Finding:
-        egress = self._egress.proven(self.look.door.family) if stage == "connect" else None
-        where = "" if stage == "connect" else f"At {STAGE_WORDS[stage]} "
-        said = f"{where}it {trouble}."
-        return Finding(stage, judge_trouble(stage, trouble, egress), said[0].upper() + said[1:], None, trouble.seconds)
-
-    def _greeting(self) -> t.Iterator[tuple[str, Reply | None]]:
-        """Everything up to the envelope: each stage as it begins, with the reply if that ends the look."""
+    def _connect(self) -> Session:
         look, question, door = self.look, self._question, self.look.door
-        yield "connect", None
+        self._stage = "connect"
         look.transcript.append(f"* connecting to {door.peer}" + (f" from {look.source}" if look.source else ""))
         try:
             sock, seconds = connect(FAMILIES[door.family], door.sockaddr, question.source, question.connect_seconds)
@@ -286,32 +313,8 @@ class _Visit:
         look.connect_seconds = round(seconds, 3)
         look.source = str(sock.getsockname()[0]).partition("%")[0]
         look.transcript.append(f"* connected after {seconds:.3f} seconds")
-        self._session = session = Session(sock, question.reply_seconds, look.transcript)
-        yield "banner", None
-        reply = session.banner()
-        look.banner = reply.text
-        if reply.code != 220:
-            yield "banner", reply
-        yield "ehlo", None
-        reply = self._hello(session)
-        if reply.code != 250:
-            yield "ehlo", reply
-        if self._plain:
-            return
-        yield "starttls", None
-        try:
-            refusal = self._secure(session)
-        except Trouble as trouble:
-            if trouble.kind != "tls" or question.starttls == "require" or look.tls is not None:
-                raise
-            # Like a sender who would rather deliver in clear than not at all.
-            look.tls_error = str(trouble)
-            self._plain = True
-            look.transcript.append("* once more without TLS")
-            yield from self._greeting()
-            return
-        if refusal is not None:
-            yield "starttls", refusal
+        self._session = Session(sock, question.reply_seconds, look.transcript)
+        return self._session
 
     def _hello(self, session: Session) -> Reply:
         name = self._question.helo_name or self._literal()
@@ -359,18 +362,6 @@ def look_at(door: Door, question: Question, egress: Egress) -> Look:
 def nowhere(target: str, port: int, question: Question, what: str) -> Look:
     """What is found for a target that has no address."""
     look = Look(Door("", port, "", (target,), ()))
-    judgement = Judgement(INCONCLUSIVE, "no_address", f"{target} {what}.")
-    finding = Finding("resolve", judgement, "Nothing was sent.")
+    finding = _nothing_sent("no_address", f"It {what}.", "resolve")
     look.findings = {case.name: finding for case in question.cases()}
     return look
-
-
-def is_local(address: str) -> bool:
-    """Whether this host can look from an address."""
-    family = FAMILIES[f"ipv{parse_address(address).version}"]
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.bind((address, 0))
-    except OSError:
-        return False
-    return True

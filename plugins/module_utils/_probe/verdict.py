@@ -27,7 +27,7 @@ CASES = (DELIVERY, RELAY, SPOOF)
 _ANY_CASE = frozenset(CASES)
 _BANNER, _TLS, _MAIL, _RCPT = frozenset({"banner"}), frozenset({"starttls"}), frozenset({"mail"}), frozenset({"rcpt"})
 _ENVELOPE = _MAIL | _RCPT
-_ANYWHERE = frozenset({"banner", "ehlo", "starttls", "mail", "rcpt", "rset"})
+_ANYWHERE = frozenset({"banner", "ehlo", "starttls", "mail", "rcpt"})
 
 STAGE_WORDS = {
     "connect": "the connection",
@@ -36,7 +36,6 @@ STAGE_WORDS = {
     "starttls": "STARTTLS",
     "mail": "MAIL FROM",
     "rcpt": "RCPT TO",
-    "rset": "RSET",
 }
 
 
@@ -156,7 +155,9 @@ _TABLE = (
     _Row(CLOSED, "anonymous_refused", "Senders that do not log in are refused.", code="530"),
     _Row(CLOSED, "anonymous_refused", "Senders that do not log in are refused.", code="5", text="not authenticated"),
     # Exchange Online.
-    _Row(CLOSED, "partner_connector", "A partner connector lets only its own senders in.", code="5", enhanced=r"5\.7\.51"),
+    _Row(
+        CLOSED, "partner_connector", "A partner connector lets only its own senders in.", code="5", enhanced=r"5\.7\.51"
+    ),
     _Row(
         CLOSED,
         "direct_send_rejected",
@@ -259,13 +260,24 @@ def judge_trouble(stage: str, trouble: Trouble, egress: bool | None) -> Judgemen
     """
     if stage == "connect" and trouble.kind != "local":
         if egress:
-            return Judgement(CLOSED, "no_connection", "This host can reach other mail servers.", needs_control=True)
+            return Judgement(CLOSED, "no_connection", "This host does reach another mail server.", needs_control=True)
         if egress is None:
             why = "Without control_host nobody knows whether this network lets anything out on that port."
         else:
             why = "control_host could not be reached either, so this network may let nothing out on that port."
         return Judgement(INCONCLUSIVE, "egress_unproven", why)
     return Judgement(INCONCLUSIVE, f"trouble_{trouble.kind}", _TROUBLE_SENTENCES[trouble.kind])
+
+
+def judge_again(first: Judgement) -> Judgement:
+    """What a judgement is worth that came before the envelope, on a connection after one that was greeted.
+
+    Then the door is not shut, whatever the second connection met: a limit on connections, more likely than a lock.
+    """
+    if first.verdict != CLOSED:
+        return first
+    sentence = "A connection just before was greeted, so this is a limit on connections rather than a lock."
+    return Judgement(INCONCLUSIVE, "second_connection", sentence)
 
 
 def together(verdicts: t.Iterable[str | None]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import typing as t
 from dataclasses import dataclass, field
 
 
@@ -104,7 +103,7 @@ class IPBinding:
         return str(ipaddress.IPv4Address(self.address) if self.version == 4 else ipaddress.IPv6Address(self.address))
 
 
-def _address(text: str) -> t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     bare = text.strip()
     if "%" in bare:
         # A zone, as in Microsoft's example fe80::39bd:88f7:6969:d223%11: it names an adapter and is no part of the number.

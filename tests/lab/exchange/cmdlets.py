@@ -50,22 +50,26 @@ class Cmdlets:
             # New-ReceiveConnector.md: not on Edge servers, which read their own ADAM.
             raise not_here("DomainController", True)
         controller = self.directory.controller(given.get("DomainController"))
-        parameters = {name: value for name, value in given.items() if name not in ("DomainController", "Confirm", "Force")}
-        action = {
-            "ReceiveConnector": {"Get": self._get_receive, "New": self._new_receive, "Set": self._set_receive, "Remove": self._remove},
-            "SendConnector": {"Get": self._get_send, "New": self._new_send, "Set": self._set_send, "Remove": self._remove},
-            "ADPermission": {"Get": self._get_rights, "Add": self._change_rights, "Remove": self._change_rights},
-        }[noun][verb]
+        parameters = {
+            name: value for name, value in given.items() if name not in ("DomainController", "Confirm", "Force")
+        }
         trial = bool(parameters.pop("WhatIf", False))
+        if noun == "ADPermission":
+            if verb == "Get":
+                return self._get_rights(parameters, controller)
+            return self._change_rights(verb == "Add", parameters, controller, trial)
+        receiving = noun == "ReceiveConnector"
         if verb == "Get":
-            return action(parameters, controller)
-        return self._write(action, cmdlet, parameters, controller, trial)
-
-    def _write(self, action: t.Callable[..., Rows], cmdlet: str, parameters: Parameters, controller: str, trial: bool) -> Rows:
-        if cmdlet.endswith("Permission"):
-            return action(cmdlet, parameters, controller, trial)
-        pool = self._send(controller) if cmdlet.endswith("SendConnector") else self._receive(controller)
-        return action(parameters, controller, pool, trial)
+            get = self._get_receive if receiving else self._get_send
+            return get(parameters, controller)
+        if verb == "New":
+            write = self._new_receive if receiving else self._new_send
+        elif verb == "Set":
+            write = self._set_receive if receiving else self._set_send
+        else:
+            write = self._remove
+        pool = self._receive(controller) if receiving else self._send(controller)
+        return write(parameters, controller, pool, trial)
 
     # --- Looking up ---------------------------------------------------------------------------------------------
 
@@ -145,7 +149,9 @@ class Cmdlets:
         values.update(self._taken(self.receive_settings, given, values))
         name = _NAME.take(given["Name"], None, self.edition)
         groups = values.pop("PermissionGroups")
-        made = Stored(name, self.directory.receive_dn(server.name, name), values, server.name, self.rights.regroup((), groups))
+        made = Stored(
+            name, self.directory.receive_dn(server.name, name), values, server.name, self.rights.regroup((), groups)
+        )
         self._admit(made, pool, controller)
         return [] if trial else self._store(made, controller)
 
@@ -234,7 +240,9 @@ class Cmdlets:
 
     def _taken(self, settings: t.Mapping[str, Setting], given: Parameters, current: Parameters) -> dict[str, t.Any]:
         return {
-            name: settings[name].take(value, current.get(name), self.edition) for name, value in given.items() if name in settings
+            name: settings[name].take(value, current.get(name), self.edition)
+            for name, value in given.items()
+            if name in settings
         }
 
     def _store(self, connector: Stored, controller: str) -> Rows:
@@ -261,7 +269,7 @@ class Cmdlets:
         if account is None:
             raise task_error(
                 "ManagementObjectNotFoundException",
-                f'User or group "{user}" wasn\'t found. Please make sure you\'ve typed it correctly.',
+                f"User or group \"{user}\" wasn't found. Please make sure you've typed it correctly.",
                 "InvalidData",
             )
         return account
@@ -274,7 +282,7 @@ class Cmdlets:
             found = [row for row in found if row["User"] == account]
         return found
 
-    def _change_rights(self, cmdlet: str, given: Parameters, controller: str, trial: bool) -> Rows:
+    def _change_rights(self, adding: bool, given: Parameters, controller: str, trial: bool) -> Rows:
         held = self._object(self._identity(given), controller)
         missing = [name for name in ("User", "ExtendedRights") if given.get(name) is None]
         if missing:
@@ -283,20 +291,23 @@ class Cmdlets:
         names = asked if isinstance(asked, (list, tuple)) else [asked]
         unknown = [name for name in names if str(name).casefold() not in RIGHTS]
         if unknown or not names:
-            raise task_error("ManagementObjectNotFoundException", f'The extended right "{", ".join(unknown)}" wasn\'t found.')
+            raise task_error(
+                "ManagementObjectNotFoundException", f'The extended right "{", ".join(unknown)}" wasn\'t found.'
+            )
         account = self._account(given["User"])
         entries = {Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names}
         if trial:
             return []
         changed = copy.deepcopy(held)
         # To add what is there, or take away what is not, is a warning and no error.
-        adding = cmdlet.startswith("Add")
         changed.rights = tuple(sorted({*held.rights, *entries} if adding else set(held.rights) - entries))
         self.directory.put(changed, controller)
         return rows.entry_rows(sorted(entries), changed, inherited=False) if adding else []
 
 
-def matching(commands: t.Mapping[str, t.Sequence[str]], patterns: t.Any, hide_parameters: bool, common: t.Sequence[str]) -> Rows:
+def matching(
+    commands: t.Mapping[str, t.Sequence[str]], patterns: t.Any, hide_parameters: bool, common: t.Sequence[str]
+) -> Rows:
     """What Get-Command gives for these names or wildcards.
 
     The parameters arrive as a dictionary, or with `hide_parameters` as the name of its type: which of the two a session to
@@ -307,9 +318,11 @@ def matching(commands: t.Mapping[str, t.Sequence[str]], patterns: t.Any, hide_pa
     for name, parameters in commands.items():
         if not any(fnmatch.fnmatchcase(name.casefold(), pattern) for pattern in wanted):
             continue
-        value: t.Any = {parameter: "System.Management.Automation.ParameterMetadata" for parameter in (*parameters, *common)}
+        value: t.Any = dict.fromkeys((*parameters, *common), "System.Management.Automation.ParameterMetadata")
         if hide_parameters:
-            type_name = "System.Collections.Generic.Dictionary`2[System.String,System.Management.Automation.ParameterMetadata]"
+            type_name = (
+                "System.Collections.Generic.Dictionary`2[System.String,System.Management.Automation.ParameterMetadata]"
+            )
             value = Shown(type_name, type_name)
         found.append({"Name": name, "CommandType": "Function", "Parameters": value})
     return found

@@ -71,17 +71,18 @@ _OLDER = (
     _Made("Client {s}", 587, "ExchangeUsers", _CLIENT),
 )
 _EDGE = (
-    _Made("Default internal receive connector {s}", 25, "AnonymousUsers, ExchangeServers, Partners", "Tls, ExchangeServer"),
+    _Made(
+        "Default internal receive connector {s}", 25, "AnonymousUsers, ExchangeServers, Partners", "Tls, ExchangeServer"
+    ),
 )
 
 
 def setup(host: ExchangeHost) -> None:
     """Make the connectors that Exchange's setup makes."""
     edition = host.edition
+    made: tuple[_Made, ...] = _MODERN if edition.generation >= Generation.E2013 else _OLDER
     if edition.edge:
         made = _EDGE
-    else:
-        made = _MODERN if edition.generation >= Generation.E2013 else _OLDER
     families = [4] if edition.edge or edition.generation is Generation.RTM2007 else [4, 6]
     for one in made:
         values = {
@@ -111,7 +112,9 @@ def small_business(host: ExchangeHost, lan: str = "192.0.2.0/24") -> None:
     }
     add_receive(host, f"Windows SBS Internet Receive {host.name}", internet)
     inside = {"PermissionGroups": f"ExchangeUsers, {_SERVERS}", "AuthMechanism": _FIVE}
-    add_receive(host, f"Default {host.name}", {**inside, "Bindings": [f"{address}:25"], "RemoteIPRanges": [f"{low}-{high}"]})
+    add_receive(
+        host, f"Default {host.name}", {**inside, "Bindings": [f"{address}:25"], "RemoteIPRanges": [f"{low}-{high}"]}
+    )
     local = {**internet, "Bindings": ["127.0.0.1:25"], "RemoteIPRanges": ["127.0.0.1"]}
     add_receive(host, f"Windows SBS Fax Sharepoint Receive {host.name}", local)
     add_send(host, f"Windows SBS Internet Send {host.name}", {"AddressSpaces": ["SMTP:*;1"]})

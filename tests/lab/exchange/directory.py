@@ -32,7 +32,9 @@ class Directory:
     With a `lag` in seconds, a write on one domain controller is seen on the others only later; so one is named in every call of a run.
     """
 
-    def __init__(self, domain: str, controllers: t.Sequence[str] = ("dc1",), *, organization: str = "First Organization") -> None:
+    def __init__(
+        self, domain: str, controllers: t.Sequence[str] = ("dc1",), *, organization: str = "First Organization"
+    ) -> None:
         self.domain = domain
         self.organization = organization
         self.controllers = tuple(f"{name}.{domain}" for name in controllers)
@@ -107,6 +109,4 @@ class Directory:
 
     def send_dn(self, name: str) -> str:
         """The distinguished name of a send connector."""
-        return (
-            f"CN={escape_rdn(name)},CN=Connections,CN=Exchange Routing Group (DWBGZMFD01QNBJR),CN=Routing Groups,{_GROUPS},{self._root()}"
-        )
+        return f"CN={escape_rdn(name)},CN=Connections,CN=Exchange Routing Group (DWBGZMFD01QNBJR),CN=Routing Groups,{_GROUPS},{self._root()}"

@@ -49,10 +49,9 @@ class Edition:
     @property
     def snapin(self) -> str:
         """The name of its snap-in."""
+        name = "E2010" if self.generation is Generation.E2010 else "Admin"
         if self.generation >= Generation.E2013:
             name = "SnapIn"
-        else:
-            name = "E2010" if self.generation is Generation.E2010 else "Admin"
         return f"Microsoft.Exchange.Management.PowerShell.{name}"
 
     @property

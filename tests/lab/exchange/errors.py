@@ -58,7 +58,9 @@ def invalid(message: str) -> ExchangeError:
 def not_here(parameter: str, edge: bool) -> ExchangeError:
     """A parameter that the server's role does not take (New-ReceiveConnector.md, New-SendConnector.md; words unverified)."""
     where = "on an Edge Transport server" if edge else "on a server that isn't an Edge Transport server"
-    return task_error("InvalidOperationException", f"You can't use the {parameter} parameter {where}.", "InvalidOperation")
+    return task_error(
+        "InvalidOperationException", f"You can't use the {parameter} parameter {where}.", "InvalidOperation"
+    )
 
 
 def not_found(identity: t.Any, controller: str) -> ExchangeError:
@@ -138,7 +140,8 @@ def missing_parameters(*parameters: str) -> ExchangeError:
     """Mandatory parameters that nobody can be asked for. PowerShell's own words."""
     names = " ".join(parameters)
     return _binding(
-        "MissingMandatoryParameter", f"Cannot process command because of one or more missing mandatory parameters: {names}."
+        "MissingMandatoryParameter",
+        f"Cannot process command because of one or more missing mandatory parameters: {names}.",
     )
 
 

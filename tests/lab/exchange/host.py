@@ -8,9 +8,11 @@ from __future__ import annotations
 import collections
 import datetime
 import pathlib
+import shutil
 import tempfile
 import threading
 import typing as t
+import weakref
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.cmdlets import Cmdlets, Rows, matching
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
@@ -32,7 +34,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
-"""Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError."""
+"""Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError.
+
+The opening of a shell is such an event too, under the name sessions.SHELL."""
 
 # The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
 _SEPARATORS = {"de-DE": ".", "de-CH": "’", "fr-FR": "\u202f", "tr-TR": "."}
@@ -95,6 +99,7 @@ class ExchangeHost:
         with self._folder_lock:
             if self._folder is None:
                 self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mailedge-lab-{self.name.lower()}-"))
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             return self._folder
 
     @property
@@ -140,6 +145,16 @@ class ExchangeHost:
             if cmdlet not in self.hidden
         }
 
+    def event(self, moment: str, name: str, parameters: t.Mapping[str, t.Any]) -> None:
+        """Tell the hooks."""
+        for hook in tuple(self.hooks):
+            hook(moment, name, parameters)
+
+    def colleague(self, cmdlet: str, parameters: t.Mapping[str, t.Any]) -> Rows:
+        """What somebody at the server's own console does: says yes to what is asked, is counted nowhere, and no hook hears of it."""
+        with self.directory.lock:
+            return self.cmdlets.run(cmdlet, bind(commands(self.edition)[cmdlet], parameters))
+
     def invoke(self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None) -> Rows:
         """Run a cmdlet, in a remote session or in the local shell (by default the one that this edition has).
 
@@ -153,11 +168,9 @@ class ExchangeHost:
         try:
             if proper is None:
                 raise unknown_command(cmdlet)
-            for hook in tuple(self.hooks):
-                hook("before", proper, parameters)
+            self.event("before", proper, parameters)
             found = self._run(proper, parameters, available, remote)
-            for hook in tuple(self.hooks):
-                hook("after", proper, parameters)
+            self.event("after", proper, parameters)
         except ExchangeError as error:
             numbered = self.edition.generation >= Generation.E2013
             error_id = printed_id(error, proper or cmdlet, self.name, numbered)
@@ -175,7 +188,12 @@ class ExchangeHost:
         given = bind(available[cmdlet], parameters)
         verb = cmdlet.split("-", 1)[0]
         # A cmdlet that can prompt has to be told not to. In the local shell the agent's own preference does it.
-        if remote and verb in ("Set", "Remove", "Add") and "Confirm" in available[cmdlet] and given.get("Confirm") is not False:
+        if (
+            remote
+            and verb in ("Set", "Remove", "Add")
+            and "Confirm" in available[cmdlet]
+            and given.get("Confirm") is not False
+        ):
             if "Identity" not in given:
                 raise missing_parameters("Identity")
             raise nobody_to_ask(cmdlet)
@@ -187,12 +205,14 @@ class ExchangeHost:
         """The connectors as the collection reads them, for the mail-flow model. Counts as no read."""
         from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import read_state
 
+        # By one domain controller, the transport service's own, so that two states without a change between them are equal.
+        near = {"DomainController": self.directory.controllers[0]} if self.directory.controllers else {}
         with self.directory.lock:
-            receive = self.cmdlets.run("Get-ReceiveConnector", {"Server": self.name})
-            send = self.cmdlets.run("Get-SendConnector", {})
+            receive = self.cmdlets.run("Get-ReceiveConnector", {"Server": self.name, **near})
+            send = self.cmdlets.run("Get-SendConnector", near)
             rights = []
             for one in receive:
-                found = self.cmdlets.run("Get-ADPermission", {"Identity": one["DistinguishedName"]})
+                found = self.cmdlets.run("Get-ADPermission", {"Identity": one["DistinguishedName"], **near})
                 rights += [{**row, "_each": one["DistinguishedName"]} for row in found]
         return read_state(self.facts(), {"receive": receive, "send": send, "rights": rights})
 

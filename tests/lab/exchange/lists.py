@@ -112,7 +112,9 @@ class Capabilities(MultiValue):
             Fqdn().take(domain, None)
         found = [self._spelling.get(word.strip().lower()) for word in words.split(",")]
         if None in found:
-            raise Mismatch(f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self._spelling.values())}.')
+            raise Mismatch(
+                f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self._spelling.values())}.'
+            )
         return f"{domain}:{', '.join(sorted(set(filter(None, found))))}"
 
     def load(self, value: t.Any) -> t.Any:

@@ -85,7 +85,12 @@ class Stored:
     def answers_to(self, identity: str) -> bool:
         """Whether `identity` is its GUID, distinguished name, ``Server\\Name`` or name."""
         wanted = identity.casefold()
-        return wanted in {self.guid.casefold(), self.distinguished_name.casefold(), self.identity.casefold(), self.name.casefold()}
+        return wanted in {
+            self.guid.casefold(),
+            self.distinguished_name.casefold(),
+            self.identity.casefold(),
+            self.name.casefold(),
+        }
 
     def touch(self) -> None:
         """Note that it was changed now."""

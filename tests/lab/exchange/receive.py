@@ -18,7 +18,6 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Set
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import (
     UNLIMITED,
     Choice,
-    Flag,
     Fqdn,
     Limit,
     Number,
@@ -110,7 +109,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SuppressXAnonymousTls", since=_G.E2010),
     # AcceptCloudServicesMail is of 2013; before it the capability is AcceptOorgProtocol.
-    Setting("TlsDomainCapabilities", Capabilities("AcceptOorgProtocol", "AcceptOorgHeader"), (), since=_G.E2010, until=_G.E2010),
+    Setting(
+        "TlsDomainCapabilities",
+        Capabilities("AcceptOorgProtocol", "AcceptOorgHeader"),
+        (),
+        since=_G.E2010,
+        until=_G.E2010,
+    ),
     Setting(
         "TlsDomainCapabilities",
         Capabilities("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader"),

@@ -42,7 +42,9 @@ def _authentication(values: Values) -> None:
         if mechanisms - {"ExternalAuthoritative", "Tls"}:
             raise invalid("The authentication mechanism ExternalAuthoritative can coexist only with Tls.")
         if "ExchangeServers" not in groups:
-            raise invalid("The authentication mechanism ExternalAuthoritative requires the permission group ExchangeServers.")
+            raise invalid(
+                "The authentication mechanism ExternalAuthoritative requires the permission group ExchangeServers."
+            )
         if values["DomainSecureEnabled"]:
             raise invalid("DomainSecureEnabled can't be used with the authentication mechanism ExternalAuthoritative.")
     for parameter in ("RequireTLS", "DomainSecureEnabled"):
@@ -78,7 +80,11 @@ def check_against(connector: Stored, others: t.Iterable[Stored]) -> None:
 
 def _conflict(mine: t.Iterable[t.Any], theirs: t.Iterable[t.Any]) -> bool:
     events = sorted(
-        [(one.version, one.first, -one.last, side, one) for side, ranges in enumerate((mine, theirs)) for one in ranges],
+        [
+            (one.version, one.first, -one.last, side, one)
+            for side, ranges in enumerate((mine, theirs))
+            for one in ranges
+        ],
         key=lambda event: event[:4],
     )
     reaching: list[tuple[int, t.Any]] = []

@@ -76,7 +76,16 @@ def group_rights(group: str, domain: str, anonymous: str, authenticated: str) ->
         accounts = (*_SERVER_ACCOUNTS, *([f"{domain}\\Exchange Servers"] if domain else []))
         return frozenset(Ace(account, right) for account in accounts for right in _TRUSTED)
     if group == "ExchangeLegacyServers":
-        legacy = (SUBMIT, ANY_RECIPIENT, ANY_SENDER, OWN_DOMAIN_SENDER, AUTHENTICATION_FLAG, ROUTING, NO_ANTI_SPAM, EXCH50)
+        legacy = (
+            SUBMIT,
+            ANY_RECIPIENT,
+            ANY_SENDER,
+            OWN_DOMAIN_SENDER,
+            AUTHENTICATION_FLAG,
+            ROUTING,
+            NO_ANTI_SPAM,
+            EXCH50,
+        )
         return frozenset(Ace(f"{domain}\\ExchangeLegacyInterop", right) for right in legacy)
     if group == "Partners":
         return frozenset(Ace(r"MS Exchange\Partner Servers", right) for right in (SUBMIT, ROUTING))

@@ -23,7 +23,9 @@ Settings = t.Mapping[str, Setting]
 _ID = "Microsoft.Exchange.Data.Directory.ADObjectId"
 
 
-def _properties(one: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style) -> Row:
+def _properties(
+    one: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style
+) -> Row:
     row: Row = {}
     for name, setting in settings.items():
         shown = setting.kind.show(values[name], style)
@@ -97,7 +99,7 @@ def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> lis
 def rights_rows(one: Stored, rights: Rights, directory: Directory) -> list[Row]:
     """All entries of an object, also those that it inherits, and those that are no extended right."""
     found = entry_rows(one.rights, one, inherited=False)
-    for user in ([f"{directory.netbios}\\Organization Management"] if directory.netbios else [r"BUILTIN\Administrators"]):
+    for user in [f"{directory.netbios}\\Organization Management"] if directory.netbios else [r"BUILTIN\Administrators"]:
         row = entry_rows([Ace(user, "")], one, inherited=True)[0]
         full = Shown("GenericAll", "System.DirectoryServices.ActiveDirectoryRights")
         found.append({**row, "ExtendedRights": None, "AccessRights": [full]})

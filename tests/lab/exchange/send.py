@@ -30,7 +30,13 @@ _G = Generation
 _MOST = 2147483647
 _DAY = 86400
 
-_HOST_AUTHENTICATION = {"None": 0, "BasicAuth": 2, "BasicAuthRequireTLS": 4, "ExchangeServer": 8, "ExternalAuthoritative": 16}
+_HOST_AUTHENTICATION = {
+    "None": 0,
+    "BasicAuth": 2,
+    "BasicAuthRequireTLS": 4,
+    "ExchangeServer": 8,
+    "ExternalAuthoritative": 16,
+}
 _POLICIES = {"DowngradeDnsFailures": 1, "DowngradeCustomFailures": 2, "UpgradeCustomFailures": 4}
 
 SETTINGS: tuple[Setting, ...] = (

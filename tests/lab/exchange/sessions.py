@@ -22,6 +22,9 @@ if t.TYPE_CHECKING:
 
 _MOST = 18
 
+SHELL = "shell"
+"""The name under which the opening of a shell is told to the hooks of the host."""
+
 
 def _transport(error_id: str, message: str) -> ExchangeError:
     return ExchangeError(
@@ -46,16 +49,26 @@ class Sessions:
         self.opened: set[int] = set()
 
     def open(
-        self, configuration: str, uri: str, authentication: str, login: tuple[str, str] | None, limit: float | None = None
+        self,
+        configuration: str,
+        uri: str,
+        authentication: str,
+        login: tuple[str, str] | None,
+        limit: float | None = None,
     ) -> int:
         """Open a session; give its number. Raises ExchangeError. `limit` is the caller's patience in seconds."""
         host = self._host
+        host.event("before", SHELL, {"uri": uri})
         form = re.fullmatch(r"http://([^/:]+)/powershell/?", uri, re.IGNORECASE)
         if not form or form.group(1).casefold() != host.fqdn.casefold():
             # A load-balanced name, or any other than the server's own, has no service principal name for Kerberos.
-            raise _transport("CannotConnect", f"Connecting to remote server failed: the client cannot connect to {uri}.")
+            raise _transport(
+                "CannotConnect", f"Connecting to remote server failed: the client cannot connect to {uri}."
+            )
         if host.edition.local_shell:
-            raise _transport("CannotConnect", f"Connecting to remote server {host.fqdn} failed: no endpoint answers at {uri}.")
+            raise _transport(
+                "CannotConnect", f"Connecting to remote server {host.fqdn} failed: no endpoint answers at {uri}."
+            )
         if configuration.casefold() != "microsoft.exchange":
             raise _transport("InvalidConfiguration", f"The session configuration {configuration} was not found.")
         if str(authentication).casefold() not in ("kerberos", "negotiate", "default"):
@@ -74,9 +87,12 @@ class Sessions:
         if limit is not None and self.seconds > limit:
             time.sleep(limit)
             self.close(number)
-            raise _transport("OperationTimeout", f"The connection to {host.fqdn} could not be opened within the time allowed.")
+            raise _transport(
+                "OperationTimeout", f"The connection to {host.fqdn} could not be opened within the time allowed."
+            )
         time.sleep(self.seconds)
         host.counters["exchange_shells"] += 1
+        host.event("after", SHELL, {"uri": uri})
         return number
 
     def _admits(self, login: tuple[str, str] | None) -> bool:
@@ -94,6 +110,7 @@ class Sessions:
 
     def add_snapin(self, name: str) -> None:
         """Load the snap-in into the local shell. Raises ExchangeError."""
+        self._host.event("before", SHELL, {"snapin": name})
         if name.casefold() != self._host.edition.snapin.casefold():
             raise ExchangeError(
                 "PSArgumentException",
@@ -104,3 +121,4 @@ class Sessions:
             )
         time.sleep(self.seconds)
         self._host.counters["exchange_shells"] += 1
+        self._host.event("after", SHELL, {"snapin": name})

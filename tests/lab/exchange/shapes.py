@@ -96,7 +96,9 @@ class Fqdn(Kind):
     """A name in the DNS; null when unset. The empty text is no name."""
 
     type_name = "Microsoft.Exchange.Data.Fqdn"
-    _NAME = re.compile(r"(?=.{1,255}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+    _NAME = re.compile(
+        r"(?=.{1,255}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    )
 
     def take(self, value: t.Any, current: t.Any) -> t.Any:
         if value is None:
@@ -120,7 +122,9 @@ class Flag(Kind):
     def take(self, value: t.Any, current: t.Any) -> t.Any:
         if isinstance(value, (bool, int)):
             return bool(value)
-        raise Mismatch("Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0 instead.")
+        raise Mismatch(
+            "Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0 instead."
+        )
 
 
 class Number(Kind):
@@ -185,9 +189,15 @@ class Size(Kind):
             return Shown(UNLIMITED, self.type_name)
         if style.old:
             # Exchange 2007 prints 6672B and, where it comes out even, a greater unit (unverified).
-            unit = max((name for name, size in self._UNITS.items() if name and stored % size == 0), key=self._UNITS.__getitem__)
+            unit = max(
+                (name for name, size in self._UNITS.items() if name and stored % size == 0), key=self._UNITS.__getitem__
+            )
             return Shown(f"{stored // self._UNITS[unit]}{unit}", self.type_name)
-        unit = max((name for name, size in self._UNITS.items() if name and stored >= size), key=self._UNITS.__getitem__, default="B")
+        unit = max(
+            (name for name, size in self._UNITS.items() if name and stored >= size),
+            key=self._UNITS.__getitem__,
+            default="B",
+        )
         exact = f"{stored:,}".replace(",", style.separator)
         return Shown(f"{stored / self._UNITS[unit]:.4g} {unit} ({exact} bytes)", self.type_name)
 
@@ -240,7 +250,7 @@ class Choice(Kind):
         word = self._spelling.get(str(value).strip().lower())
         if word is None or isinstance(value, bool):
             raise Mismatch(
-                f'Unable to match the identifier name {value} to a valid enumerator name. Specify one of the following: '
+                f"Unable to match the identifier name {value} to a valid enumerator name. Specify one of the following: "
                 f"{', '.join(self.words)}"
             )
         return word

@@ -42,7 +42,7 @@ class Pipeline(Command):
         commands = [one for one in self.metadata.commands if one.command_text not in ("Out-String", "Out-Default")]
         if len(commands) == 1:
             only = commands[0]
-            parameters = {name: value for name, value in only.parameters}
+            parameters = dict(only.parameters)
             if only.is_script and not parameters:
                 return str(only.command_text)
             if only.command_text == "Invoke-Expression" and set(parameters) == {"Command"}:
@@ -120,7 +120,8 @@ class RunspacePoolShell(Shell):
         """Hand what the protocol wants to say to whoever receives it."""
         while (payload := self._pool.data_to_send(_FRAGMENT)) is not None:
             command = self.commands.get(str(payload.pipeline_id).upper()) if payload.pipeline_id else None
-            (command.output if command else self.output).emit("stdout", bytes(payload.data))
+            # A client takes each piece for whole fragments of the protocol.
+            (command.output if command else self.output).emit_whole("stdout", bytes(payload.data))
 
     def _start(self, pipeline: Pipeline) -> None:
         pipeline.protocol.start()

@@ -71,6 +71,8 @@ class Listener(http.server.ThreadingHTTPServer):
         self.certificate = certificate
         self.allow_unencrypted = allow_unencrypted
         self.hooks = hooks or Hooks()
+        # While this is true the host cannot be reached: connections are reset as soon as they are made.
+        self.is_down: t.Callable[[], bool] = lambda: False
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="lab-wsman", daemon=True)
         self._thread.start()
@@ -84,13 +86,21 @@ class Listener(http.server.ThreadingHTTPServer):
         """Stop listening and end what is connected."""
         self.shutdown()
         self.server_close()
-        for connection in list(self._open):
-            _reset(connection)
+        self.cut_all()
         self._thread.join(5)
+
+    def cut_all(self) -> None:
+        """End what is connected, wherever it stands."""
+        for connection in list(self._open):
+            _break(connection)
 
     def get_request(self) -> tuple[socket.socket, t.Any]:
         """Accept a connection; the handshake of TLS is left to the thread that serves it."""
         connection, address = super().get_request()
+        if self.is_down():
+            _break(connection)
+            connection.close()
+            raise ConnectionResetError("the host is down on purpose")
         connection.settimeout(120)
         if self.certificate:
             connection = self.certificate.context.wrap_socket(
@@ -108,12 +118,13 @@ class Listener(http.server.ThreadingHTTPServer):
         """A connection that broke is the client's affair."""
 
 
-def _reset(connection: socket.socket) -> None:
-    """End a connection as a crash does: with a reset, not in good order."""
+def _break(connection: socket.socket) -> None:
+    """End a connection as a crash does: with a reset, not in good order. The thread that serves it closes it."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with contextlib.suppress(OSError):
-        connection.close()
+        # A plain socket's: that of TLS would say goodbye first.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -133,10 +144,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
         except Cut:
             self.close_connection = True
-            _reset(self.request)
-            # The rest of the clean-up writes to what is closed now.
-            self.wfile = _Nowhere()
-        except OSError:
+            _break(self.request)
+        except (OSError, ValueError):
+            # The client is gone, or was cut off.
             self.close_connection = True
 
     def log_message(self, format: str, *args: t.Any) -> None:
@@ -208,15 +218,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         if cut:
             raise cut
-
-
-class _Nowhere(t.BinaryIO):
-    """Stands in for the stream of a connection that is gone."""
-
-    closed = True
-
-    def close(self) -> None:
-        """Nothing is left to close."""
 
 
 def start(

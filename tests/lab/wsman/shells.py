@@ -38,9 +38,14 @@ class Output:
         self._exit_code: int | None = None
 
     def emit(self, stream: str, data: bytes) -> None:
-        """Add `data` to `stream` ("stdout" or "stderr")."""
+        """Add `data` to `stream` ("stdout" or "stderr"), in pieces of any size."""
+        for at in range(0, len(data), _CHUNK):
+            self.emit_whole(stream, data[at : at + _CHUNK])
+
+    def emit_whole(self, stream: str, data: bytes) -> None:
+        """Add `data`, which the client must get in one piece."""
         with self._condition:
-            self._chunks.extend((stream, data[at : at + _CHUNK]) for at in range(0, len(data), _CHUNK))
+            self._chunks.append((stream, data))
             self._condition.notify_all()
 
     def finish(self, exit_code: int) -> None:
@@ -59,7 +64,7 @@ class Output:
                     raise soap.timed_out()
             taken: list[tuple[str, bytes]] = []
             size = 0
-            while self._chunks and size + len(self._chunks[0][1]) <= _MOST:
+            while self._chunks and (not taken or size + len(self._chunks[0][1]) <= _MOST):
                 size += len(self._chunks[0][1])
                 taken.append(self._chunks.pop(0))
             return taken, None if self._chunks else self._exit_code

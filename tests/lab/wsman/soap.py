@@ -108,8 +108,7 @@ def read_request(raw: bytes) -> Request:
         for element in header.iterfind("w:SelectorSet/w:Selector", NAMESPACES)
     }
     options = {
-        element.get("Name", ""): element.text or ""
-        for element in header.iterfind("w:OptionSet/w:Option", NAMESPACES)
+        element.get("Name", ""): element.text or "" for element in header.iterfind("w:OptionSet/w:Option", NAMESPACES)
     }
     shell_id = selectors.get("ShellId")
     return Request(

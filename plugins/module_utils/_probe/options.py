@@ -1,0 +1,135 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the options of mail_edge_probe must be for the answers to mean anything. Everything is refused before it is sent."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import is_local
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet, parse_address
+
+# RFC 2606 and RFC 6761.
+_RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE)
+# RFC 5321, 4.1.2, without quoted local parts: what is quoted there would have to be quoted in a command as well.
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)")
+_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_ROLES = ("sender", "recipient", "relay_recipient", "own_domain_sender")
+
+
+class OptionError(ValueError):
+    """An option that can't be used; a sentence that names it."""
+
+
+def _domain(option: str, mailbox: str) -> str:
+    found = _MAILBOX.fullmatch(mailbox)
+    if not found or len(mailbox) > 254:
+        raise OptionError(
+            f"{option} is {mailbox!r}, which is not a mail address such as name@domain. Nothing was sent."
+        )
+    return found.group(1).lower()
+
+
+def _address_or_name(option: str, text: str) -> str:
+    """A target as getaddrinfo() takes it."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        parse_address(bare)
+        return bare
+    except RangeError:
+        pass
+    # A name with other letters is what it becomes in the DNS; one with a colon or a slash is no name.
+    try:
+        ascii_name = bare.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_name = ""
+    if not _NAME.fullmatch(ascii_name) or len(ascii_name) > 254:
+        raise OptionError(
+            f"{option} has {text!r}, which is neither a host name nor an IP address. The port has an option of its own. "
+            "Nothing was sent."
+        )
+    return ascii_name
+
+
+def _literal_or_name(text: str) -> str:
+    found = _LITERAL.fullmatch(text)
+    try:
+        if found:
+            parse_address(found.group(1))
+            return text
+    except RangeError:
+        pass
+    if found or not _NAME.fullmatch(text) or len(text) > 254:
+        raise OptionError(
+            f"helo_name is {text!r}, which is neither a host name nor an address in brackets. Nothing was sent."
+        )
+    return text
+
+
+def check_targets(params: t.Mapping[str, t.Any]) -> list[str]:
+    """The targets in the form that getaddrinfo() takes. Raises OptionError."""
+    targets = [_address_or_name("targets", target.strip()) for target in params["targets"]]
+    if not targets:
+        raise OptionError("targets is empty, so there is nothing to look at. Nothing was sent.")
+    return targets
+
+
+def check_control(params: t.Mapping[str, t.Any]) -> str | None:
+    """The control host in the form that getaddrinfo() takes. Raises OptionError."""
+    host = params["control_host"]
+    return _address_or_name("control_host", host.strip()) if host else None
+
+
+def check_question(params: t.Mapping[str, t.Any]) -> Question:
+    """What to ask. Raises OptionError."""
+    for option in ("port", "control_port"):
+        if not 1 <= params[option] <= 65535:
+            raise OptionError(
+                f"{option} is {params[option]}, and a port is a number from 1 to 65535. Nothing was sent."
+            )
+    for option in ("timeout", "connect_timeout"):
+        if not 1 <= params[option] <= 3600:
+            raise OptionError(f"{option} is {params[option]}, and has to be 1 to 3600 seconds. Nothing was sent.")
+    domains = {option: _domain(option, params[option]) for option in _ROLES if params[option]}
+    if domains.get("sender") is None or domains.get("recipient") is None:
+        raise OptionError("sender and recipient are both needed. Nothing was sent.")
+    for option, what in (
+        ("sender", "own_domain_sender asks that question"),
+        ("relay_recipient", "that is no relaying"),
+    ):
+        if domains.get(option) == domains["recipient"]:
+            raise OptionError(
+                f"{option} has the domain of recipient, {domains['recipient']}, but must be outside of the site: {what}. "
+                "Nothing was sent."
+            )
+    source = params["source_address"] or None
+    try:
+        allowed = RangeSet.parse(params["allowed_ranges"] or [])
+        if source is not None:
+            parse_address(source)
+    except RangeError as error:
+        raise OptionError(f"{error} Nothing was sent.") from None
+    if source is not None and not is_local(source):
+        raise OptionError(f"source_address is {source}, which is no address of this host. Nothing was sent.")
+    return Question(
+        sender=params["sender"],
+        recipient=params["recipient"],
+        relay_recipient=params["relay_recipient"] or None,
+        own_domain_sender=params["own_domain_sender"] or None,
+        helo_name=_literal_or_name(params["helo_name"]) if params["helo_name"] else None,
+        source=source,
+        starttls=params["starttls"],
+        connect_seconds=float(params["connect_timeout"]),
+        reply_seconds=float(params["timeout"]),
+        allowed=allowed,
+    )
+
+
+def reserved_addresses(question: Question) -> list[str]:
+    """The addresses in domains that are reserved for examples, which Exchange may refuse for just that reason."""
+    asked = (question.sender, question.recipient, question.relay_recipient, question.own_domain_sender)
+    return list(dict.fromkeys(one for one in asked if one and _RESERVED.fullmatch(one.rpartition("@")[2])))

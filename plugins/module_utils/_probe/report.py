@@ -1,0 +1,127 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was found, as plain data for a module's result, and what it is worth beside what was expected."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS, Look
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
+    CASES,
+    CLOSED,
+    DELIVERY,
+    OPEN,
+    RELAY,
+    together,
+)
+
+Plain = dict[str, t.Any]
+
+
+def address_result(look: Look) -> Plain:
+    """One address."""
+    decided = look.findings[DELIVERY].result()
+    return {
+        "targets": list(look.door.names),
+        "address": look.door.address or None,
+        "family": look.door.family or None,
+        "port": look.door.port,
+        "peer": look.door.peer or None,
+        "source": look.source,
+        "seen_as": look.seen_as,
+        "source_allowed": look.source_allowed,
+        "sender_address_hidden": look.address_hidden,
+        "reachable": look.reachable,
+        "verdict": look.verdict,
+        **{case: look.verdict_of(case) for case in CASES},
+        "needs_positive_control": any(finding.judgement.needs_control for finding in look.findings.values()),
+        # The stage, code, ... of the first question, which most people ask for; every question has its own below.
+        **{key: decided[key] for key in ("stage", "code", "enhanced_status", "text", "seconds", "reason")},
+        "cases": {case: look.findings[case].result() if case in look.findings else None for case in CASES},
+        "connect_seconds": look.connect_seconds,
+        "banner": look.banner,
+        "extensions": list(look.extensions),
+        "tls": _tls_result(look),
+        "tls_error": look.tls_error,
+        "sentences": look.sentences(),
+        "transcript": list(look.transcript),
+    }
+
+
+def _tls_result(look: Look) -> Plain | None:
+    if look.tls is None:
+        return None
+    shown = look.tls.certificate
+    return {
+        "version": look.tls.version,
+        "cipher": look.tls.cipher,
+        "subject": shown.subject if shown else None,
+        "issuer": shown.issuer if shown else None,
+        "names": list(shown.names) if shown else [],
+        "not_before": shown.not_before if shown else None,
+        "not_after": shown.not_after if shown else None,
+        "sha256": shown.sha256 if shown else None,
+    }
+
+
+def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
+    """All addresses together."""
+    by_case = {case: [look.verdict_of(case) for look in looks] for case in CASES}
+    return {
+        "verdict": together(look.verdict for look in looks),
+        **{case: together(found) if any(found) else None for case, found in by_case.items()},
+        "needs_positive_control": any(
+            finding.judgement.needs_control for look in looks for finding in look.findings.values()
+        ),
+        "reachable_addresses": [look.door.address for look in looks if look.reachable],
+        "control": {"ipv4": egress.answers.get("ipv4"), "ipv6": egress.answers.get("ipv6")},
+        "control_transcript": list(egress.transcript),
+        "sentences": [sentence for look in looks for sentence in look.sentences()],
+        "addresses": [address_result(look) for look in looks],
+    }
+
+
+def unexpected(looks: t.Sequence[Look], expect: str) -> str | None:
+    """The sentence that a task fails with, None where everything is as expected.
+
+    `closed` asks for every question at every address. `open` asks for delivery alone, and one address is enough: it is
+    asked from an allowed sender, to see that mail still flows.
+    """
+    if expect == OPEN and together(look.verdict_of(DELIVERY) for look in looks) != OPEN:
+        reasons = _reasons(looks, lambda case, _verdict: case == DELIVERY)
+        return f"Mail should be accepted, and no address accepts it. {reasons}"
+    if expect == CLOSED:
+        found = together(look.verdict for look in looks)
+        if found != CLOSED:
+            wrong = "a door stands open" if found == OPEN else "it could not be told whether it is"
+            reasons = _reasons(looks, lambda _case, verdict: verdict == found)
+            return f"This should be closed, and {wrong}. {reasons}"
+    return None
+
+
+def _reasons(looks: t.Iterable[Look], wanted: t.Callable[[str, str], bool]) -> str:
+    """The first reason, and how many more there are."""
+    reasons = [
+        f"{look.door.words} is {finding.judgement.verdict} {CASE_WORDS[case]}: {finding.sentence}"
+        for look in looks
+        for case, finding in look.findings.items()
+        if wanted(case, finding.judgement.verdict)
+    ]
+    more = len(reasons) - 1
+    return reasons[0] + (f" ({more} more in sentences.)" if more else "")
+
+
+def cautions(looks: t.Sequence[Look]) -> list[str]:
+    """What an administrator should hear whatever was expected."""
+    lines = []
+    for look in looks:
+        if look.source_allowed:
+            lines.append(f"{look.door.words}: {look.findings[DELIVERY].judgement.sentence} Look from somewhere else.")
+        if look.verdict_of(RELAY) == OPEN:
+            lines.append(f"{look.door.words}: {look.findings[RELAY].judgement.sentence}")
+        if look.address_hidden:
+            lines.append(look.sentences()[-1])
+    return lines

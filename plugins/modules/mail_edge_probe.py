@@ -1,0 +1,473 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_edge_probe: documentation, argument spec and options; the work is in module_utils/_probe."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mail_edge_probe
+short_description: See what a mail server accepts from where this host stands
+version_added: 0.1.0
+description:
+  - Speaks SMTP with every address of the targets as far as the recipient of a message, and says whether strangers are let in.
+    It asks whether the server takes mail from a stranger, and, where told to, whether it relays and whether it takes mail in the
+    site's own name.
+  - No message is ever sent. The commands C(DATA), C(BDAT), C(VRFY), C(EXPN) and C(AUTH) cannot be sent.
+  - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses is V(closed). A server that is busy,
+    that does not know the recipient or that has this host on a block list proves nothing.
+  - Needs nothing but Python 3.9 on the host that looks, which stands outside of the site, or where the sender stands whose view is asked for.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+options:
+  targets:
+    description:
+      - Host names or addresses of the mail server, as a spammer would try them.
+      - Every IPv4 and IPv6 address of a name is looked at by itself, one after the other, and once even if several names lead to it.
+    type: list
+    elements: str
+    required: true
+  port:
+    description: The SMTP port.
+    type: int
+    default: 25
+  sender:
+    description:
+      - An address of your own that exists, outside of the site.
+      - Exchange may refuse the domains that RFC 2606 reserves for examples, so take a real one.
+    type: str
+    required: true
+  recipient:
+    description:
+      - A mailbox at the site that exists.
+    type: str
+    required: true
+  relay_recipient:
+    description:
+      - An address of your own outside of the site. The server is asked whether it would relay to it.
+      - Not asked where this is not set.
+    type: str
+  own_domain_sender:
+    description:
+      - An address at the site. The server is asked whether it takes mail to O(recipient) that claims to come from there.
+      - Not asked where this is not set.
+    type: str
+  helo_name:
+    description:
+      - The name that this host gives after C(EHLO).
+      - Its address in brackets where this is not set.
+    type: str
+  source_address:
+    description:
+      - The address of this host to look from, of the same family as the targets.
+      - Addresses of the other family are inconclusive then, unless O(address_family) leaves them out.
+    type: str
+  address_family:
+    description: Which addresses of the targets to look at.
+    type: str
+    choices: [any, ipv4, ipv6]
+    default: any
+  timeout:
+    description:
+      - How long one reply may take, in seconds.
+      - Exchange makes strangers wait 5 seconds for each refusal, and other servers longer.
+    type: int
+    default: 40
+  connect_timeout:
+    description: How long one connection may take, in seconds.
+    type: int
+    default: 20
+  starttls:
+    description:
+      - V(if_offered) encrypts as mail servers among each other do, and goes on in clear if that fails.
+      - V(never) does not encrypt.
+      - V(require) gives an inconclusive verdict where encryption does not come about.
+      - Certificates are reported, never verified.
+    type: str
+    choices: [if_offered, never, require]
+    default: if_offered
+  control_host:
+    description:
+      - A mail server elsewhere that is known to greet everybody.
+      - Many networks let nothing out on port 25, and from there every server looks closed. A connection that comes to nothing is called
+        V(closed) only if this host greets over the same family of addresses, and V(inconclusive) otherwise.
+      - It is asked only where a connection comes to nothing, and told no more than C(QUIT).
+    type: str
+  control_port:
+    description: The port of O(control_host). On another port than O(port), a greeting proves little.
+    type: int
+    default: 25
+  allowed_ranges:
+    description:
+      - Addresses that the lock lets in, such as the provider's ranges, as addresses, CIDR prefixes or C(first-last) ranges.
+      - If this host looks from one of them, or the server says that it sees one of them, it is no stranger and the verdict is
+        V(inconclusive).
+    type: list
+    elements: str
+    default: []
+  expect:
+    description:
+      - What to find. The task fails with one sentence if it finds something else.
+      - V(closed) asks for RV(verdict) to be closed, that is, for every question at every address.
+      - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is for a look from an allowed sender.
+      - With V(any), the task does not fail for what it finds.
+    type: str
+    choices: [closed, open, any]
+    default: any
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, and does the same in every mode.
+  diff_mode:
+    support: none
+    description: Changes nothing, so that there is no difference to show.
+  platform:
+    platforms: posix
+    support: full
+    description: The systems that the module works on.
+notes:
+  - A C(closed) that rests on silence, or on C(421 4.3.2 Service not available), would look the same while the server is down, see
+    RV(needs_positive_control). Pair it with a look from an allowed sender that expects V(open).
+  - A server that accepts the recipient may still quarantine or drop the message afterwards. That cannot be seen without sending one.
+  - The sender, the recipients and the server's answers stand in the result, passwords are never involved.
+seealso:
+  - module: mailedge.lockdown.exchange_mail_flow
+  - module: mailedge.lockdown.exchange_mail_flow_info
+"""
+
+EXAMPLES = r"""
+- name: See what a stranger meets
+  mailedge.lockdown.mail_edge_probe:
+    targets:
+      - mail.hafen.example
+      - owa.hafen.example
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+    relay_recipient: probe@watchtower.example.net
+    own_domain_sender: postmaster@hafen.example
+    control_host: mx.watchtower.example
+  register: stranger
+
+- name: Say it in words
+  ansible.builtin.debug:
+    var: stranger.sentences
+
+- name: Prove that the site is locked, from a host outside
+  mailedge.lockdown.mail_edge_probe:
+    targets: mail.hafen.example
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+    control_host: mx.watchtower.example
+    allowed_ranges:
+      - 198.51.100.0/24
+      - 2001:db8:25::/48
+    expect: closed
+  delegate_to: watchtower
+  register: stranger
+
+- name: Prove that mail from the provider still gets in, from a host with an allowed address
+  mailedge.lockdown.mail_edge_probe:
+    targets: mail.hafen.example
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+    expect: open
+  delegate_to: relay
+  register: provider
+
+- name: Believe in the lock only if both proofs hold
+  ansible.builtin.assert:
+    that:
+      - stranger.verdict == 'closed'
+      - provider.delivery == 'open' or not stranger.needs_positive_control
+    fail_msg: "{{ stranger.sentences + provider.sentences }}"
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - All questions at all addresses together.
+    - V(open) if one of them is open, V(closed) if all are closed, V(inconclusive) otherwise.
+  returned: always
+  type: str
+  sample: closed
+delivery:
+  description: Whether mail of strangers to O(recipient) is taken, at all addresses together. V(closed), V(open) or V(inconclusive).
+  returned: always
+  type: str
+  sample: closed
+relay:
+  description: The same for mail of strangers to O(relay_recipient). Null where it was not asked.
+  returned: always
+  type: str
+  sample: closed
+spoof:
+  description: The same for mail that claims to come from O(own_domain_sender). Null where it was not asked.
+  returned: always
+  type: str
+  sample: closed
+needs_positive_control:
+  description: Whether some closed verdict would have been the same while the server is down.
+  returned: always
+  type: bool
+  sample: false
+reachable_addresses:
+  description: The addresses that took the connection.
+  returned: always
+  type: list
+  elements: str
+  sample: ["203.0.113.25"]
+control:
+  description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null where it was not asked.
+  returned: always
+  type: dict
+  sample: {"ipv4": true, "ipv6": null}
+control_transcript:
+  description: What was said with O(control_host).
+  returned: always
+  type: list
+  elements: str
+  sample: []
+sentences:
+  description: What was found, in plain words.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - >-
+      203.0.113.25:25 (mail.hafen.example) is closed to mail of strangers. Senders that do not log in are refused. The answer to
+      MAIL FROM was: 530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM
+addresses:
+  description: What was found at each address, in the order in which they were looked at, then the targets that have no address.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    targets:
+      description: The targets that led to this address.
+      returned: always
+      type: list
+      elements: str
+    address:
+      description: The address. Null for a target that has none.
+      returned: always
+      type: str
+      sample: 203.0.113.25
+    family:
+      description: V(ipv4) or V(ipv6). Null for a target that has no address.
+      returned: always
+      type: str
+      sample: ipv4
+    port:
+      description: The port.
+      returned: always
+      type: int
+      sample: 25
+    peer:
+      description: The address and port in one text.
+      returned: always
+      type: str
+      sample: "203.0.113.25:25"
+    source:
+      description: The address of this host from which it was looked at.
+      returned: always
+      type: str
+      sample: 192.0.2.7
+    seen_as:
+      description: The address that the server says it sees, as Exchange does in its answer to C(EHLO). Null where it does not say.
+      returned: always
+      type: str
+      sample: 192.0.2.7
+    source_allowed:
+      description: Whether one of these two is in O(allowed_ranges), so that nothing could be told.
+      returned: always
+      type: bool
+      sample: false
+    sender_address_hidden:
+      description:
+        - Whether a server with a public address sees this host under a private one.
+        - Something in between hides the senders then, and remote IP ranges of a receive connector cannot tell them apart.
+      returned: always
+      type: bool
+      sample: false
+    reachable:
+      description: Whether it took the connection.
+      returned: always
+      type: bool
+      sample: true
+    verdict:
+      description: All questions at this address together.
+      returned: always
+      type: str
+      sample: closed
+    delivery:
+      description: Whether mail of strangers to O(recipient) is taken.
+      returned: always
+      type: str
+      sample: closed
+    relay:
+      description: Whether mail of strangers to O(relay_recipient) is taken. Null where it was not asked.
+      returned: always
+      type: str
+      sample: closed
+    spoof:
+      description: Whether mail is taken that claims to come from O(own_domain_sender). Null where it was not asked.
+      returned: always
+      type: str
+      sample: closed
+    needs_positive_control:
+      description: Whether a closed verdict would have been the same while the server is down.
+      returned: always
+      type: bool
+      sample: false
+    stage:
+      description:
+        - Where the question of RV(addresses[].delivery) was decided.
+        - One of V(resolve), V(source), V(connect), V(banner), V(ehlo), V(starttls), V(mail) and V(rcpt).
+      returned: always
+      type: str
+      sample: mail
+    code:
+      description: The SMTP code there. Null where there was no reply.
+      returned: always
+      type: int
+      sample: 530
+    enhanced_status:
+      description: The enhanced status code there. Null where there was none.
+      returned: always
+      type: str
+      sample: 5.7.57
+    text:
+      description: The text of the reply there, in one line, with the enhanced status code and without the code.
+      returned: always
+      type: str
+      sample: 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM
+    seconds:
+      description: How long the reply, or the wait for it, took.
+      returned: always
+      type: float
+      sample: 5.012
+    reason:
+      description: A stable id of the reason for the verdict.
+      returned: always
+      type: str
+      sample: anonymous_refused
+    cases:
+      description:
+        - Each question, C(delivery), C(relay) and C(spoof), with its C(verdict), C(reason), C(needs_positive_control), C(stage), C(code),
+          C(enhanced_status), C(text), C(seconds) and C(sentence). Null for one that was not asked.
+      returned: always
+      type: dict
+    connect_seconds:
+      description: How long the last connection took to come about. Null where none did.
+      returned: always
+      type: float
+      sample: 0.021
+    banner:
+      description: The text of the greeting.
+      returned: always
+      type: str
+      sample: EX1.hafen.example Microsoft ESMTP MAIL Service ready
+    extensions:
+      description: What the server offers after C(EHLO).
+      returned: always
+      type: list
+      elements: str
+      sample: ["SIZE 37748736", "PIPELINING", "STARTTLS"]
+    tls:
+      description:
+        - The agreed C(version) and C(cipher), and of the certificate its C(subject), C(issuer), C(names), C(not_before), C(not_after) and
+          C(sha256) fingerprint.
+        - Null where there was no TLS. Nothing of it was verified.
+      returned: always
+      type: dict
+      sample: {"version": "TLSv1.2", "subject": "CN=mail.hafen.example", "not_after": "2027-01-31T12:00:00Z"}
+    tls_error:
+      description: Why there was no TLS although it was asked for.
+      returned: always
+      type: str
+      sample: null
+    sentences:
+      description: What was found at this address, in plain words.
+      returned: always
+      type: list
+      elements: str
+    transcript:
+      description:
+        - The conversation. Lines begin with C(C:) for this host, C(S:) for the server and C(*) for what happened.
+        - What cannot be printed is shown as an escape, and what is very long is cut.
+      returned: always
+      type: list
+      elements: str
+      sample:
+        - "* connecting to 203.0.113.25:25 from 192.0.2.7"
+        - "S: 220 EX1.hafen.example Microsoft ESMTP MAIL Service ready"
+        - "C: EHLO [192.0.2.7]"
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    OptionError,
+    check_control,
+    check_question,
+    check_targets,
+    reserved_addresses,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import cautions, unexpected, whole_result
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import look_at, nowhere
+
+ARGUMENTS: dict[str, t.Any] = {
+    "targets": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "default": 25},
+    "sender": {"type": "str", "required": True},
+    "recipient": {"type": "str", "required": True},
+    "relay_recipient": {"type": "str"},
+    "own_domain_sender": {"type": "str"},
+    "helo_name": {"type": "str"},
+    "source_address": {"type": "str"},
+    "address_family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+    "timeout": {"type": "int", "default": 40},
+    "connect_timeout": {"type": "int", "default": 20},
+    "starttls": {"type": "str", "choices": ["if_offered", "never", "require"], "default": "if_offered"},
+    "control_host": {"type": "str"},
+    "control_port": {"type": "int", "default": 25},
+    "allowed_ranges": {"type": "list", "elements": "str", "default": []},
+    "expect": {"type": "str", "choices": ["closed", "open", "any"], "default": "any"},
+}
+
+
+def main() -> None:
+    """Look, and say what was found."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    try:
+        question = check_question(params)
+        targets = check_targets(params)
+        control = check_control(params)
+    except OptionError as error:
+        module.fail_json(msg=str(error))
+    reserved = reserved_addresses(question)
+    if reserved:
+        module.warn(
+            f"{', '.join(reserved)}: Exchange may refuse domains that are reserved for examples (RFC 2606), whatever its connectors "
+            "let in. Such a refusal is taken for inconclusive."
+        )
+    egress = Egress(control, params["control_port"], question.source, question.connect_seconds, question.reply_seconds)
+    doors, lost = find_doors(targets, params["port"], params["address_family"], question.reply_seconds)
+    looks = [look_at(door, question, egress) for door in doors]
+    looks += [nowhere(target, params["port"], question, what) for target, what in lost]
+    for caution in cautions(looks):
+        module.warn(caution)
+    result = whole_result(looks, egress)
+    failure = unexpected(looks, params["expect"])
+    if failure is not None:
+        module.fail_json(msg=failure, **result)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every edition's default site: locked, the second run changes nothing, drift is named, the rollback gives back the start."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import described
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
+    BOTH,
+    COLLEAGUE,
+    INBOUND,
+    PROVIDER,
+    STRANGER,
+    Wire,
+    accepts,
+    do,
+    killed,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+
+SBS = [name for name in EDITIONS if name.startswith("sbs")]
+
+
+def exchange_servers_accepted(host: ExchangeHost) -> bool:
+    return any(
+        one["enabled"] and "ExchangeServers" in one["permission_groups"] and any(end.port == 25 for end in one["bindings"])
+        for one in host.connectors()
+    )
+
+
+@pytest.mark.parametrize("edition", list(EDITIONS))
+def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str) -> None:
+    host = defaults.site(edition)
+    wire = Wire(host)
+    start = host.state()
+    assert accepts(host, STRANGER)
+
+    checked = do(wire, BOTH, check=True)
+    assert host.state() == start, "check mode has written"
+    done = do(wire, BOTH)
+    assert not done.get("failed"), done["msg"]
+    assert checked["plan"] == done["plan"]
+    assert not accepts(host, STRANGER)
+    assert accepts(host, PROVIDER)
+    assert exchange_servers_accepted(host)
+    if edition not in SBS:
+        assert accepts(host, COLLEAGUE)
+
+    starts, writes = wire.starts, host.counters["writes"]
+    again = do(wire, BOTH)
+    assert not again["changed"], again["plan"]
+    assert wire.starts == starts + 1
+    assert host.counters["writes"] == writes
+
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    end = host.state()
+    assert end.receive == start.receive
+    assert end.send == start.send
+    assert not do(wire, {"snapshot": "latest"})["changed"], "a second rollback has undone the first"
+
+
+@pytest.mark.parametrize("edition", list(EDITIONS))
+def test_what_somebody_opens_again_is_named_exactly(edition: str) -> None:
+    host = defaults.site(edition)
+    wire = Wire(host)
+    locked = do(wire, INBOUND)
+    wide = next(
+        name for name in locked["after"]["receive_connectors"] if not name.startswith("Mail from filter")
+    )
+    tampered = {"Identity": f"{host.name}\\{wide}"}
+    if host.edition.generation.name != "RTM2007":
+        tampered["Confirm"] = t.cast("t.Any", False)
+    if "enabled" in locked["after"]["receive_connectors"][wide]:
+        host.invoke("Set-ReceiveConnector", {**tampered, "Enabled": True})
+    else:
+        groups = ", ".join(["AnonymousUsers", *sorted(host.state().receive[wide.casefold()]["permission_groups"])])
+        host.invoke("Set-ReceiveConnector", {**tampered, "PermissionGroups": groups})
+    drift = do(wire, INBOUND, check=True)
+    assert drift["changed"]
+    assert list(drift["before"]["receive_connectors"]) == [wide]
+    assert len(drift["plan"]) == 1
+    assert wide in drift["plan"][0]
+    assert any("any internet address: anonymous mail accepted → refused" in line for line in drift["exposure"]["words"])
+
+
+WRITES = 8
+
+
+@pytest.mark.parametrize("edition", ["2007-rtm", "sbs-2011", "2010", "2016", "edge", "se"])
+@pytest.mark.parametrize(("when", "number"), list(itertools.product(["before", "after"], range(1, WRITES + 1))))
+@pytest.mark.parametrize("way", ["again", "rollback"])
+def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_or_undone(
+    edition: str, when: str, number: int, way: str
+) -> None:
+    host = defaults.site(edition)
+    wire = Wire(host)
+    start = host.state()
+    writes = itertools.count(1)
+    moments: list[bool] = []
+
+    def cut(moment: str, cmdlet: str, _parameters: t.Mapping[str, t.Any]) -> None:
+        if cmdlet.startswith("Get-") or not cmdlet.endswith(("Connector", "Permission")):
+            return
+        moments.append(accepts(host, PROVIDER))
+        if moment == when and next(writes) == number:
+            wire.cut_now = True
+            raise killed()
+
+    host.hooks.append(cut)
+    try:
+        done = do(wire, BOTH)
+    except AnsibleConnectionFailure as error:
+        assert "while changes were being written" in str(error)
+        cut_off = True
+    else:
+        assert not done.get("failed"), done["msg"]
+        cut_off = False
+    host.hooks.clear()
+    assert all(moments)
+    assert accepts(host, PROVIDER)
+    if way == "again":
+        finished = do(wire, BOTH)
+        assert not finished.get("failed"), finished["msg"]
+        assert not accepts(host, STRANGER)
+        assert not do(wire, BOTH)["changed"]
+    elif cut_off or moments:
+        back = do(wire, {"snapshot": "latest"})
+        assert not back.get("failed"), back["msg"]
+        assert host.state().receive == start.receive
+        assert host.state().send == start.send
+
+
+@pytest.mark.parametrize("edition", ["2007", "2019"])
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("side", ["cut_before", "cut_after"])
+def test_a_cut_around_every_remote_call_is_finished_by_the_next_run(edition: str, call: int, side: str) -> None:
+    host = defaults.site(edition)
+    wire = Wire(host)
+    setattr(wire, side, call)
+    with pytest.raises(AnsibleConnectionFailure):
+        do(wire, INBOUND)
+    assert accepts(host, PROVIDER)
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert accepts(host, PROVIDER)
+    assert not accepts(host, STRANGER)
+
+
+def test_the_real_server_plans_no_change_against_itself_and_locks() -> None:
+    folder = os.environ.get("MAILEDGE_FIXTURES")
+    if not folder:
+        pytest.skip("MAILEDGE_FIXTURES is not set: no data of a real server")
+    host = defaults.from_dump(folder)
+    wire = Wire(host)
+    state = host.state()
+    itself = {
+        "receive_connectors": [described(RECEIVE, one) for one in state.receive.values()],
+        "send_connectors": [described(SEND, one) for one in state.send.values()],
+    }
+    same = do(wire, itself)
+    assert not same.get("failed"), same["msg"]
+    assert not same["changed"], same["plan"]
+    done = do(wire, {**INBOUND, "hybrid_ranges": ["40.92.0.0/15"]})
+    assert not done.get("failed"), done["msg"]
+    assert accepts(host, PROVIDER)
+    assert not accepts(host, STRANGER)
+    assert not do(wire, {**INBOUND, "hybrid_ranges": ["40.92.0.0/15"]})["changed"]

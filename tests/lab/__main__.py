@@ -1,0 +1,80 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts a lab from the command line and prints its inventory. It ends by itself: with its time, its parent, or a signal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, parse_sites
+
+_EXAMPLE = " ".join(f"{site.name}={','.join(site.editions)}" for site in DEFAULT_SITES)
+
+
+def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m ansible_collections.mailedge.lockdown.tests.lab",
+        description="Starts sites of Exchange servers on loopback and prints an inventory for them.",
+        epilog=f"Editions: {', '.join(EDITIONS)}.",
+    )
+    parser.add_argument("--sites", nargs="+", metavar="NAME=EDITION,...", help=f"default: {_EXAMPLE}")
+    parser.add_argument(
+        "--inventory", required=True, metavar="FILE", help="where to write the inventory; removed at the end"
+    )
+    parser.add_argument(
+        "--lifetime", type=float, default=600, metavar="SECONDS", help="end after so long (default: 600)"
+    )
+    parser.add_argument(
+        "--pwsh",
+        metavar="PATH",
+        help="PowerShell to run the agent in; '' for the stand-in (default: PWSH, else from PATH)",
+    )
+    parser.add_argument(
+        "--real-latencies", action="store_true", help="as slow as real servers: 0.6 s a PowerShell, 8 s a shell"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    found = parser.parse_args(given)
+    try:
+        found.sites = parse_sites(found.sites) if found.sites else DEFAULT_SITES
+    except ValueError as error:
+        parser.error(str(error))
+    return found
+
+
+def main(given: t.Sequence[str] | None = None) -> int:
+    """Run until it is time to end."""
+    arguments = _arguments(given)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: ending.set())
+    parent = os.getppid()
+    start, shell = (0.6, 8.0) if arguments.real_latencies else (0.0, 0.0)
+    with Lab(
+        arguments.sites,
+        inventory=arguments.inventory,
+        pwsh=arguments.pwsh,
+        start_seconds=start,
+        shell_seconds=shell,
+    ) as lab:
+        if not arguments.quiet:
+            print(lab.inventory.read_text(encoding="utf-8"))
+            print(f"# The lab is up: {', '.join(lab.hosts)}. Its inventory is {lab.inventory}.")
+            print(f"# It ends in {arguments.lifetime:g} seconds, or with Ctrl-C.", flush=True)
+        deadline = time.monotonic() + arguments.lifetime
+        # Who started it may die without a word; its child then belongs to somebody else.
+        while not ending.wait(0.5) and time.monotonic() < deadline and os.getppid() == parent:
+            pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lab: sites of Exchange servers on loopback, each with WinRM, PowerShell and port 25, and one port to play tricks by."""
+
+from __future__ import annotations
+
+import pathlib
+import secrets
+import shutil
+import tempfile
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
+from ansible_collections.mailedge.lockdown.tests.lab.control import ControlServer, LabClient
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Generation
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.lab.faults import Faults, HttpEvents
+from ansible_collections.mailedge.lockdown.tests.lab.front_end import FrontEnd, Greeter
+from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inventory
+from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
+from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, SOURCES, Place, Site, places
+from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.auth import Accounts
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate, make_certificate
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Listener
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.service import Service
+
+_OLD_REFUSAL = "550 5.7.1 Unable to relay"
+
+
+class LabHost:
+    """One server of the lab, with everything around it. Its user may log in by WinRM and open the Exchange shell."""
+
+    def __init__(
+        self,
+        place: Place,
+        exchange: ExchangeHost,
+        folder: pathlib.Path,
+        password: str,
+        clock: Clock,
+        settings: Settings,
+        smtp_address: str,
+    ) -> None:
+        self.place = place
+        self.exchange = exchange
+        self.clock = clock
+        self.username = f"{place.site.name.upper()}\\operator"
+        self.password = password
+        self.faults = Faults(clock)
+        self.machine = Machine(exchange, self.faults, settings)
+        self.certificate: Certificate = make_certificate(exchange.fqdn, folder)
+        exchange.sessions.accounts = {self.username: password}
+        accounts = Accounts(self.username, password, folder)
+        self._service = Service(self.machine, exchange.name)
+        hooks = HttpEvents(self.faults, self.machine, self._count)
+        self.http = Listener(self._service, accounts, hooks=hooks)
+        self.https = Listener(self._service, accounts, self.certificate, hooks=hooks)
+        self._down_until = 0.0
+        self.http.is_down = self.https.is_down = lambda: clock.monotonic() < self._down_until
+        older = exchange.edition.generation < Generation.E2013
+        self.mailbox = Mailbox(
+            fqdn=exchange.fqdn,
+            addresses=exchange.addresses,
+            accepted_domains=frozenset({place.site.domain}),
+            connectors=exchange.connectors,
+            tls=self.certificate.context,
+            clock=clock,
+        )
+        if older:
+            self.mailbox.relay_refusal = _OLD_REFUSAL
+        played = place.players(4)
+        sources = {address: played[role] for role, address in SOURCES.items()}
+        self.front_end = FrontEnd(self.mailbox, smtp_address, sources, played["internet"], place.players(6))
+        self.machine.network = self.go_down
+
+    def _count(self) -> None:
+        self.exchange.counters["http_requests"] += 1
+
+    @property
+    def shells(self) -> int:
+        """How many shells of WinRM are open."""
+        return self._service.shells
+
+    def go_down(self, seconds: float) -> None:
+        """The network to the host is gone for so long; what runs on it goes on."""
+        self._down_until = max(self._down_until, self.clock.monotonic() + seconds)
+        for listener in (self.http, self.https):
+            listener.cut_all()
+
+    def start(self) -> None:
+        """Open port 25. WinRM is open already."""
+        self.front_end.start()
+
+    def close(self) -> None:
+        """End everything."""
+        self.faults.clear()
+        self.machine.kill()
+        for listener in (self.http, self.https):
+            listener.close()
+        self._service.close()
+        self.front_end.close()
+
+
+class Lab:
+    """A lab, as a context manager. Everything listens on loopback, on free ports.
+
+    `inventory` is where the inventory is written; without one it lies in the lab's own folder, which goes with it. `password` is that of
+    all its users. `pwsh` is the PowerShell to run the agent in; '' for the stand-in, None for what find_pwsh() finds. `hosts` by the
+    names that they have in the inventory.
+    """
+
+    def __init__(
+        self,
+        sites: t.Sequence[Site] = DEFAULT_SITES,
+        *,
+        inventory: str | pathlib.Path | None = None,
+        password: str | None = None,
+        pwsh: str | None = None,
+        start_seconds: float = 0.0,
+        shell_seconds: float = 0.0,
+    ) -> None:
+        self.sites = tuple(sites)
+        self.clock = Clock()
+        self.password = password or f"Lab-{secrets.token_urlsafe(12)}"
+        self.folder = pathlib.Path()
+        self.inventory = pathlib.Path(inventory).absolute() if inventory else pathlib.Path()
+        self._own_inventory = inventory is None
+        self._pwsh = (find_pwsh() if pwsh is None else pwsh) or None
+        self._start_seconds = start_seconds
+        self._shell_seconds = shell_seconds
+        self.hosts: dict[str, LabHost] = {}
+        self._greeter: Greeter | None = None
+        self._control: ControlServer | None = None
+
+    def __enter__(self) -> Lab:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def start(self) -> Lab:
+        """Start everything and write the inventory. Where something cannot be started, nothing stays."""
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailedge-lab-"))
+        try:
+            self._greeter = Greeter()
+            directories = {site.name: Directory(site.domain, ("dc1", "dc2")) for site in self.sites}
+            for count, place in enumerate(places(self.sites), 1):
+                self._add(place, directories[place.site.name], f"127.0.1.{count}")
+            self._control = ControlServer(self)
+            if self._own_inventory:
+                self.inventory = self.folder / "inventory.yml"
+            write_inventory(self.inventory, list(self.hosts.values()), self._greeter.port, self._control.access())
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _add(self, place: Place, directory: Directory, smtp_address: str) -> None:
+        folder = self.folder / place.host
+        folder.mkdir()
+        edition = EDITIONS[place.edition]
+        # An Edge server has a directory of its own, and stands outside of the site's Windows domain.
+        exchange = defaults.site(
+            edition,
+            place.name,
+            place.site.domain,
+            directory=None if edition.edge else directory,
+            addresses=place.addresses,
+            folder=folder,
+        )
+        exchange.sessions.seconds = self._shell_seconds
+        settings = Settings(pwsh=self._pwsh, start=self._start_seconds)
+        host = LabHost(place, exchange, folder, self.password, self.clock, settings, smtp_address)
+        self.hosts[place.host] = host
+        host.machine.changed = self.refresh
+        host.start()
+
+    def refresh(self) -> None:
+        """Let port 25 follow the connectors: a server of a site may have changed those of another."""
+        for host in list(self.hosts.values()):
+            host.front_end.refresh()
+
+    def stop(self) -> None:
+        """Stop everything; remove the lab's folder, and an inventory that was written elsewhere."""
+        if self._control:
+            self._control.close()
+        for host in self.hosts.values():
+            host.close()
+        self.hosts.clear()
+        if self._greeter:
+            self._greeter.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._own_inventory:
+            self.inventory.unlink(missing_ok=True)
+        self._control = self._greeter = None
+
+    def client(self) -> LabClient:
+        """A client of the control port."""
+        if self._control is None:
+            raise RuntimeError("The lab is not running.")
+        return LabClient(**self._control.access())

@@ -1,0 +1,285 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_edge_probe as a module: its options, what it fails with, its documentation, and one run through Ansible itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import typing as t
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import reserved_addresses
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
+from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
+from ansible_collections.mailedge.lockdown.tests.unit._smtp_server import Answer, Street
+
+SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
+NOT_ANONYMOUS: dict[str, Answer] = {"MAIL": "530 5.7.57 Client was not authenticated to send anonymous mail"}
+
+
+@pytest.fixture
+def street() -> t.Iterator[Street]:
+    made = Street()
+    yield made
+    made.close()
+
+
+class Ended(Exception):
+    """The module has ended, with a result."""
+
+
+class FakeModule:
+    """AnsibleModule without a process: options are checked by the class that checks them in the real one."""
+
+    given: t.ClassVar[dict[str, t.Any]] = {}
+    warnings: t.ClassVar[list[str]] = []
+
+    def __init__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool) -> None:
+        assert supports_check_mode
+        checked = ArgumentSpecValidator(argument_spec).validate(self.given)
+        assert not checked.error_messages, checked.error_messages
+        self.params = checked.validated_parameters
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": False, **json.loads(json.dumps(result))})
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": True, **json.loads(json.dumps(result))})
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    def running(**options: t.Any) -> dict[str, t.Any]:
+        FakeModule.warnings = []
+        FakeModule.given = {
+            "targets": "127.0.0.1",
+            "sender": SENDER,
+            "recipient": RECIPIENT,
+            "timeout": 1,
+            "connect_timeout": 1,
+            **options,
+        }
+        monkeypatch.setattr(mail_edge_probe, "AnsibleModule", FakeModule)
+        with pytest.raises(Ended) as ended:
+            mail_edge_probe.main()
+        return t.cast("dict[str, t.Any]", ended.value.args[0])
+
+    return running
+
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expect", "failed"),
+    [
+        (NOT_ANONYMOUS, "closed", False),
+        (NOT_ANONYMOUS, "any", False),
+        (NOT_ANONYMOUS, "open", True),
+        ({}, "open", False),
+        ({}, "any", False),
+        ({}, "closed", True),
+        ({"RCPT": "451 4.7.500 Server busy"}, "any", False),
+        ({"RCPT": "451 4.7.500 Server busy"}, "closed", True),
+        ({"RCPT": "451 4.7.500 Server busy"}, "open", True),
+    ],
+)
+def test_the_task_fails_where_it_finds_something_else(
+    street: Street, run: Run, answers: dict[str, Answer], expect: str, failed: bool
+) -> None:
+    result = run(port=street.server(answers).port, expect=expect)
+    assert result["failed"] is failed
+    assert result["addresses"][0]["transcript"]
+    if failed:
+        assert "127.0.0.1" in result["msg"]
+        assert str(next(iter(answers.values()), "250 2.1.5 Recipient OK")) in result["msg"]
+    else:
+        assert result["changed"] is False
+
+
+def test_mail_flows_if_one_address_takes_it(street: Street, run: Run) -> None:
+    four = street.server(NOT_ANONYMOUS)
+    street.server(address="::1", port=four.port)
+    result = run(targets=["127.0.0.1", "::1"], port=four.port, expect="open")
+    assert (result["failed"], result["delivery"]) == (False, "open")
+    result = run(targets=["127.0.0.1", "[::1]"], port=four.port, expect="closed")
+    assert result["failed"] is True
+    assert "[::1]" in result["msg"]
+
+
+@pytest.mark.parametrize("targets", [["127.0.0.1", "::1"], ["localhost"]])
+def test_a_family_can_be_left_out_but_not_everything(street: Street, run: Run, targets: list[str]) -> None:
+    four = street.server(NOT_ANONYMOUS)
+    six = street.server(address="::1", port=four.port)
+    result = run(targets=targets, port=four.port, expect="closed", address_family="ipv4")
+    assert (result["failed"], [one["address"] for one in result["addresses"]]) == (False, ["127.0.0.1"])
+    assert six.connections == 0
+    result = run(targets=["127.0.0.1"], port=four.port, expect="closed", address_family="ipv6")
+    assert (result["failed"], result["verdict"], result["addresses"][0]["stage"]) == (True, "inconclusive", "resolve")
+
+
+def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, run: Run) -> None:
+    server = street.server({f"RCPT TO:<{RECIPIENT}>": "451 4.7.500 Server busy"})
+    result = run(port=server.port, relay_recipient="probe@elsewhere.example", expect="open")
+    assert (result["failed"], result["verdict"], result["relay"]) == (True, "open", "open")
+    assert any("open relay" in warning for warning in FakeModule.warnings)
+
+
+def test_a_name_that_leads_nowhere_is_never_closed(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    def unknown(*_question: t.Any) -> t.NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = run(targets=["mail.hafen.example"], expect="closed", relay_recipient="probe@elsewhere.example")
+    assert (result["failed"], result["verdict"], result["relay"]) == (True, "inconclusive", "inconclusive")
+    assert "mail.hafen.example" in result["msg"]
+    assert (result["addresses"][0]["stage"], result["addresses"][0]["address"]) == ("resolve", None)
+
+
+def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_question: never.wait(30))
+    doors, lost = find_doors(["mail.hafen.example"], 25, "any", 0.1)
+    never.set()
+    assert doors == []
+    assert "no answer from the resolver" in lost[0][1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("targets", [], "targets is empty"),
+        ("targets", ["mail.hafen.example:25"], "mail.hafen.example:25"),
+        ("targets", ["https://mail.hafen.example/"], "neither a host name"),
+        ("targets", ["mail hafen"], "neither a host name"),
+        ("port", 0, "port is 0"),
+        ("control_port", 70000, "control_port is 70000"),
+        ("timeout", 0, "timeout is 0"),
+        ("connect_timeout", -1, "connect_timeout is -1"),
+        ("sender", "probe", "not a mail address"),
+        ("sender", "", "both needed"),
+        ("sender", "a@b.example>\r\nDATA", "not a mail address"),
+        ("sender", "größe@b.example", "not a mail address"),
+        ("recipient", "a b@hafen.example", "not a mail address"),
+        ("relay_recipient", "<x@elsewhere.example>", "not a mail address"),
+        ("relay_recipient", "someone@Hafen.example", "that is no relaying"),
+        ("sender", "someone@hafen.example", "own_domain_sender asks that"),
+        ("own_domain_sender", "office", "not a mail address"),
+        ("helo_name", "a\r\nDATA", "neither a host name"),
+        ("helo_name", "[not an address]", "neither a host name"),
+        ("source_address", "192.0.2.299", "not an IP address"),
+        ("source_address", "192.0.2.1", "no address of this host"),
+        ("allowed_ranges", ["198.51.100.9-198.51.100.1"], "reversed"),
+        ("control_host", "mail:25", "control_host"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_before_anything_is_sent(
+    street: Street, run: Run, option: str, value: t.Any, words: str
+) -> None:
+    server = street.server()
+    result = run(**{"port": server.port, option: value})
+    assert result["failed"] is True
+    assert words in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("name", ["watchtower.example", "[192.0.2.7]", "[IPv6:2001:db8::7]"])
+def test_the_name_of_this_host_can_be_chosen(street: Street, run: Run, name: str) -> None:
+    server = street.server()
+    run(port=server.port, helo_name=name)
+    assert server.commands[0] == f"EHLO {name}"
+
+
+def test_reserved_domains_are_named_once() -> None:
+    question = Question("a@mail.example.com", "b@hafen.test", "a@mail.example.com", "c@real-name.de")
+    assert reserved_addresses(question) == ["a@mail.example.com", "b@hafen.test"]
+    assert reserved_addresses(Question("a@notexample.com", "b@my-example.org")) == []
+
+
+def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run: Run) -> None:
+    result = run(port=street.server({"RCPT": "550 5.1.4 Recipient refused"}).port)
+    assert result["verdict"] == "inconclusive"
+    assert f"{SENDER}, {RECIPIENT}" in FakeModule.warnings[0]
+
+
+def test_the_documentation_is_the_argument_spec() -> None:
+    documented = yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]
+    facts = ("type", "elements", "required", "default", "choices")
+    assert {
+        name: {fact: option[fact] for fact in facts if fact in option} for name, option in documented.items()
+    } == mail_edge_probe.ARGUMENTS
+
+
+def test_every_result_is_documented_and_every_documented_result_is_there(street: Street, run: Run) -> None:
+    result = run(port=street.server().port)
+    documented = yaml.safe_load(mail_edge_probe.RETURN)
+    assert set(documented) == set(result) - {"changed", "failed"}
+    assert set(documented["addresses"]["contains"]) == set(result["addresses"][0])
+
+
+def test_the_examples_take_options_that_exist() -> None:
+    tasks = [task for task in yaml.safe_load(mail_edge_probe.EXAMPLES) if "mailedge.lockdown.mail_edge_probe" in task]
+    assert len(tasks) == 3
+    for task in tasks:
+        checked = ArgumentSpecValidator(mail_edge_probe.ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
+        assert checked.error_messages == []
+
+
+def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib.Path) -> None:
+    server = street.server(NOT_ANONYMOUS)
+    options = {
+        "targets": ["127.0.0.1"],
+        "port": server.port,
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "expect": "closed",
+    }
+    task = {"name": "Look", "mailedge.lockdown.mail_edge_probe": options, "register": "found"}
+    show = {
+        "name": "Show",
+        "ansible.builtin.copy": {"content": "{{ found.sentences | first }}", "dest": str(tmp_path / "said")},
+    }
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [task, {**show, "check_mode": False}]}]
+    (tmp_path / "play.yml").write_text(json.dumps(play))
+    paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
+    finished = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "--check",
+            str(tmp_path / "play.yml"),
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(paths),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, (finished.stdout, finished.stderr)
+    assert "is closed to mail of strangers" in (tmp_path / "said").read_text()
+    assert server.verbs[-1] == "QUIT"
