@@ -38,7 +38,8 @@ from ansible_collections.mailedge.lockdown.tests.unit._smtp_server import (
 
 SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
 RELAY, OWN = "probe@elsewhere.example", "office@hafen.example"
-QUESTION = Question(SENDER, RECIPIENT, RELAY, OWN, connect_seconds=0.5, reply_seconds=0.5)
+# Replies come at once here; only who waits for silence is in a hurry.
+QUESTION = Question(SENDER, RECIPIENT, RELAY, OWN, connect_seconds=0.5, reply_seconds=10.0)
 NO_CONTROL = Egress(None, 25, None, 0.5, 0.5)
 
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
@@ -235,8 +236,13 @@ class TestConnection:
     """What comes to nothing is closed only where this host is known to get out."""
 
     @staticmethod
-    def control(street: Street, answers: t.Mapping[str, Answer] | None = None, address: str = "127.0.0.1") -> Egress:
-        return Egress(address, street.server(answers, address=address).port, None, 0.5, 0.5)
+    def control(
+        street: Street,
+        answers: t.Mapping[str, Answer] | None = None,
+        address: str = "127.0.0.1",
+        seconds: float = 10.0,
+    ) -> Egress:
+        return Egress(address, street.server(answers, address=address).port, None, 0.5, seconds)
 
     def test_a_refused_connection_is_closed_if_another_server_greets(self, street: Street) -> None:
         egress = self.control(street)
@@ -254,7 +260,7 @@ class TestConnection:
 
     @pytest.mark.parametrize("silence", [hang_up, stay_silent, b"HTTP/1.1 400 Bad Request\r\n"])
     def test_another_server_that_does_not_greet_proves_nothing(self, street: Street, silence: Answer) -> None:
-        egress = self.control(street, {"banner": silence})
+        egress = self.control(street, {"banner": silence}, seconds=0.5)
         found = look_at(door(free_port()), QUESTION, egress)
         assert found.verdict == "inconclusive"
         assert "either" in found.sentences()[0]
@@ -423,7 +429,11 @@ class TestTls:
             time.sleep(1)
 
         begin = time.monotonic()
-        found = look(street, {**self.OFFERED, "STARTTLS": never}, dataclasses.replace(QUESTION, starttls="require"))
+        found = look(
+            street,
+            {**self.OFFERED, "STARTTLS": never},
+            dataclasses.replace(QUESTION, starttls="require", reply_seconds=0.5),
+        )
         assert found.verdict == "inconclusive"
         assert time.monotonic() - begin < 5
 

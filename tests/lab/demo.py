@@ -1,0 +1,160 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole story on the lab: an open site is locked, proven, checked, opened again by somebody, caught, and given back.
+
+Everything is done by the playbooks that a user runs. Every chapter is checked, and the first one that does not turn out ends the story
+with exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+
+HOST = "birke-ex1"
+_INDENT = "      "
+
+
+class Surprise(Exception):
+    """A chapter did not turn out as the story says."""
+
+
+class Story:
+    """Tells chapter after chapter, and checks each."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.client = lab, lab.client()
+        self._chapter = 0
+
+    def chapter(self, title: str, command: str = "") -> None:
+        """Begin a chapter."""
+        self._chapter += 1
+        print(f"\n  {self._chapter}. {title}")
+        if command:
+            print(f"{_INDENT}$ ansible-playbook -i inventory mailedge.lockdown.{command}")
+
+    @staticmethod
+    def say(line: str) -> None:
+        """One line of the chapter."""
+        print(f"{_INDENT}{line}", flush=True)
+
+    @staticmethod
+    def check(holds: bool, what: str, run: Run | None = None) -> None:
+        """End the story where `what` does not hold."""
+        if not holds:
+            raise Surprise(f"{what}\n\n{run.output if run else ''}")
+
+    def play(self, playbook: str, *arguments: str, **variables: t.Any) -> Run:
+        """Run a playbook of the collection against the lab."""
+        self.client.ask("reset_counters", host=HOST)
+        return play(playbook, self.lab.inventory, *arguments, variables=variables)
+
+    def cost(self) -> str:
+        """What the last run cost the server."""
+        counted = self.client.ask("counters", host=HOST)
+        return (
+            f"cost: {counted['powershell_starts']} PowerShell start(s), {counted['exchange_shells']} Exchange shell(s), "
+            f"{counted['writes']} write(s)"
+        )
+
+    def looks(self, run: Run) -> dict[str, str]:
+        """What each probe of a run found, told line by line."""
+        found: dict[str, str] = {}
+        for task in run.tasks:
+            probe = task.result.get("mailedge_one_probe")
+            if task.status.startswith("item_") and probe and "verdict" in task.result:
+                found[probe["name"]] = task.result["verdict"]
+                self.say(f"{probe['name']}: {task.result['verdict']}")
+        return found
+
+    def dump(self) -> tuple[t.Any, t.Any]:
+        """The connectors of the server."""
+        dump = self.client.ask("dump", host=HOST)
+        return dump["receive_connectors"], dump["send_connectors"]
+
+
+def tell(lab: Lab) -> None:
+    """The story."""
+    story = Story(lab)
+    start = story.dump()
+
+    story.chapter("The door beside the filter stands open.", "probe -e mailedge_probe_expect=any")
+    run = story.play("probe", mailedge_probe_expect="any")
+    looks = story.looks(run)
+    story.check(run.code == 0 and looks.get("a stranger on the internet") == "open", "The door should stand open.", run)
+
+    story.chapter("What a lock would change, without changing it.", "apply --check --diff")
+    run = story.play("apply", "--check", "--diff")
+    story.check(run.code == 0, "The check should end well.", run)
+    promised = run.mail_flow(HOST)
+    for line in [*promised["plan"], *promised["exposure"]["words"]]:
+        story.say(line)
+    story.check(story.dump() == start, "A check must change nothing.", run)
+    story.say(story.cost())
+
+    story.chapter("Lock it, and prove it from a stranger's address.", "apply")
+    run = story.play("apply")
+    story.check(run.code == 0, "The lock should hold its proof.", run)
+    done = run.mail_flow(HOST)
+    story.check(done["plan"] == promised["plan"], "The run must do what the check said.", run)
+    looks = {task.result["mailedge_one_probe"]["name"]: task.result["verdict"] for task in _proofs(run)}
+    for name, verdict in looks.items():
+        story.say(f"{name}: {verdict}")
+    story.check(looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run)
+    story.check(looks.get("the filtering provider") == "open", "The provider must be heard.", run)
+    story.say(f"the state before is kept on the server as {done['snapshot']['name']}")
+    story.say(story.cost())
+
+    story.chapter("A second run changes nothing.", "apply")
+    run = story.play("apply")
+    story.check(run.code == 0 and not run.changed, "The second run should change nothing.", run)
+    story.say(f"changed=0; {story.cost()}")
+
+    story.chapter("A month later, somebody is in a hurry.")
+    story.say(story.client.ask("open_door", host=HOST))
+
+    story.chapter("The drift check catches it.", "drift")
+    run = story.play("drift")
+    story.check(run.code != 0, "The drift check should fail the job.", run)
+    drift = run.mail_flow(HOST)
+    story.check(bool(drift["plan"]), "The drift check should name what differs.", run)
+    for line in [*drift["plan"], *(line for line in drift["exposure"]["words"] if "→" in line)]:
+        story.say(line)
+
+    story.chapter("The night mail stops: give back the start.", "rollback")
+    run = story.play("rollback")
+    story.check(run.code == 0, "The rollback should end well.", run)
+    for line in run.mail_flow(HOST)["plan"]:
+        story.say(line)
+    story.check(story.dump() == start, "The start should be given back, to the last option.", run)
+    story.say("every connector is as it was")
+
+
+def _proofs(run: Run) -> list[t.Any]:
+    """The looks after the lock: the last one of each name."""
+    found = [task for task in run.tasks if task.status == "item_ok" and "verdict" in task.result]
+    return found[len(found) // 2 :]
+
+
+def main() -> int:
+    """Tell the story on a lab of its own."""
+    begun = time.monotonic()
+    print("\n  mailedge.lockdown: an Exchange 2016 server whose mail filter can be walked around, in a lab on this machine")
+    with Lab((Site("birke", ("2016",)),)) as lab:
+        try:
+            tell(lab)
+        except Surprise as surprise:
+            print(f"\n  The story ends here: {surprise}", file=sys.stderr)
+            return 1
+    print(f"\n  That was the whole story, in {time.monotonic() - begun:.0f} seconds. Every line of it was checked.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
