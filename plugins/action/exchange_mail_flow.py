@@ -32,7 +32,9 @@ class ActionModule(MailFlowAction):
             )
         name = params.get("snapshot")
         if name and name != "latest" and not snapshot.is_name(name):
-            errors.append(f"'{name}' is no name of a snapshot. A name is like 20260114T101500Z-4f1c2a-apply.json, or latest.")
+            errors.append(
+                f"'{name}' is no name of a snapshot. A name is like 20260114T101500Z-4f1c2a-apply.json, or latest."
+            )
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
             params[option] = checked.entries

@@ -14,7 +14,7 @@ description:
   - Creates, changes or removes one send connector, Exchange 2007 to Exchange SE and Edge.
   - Send connectors belong to the whole organization. Run this against one server of it only.
   - Only the options that are set are compared and changed, and they are compared by what they mean.
-  - A new connector is created disabled, and enabled in the same run when everything else is in place.
+  - With O(enabled=true), a new connector is created disabled, and enabled in the same run when everything else is in place.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
@@ -271,7 +271,7 @@ snapshot:
       description: The path of the copy on the controller.
       type: str
       returned: with O(snapshot_copy)
-  sample: {"name": "20260114T101500Z-4f1c2a.json", "folder": "%ProgramData%\\mailedge"}
+  sample: {"name": "20260114T101500Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
   returned: success, and on a refusal after the server was read

@@ -138,7 +138,9 @@ class MailFlowAction(ExchangeAction):
         unknown = sorted(set(params.get("accept_risks") or []) - set(guards.GUARDS))
         if not unknown:
             return []
-        return [f"accept_risks names '{unknown[0]}', which is no guard. The guards are: {', '.join(sorted(guards.GUARDS))}."]
+        return [
+            f"accept_risks names '{unknown[0]}', which is no guard. The guards are: {', '.join(sorted(guards.GUARDS))}."
+        ]
 
     def reason(self, params: dict[str, t.Any]) -> str:
         """What a snapshot of this run is kept for, ``apply`` or ``rollback``."""

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
+from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
 from ansible_collections.mailedge.lockdown.tests.lab.playing import COLLECTIONS
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site, parse_sites, places
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
 MODULE = "ansible_collections.mailedge.lockdown.tests.lab"
 
 
@@ -197,7 +198,9 @@ def start_cli(path: pathlib.Path, *arguments: str) -> subprocess.Popen[str]:
         "",
         *arguments,
     ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    return subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
 
 
 def wait_until(condition: t.Callable[[], bool]) -> None:
@@ -234,7 +237,7 @@ def test_the_command_ends_with_its_parent(tmp_path: pathlib.Path) -> None:
         "time.sleep(60)\n"
     )
     arguments = json.dumps(["--sites", "birke=2016", "--inventory", str(path), "--pwsh", ""])
-    with subprocess.Popen([sys.executable, "-c", script, arguments]) as parent:
+    with subprocess.Popen([sys.executable, "-c", script, arguments], env=ENVIRONMENT) as parent:
         wait_until(path.exists)
         parent.kill()
     wait_until(lambda: not path.exists())

@@ -81,6 +81,12 @@ class Tricks:
                 given: Plain = {"Identity": identity, "PermissionGroups": ", ".join(groups), "Enabled": True}
                 machine.change("Set-ReceiveConnector", given)
                 return f"Somebody has let anonymous senders use '{identity}' again."
+        for connector in one.exchange.connectors():
+            public = any(endpoint.port == 25 for endpoint in connector["bindings"])
+            if public and not connector["enabled"] and "AnonymousUsers" in connector["permission_groups"]:
+                identity = f"{name}\\{connector['name']}"
+                machine.change("Set-ReceiveConnector", {"Identity": identity, "Enabled": True})
+                return f"A wizard has enabled '{identity}' again."
         address = one.exchange.addresses[0]
         new: Plain = {
             "Name": DOOR,

@@ -145,7 +145,9 @@ def _proofs(run: Run) -> list[t.Any]:
 def main() -> int:
     """Tell the story on a lab of its own."""
     begun = time.monotonic()
-    print("\n  mailedge.lockdown: an Exchange 2016 server whose mail filter can be walked around, in a lab on this machine")
+    print(
+        "\n  mailedge.lockdown: an Exchange 2016 server whose mail filter can be walked around, in a lab on this machine"
+    )
     with Lab((Site("birke", ("2016",)),)) as lab:
         try:
             tell(lab)

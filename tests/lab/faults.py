@@ -103,6 +103,10 @@ class Victim(t.Protocol):
         """Do what a colleague does, without events of its own."""
 
 
+def _is_http(event: str) -> bool:
+    return event.startswith("http:")
+
+
 def dead() -> ExchangeError:
     """Raised into what goes on in a PowerShell that was killed; nobody hears of it."""
     return task_error("PipelineStoppedException", "This PowerShell was killed.", "OperationStopped")
@@ -116,8 +120,8 @@ class Faults:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._faults: list[Fault] = []
-        # Those whose moment is after an event that is over; they happen before the next one.
-        self._late: list[Fault] = []
+        # Those whose moment is after an event that is over; they happen before the next one of WinRM, or of PowerShell.
+        self._late: dict[bool, list[Fault]] = {True: [], False: []}
         self._released = threading.Condition()
         self._generation = 0
 
@@ -132,7 +136,7 @@ class Faults:
         """Forget all faults; what hangs goes on."""
         with self._lock:
             self._faults.clear()
-            self._late.clear()
+            self._late = {True: [], False: []}
         with self._released:
             self._generation += 1
             self._released.notify_all()
@@ -154,7 +158,7 @@ class Faults:
     def before(self, event: str, victim: Victim) -> list[Fault]:
         """What goes wrong before `event`; gives the faults to hand to `after`. Raises what the fault is."""
         with self._lock:
-            late, self._late = self._late, []
+            late, self._late[_is_http(event)] = self._late[_is_http(event)], []
             matching = []
             for fault in self._faults:
                 if fault.matches(event):
@@ -169,7 +173,7 @@ class Faults:
     def after(self, event: str, victim: Victim, faults: t.Sequence[Fault]) -> None:
         """What goes wrong when `event` has taken effect. Raises what the fault is."""
         with self._lock:
-            self._late += [fault for fault in faults if fault.moment == "after"]
+            self._late[_is_http(event)] += [fault for fault in faults if fault.moment == "after"]
         for fault in faults:
             if fault.moment == "during":
                 self._happen(fault, event, victim)
@@ -179,15 +183,15 @@ class Faults:
             victim.go_down(fault.seconds)
         if fault.kind in ("die", "crash"):
             victim.kill()
-        if fault.kind in ("cut", "crash") and event.startswith("http:"):
+        if fault.kind in ("cut", "crash") and _is_http(event):
             raise Cut(half=fault.moment == "during")
-        if fault.kind in ("die", "crash") and not event.startswith("http:"):
+        if fault.kind in ("die", "crash") and not _is_http(event):
             raise dead()
         if fault.kind == "hang":
             self._wait(fault.seconds)
         elif fault.kind == "change":
             victim.change(fault.cmdlet, fault.parameters)
-        elif fault.kind == "winrm" and event.startswith("http:"):
+        elif fault.kind == "winrm" and _is_http(event):
             # 0x80338126: cannot complete the operation.
             raise soap.Fault(2150858790, "w:InternalError", fault.message)
         elif fault.kind == "error" and event.startswith("call:"):

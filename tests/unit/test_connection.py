@@ -37,7 +37,14 @@ def test_winrm_gets_the_script_itself_because_every_version_of_it_encodes_once()
 def test_others_get_a_command_encoded_once_with_the_words_that_psrp_recognises(name: str) -> None:
     command = command_for(Plugin(name), "@($input)")
     words = command.split(" ")
-    assert words[:-1] == "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand".split()
+    assert words[:-1] == [
+        "PowerShell",
+        "-NoProfile",
+        "-NonInteractive",
+        "-ExecutionPolicy",
+        "Unrestricted",
+        "-EncodedCommand",
+    ]
     assert base64.b64decode(words[-1]).decode("utf-16-le") == "@($input)"
 
 

@@ -174,7 +174,10 @@ def test_a_lock_costs_two_starts_and_the_next_run_one(server: Server) -> None:
     first = run(server, LOCK)
     assert first["changed"], first
     assert first["cost"]["powershell_starts"] == len(server.requests) == 2
-    assert any(line.startswith("any internet address: anonymous mail accepted → refused") for line in first["exposure"]["words"])
+    assert any(
+        line.startswith("any internet address: anonymous mail accepted → refused")
+        for line in first["exposure"]["words"]
+    )
     second = run(server, LOCK)
     assert not second["changed"], second["plan"]
     assert second["cost"]["powershell_starts"] == 1
@@ -213,7 +216,11 @@ def test_a_server_that_somebody_else_changed_is_left_alone(server: Server) -> No
 
 
 def test_an_error_half_way_says_what_was_done_and_what_was_not(server: Server) -> None:
-    server.fail["Set-ReceiveConnector"] = {"class": "ADTransientException", "id": "x", "message": "No domain controller."}
+    server.fail["Set-ReceiveConnector"] = {
+        "class": "ADTransientException",
+        "id": "x",
+        "message": "No domain controller.",
+    }
     result = run(server, LOCK)
     assert result["failed"]
     assert result["changed"]
@@ -298,7 +305,10 @@ def test_a_login_is_not_sent_over_a_connection_in_clear_text(server: Server) -> 
     run(server, LOCK, scheme="http", port=5985, transport=["basic"])
     assert server.requests[0]["shell"]["credential"] is None
     result = run(
-        server, {**LOCK, "exchange_username": "LAB\\x", "exchange_password": "canary-2"}, scheme="http", transport=["basic"]
+        server,
+        {**LOCK, "exchange_username": "LAB\\x", "exchange_password": "canary-2"},
+        scheme="http",
+        transport=["basic"],
     )
     assert result["failed"]
     assert "clear text" in result["msg"]

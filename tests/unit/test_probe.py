@@ -96,6 +96,7 @@ ANSWERS: dict[str, tuple[dict[str, Answer], tuple[str, str, str], str]] = {
         SHUT,
         "anonymous_refused",
     ),
+    "only with TLS, Exchange": ({"MAIL": "451 5.7.3 Must issue a STARTTLS command first"}, UNKNOWN, "tls_required"),
     "only with TLS": ({"MAIL": "530 5.7.0 Must issue a STARTTLS command first"}, UNKNOWN, "tls_required"),
     "partner connector": (LOCKED, SHUT, "partner_connector"),
     "partner connector, other text": (

@@ -46,7 +46,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 
-# How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`. The address is the one it sees.
+# How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`, with the address it sees (unverified).
 _HELLO = re.compile(r"\bhello \[(?:IPv6:)?([0-9a-f:.]+)(?:%[^\]]*)?\]", re.IGNORECASE)
 ENVELOPE_STAGES = ("mail", "rcpt")
 # Not understood (RFC 5321, 4.2.4): such a server may still know HELO.

@@ -148,7 +148,7 @@ _TABLE = (
         INCONCLUSIVE,
         "tls_required",
         "It only listens after STARTTLS, which did not come about.",
-        code="5",
+        code="[45]",
         text="starttls",
     ),
     _Row(CLOSED, "anonymous_refused", "Senders that do not log in are refused.", code="5", enhanced=r"5\.7\.57"),

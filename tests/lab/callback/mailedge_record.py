@@ -33,6 +33,9 @@ class CallbackModule(CallbackBase):
         host = getattr(result, "host", None) or result._host
         task = getattr(result, "task", None) or result._task
         outcome = getattr(result, "result", None) or result._result
+        if status == "failed":
+            # 2.19 keeps it apart from the result.
+            outcome = {**outcome, "failed": True}
         line = {"host": str(host), "task": str(task.get_name()), "status": status, "result": outcome}
         with open(os.environ["MAILEDGE_RECORD"], "a", encoding="utf-8") as record:
             record.write(json.dumps(line, default=str) + "\n")
