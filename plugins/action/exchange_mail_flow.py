@@ -68,11 +68,11 @@ class ActionModule(MailFlowAction):
             parts.append(recipes.outbound_lock(reading.state, params["outbound_lock"]))
         return fold(*parts, Wish(params["receive_connectors"], params["send_connectors"]))
 
-    @staticmethod
-    def _snapshot_wish(wanted: str, reading: Reading) -> Wish:
+    def _snapshot_wish(self, wanted: str, reading: Reading) -> Wish:
         for name, text in reading.snapshots:
             found = snapshot.parse(text)
             if wanted == name or (wanted == "latest" and found.reason == "apply"):
+                self.notes.extend(found.lost)
                 return found.wish
         what = "holds no snapshot of a change" if wanted == "latest" else f"holds no snapshot named '{wanted}'"
         raise Failure(

@@ -111,10 +111,7 @@ class Agent:
         if failure:
             raise failure[0]
         if not outcome:
-            raise AgentTimeout(
-                f"The server did not answer within {self._time_limit:g} seconds. Whether the last step took effect is not "
-                f"known. Look at the server, then run the task again: it starts from what it finds."
-            )
+            raise AgentTimeout(f"The server did not answer within {self._time_limit:g} seconds.")
         return outcome[0]
 
 
@@ -131,7 +128,7 @@ def _secrets(value: t.Any) -> t.Iterator[str]:
 
 
 def _describe(reason: str, code: int, stdout: bytes | str, stderr: bytes | str, secrets: set[str]) -> str:
-    parts = [f"{reason} Whether anything was changed is not known; the exit code was {code}."]
+    parts = [f"{reason} The exit code was {code}."]
     for name, stream in (("error output", stderr), ("output", stdout)):
         text = stream.decode("utf-8", "replace") if isinstance(stream, bytes) else stream
         for secret in sorted(secrets, key=len, reverse=True):
@@ -139,5 +136,4 @@ def _describe(reason: str, code: int, stdout: bytes | str, stderr: bytes | str, 
         text = " ".join(text.split())
         if text:
             parts.append(f"Its {name} began with: {text[:_EXCERPT]}")
-    parts.append("Run the task again: it starts from what it finds on the server.")
     return " ".join(parts)

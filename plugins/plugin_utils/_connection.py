@@ -12,6 +12,8 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from ansible.release import __version__ as core_version
+
 # The psrp plugin of ansible-core 2.16 to 2.20 recognises an encoded command by exactly these words
 # (plugins/shell/powershell.py, _common_args) and runs it inside its own runspace.
 _ENCODED_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
@@ -30,11 +32,18 @@ def command_for(connection: t.Any, script: str) -> str:
     """The text for ``connection.exec_command`` that runs `script` in one PowerShell, with standard input as ``$input``.
 
     winrm wraps whatever it is given (2.16 wraps even what is encoded already), so it gets the script itself. psrp runs
-    an encoded command in its runspace, where a plain one would receive standard input as bytes. ssh passes the command on.
+    an encoded command in its runspace, where a plain one would receive standard input as bytes. ssh passes the command on,
+    but wrapped it for Windows before 2.19 (2.17 and 2.18: unverified).
     """
-    if short_name(connection) == "winrm":
+    name = short_name(connection)
+    if name == "winrm" or (name == "ssh" and _wraps_for_windows(connection)):
         return script
     return _ENCODED_PREFIX + base64.b64encode(script.encode("utf-16-le")).decode("ascii")
+
+
+def _wraps_for_windows(connection: t.Any) -> bool:
+    core = tuple(int(part) for part in core_version.split(".")[:2])
+    return core < (2, 19) and bool(getattr(getattr(connection, "_shell", None), "_IS_WINDOWS", False))
 
 
 def _option(connection: t.Any, name: str) -> t.Any:

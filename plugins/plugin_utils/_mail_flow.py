@@ -109,7 +109,15 @@ class ExchangeAction(HostAction):
         if targets:
             targets_step = {"op": "reach", "id": "reach", "targets": [list(target) for target in targets]}
             steps.append({**targets_step, "seconds": _REACH_SECONDS, "optional": True})
-        answer = agent.run({"protocol": 1, "shell": self.shell(params), "mutex": None, "steps": steps})
+        try:
+            answer = agent.run({"protocol": 1, "shell": self.shell(params), "mutex": None, "steps": steps})
+        except AgentTimeout as error:
+            raise Failure(
+                f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
+                "its Exchange services first."
+            ) from None
+        except AgentNoise as error:
+            raise Failure(f"{error} It was only being read: nothing was changed.") from None
         reach = _objects(answer, "reach")
         return Reading(
             state=_state(answer, "", params.get("domain_controller")),
@@ -149,6 +157,8 @@ class MailFlowAction(ExchangeAction):
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         """Read, plan, judge; apply and read again unless in check mode."""
         promises = self.promises(params)
+        # What a wish cannot give, for the operator to read.
+        self.notes: list[str] = []
         try:
             reading = self.read(params, agent)
             before = reading.state
@@ -167,8 +177,9 @@ class MailFlowAction(ExchangeAction):
             "guards": [{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
         }
         result.update(_difference(before, wished, changes, promises, bool(self._task.diff)))
-        if spoken:
-            result["warnings"] = [f"{one.sentence} (guard {one.id})" for one in spoken if one.severity == "warn"]
+        warnings = [*self.notes, *(f"{one.sentence} (guard {one.id})" for one in spoken if one.severity == "warn")]
+        if warnings:
+            result["warnings"] = warnings
         stops = [one for one in spoken if one.severity == "stop"]
         if stops:
             text = " ".join(f"{one.sentence} (guard {one.id})" for one in stops)
@@ -238,7 +249,10 @@ class MailFlowAction(ExchangeAction):
             raise _stopped(error, ordered, owner, result) from None
         except (AgentTimeout, AgentNoise) as error:
             result["changed"] = True
-            raise Failure(f"{error} {_way_back(result)}", **result) from None
+            raise Failure(
+                f"{error} What may have been changed, in this order: {' '.join(result['plan'])} {_way_back(result)}",
+                **result,
+            ) from None
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(
                 f"The connection to the host was lost while changes were being written, in this order: "

@@ -173,14 +173,14 @@ def test_a_site_without_a_provider_is_refused_before_anything_is_sent() -> None:
         assert lab.client().ask("counters", host=HOST)["http_requests"] == 0
 
 
-SENTENCES = [
+SENTENCES: list[tuple[str, dict[str, t.Any], str]] = [
     ("exchange_mail_flow", {"inbound_lock": {}, "provider_ranges": ["198.51.100.0/33"]}, "198.51.100.0/33"),
     ("exchange_mail_flow", {"inbound_lock": {}, "provider_ranges": ["198.51.100.9-198.51.100.1"]}, "198.51.100.9"),
     ("exchange_mail_flow", {"inbound_lock": {}, "provider_ranges": ["198.51.100.1-2001:db8::1"]}, "2001:db8::1"),
     ("exchange_receive_connector", {"name": "x", "permission_groups": ["Everybody"]}, "Everybody"),
     ("exchange_receive_connector", {"name": "x", "max_hop_count": 501}, "max_hop_count"),
 ]
-REFUSED = [
+REFUSED: list[tuple[str, dict[str, t.Any], str]] = [
     ("exchange_mail_flow", {"inbound_lock": {}, "provider_ranges": ["0.0.0.0/0"]}, "range_too_wide"),
     (
         "exchange_receive_connector",
@@ -232,6 +232,6 @@ def test_quotes_and_metacharacters_arrive_unharmed(connection: str, pwsh: str | 
         run = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert run.code == 0, run.output
         found = connectors(lab)[0]["Scanner ‘1’ $(x)"]
-        assert found["comment"] == NASTY
+        assert {option: found[option] for option in texts} == texts
         again = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert recap(again)["changed"] == 0, again.output
