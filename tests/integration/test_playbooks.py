@@ -226,9 +226,9 @@ NASTY = "‘one’ ‚two‛ “three„ 'four' \"five\" `$(boom) $env:x ; | & %
 def test_quotes_and_metacharacters_arrive_unharmed(connection: str, pwsh: str | None) -> None:
     with site("2016", pwsh) as lab:
         options = {"remote_ip_ranges": ["10.9.9.9"], "bindings": ["0.0.0.0:25"], "permission_groups": ["ExchangeUsers"]}
-        task = module(
-            "exchange_receive_connector", "mailedge", {"name": "Scanner ‘1’ $(x)", "comment": NASTY, **options}
-        )
+        texts = {"comment": NASTY, "banner": f"220 {NASTY}", "tls_certificate_name": f"<I>CN={NASTY}<S>CN={NASTY}"}
+        given = {"name": "Scanner ‘1’ $(x)", **texts, **options}
+        task = module("exchange_receive_connector", "mailedge", given)
         run = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert run.code == 0, run.output
         found = connectors(lab)[0]["Scanner ‘1’ $(x)"]
