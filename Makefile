@@ -5,6 +5,7 @@
 #   CORE=2.16           a certain ansible-core instead of the newest that the interpreter takes
 #   VENV=.venv-2.16     the virtual environment to use (give it its own name together with CORE)
 #   WORKERS=2           how many tests run at a time
+#   TESTS=tests/unit    which tests `make pytest` runs
 
 PYTHON ?= python3
 CORE ?=
@@ -13,6 +14,7 @@ LINT_VENV ?= .venv-lint
 WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
+TESTS ?= tests/unit tests/integration
 
 SHELL := /bin/sh
 .SUFFIXES:
@@ -83,7 +85,7 @@ test: lint ansible-lint docs-lint galaxy pytest ## every check that is quick: wh
 check: sanity test ## `make test` and ansible-test sanity
 
 pytest: $(VENV)/.ready link ## unit tests, and integration tests on the lab (PYTEST_ARGS="-k receive")
-	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/unit tests/integration
+	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 unit: $(VENV)/.ready link ## unit tests alone
 	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/unit
