@@ -13,6 +13,7 @@ A run that is cut anywhere therefore leaves a server that is no worse than one o
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import typing as t
 
@@ -46,12 +47,12 @@ class NoSafeOrder(ValueError):
     """There is no order that keeps every promise at every step. The message is for the operator; nothing was written."""
 
 
-class _Judge:
+class _Judge(abc.ABC):
     """Says of a half-way state what is wrong with it. One for the receive side, one for the send side."""
 
+    @abc.abstractmethod
     def fault(self, state: State, last: Change) -> str | None:
         """Why `state`, which `last` led to, breaks a promise; None when it does not."""
-        raise NotImplementedError
 
 
 class _Doors(_Judge):

@@ -9,6 +9,7 @@ puts the option's name in front.
 
 from __future__ import annotations
 
+import abc
 import re
 import typing as t
 
@@ -17,15 +18,15 @@ class KindError(ValueError):
     """A value that is none of its kind. The message is a sentence, without the name of the option."""
 
 
-class Kind:
+class Kind(abc.ABC):
     """The base of all kinds; by itself it is a text, see Text."""
 
     listlike: t.ClassVar[bool] = False
     """Whether a wish may be a table of add, remove and set."""
 
+    @abc.abstractmethod
     def parse(self, value: t.Any) -> t.Any:
         """The canonical value of what a user typed or a server printed; '' and null give None, unset. Raises KindError."""
-        raise NotImplementedError
 
     def read(self, value: t.Any) -> t.Any:
         """The same for what a server printed, which may be newer than this collection. Raises KindError."""

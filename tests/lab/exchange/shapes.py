@@ -9,6 +9,7 @@ three sides: `take` what a cmdlet is given, `load` what a server printed, `show`
 
 from __future__ import annotations
 
+import abc
 import re
 import typing as t
 
@@ -51,14 +52,14 @@ class Style(t.NamedTuple):
     separator: str = ","
 
 
-class Kind:
+class Kind(abc.ABC):
     """The base of all kinds; by itself it is a text."""
 
     type_name = "System.String"
 
+    @abc.abstractmethod
     def take(self, value: t.Any, current: t.Any) -> t.Any:
         """What is stored when a cmdlet is given `value` while `current` is stored. Raises Mismatch and Refused."""
-        raise NotImplementedError
 
     def load(self, value: t.Any) -> t.Any:
         """What is stored where a server printed `value`."""
