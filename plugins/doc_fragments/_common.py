@@ -53,7 +53,8 @@ options:
     default: 300
 notes:
   - The host is reached by its own Ansible connection (P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) or
-    P(ansible.builtin.ssh#connection)). PowerShell 2.0 is enough on the server, nothing is installed there.
+    P(ansible.builtin.ssh#connection), of which the last is not tested). PowerShell 2.0 is enough on the server, nothing is installed
+    there.
   - C(become) is refused, because it would have no effect.
 """
 

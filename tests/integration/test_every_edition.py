@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pathlib
 import typing as t
 
 import pytest
@@ -43,8 +44,8 @@ def exchange_servers_accepted(host: ExchangeHost) -> bool:
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
-def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str) -> None:
-    host = defaults.site(edition)
+def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     start = host.state()
     assert accepts(host, STRANGER)
@@ -75,8 +76,8 @@ def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str) -> 
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
-def test_what_somebody_opens_again_is_named_exactly(edition: str) -> None:
-    host = defaults.site(edition)
+def test_what_somebody_opens_again_is_named_exactly(edition: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     locked = do(wire, INBOUND)
     wide = next(name for name in locked["after"]["receive_connectors"] if not name.startswith("Mail from filter"))
@@ -103,9 +104,9 @@ WRITES = 8
 @pytest.mark.parametrize(("when", "number"), list(itertools.product(["before", "after"], range(1, WRITES + 1))))
 @pytest.mark.parametrize("way", ["again", "rollback"])
 def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_or_undone(
-    edition: str, when: str, number: int, way: str
+    edition: str, when: str, number: int, way: str, tmp_path: pathlib.Path
 ) -> None:
-    host = defaults.site(edition)
+    host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     start = host.state()
     writes = itertools.count(1)
@@ -146,8 +147,10 @@ def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_o
 @pytest.mark.parametrize("edition", ["2007", "2019"])
 @pytest.mark.parametrize("call", [1, 2])
 @pytest.mark.parametrize("side", ["cut_before", "cut_after"])
-def test_a_cut_around_every_remote_call_is_finished_by_the_next_run(edition: str, call: int, side: str) -> None:
-    host = defaults.site(edition)
+def test_a_cut_around_every_remote_call_is_finished_by_the_next_run(
+    edition: str, call: int, side: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     setattr(wire, side, call)
     with pytest.raises(AnsibleConnectionFailure):
@@ -159,11 +162,11 @@ def test_a_cut_around_every_remote_call_is_finished_by_the_next_run(edition: str
     assert not accepts(host, STRANGER)
 
 
-def test_the_real_server_plans_no_change_against_itself_and_locks() -> None:
+def test_the_real_server_plans_no_change_against_itself_and_locks(tmp_path: pathlib.Path) -> None:
     folder = os.environ.get("MAILEDGE_FIXTURES")
     if not folder:
         pytest.skip("MAILEDGE_FIXTURES is not set: no data of a real server")
-    host = defaults.from_dump(folder)
+    host = defaults.from_dump(folder, folder=tmp_path)
     wire = Wire(host)
     state = host.state()
     itself = {
