@@ -188,9 +188,9 @@ def _loaded(settings: t.Mapping[str, t.Any], printed: t.Mapping[str, t.Any]) -> 
     return {name: settings[name].kind.load(value) for name, value in printed.items() if name in settings}
 
 
-def from_dump(folder: str | pathlib.Path, **options: t.Any) -> ExchangeHost:
-    """The real Exchange 2019 server of the projected objects in `folder` (variable MAILEDGE_FIXTURES)."""
-    base = pathlib.Path(folder)
+def from_dump(dump: str | pathlib.Path, **options: t.Any) -> ExchangeHost:
+    """The real Exchange 2019 server of the projected objects in `dump` (variable MAILEDGE_FIXTURES)."""
+    base = pathlib.Path(dump)
     received = json.loads((base / "exchange2019_receive_connectors.json").read_text(encoding="utf-8"))
     sent = json.loads((base / "exchange2019_send_connectors.json").read_text(encoding="utf-8"))
     name, domain = received[0]["OriginatingServer"].split(".", 1)
