@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import pathlib
 import time
 import typing as t
 
@@ -235,3 +236,52 @@ def test_quotes_and_metacharacters_arrive_unharmed(connection: str, pwsh: str | 
         assert {option: found[option] for option in texts} == texts
         again = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert recap(again)["changed"] == 0, again.output
+
+
+def test_several_sites_at_once_and_one_owner_of_each_sites_send_connectors() -> None:
+    with Lab(pwsh=STAND_IN) as lab:
+        outbound = {
+            "mailedge_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9},
+            "mailedge_accept_risks": ["smart_host_unreachable"],
+        }
+        run = play("apply", lab.inventory, variables=outbound)
+        assert run.code == 0, run.output
+        made = {host: "Mail to filter" in " ".join(run.mail_flow(host)["plan"]) for host in lab.hosts}
+        assert made == {"birke-ex1": True, "birke-ex2": False, "hafen-ex1": True, "nordlicht-ex1": True}
+        run = play("apply", lab.inventory, variables=outbound)
+        assert {host: recap(run, host)["changed"] for host in lab.hosts} == dict.fromkeys(lab.hosts, 0), run.output
+        # Each site is reported, also where only one differs.
+        lab.client().ask("open_door", host="hafen-ex1")
+        run = play("drift", lab.inventory, variables=outbound)
+        assert "Not as described: hafen-ex1." in run.output
+        assert "birke-ex2: in order" in run.output
+
+
+def test_the_example_inventory_describes_what_the_role_takes() -> None:
+    examples = pathlib.Path(__file__).parents[2] / "docs" / "example_inventory"
+    check = [
+        {
+            "name": "Check",
+            "hosts": "mailedge",
+            "gather_facts": False,
+            "connection": "local",
+            "tasks": [
+                {
+                    "name": "Validate",
+                    "ansible.builtin.validate_argument_spec": {
+                        "argument_spec": "{{ specs.argument_specs.main.options }}",
+                        "provided_arguments": "{{ dict(names | zip(names | map('extract', vars))) }}",
+                    },
+                    "vars": {
+                        "specs": "{{ lookup('ansible.builtin.file', spec_file) | from_yaml }}",
+                        "names": "{{ vars.keys() | select('in', specs.argument_specs.main.options) }}",
+                        "vault_nordlicht_smart_host_password": "from a vault",
+                    },
+                }
+            ],
+        }
+    ]
+    spec_file = examples.parents[1] / "roles" / "exchange" / "meta" / "argument_specs.yml"
+    run = play(check, examples / "hosts.yml", variables={"spec_file": str(spec_file)})
+    assert run.code == 0, run.output
+    assert {task.host for task in run.tasks} == {"birke-ex1", "birke-ex2", "hafen-ex1", "nordlicht-sbs"}
