@@ -147,7 +147,7 @@ def test_the_inventory_is_for_its_owner_only_and_goes_with_the_lab(tmp_path: pat
 
 def test_servers_of_one_site_share_their_send_connectors_and_their_port_25_follows_both() -> None:
     with Lab([Site("birke", ("2016", "2019"))], pwsh="") as lab:
-        first, second = lab.hosts.values()
+        first, second = lab.hosts["birke-ex1"], lab.hosts["birke-ex2"]
         assert first.exchange.state().send.keys() == second.exchange.state().send.keys() != set()
         lab.client().tamper("birke-ex1", "Set-ReceiveConnector", Identity="EX2\\Default Frontend EX2", Enabled=False)
         assert Sender(first, "internet").greeting[0] == 220

@@ -219,7 +219,7 @@ def test_a_parameter_that_the_version_lacks_is_named_before_anything_is_written(
         assert lab.client().ask("counters", host=HOST)["writes"] == 0
 
 
-NASTY = "‘one’ ‚two‛ “three„ 'four' \"five\" `$(boom) $env:x ; | & %PATH% {0} ~n ü 漢字 \U0001f4ee"
+NASTY = "\u2018one\u2019 \u201atwo\u201b \u201cthree\u201e 'four' \"five\" `$(boom) $env:x ; | & %PATH% {0} ~n ü 漢字 \U0001f4ee"
 
 
 @pytest.mark.parametrize("connection", ["winrm", "psrp"])
@@ -228,11 +228,11 @@ def test_quotes_and_metacharacters_arrive_unharmed(connection: str, pwsh: str | 
     with site("2016", pwsh) as lab:
         options = {"remote_ip_ranges": ["10.9.9.9"], "bindings": ["0.0.0.0:25"], "permission_groups": ["ExchangeUsers"]}
         texts = {"comment": NASTY, "banner": f"220 {NASTY}", "tls_certificate_name": f"<I>CN={NASTY}<S>CN={NASTY}"}
-        given = {"name": "Scanner ‘1’ $(x)", **texts, **options}
+        given = {"name": "Scanner \u20181\u2019 $(x)", **texts, **options}
         task = module("exchange_receive_connector", "mailedge", given)
         run = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert run.code == 0, run.output
-        found = connectors(lab)[0]["Scanner ‘1’ $(x)"]
+        found = connectors(lab)[0]["Scanner \u20181\u2019 $(x)"]
         assert {option: found[option] for option in texts} == texts
         again = play(task, lab.inventory, variables={"mailedge_lab_connection": connection})
         assert recap(again)["changed"] == 0, again.output

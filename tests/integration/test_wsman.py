@@ -91,7 +91,7 @@ class Lab:
     wire: Wire
 
     def winrm(self, how: str, **more: t.Any) -> winrm.Protocol:
-        transport, _, port = how.partition(" ")
+        transport, _space, port = how.partition(" ")
         listener = getattr(self, port)
         scheme = "https" if port == "https" else "http"
         more = {"username": USER, "password": PASSWORD, "ca_trust_path": str(self.certificate.path), **more}
@@ -103,7 +103,7 @@ class Lab:
         return winrm.Protocol(endpoint=endpoint, transport=transport, **more)
 
     def psrp(self, how: str, **more: t.Any) -> WSMan:
-        auth, _, port = how.partition(" ")
+        auth, _space, port = how.partition(" ")
         ssl = port == "https"
         validation: t.Any = str(self.certificate.path) if ssl else True
         more = {"username": USER, "password": PASSWORD, "cert_validation": validation, **more}

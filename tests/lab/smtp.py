@@ -128,7 +128,7 @@ class Session(SMTP):
     def _banner(self) -> tuple[str, str]:
         own = self._connector.get("banner")
         if own:
-            first, _, rest = str(own).removeprefix("220").strip().partition(" ")
+            first, _space, rest = str(own).removeprefix("220").strip().partition(" ")
             return first, rest
         date = self._mailbox.clock.now().strftime("%a, %d %b %Y %H:%M:%S +0000")
         return self._fqdn, f"Microsoft ESMTP MAIL Service ready at {date}"

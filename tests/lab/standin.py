@@ -344,9 +344,10 @@ def _reach(step: t.Mapping[str, t.Any]) -> list[Row]:
 
 
 def _reached(host: str, port: int, seconds: float) -> Row:
+    error = None
     try:
         with socket.create_connection((host, port), timeout=seconds):
-            return {"host": host, "port": port, "reachable": True, "error": None}
+            pass
     except socket.gaierror:
         error = "HostNotFound"
     except ConnectionRefusedError:
@@ -355,7 +356,7 @@ def _reached(host: str, port: int, seconds: float) -> Row:
         error = "TimedOut"
     except OSError:
         error = "NetworkUnreachable"
-    return {"host": host, "port": port, "reachable": False, "error": error}
+    return {"host": host, "port": port, "reachable": error is None, "error": error}
 
 
 def _property(row: t.Mapping[str, t.Any], name: str) -> t.Any:

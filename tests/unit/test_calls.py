@@ -231,7 +231,7 @@ def test_a_login_that_cannot_be_written_is_an_error_without_its_password(login: 
 
 
 def test_texts_go_out_as_they_are() -> None:
-    wild = "a'b\"c`$(Get-Process)’;“&|\n\té"
+    wild = "a'b\"c`$(Get-Process)\u2019;\u201c&|\n\té"
     (step,) = sent(RECEIVE, state(), "modify", comment=wild)
     assert step["parameters"]["Comment"] == wild
 

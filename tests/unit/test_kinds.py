@@ -57,7 +57,7 @@ SPAN = TimeSpan()
         (SIZE, "36 MB (37.748.736 Bytes)", "36 mb"),
         (SIZE, "36 MB (37\u00a0748\u00a0736 octets)", 37748736),
         (SIZE, "36 MB (37\u202f748\u202f736 octets)", "37748736"),
-        (SIZE, "36 MB (37’748’736 Bytes)", "36864 KB"),
+        (SIZE, "36 MB (37\u2019748\u2019736 Bytes)", "36864 KB"),
         (SIZE, "3,77,48,736B".replace(",", ""), "36MB"),
         (SIZE, "Unlimited", "UNLIMITED"),
         (SPAN, "00:10:00", 600),

@@ -50,7 +50,7 @@ def test_a_real_server_prints_as_it_did() -> None:
                 if isinstance(value, list):
                     assert sorted(shown) == sorted(value), name
                 else:
-                    assert (shown, type(shown) is bool) == (value, type(value) is bool), name
+                    assert (shown, isinstance(shown, bool)) == (value, isinstance(value, bool)), name
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -204,7 +204,7 @@ def test_values_print_as_exchange_prints_them() -> None:
         PermissionGroups=["exchangeservers", "AnonymousUsers"],
         TlsDomainCapabilities=["partner.example:AcceptCloudServicesMail"],
         Banner=None,
-        Comment="“quotes” `$(x)`; 'and' \"more\"",
+        Comment="\u201cquotes\u201d `$(x)`; 'and' \"more\"",
     )
     # As typed, host bits and upper case and all.
     assert sorted(row["RemoteIPRanges"]) == sorted(ranges)
@@ -217,16 +217,16 @@ def test_values_print_as_exchange_prints_them() -> None:
     assert row["PermissionGroups"].number == 5
     assert row["TlsDomainCapabilities"] == ["partner.example:AcceptCloudServicesMail"]
     assert row["Banner"] == ""
-    assert row["Comment"] == "“quotes” `$(x)`; 'and' \"more\""
+    assert row["Comment"] == "\u201cquotes\u201d `$(x)`; 'and' \"more\""
     assert one(site("2019", culture="de-DE"), "Default EX1")["MaxMessageSize"] == "36 MB (37.748.736 bytes)"
     assert one(site("2007"), "Default EX1")["MaxMessageSize"] == "10MB"
 
 
 def test_lists_come_in_no_order() -> None:
     host = site("2019")
-    orders = {tuple(one(host, FRONTEND)["Bindings"]) for _ in range(40)}
+    orders = {tuple(one(host, FRONTEND)["Bindings"]) for _again in range(40)}
     assert orders == {("0.0.0.0:25", "[::]:25"), ("[::]:25", "0.0.0.0:25")}
-    names = {row["Name"] for row in (host.invoke("Get-ReceiveConnector", {"Server": "EX1"})[0] for _ in range(40))}
+    names = {row["Name"] for row in (host.invoke("Get-ReceiveConnector", {"Server": "EX1"})[0] for _again in range(40))}
     assert len(names) > 1
 
 
@@ -277,7 +277,7 @@ def test_a_session_opens_by_the_servers_own_name_and_with_a_right_login_only() -
     for login in (None, ("SITE\\admin", "wrong")):
         with pytest.raises(ExchangeError, match="Access is denied"):
             host.sessions.open(*good[:3], login)
-    numbers = [host.sessions.open(*good) for _ in range(18)]
+    numbers = [host.sessions.open(*good) for _again in range(18)]
     with pytest.raises(ExchangeError, match="maximum number of 18 concurrent shells"):
         host.sessions.open(*good)
     host.sessions.close(numbers[0])

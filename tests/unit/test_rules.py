@@ -138,7 +138,7 @@ def test_a_name_that_exchange_refuses_is_refused(name: str, said: str) -> None:
 
 
 def test_names_with_characters_of_any_shell_are_none_of_its_business() -> None:
-    assert check_connector(RECEIVE, {"name": "a'b\"c`$(d)’;“&|é"}, Version.E2010) == []
+    assert check_connector(RECEIVE, {"name": "a'b\"c`$(d)\u2019;\u201c&|é"}, Version.E2010) == []
 
 
 def test_edge_servers_have_no_legacy_servers_and_no_client_usage() -> None:

@@ -188,13 +188,13 @@ def test_what_is_read_back_says_what_it_is() -> None:
 
 
 def test_a_snapshot_is_plain_ascii_whatever_it_holds() -> None:
-    state = sites.modern(comment="größer – “laut”")
+    state = sites.modern(comment="größer – \u201claut\u201d")
     changes = plan(state, Wish(receive=[{"name": DEFAULT, "comment": "still"}]))
 
     text = _text(changes, state)
 
     assert text.isascii()
-    assert snapshot.parse(text).wish.receive[0]["comment"] == "größer – “laut”"
+    assert snapshot.parse(text).wish.receive[0]["comment"] == "größer – \u201claut\u201d"
 
 
 @pytest.mark.parametrize(

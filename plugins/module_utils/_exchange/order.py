@@ -286,7 +286,7 @@ class _Search:
     def run(self) -> list[Change] | None:
         """Steps in a safe order, or None; `faults` then says what stood in the way at the furthest point."""
         # Way 0 with 0 steps done; (-1, -1) is a change that is through.
-        return self._from(tuple((0, 0) for _ in self._ways), self._start)
+        return self._from(tuple((0, 0) for _way in self._ways), self._start)
 
     def _from(self, place: tuple[tuple[int, int], ...], state: State) -> list[Change] | None:
         if all(done == (-1, -1) for done in place):

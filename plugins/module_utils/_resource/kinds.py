@@ -174,7 +174,7 @@ class Size(Kind):
     """
 
     _UNITS: t.ClassVar[t.Mapping[str, int]] = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
-    _EXACT = re.compile(r"\(\s*([0-9][0-9\s.,'’\u00a0\u202f\u066c]*)\D*\)\s*$")
+    _EXACT = re.compile(r"\(\s*([0-9][0-9\s.,'\u2019\u00a0\u202f\u066c]*)\D*\)\s*$")
     _TYPED = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?b)?", re.IGNORECASE)
 
     def __init__(self, first: int, last: int, *, unlimited: bool = False, unit: int = 1) -> None:

@@ -39,7 +39,7 @@ Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 The opening of a shell is such an event too, under the name sessions.SHELL."""
 
 # The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
-_SEPARATORS = {"de-DE": ".", "de-CH": "’", "fr-FR": "\u202f", "tr-TR": "."}
+_SEPARATORS = {"de-DE": ".", "de-CH": "\u2019", "fr-FR": "\u202f", "tr-TR": "."}
 
 
 class ExchangeHost:

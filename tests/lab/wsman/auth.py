@@ -102,7 +102,7 @@ class Login:
             if not self._complete:
                 self.refuse()
             return self._complete
-        scheme, _, text = header.partition(" ")
+        scheme, _space, text = header.partition(" ")
         try:
             token = base64.b64decode(text, validate=True)
         except binascii.Error:

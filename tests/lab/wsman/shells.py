@@ -26,7 +26,6 @@ class Engine(t.Protocol):
 
     def run(self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
         """Run it to its end."""
-        ...
 
 
 class Output:
