@@ -277,7 +277,7 @@ snapshot:
       description: The folder on the server.
       type: str
       returned: always
-    copy:
+    controller_path:
       description: The path of the copy on the controller.
       type: str
       returned: with O(snapshot_copy)

@@ -229,7 +229,7 @@ class MailFlowAction(ExchangeAction):
         text = snapshot.make(ordered, reading.state, reason=reason, time=now, run_id=run_id)
         result["snapshot"] = {"name": name, "folder": SNAPSHOT_FOLDER}
         if params.get("snapshot_copy"):
-            result["snapshot"]["copy"] = _write_copy(params["snapshot_copy"], name, text)
+            result["snapshot"]["controller_path"] = _write_copy(params["snapshot_copy"], name, text)
         server, controller = reading.state.server.name, reading.state.domain_controller
         steps = calls.read_steps(server, controller, commands=False)
         steps.append(_digest_step(reading.digest))
