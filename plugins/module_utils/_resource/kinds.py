@@ -187,7 +187,7 @@ class Size(Kind):
         if not self.first <= size <= self.last:
             raise KindError(f"{quoted(value)} is not a size from {self.first} to {self.last} bytes.")
         # What the server rounds up has to be rounded up here, or it would be a change in every run.
-        return -(-size // self.unit) * self.unit
+        return (size + self.unit - 1) // self.unit * self.unit
 
     def read(self, value: t.Any) -> int | str | None:
         if value is None or value == "":
