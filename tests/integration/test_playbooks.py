@@ -98,11 +98,17 @@ def test_a_site_is_locked_proven_checked_and_given_back(edition: str, connection
             }
 
 
+A_PROOF_THAT_FAILS = {
+    "mailedge_probes": [
+        {"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}
+    ]
+}
+
+
 def test_a_proof_that_fails_undoes_what_the_run_changed() -> None:
     with site("2016") as lab:
         start = connectors(lab)
-        wrong = [{"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}]
-        run = play("apply", lab.inventory, variables={"mailedge_probes": wrong})
+        run = play("apply", lab.inventory, variables=A_PROOF_THAT_FAILS)
         assert run.code != 0
         assert "What this run had changed was undone." in run.output
         assert connectors(lab) == start
@@ -112,8 +118,7 @@ def test_a_proof_that_fails_where_nothing_was_changed_undoes_nothing() -> None:
     with site("2016") as lab:
         assert play("apply", lab.inventory).code == 0
         locked = connectors(lab)
-        wrong = [{"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}]
-        run = play("apply", lab.inventory, variables={"mailedge_probes": wrong})
+        run = play("apply", lab.inventory, variables=A_PROOF_THAT_FAILS)
         assert run.code != 0
         assert "nothing was undone" in run.output
         assert connectors(lab) == locked

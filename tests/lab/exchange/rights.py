@@ -29,24 +29,7 @@ NO_ANTI_SPAM = "ms-Exch-Bypass-Anti-Spam"
 NO_SIZE_LIMIT = "ms-Exch-Bypass-Message-Size-Limit"
 EXCH50 = "ms-Exch-SMTP-Accept-Exch50"
 
-RIGHTS = {
-    right.casefold(): right
-    for right in (
-        SUBMIT,
-        ANY_RECIPIENT,
-        ANY_SENDER,
-        OWN_DOMAIN_SENDER,
-        AUTHENTICATION_FLAG,
-        ROUTING,
-        ORGANIZATION,
-        FOREST,
-        NO_ANTI_SPAM,
-        NO_SIZE_LIMIT,
-        EXCH50,
-    )
-}
-
-_TRUSTED = (
+_ALL = (
     SUBMIT,
     ANY_RECIPIENT,
     ANY_SENDER,
@@ -59,6 +42,8 @@ _TRUSTED = (
     NO_SIZE_LIMIT,
     EXCH50,
 )
+RIGHTS = {right.casefold(): right for right in _ALL}
+
 _SERVER_ACCOUNTS = (
     r"MS Exchange\Edge Transport Servers",
     r"MS Exchange\Hub Transport Servers",
@@ -74,7 +59,7 @@ def group_rights(group: str, domain: str, anonymous: str, authenticated: str) ->
         return frozenset(Ace(authenticated, right) for right in (SUBMIT, ANY_RECIPIENT, NO_ANTI_SPAM, ROUTING))
     if group == "ExchangeServers":
         accounts = (*_SERVER_ACCOUNTS, *([f"{domain}\\Exchange Servers"] if domain else []))
-        return frozenset(Ace(account, right) for account in accounts for right in _TRUSTED)
+        return frozenset(Ace(account, right) for account in accounts for right in _ALL)
     if group == "ExchangeLegacyServers":
         legacy = (
             SUBMIT,
