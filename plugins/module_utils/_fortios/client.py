@@ -1,0 +1,281 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small client of the FortiOS REST API: one connection, one GET a table, success read from the body.
+
+The TLS context is made as ansible.module_utils.urls makes it. The requests go through http.client, because urllib closes its connection
+after every request, and a new TLS handshake for each of 10,000 objects takes hours (fortinet.fortios issue 343).
+The token travels in a header only: in an URL it would end in logs, and FortiOS refuses it there from 7.4.5.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import socket
+import ssl
+import typing as t
+import urllib.parse
+
+from ansible.module_utils.urls import make_context
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, DeviceUnreachable
+
+Row = dict[str, t.Any]
+Key = t.Union[str, int]
+Version = tuple[int, int, int]
+
+TRANSACTIONS_SINCE: Version = (6, 4, 0)
+TRANSACTION_SECONDS = 60
+_PAGE_LIMIT = 1000
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_TAGS = re.compile(r"<[^>]*>|\s+")
+
+
+def quote(text: object) -> str:
+    """A text as one part of a URL's path or query; a slash in a name is no separator."""
+    return urllib.parse.quote(str(text), safe="")
+
+
+class FortiOS:
+    """One vdom of one device. `requests` counts what was sent; `version` and `serial` are known after the first answer."""
+
+    def __init__(
+        self,
+        host: str,
+        token: str,
+        *,
+        port: int = 443,
+        vdom: str = "root",
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self.host, self.port, self.vdom, self.timeout = host, port, vdom, timeout
+        self.requests = 0
+        self.version: Version | None = None
+        self.serial = ""
+        self._token = token
+        self._tls = {"cafile": ca_path, "validate_certs": validate_certs}
+        self._connection: http.client.HTTPSConnection | None = None
+        self._transaction = ""
+
+    def __repr__(self) -> str:
+        return f"FortiOS({self.where}, vdom {self.vdom})"
+
+    @property
+    def where(self) -> str:
+        """The device, for sentences."""
+        return f"{self.host}:{self.port}"
+
+    def __enter__(self) -> FortiOS:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # ------------------------------------------------------------ the configuration database
+
+    def table(self, path: str, *, filters: t.Sequence[str] = (), fields: t.Sequence[str] = ()) -> list[Row]:
+        """All rows of a table, in the device's order; one request, and one more for each further page. Raises FortiOSError."""
+        query: list[tuple[str, str]] = [("filter", one) for one in filters]
+        if fields:
+            query.append(("format", "|".join(fields)))
+        rows: list[Row] = []
+        start: int | None = None
+        for _page in range(_PAGE_LIMIT):
+            page = [*query, ("start", str(start))] if start is not None else query
+            answer = self._ask("GET", f"cmdb/{path}", query=page)
+            found = answer.get("results") or []
+            if not isinstance(found, list):
+                raise self._nonsense("GET", path, "a table that is no list")
+            rows.extend(found)
+            total, following = answer.get("matched_count"), answer.get("next_idx")
+            more = isinstance(total, int) and isinstance(following, int) and len(rows) < total and bool(found)
+            if not more or following == start:
+                return rows
+            start = int(t.cast("int", following))
+        raise self._nonsense("GET", path, "no end of the table")
+
+    def create(self, path: str, row: t.Mapping[str, t.Any]) -> str:
+        """Make an entry; give its key. Raises FortiOSError."""
+        return str(self._ask("POST", f"cmdb/{path}", body=row).get("mkey") or "")
+
+    def update(self, path: str, key: Key, row: t.Mapping[str, t.Any]) -> None:
+        """Change the named fields of an entry. Raises FortiOSError."""
+        self._ask("PUT", f"cmdb/{path}/{quote(key)}", body=row)
+
+    def delete(self, path: str, key: Key) -> None:
+        """Remove an entry. Raises FortiOSError; one that is not there is an error too."""
+        self._ask("DELETE", f"cmdb/{path}/{quote(key)}")
+
+    def move(self, path: str, key: Key, *, before: Key) -> None:
+        """Put an entry right before another one. Raises FortiOSError."""
+        self._ask("PUT", f"cmdb/{path}/{quote(key)}", query=[("action", "move"), ("before", str(before))])
+
+    # ------------------------------------------------------------ what the device is doing
+
+    def monitor(self, path: str, **query: t.Any) -> t.Any:
+        """What a monitor gives. Raises FortiOSError."""
+        asked = [(name, str(value)) for name, value in query.items() if value is not None]
+        return self._ask("GET", f"monitor/{path}", query=asked).get("results")
+
+    def post_monitor(self, path: str, body: t.Mapping[str, t.Any]) -> t.Any:
+        """Ask a monitor to do something. Raises FortiOSError."""
+        return self._ask("POST", f"monitor/{path}", body=body).get("results")
+
+    @contextlib.contextmanager
+    def transaction(self) -> t.Iterator[None]:
+        """All writes within take effect together, or none of them; on a FortiOS before 6.4 each takes effect by itself."""
+        if self.version is None or self.version < TRANSACTIONS_SINCE or self._transaction:
+            yield
+            return
+        begun = self._ask(
+            "POST", "cmdb", query=[("action", "transaction-start")], body={"timeout": TRANSACTION_SECONDS}
+        )
+        number = _transaction_of(begun)
+        if not number:
+            raise self._nonsense("POST", "cmdb", "no number for a transaction")
+        self._transaction = number
+        try:
+            yield
+        except BaseException:
+            # The device gives it up by itself after the time limit; a broken connection must not hide the first error.
+            with contextlib.suppress(DeviceError, DeviceUnreachable):
+                self._ask("POST", "cmdb", query=[("action", "transaction-abort")])
+            raise
+        else:
+            self._ask("POST", "cmdb", query=[("action", "transaction-commit")])
+        finally:
+            self._transaction = ""
+
+    # ------------------------------------------------------------ one request
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: t.Sequence[tuple[str, str]] = (),
+        body: t.Mapping[str, t.Any] | None = None,
+    ) -> dict[str, t.Any]:
+        """One request, and the envelope of its answer where that says success."""
+        asked = [*query, ("vdom", self.vdom)]
+        url = f"/api/v2/{path}?{'&'.join(f'{name}={quote(value)}' for name, value in asked)}"
+        status, headers, text = self._exchange(method, url, body)
+        envelope = self._envelope(text)
+        if envelope is not None:
+            self._remember(envelope)
+        if 300 <= status < 400:
+            raise DeviceError(
+                method, path, status=status, text=f"Location: {headers.get('Location', 'not given')}", where=self.where
+            )
+        if envelope is None:
+            # HTML where a login, a lockout or a proxy answers.
+            plain = _TAGS.sub(" ", text).strip()
+            raise DeviceError(method, path, status=status, text=plain or "an empty answer", where=self.where)
+        if envelope.get("status") != "success" or status >= 400 or envelope.get("error") not in (None, 0):
+            code = envelope.get("error")
+            raise DeviceError(
+                method,
+                path,
+                status=int(envelope.get("http_status") or status),
+                code=code if isinstance(code, int) else None,
+                text=str(envelope.get("cli_error") or ""),
+                where=self.where,
+            )
+        return envelope
+
+    def _envelope(self, text: str) -> dict[str, t.Any] | None:
+        """The envelope of our vdom; an answer for several vdoms is a list of them."""
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            return None
+        if isinstance(answer, list):
+            mine = [one for one in answer if isinstance(one, dict) and one.get("vdom") == self.vdom]
+            answer = mine[0] if len(mine) == 1 else None
+        return answer if isinstance(answer, dict) else None
+
+    def _remember(self, envelope: t.Mapping[str, t.Any]) -> None:
+        found = _VERSION.match(str(envelope.get("version") or ""))
+        if found and self.version is None:
+            self.version = (int(found[1]), int(found[2]), int(found[3]))
+        if not self.serial:
+            self.serial = str(envelope.get("serial") or "")
+
+    def _exchange(
+        self, method: str, url: str, body: t.Mapping[str, t.Any] | None
+    ) -> tuple[int, t.Mapping[str, str], str]:
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        if self._transaction:
+            headers["X-TRANSACTION-ID"] = self._transaction
+        kept = self._connection is not None
+        try:
+            return self._once(method, url, data, headers)
+        except (http.client.HTTPException, OSError) as error:
+            self.close()
+            # A kept connection may have been closed by the device while it was idle. Reading again is harmless; a write is not repeated,
+            # since nobody knows whether it arrived.
+            if kept and method == "GET" and not isinstance(error, (TimeoutError, socket.timeout)):
+                try:
+                    return self._once(method, url, data, headers)
+                except (http.client.HTTPException, OSError) as again:
+                    self.close()
+                    raise self._unreachable(again, method) from None
+            raise self._unreachable(error, method) from None
+
+    def _once(
+        self, method: str, url: str, data: bytes | None, headers: t.Mapping[str, str]
+    ) -> tuple[int, t.Mapping[str, str], str]:
+        if self._connection is None:
+            connection = http.client.HTTPSConnection(
+                self.host, self.port, timeout=self.timeout, context=make_context(**self._tls)
+            )
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connection = connection
+        self.requests += 1
+        self._connection.request(method, url, body=data, headers=dict(headers))
+        response = self._connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        if response.will_close:
+            self.close()
+        return response.status, dict(response.headers), text
+
+    def _unreachable(self, error: Exception, method: str) -> DeviceUnreachable:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return DeviceUnreachable(
+                f"The certificate of the FortiGate {self.where} cannot be trusted: {error.verify_message}. Nothing was sent to it. Name "
+                f"the authority that signed it in ca_path."
+            )
+        sent = method != "GET" and self._connected_once
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        more = " Whether the last write arrived is not known; run it again, or roll back." if sent else ""
+        return DeviceUnreachable(f"The FortiGate {self.where} cannot be reached ({reason}).{more}", sent=sent)
+
+    @property
+    def _connected_once(self) -> bool:
+        return self.requests > 0
+
+    def _nonsense(self, method: str, path: str, what: str) -> DeviceError:
+        return DeviceError(method, path, status=200, text=f"It answered with {what}.", where=self.where)
+
+
+def _transaction_of(envelope: t.Mapping[str, t.Any]) -> str:
+    """The number of a transaction that was started; where it stands in the answer is not documented, so both places are read."""
+    results = envelope.get("results")
+    inner = results if isinstance(results, dict) else {}
+    return str(inner.get("transaction-id") or envelope.get("transaction-id") or envelope.get("transaction_id") or "")

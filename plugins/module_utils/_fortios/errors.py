@@ -1,0 +1,97 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a FortiGate refuses, and why it cannot be reached, as sentences for the operator."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+NOT_FOUND = -3
+TOO_MANY = -4
+IN_USE = -23
+
+# Numbers of the FortiOS configuration database, as public clients and the vendor's knowledge base list them.
+_MEANINGS: t.Mapping[int, str] = types.MappingProxyType(
+    {
+        -1: "a value has a length that is not allowed",
+        -2: "an index is out of range",
+        -3: "the entry, or an entry that it refers to, does not exist",
+        -4: "the table or the list has as many entries as this model allows. For an address group, set a smaller group_size",
+        -5: "an entry of that name exists already",
+        -7: "it conflicts with the system's settings",
+        -8: "an IP address is not valid",
+        -9: "a netmask is not valid",
+        -14: "the API user may not do that; see its accprofile",
+        -15: "an entry of that name exists already",
+        -23: "the entry is in use elsewhere",
+        -36: "the mapping of a virtual IP is not valid, or exists twice",
+        -37: "the API user may not do that; see its accprofile",
+        -45: "a range is not valid",
+        -50: "a value has the wrong format",
+        -56: "a value is empty that must not be",
+        -61: "the input is not what the device expects",
+        -72: "a name or value is too long",
+        -163: "the name is taken: addresses, address groups and virtual IPs share their names",
+        -164: "the name is taken: addresses, address groups and virtual IPs share their names",
+        -165: "the name is taken: addresses, address groups and virtual IPs share their names",
+        -177: "a policy cannot be moved across pairs of interfaces",
+        -178: "a policy cannot be moved across pairs of interfaces",
+        -360: "the configuration database did not answer in time",
+        -515: "the name is reserved",
+        -560: "the name is reserved",
+        -650: "a number is out of range",
+        -651: "a value is not one of those that the device knows",
+        -10000: "the device does not know that action",
+    }
+)
+
+_STATUS: t.Mapping[int, str] = types.MappingProxyType(
+    {
+        301: "it sends us elsewhere, which is not followed",
+        302: "it sends us elsewhere, which is not followed",
+        401: "it does not accept the token, or it has no valid licence",
+        403: "the API user may not do that: see its accprofile, its vdoms and its trusthost",
+        404: "it does not know that path; this FortiOS may be too old for it",
+        405: "it does not take that method there",
+        413: "the request is too large for it",
+        429: "it has locked out our address for a while, after too many failed logins",
+    }
+)
+
+
+class FortiOSError(Exception):
+    """What went wrong with the device; one sentence or more for the operator, never with a secret."""
+
+
+class DeviceUnreachable(FortiOSError):
+    """The device cannot be reached, or went away in the middle. `sent`: a write may have arrived there nevertheless."""
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class DeviceError(FortiOSError):
+    """The device refused a request.
+
+    `code` is the number of the configuration database, None where the answer has none; `status` is that of HTTP; `text` is what the
+    device said in its own words.
+    """
+
+    def __init__(
+        self, method: str, path: str, *, status: int, code: int | None = None, text: str = "", where: str = ""
+    ) -> None:
+        self.method, self.path, self.status, self.code, self.text = method, path, status, code, text
+        meaning = _MEANINGS.get(code) if code is not None else None
+        if meaning is None:
+            meaning = _STATUS.get(status, "it gives no reason that we know")
+        numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
+        said = f" It said: {text.strip()[:300]}" if text.strip() else ""
+        super().__init__(f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}")
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whether it is the token, the profile or the lockout, and not what was asked."""
+        return self.status in (401, 403, 429) or self.code in (-14, -37)

@@ -1,0 +1,127 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Range feeds: external resources of the type `address`, which the device polls or which are pushed to it.
+
+What a push feed still holds after a reboot or a failover of a cluster is unverified; a run pushes it again where it differs.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    FEED,
+    FEED_ENTRIES,
+    DeviceState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+
+ENTRIES = FEED_ENTRIES
+PUSH, POLL = "push", "poll"
+ON_CREATE = "on_create"
+
+SOURCE_SINCE: Version = (6, 2, 0)
+PUSH_SINCE: Version = (7, 2, 1)
+MOST_ENTRIES = 131072
+"""Of one list before 7.4.4; later FortiOS counts all lists of a model together."""
+
+_LONGEST_NAME, _LONGEST_URL = 35, 511
+
+
+def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> None:
+    """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
+    name, url, mode = params["name"], params.get("url"), params["mode"]
+    problem = ""
+    if not 1 <= len(name) <= _LONGEST_NAME or "/" in name:
+        problem = f"'{name}' cannot be the name of a feed: 1 to {_LONGEST_NAME} characters without a slash"
+    elif params["state"] == "absent":
+        return
+    elif mode == POLL and not url:
+        problem = "a feed that is polled needs the url of its list"
+    elif url and not url.lower().startswith(("https://", "http://")):
+        problem = f"'{url}' is no http or https address"
+    elif url and len(url) > _LONGEST_URL:
+        problem = f"the url is longer than the {_LONGEST_URL} characters that FortiOS takes"
+    elif mode == PUSH and not ranges:
+        problem = "a feed that is pushed needs ranges; an empty one would let nobody through"
+    elif mode == PUSH and ranges is not None and len(ranges.to_cidrs()) > MOST_ENTRIES:
+        problem = f"a feed of {len(ranges.to_cidrs())} ranges is more than the {MOST_ENTRIES} that FortiOS takes"
+    elif not 1 <= params["refresh_rate"] <= 43200:
+        problem = "refresh_rate is a number of minutes from 1 to 43200"
+    if problem:
+        raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
+
+
+def check_version(version: Version, params: t.Mapping[str, t.Any]) -> None:
+    """Refuse what this FortiOS does not have. Raises PlanError."""
+    shown = ".".join(map(str, version))
+    if version < SOURCE_SINCE:
+        raise PlanError(f"FortiOS {shown} cannot use a feed as the source of a policy; 6.2 can. Nothing was changed.")
+    if params["mode"] == PUSH and version < PUSH_SINCE:
+        raise PlanError(
+            f"FortiOS {shown} cannot be pushed a feed; 7.2.1 can. Nothing was changed. Let it poll a published list (mode: poll), or "
+            "use address objects."
+        )
+    identity = params.get("server_identity_check")
+    if identity and not (version >= (7, 2, 4) or (7, 0, 8) <= version < (7, 2, 0)):
+        raise PlanError(
+            f"FortiOS {shown} does not know server_identity_check; 7.0.8 and 7.2.4 do. Nothing was changed. Leave it out."
+        )
+
+
+def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: DeviceState, comment: str) -> list[Wish]:
+    """What there shall be of a feed."""
+    name = params["name"]
+    if params["state"] == "absent":
+        return [Wish(FEED, name, None)]
+    fields: Row = {"type": "address", "status": "enable", "refresh-rate": params["refresh_rate"], "comments": comment}
+    if state.version >= PUSH_SINCE:
+        fields["update-method"] = "push" if params["mode"] == PUSH else "feed"
+    if params["mode"] == POLL:
+        fields["resource"] = params["url"]
+    for option, field in (("username", "username"), ("server_identity_check", "server-identity-check")):
+        if params.get(option):
+            fields[field] = params[option]
+    exists = state.find(FEED, name) is not None
+    if params.get("password") and (not exists or params["update_password"] != ON_CREATE):
+        fields["password"] = params["password"]
+    found = [Wish(FEED, name, fields)]
+    if params["mode"] == PUSH and ranges:
+        found.append(Wish(ENTRIES, name, {"entries": ranges.to_cidrs()}))
+    return found
+
+
+def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) -> dict[Key, Row]:
+    """Name → what the feed holds, for those feeds that exist. One request each."""
+    found: dict[Key, Row] = {}
+    for name in names:
+        if state.find(FEED, name) is None:
+            continue
+        try:
+            answer = client.monitor("system/external-resource/entry-list", mkey=name)
+        except DeviceError as error:
+            if error.status != 404:
+                raise
+            answer = []
+        found[name] = {"name": name, "entries": _entries(answer)}
+    return found
+
+
+def _entries(answer: t.Any) -> list[str]:
+    """The ranges of an entry list; the shape of its rows is not documented, so texts and tables are both read."""
+    if isinstance(answer, t.Mapping):
+        answer = answer.get("entries", [])
+    texts = [one.get("entry", "") if isinstance(one, t.Mapping) else one for one in answer or []]
+    return [str(text) for text in texts if text]
+
+
+def push(client: FortiOS, change: Change) -> None:
+    """Replace what a feed holds. What is removed goes with its feed."""
+    if change.action == "remove":
+        return
+    command = {"name": str(change.key), "command": "snapshot", "entries": list(change.after["entries"])}
+    client.post_monitor("system/external-resource/dynamic", {"commands": [command]})

@@ -1,0 +1,270 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every FortiGate module does around its own wishes: read, plan, guard, save, write, read back, tell."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, guards, snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import Spec
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
+    IN_USE,
+    NOT_FOUND,
+    DeviceError,
+    FortiOSError,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
+    SECRETS,
+    Change,
+    PlanError,
+    Wish,
+    apply_all,
+    plan,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    NOUNS,
+    POLICY,
+    SHARED_NAMES,
+    DeviceState,
+    outgoing,
+    read,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
+
+Result = dict[str, t.Any]
+
+
+class Work(abc.ABC):
+    """One module's own part. A subclass names what has to be read and what is wished; the rest has defaults."""
+
+    reason = snapshot.APPLY
+
+    def __init__(self, params: t.Mapping[str, t.Any], client: FortiOS, *, check_mode: bool) -> None:
+        self.params, self.client, self.check_mode = params, client, check_mode
+
+    @abc.abstractmethod
+    def tables(self) -> t.Sequence[str]:
+        """The tables to read, each with one request. Raises PlanError for options that cannot be meant; nothing was sent yet."""
+
+    @abc.abstractmethod
+    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+        """What there shall be. Raises PlanError."""
+
+    def feeds(self) -> t.Sequence[str]:
+        """The names of the range feeds whose entries have to be read."""
+        return ()
+
+    def read(self) -> DeviceState:
+        """The state of the device: one request for each table and feed."""
+        state = read(self.client, self.tables())
+        entries = feed.read_entries(self.client, state, self.feeds())
+        return dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
+
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+        """The guards that speak about the changes."""
+        return ()
+
+    def tell(self, before: DeviceState, after: DeviceState) -> Result:
+        """More of the result: what the changes mean."""
+        return {}
+
+
+def spec(options: Spec, **keywords: t.Any) -> dict[str, t.Any]:
+    """The keyword arguments of AnsibleModule."""
+    return {"argument_spec": options, "supports_check_mode": True, **keywords}
+
+
+def connect(params: t.Mapping[str, t.Any]) -> FortiOS:
+    """The client that the options describe; nothing is sent yet."""
+    return FortiOS(
+        params["host"],
+        params["token"],
+        port=params["api_port"],
+        vdom=params["vdom"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        timeout=float(params["timeout"]),
+    )
+
+
+def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> None:
+    """A whole module."""
+    module = AnsibleModule(**arguments)
+    result: Result = {"changed": False}
+    with connect(module.params) as client:
+        try:
+            work = work_of(module.params, client, check_mode=module.check_mode)
+            _execute(module, work, client, result)
+        except (FortiOSError, PlanError, RangeError) as error:
+            result["cost"] = {"requests": client.requests}
+            module.fail_json(msg=str(error), **result)
+    result["cost"] = {"requests": client.requests}
+    for guard in result.get("guards", []):
+        if guard["severity"] == guards.WARN:
+            module.warn(guard["sentence"])
+    module.exit_json(**result)
+
+
+def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result) -> None:
+    params = module.params
+    before = work.read()
+    changes = plan(before, work.wishes(before))
+    after = apply_all(changes, before)
+    spoken = guards.settle(work.guard(before, after, changes), params["accept_risks"])
+    result.update(
+        plan=[change.describe() for change in changes],
+        guards=[{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
+        device={"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
+        **work.tell(before, after),
+    )
+    if module._diff:
+        result["diff"] = _diff(changes, result)
+    stopping = [one for one in spoken if one.severity == guards.STOP]
+    if stopping:
+        raise PlanError(
+            f"{' '.join(one.sentence for one in stopping)} Nothing was changed. To do it all the same, name "
+            f"{' and '.join(dict.fromkeys(one.id for one in stopping))} in accept_risks."
+        )
+    if not changes:
+        return
+    _refuse_taken(client, before, changes)
+    result["changed"] = True
+    if module.check_mode:
+        return
+    result["changed"] = False
+    name = _save(params, client, work.reason, changes, result)
+    done: list[Change] = []
+    try:
+        left = _write(client, before, changes, done)
+    except FortiOSError as error:
+        result["changed"] = bool(done)
+        raise FortiOSError(f"{error} {_how_far(done, changes, name)}") from None
+    result["changed"] = True
+    if left:
+        module.warn(f"Used by somebody else as well, and therefore left: {', '.join(map(str, left))}.")
+    now = work.read()
+    again = [change for change in plan(now, work.wishes(now)) if change.key not in left]
+    if again:
+        raise PlanError(
+            f"The FortiGate {client.where} took every change but does not show all of them. Still to do: {again[0].describe()} Look at it by "
+            f"hand. The state before is kept in the snapshot {name}."
+        )
+
+
+def _refuse_taken(client: FortiOS, before: DeviceState, changes: t.Sequence[Change]) -> None:
+    """Addresses, groups and virtual IPs share their names: a clash is told before anything is written. Reads what was not read yet."""
+    new = {str(change.key) for change in changes if change.action == "create" and change.table in SHARED_NAMES}
+    unread = [path for path in SHARED_NAMES if path not in before.rows]
+    if not new or not unread:
+        return
+    for path, rows in read(client, unread).rows.items():
+        taken = sorted(new & {str(key) for key in rows})
+        if taken:
+            raise PlanError(
+                f"The name '{taken[0]}' is taken by the {NOUNS[path]} of that name: addresses, address groups and virtual IPs share their "
+                f"names. Nothing was changed. Take another name."
+            )
+
+
+def _save(
+    params: t.Mapping[str, t.Any], client: FortiOS, reason: str, changes: t.Sequence[Change], result: Result
+) -> str:
+    """Write the snapshot; give its name. Several tasks of one run share one."""
+    device = snapshot.Device(client.serial, client.vdom)
+    folder = snapshot.Folder(params["snapshot_folder"])
+    name = params.get("snapshot_name") or snapshot.file_name(reason)
+    saved = snapshot.merge(folder.held(name, device), snapshot.entries(changes))
+    text = snapshot.make(device, reason, saved)
+    folder.write(name, text)
+    result["snapshot"] = {"name": name, "folder": str(folder.path), "content": text}
+    return name
+
+
+def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], done: list[Change]) -> list[Key]:
+    """Carry the changes out in order; give the keys of entries that somebody else uses, which were not removed."""
+    numbers: dict[Key, Key] = {}
+    left: list[Key] = []
+    rest = list(changes)
+    while rest:
+        policies = rest[0].table == POLICY
+        until = next((index for index, one in enumerate(rest) if (one.table == POLICY) != policies), len(rest))
+        run, rest = rest[:until], rest[until:]
+        # The policies of a plan belong together; thousands of address objects before them do not, and a transaction has a time limit.
+        with client.transaction() if policies else contextlib.nullcontext():
+            for change in run:
+                _write_one(client, state, change, numbers, left)
+                done.append(change)
+    return left
+
+
+def _write_one(client: FortiOS, state: DeviceState, change: Change, numbers: dict[Key, Key], left: list[Key]) -> None:
+    if change.table == feed.ENTRIES:
+        feed.push(client, change)
+        return
+    key = numbers.get(change.key, change.key)
+    if change.table == POLICY:
+        known = state.policy_key(change.key)
+        key = known if known is not None else key
+    if change.action == "create":
+        made = client.create(change.table, outgoing(change.after))
+        if change.table == POLICY:
+            key = numbers[change.key] = int(made)
+    elif change.action == "modify":
+        client.update(change.table, key, outgoing(change.after))
+    elif change.action == "remove":
+        try:
+            client.delete(change.table, key)
+        except DeviceError as error:
+            if error.code == IN_USE:
+                left.append(change.key)
+            elif error.code != NOT_FOUND:
+                raise
+    if change.place is not None:
+        place = numbers.get(change.place, change.place)
+        known = state.policy_key(place)
+        client.move(change.table, key, before=place if known is None else known)
+
+
+def _how_far(done: t.Sequence[Change], changes: t.Sequence[Change], name: str) -> str:
+    if not done:
+        return "None of the changes is known to have been made."
+    return (
+        f"{len(done)} of {len(changes)} changes were made, in an order in which each step is safe. Run it again to finish, or roll back to the "
+        f"snapshot {name}."
+    )
+
+
+def _diff(changes: t.Sequence[Change], result: Result) -> dict[str, str]:
+    """What --diff shows: who can reach what where the module knows, and the entries that differ."""
+    words = result.get("exposure", {})
+    before = list(words.get("before", []))
+    after = list(words.get("after", []))
+    for change in changes:
+        head = f"{NOUNS.get(change.table, change.table)} {change.key}"
+        if change.action != "create":
+            before.append(_shown(head, change.before, change))
+        if change.action != "remove":
+            after.append(_shown(head, change.after, change))
+    return {"before": "\n".join([*before, ""]), "after": "\n".join([*after, ""])}
+
+
+def _shown(head: str, row: t.Mapping[str, t.Any], change: Change) -> str:
+    place = f" before={change.place}" if change.place is not None and row is change.after else ""
+    fields = " ".join(
+        f"{name}={_text(name, value)}" for name, value in row.items() if name != "name" or change.action == "create"
+    )
+    return f"{head}:{place} {fields}".rstrip()
+
+
+def _text(name: str, value: t.Any) -> str:
+    if name in SECRETS:
+        return "(secret)"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,150 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a FortiGate holds, as plain rows; and when two values of a row mean the same."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Interval,
+    RangeError,
+    RangeSet,
+    parse_range,
+)
+
+ADDRESS = "firewall/address"
+ADDRESS6 = "firewall/address6"
+GROUP = "firewall/addrgrp"
+GROUP6 = "firewall/addrgrp6"
+VIP = "firewall/vip"
+VIP_GROUP = "firewall/vipgrp"
+POLICY = "firewall/policy"
+SERVICE = "firewall.service/custom"
+SERVICE_GROUP = "firewall.service/group"
+FEED = "system/external-resource"
+FEED_ENTRIES = "system/external-resource/entry-list"
+INTERNET_SERVICE = "firewall/internet-service-name"
+
+SHARED_NAMES = (ADDRESS, GROUP, VIP)
+"""Addresses, address groups and virtual IPs share their names (FortiOS errors -163 to -165)."""
+
+NOUNS: t.Mapping[str, str] = {
+    ADDRESS: "address",
+    ADDRESS6: "IPv6 address",
+    GROUP: "address group",
+    GROUP6: "IPv6 address group",
+    VIP: "virtual IP",
+    VIP_GROUP: "virtual IP group",
+    POLICY: "policy",
+    SERVICE: "service",
+    SERVICE_GROUP: "service group",
+    FEED: "range feed",
+    FEED_ENTRIES: "content of the range feed",
+    INTERNET_SERVICE: "internet service",
+}
+
+# Fields of the answer that are about the answer.
+_BOOKKEEPING = ("q_", "css-class")
+_RANGE_FIELDS = frozenset({"subnet", "ip6"})
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """The tables that were read: path → key → row, in the device's order, which for policies is the order of matching.
+
+    In a row a list of references is a list of their names, everything else as the device gave it. The key of a policy is its number; in
+    a simulated state a policy that does not exist yet has its name as key.
+    """
+
+    version: Version
+    rows: t.Mapping[str, t.Mapping[Key, Row]]
+
+    def table(self, path: str) -> t.Mapping[Key, Row]:
+        """A table; empty where it was not read or does not exist on that version."""
+        return self.rows.get(path, {})
+
+    def policy_key(self, key: Key) -> Key | None:
+        """The key of the policy with this number, or with this name where `key` is a text; None where there is none."""
+        policies = self.table(POLICY)
+        if isinstance(key, int) or key in policies:
+            return key if key in policies else None
+        found = [number for number, row in policies.items() if row.get("name") == key]
+        return found[0] if found else None
+
+    def find(self, path: str, key: Key) -> tuple[Key, Row] | None:
+        """The entry, with its key in this state."""
+        known = self.policy_key(key) if path == POLICY else key
+        row = self.table(path).get(known) if known is not None else None
+        return None if row is None or known is None else (known, row)
+
+
+def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
+    """Read the tables, with one request for each. Raises FortiOSError."""
+    rows: dict[str, dict[Key, Row]] = {}
+    for path in tables:
+        try:
+            found = client.table(path)
+        except DeviceError as error:
+            if error.status != 404 or error.refuses_us:
+                raise
+            # An older FortiOS has fewer tables.
+            found = []
+        rows[path] = {_key(path, row): plain(row) for row in found}
+    return DeviceState(client.version or (0, 0, 0), rows)
+
+
+def _key(path: str, row: t.Mapping[str, t.Any]) -> Key:
+    return int(row["policyid"]) if path == POLICY else str(row["name"])
+
+
+def plain(row: t.Mapping[str, t.Any]) -> Row:
+    """A row without the device's bookkeeping, lists of references as lists of names."""
+    return {field: _plain_value(value) for field, value in row.items() if not field.startswith(_BOOKKEEPING)}
+
+
+def _plain_value(value: t.Any) -> t.Any:
+    if isinstance(value, list) and all(isinstance(item, t.Mapping) for item in value):
+        return [str(item.get("name", item.get("id", item.get("q_origin_key", "")))) for item in value]
+    return value
+
+
+def references(names: t.Iterable[str], field: str = "") -> list[dict[str, t.Any]]:
+    """Names as the device takes a list of references; tables of numbers are referred to by `id`."""
+    if field.endswith("-id"):
+        return [{"id": int(name)} for name in names]
+    return [{"name": name} for name in names]
+
+
+def outgoing(row: t.Mapping[str, t.Any]) -> Row:
+    """A row as the device takes it."""
+    return {field: references(value, field) if isinstance(value, list) else value for field, value in row.items()}
+
+
+def subnet(value: object) -> Interval | None:
+    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0`, or as a user does; None for what is none."""
+    text = str(value).strip()
+    address, blank, mask = text.partition(" ")
+    try:
+        return parse_range(f"{address}({mask.strip()})" if blank else text)
+    except RangeError:
+        return None
+
+
+def same(field: str, one: t.Any, other: t.Any) -> bool:
+    """Whether two values of a field mean the same: lists have no order, subnets have several texts, numbers may be texts."""
+    if field == "entries":
+        with contextlib.suppress(RangeError):
+            return RangeSet.parse(one or []) == RangeSet.parse(other or [])
+    if isinstance(one, list) or isinstance(other, list):
+        return sorted(map(str, one or [])) == sorted(map(str, other or []))
+    if field in _RANGE_FIELDS:
+        left, right = subnet(one), subnet(other)
+        if left is not None and right is not None:
+            return left == right
+    return str("" if one is None else one) == str("" if other is None else other)

@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""fortios_address_group: documentation, argument spec and options; the work is in module_utils/_fortios."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fortios_address_group
+short_description: Keep a set of address ranges as address objects and a group on a FortiGate
+version_added: 0.1.0
+description:
+  - Keeps one address object for each range, and a group of them, in one task and over one connection, however many there are.
+  - The ranges are brought into their shortest form first, so that two lists that mean the same addresses are the same.
+  - Objects that somebody else has made are never changed, nor are objects removed that somebody else uses.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._fortios.DEVICE
+  - mailedge.lockdown._fortios.WRITE
+  - mailedge.lockdown._fortios.ATTRIBUTES
+options:
+  name:
+    description:
+      - The name of the group of the IPv4 ranges; the group of the IPv6 ranges has C(-v6) behind it.
+      - Address objects are named after the group and their range, such as C(birke-198.51.100.0_24).
+    type: str
+    required: true
+  ranges:
+    description:
+      - The addresses of the group, as addresses, CIDR prefixes or first-last ranges, of IPv4 and IPv6.
+      - An empty list is refused. A group that nobody needs is removed by O(state=absent).
+    type: list
+    elements: str
+  state:
+    description: Whether there shall be such a group. Before it can go, no policy may use it.
+    type: str
+    choices: [present, absent]
+    default: present
+  group_size:
+    description:
+      - How many members a group gets. A larger set becomes groups within the group.
+      - What a FortiGate takes differs by model. Where it answers with error -4, set a smaller number.
+    type: int
+    default: 250
+  comment:
+    description: What to say in the comment of the group, behind the mark by which the collection knows its own objects.
+    type: str
+seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
+  - module: mailedge.lockdown.fortios_range_feed
+"""
+
+EXAMPLES = r"""
+- name: Keep the provider's ranges as a group
+  mailedge.lockdown.fortios_address_group:
+    host: fw.birke.example
+    token: "{{ vault_birke_fortigate_token }}"
+    name: birke-provider
+    ranges:
+      - 198.51.100.0/24
+      - 2001:db8:100::/48
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+plan:
+  description: What a run changes, one sentence for each change, in the order of the changes.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: ["Create the address 'birke-198.51.100.0_24' (198.51.100.0/24)."]
+guards:
+  description: The guards that spoke.
+  returned: when the device could be read
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The stable id of the guard, for O(accept_risks).
+      type: str
+      returned: always
+    severity:
+      description: V(stop) or V(warn).
+      type: str
+      returned: always
+    sentence:
+      description: What would happen.
+      type: str
+      returned: always
+device:
+  description: The device that was read.
+  returned: when the device could be read
+  type: dict
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+snapshot:
+  description: Where the state before the change is kept.
+  returned: when something was written
+  type: dict
+  contains:
+    name:
+      description: The name of the snapshot, for M(mailedge.lockdown.fortios_rollback).
+      type: str
+      returned: always
+    folder:
+      description: The folder, on the host that ran the module.
+      type: str
+      returned: always
+    content:
+      description: The snapshot itself, for a host whose disk does not outlive the job.
+      type: str
+      returned: always
+cost:
+  description: How many HTTP requests were sent.
+  returned: always
+  type: dict
+  sample: {"requests": 3}
+"""
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups, guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+
+ARGUMENTS = module.spec(
+    {
+        **WRITE_OPTIONS,
+        "name": {"type": "str", "required": True},
+        "ranges": {"type": "list", "elements": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "group_size": {"type": "int", "default": groups.GROUP_SIZE},
+        "comment": {"type": "str"},
+    },
+    required_if=[("state", "present", ["ranges"])],
+)
+
+
+class AddressGroup(module.Work):
+    """A group and its members."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
+        super().__init__(params, *more, **keywords)
+        groups.check_name(params["name"])
+        self._ranges = RangeSet.parse(params["ranges"] or []) if params["state"] == "present" else None
+        if self._ranges is not None and not self._ranges:
+            raise PlanError(
+                "ranges is empty. A policy with an empty group lets nobody through. Nothing was sent to the device."
+            )
+        if params["group_size"] < 1:
+            raise PlanError("group_size is a number from 1 upwards. Nothing was sent to the device.")
+
+    def tables(self) -> t.Sequence[str]:
+        return groups.ALL_TABLES if self._ranges is None else groups.tables(self._ranges)
+
+    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+        params = self.params
+        return groups.wishes(
+            state, params["name"], self._ranges, size=params["group_size"], comment=params["comment"] or ""
+        )
+
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+        return guards.about_ranges(self._ranges or RangeSet(()), what=f"The group '{self.params['name']}'")
+
+
+def main() -> None:
+    """The module."""
+    module.run(ARGUMENTS, AddressGroup)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""fortios_rollback: documentation, argument spec and options; the work is in module_utils/_fortios."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fortios_rollback
+short_description: Give a FortiGate back what a snapshot of this collection holds
+version_added: 0.1.0
+description:
+  - Gives back what the entries were like before a run of M(mailedge.lockdown.fortios_inbound_lock) or one of its siblings touched them.
+    Entries that the run has made are removed, unless somebody else uses them by now.
+  - It is safe to run twice, and plans as every run does, so that what lets more through comes before what lets less through.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._fortios.DEVICE
+  - mailedge.lockdown._fortios.WRITE
+  - mailedge.lockdown._fortios.ATTRIBUTES
+options:
+  snapshot:
+    description:
+      - The name of the snapshot. The run that made the change has printed it.
+      - V(latest) is the newest one of this device that is not itself a rollback's, so that a second rollback changes nothing.
+    type: str
+    default: latest
+  content:
+    description: The snapshot itself, as the result of the run that made the change has it. O(snapshot) does not count then.
+    type: str
+seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
+"""
+
+EXAMPLES = r"""
+- name: Give back the state before the last change
+  mailedge.lockdown.fortios_rollback:
+    host: fw.birke.example
+    token: "{{ vault_birke_fortigate_token }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+plan:
+  description: What a run changes, one sentence for each change, in the order of the changes.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: ["Change the policy 3 'Mail in': srcaddr without 'birke-provider' and with 'all'."]
+guards:
+  description: The guards that spoke.
+  returned: when the device could be read
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The stable id of the guard, for O(accept_risks).
+      type: str
+      returned: always
+    severity:
+      description: V(stop) or V(warn).
+      type: str
+      returned: always
+    sentence:
+      description: What would happen.
+      type: str
+      returned: always
+device:
+  description: The device that was read.
+  returned: when the device could be read
+  type: dict
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+snapshot:
+  description: Where the state before the change is kept.
+  returned: when something was written
+  type: dict
+  contains:
+    name:
+      description: The name of the snapshot, for M(mailedge.lockdown.fortios_rollback).
+      type: str
+      returned: always
+    folder:
+      description: The folder, on the host that ran the module.
+      type: str
+      returned: always
+    content:
+      description: The snapshot itself, for a host whose disk does not outlive the job.
+      type: str
+      returned: always
+cost:
+  description: How many HTTP requests were sent.
+  returned: always
+  type: dict
+  sample: {"requests": 3}
+restored:
+  description: The name of the snapshot that was given back.
+  returned: when the device could be read
+  type: str
+  sample: 20260114T101500Z-4f1c2a-apply.json
+"""
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    FEED,
+    FEED_ENTRIES,
+    POLICY,
+    DeviceState,
+)
+
+ARGUMENTS = module.spec(
+    {
+        **WRITE_OPTIONS,
+        "snapshot": {"type": "str", "default": "latest"},
+        # Policies and addresses; a feed's password is never saved.
+        "content": {"type": "str", "no_log": False},
+    },
+)
+
+
+class Rollback(module.Work):
+    """The entries of a snapshot."""
+
+    reason = snapshot.ROLLBACK
+
+    def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
+        super().__init__(params, *more, **keywords)
+        self._restored = ""
+        self._saved: list[snapshot.Entry] = []
+
+    def tables(self) -> t.Sequence[str]:
+        # The device's serial number, by which snapshots are told apart, is in every answer.
+        self.client.table(POLICY, fields=["policyid"])
+        self._saved = self._find()
+        return tuple(dict.fromkeys(FEED if one.table == FEED_ENTRIES else one.table for one in self._saved))
+
+    def _find(self) -> list[snapshot.Entry]:
+        device = snapshot.Device(self.client.serial, self.client.vdom)
+        if self.params["content"]:
+            self._restored = "content"
+            return snapshot.parse(self.params["content"], device, what="content")
+        folder = snapshot.Folder(self.params["snapshot_folder"])
+        name = self.params["snapshot"]
+        if name == snapshot.LATEST:
+            found = folder.latest(device)
+            if found is None:
+                raise snapshot.SnapshotError(
+                    f"There is no snapshot of the device {device.serial}, vdom {device.vdom}, in {folder.path}. Nothing was changed. Name the "
+                    "folder in snapshot_folder, or give the snapshot itself in content."
+                )
+            name = found
+        self._restored = name
+        return snapshot.parse(folder.read(name), device, what=f"The snapshot '{name}'")
+
+    def feeds(self) -> t.Sequence[str]:
+        return [str(one.key) for one in self._saved if one.table == FEED_ENTRIES]
+
+    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+        return snapshot.wishes(self._saved)
+
+    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+        return {"restored": self._restored}
+
+
+def main() -> None:
+    """The module."""
+    module.run(ARGUMENTS, Rollback)
+
+
+if __name__ == "__main__":
+    main()
