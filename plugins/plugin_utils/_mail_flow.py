@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     apply_all,
     plan,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, StateError, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
@@ -49,10 +50,10 @@ _AGAIN = "after."
 
 @dataclass(frozen=True)
 class Reading:
-    """What one remote read gave: the state and its digest, and what else the request asked for."""
+    """What one remote read gave: the state and its digests, and what else the request asked for."""
 
     state: State
-    digest: str
+    digests: t.Mapping[str, str]
     way: str
     snapshots: tuple[tuple[str, str], ...]
     unreachable: tuple[str, ...]
@@ -100,7 +101,7 @@ class ExchangeAction(HostAction):
     def read(self, params: t.Mapping[str, t.Any], agent: Agent) -> Reading:
         """Everything that a plan needs, in one remote call."""
         steps = calls.read_steps(HostFact("name"), params.get("domain_controller"))
-        steps.append(_digest_step(None))
+        steps.extend(_digest_step(resource, None) for resource in calls.DIGESTS)
         names = self.snapshot_names(params)
         if names is None or names:
             folder = {"folder": SNAPSHOT_FOLDER, "names": names, "last": _SNAPSHOTS}
@@ -121,7 +122,7 @@ class ExchangeAction(HostAction):
         reach = _objects(answer, "reach")
         return Reading(
             state=_state(answer, "", params.get("domain_controller")),
-            digest=str(_objects(answer, "digest")[0]["digest"]),
+            digests={one: str(_objects(answer, _digest_id(one))[0]["digest"]) for one in calls.DIGESTS},
             way=str(answer.get("way")),
             snapshots=tuple((str(row["name"]), str(row["text"])) for row in reversed(_objects(answer, "snapshots"))),
             unreachable=tuple(str(row["host"]) for row in reach if not row.get("reachable")),
@@ -232,7 +233,8 @@ class MailFlowAction(ExchangeAction):
             result["snapshot"]["controller_path"] = _write_copy(params["snapshot_copy"], name, text)
         server, controller = reading.state.server.name, reading.state.domain_controller
         steps = calls.read_steps(server, controller, commands=False)
-        steps.append(_digest_step(reading.digest))
+        concerned = {RECEIVE.name, *(change.resource for change in ordered)}
+        steps.extend(_digest_step(one, digest) for one, digest in reading.digests.items() if one in concerned)
         steps.append({"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": name, "text": text})
         working = reading.state
         owner: dict[str, int] = {}
@@ -291,9 +293,13 @@ def _way_back(result: t.Mapping[str, t.Any]) -> str:
     return f"Run the task again to finish{back}."
 
 
-def _digest_step(expected: str | None) -> dict[str, t.Any]:
-    ids, ignored = list(calls.READ_IDS), list(calls.DIGEST_IGNORE)
-    return {"op": "digest", "id": "digest", "steps": ids, "ignore": ignored, "expect": expected}
+def _digest_id(resource: str) -> str:
+    return f"digest-{resource}"
+
+
+def _digest_step(resource: str, expected: str | None) -> dict[str, t.Any]:
+    ids, ignored = list(calls.DIGESTS[resource]), list(calls.DIGEST_IGNORE)
+    return {"op": "digest", "id": _digest_id(resource), "steps": ids, "ignore": ignored, "expect": expected}
 
 
 def _objects(answer: t.Mapping[str, t.Any], step: str) -> list[dict[str, t.Any]]:

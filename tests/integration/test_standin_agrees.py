@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import (
     DIGEST_IGNORE,
-    READ_IDS,
+    DIGESTS,
     read_steps,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _codec as codec
@@ -70,6 +70,7 @@ def plain(answer: Answer, folder: pathlib.Path) -> Answer:
 
 # The engine's own version and culture, and what only Windows knows.
 _ENGINE_S_OWN = ("powershell", "culture", "admin", "time_utc", "language_mode")
+_READ_IDS = [one for ids in DIGESTS.values() for one in ids]
 _KEYS = ("seconds", "OriginatingServer", "digest")
 _COMMON = [*COMMON, "InformationAction", "InformationVariable", "ProgressAction", "PipelineVariable"]
 # Windows PowerShell and PowerShell 7 have different words for it.
@@ -148,7 +149,7 @@ def story(edition: str) -> list[dict[str, t.Any]]:
     login = {"SmartHostAuthMechanism": "BasicAuth", "AuthenticationCredential": Credential("relay", CANARY)}
     return [
         *reading,
-        {"op": "digest", "id": "digest", "steps": list(READ_IDS), "ignore": list(DIGEST_IGNORE), "expect": None},
+        {"op": "digest", "id": "digest", "steps": _READ_IDS, "ignore": list(DIGEST_IGNORE), "expect": None},
         {"op": "write_file", "id": "file", "folder": "%ProgramData%\\mailedge", "name": "s.json", "text": ODD + "\r\n"},
         call("new", "New-ReceiveConnector", new, "DistinguishedName", "Comment", "RemoteIPRanges"),
         call("right", "Add-ADPermission", right, each=identity),
@@ -203,7 +204,7 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
 
 
 def test_the_digest_is_the_same_both_ways_and_a_colleague_changes_it(tmp_path: pathlib.Path) -> None:
-    digest = {"op": "digest", "id": "digest", "steps": list(READ_IDS), "ignore": list(DIGEST_IGNORE), "expect": None}
+    digest = {"op": "digest", "id": "digest", "steps": _READ_IDS, "ignore": list(DIGEST_IGNORE), "expect": None}
     host = site("2016")
     request = asking([*read_steps(HostFact("name"), commands=False), digest], SHELL)
     found = by_standin(host, request)["steps"]["digest"]["objects"]

@@ -20,8 +20,11 @@ Step = dict[str, t.Any]
 CredentialType = t.Callable[[str, str], t.Any]
 """Makes of user name and password what the codec takes for a credential."""
 
-READ_IDS = ("receive", "rights", "send")
-"""The ids of read_steps() that describe the state, for a digest."""
+DIGESTS: t.Mapping[str, tuple[str, ...]] = {RECEIVE.name: ("receive", "rights"), SEND.name: ("send",)}
+"""Resource → the ids of read_steps() that describe its state, for a digest of each.
+
+Send connectors belong to the organization: while one server of a site changes them, the others still have their own connectors to lock.
+"""
 
 DIGEST_IGNORE = ("OriginatingServer",)
 """Properties that differ from read to read: another domain controller may answer."""
