@@ -11,6 +11,7 @@ import time
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, module, play
@@ -274,19 +275,20 @@ def test_the_example_inventory_describes_what_the_role_takes() -> None:
                 {
                     "name": "Validate",
                     "ansible.builtin.validate_argument_spec": {
-                        "argument_spec": "{{ specs.argument_specs.main.options }}",
+                        "argument_spec": "{{ options }}",
                         "provided_arguments": "{{ dict(names | zip(names | map('extract', vars))) }}",
                     },
                     "vars": {
-                        "specs": "{{ lookup('ansible.builtin.file', spec_file) | from_yaml }}",
-                        "names": "{{ vars.keys() | select('in', specs.argument_specs.main.options) }}",
+                        "names": "{{ vars.keys() | select('in', options) }}",
                         "vault_nordlicht_smart_host_password": "from a vault",
                     },
                 }
             ],
         }
     ]
-    spec_file = examples.parents[1] / "roles" / "exchange" / "meta" / "argument_specs.yml"
-    run = play(check, examples / "hosts.yml", variables={"spec_file": str(spec_file)})
+    options: dict[str, object] = {}
+    for spec in sorted(examples.parents[1].glob("roles/*/meta/argument_specs.yml")):
+        options |= yaml.safe_load(spec.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    run = play(check, examples / "hosts.yml", variables={"options": options})
     assert run.code == 0, run.output
     assert {task.host for task in run.tasks} == {"birke-ex1", "birke-ex2", "hafen-ex1", "nordlicht-sbs"}
