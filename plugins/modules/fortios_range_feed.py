@@ -196,7 +196,7 @@ class RangeFeed(module.Work):
     def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
         if self.params["state"] == "present":
             feed.check_version(state.version, self.params)
-            groups.refuse_foreign(state, FEED, self.params["name"])
+        groups.refuse_foreign(state, FEED, self.params["name"])
         return feed.wishes(self.params, self._ranges, state, groups.note(self.params["comment"]))
 
     def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:

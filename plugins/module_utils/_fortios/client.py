@@ -90,19 +90,16 @@ class FortiOS:
         if fields:
             query.append(("format", "|".join(fields)))
         rows: list[Row] = []
-        start: int | None = None
         for _page in range(_PAGE_LIMIT):
-            page = [*query, ("start", str(start))] if start is not None else query
+            page = [*query, ("start", str(len(rows)))] if rows else query
             answer = self._ask("GET", f"cmdb/{path}", query=page)
             found = answer.get("results") or []
             if not isinstance(found, list):
                 raise self._nonsense("GET", path, "a table that is no list")
             rows.extend(found)
-            total, following = answer.get("matched_count"), answer.get("next_idx")
-            more = isinstance(total, int) and isinstance(following, int) and len(rows) < total and bool(found)
-            if not more or following == start:
+            total = answer.get("matched_count")
+            if not found or not isinstance(total, int) or len(rows) >= total:
                 return rows
-            start = int(t.cast("int", following))
         raise self._nonsense("GET", path, "no end of the table")
 
     def create(self, path: str, row: t.Mapping[str, t.Any]) -> str:

@@ -51,7 +51,7 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
     elif mode == PUSH and ranges is not None and len(ranges.to_cidrs()) > MOST_ENTRIES:
         problem = f"a feed of {len(ranges.to_cidrs())} ranges is more than the {MOST_ENTRIES} that FortiOS takes"
     elif not 1 <= params["refresh_rate"] <= 43200:
-        problem = "refresh_rate is a number of minutes from 1 to 43200"
+        problem = f"a refresh_rate of {params['refresh_rate']} is none of the 1 to 43200 minutes that FortiOS takes"
     if problem:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
@@ -77,7 +77,10 @@ def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: Device
     """What there shall be of a feed."""
     name = params["name"]
     if params["state"] == "absent":
-        return [Wish(FEED, name, None)]
+        found = state.find(FEED, name)
+        pushed = found is not None and found[1].get("update-method") == "push"
+        # What was pushed is saved for the way back; what is polled comes back by itself.
+        return [Wish(FEED, name, None), *([Wish(ENTRIES, name, None)] if pushed else [])]
     fields: Row = {"type": "address", "status": "enable", "refresh-rate": params["refresh_rate"], "comments": comment}
     if state.version >= PUSH_SINCE:
         fields["update-method"] = "push" if params["mode"] == PUSH else "feed"
@@ -89,10 +92,10 @@ def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: Device
     exists = state.find(FEED, name) is not None
     if params.get("password") and (not exists or params["update_password"] != ON_CREATE):
         fields["password"] = params["password"]
-    found = [Wish(FEED, name, fields)]
+    wished = [Wish(FEED, name, fields)]
     if params["mode"] == PUSH and ranges:
-        found.append(Wish(ENTRIES, name, {"entries": ranges.to_cidrs()}))
-    return found
+        wished.append(Wish(ENTRIES, name, {"entries": ranges.to_cidrs()}))
+    return wished
 
 
 def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) -> dict[Key, Row]:

@@ -151,12 +151,17 @@ def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result)
     if left:
         module.warn(f"Used by somebody else as well, and therefore left: {', '.join(map(str, left))}.")
     now = work.read()
-    again = [change for change in plan(now, work.wishes(now)) if change.key not in left]
+    again = [change for change in plan(now, work.wishes(now)) if change.key not in left and _can_be_seen(change)]
     if again:
         raise PlanError(
             f"The FortiGate {client.where} took every change but does not show all of them. Still to do: {again[0].describe()} Look at it by "
             f"hand. The state before is kept in the snapshot {name}."
         )
+
+
+def _can_be_seen(change: Change) -> bool:
+    """Whether the device could show that it was made; it does not show secrets."""
+    return change.action != "modify" or bool(set(change.after) - SECRETS)
 
 
 def _refuse_taken(client: FortiOS, before: DeviceState, changes: t.Sequence[Change]) -> None:

@@ -170,7 +170,8 @@ def plan(state: DeviceState, wishes: t.Iterable[Wish]) -> tuple[Change, ...]:
         seen.add((wish.table, wish.key))
         found.extend(_changes(state, wish))
     found.extend(_moves(state, ordered))
-    return tuple(sorted(found, key=_rank))
+    nesting = _nesting(found)
+    return tuple(sorted(found, key=lambda change: _rank(change, nesting)))
 
 
 def _changes(state: DeviceState, wish: Wish) -> t.Iterator[Change]:
@@ -235,18 +236,37 @@ def _moves(state: DeviceState, wishes: t.Sequence[Wish]) -> t.Iterator[Change]:
             )
 
 
-def _rank(change: Change) -> tuple[int, int]:
+def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
+    """How deep the groups among the changes are nested: 0 for one that holds no other of them."""
+    members = {
+        (change.table, change.key): list((change.after or change.before).get("member") or []) for change in changes
+    }
+    depths: dict[tuple[str, Key], int] = {}
+
+    def depth(table: str, key: Key, above: frozenset[Key]) -> int:
+        if (table, key) not in depths:
+            inside = [one for one in members[table, key] if (table, one) in members and one not in above]
+            depths[table, key] = max((1 + depth(table, one, above | {one}) for one in inside), default=0)
+        return depths[table, key]
+
+    for table, key in members:
+        depth(table, key, frozenset((key,)))
+    return depths
+
+
+def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int, int, int]:
     """Where a change stands in the safe order; what has the same rank keeps the order of the wishes."""
     if change.table == POLICY:
-        return (_policy_rank(change), 0)
+        return (_policy_rank(change), 0, 0)
     position = _REFERRED.index(change.table) if change.table in _REFERRED else 0
+    depth = nesting[change.table, change.key]
     if change.action == "remove":
-        return (9, -position)
+        return (9, -position, -depth)
     # Of groups that gain and groups that lose, those that gain are first, so that a member that changes its group is never in none.
     loses = change.action == "modify" and bool(
         set(map(str, change.before.get("member") or [])) - set(map(str, change.after.get("member") or []))
     )
-    return (1, position * 2 + int(loses))
+    return (1, position * 2 + int(loses), depth)
 
 
 def _policy_rank(change: Change) -> int:

@@ -18,7 +18,7 @@ import secrets
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import SECRETS, Change, PlanError, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY
 
 FORMAT = 1
@@ -26,7 +26,7 @@ LATEST = "latest"
 APPLY, ROLLBACK = "apply", "rollback"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.json")
 # A policy that has to be made anew gets a new number and universally unique id.
-_NEW_EVERY_TIME = frozenset({"policyid", "uuid", "global-label"})
+_NOT_KEPT = frozenset({"policyid", "uuid", "global-label"}) | SECRETS
 
 
 class SnapshotError(PlanError):
@@ -52,19 +52,23 @@ class Device:
 
 
 def entries(changes: t.Iterable[Change]) -> list[Entry]:
-    """What has to be given back to take the changes back."""
+    """What has to be given back to take the changes back. Secrets are not: the device answers them masked."""
     found: dict[tuple[str, str | int], Entry] = {}
     for change in changes:
         if change.action == "create":
             entry = Entry(change.table, change.key, None)
         elif change.action == "remove":
             name = change.before.get("name") if change.table == POLICY else None
-            kept = {field: value for field, value in change.before.items() if field not in _NEW_EVERY_TIME}
+            kept = {field: value for field, value in change.before.items() if field not in _NOT_KEPT}
             entry = Entry(change.table, name or change.key, kept, change.was)
         elif change.action == "move":
             entry = Entry(change.table, change.key, {}, change.was)
         else:
-            entry = Entry(change.table, change.key, {name: change.before.get(name) for name in change.after})
+            entry = Entry(
+                change.table,
+                change.key,
+                {name: change.before.get(name) for name in change.after if name not in SECRETS},
+            )
         at = (entry.table, entry.key)
         earlier = found.get(at)
         if earlier is not None and earlier.fields is not None and entry.fields is not None:
@@ -96,7 +100,7 @@ def wishes(saved: t.Iterable[Entry]) -> list[Wish]:
 def file_name(reason: str) -> str:
     """A name that sorts by time."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-{reason}.json"
+    return f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}-{reason}.json"
 
 
 def check_name(name: str) -> None:

@@ -1,0 +1,435 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's FortiGate without its web server: the configuration database with what it refuses, range feeds, the internet service database.
+
+Known from: public clients and their tests against real devices (envelopes, error numbers, order of policies, `policyid` 0), the vendor's
+knowledge base (virtual IPs and deny policies, range feeds), the vendor's collection and its issues (fields, versions, forms of a subnet).
+Not modelled: renaming an entry, IPv4 and IPv6 policies apart (before 6.4), sessions that are open already.
+"""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, schema
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
+
+Key = t.Union[str, int]
+Rows = dict[Key, Row]
+
+POLICY = "firewall/policy"
+FEED = "system/external-resource"
+PUSH_SINCE: Version = (7, 2, 1)
+FEED_AS_SOURCE_SINCE: Version = (6, 2, 0)
+TRANSACTIONS_SINCE: Version = (6, 4, 0)
+MATCH_VIP_BY_DEFAULT_AFTER: Version = (7, 2, 3)
+MOST_ENTRIES = 131072
+
+
+class Network(t.Protocol):
+    """What can be asked whether an address is in it."""
+
+    def __contains__(self, address: object) -> bool: ...
+
+
+@dataclass(frozen=True)
+class InternetService:
+    """An entry of the internet service database; `direction` as real devices list it (see the table of the site's seed)."""
+
+    id: int
+    direction: str
+    ranges: tuple[str, ...]
+
+    def __contains__(self, address: object) -> bool:
+        return any(packets.within(str(address), one) for one in self.ranges)
+
+
+NOWHERE = InternetService(0, "both", ())
+
+# Numbers and directions as facts about real devices list them; the ranges are the lab's.
+SERVICES: t.Mapping[str, InternetService] = {
+    "Microsoft-Outlook": InternetService(327791, "both", ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14")),
+    "Microsoft-Azure": InternetService(327786, "both", ("20.33.0.0/16", "40.112.0.0/13")),
+    "Microsoft-Outbound_Email": InternetService(327684, "dst", ("40.92.0.0/15",)),
+    "Microsoft-Office365": InternetService(327782, "dst", ("52.96.0.0/14",)),
+    "Mimecast-Mimecast": InternetService(5046403, "both", ("198.18.40.0/24",)),
+}
+
+
+@dataclass
+class Config:
+    """The tables of one vdom."""
+
+    device: Device
+    rows: dict[str, Rows] = field(default_factory=dict)
+    entries: dict[str, list[str]] = field(default_factory=dict)
+    revision: int = 1
+
+    def table(self, path: str) -> schema.Table:
+        table = schema.TABLES.get(path)
+        if table is None or table.since > self.device.version:
+            raise Refused(schema.NOT_FOUND, status=404)
+        return table
+
+    def all(self, path: str) -> Rows:
+        return self.rows.setdefault(path, {})
+
+    def one(self, path: str, key: str) -> tuple[Key, Row]:
+        table = self.table(path)
+        known: Key = int(key) if table.key != "name" and key.isdigit() else key
+        if known not in self.all(path):
+            raise Refused(schema.NOT_FOUND, status=404)
+        return known, self.all(path)[known]
+
+    # ------------------------------------------------------------ writes
+
+    def create(self, path: str, body: t.Mapping[str, t.Any]) -> Key:
+        table = self._writable(path)
+        rows = self.all(path)
+        key: Key
+        if table.key == "name":
+            key = str(body.get("name") or "")
+            if not key:
+                raise Refused(schema.EMPTY)
+            if len(key) > schema.longest_name(table, self.device.version):
+                raise Refused(schema.TOO_LONG)
+        else:
+            try:
+                key = int(body.get(table.key) or 0) or max((int(one) for one in rows), default=0) + 1
+            except ValueError:
+                raise Refused(schema.BAD_FORMAT) from None
+        if key in rows:
+            raise Refused(schema.DUPLICATE)
+        if any(key in self.all(rival) for rival in table.rivals if rival != path):
+            raise Refused(schema.NAME_TAKEN)
+        limit = self.device.limits.get(path)
+        if limit is not None and len(rows) >= limit:
+            raise Refused(schema.TOO_MANY)
+        defaults = {name: copy.copy(one.default) for name, one in table.fields.items() if one.here(self.device.version)}
+        row = self._checked(path, table, {table.key: key, **defaults}, body)
+        if path == POLICY and row["action"] == "deny" and "match-vip" not in body:
+            row["match-vip"] = "enable" if self.device.version > MATCH_VIP_BY_DEFAULT_AFTER else "disable"
+        rows[key] = row
+        self.revision += 1
+        return key
+
+    def update(self, path: str, key: str, body: t.Mapping[str, t.Any]) -> bool:
+        """Whether it changed anything."""
+        table = self._writable(path)
+        if table.key != "name" and key == "0":
+            raise Refused(schema.UNEXPECTED, status=405)
+        known, row = self.one(path, key)
+        if str(body.get(table.key, known)) != str(known):
+            raise Refused(schema.UNEXPECTED, "The lab does not rename.")
+        changed = self._checked(path, table, row, body)
+        if changed == row:
+            return False
+        self.all(path)[known] = changed
+        self.revision += 1
+        return True
+
+    def delete(self, path: str, key: str) -> Key:
+        self._writable(path)
+        known, _row = self.one(path, key)
+        if table_users := self.users(path, known):
+            raise Refused(schema.IN_USE, f"used by {table_users[0]}")
+        del self.all(path)[known]
+        if path == FEED:
+            self.entries.pop(str(known), None)
+        self.revision += 1
+        return known
+
+    def move(self, path: str, key: str, *, before: str = "", after: str = "") -> None:
+        self._writable(path)
+        if path != POLICY or not (before or after):
+            raise Refused(schema.UNEXPECTED, status=405)
+        known, row = self.one(path, key)
+        place, _ = self.one(path, before or after)
+        keys = [one for one in self.all(path) if one != known]
+        keys.insert(keys.index(place) + (0 if before else 1), known)
+        rows = self.all(path)
+        rows[known] = row
+        self.rows[path] = {one: rows[one] for one in keys}
+        self.revision += 1
+
+    def push(self, commands: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+        """Fill range feeds as an external system does: `snapshot`, `add` or `remove` for each."""
+        for command in commands:
+            name, given = str(command.get("name", "")), [str(one) for one in command.get("entries", [])]
+            row = self.all(FEED).get(name)
+            if row is None:
+                raise Refused(schema.NOT_FOUND, status=404)
+            if row.get("update-method") != "push":
+                raise Refused(schema.UNEXPECTED)
+            held = self.entries.get(name, [])
+            action = command.get("command")
+            if action == "snapshot":
+                new = given
+            elif action == "add":
+                new = [*held, *(one for one in given if one not in held)]
+            elif action == "remove":
+                new = [one for one in held if one not in given]
+            else:
+                raise Refused(schema.UNEXPECTED)
+            if len(new) > MOST_ENTRIES:
+                raise Refused(schema.TOO_MANY)
+            # A line that is no address is left out, without a word.
+            self.entries[name] = [one for one in new if packets.is_range(one)]
+
+    # ------------------------------------------------------------ checks
+
+    def users(self, path: str, key: Key) -> list[str]:
+        """Who refers to an entry."""
+        found = []
+        for other, table in schema.TABLES.items():
+            fields = [name for name, one in table.fields.items() if path in one.refers]
+            for holder, row in self.all(other).items() if fields else ():
+                if any(key in (row.get(name) or ()) for name in fields):
+                    found.append(f"{other} {holder}")
+        return found
+
+    def _writable(self, path: str) -> schema.Table:
+        table = self.table(path)
+        if table.frozen:
+            raise Refused(schema.UNEXPECTED, status=405)
+        return table
+
+    def _checked(self, path: str, table: schema.Table, row: Row, body: t.Mapping[str, t.Any]) -> Row:
+        new = dict(row)
+        for name, value in body.items():
+            if name in (table.key, "q_origin_key", "uuid"):
+                continue
+            one = table.fields.get(name)
+            if one is None or not one.here(self.device.version):
+                raise Refused(schema.UNEXPECTED, f"{name}")
+            new[name] = one.take(value)
+            for reference in new[name] if one.refers else ():
+                self._refer(path, str(row.get(table.key, "")), one, str(reference))
+        for name in table.needs:
+            if not new[name]:
+                raise Refused(schema.EMPTY)
+        if table.members and len(new[table.members]) > self.device.group_members:
+            raise Refused(schema.TOO_MANY)
+        if path == POLICY:
+            self._check_policy(new, body)
+        if path == FEED and new.get("update-method", "feed") == "feed" and not new["resource"]:
+            raise Refused(schema.EMPTY)
+        return new
+
+    def _refer(self, path: str, key: str, one: schema.Field, name: str) -> None:
+        for table in one.refers:
+            if table == "interface":
+                there = name in self.device.interfaces or name == "any"
+            elif table == "user/group":
+                there = name in self.device.user_groups
+            elif table == FEED and self.device.version < FEED_AS_SOURCE_SINCE:
+                there = False
+            else:
+                there = name in self.all(table)
+            if there:
+                if table == path and (name == key or key in self._inside(path, name)):
+                    raise Refused(schema.UNEXPECTED, "A group cannot hold itself.")
+                return
+        raise Refused(schema.NOT_FOUND)
+
+    def _inside(self, path: str, group: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [group]
+        while waiting:
+            for member in self.all(path).get(waiting.pop(), {}).get("member", ()):
+                if member not in found:
+                    found.add(member)
+                    waiting.append(member)
+        return found
+
+    def _check_policy(self, row: Row, body: t.Mapping[str, t.Any]) -> None:
+        # Sources by internet service and by address exclude each other; what is switched off is emptied.
+        if row["internet-service-src"] == "enable":
+            row["srcaddr"] = []
+            if not row.get("internet-service-src-name"):
+                raise Refused(schema.EMPTY)
+        elif "internet-service-src-name" in row:
+            row["internet-service-src-name"] = []
+        if not row["srcintf"] or not row["dstintf"] or not row["service"]:
+            raise Refused(schema.EMPTY)
+        if row["internet-service-src"] == "disable" and not (row["srcaddr"] or row.get("srcaddr6")):
+            raise Refused(schema.EMPTY)
+        if not (row["dstaddr"] or row.get("dstaddr6")):
+            raise Refused(schema.EMPTY)
+        if row["action"] == "accept" and body.get("match-vip") == "enable" and self.device.version >= (6, 4, 3):
+            row["match-vip"] = "disable"  # Only deny policies have it since then.
+
+
+@dataclass
+class Transaction:
+    """Writes that wait for their commit."""
+
+    config: Config
+    vdom: str
+    writes: list[tuple[str, tuple[t.Any, ...], dict[str, t.Any]]] = field(default_factory=list)
+
+
+class Device:
+    """One FortiGate. `names` answers for fqdn addresses; `limits` are maximum entries by table, `page` rows of one answer (0: all)."""
+
+    def __init__(
+        self,
+        *,
+        version: str = "v7.4.4",
+        serial: str = "FGTLAB0000000001",
+        vdoms: t.Sequence[str] = ("root",),
+        group_members: int = 300,
+        limits: t.Mapping[str, int] | None = None,
+        services: t.Mapping[str, InternetService] | None = None,
+    ) -> None:
+        first, second, third = (int(part) for part in version.lstrip("v").split("."))
+        self.version: Version = (first, second, third)
+        self.serial, self.group_members = serial, group_members
+        self.limits = dict(limits or {})
+        self.services = dict(SERVICES if services is None else services)
+        self.interfaces = ["wan1", "internal", "dmz"]
+        self.user_groups = ["staff"]
+        self.names: dict[str, list[str]] = {}
+        self.hits: dict[int, int] = {}
+        self.page = 0
+        self.configs = {vdom: Config(self) for vdom in vdoms}
+        self.transactions: dict[str, Transaction] = {}
+        self._numbers = 0
+        for config in self.configs.values():
+            self._predefine(config)
+
+    @property
+    def version_text(self) -> str:
+        """As the device writes it."""
+        return "v" + ".".join(map(str, self.version))
+
+    def _predefine(self, config: Config) -> None:
+        config.create("firewall/address", {"name": "all", "subnet": "0.0.0.0/0"})
+        config.create("firewall/address6", {"name": "all", "ip6": "::/0"})
+        config.create("firewall.service/custom", {"name": "ALL", "protocol": "IP"})
+        for name, ports in (("SMTP", "25"), ("SMTPS", "465"), ("HTTP", "80"), ("HTTPS", "443"), ("DNS", "53")):
+            config.create("firewall.service/custom", {"name": name, "tcp-portrange": ports})
+        config.create(
+            "firewall.service/group",
+            {"name": "Email Access", "member": [{"name": one} for one in ("DNS", "SMTP", "SMTPS")]},
+        )
+        for name, service in self.services.items():
+            config.all("firewall/internet-service")[service.id] = {
+                "id": service.id,
+                "name": name,
+                "direction": service.direction,
+                "ip-range-number": len(service.ranges),
+                "ip-number": sum(ipaddress.ip_network(one).num_addresses for one in service.ranges),
+            }
+            config.all("firewall/internet-service-name")[name] = {
+                "name": name,
+                "type": "default",
+                "internet-service-id": service.id,
+            }
+        config.revision = 1
+
+    # ------------------------------------------------------------ for packets and tests
+
+    def rows(self, vdom: str, path: str) -> Rows:
+        """A table as it is; lists of references are lists of names."""
+        return self.configs[vdom].all(path)
+
+    def internet_service(self, name: str) -> Network:
+        """The addresses of an internet service."""
+        return self.services.get(name, NOWHERE)
+
+    def feed_entries(self, vdom: str, name: str) -> list[str] | None:
+        """What a range feed holds; None where there is no such feed."""
+        config = self.configs[vdom]
+        row = config.all(FEED).get(name)
+        if row is None:
+            return None
+        return config.entries.get(name, []) if row["status"] == "enable" else []
+
+    def admits(self, source: str, destination: str, port: int, interface: str = "wan1", vdom: str = "root") -> bool:
+        """Whether the first packet of a connection gets through."""
+        through, policy = packets.decide(self, packets.Packet(source, destination, port, interface), vdom)
+        self.hits[policy] = self.hits.get(policy, 0) + 1
+        return through
+
+    def seed_mail_site(
+        self, external: str = "203.0.113.80", mapped: str = "10.20.1.11", external6: str = "", vdom: str = "root"
+    ) -> None:
+        """A small office as an installer leaves it: mail and web for everybody, and everything outwards."""
+        config = self.configs[vdom]
+        forward = {"extip": external, "mappedip": [{"range": mapped}], "extintf": "wan1", "portforward": "enable"}
+        config.create("firewall/vip", {"name": "VIP-mail", "extport": "25", "mappedport": "25", **forward})
+        config.create("firewall/vip", {"name": "VIP-web", "extport": "443", "mappedport": "443", **forward})
+        inwards = {"srcintf": [{"name": "wan1"}], "dstintf": [{"name": "internal"}], "action": "accept"}
+        everybody: Row = {"srcaddr": [{"name": "all"}]}
+        mail: Row = {"name": "Mail in", "dstaddr": [{"name": "VIP-mail"}], "service": [{"name": "SMTP"}]}
+        if external6:
+            config.create("firewall/address6", {"name": "mail-server-v6", "ip6": f"{external6}/128"})
+            mail["dstaddr6"] = [{"name": "mail-server-v6"}]
+            everybody["srcaddr6"] = [{"name": "all"}]
+        config.create(POLICY, {**inwards, **everybody, **mail})
+        config.create(
+            POLICY,
+            {
+                **inwards,
+                "srcaddr": [{"name": "all"}],
+                "name": "Web in",
+                "dstaddr": [{"name": "VIP-web"}],
+                "service": [{"name": "HTTPS"}],
+            },
+        )
+        config.create(
+            POLICY,
+            {
+                "name": "LAN out",
+                "srcintf": [{"name": "internal"}],
+                "dstintf": [{"name": "wan1"}],
+                "action": "accept",
+                "srcaddr": [{"name": "all"}],
+                "dstaddr": [{"name": "all"}],
+                "service": [{"name": "ALL"}],
+                "nat": "enable",
+            },
+        )
+
+    # ------------------------------------------------------------ transactions
+
+    def begin(self, vdom: str) -> str:
+        """Start a transaction; give its number."""
+        if self.version < TRANSACTIONS_SINCE:
+            raise Refused(schema.NOT_FOUND, status=405)
+        self._numbers += 1
+        held = self.configs[vdom]
+        draft = Config(self, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
+        self.transactions[str(self._numbers)] = Transaction(draft, vdom)
+        return str(self._numbers)
+
+    def write(self, vdom: str, number: str, name: str, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+        """One write, in a transaction or at once."""
+        if not number:
+            return getattr(self.configs[vdom], name)(*arguments, **keywords)
+        transaction = self.transactions.get(number)
+        if transaction is None or transaction.vdom != vdom:
+            raise Refused(schema.NOT_FOUND, "transaction", status=424)
+        given = getattr(transaction.config, name)(*arguments, **keywords)
+        transaction.writes.append((name, arguments, keywords))
+        return given
+
+    def commit(self, number: str) -> None:
+        """All writes of a transaction, or none."""
+        transaction = self.transactions.pop(number, None)
+        if transaction is None:
+            raise Refused(schema.NOT_FOUND, "transaction", status=424)
+        held = self.configs[transaction.vdom]
+        draft = Config(self, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
+        for name, arguments, keywords in transaction.writes:
+            getattr(draft, name)(*arguments, **keywords)
+        self.configs[transaction.vdom] = draft
+
+    def abort(self, number: str) -> None:
+        """Forget a transaction."""
+        self.transactions.pop(number, None)

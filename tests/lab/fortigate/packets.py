@@ -1,0 +1,162 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether one packet gets through the lab's FortiGate, judged packet by packet and not from the collection's model.
+
+The virtual IP is applied before the policies are looked at, in their order. A deny whose destination is `all` does not match what a virtual
+IP has translated, unless it says match-vip (vendor's knowledge base; the default of match-vip changed after 7.2.3).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+
+Row = t.Mapping[str, t.Any]
+_PREDEFINED_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a TCP connection."""
+
+    source: str
+    destination: str
+    port: int
+    interface: str = "wan1"
+
+
+def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, int]:
+    """Whether it gets through, and the number of the policy that decided; 0 is the implicit deny."""
+    look = _Look(device, vdom)
+    vip, port = look.translate(packet)
+    for number, policy in device.rows(vdom, "firewall/policy").items():
+        if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
+            return policy["action"] == "accept", int(number)
+    return False, 0
+
+
+class _Look:
+    def __init__(self, device: Device, vdom: str) -> None:
+        self._device, self._vdom = device, vdom
+
+    def _rows(self, path: str) -> t.Mapping[t.Any, Row]:
+        return self._device.rows(self._vdom, path)
+
+    def translate(self, packet: Packet) -> tuple[str, int]:
+        """The virtual IP that the packet meets, '' for none, and the port behind it."""
+        for name, vip in self._rows("firewall/vip").items():
+            if vip["extintf"] not in ("any", packet.interface) or vip["extip"] != packet.destination:
+                continue
+            if vip["portforward"] == "enable":
+                first = int(str(vip["extport"]).split("-", maxsplit=1)[0])
+                last = int(str(vip["extport"]).rsplit("-", maxsplit=1)[-1])
+                if not first <= packet.port <= last:
+                    continue
+                mapped = int(str(vip["mappedport"] or vip["extport"]).split("-", maxsplit=1)[0])
+                port = mapped + packet.port - first
+            else:
+                port = packet.port
+            allowed = [str(one["range"]) for one in vip["src-filter"] or ()]
+            if allowed and not any(within(packet.source, one) for one in allowed):
+                continue
+            return str(name), port
+        return "", packet.port
+
+    def matches(self, policy: Row, packet: Packet, vip: str, port: int) -> bool:
+        if not {"any", packet.interface} & set(policy["srcintf"]):
+            return False
+        if not self._source(policy, packet.source) or not self._service(policy, port):
+            return False
+        return self._destination(policy, packet.destination, vip)
+
+    def _source(self, policy: Row, source: str) -> bool:
+        if policy["internet-service-src"] == "enable":
+            found = any(
+                source in self._device.internet_service(name) for name in policy.get("internet-service-src-name", ())
+            )
+            return bool(found != (policy["internet-service-src-negate"] == "enable"))
+        names = policy.get("srcaddr6", ()) if ":" in source else policy["srcaddr"]
+        if not names:
+            return False
+        return bool(any(self._address(name, source) for name in names) != (policy["srcaddr-negate"] == "enable"))
+
+    def _destination(self, policy: Row, destination: str, vip: str) -> bool:
+        negated = policy["dstaddr-negate"] == "enable"
+        if ":" in destination:
+            names = policy.get("dstaddr6", ())
+            return bool(names) and any(self._address(name, destination) for name in names) != negated
+        names = list(policy["dstaddr"])
+        if not vip:
+            plain = [
+                name
+                for name in names
+                if name not in self._rows("firewall/vip") and name not in self._rows("firewall/vipgrp")
+            ]
+            return bool(plain) and any(self._address(name, destination) for name in plain) != negated
+        groups = self._rows("firewall/vipgrp")
+        named = any(name == vip or (name in groups and vip in groups[name]["member"]) for name in names)
+        if policy["action"] == "accept" or policy["match-vip"] == "enable":
+            named = named or _PREDEFINED_ALL in names
+        return bool(named != negated)
+
+    def _address(self, name: str, address: str, depth: int = 0) -> bool:
+        if depth > 16:
+            return False
+        six = "6" if ":" in address else ""
+        group = self._rows(f"firewall/addrgrp{six}").get(name)
+        if group is not None:
+            return any(self._address(one, address, depth + 1) for one in group["member"])
+        feed = self._device.feed_entries(self._vdom, name)
+        if feed is not None:
+            return any(within(address, one) for one in feed)
+        row = self._rows(f"firewall/address{six}").get(name)
+        if row is None:
+            return False
+        if six:
+            return within(address, row["ip6"])
+        if row["type"] == "iprange":
+            return within(address, f"{row['start-ip']}-{row['end-ip']}")
+        if row["type"] == "fqdn":
+            return address in self._device.names.get(row["fqdn"], ())
+        return row["type"] == "ipmask" and within(address, row["subnet"].replace(" ", "/"))
+
+    def _service(self, policy: Row, port: int) -> bool:
+        return bool(any(self._port(name, port) for name in policy["service"]) != (policy["service-negate"] == "enable"))
+
+    def _port(self, name: str, port: int, depth: int = 0) -> bool:
+        group = self._rows("firewall.service/group").get(name)
+        if group is not None:
+            return depth < 16 and any(self._port(one, port, depth + 1) for one in group["member"])
+        row = self._rows("firewall.service/custom")[name]
+        if row["protocol"] in ("IP", "ALL"):
+            return row["protocol-number"] in (0, 6)
+        for part in row["tcp-portrange"].split():
+            first, _dash, last = part.partition(":")[0].partition("-")
+            if int(first) <= port <= int(last or first):
+                return True
+        return False
+
+
+def is_range(text: str) -> bool:
+    """Whether the device takes a line of a range feed: an address, a prefix, or a first and a last address."""
+    try:
+        for part in text.split("-"):
+            ipaddress.ip_network(part.strip(), strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def within(address: str, text: str) -> bool:
+    """Whether an address is in an address, a prefix, or a range from a first to a last one."""
+    one = ipaddress.ip_address(address)
+    if "-" in text:
+        first, last = (ipaddress.ip_address(part.strip()) for part in text.split("-"))
+        return one.version == first.version and int(first) <= int(one) <= int(last)
+    network = ipaddress.ip_network(text, strict=False)
+    return one.version == network.version and one in network

@@ -1,0 +1,111 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The FortiGate modules against the lab's FortiGate: real requests over TLS, without a process for each task."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+import unittest.mock
+from dataclasses import dataclass, field
+
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module as engine
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
+
+STRANGER, PROVIDER, OFFICE = "192.0.2.77", "198.51.100.7", "10.20.0.5"
+PUBLIC = "203.0.113.80"
+RANGES = ["198.51.100.0/24"]
+Result = dict[str, t.Any]
+
+
+class Ended(Exception):
+    """The module has ended, with a result."""
+
+
+@dataclass
+class Ansible:
+    """What takes the place of AnsibleModule: options are checked by the class that checks them in the real one."""
+
+    given: dict[str, t.Any]
+    check: bool = False
+    diff: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def __call__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool, **keywords: t.Any) -> Ansible:
+        assert supports_check_mode
+        checked = ModuleArgumentSpecValidator(argument_spec, **keywords).validate(self.given)
+        if checked.error_messages:
+            self.fail_json(msg="; ".join(checked.error_messages))
+        self.params = checked.validated_parameters
+        self.check_mode, self._diff = self.check, self.diff
+        return self
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": False, "warnings": self.warnings, **json.loads(json.dumps(result))})
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": True, "warnings": self.warnings, **json.loads(json.dumps(result))})
+
+
+@dataclass
+class Firewall:
+    """The lab's FortiGate, and the modules against it."""
+
+    server: FortiGateServer
+    snapshots: pathlib.Path
+
+    @property
+    def device(self) -> Device:
+        """What is in it."""
+        return self.server.device
+
+    def client(self, **options: t.Any) -> FortiOS:
+        """A client of it."""
+        known = {"port": self.server.port, "ca_path": str(self.server.ca_path), "timeout": 5.0}
+        return FortiOS("127.0.0.1", options.pop("token", self.server.token), **{**known, **options})
+
+    def run(self, called: t.Any, *, check: bool = False, diff: bool = False, **options: t.Any) -> Result:
+        """What a module gives; `called` is the module's Python module."""
+        given = {
+            "host": "127.0.0.1",
+            "api_port": self.server.port,
+            "token": self.server.token,
+            "ca_path": str(self.server.ca_path),
+            "timeout": 5,
+            **(
+                {"snapshot_folder": str(self.snapshots)}
+                if "snapshot_folder" in called.ARGUMENTS["argument_spec"]
+                else {}
+            ),
+            **options,
+        }
+        with unittest.mock.patch.object(engine, "AnsibleModule", Ansible(given, check, diff)):
+            try:
+                called.main()
+            except Ended as ended:
+                return t.cast("Result", ended.args[0])
+        raise AssertionError("The module ended without a result.")
+
+    def done(self, called: t.Any, **options: t.Any) -> Result:
+        """The same, and it must not fail."""
+        result = self.run(called, **options)
+        assert not result["failed"], result["msg"]
+        return result
+
+    def dump(self, vdom: str = "root") -> dict[str, t.Any]:
+        """All that the device holds, for comparing."""
+        config = self.device.configs[vdom]
+        tables = {path: {str(key): row for key, row in rows.items()} for path, rows in config.rows.items() if rows}
+        order = [str(key) for key in config.all("firewall/policy")]
+        return t.cast(
+            "dict[str, t.Any]", json.loads(json.dumps({"tables": tables, "order": order, "entries": config.entries}))
+        )
