@@ -48,6 +48,7 @@ options:
     description: What to say in the comment of the group, behind the mark by which the collection knows its own objects.
     type: str
 seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
   - module: mailedge.lockdown.fortios_range_feed
 """
 

@@ -71,6 +71,7 @@ options:
     description: What to say in the comment of the feed, behind the mark by which the collection knows its own objects.
     type: str
 seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
   - module: mailedge.lockdown.fortios_address_group
 """
 

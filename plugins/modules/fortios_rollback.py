@@ -11,7 +11,7 @@ module: fortios_rollback
 short_description: Give a FortiGate back what a snapshot of this collection holds
 version_added: 0.1.0
 description:
-  - Gives back what the entries were like before a run of one of this module's siblings touched them.
+  - Gives back what the entries were like before a run of M(mailedge.lockdown.fortios_inbound_lock) or one of its siblings touched them.
     Entries that the run has made are removed, unless somebody else uses them by now.
   - It is safe to run twice, and plans as every run does, so that what lets more through comes before what lets less through.
 author:
@@ -31,8 +31,8 @@ options:
     description: The snapshot itself, as the result of the run that made the change has it. O(snapshot) does not count then.
     type: str
 seealso:
-  - module: mailedge.lockdown.fortios_address_group
-  - module: mailedge.lockdown.fortios_range_feed
+  - module: mailedge.lockdown.fortios_inbound_lock
+  - module: mailedge.lockdown.fortios_outbound_lock
 """
 
 EXAMPLES = r"""

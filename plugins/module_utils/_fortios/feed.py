@@ -99,7 +99,7 @@ def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: Device
 
 
 def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) -> dict[Key, Row]:
-    """Name → what the feed holds, for those feeds that exist. One request each."""
+    """Name → what the feed holds, for those feeds that exist, where the device tells it. One request each."""
     found: dict[Key, Row] = {}
     for name in names:
         if state.find(FEED, name) is None:
@@ -109,7 +109,7 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
         except DeviceError as error:
             if error.status != 404:
                 raise
-            answer = []
+            continue  # Before 7.2.1 the device does not tell.
         found[name] = {"name": name, "entries": _entries(answer)}
     return found
 

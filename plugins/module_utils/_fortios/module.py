@@ -113,6 +113,17 @@ def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> Non
     module.exit_json(**result)
 
 
+def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]) -> None:
+    """A whole module that only reads; `look` gives its result."""
+    module = AnsibleModule(**arguments)
+    with connect(module.params) as client:
+        try:
+            result = look(module.params, client)
+        except (FortiOSError, PlanError, RangeError) as error:
+            module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
+    module.exit_json(changed=False, cost={"requests": client.requests}, **result)
+
+
 def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result) -> None:
     params = module.params
     before = work.read()

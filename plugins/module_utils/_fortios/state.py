@@ -29,7 +29,7 @@ SERVICE = "firewall.service/custom"
 SERVICE_GROUP = "firewall.service/group"
 FEED = "system/external-resource"
 FEED_ENTRIES = "system/external-resource/entry-list"
-INTERNET_SERVICE = "firewall/internet-service-name"
+INTERNET_SERVICE = "firewall/internet-service"
 
 SHARED_NAMES = (ADDRESS, GROUP, VIP)
 """Addresses, address groups and virtual IPs share their names (FortiOS errors -163 to -165)."""
@@ -52,6 +52,10 @@ NOUNS: t.Mapping[str, str] = {
 # Fields of the answer that are about the answer.
 _BOOKKEEPING = ("q_", "css-class")
 _RANGE_FIELDS = frozenset({"subnet", "ip6"})
+# Of tables with thousands of rows, only what is looked at.
+_FIELDS: t.Mapping[str, t.Sequence[str]] = {
+    INTERNET_SERVICE: ("id", "name", "direction", "ip-range-number", "ip-number")
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
     rows: dict[str, dict[Key, Row]] = {}
     for path in tables:
         try:
-            found = client.table(path)
+            found = client.table(path, fields=_FIELDS.get(path, ()))
         except DeviceError as error:
             if error.status != 404 or error.refuses_us:
                 raise

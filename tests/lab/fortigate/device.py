@@ -296,6 +296,12 @@ class Device:
         self.names: dict[str, list[str]] = {}
         self.hits: dict[int, int] = {}
         self.page = 0
+        self.routes = [
+            ("10.0.0.0/8", "internal"),
+            ("2001:db8:20::/48", "internal"),
+            ("0.0.0.0/0", "wan1"),
+            ("::/0", "wan1"),
+        ]
         self.configs = {vdom: Config(self) for vdom in vdoms}
         self.transactions: dict[str, Transaction] = {}
         self._numbers = 0
@@ -341,6 +347,10 @@ class Device:
     def internet_service(self, name: str) -> Network:
         """The addresses of an internet service."""
         return self.services.get(name, NOWHERE)
+
+    def route(self, address: str) -> str:
+        """The interface that an address is behind."""
+        return next(interface for network, interface in self.routes if packets.within(address, network))
 
     def feed_entries(self, vdom: str, name: str) -> list[str] | None:
         """What a range feed holds; None where there is no such feed."""
@@ -428,7 +438,7 @@ class Device:
         draft = Config(self, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
         for name, arguments, keywords in transaction.writes:
             getattr(draft, name)(*arguments, **keywords)
-        self.configs[transaction.vdom] = draft
+        held.rows, held.entries, held.revision = draft.rows, draft.entries, draft.revision
 
     def abort(self, number: str) -> None:
         """Forget a transaction."""

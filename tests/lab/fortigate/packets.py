@@ -68,7 +68,9 @@ class _Look:
         return "", packet.port
 
     def matches(self, policy: Row, packet: Packet, vip: str, port: int) -> bool:
-        if not {"any", packet.interface} & set(policy["srcintf"]):
+        server = str(self._rows("firewall/vip")[vip]["mappedip"][0]["range"]).split("-", maxsplit=1)[0] if vip else ""
+        behind = self._device.route(server or packet.destination)
+        if not {"any", packet.interface} & set(policy["srcintf"]) or not {"any", behind} & set(policy["dstintf"]):
             return False
         if not self._source(policy, packet.source) or not self._service(policy, port):
             return False

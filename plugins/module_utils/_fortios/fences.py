@@ -1,0 +1,77 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fences: policies right before a wide one, which decide about one port before the wide one is asked."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY, SERVICE, DeviceState
+
+LONGEST_NAME = 15
+"""Of the name of a lock: what is made from it has to fit into the 35 characters of a policy's name and the 79 of an address's."""
+
+# What a fence takes over from the policy that it stands before, so that mail is inspected as it was.
+_TAKEN_OVER = (
+    "srcintf",
+    "dstintf",
+    "nat",
+    "ippool",
+    "poolname",
+    "utm-status",
+    "inspection-mode",
+    "profile-type",
+    "profile-group",
+    "profile-protocol-options",
+    "ssl-ssh-profile",
+    "av-profile",
+    "ips-sensor",
+    "emailfilter-profile",
+    "application-list",
+    "webfilter-profile",
+    "dlp-profile",
+    "logtraffic",
+    "traffic-shaper",
+    "traffic-shaper-reverse",
+)
+
+
+def found(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
+    """Which policies have fences of this lock, and of which kinds, told by the names of the fences."""
+    mine = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
+    policies = state.table(POLICY)
+    parts: dict[Key, set[str]] = {}
+    for row in policies.values():
+        made = mine.fullmatch(str(row.get("name") or ""))
+        if made and groups.is_ours(row) and int(made[1]) in policies:
+            parts.setdefault(int(made[1]), set()).add(made[2])
+    return parts
+
+
+def fence(name: str, key: Key, kind: str, fields: t.Mapping[str, t.Any]) -> Wish:
+    """A policy right before the policy `key`."""
+    shared = {"action": "accept", "status": "enable", "schedule": "always"}
+    comment = {"comments": groups.note(f"Stands before policy {key}")}
+    return Wish(POLICY, f"{name}-{key}-{kind}", {**shared, **comment, **fields}, before=key)
+
+
+def taken_over(row: Row) -> Row:
+    """What an accepting fence has in common with the policy that it stands before."""
+    return {field: row[field] for field in _TAKEN_OVER if row.get(field) not in (None, "", [])}
+
+
+def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Wish]]:
+    """A service of the device that is the port and nothing else, or the name of one and the wish that makes it."""
+    model = Model(state)
+    names = [str(one) for one in state.table(SERVICE) if model.only_port({"service": [one]}, port)]
+    own = f"{name}-tcp-{port}"
+    best = min(names, key=lambda one: (one != "SMTP", one)) if names else own
+    if best != own:
+        return best, []
+    return own, [Wish(SERVICE, own, {"tcp-portrange": str(port), "comment": groups.note(None)})]

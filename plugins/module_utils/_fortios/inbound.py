@@ -1,0 +1,380 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a port: which entries there shall be, so that only the wanted sources reach the targets.
+
+One more accept policy beside a wide one changes nothing. So every accept policy that lets somebody else through is dealt with:
+
+* one for the target and the port alone gets other sources, in place;
+* one that also serves something else (webmail, another server) stays as it is, and gets a fence right before it: an accept policy for the
+  wanted sources, and a deny that names the virtual IP, because a deny to `all` may not stop what a virtual IP has translated.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups as made_groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    ALL,
+    NOTHING,
+    Admission,
+    Model,
+    Opaque,
+    Sources,
+    Target,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    ADDRESS,
+    ADDRESS6,
+    FEED,
+    GROUP,
+    GROUP6,
+    INTERNET_SERVICE,
+    POLICY,
+    SERVICE,
+    SERVICE_GROUP,
+    VIP,
+    VIP_GROUP,
+    DeviceState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+
+IPV6_IN_POLICIES_SINCE: Version = (6, 4, 0)
+INTERNET_SERVICE_NAMES_SINCE: Version = (6, 4, 0)
+
+_ENTRANCE, _SERVICES, _BARRIER = "in", "is", "stop"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the lock is asked for. `name` is the first part of the names of everything that it makes."""
+
+    name: str
+    port: int
+    vips: tuple[str, ...] = ()
+    addresses: tuple[Interval, ...] = ()
+    ranges: RangeSet = NOTHING
+    own_networks: RangeSet = NOTHING
+    groups: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    internet_services: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    group_size: int = made_groups.GROUP_SIZE
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is locked."""
+        return (
+            *(Target(self.port, vip=vip) for vip in self.vips),
+            *(Target(self.port, address=address) for address in self.addresses),
+        )
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions of IP that have a target."""
+        return tuple(sorted({target.version for target in self.targets}))
+
+    def of_targets(self, ranges: RangeSet) -> RangeSet:
+        """Only those ranges that can reach a target."""
+        four = ranges.v4 if 4 in self.versions else NOTHING
+        return four | (ranges.v6 if 6 in self.versions else NOTHING)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that have to be read."""
+        six = (ADDRESS6, GROUP6) if 6 in self.versions else ()
+        feeds = (FEED,) if self.feeds else ()
+        services = (INTERNET_SERVICE,) if self.internet_services else ()
+        return (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, *six, SERVICE, SERVICE_GROUP, *feeds, *services)
+
+
+def check(wanted: Wanted) -> None:
+    """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
+    made_groups.check_name(wanted.name, longest=fences.LONGEST_NAME)
+    problem = ""
+    if not wanted.targets:
+        problem = "neither vips nor addresses are named, so that there is nothing to lock"
+    elif not 1 <= wanted.port <= 65535:
+        problem = f"{wanted.port} is no TCP port"
+    elif not (wanted.ranges or wanted.groups or wanted.feeds or wanted.internet_services):
+        problem = "no ranges, groups, feeds or internet_services are named; the lock would let nobody through but the own networks"
+    elif wanted.group_size < 1:
+        problem = f"a group_size of {wanted.group_size} holds nobody"
+    elif any(address.size > 1 for address in wanted.addresses):
+        problem = "addresses holds a range; name the single addresses of the mail server"
+    if problem:
+        raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
+
+
+class Lock:
+    """The lock of one state of a device."""
+
+    def __init__(self, state: DeviceState, wanted: Wanted) -> None:
+        self.state, self.wanted = state, wanted
+        self._check_device()
+        self._base = list(self._groups())
+        # With the groups as they shall be, so that the sources of a policy can be judged.
+        self._prepared = apply_all(plan(state, self._base), state)
+        self._allowed = {version: self._allowed_of(version) for version in wanted.versions}
+
+    def wishes(self) -> list[Wish]:
+        """What there shall be."""
+        narrowed, fenced = self._found()
+        offered: set[Key] = set()
+        while True:
+            made = self._build(narrowed, fenced)
+            model = Model(apply_all(plan(self._prepared, made), self._prepared), self.wanted.interfaces)
+            leak = self._leak(model, narrowed | fenced)
+            if leak is not None:
+                (narrowed if self._is_dedicated(leak) else fenced).add(leak)
+                continue
+            # Those who are wanted and do not get through are let in by a policy that is for the target alone, where there is one.
+            entrance = self._entrance(narrowed | offered) if self.lacking(model) else None
+            if entrance is None:
+                break
+            offered.add(entrance)
+            narrowed.add(entrance)
+        return [*self._base, *made]
+
+    # ------------------------------------------------------------ judging
+
+    def allowed(self, version: int) -> Sources:
+        """Who may get through."""
+        return self._allowed[version]
+
+    def beyond(self, model: Model) -> list[tuple[Target, Admission]]:
+        """The accept policies that let others through, with those others."""
+        found = []
+        for target in self.wanted.targets:
+            for one in model.admissions(target):
+                others = one.sources.beyond(self._allowed[target.version])
+                if others:
+                    found.append((target, Admission(one.policy, others)))
+        return found
+
+    def lacking(self, model: Model) -> list[tuple[Target, Sources]]:
+        """Who is wanted and does not get through."""
+        found = []
+        for target in self.wanted.targets:
+            missing = self._allowed[target.version].beyond(model.reached(target))
+            if missing:
+                found.append((target, missing))
+        return found
+
+    def _leak(self, model: Model, known: t.Collection[Key]) -> Key | None:
+        for _target, one in self.beyond(model):
+            if one.policy in self.state.table(POLICY) and one.policy not in known:
+                return one.policy
+        return None
+
+    def _entrance(self, known: t.Collection[Key]) -> Key | None:
+        for key, row in self.state.table(POLICY).items():
+            usable = row.get("action") == "accept" and row.get("status", "enable") == "enable"
+            if usable and key not in known and self._hit(row) and self._comes_in(row) and self._is_dedicated(key):
+                return key
+        return None
+
+    def _comes_in(self, row: Row) -> bool:
+        return not self.wanted.interfaces or bool(
+            set(map(str, row.get("srcintf") or ())) & {*self.wanted.interfaces, "any"}
+        )
+
+    # ------------------------------------------------------------ sources
+
+    def _check_device(self) -> None:
+        version, wanted = self.state.version, self.wanted
+        shown = ".".join(map(str, version))
+        for vip in wanted.vips:
+            if vip not in self.state.table(VIP):
+                known = ", ".join(sorted(map(str, self.state.table(VIP)))) or "none"
+                raise PlanError(f"There is no virtual IP '{vip}' on the device. Nothing was changed. It has: {known}.")
+            if not Model(self.state).serves(vip, wanted.port):
+                raise PlanError(
+                    f"The virtual IP '{vip}' does not lead to port {wanted.port} of its server. Nothing was changed. Name the virtual IP that "
+                    "does, or the port of the server."
+                )
+        if 6 in wanted.versions and version < IPV6_IN_POLICIES_SINCE:
+            raise PlanError(
+                f"FortiOS {shown} has policies of their own for IPv6, which this collection cannot lock; 6.4 has not. Nothing was changed. "
+                "Leave the IPv6 addresses out and lock them by hand."
+            )
+        if wanted.internet_services and version < INTERNET_SERVICE_NAMES_SINCE:
+            raise PlanError(
+                f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was changed. Name ranges instead."
+            )
+
+    def _groups(self) -> t.Iterator[Wish]:
+        wanted = self.wanted
+        for name, ranges in ((self._provider, wanted.ranges), (self._own, wanted.own_networks)):
+            yield from made_groups.wishes(self.state, name, wanted.of_targets(ranges) or None, size=wanted.group_size)
+
+    @property
+    def _provider(self) -> str:
+        return f"{self.wanted.name}-provider"
+
+    @property
+    def _own(self) -> str:
+        return f"{self.wanted.name}-own"
+
+    @property
+    def _server(self) -> str:
+        return f"{self.wanted.name}-server"
+
+    def _names(self, version: int) -> list[str]:
+        """The names of the wanted sources, as a policy takes them."""
+        wanted = self.wanted
+        found = [
+            made
+            for name, ranges in ((self._provider, wanted.ranges), (self._own, wanted.own_networks))
+            for one, made in made_groups.group_names(name, wanted.of_targets(ranges)).items()
+            if one == version
+        ]
+        tables = (ADDRESS, GROUP) if version == 4 else (ADDRESS6, GROUP6)
+        others = (ADDRESS6, GROUP6) if version == 4 else (ADDRESS, GROUP)
+        for name in wanted.groups:
+            here = any(name in self.state.table(path) for path in tables)
+            # One that is nowhere yet may be made by an earlier task of a run in check mode.
+            if here or not any(name in self.state.table(path) for path in others):
+                found.append(name)
+        return [*found, *wanted.feeds]
+
+    def _allowed_of(self, version: int) -> Sources:
+        found = Model(self._prepared).all_named(self._names(version), version)
+        if version == 4:
+            found |= Sources(
+                NOTHING, frozenset(Opaque("internet service", name) for name in self.wanted.internet_services)
+            )
+        return found
+
+    # ------------------------------------------------------------ policies
+
+    def _found(self) -> tuple[set[Key], set[Key]]:
+        """The policies that an earlier run has narrowed and fenced."""
+        parts = fences.found(self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER))
+        narrowed: set[Key] = {key for key, kinds in parts.items() if kinds == {_SERVICES}}
+        return narrowed, set(parts) - narrowed
+
+    def _hit(self, row: Row) -> list[Target]:
+        """The targets that a policy is for, or may be for."""
+        model = Model(self.state)
+        return [one for one in self.wanted.targets if min(model.destination(row, one), model.service(row, one.port))]
+
+    def _is_dedicated(self, key: Key) -> bool:
+        """Whether a policy is for the targets and the port, and for nothing else, so that its sources can be changed."""
+        row, model = self.state.table(POLICY)[key], Model(self.state)
+        hit = self._hit(row)
+        vips = set(self.wanted.vips)
+        names = {str(one) for one in row.get("dstaddr") or ()}
+        inside = {
+            str(member)
+            for name in names
+            for member in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
+        }
+        forwarded = bool(inside) and inside <= vips and all(model.only(vip, self.wanted.port) for vip in inside)
+        if not (forwarded or model.only_port(row, self.wanted.port)):
+            return False
+        return all(self._is_for_targets(row, version, inside) for version in {one.version for one in hit})
+
+    def _is_for_targets(self, row: Row, version: int, inside: t.Collection[str]) -> bool:
+        four = version == 4
+        if row.get("dstaddr-negate" if four else "dstaddr6-negate") == "enable":
+            return False
+        wanted = RangeSet(one for one in self.wanted.addresses if one.version == version)
+        names = inside if four else [str(one) for one in row.get("dstaddr6") or ()]
+        for name in names:
+            if name in self.wanted.vips:
+                continue
+            held = Model(self.state).named(name, version)
+            if name in self.state.table(VIP) or held.opaque or not held.known or not held.known <= wanted:
+                return False
+        return True
+
+    def _build(self, narrowed: t.Collection[Key], fenced: t.Collection[Key]) -> list[Wish]:
+        found: list[Wish] = []
+        for key, row in self.state.table(POLICY).items():
+            if key in fenced:
+                found.extend(self._fence(key, row))
+            elif key in narrowed:
+                found.extend(self._narrow(key, row))
+        if fenced:
+            found[:0] = self._for_fences()
+        return found
+
+    def _narrow(self, key: Key, row: Row) -> t.Iterator[Wish]:
+        versions = {one.version for one in self._hit(row)}
+        fields: Row = {}
+        services = list(self.wanted.internet_services)
+        if 4 in versions:
+            names = self._names(4)
+            if names:
+                fields.update({"srcaddr": names, **_off(row, "internet-service-src"), **_off(row, "srcaddr-negate")})
+            elif services:
+                fields.update(_by_services(services))
+            else:
+                fields.update({"srcaddr": [], "dstaddr": []})
+            if names and services:
+                extra = {**fences.taken_over(row), **self._where(row, {4}), **_by_services(services)}
+                yield self._made(key, _SERVICES, extra)
+        if 6 in versions:
+            names = self._names(6)
+            fields.update(
+                {"srcaddr6": names, **_off(row, "srcaddr6-negate")} if names else {"srcaddr6": [], "dstaddr6": []}
+            )
+        if not any({**row, **fields}.get(field) for field in ("dstaddr", "dstaddr6")):
+            # Nobody is left who could use it.
+            fields = {"status": "disable"}
+        yield Wish(POLICY, key, fields)
+
+    def _fence(self, key: Key, row: Row) -> t.Iterator[Wish]:
+        versions = {one.version for one in self._hit(row)}
+        names = {version: self._names(version) for version in versions if self._names(version)}
+        services = list(self.wanted.internet_services) if 4 in versions else []
+        shared = fences.taken_over(row)
+        if names:
+            sources = {"srcaddr" if version == 4 else "srcaddr6": found for version, found in names.items()}
+            yield self._made(key, _ENTRANCE, {**shared, **self._where(row, set(names)), **sources})
+        if services:
+            yield self._made(key, _SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)})
+        everybody = {"srcaddr" if version == 4 else "srcaddr6": [ALL] for version in versions}
+        barrier = {name: shared[name] for name in ("srcintf", "dstintf")}
+        yield self._made(
+            key,
+            _BARRIER,
+            {**barrier, **self._where(row, versions), **everybody, "action": "deny", "logtraffic": "all"},
+        )
+
+    def _made(self, key: Key, kind: str, fields: Row) -> Wish:
+        return fences.fence(self.wanted.name, key, kind, fields)
+
+    def _where(self, row: Row, versions: t.Collection[int]) -> Row:
+        """Destination and service of a fence."""
+        found: Row = {"service": [fences.service(self.state, self.wanted.name, self.wanted.port)[0]]}
+        hit = self._hit(row)
+        four = [one.vip for one in hit if one.vip]
+        if any(one.version == 4 and not one.vip for one in hit):
+            four.append(self._server)
+        if 4 in versions and four:
+            found["dstaddr"] = four
+        if 6 in versions:
+            found["dstaddr6"] = [f"{self._server}{made_groups.V6.suffix}"]
+        return found
+
+    def _for_fences(self) -> list[Wish]:
+        """The service and the addresses that fences name."""
+        _name, found = fences.service(self.state, self.wanted.name, self.wanted.port)
+        if self.wanted.addresses:
+            found.extend(made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses)))
+        return found
+
+
+def _off(row: Row, field: str) -> Row:
+    return {field: "disable"} if row.get(field) == "enable" else {}
+
+
+def _by_services(names: t.Sequence[str]) -> Row:
+    return {"internet-service-src": "enable", "internet-service-src-name": list(names), "srcaddr": []}

@@ -1,0 +1,266 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Port 25 outwards only from the mail server, and only to the smart hosts: a fence before every accept policy that lets others out.
+
+Destinations of a policy are read like sources: addresses that the tables tell, and names of those that they do not.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences, groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import STOP, WARN, Guard
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    ALL,
+    ANY,
+    NOTHING,
+    Match,
+    Model,
+    Opaque,
+    Sources,
+    words,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    ADDRESS,
+    ADDRESS6,
+    GROUP,
+    GROUP6,
+    POLICY,
+    SERVICE,
+    SERVICE_GROUP,
+    VIP,
+    DeviceState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet
+
+TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP)
+_EXIT, _BARRIER = "out", "held"
+_HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]")
+_LONGEST_ADDRESS = 63
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the lock is asked for. `interfaces` are those that lead to the internet."""
+
+    name: str
+    port: int
+    interfaces: tuple[str, ...]
+    mail_servers: RangeSet
+    smart_hosts: RangeSet = NOTHING
+    smart_host_names: tuple[str, ...] = ()
+
+
+def check(wanted: Wanted) -> None:
+    """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
+    groups.check_name(wanted.name, longest=fences.LONGEST_NAME)
+    problem = ""
+    wrong = [host for host in wanted.smart_host_names if not _HOST.fullmatch(host)]
+    if wrong:
+        problem = f"'{wrong[0]}' is neither an address nor a full host name"
+    elif not wanted.interfaces:
+        problem = "no interfaces are named, so that nobody knows what is outwards"
+    elif not wanted.mail_servers:
+        problem = "no mail_servers are named; nobody could send any more"
+    elif not (wanted.smart_hosts or wanted.smart_host_names):
+        problem = "no smart_hosts are named; nobody could send any more"
+    elif not 1 <= wanted.port <= 65535:
+        problem = f"{wanted.port} is no TCP port"
+    elif any(len(_host_name(wanted.name, host)) > _LONGEST_ADDRESS for host in wanted.smart_host_names):
+        problem = f"the address object of a smart host would have a name of more than {_LONGEST_ADDRESS} characters"
+    if problem:
+        raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
+
+
+def _host_name(name: str, host: str) -> str:
+    return f"{name}-host-{host}"
+
+
+class Lock:
+    """The outbound lock of one state of a device."""
+
+    def __init__(self, state: DeviceState, wanted: Wanted) -> None:
+        self.state, self.wanted = state, wanted
+        self._service, made = fences.service(state, wanted.name, wanted.port)
+        self._base = [*made, *self._entries()]
+        self._prepared = apply_all(plan(state, self._base), state)
+
+    def wishes(self) -> list[Wish]:
+        """What there shall be."""
+        fenced = set(fences.found(self.state, self.wanted.name, (_EXIT, _BARRIER)))
+        while True:
+            made = [
+                one for key, row in self.state.table(POLICY).items() if key in fenced for one in self._fence(key, row)
+            ]
+            after = apply_all(plan(self._prepared, made), self._prepared)
+            leaking = [
+                key for key, _row in self.leaking(after) if key in self.state.table(POLICY) and key not in fenced
+            ]
+            if not leaking:
+                return [*self._base, *made] if fenced else []
+            fenced.add(leaking[0])
+
+    def leaking(self, state: DeviceState) -> list[tuple[Key, Row]]:
+        """The accept policies by which others, or to others, port 25 goes out."""
+        model = Model(state)
+        found: list[tuple[Key, Row]] = []
+        barriers: list[tuple[int, Row]] = []
+        for key, row in state.table(POLICY).items():
+            if row.get("status", "enable") != "enable" or not self._goes_out(row):
+                continue
+            how = model.service(row, self.wanted.port)
+            if how is Match.NO:
+                continue
+            for version in (4, 6):
+                if row.get("action") != "accept":
+                    if how is Match.YES and self._is_wall(model, row, version):
+                        barriers.append((version, row))
+                elif self._leaks(model, row, version) and not any(
+                    one == version and _covers(wall, row, self.wanted.interfaces) for one, wall in barriers
+                ):
+                    found.append((key, row))
+                    break
+        return found
+
+    def speak(self, before: DeviceState, after: DeviceState) -> t.Iterator[Guard]:
+        """The guards on the lock."""
+        if not self._ways_out(before):
+            yield Guard(
+                "no_way_out",
+                WARN,
+                f"No policy lets port {self.wanted.port} out through {', '.join(self.wanted.interfaces)}, so that there is nothing to lock.",
+            )
+        elif not self._sends(after):
+            yield Guard(
+                "mail_shut_in",
+                STOP,
+                f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts any more.",
+            )
+        for key, row in self.leaking(after):
+            yield Guard(
+                "still_open",
+                WARN,
+                f"After the lock, others would still send through policy {key} '{row.get('name', '')}'.",
+            )
+
+    def exposure(self, state: DeviceState) -> list[str]:
+        """Who sends to whom, in sentences for the operator."""
+        model = Model(state)
+        found = [
+            f"{words(model.sources(row, version))} → port {self.wanted.port} of {words(self._destinations(model, row, version))}, by policy "
+            f"{key}{f' {name!r}' if (name := row.get('name')) and name != key else ''}"
+            for key, row in self.leaking(state)
+            for version in (4, 6)
+            if self._leaks(model, row, version)
+        ]
+        return found or [
+            f"only {words(Sources(self.wanted.mail_servers))} → port {self.wanted.port} of the smart hosts"
+            if self._sends(state)
+            else f"nobody → port {self.wanted.port}"
+        ]
+
+    # ------------------------------------------------------------ judging
+
+    def _ways_out(self, state: DeviceState) -> bool:
+        model = Model(state)
+        return any(
+            row.get("action") == "accept"
+            and row.get("status", "enable") == "enable"
+            and self._goes_out(row)
+            and model.service(row, self.wanted.port)
+            for row in state.table(POLICY).values()
+        )
+
+    def _sends(self, state: DeviceState) -> bool:
+        """Whether the first policy that decides about the mail server lets it out; its own fences are such policies."""
+        model = Model(state)
+        version = 4 if self.wanted.mail_servers.v4 else 6
+        servers = self.wanted.mail_servers.v4 or self.wanted.mail_servers.v6
+        for row in state.table(POLICY).values():
+            if row.get("status", "enable") != "enable" or not self._goes_out(row):
+                continue
+            if not model.service(row, self.wanted.port) or model.sources(row, version).known.isdisjoint(servers):
+                continue
+            if row.get("action") == "accept":
+                return True
+            if self._is_wall(model, row, version):
+                return False
+        return False
+
+    def _goes_out(self, row: Row) -> bool:
+        return bool({ANY, *self.wanted.interfaces} & set(map(str, row.get("dstintf") or ())))
+
+    def _is_wall(self, model: Model, row: Row, version: int) -> bool:
+        everything = EVERYTHING.v4 if version == 4 else EVERYTHING.v6
+        return (
+            row.get("schedule", "always") == "always"
+            and everything <= model.sources(row, version).known
+            and everything <= self._destinations(model, row, version).known
+        )
+
+    def _destinations(self, model: Model, row: Row, version: int) -> Sources:
+        if row.get("internet-service") == "enable" and version == 4:
+            names = row.get("internet-service-name") or ["?"]
+            return Sources(NOTHING, frozenset(Opaque("internet service", str(name)) for name in names))
+        found = model.all_named(row.get("dstaddr" if version == 4 else "dstaddr6") or (), version)
+        if row.get("dstaddr-negate" if version == 4 else "dstaddr6-negate") == "enable":
+            return Sources((EVERYTHING.v4 if version == 4 else EVERYTHING.v6) - found.known)
+        return found
+
+    def _leaks(self, model: Model, row: Row, version: int) -> bool:
+        """Whether a policy lets others out, or to others than the smart hosts."""
+        sources, destinations = model.sources(row, version), self._destinations(model, row, version)
+        if not sources or not destinations:
+            return False
+        hosts = frozenset(Opaque("FQDN", _host_name(self.wanted.name, host)) for host in self.wanted.smart_host_names)
+        allowed = Sources(self.wanted.smart_hosts, hosts)
+        return bool(sources.beyond(Sources(self.wanted.mail_servers)) or destinations.beyond(allowed))
+
+    # ------------------------------------------------------------ entries
+
+    def _entries(self) -> list[Wish]:
+        wanted = self.wanted
+        found = groups.wishes(self.state, f"{wanted.name}-mail", wanted.mail_servers)
+        found += groups.wishes(self.state, f"{wanted.name}-smart", wanted.smart_hosts or None)
+        for host in wanted.smart_host_names:
+            name = _host_name(wanted.name, host)
+            groups.refuse_foreign(self.state, ADDRESS, name)
+            found.append(Wish(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
+        return found
+
+    def _fence(self, key: Key, row: Row) -> t.Iterator[Wish]:
+        wanted = self.wanted
+        shared = fences.taken_over(row)
+        ways: Row = {"service": [self._service], "srcintf": shared["srcintf"], "dstintf": shared["dstintf"]}
+        servers = groups.group_names(f"{wanted.name}-mail", wanted.mail_servers)
+        hosts = groups.group_names(f"{wanted.name}-smart", wanted.smart_hosts)
+        names = [_host_name(wanted.name, host) for host in wanted.smart_host_names]
+        out: Row = {}
+        wall: Row = {}
+        for version, suffix in ((4, ""), (6, "6")):
+            if not (
+                row.get(f"srcaddr{suffix}") and (row.get(f"dstaddr{suffix}") or row.get("internet-service") == "enable")
+            ):
+                continue
+            wall.update({f"srcaddr{suffix}": [ALL], f"dstaddr{suffix}": [ALL]})
+            to = [*([hosts[version]] if version in hosts else []), *(names if version == 4 else [])]
+            if version in servers and to:
+                out.update({f"srcaddr{suffix}": [servers[version]], f"dstaddr{suffix}": to})
+        if out:
+            yield fences.fence(wanted.name, key, _EXIT, {**shared, **ways, **out})
+        yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, "action": "deny", "logtraffic": "all"})
+
+
+def _covers(wall: Row, row: Row, interfaces: t.Collection[str]) -> bool:
+    """Whether a deny stands before all that a policy lets out."""
+    into, out = set(map(str, wall.get("srcintf") or ())), set(map(str, wall.get("dstintf") or ()))
+    theirs = set(map(str, row.get("srcintf") or ()))
+    leads = set(map(str, row.get("dstintf") or ()))
+    needed = set(interfaces) if ANY in leads else leads & set(interfaces)
+    return (ANY in into or theirs <= into) and (ANY in out or needed <= out)

@@ -1,0 +1,274 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inbound lock of a FortiGate as a module."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fortios_inbound_lock
+short_description: Let only these sources reach a port of a server behind a FortiGate
+version_added: 0.1.0
+description:
+  - Finds every accept policy that lets a port through to a virtual IP or an address (directly, by a group, by V(all), by a service group), and
+    sees to it that only the named sources get through. One more accept policy beside a wide one would change nothing.
+  - A policy that is for the target and the port alone gets other sources, in place. One that serves something else as well, such as webmail,
+    stays as it is; right before it there will be an accept policy for the named sources and a deny that names the virtual IP.
+  - It plans from what the device holds, judges the plan by its own model of the policies and their order, and stops before anything is
+    written where the provider or the own networks would lose their way.
+  - What the configuration does not tell (the addresses of an FQDN or a country, schedules, logins) counts as open.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._fortios.DEVICE
+  - mailedge.lockdown._fortios.WRITE
+  - mailedge.lockdown._fortios.ATTRIBUTES
+options:
+  name:
+    description:
+      - The first part of the names of everything that the module makes. 1 to 15 letters, digits, dots, underscores and dashes.
+      - Runs with another name do not know what this one has made; give each lock a name of its own, and keep it.
+    type: str
+    default: mailedge
+  vips:
+    description: The virtual IPs that lead to the mail server.
+    type: list
+    elements: str
+    default: []
+  addresses:
+    description:
+      - The addresses of the mail server itself, for a way in without a virtual IP, which is the usual one for IPv6.
+      - IPv6 addresses need FortiOS 6.4, which has policies for both.
+    type: list
+    elements: str
+    default: []
+  port:
+    description: The TCP port of the server behind the virtual IP, which is what policies see.
+    type: int
+    default: 25
+  ranges:
+    description:
+      - The ranges of the filtering provider, as addresses, CIDR prefixes or first-last ranges. They become a group of address objects named
+        C(NAME-provider).
+    type: list
+    elements: str
+    default: []
+  groups:
+    description: Address groups or addresses of the device that may get through, such as one of M(mailedge.lockdown.fortios_address_group).
+    type: list
+    elements: str
+    default: []
+  feeds:
+    description: Range feeds that may get through, such as one of M(mailedge.lockdown.fortios_range_feed). Needs FortiOS 6.2.
+    type: list
+    elements: str
+    default: []
+  internet_services:
+    description:
+      - Names of the internet service database that may get through, for IPv4. Needs FortiOS 6.4.
+      - Names whose direction is that of destinations only are refused, as are names that hold no addresses on the device.
+      - C(Microsoft-Azure) lets every customer of Azure through. For Exchange Online take the ranges, or C(Microsoft-Outlook).
+    type: list
+    elements: str
+    default: []
+  own_networks:
+    description: The site's own networks that send to the port through the firewall. They become a group named C(NAME-own).
+    type: list
+    elements: str
+    default: []
+  interfaces:
+    description:
+      - Only look at policies for these incoming interfaces or zones, such as V(wan1). All where empty.
+      - Who gets through by the others is told by the guard V(still_open).
+    type: list
+    elements: str
+    default: []
+  group_size:
+    description: How many members a group gets before groups are nested. The maximum differs by model.
+    type: int
+    default: 250
+seealso:
+  - module: mailedge.lockdown.fortios_info
+  - module: mailedge.lockdown.fortios_rollback
+  - module: mailedge.lockdown.mail_edge_probe
+"""
+
+EXAMPLES = r"""
+- name: Let only the filtering provider and the office reach port 25
+  mailedge.lockdown.fortios_inbound_lock:
+    host: fw.birke.example
+    token: "{{ vault_fortigate_token }}"
+    name: birke
+    vips: [VIP-mail]
+    ranges:
+      - 198.51.100.0/24
+    own_networks:
+      - 10.20.0.0/16
+    interfaces: [wan1]
+  delegate_to: localhost
+
+- name: What would a lock by a feed and the hybrid's internet service change?
+  mailedge.lockdown.fortios_inbound_lock:
+    host: fw.hafen.example
+    token: "{{ vault_fortigate_token }}"
+    name: hafen
+    vips: [VIP-mail]
+    addresses: ["2001:db8:20::25"]
+    feeds: [hafen-provider]
+    internet_services: [Microsoft-Outlook]
+  delegate_to: localhost
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+exposure:
+  description: Who reaches the port, before the run and after it.
+  returned: when the device could be read
+  type: dict
+  sample:
+    before: ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    after: ["10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+  contains:
+    before:
+      description: One sentence for each accept policy that lets somebody through.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same after the changes.
+      type: list
+      elements: str
+      returned: always
+plan:
+  description: What a run changes, one sentence for each change, in the order of the changes.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: ["Change the policy 1 'Mail in': srcaddr without 'all' and with 'birke-provider'."]
+guards:
+  description: The guards that spoke.
+  returned: when the device could be read
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The stable id of the guard, for O(accept_risks).
+      type: str
+      returned: always
+    severity:
+      description: V(stop) or V(warn).
+      type: str
+      returned: always
+    sentence:
+      description: What would happen.
+      type: str
+      returned: always
+device:
+  description: The device that was read.
+  returned: when the device could be read
+  type: dict
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+snapshot:
+  description: Where the state before the change is kept.
+  returned: when something was written
+  type: dict
+  contains:
+    name:
+      description: The name of the snapshot, for M(mailedge.lockdown.fortios_rollback).
+      type: str
+      returned: always
+    folder:
+      description: The folder, on the host that ran the module.
+      type: str
+      returned: always
+    content:
+      description: The snapshot itself, for a host whose disk does not outlive the job.
+      type: str
+      returned: always
+cost:
+  description: How many HTTP requests were sent.
+  returned: always
+  type: dict
+  sample: {"requests": 7}
+"""
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, inbound, inbound_guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, reaching
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
+
+_NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
+
+ARGUMENTS = module.spec(
+    {
+        **WRITE_OPTIONS,
+        "name": {"type": "str", "default": "mailedge"},
+        "vips": _NAMES,
+        "addresses": _NAMES,
+        "port": {"type": "int", "default": 25},
+        "ranges": _NAMES,
+        "groups": _NAMES,
+        "feeds": _NAMES,
+        "internet_services": _NAMES,
+        "own_networks": _NAMES,
+        "interfaces": _NAMES,
+        "group_size": {"type": "int", "default": GROUP_SIZE},
+    },
+)
+
+
+class InboundLock(module.Work):
+    """The lock of one port."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
+        super().__init__(params, *more, **keywords)
+        names = {
+            option: tuple(dict.fromkeys(params[option]))
+            for option in ("vips", "groups", "feeds", "internet_services", "interfaces")
+        }
+        self._wanted = inbound.Wanted(
+            name=params["name"],
+            port=params["port"],
+            addresses=tuple(dict.fromkeys(parse_range(text) for text in params["addresses"])),
+            ranges=RangeSet.parse(params["ranges"]),
+            own_networks=RangeSet.parse(params["own_networks"]),
+            group_size=params["group_size"],
+            **names,
+        )
+        inbound.check(self._wanted)
+
+    def tables(self) -> t.Sequence[str]:
+        return self._wanted.tables
+
+    def feeds(self) -> t.Sequence[str]:
+        return self._wanted.feeds
+
+    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+        return inbound.Lock(state, self._wanted).wishes()
+
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+        lock = inbound.Lock(before, self._wanted)
+        return inbound_guards.speak(self._wanted, lock, before, after, check_mode=self.check_mode)
+
+    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+        shown = {}
+        for when, state in (("before", before), ("after", after)):
+            model = Model(state, self._wanted.interfaces)
+            shown[when] = [one for target in self._wanted.targets for one in reaching(model, target)]
+        return {"exposure": shown}
+
+
+def main() -> None:
+    """The module."""
+    module.run(ARGUMENTS, InboundLock)
+
+
+if __name__ == "__main__":
+    main()

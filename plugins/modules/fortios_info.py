@@ -1,0 +1,235 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a FortiGate lets through, as a module."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fortios_info
+short_description: Tell who reaches a port through a FortiGate, and what given sources would meet
+version_added: 0.1.0
+description:
+  - Reads the policies and what they refer to, and says who reaches a port of a server behind the device, by which policy.
+  - For given sources it says what they would meet, by the collection's own model of the policies, and beside it by the device's own
+    C(policy-lookup) where O(interface) is named and the device offers it.
+  - Changes nothing. Needs an API user that may read firewall policies, addresses and services.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._fortios.DEVICE
+  - mailedge.lockdown._fortios.ATTRIBUTES_INFO
+options:
+  vips:
+    description: The virtual IPs to look at. Those that lead to O(port) where neither these nor O(addresses) are named.
+    type: list
+    elements: str
+    default: []
+  addresses:
+    description: Addresses of servers to look at, for a way in without a virtual IP.
+    type: list
+    elements: str
+    default: []
+  port:
+    description: The TCP port of the server, behind the virtual IP.
+    type: int
+    default: 25
+  sources:
+    description: Addresses on the internet or in the own networks, for each of which the answer says what it would meet.
+    type: list
+    elements: str
+    default: []
+  interface:
+    description: The interface that the O(sources) come from. Needed for the device's own C(policy-lookup).
+    type: str
+seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
+"""
+
+EXAMPLES = r"""
+- name: Who reaches port 25, and would this stranger?
+  mailedge.lockdown.fortios_info:
+    host: fw.birke.example
+    token: "{{ vault_fortigate_token }}"
+    sources: [192.0.2.77]
+    interface: wan1
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+device:
+  description: The device that was read.
+  returned: success
+  type: dict
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+exposure:
+  description: Who reaches the port, one sentence for each accept policy that lets somebody through.
+  returned: success
+  type: list
+  elements: str
+  sample: ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+policies:
+  description: The policies that are for the port, in their order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    policy:
+      description: The number of the policy.
+      type: int
+      returned: always
+    name:
+      description: Its name.
+      type: str
+      returned: always
+    action:
+      description: V(accept) or V(deny).
+      type: str
+      returned: always
+    target:
+      description: What it is for.
+      type: str
+      returned: always
+    sources:
+      description: From whom it takes traffic.
+      type: str
+      returned: always
+sources:
+  description: What each of O(sources) would meet.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: The source.
+      type: str
+      returned: always
+    target:
+      description: What it wants to reach.
+      type: str
+      returned: always
+    passes:
+      description: Whether it gets through, by the collection's model. What the configuration does not tell counts as open.
+      type: bool
+      returned: always
+    policy:
+      description: The policy that lets it through, by the collection's model; 0 where none does.
+      type: int
+      returned: always
+    device_passes:
+      description: Whether it gets through, by the device's own answer.
+      type: bool
+      returned: when the device was asked and answered
+    device_policy:
+      description: The policy that decides, by the device's own answer.
+      type: int
+      returned: when the device was asked and answered
+cost:
+  description: How many HTTP requests were sent.
+  returned: always
+  type: dict
+  sample: {"requests": 5}
+"""
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, reaching, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address, parse_range
+
+_NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
+
+ARGUMENTS = module.spec(
+    {
+        **DEVICE_OPTIONS,
+        "vips": _NAMES,
+        "addresses": _NAMES,
+        "port": {"type": "int", "default": 25},
+        "sources": _NAMES,
+        "interface": {"type": "str"},
+    },
+)
+
+
+def look(params: t.Mapping[str, t.Any], client: FortiOS) -> module.Result:
+    """The whole answer. Raises FortiOSError, PlanError and RangeError."""
+    sources = [str(parse_address(text)) for text in params["sources"]]
+    wanted = inbound.Wanted(
+        name="",
+        port=params["port"],
+        vips=tuple(dict.fromkeys(params["vips"])),
+        addresses=tuple(parse_range(text) for text in params["addresses"]),
+    )
+    state = read(client, wanted.tables)
+    model = Model(state, [params["interface"]] if params["interface"] else [])
+    missing = [vip for vip in wanted.vips if vip not in state.table(VIP)]
+    if missing:
+        raise PlanError(f"There is no virtual IP '{missing[0]}' on the device.")
+    if not wanted.targets:
+        serving = tuple(str(vip) for vip in state.table(VIP) if model.serves(str(vip), wanted.port))
+        wanted = dataclasses.replace(wanted, vips=serving)
+    return {
+        "device": {"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
+        "exposure": [one for target in wanted.targets for one in reaching(model, target)],
+        "policies": [
+            {
+                "policy": key,
+                "name": str(row.get("name") or ""),
+                "action": str(row.get("action") or "deny"),
+                "target": str(target),
+                "sources": words(model.sources(row, target.version)),
+            }
+            for target in wanted.targets
+            for key, row, _how in model.concerned(target)
+        ],
+        "sources": [
+            {
+                "source": source,
+                "target": str(target),
+                "passes": (found := model.lookup(source, target)) is not None,
+                "policy": found or 0,
+                **_by_device(client, state, source, target, params["interface"]),
+            }
+            for target in wanted.targets
+            for source in sources
+            if (":" in source) == (target.version == 6)
+        ],
+    }
+
+
+def _by_device(
+    client: FortiOS, state: DeviceState, source: str, target: Target, interface: str | None
+) -> module.Result:
+    """What the device says itself; nothing where it was not to be asked, or does not offer it."""
+    if not interface:
+        return {}
+    outside, port = str(target.address), target.port
+    if target.vip:
+        row = state.table(VIP)[target.vip]
+        outside = str(row.get("extip"))
+        if row.get("portforward") == "enable":
+            port = int(str(row.get("extport")).partition("-")[0])
+    with contextlib.suppress(DeviceError):
+        found = client.monitor(
+            "firewall/policy-lookup", srcintf=interface, sourceip=source, protocol="tcp", dest=outside, destport=port
+        )
+        if isinstance(found, t.Mapping) and "policy_id" in found:
+            return {"device_passes": bool(found.get("success")), "device_policy": int(found["policy_id"])}
+    return {}
+
+
+def main() -> None:
+    """The module."""
+    module.ask(ARGUMENTS, look)
+
+
+if __name__ == "__main__":
+    main()

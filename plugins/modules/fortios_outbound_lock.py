@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outbound lock of a FortiGate as a module."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fortios_outbound_lock
+short_description: Let only the mail server send on port 25 through a FortiGate, and only to the smart hosts
+version_added: 0.1.0
+description:
+  - Finds every accept policy that lets port 25 out through the named interfaces, from others than the mail server or to others than the smart
+    hosts, and puts two policies right before it, one that accepts the mail server's way to the smart hosts, and a deny for everybody.
+  - The policy itself stays as it is, so that everything but this port goes out as before.
+  - Scanners, applications and other senders of the site that send past the mail server are stopped by it. Look at the device's log first.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._fortios.DEVICE
+  - mailedge.lockdown._fortios.WRITE
+  - mailedge.lockdown._fortios.ATTRIBUTES
+options:
+  name:
+    description:
+      - The first part of the names of everything that the module makes. 1 to 15 letters, digits, dots, underscores and dashes.
+      - Runs with another name do not know what this one has made; give each lock a name of its own, and keep it.
+    type: str
+    default: mailedge
+  mail_servers:
+    description: The addresses from which the site's mail servers send.
+    type: list
+    elements: str
+    required: true
+  smart_hosts:
+    description:
+      - Where they may send to, as addresses, ranges or host names. A host name becomes an address of the type FQDN, which the device resolves,
+        for IPv4.
+    type: list
+    elements: str
+    required: true
+  interfaces:
+    description: The outgoing interfaces or zones that lead to the internet, such as V(wan1) or V(virtual-wan-link).
+    type: list
+    elements: str
+    required: true
+  port:
+    description: The TCP port.
+    type: int
+    default: 25
+seealso:
+  - module: mailedge.lockdown.fortios_inbound_lock
+  - module: mailedge.lockdown.fortios_rollback
+"""
+
+EXAMPLES = r"""
+- name: Let only the mail server send, and only to the filter
+  mailedge.lockdown.fortios_outbound_lock:
+    host: fw.birke.example
+    token: "{{ vault_fortigate_token }}"
+    name: birke
+    mail_servers: [10.20.1.11]
+    smart_hosts: [out.filter.example]
+    interfaces: [wan1]
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+exposure:
+  description: Who sends on the port to whom, before the run and after it.
+  returned: when the device could be read
+  type: dict
+  sample:
+    before: ["everybody → port 25 of everybody, by policy 3 'LAN out'"]
+    after: ["only 10.20.1.11 → port 25 of the smart hosts"]
+  contains:
+    before:
+      description: One sentence for each accept policy that lets others out, or one that sums up.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same after the changes.
+      type: list
+      elements: str
+      returned: always
+plan:
+  description: What a run changes, one sentence for each change, in the order of the changes.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: ["Create the policy 'birke-3-held' that refuses 'all' to 'all', right before policy 3."]
+guards:
+  description: The guards that spoke.
+  returned: when the device could be read
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The stable id of the guard, for O(accept_risks).
+      type: str
+      returned: always
+    severity:
+      description: V(stop) or V(warn).
+      type: str
+      returned: always
+    sentence:
+      description: What would happen.
+      type: str
+      returned: always
+device:
+  description: The device that was read.
+  returned: when the device could be read
+  type: dict
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+snapshot:
+  description: Where the state before the change is kept.
+  returned: when something was written
+  type: dict
+  contains:
+    name:
+      description: The name of the snapshot, for M(mailedge.lockdown.fortios_rollback).
+      type: str
+      returned: always
+    folder:
+      description: The folder, on the host that ran the module.
+      type: str
+      returned: always
+    content:
+      description: The snapshot itself, for a host whose disk does not outlive the job.
+      type: str
+      returned: always
+cost:
+  description: How many HTTP requests were sent.
+  returned: always
+  type: dict
+  sample: {"requests": 7}
+"""
+
+import contextlib
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, module, outbound
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Interval,
+    RangeError,
+    RangeSet,
+    parse_range,
+)
+
+_NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "required": True}
+
+ARGUMENTS = module.spec(
+    {
+        **WRITE_OPTIONS,
+        "name": {"type": "str", "default": "mailedge"},
+        "mail_servers": _NAMES,
+        "smart_hosts": _NAMES,
+        "interfaces": _NAMES,
+        "port": {"type": "int", "default": 25},
+    },
+)
+
+
+class OutboundLock(module.Work):
+    """The lock of one port."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
+        super().__init__(params, *more, **keywords)
+        hosts: list[str] = []
+        ranges: list[Interval] = []
+        for text in params["smart_hosts"]:
+            with contextlib.suppress(RangeError):
+                ranges.append(parse_range(text))
+                continue
+            hosts.append(text.rstrip(".").lower())
+        self._wanted = outbound.Wanted(
+            name=params["name"],
+            port=params["port"],
+            interfaces=tuple(dict.fromkeys(params["interfaces"])),
+            mail_servers=RangeSet.parse(params["mail_servers"]),
+            smart_hosts=RangeSet(ranges),
+            smart_host_names=tuple(dict.fromkeys(hosts)),
+        )
+        outbound.check(self._wanted)
+
+    def tables(self) -> t.Sequence[str]:
+        return outbound.TABLES
+
+    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+        return outbound.Lock(state, self._wanted).wishes()
+
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+        return outbound.Lock(before, self._wanted).speak(before, after)
+
+    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+        lock = outbound.Lock(before, self._wanted)
+        return {"exposure": {"before": lock.exposure(before), "after": lock.exposure(after)}}
+
+
+def main() -> None:
+    """The module."""
+    module.run(ARGUMENTS, OutboundLock)
+
+
+if __name__ == "__main__":
+    main()
