@@ -141,6 +141,11 @@ exposure:
       type: list
       elements: str
       returned: always
+    words:
+      description: Both in one list, for people.
+      type: list
+      elements: str
+      returned: always
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
@@ -199,7 +204,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, inbound, inbound_guards, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, reaching
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, exposure, reaching
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
@@ -262,7 +267,7 @@ class InboundLock(module.Work):
         for when, state in (("before", before), ("after", after)):
             model = Model(state, self._wanted.interfaces)
             shown[when] = [one for target in self._wanted.targets for one in reaching(model, target)]
-        return {"exposure": shown}
+        return {"exposure": exposure(shown["before"], shown["after"])}
 
 
 def main() -> None:

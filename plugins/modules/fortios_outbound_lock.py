@@ -85,6 +85,11 @@ exposure:
       type: list
       elements: str
       returned: always
+    words:
+      description: Both in one list, for people.
+      type: list
+      elements: str
+      returned: always
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
@@ -143,6 +148,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -199,7 +205,7 @@ class OutboundLock(module.Work):
 
     def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
         lock = outbound.Lock(before, self._wanted)
-        return {"exposure": {"before": lock.exposure(before), "after": lock.exposure(after)}}
+        return {"exposure": exposure(lock.exposure(before), lock.exposure(after))}
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
         description="Starts sites of Exchange servers on loopback and prints an inventory for them.",
         epilog=f"Editions: {', '.join(EDITIONS)}.",
     )
-    parser.add_argument("--sites", nargs="+", metavar="NAME=EDITION,...", help=f"default: {_EXAMPLE}")
+    parser.add_argument("--sites", nargs="+", metavar="NAME=EDITION,...[/FORTIOS]", help=f"default: {_EXAMPLE}")
     parser.add_argument(
         "--inventory", required=True, metavar="FILE", help="where to write the inventory; removed at the end"
     )

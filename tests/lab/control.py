@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import Exch
 from ansible_collections.mailedge.lockdown.tests.lab.inventory import read_access
 
 if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
     from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
 
 Plain = dict[str, t.Any]
@@ -99,6 +100,51 @@ class Tricks:
             new["Server"] = name
         machine.change("New-ReceiveConnector", new)
         return f"Somebody has made a connector '{name}\\{DOOR}' for everybody."
+
+    def open_firewall(self, host: str, beside: bool = False) -> str:
+        """Let everybody through to port 25 at the site's firewall again, as colleagues do in a hurry; give a sentence about it.
+
+        `beside`: by a policy of their own at the top, and not by changing the one that is there.
+        """
+        place = self._host(host).place
+        config = self._firewall(host).device.configs["root"]
+        policies = config.all("firewall/policy")
+        everybody = [{"name": "all"}]
+        if beside:
+            row = next(one for one in policies.values() if place.virtual_ip in one["dstaddr"])
+            new: Plain = {name: [{"name": one} for one in row[name]] for name in ("srcintf", "dstintf")}
+            new.update(name="Temporary, for the tests", action="accept", srcaddr=everybody, service=[{"name": "ALL"}])
+            key = config.create("firewall/policy", {**new, "dstaddr": [{"name": place.virtual_ip}]})
+            config.move("firewall/policy", str(key), before=str(next(iter(policies))))
+            found = f"Somebody has made policy {key} '{new['name']}' at the top of the firewall, for everybody."
+        else:
+            key, row = next((key, one) for key, one in policies.items() if place.virtual_ip in one["dstaddr"])
+            six = {"srcaddr6": everybody} if row.get("dstaddr6") else {}
+            config.update("firewall/policy", str(key), {"srcaddr": everybody, **six})
+            found = f"Somebody has set the source of the firewall's policy {key} '{row['name']}' back to all."
+        self._lab.refresh()
+        return found
+
+    def firewall_dump(self, host: str) -> Plain:
+        """The policies and address groups of the site's firewall, and how many requests it has had."""
+        firewall = self._firewall(host)
+        rows = firewall.device.rows
+        return {
+            "policies": [{**row} for row in rows("root", "firewall/policy").values()],
+            "groups": [{**row} for row in rows("root", "firewall/addrgrp").values()],
+            "feeds": dict(firewall.device.configs["root"].entries),
+            "requests": firewall.requests,
+        }
+
+    def firewall_fault(self, host: str, **faults: t.Any) -> None:
+        """Let something go wrong at the site's firewall (fortigate.server.Faults); without a fault: nothing any more."""
+        self._firewall(host).arm(**faults)
+
+    def _firewall(self, host: str) -> FortiGateServer:
+        found = self._host(host).firewall
+        if found is None:
+            raise LabError(f"The site of '{host}' has no firewall.")
+        return found
 
     def counters(self, host: str) -> dict[str, int]:
         """What the host has counted since it started, or since the counters were reset."""
@@ -290,6 +336,18 @@ class LabClient:
     def open_door(self, host: str) -> str:
         """Let the internet in again; give a sentence about it."""
         return str(self.ask("open_door", host=host))
+
+    def open_firewall(self, host: str, *, beside: bool = False) -> str:
+        """Let everybody through at the site's firewall again; give a sentence about it."""
+        return str(self.ask("open_firewall", host=host, beside=beside))
+
+    def firewall_dump(self, host: str) -> Plain:
+        """The policies and address groups of the site's firewall."""
+        return dict(self.ask("firewall_dump", host=host))
+
+    def firewall_fault(self, host: str, **faults: t.Any) -> None:
+        """Let something go wrong at the site's firewall; without a fault: nothing any more."""
+        self.ask("firewall_fault", host=host, **faults)
 
     def counters(self, host: str) -> dict[str, int]:
         """What the host has counted."""

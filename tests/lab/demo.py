@@ -66,17 +66,18 @@ class Story:
     def looks(self, run: Run) -> dict[str, str]:
         """What each probe of a run found, told line by line."""
         found: dict[str, str] = {}
-        for task in run.tasks:
-            probe = task.result.get("mailedge_one_probe")
-            if task.status.startswith("item_") and probe and "verdict" in task.result:
-                found[probe["name"]] = task.result["verdict"]
-                self.say(f"{probe['name']}: {task.result['verdict']}")
+        for task in _proofs(run):
+            name, verdict = task.result["mailedge_one_probe"]["name"], task.result["verdict"]
+            found[name] = verdict
+            cases = task.result["addresses"][0]["cases"].values()
+            silent = all(case["reason"] == "no_connection" for case in cases)
+            self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
         return found
 
-    def dump(self) -> tuple[t.Any, t.Any]:
-        """The connectors of the server."""
-        dump = self.client.ask("dump", host=HOST)
-        return dump["receive_connectors"], dump["send_connectors"]
+    def dump(self) -> tuple[t.Any, ...]:
+        """The connectors of the server, and what its firewall has."""
+        dump, firewall = self.client.ask("dump", host=HOST), self.client.firewall_dump(HOST)
+        return dump["receive_connectors"], dump["send_connectors"], firewall["policies"], firewall["groups"]
 
 
 def tell(lab: Lab) -> None:
@@ -93,7 +94,8 @@ def tell(lab: Lab) -> None:
     run = story.play("apply", "--check", "--diff")
     story.check(run.code == 0, "The check should end well.", run)
     promised = run.mail_flow(HOST)
-    for line in [*promised["plan"], *promised["exposure"]["words"]]:
+    planned = _of_firewall(run)
+    for line in [*promised["plan"], *promised["exposure"]["words"], *planned["plan"], *planned["exposure"]["words"]]:
         story.say(line)
     story.check(story.dump() == start, "A check must change nothing.", run)
     story.say(story.cost())
@@ -102,13 +104,14 @@ def tell(lab: Lab) -> None:
     run = story.play("apply")
     story.check(run.code == 0, "The lock should hold its proof.", run)
     done = run.mail_flow(HOST)
-    story.check(done["plan"] == promised["plan"], "The run must do what the check said.", run)
-    looks = {task.result["mailedge_one_probe"]["name"]: task.result["verdict"] for task in _proofs(run)}
-    for name, verdict in looks.items():
-        story.say(f"{name}: {verdict}")
+    barred = _of_firewall(run)
+    same = done["plan"] == promised["plan"] and barred["plan"] == planned["plan"]
+    story.check(same, "The run must do what the check said.", run)
+    looks = story.looks(run)
     story.check(looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run)
     story.check(looks.get("the filtering provider") == "open", "The provider must be heard.", run)
-    story.say(f"the state before is kept on the server as {done['snapshot']['name']}")
+    story.say(f"the state before is kept: of the connectors as {done['snapshot']['name']},")
+    story.say(f"of the firewall as {barred['snapshot']['name']}")
     story.say(story.cost())
 
     story.chapter("A second run changes nothing.", "apply")
@@ -117,38 +120,48 @@ def tell(lab: Lab) -> None:
     story.say(f"changed=0; {story.cost()}")
 
     story.chapter("A month later, somebody is in a hurry.")
-    story.say(story.client.ask("open_door", host=HOST))
+    story.say(story.client.open_door(HOST))
+    story.say(story.client.open_firewall(HOST))
 
     story.chapter("The drift check catches it.", "drift")
     run = story.play("drift")
     story.check(run.code != 0, "The drift check should fail the job.", run)
     drift = run.mail_flow(HOST)
-    story.check(bool(drift["plan"]), "The drift check should name what differs.", run)
+    open_again = _of_firewall(run)
+    story.check(bool(drift["plan"]) and bool(open_again["plan"]), "The drift check should name what differs.", run)
     for line in [*drift["plan"], *(line for line in drift["exposure"]["words"] if "→" in line)]:
+        story.say(line)
+    for line in [*open_again["plan"], *open_again["exposure"]["words"]]:
         story.say(line)
 
     story.chapter("The night mail stops: give back the start.", "rollback")
     run = story.play("rollback")
     story.check(run.code == 0, "The rollback should end well.", run)
-    for line in run.mail_flow(HOST)["plan"]:
+    for line in [*run.of("firewall's snapshot")[-1].result["plan"], *run.mail_flow(HOST)["plan"]]:
         story.say(line)
     story.check(story.dump() == start, "The start should be given back, to the last option.", run)
-    story.say("every connector is as it was")
+    story.say("every connector, policy and group is as it was")
 
 
 def _proofs(run: Run) -> list[t.Any]:
-    """The looks after the lock: the last one of each name."""
-    found = [task for task in run.tasks if task.status == "item_ok" and "verdict" in task.result]
-    return found[len(found) // 2 :]
+    """What each probe found, in its last look where a run looks twice."""
+    found = [task for task in run.tasks if task.status.startswith("item_") and "verdict" in task.result]
+    last = {task.result["mailedge_one_probe"]["name"]: task for task in found}
+    return list(last.values())
+
+
+def _of_firewall(run: Run) -> dict[str, t.Any]:
+    """What the lock of the firewall gave."""
+    return run.of("Let only the provider reach")[-1].result
 
 
 def main() -> int:
     """Tell the story on a lab of its own."""
     begun = time.monotonic()
     print(
-        "\n  mailedge.lockdown: an Exchange 2016 server whose mail filter can be walked around, in a lab on this machine"
+        "\n  mailedge.lockdown: an Exchange 2016 server behind a FortiGate, whose mail filter can be walked around, in a lab on this machine"
     )
-    with Lab((Site("birke", ("2016",)),)) as lab:
+    with Lab((Site("birke", ("2016",), "7.4.4"),)) as lab:
         try:
             tell(lab)
         except Surprise as surprise:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 import typing as t
 
 from aiosmtpd.smtp import SMTP
 
+from ansible_collections.mailedge.lockdown.tests.lab import gate
 from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox, Session
 
 
@@ -21,10 +23,18 @@ class FrontEnd:
     On `address` a sender plays what `sources` maps its loopback address to, and `otherwise` where that is not mapped; on
     ::1, which is the only one of its kind, each port of `ipv6_ports` plays one sender. A port refuses connections while
     no connector has a binding for its family: call `refresh` when connectors have changed.
+
+    `firewall` says for the address that a sender plays whether the firewall in front lets it through; None: there is none.
     """
 
     def __init__(
-        self, mailbox: Mailbox, address: str, sources: t.Mapping[str, str], otherwise: str, ipv6: t.Mapping[str, str]
+        self,
+        mailbox: Mailbox,
+        address: str,
+        sources: t.Mapping[str, str],
+        otherwise: str,
+        ipv6: t.Mapping[str, str],
+        firewall: t.Callable[[str], bool] | None = None,
     ) -> None:
         self.mailbox = mailbox
         self.address = address
@@ -33,8 +43,10 @@ class FrontEnd:
         self._sources = sources
         self._otherwise = otherwise
         self._ipv6 = ipv6
+        self._firewall = firewall
         self._counts: dict[str, int] = {}
         self._servers: dict[str, asyncio.AbstractServer] = {}
+        self._listeners: dict[str, socket.socket] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lab-smtp", daemon=True)
 
@@ -45,7 +57,7 @@ class FrontEnd:
         self.refresh()
 
     def refresh(self) -> None:
-        """Listen on the ports that a binding stands for, and on no other."""
+        """Listen on the ports that a binding stands for, and on no other; hear whom the firewall lets through, and nobody else."""
         wished = {4: self.mailbox.listens(4), 6: self.mailbox.listens(6)}
         self._wait(self._adjust(wished))
 
@@ -84,9 +96,27 @@ class FrontEnd:
         def session() -> Session:
             return Session(self.mailbox, plays, self._counts, loop=self._loop)
 
-        server = await self._loop.create_server(session, address, port, reuse_address=True)
-        self._servers[name] = server
-        return int(server.sockets[0].getsockname()[1])
+        listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            # Before it listens, so that nobody slips through.
+            self._guard(name, listener)
+            self._servers[name] = await self._loop.create_server(session, sock=listener)
+        except BaseException:
+            listener.close()
+            raise
+        self._listeners[name] = listener
+        return int(listener.getsockname()[1])
+
+    def _guard(self, name: str, listener: socket.socket) -> None:
+        if self._firewall is None:
+            return
+        if name == "ipv4":
+            admitted = {address: self._firewall(played) for address, played in self._sources.items()}
+            gate.guard(listener, admitted, self._firewall(self._otherwise))
+        else:
+            gate.guard(listener, {}, self._firewall(self._ipv6[name]))
 
     async def _adjust(self, wished: t.Mapping[int, bool]) -> None:
         ports = {"ipv4": (self.address, self.port, 4)}
@@ -96,6 +126,9 @@ class FrontEnd:
                 await self._listen(name, address, port)
             elif not wished[version] and name in self._servers:
                 self._servers.pop(name).close()
+                self._listeners.pop(name)
+        for name, listener in self._listeners.items():
+            self._guard(name, listener)
 
 
 class Greeter:

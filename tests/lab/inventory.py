@@ -63,7 +63,9 @@ def _probes(host: LabHost) -> list[Variables]:
     if front.ipv6_ports and front.mailbox.listens(6):
         for name, role, expect in ((stranger, "internet", "closed"), (provider, "provider", "open")):
             port = front.ipv6_ports[role]
-            probes.append({"name": f"{name}, over IPv6", "targets": ["::1"], "port": port, "expect": expect})
+            about = {"name": f"{name}, over IPv6", "targets": ["::1"], "port": port, "expect": expect}
+            # A machine's localhost need not be ::1 as well.
+            probes.append({**about, "control_host": "::1"})
     return probes
 
 
@@ -76,6 +78,26 @@ def _host(host: LabHost) -> Variables:
         "mailedge_lab_smtp": _smtp(host),
         "mailedge_lab_https": {"port": host.https.port, "certificate": str(host.certificate.path)},
         "mailedge_lab_edition": host.place.edition,
+    }
+
+
+def _firewall(hosts: t.Sequence[LabHost]) -> Variables:
+    """How the site's firewall is reached, and what of it leads to the servers."""
+    firewall = hosts[0].firewall
+    if firewall is None:
+        return {}
+    places = [host.place for host in hosts]
+    return {
+        "mailedge_fortigate_host": "127.0.0.1",
+        "mailedge_fortigate_port": firewall.port,
+        "mailedge_fortigate_token": firewall.token,
+        "mailedge_fortigate_ca_path": str(firewall.ca_path),
+        "mailedge_fortigate_snapshot_folder": str(firewall.ca_path.parent / "snapshots"),
+        "mailedge_fortigate_vips": [place.virtual_ip for place in places],
+        "mailedge_fortigate_addresses": [place.addresses[1] for place in places],
+        "mailedge_fortigate_interfaces": ["wan1"],
+        # A packet that is dropped is waited for.
+        "mailedge_probe_connect_timeout": 2,
     }
 
 
@@ -100,7 +122,10 @@ def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Varia
     sites: dict[str, Variables] = {}
     for host in hosts:
         name = host.place.site.name
-        group = sites.setdefault(name, {"hosts": {}, "vars": _site(host, control_port)})
+        if name not in sites:
+            together = [one for one in hosts if one.place.site.name == name]
+            sites[name] = {"hosts": {}, "vars": {**_site(host, control_port), **_firewall(together)}}
+        group = sites[name]
         group["hosts"][host.place.host] = _host(host)
     shared = {"mailedge_lab_control": dict(access), "mailedge_lab_roles": list(ROLES)}
     return {"mailedge": {"children": sites, "vars": shared}}

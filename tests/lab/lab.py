@@ -18,6 +18,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import D
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Generation
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.faults import Faults, HttpEvents
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.lab.front_end import FrontEnd, Greeter
 from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inventory
 from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
@@ -43,8 +45,10 @@ class LabHost:
         clock: Clock,
         settings: Settings,
         smtp_address: str,
+        firewall: FortiGateServer | None = None,
     ) -> None:
         self.place = place
+        self.firewall = firewall
         self.exchange = exchange
         self.clock = clock
         self.username = f"{place.site.name.upper()}\\operator"
@@ -73,8 +77,18 @@ class LabHost:
             self.mailbox.relay_refusal = _OLD_REFUSAL
         played = place.players(4)
         sources = {address: played[role] for role, address in SOURCES.items()}
-        self.front_end = FrontEnd(self.mailbox, smtp_address, sources, played["internet"], place.players(6))
+        passes = self._passes if firewall else None
+        self.front_end = FrontEnd(self.mailbox, smtp_address, sources, played["internet"], place.players(6), passes)
         self.machine.network = self.go_down
+
+    def _passes(self, sender: str) -> bool:
+        """Whether the firewall lets a sender through to port 25. Those within the site do not come by it."""
+        version = 6 if ":" in sender else 4
+        played = self.place.players(version)
+        if self.firewall is None or sender not in (played["internet"], played["provider"]):
+            return True
+        target = self.place.addresses[1] if version == 6 else self.place.public_address
+        return self.firewall.device.admits(sender, target, 25)
 
     def _count(self) -> None:
         self.exchange.counters["http_requests"] += 1
@@ -132,6 +146,7 @@ class Lab:
         self._start_seconds = start_seconds
         self._shell_seconds = shell_seconds
         self.hosts: dict[str, LabHost] = {}
+        self.firewalls: dict[str, FortiGateServer] = {}
         self._greeter: Greeter | None = None
         self._control: ControlServer | None = None
 
@@ -147,6 +162,9 @@ class Lab:
         try:
             self._greeter = Greeter()
             directories = {site.name: Directory(site.domain, ("dc1", "dc2")) for site in self.sites}
+            for site in self.sites:
+                if site.firewall:
+                    self._add_firewall(site)
             for count, place in enumerate(places(self.sites), 1):
                 self._add(place, directories[place.site.name], f"127.0.1.{count}")
             self._control = ControlServer(self)
@@ -157,6 +175,25 @@ class Lab:
             self.stop()
             raise
         return self
+
+    def _add_firewall(self, site: Site) -> None:
+        folder = self.folder / f"{site.name}-firewall"
+        folder.mkdir()
+        device = Device(version=f"v{site.firewall}", serial=f"FGTLAB{len(self.firewalls) + 1:010}")
+        several = len(site.editions) > 1
+        device.routes = []
+        for place in places(self.sites):
+            if place.site is site:
+                device.routes[:0] = [(network, "internal") for network in place.own_networks]
+                device.seed_mail_site(
+                    place.public_address, place.addresses[0], place.addresses[1], place.name.lower() if several else ""
+                )
+        device.routes += [("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
+        server = FortiGateServer(device, folder=folder)
+        server.token = f"Lab-{secrets.token_urlsafe(24)}"
+        server.changed = self.refresh
+        self.firewalls[site.name] = server
+        server.__enter__()
 
     def _add(self, place: Place, directory: Directory, smtp_address: str) -> None:
         folder = self.folder / place.host
@@ -173,13 +210,14 @@ class Lab:
         )
         exchange.sessions.seconds = self._shell_seconds
         settings = Settings(pwsh=self._pwsh, start=self._start_seconds)
-        host = LabHost(place, exchange, folder, self.password, self.clock, settings, smtp_address)
+        firewall = self.firewalls.get(place.site.name)
+        host = LabHost(place, exchange, folder, self.password, self.clock, settings, smtp_address, firewall)
         self.hosts[place.host] = host
         host.machine.changed = self.refresh
         host.start()
 
     def refresh(self) -> None:
-        """Let port 25 follow the connectors: a server of a site may have changed those of another."""
+        """Let port 25 follow the connectors and the firewall: a server of a site may have changed those of another."""
         for host in list(self.hosts.values()):
             host.front_end.refresh()
 
@@ -190,6 +228,9 @@ class Lab:
         for host in self.hosts.values():
             host.close()
         self.hosts.clear()
+        for firewall in self.firewalls.values():
+            firewall.__exit__()
+        self.firewalls.clear()
         if self._greeter:
             self._greeter.close()
         shutil.rmtree(self.folder, ignore_errors=True)

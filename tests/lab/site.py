@@ -20,6 +20,7 @@ ROLES = ("internet", "provider", "lan", "exchange")
 SOURCES: t.Mapping[str, str] = {role: f"127.0.{number}.1" for number, role in enumerate(ROLES, 2)}
 """Role → the loopback address that plays it. Every other address plays the internet."""
 
+_VERSION = re.compile(r"[5-9]\.\d{1,2}\.\d{1,2}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,20}")
 # A Small Business Server's connectors are written for this network (exchange/defaults.py).
 _SBS_LAN = "192.0.2"
@@ -27,12 +28,18 @@ _SBS_LAN = "192.0.2"
 
 @dataclass(frozen=True)
 class Site:
-    """A site: its name, and the editions of its servers (keys of EDITIONS), which share one organization."""
+    """A site: its name, the editions of its servers (keys of EDITIONS), which share one organization, and the FortiOS of its firewall.
+
+    Without a version of FortiOS, such as 7.4.4, there is no firewall in front of the site.
+    """
 
     name: str
     editions: tuple[str, ...]
+    firewall: str = ""
 
     def __post_init__(self) -> None:
+        if self.firewall and not _VERSION.fullmatch(self.firewall):
+            raise ValueError(f"'{self.firewall}' is no version of FortiOS, such as 7.4.4.")
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"'{self.name}' is no name for a site: small letters, digits and dashes, a letter first.")
         unknown = [edition for edition in self.editions if edition not in EDITIONS]
@@ -52,13 +59,14 @@ DEFAULT_SITES = (Site("birke", ("2016", "2016")), Site("hafen", ("2019",)), Site
 
 
 def parse_sites(texts: t.Iterable[str]) -> tuple[Site, ...]:
-    """Sites from texts such as ``birke=2016,2016``. Raises ValueError."""
+    """Sites from texts such as ``birke=2016,2016`` or, behind a FortiGate, ``birke=2016/7.4.4``. Raises ValueError."""
     sites = []
     for text in texts:
-        name, equals, editions = text.partition("=")
+        name, equals, rest = text.partition("=")
+        editions, _slash, firewall = rest.partition("/")
         if not equals:
-            raise ValueError(f"'{text}' describes no site: name=edition, as birke=2016,2016.")
-        sites.append(Site(name, tuple(part.strip() for part in editions.split(","))))
+            raise ValueError(f"'{text}' describes no site: name=edition, as birke=2016,2016 or birke=2016/7.4.4.")
+        sites.append(Site(name, tuple(part.strip() for part in editions.split(",")), firewall))
     names = [site.name for site in sites]
     for name in names:
         if names.count(name) > 1:
@@ -112,6 +120,16 @@ class Place:
     def _address(self, number: int) -> tuple[str, str]:
         # Hexadecimal digits that read like the decimal ones of the IPv4 address.
         return f"{self._lan}.{10 + number}", f"2001:db8:{20 * self.index}:1::{10 + number}"
+
+    @property
+    def public_address(self) -> str:
+        """The address on the internet that the firewall has for it."""
+        return f"203.0.113.{80 + 10 * self.index + self.number}"
+
+    @property
+    def virtual_ip(self) -> str:
+        """The firewall's virtual IP for its port 25."""
+        return f"VIP-mail-{self.name.lower()}" if len(self.site.editions) > 1 else "VIP-mail"
 
     @property
     def other_server(self) -> int:

@@ -66,6 +66,10 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
     assert made["exposure"] == {
         "before": ["everybody → port 25 of everybody, by policy 3 'LAN out'"],
         "after": ["only 10.20.1.11 → port 25 of the smart hosts"],
+        "words": [
+            "until now: everybody → port 25 of everybody, by policy 3 'LAN out'",
+            "only 10.20.1.11 → port 25 of the smart hosts",
+        ],
     }
     assert locked(firewall)
     assert sends(firewall, PRINTER, OTHER, 443)

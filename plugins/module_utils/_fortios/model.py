@@ -380,6 +380,12 @@ def reaching(model: Model, target: Target) -> list[str]:
     return found or [f"nobody → {target}"]
 
 
+def exposure(before: t.Sequence[str], after: t.Sequence[str]) -> dict[str, list[str]]:
+    """Who reaches what before and after the changes, and both in one list of sentences."""
+    gone = [f"until now: {one}" for one in before if one not in after]
+    return {"before": list(before), "after": list(after), "words": [*gone, *after]}
+
+
 def words(sources: Sources) -> str:
     """Sources for sentences: everybody, or the first few of them."""
     if sources == NOBODY:

@@ -367,44 +367,44 @@ class Device:
         return through
 
     def seed_mail_site(
-        self, external: str = "203.0.113.80", mapped: str = "10.20.1.11", external6: str = "", vdom: str = "root"
+        self,
+        external: str = "203.0.113.80",
+        mapped: str = "10.20.1.11",
+        external6: str = "",
+        name: str = "",
+        vdom: str = "root",
     ) -> None:
-        """A small office as an installer leaves it: mail and web for everybody, and everything outwards."""
+        """A server in a small office as an installer leaves it: mail and web for everybody, and everything outwards.
+
+        For a site with several servers, call it for each; `name` tells their entries apart.
+        """
         config = self.configs[vdom]
+        end = f"-{name}" if name else ""
         forward = {"extip": external, "mappedip": [{"range": mapped}], "extintf": "wan1", "portforward": "enable"}
-        config.create("firewall/vip", {"name": "VIP-mail", "extport": "25", "mappedport": "25", **forward})
-        config.create("firewall/vip", {"name": "VIP-web", "extport": "443", "mappedport": "443", **forward})
-        inwards = {"srcintf": [{"name": "wan1"}], "dstintf": [{"name": "internal"}], "action": "accept"}
-        everybody: Row = {"srcaddr": [{"name": "all"}]}
-        mail: Row = {"name": "Mail in", "dstaddr": [{"name": "VIP-mail"}], "service": [{"name": "SMTP"}]}
+        config.create("firewall/vip", {"name": f"VIP-mail{end}", "extport": "25", "mappedport": "25", **forward})
+        config.create("firewall/vip", {"name": f"VIP-web{end}", "extport": "443", "mappedport": "443", **forward})
+        inwards: Row = {
+            "srcintf": _refs("wan1"),
+            "dstintf": _refs("internal"),
+            "action": "accept",
+            "srcaddr": _refs("all"),
+        }
+        mail: Row = {"name": f"Mail in{end}", "dstaddr": _refs(f"VIP-mail{end}"), "service": _refs("SMTP")}
         if external6:
-            config.create("firewall/address6", {"name": "mail-server-v6", "ip6": f"{external6}/128"})
-            mail["dstaddr6"] = [{"name": "mail-server-v6"}]
-            everybody["srcaddr6"] = [{"name": "all"}]
-        config.create(POLICY, {**inwards, **everybody, **mail})
-        config.create(
-            POLICY,
-            {
-                **inwards,
-                "srcaddr": [{"name": "all"}],
-                "name": "Web in",
-                "dstaddr": [{"name": "VIP-web"}],
-                "service": [{"name": "HTTPS"}],
-            },
-        )
-        config.create(
-            POLICY,
-            {
-                "name": "LAN out",
-                "srcintf": [{"name": "internal"}],
-                "dstintf": [{"name": "wan1"}],
-                "action": "accept",
-                "srcaddr": [{"name": "all"}],
-                "dstaddr": [{"name": "all"}],
-                "service": [{"name": "ALL"}],
+            config.create("firewall/address6", {"name": f"mail-server-v6{end}", "ip6": f"{external6}/128"})
+            mail.update(srcaddr6=_refs("all"), dstaddr6=_refs(f"mail-server-v6{end}"))
+        config.create(POLICY, {**inwards, **mail})
+        web = {"name": f"Web in{end}", "dstaddr": _refs(f"VIP-web{end}"), "service": _refs("HTTPS")}
+        config.create(POLICY, {**inwards, **web})
+        if not any(row["name"] == "LAN out" for row in config.all(POLICY).values()):
+            out: Row = {"name": "LAN out", "srcintf": _refs("internal"), "dstintf": _refs("wan1"), "action": "accept"}
+            everything: Row = {
+                "srcaddr": _refs("all"),
+                "dstaddr": _refs("all"),
+                "service": _refs("ALL"),
                 "nat": "enable",
-            },
-        )
+            }
+            config.create(POLICY, {**out, **everything})
 
     # ------------------------------------------------------------ transactions
 
@@ -443,3 +443,7 @@ class Device:
     def abort(self, number: str) -> None:
         """Forget a transaction."""
         self.transactions.pop(number, None)
+
+
+def _refs(*names: str) -> list[Row]:
+    return [{"name": name} for name in names]

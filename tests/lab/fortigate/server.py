@@ -73,14 +73,12 @@ class FortiGateServer:
     def __init__(self, device: Device | None = None, *, folder: pathlib.Path | None = None) -> None:
         self.device = device or Device()
         self.token = "lab-token-of-an-api-user"
-        self.tokens = {
-            self.token: Profile(vdoms=tuple(self.device.configs)),
-            "lab-token-read-only": Profile(writes=False),
-        }
+        self.tokens = {"lab-token-read-only": Profile(writes=False)}
         self.requests = 0
         self.log: list[tuple[str, str, int]] = []
         self.faults = Faults()
         self.licensed = True
+        self.changed: t.Callable[[], None] = lambda: None
         self.failures = 0
         self._temporary = tempfile.TemporaryDirectory(prefix="mailedge-fortigate-") if folder is None else None
         self._folder = folder or pathlib.Path(t.cast("t.Any", self._temporary).name)
@@ -126,6 +124,8 @@ class FortiGateServer:
             url = urllib.parse.urlsplit(target)
             query = urllib.parse.parse_qs(url.query, keep_blank_values=True)
             given = self._answer(method, url.path, query, headers, body)
+            if method != "GET":
+                self.changed()
             self.log.append((method, url.path, given[0]))
             return None if faults.cut_after == faults.seen else given
 
@@ -164,7 +164,8 @@ class FortiGateServer:
         scheme, _blank, token = headers.get("authorization", "").partition(" ")
         if "access_token" in query and self.device.version < TOKEN_IN_URL_UNTIL:
             scheme, token = "Bearer", query["access_token"][0]
-        profile = self.tokens.get(token) if scheme == "Bearer" else None
+        everything = Profile(vdoms=tuple(self.device.configs))
+        profile = {**self.tokens, self.token: everything}.get(token) if scheme == "Bearer" else None
         if profile is None:
             self.failures += 1
         return 401 if profile is None or not self.licensed else profile

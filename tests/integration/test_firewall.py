@@ -1,0 +1,263 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sites behind a FortiGate, through the playbooks: both layers locked, proven by what passes the firewall, caught, given back."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, module, play
+from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+
+HOST = "birke-ex1"
+
+
+@pytest.fixture
+def lab() -> t.Iterator[Lab]:
+    with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as running:
+        yield running
+
+
+def looks(run: Run) -> dict[str, str]:
+    """Who looked → what was found, in the last look of each."""
+    found = [task.result for task in run.tasks if task.status.startswith("item_") and "verdict" in task.result]
+    return {one["mailedge_one_probe"]["name"]: one["verdict"] for one in found}
+
+
+def state(lab: Lab, host: str = HOST) -> t.Any:
+    dump, firewall = lab.client().dump(host), lab.client().firewall_dump(host)
+    return dump["receive_connectors"], dump["send_connectors"], firewall["policies"], firewall["groups"]
+
+
+def requests(lab: Lab) -> int:
+    return int(lab.client().firewall_dump(HOST)["requests"])
+
+
+def test_a_site_with_two_servers_is_locked_at_one_firewall() -> None:
+    with Lab([Site("birke", ("2016", "2019"), "7.4.4")], pwsh="") as lab:
+        before = {host: state(lab, host) for host in lab.hosts}
+        run = play("apply", lab.inventory)
+        assert run.code == 0, run.output
+        assert len(run.of("Let only the provider reach")) == 1, "one host of the site does it"
+        found = looks(run)
+        assert found["a stranger on the internet"] == "closed"
+        assert found["the filtering provider"] == "open"
+        run = play("apply", lab.inventory)
+        assert run.code == 0, run.output
+        assert not run.changed
+        run = play("rollback", lab.inventory)
+        assert run.code == 0, run.output
+        assert {host: state(lab, host) for host in lab.hosts} == before
+
+
+def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> None:
+    only = {"mailedge_exchange_enabled": False}
+    connectors = lab.client().dump(HOST)["receive_connectors"]
+    lab.client().reset_counters(HOST)
+    run = play("apply", lab.inventory, variables=only)
+    assert run.code == 0, run.output
+    assert looks(run)["a stranger on the internet"] == "closed"
+    assert looks(run)["the filtering provider, over IPv6"] == "open"
+    assert lab.client().dump(HOST)["receive_connectors"] == connectors
+    assert lab.client().counters(HOST)["powershell_starts"] == 0
+    run = play("drift", lab.inventory, variables=only)
+    assert run.code == 0, run.output
+    run = play("rollback", lab.inventory, variables=only)
+    assert run.code == 0, run.output
+    run = play("probe", lab.inventory, variables={"mailedge_probe_expect": "any"})
+    assert looks(run)["a stranger on the internet"] == "open"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_drift_of_the_firewall_alone_is_caught(lab: Lab, beside: bool) -> None:
+    assert play("apply", lab.inventory).code == 0
+    told = lab.client().open_firewall(HOST, beside=beside)
+    assert "firewall" in told
+    open_again = state(lab)
+    run = play("drift", lab.inventory)
+    assert run.code != 0
+    assert "Not as described: birke-ex1." in run.output
+    assert "until now: everybody" in run.output
+    assert state(lab) == open_again, "a drift check changes nothing"
+    # Exchange alone holds while the firewall is open.
+    run = play("probe", lab.inventory)
+    assert run.code == 0, run.output
+    assert play("apply", lab.inventory).code == 0
+    assert play("drift", lab.inventory).code == 0
+
+
+def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
+    before = state(lab)
+    # Somebody else's feed has the provider's own address refused above everything, which the model is told to accept.
+    config = lab.firewalls["birke"].device.configs["root"]
+    config.create("firewall/address", {"name": "blacklist", "subnet": "198.51.100.25/32"})
+    key = config.create(
+        "firewall/policy",
+        {
+            "name": "Blacklist",
+            "srcintf": [{"name": "wan1"}],
+            "dstintf": [{"name": "internal"}],
+            "srcaddr": [{"name": "blacklist"}],
+            "dstaddr": [{"name": "all"}],
+            "service": [{"name": "ALL"}],
+            "match-vip": "enable",
+        },
+    )
+    config.move("firewall/policy", str(key), before="1")
+    lab.refresh()
+    middle = state(lab)
+    run = play("apply", lab.inventory)
+    assert run.code != 0
+    assert "provider_shut_out" in run.output
+    assert state(lab) == middle, "a guard stops before anything is written; what was done before it is undone"
+    accepted = {"mailedge_fortigate_accept_risks": ["provider_shut_out"]}
+    run = play("apply", lab.inventory, variables=accepted)
+    assert run.code != 0
+    assert "What this run had changed was undone." in run.output
+    assert "It did not answer the connection" in run.output, "the reason of the proof is told"
+    assert state(lab) == middle != before
+
+
+def test_a_firewall_that_reboots_in_the_middle(lab: Lab) -> None:
+    before = state(lab)
+    lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 12)
+    run = play("apply", lab.inventory)
+    assert run.code != 0
+    assert "cannot be reached" in run.output
+    dump = lab.client().dump(HOST)
+    assert (dump["receive_connectors"], dump["send_connectors"]) == before[:2], "the connectors are given back"
+    lab.client().firewall_fault(HOST)
+    assert play("rollback", lab.inventory).code == 0
+    assert state(lab) == before
+    run = play("apply", lab.inventory)
+    assert run.code == 0, run.output
+
+
+def test_a_firewall_that_does_not_answer_is_unknown_and_not_in_order(lab: Lab) -> None:
+    assert play("apply", lab.inventory).code == 0
+    lab.client().firewall_fault(HOST, reboot_after=1)
+    lab.client().firewall_fault(HOST, html=401)
+    run = play("drift", lab.inventory)
+    assert run.code != 0
+    assert "birke-ex1: unknown" in run.output
+    assert "does not accept the token" in run.output
+
+
+@pytest.mark.parametrize("mode", ["push", "poll"])
+def test_ranges_by_a_feed(lab: Lab, mode: str, tmp_path: pathlib.Path) -> None:
+    feed: dict[str, t.Any] = {"mode": mode}
+    if mode == "poll":
+        feed["url"] = "https://lists.example/birke-ipv4.txt"
+        # What the device has polled by then.
+        device = lab.firewalls["birke"].device
+        config = device.configs["root"]
+        assert play("apply", lab.inventory, variables={"mailedge_fortigate_feed": feed}).code != 0, (
+            "an empty feed stops the mail"
+        )
+        config.create(
+            "system/external-resource",
+            {"name": "birke-feed", "resource": feed["url"], "type": "address", "comments": "mailedge: x"},
+        )
+        config.entries["birke-feed"] = ["198.51.100.0/24", "2001:db8:100::/48"]
+    run = play("apply", lab.inventory, variables={"mailedge_fortigate_feed": feed})
+    assert run.code == 0, run.output
+    assert looks(run)["the filtering provider"] == "open"
+    assert looks(run)["a stranger on the internet"] == "closed"
+    run = play("apply", lab.inventory, variables={"mailedge_fortigate_feed": feed})
+    assert not run.changed, run.output
+
+
+def test_outwards_only_from_the_mail_server(lab: Lab) -> None:
+    place = lab.hosts[HOST].place
+    wish = {
+        "mailedge_fortigate_outbound": {
+            "mail_servers": [place.addresses[0]],
+            "smart_hosts": ["198.51.100.0/24"],
+            "interfaces": ["wan1"],
+        }
+    }
+    run = play("apply", lab.inventory, variables=wish)
+    assert run.code == 0, run.output
+    device = lab.firewalls["birke"].device
+    assert device.admits(place.addresses[0], "198.51.100.25", 25, "internal")
+    assert not device.admits("10.20.9.9", "198.51.100.25", 25, "internal")
+    assert not play("apply", lab.inventory, variables=wish).changed
+    before = state(lab)
+    assert play("rollback", lab.inventory).code == 0
+    assert state(lab) != before
+    assert device.admits("10.20.9.9", "198.51.100.25", 25, "internal")
+
+
+def test_a_site_that_does_not_name_enough_of_its_firewall(lab: Lab) -> None:
+    before = state(lab)
+    for wrong in (
+        {"mailedge_fortigate_token": ""},
+        {"mailedge_fortigate_vips": [], "mailedge_fortigate_addresses": []},
+    ):
+        run = play("apply", lab.inventory, variables=wrong)
+        assert run.code != 0
+        assert "not enough to lock it" in run.output
+        assert state(lab) == before
+
+
+def test_the_token_appears_nowhere(lab: Lab) -> None:
+    token = lab.firewalls["birke"].token
+    run = play("apply", lab.inventory, "-vvvvv", "--diff")
+    assert run.code == 0, run.output
+    assert token not in run.output
+    assert token not in json.dumps([task.result for task in run.tasks])
+    for path in lab.firewalls["birke"].ca_path.parent.rglob("*"):
+        if path.is_file() and path.name != "key.pem":
+            assert token not in path.read_text(encoding="utf-8")
+    lab.client().firewall_fault(HOST, html=401)
+    run = play("drift", lab.inventory, "-vvvvv")
+    assert token not in run.output
+    failed = play(
+        module("fortios_info", HOST, {"host": "127.0.0.1", "api_port": 1, "token": token}, delegate_to="localhost"),
+        lab.inventory,
+        "-vvvvv",
+    )
+    assert failed.code != 0
+    assert token not in failed.output
+
+
+def test_the_modules_run_in_check_mode_and_by_module_defaults(lab: Lab) -> None:
+    firewall = lab.firewalls["birke"]
+    access = {"host": "127.0.0.1", "api_port": firewall.port, "token": firewall.token, "ca_path": str(firewall.ca_path)}
+    tasks: list[dict[str, t.Any]] = [
+        {"name": "Group", "mailedge.lockdown.fortios_address_group": {"name": "partners", "ranges": ["192.0.2.0/25"]}},
+        {
+            "name": "Feed",
+            "mailedge.lockdown.fortios_range_feed": {"name": "f", "mode": "push", "ranges": ["192.0.2.0/25"]},
+        },
+        {
+            "name": "Outbound",
+            "mailedge.lockdown.fortios_outbound_lock": {
+                "mail_servers": ["10.20.1.11"],
+                "smart_hosts": ["out.filter.example"],
+                "interfaces": ["wan1"],
+            },
+        },
+        {"name": "Info", "mailedge.lockdown.fortios_info": {"sources": ["192.0.2.77"], "interface": "wan1"}},
+    ]
+    book = [
+        {
+            "name": "All",
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/mailedge.lockdown.fortigate": access},
+            "tasks": tasks,
+        }
+    ]
+    before = state(lab)
+    run = play(book, lab.inventory, "--check", "--diff")
+    assert run.code == 0, run.output
+    assert state(lab) == before
+    assert [task.result.get("changed") for task in run.tasks] == [True, True, True, False]
+    assert run.tasks[-1].result["exposure"][0].startswith("everybody")
