@@ -196,10 +196,11 @@ def test_outwards_only_from_the_mail_server(lab: Lab) -> None:
 
 def test_a_site_that_does_not_name_enough_of_its_firewall(lab: Lab) -> None:
     before = state(lab)
-    for wrong in (
+    wrongs: list[dict[str, t.Any]] = [
         {"mailedge_fortigate_token": ""},
         {"mailedge_fortigate_vips": [], "mailedge_fortigate_addresses": []},
-    ):
+    ]
+    for wrong in wrongs:
         run = play("apply", lab.inventory, variables=wrong)
         assert run.code != 0
         assert "not enough to lock it" in run.output
