@@ -1,0 +1,130 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site's lock file of provider ranges: one range a line in a stable order, so that a provider's change is a diff that a person reads."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import pathlib
+import secrets
+import stat
+import typing as t
+from dataclasses import dataclass
+
+import yaml
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+
+FORMAT = 1
+_HEAD = """---
+# Where the site's filtering provider delivers from. Written by mailedge.lockdown.provider_ranges_lock; read a change before it is used.
+# Ranges under "leaving" are gone from the provider's list and are let through until the date beside them.
+"""
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What is locked of one region of a provider. `leaving`: what is gone from the list, with the last day on which it still counts."""
+
+    mechanism: str
+    source: str
+    retrieved: datetime.date
+    ranges: RangeSet
+    leaving: tuple[tuple[RangeSet, datetime.date], ...] = ()
+
+    def counting(self, today: datetime.date) -> RangeSet:
+        """The ranges that count on a day."""
+        found = self.ranges
+        for ranges, until in self.leaving:
+            if today <= until:
+                found |= ranges
+        return found
+
+
+Lock = dict[str, Locked]
+
+
+def key(provider: str, region: str) -> str:
+    """How an entry is called in the file."""
+    return f"{provider}/{region}" if region else provider
+
+
+def parse(text: str, path: str) -> Lock:
+    """The entries of a lock file. Raises ProviderError."""
+    try:
+        document = yaml.safe_load(text)
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise ValueError(f"it has no 'format: {FORMAT}'")
+        return {str(name): _locked(one) for name, one in (document.get("providers") or {}).items()}
+    except (yaml.YAMLError, RangeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise ProviderError(
+            f"The lock file {path} cannot be read: {reason}. Take it back from the site's repository."
+        ) from None
+
+
+def _locked(one: t.Mapping[str, t.Any]) -> Locked:
+    ranges = RangeSet.parse([str(text) for text in one["ranges"]])
+    if not ranges:
+        raise ValueError("an entry without ranges would let nobody through")
+    leaving = [(RangeSet.parse([str(each["range"])]), _date(each["until"])) for each in one.get("leaving") or []]
+    return Locked(str(one["mechanism"]), str(one["source"]), _date(one["retrieved"]), ranges, tuple(leaving))
+
+
+def _date(value: t.Any) -> datetime.date:
+    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(str(value))
+
+
+def render(lock: Lock) -> str:
+    """The text of a lock file."""
+    providers: dict[str, t.Any] = {}
+    for name in sorted(lock):
+        one = lock[name]
+        shown: dict[str, t.Any] = {
+            # Texts from a playbook are of a class of Ansible's own, which YAML does not know.
+            "mechanism": str(one.mechanism),
+            "source": str(one.source),
+            "retrieved": one.retrieved.isoformat(),
+            "ranges": one.ranges.to_cidrs(),
+        }
+        leaving = [
+            {"range": cidr, "until": until.isoformat()} for ranges, until in one.leaving for cidr in ranges.to_cidrs()
+        ]
+        if leaving:
+            shown["leaving"] = leaving
+        providers[str(name)] = shown
+    return _HEAD + yaml.safe_dump({"format": FORMAT, "providers": providers}, sort_keys=False, allow_unicode=True)
+
+
+def read(path: str) -> Lock:
+    """The lock file; nothing where there is none yet. Raises ProviderError."""
+    try:
+        text = pathlib.Path(path).expanduser().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProviderError(f"The lock file {path} cannot be read: {error}.") from None
+    return parse(text, path)
+
+
+def write(path: str, text: str) -> None:
+    """Write the file whole or not at all; one that is there keeps its mode. Raises ProviderError."""
+    target = pathlib.Path(path).expanduser()
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    mode = 0o644
+    with contextlib.suppress(OSError):
+        mode = stat.S_IMODE(target.stat().st_mode)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise ProviderError(f"The lock file {path} cannot be written: {error.strerror}. It is as it was.") from None

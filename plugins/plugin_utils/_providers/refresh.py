@@ -1,0 +1,79 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a provider's live answer to what is locked: what cannot be true is refused, and what is gone stays for a while."""
+
+from __future__ import annotations
+
+import datetime
+import types
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
+
+GUARDS: t.Mapping[str, str] = types.MappingProxyType(
+    {
+        "private_range": "The answer holds addresses that nobody on the internet sends from.",
+        "range_too_wide": "The answer holds a range that is wider than any provider's.",
+        "too_many_ranges": "The answer holds more ranges than a provider has.",
+        "sharply_shrunken": "The answer lacks a large part of what is locked.",
+    }
+)
+
+_WIDEST = {4: 1 << (32 - 10), 6: 1 << (128 - 24)}
+# Beside what is private: "this network", multicast, and what is reserved (RFC 6890).
+_NOWHERE = PRIVATE | RangeSet.parse(["0.0.0.0/8", "224.0.0.0/3", "::/96", "ff00::/8"])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is still believed. `removed` is the share of the locked addresses that one answer may lack, in percent."""
+
+    ranges: int = 2000
+    removed: int = 30
+    grace_days: int = 30
+
+
+def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[tuple[str, str]]:
+    """The guards that an answer meets: id and sentence. An empty answer is no matter of judgement: it raises ProviderError."""
+    if not answer:
+        raise ProviderError("The answer is empty, and a lock to nobody would stop all mail.")
+    private = answer & _NOWHERE
+    if private:
+        yield "private_range", f"The answer holds {private.intervals[0]}, from where nobody on the internet sends."
+    wide = [one for one in answer.intervals if one.size > _WIDEST[one.version]]
+    if wide:
+        yield "range_too_wide", f"The answer holds {wide[0]}, which is wider than any provider's range."
+    count = len(answer.to_cidrs())
+    if count > limits.ranges:
+        yield "too_many_ranges", f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
+    for held, now in ((before.v4, answer.v4), (before.v6, answer.v6)):
+        gone = held - now
+        share = 100 * gone.size // held.size if held else 0
+        if share > limits.removed:
+            shown = ", ".join(str(one) for one in gone.intervals[:4])
+            yield (
+                "sharply_shrunken",
+                f"The answer lacks {share} % of what is known ({shown}{' …' if len(gone.intervals) > 4 else ''}), and not more than "
+                f"{limits.removed} % are believed.",
+            )
+
+
+def renew(
+    old: Locked | None, answer: RangeSet, *, mechanism: str, source: str, today: datetime.date, grace_days: int
+) -> Locked:
+    """What is locked from now on. An answer without news gives the old entry, so that the file has no diff."""
+    leaving = [(ranges - answer, until) for ranges, until in (old.leaving if old else ()) if today <= until]
+    if old is not None:
+        known = RangeSet(())
+        for ranges, _until in leaving:
+            known |= ranges
+        gone = old.ranges - answer - known
+        if gone and grace_days > 0:
+            leaving.append((gone, today + datetime.timedelta(days=grace_days)))
+    left = tuple((ranges, until) for ranges, until in leaving if ranges)
+    same = old is not None and old.ranges == answer and (old.mechanism, old.source) == (mechanism, source)
+    return Locked(mechanism, source, old.retrieved if old is not None and same else today, answer, left)
