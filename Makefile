@@ -11,6 +11,7 @@ PYTHON ?= python3
 CORE ?=
 VENV ?= .venv
 LINT_VENV ?= .venv-lint
+PEER_VENV ?= .venv-peer
 WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
@@ -52,13 +53,21 @@ $(LINT_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.tx
 	@$(LINT_VENV)/bin/python $(pip_install) -r requirements-lint.txt
 	@touch $@
 
+$(PEER_VENV)/.ready: requirements-peer.txt | new-enough
+	@echo "Installing the collection that is compared with into $(PEER_VENV) ..."
+	@$(PYTHON) -m venv $(PEER_VENV)
+	@$(PEER_VENV)/bin/python $(pip_install) -r requirements-peer.txt
+	@touch $@
+
+peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, which tests and benchmarks compare with
+
 link: ## make .cache/ansible_collections/mailedge/lockdown, through which the repository is importable
 	@$(PYTHON) tests/tools/tree.py link $(cache) >/dev/null
 
 copy: ## bring the copy that ansible-test and the linters look at in step with the work tree
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/copy >/dev/null
 
-.PHONY: help new-enough link copy
+.PHONY: help new-enough peer link copy
 
 # ---------------------------------------------------------------- the lab
 
@@ -70,8 +79,8 @@ lab: $(VENV)/.ready link ## start a small site on loopback and print its invento
 	@mkdir -p $(cache)/lab
 	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.lab $(LAB_ARGS)
 
-bench: $(VENV)/.ready link ## what a run costs beside the same work done another way
-	@set -e; for file in tests/bench/bench_*.py; do \
+bench: $(VENV)/.ready peer link ## what a run costs beside the same work done another way
+	@set -e; export MAILEDGE_PEER_PYTHON="$${MAILEDGE_PEER_PYTHON:-$(CURDIR)/$(PEER_VENV)/bin/python}"; for file in tests/bench/bench_*.py; do \
 	  name=$$(basename "$$file" .py); echo "== $$name"; \
 	  $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.bench.$$name; \
 	done

@@ -82,8 +82,12 @@ def play(
     variables: t.Mapping[str, t.Any] | None = None,
     env: t.Mapping[str, str] | None = None,
     timeout: float = 300,
+    python: str = sys.executable,
 ) -> Run:
-    """Run a playbook of the collection by its name, or one given as data, against the lab's inventory."""
+    """Run a playbook of the collection by its name, or one given as data, against the lab's inventory.
+
+    By the Python that runs the tests, so that the ansible-core of this virtual environment is the one tested, or by another one.
+    """
     with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
         record = pathlib.Path(folder, "record.jsonl")
         record.touch()
@@ -99,9 +103,8 @@ def play(
         extra = pathlib.Path(folder, "extra.json")
         extra.write_text(json.dumps(dict(variables or {})), encoding="utf-8")
         extra.chmod(0o600)
-        # By the Python that runs the tests, so that the ansible-core of this virtual environment is the one tested.
         command = [
-            sys.executable,
+            python,
             "-m",
             "ansible",
             "playbook",

@@ -148,7 +148,7 @@ class Config:
         if path != POLICY or not (before or after):
             raise Refused(schema.UNEXPECTED, status=405)
         known, row = self.one(path, key)
-        place, _ = self.one(path, before or after)
+        place = self.one(path, before or after)[0]
         keys = [one for one in self.all(path) if one != known]
         keys.insert(keys.index(place) + (0 if before else 1), known)
         rows = self.all(path)

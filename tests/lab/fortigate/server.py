@@ -166,7 +166,8 @@ class FortiGateServer:
             scheme, token = "Bearer", query["access_token"][0]
         everything = Profile(vdoms=tuple(self.device.configs))
         profile = {**self.tokens, self.token: everything}.get(token) if scheme == "Bearer" else None
-        if profile is None:
+        if profile is None and token:
+            # A request without a token is refused as well, but is no attempt to log in.
             self.failures += 1
         return 401 if profile is None or not self.licensed else profile
 
@@ -193,7 +194,8 @@ class FortiGateServer:
             wrong = self.faults.fail.get(f"{method} {table}")
             if wrong is not None:
                 raise Refused(wrong)
-            sent = json.loads(body) if body else {}
+            # The vendor's collection sends null with a move.
+            sent = (json.loads(body) if body else None) or {}
             key = urllib.parse.unquote(parts[3]) if len(parts) > 3 else None
             if kind == "cmdb" and not table:
                 envelope.update(self._transaction(method, query, headers, vdom))

@@ -1,0 +1,149 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a set of ranges costs at a FortiGate, beside the vendor's collection doing the same on the same device in the same run.
+
+100 addresses and a group by fortios_address_group, in one task, and by fortinet.fortios, one task for each object as it is used. Seconds
+are net of a playbook whose task does nothing (ping). Fails where a promise is broken: 200 times as fast per object, at most 3 requests where nothing is
+to be done whatever the size, 10,000 addresses within a minute. Without MAILEDGE_PEER_PYTHON (see `make peer`) the comparison is left out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
+from ansible_collections.mailedge.lockdown.tests.lab.playing import play
+
+OBJECTS, MANY = 100, 10_000
+TIMES, SECONDS, REQUESTS = 200, 60, 3
+Playbook = list[dict[str, t.Any]]
+
+
+def addresses(count: int) -> list[str]:
+    """So many addresses that cannot be joined to a wider range."""
+    first = int(ipaddress.IPv4Address("198.18.0.0"))
+    return [str(ipaddress.IPv4Address(first + 2 * number)) for number in range(count)]
+
+
+def inventory(server: FortiGateServer, folder: str) -> pathlib.Path:
+    """One host for each of both: ours runs the module on this machine, the vendor's connects to the device."""
+    vendor = {
+        "ansible_connection": "ansible.netcommon.httpapi",
+        "ansible_network_os": "fortinet.fortios.fortios",
+        "ansible_host": "127.0.0.1",
+        "ansible_httpapi_port": server.port,
+        "ansible_httpapi_use_ssl": True,
+        "ansible_httpapi_validate_certs": False,
+    }
+    ours = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    path = pathlib.Path(folder, "hosts.yml")
+    path.write_text(json.dumps({"all": {"hosts": {"ours": ours, "vendor": vendor}}}), encoding="utf-8")
+    return path
+
+
+def book(host: str, *tasks: dict[str, t.Any]) -> Playbook:
+    """A playbook of these tasks."""
+    return [{"name": "Bench", "hosts": host, "gather_facts": False, "tasks": list(tasks)}]
+
+
+def our_task(server: FortiGateServer, folder: str, ranges: t.Sequence[str], name: str = "ours") -> dict[str, t.Any]:
+    """All of it in one task."""
+    return {
+        "name": "Ranges",
+        "mailedge.lockdown.fortios_address_group": {
+            "host": "127.0.0.1",
+            "api_port": server.port,
+            "token": server.token,
+            "ca_path": str(server.ca_path),
+            "snapshot_folder": folder,
+            "name": name,
+            "ranges": list(ranges),
+        },
+    }
+
+
+def vendor_tasks(server: FortiGateServer, ranges: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """One object at a time."""
+    shared = {"vdom": "root", "access_token": server.token, "state": "present"}
+    each = {"name": "vendor-{{ item }}", "subnet": "{{ item }} 255.255.255.255"}
+    group = {"name": "vendor", "member": [{"name": f"vendor-{one}"} for one in ranges]}
+    return [
+        {
+            "name": "Addresses",
+            "fortinet.fortios.fortios_firewall_address": {**shared, "firewall_address": each},
+            "loop": list(ranges),
+        },
+        {"name": "Group", "fortinet.fortios.fortios_firewall_addrgrp": {**shared, "firewall_addrgrp": group}},
+    ]
+
+
+def main() -> int:
+    """Print a table; give 1 where a promise is broken."""
+    peer = os.environ.get("MAILEDGE_PEER_PYTHON", "")
+    broken: list[str] = []
+    print(f"{'run':52}{'requests':>9}{'seconds':>9}{'ms/object':>11}{'ratio':>8}")
+    with FortiGateServer(Device()) as server, tempfile.TemporaryDirectory() as folder:
+        hosts = inventory(server, folder)
+
+        def timed(playbook: Playbook, python: str = sys.executable) -> float:
+            server.reset_counters()
+            begun = time.monotonic()
+            run = play(playbook, hosts, python=python, timeout=900)
+            if run.code:
+                raise SystemExit(run.output[-4000:])
+            return time.monotonic() - begun
+
+        empty = book("ours", {"name": "Nothing", "ansible.builtin.ping": {}})
+        ranges = addresses(OBJECTS)
+        # The best of three of what takes less than a second, so that the machine's other work counts little.
+        runs = [
+            (timed(book("ours", our_task(server, folder, ranges, name))), server.requests) for name in ("a", "b", "c")
+        ]
+        seconds, requests = min(runs)
+        nothing = min(timed(empty) for _time in range(3))
+        net = max(seconds - nothing, 0.01)
+        ours = net / (OBJECTS + 1)
+        print(f"{f'{OBJECTS} addresses and a group, one task':52}{requests:>9}{net:9.2f}{1000 * ours:11.1f}")
+        if peer:
+            playbook = book("vendor", *vendor_tasks(server, ranges))
+            net = timed(playbook, peer)
+            requests = server.requests
+            net -= timed(empty, peer)
+            theirs = net / (OBJECTS + 1)
+            same = len(server.device.rows("root", "firewall/addrgrp")["vendor"]["member"]) == OBJECTS
+            print(
+                f"{'  peer: fortinet.fortios, a task for each object':52}{requests:>9}{net:9.2f}{1000 * theirs:11.1f}{theirs / ours:8.0f}"
+            )
+            if not same or theirs < TIMES * ours:
+                broken.append(f"{TIMES} times as fast per object as the vendor's collection")
+        else:
+            print("  peer: left out, MAILEDGE_PEER_PYTHON is not set (make peer)")
+        for count, name in ((OBJECTS, "a"), (MANY, "many")):
+            ranges = addresses(count)
+            if count == MANY:
+                seconds = timed(book("ours", our_task(server, folder, ranges, name)))
+                print(
+                    f"{f'{count} addresses and their groups, one task':52}{server.requests:>9}{seconds:9.2f}{1000 * seconds / count:11.1f}"
+                )
+                if seconds > SECONDS:
+                    broken.append(f"{count} addresses within {SECONDS} s")
+            seconds = timed(book("ours", our_task(server, folder, ranges, name)))
+            print(f"{f'  {count} of them, nothing to do':52}{server.requests:>9}{seconds:9.2f}")
+            if server.requests > REQUESTS:
+                broken.append(f"at most {REQUESTS} requests where nothing is to be done")
+    for one in broken:
+        print(f"A promise is broken: {one}.", file=sys.stderr)
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
