@@ -50,6 +50,8 @@ options:
 notes:
   - The module runs where the task runs. Delegate it to localhost, or to a host that may reach the management interface.
   - The device is asked over one TLS connection, and each table with one request.
+  - Without pipelining, Ansible writes a module and its options, the token among them, to a temporary file that only its user may read. Set
+    C(ansible_pipelining) to V(true) for the host that runs the module; the role does.
 """
 
     WRITE = r"""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import tempfile
 import threading
@@ -25,8 +26,8 @@ HOST = "birke-ex1"
 class Watch:
     """Looks at every command line and at new files of the machine while something runs."""
 
-    def __init__(self, *folders: pathlib.Path) -> None:
-        self._folders = folders
+    def __init__(self, *folders: pathlib.Path, canaries: t.Collection[str] = (LOGIN, SMART_HOST)) -> None:
+        self._folders, self._canaries = folders, canaries
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.seen: set[str] = set()
@@ -44,16 +45,17 @@ class Watch:
             for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
                 self._look(process, str(process))
             for folder in self._folders:
-                for path in folder.rglob("*"):
-                    if path.is_file():
-                        self._look(path, str(path))
+                # Not rglob(), which gives up where a folder goes away under it.
+                for place, _folders, names in os.walk(folder):
+                    for name in names:
+                        self._look(pathlib.Path(place, name), str(pathlib.Path(place, name)))
 
     def _look(self, path: pathlib.Path, name: str) -> None:
         try:
             data = path.read_bytes()
         except OSError:
             return
-        for canary in (LOGIN, SMART_HOST):
+        for canary in self._canaries:
             if canary.encode() in data or canary.encode("utf-16-le") in data:
                 self.seen.add(name)
 
@@ -95,6 +97,31 @@ def test_no_password_appears_anywhere(connection: str, tmp_path: pathlib.Path, s
             for text in told:
                 assert canary not in text
                 assert json.dumps(canary)[1:-1] not in text
+        assert watch.seen == set()
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
+def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_path: pathlib.Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
+        firewall = lab.firewalls["birke"]
+        own = firewall.ca_path.parent / "snapshots"
+        variables = {"mailedge_exchange_enabled": False, "ansible_remote_tmp": str(home / "remote")}
+        env = {"TMPDIR": str(short_path), "ANSIBLE_HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home / "tmp")}
+        told = []
+        with Watch(short_path, home, own, canaries=[firewall.token]) as watch:
+            for playbook, code in (("apply", 0), ("drift", 0), ("rollback", 0)):
+                run = play(playbook, lab.inventory, "-vvvvv", "--diff", variables=variables, env=env)
+                assert run.code == code, run.output[-5000:]
+                told += [run.output, json.dumps([task.result for task in run.tasks])]
+            lab.client().firewall_fault(HOST, html=401)
+            run = play("drift", lab.inventory, "-vvvvv", variables=variables, env=env)
+            assert run.code != 0
+            told += [run.output, json.dumps([task.result for task in run.tasks])]
+        told += [path.read_text(encoding="utf-8") for path in own.iterdir()]
+        assert len(told) >= 10, "there should be snapshots"
+        assert not any(firewall.token in text for text in told)
         assert watch.seen == set()
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pathlib
 import typing as t
 
@@ -18,7 +19,14 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import SERVICES, Device, InternetService
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import OFFICE, PROVIDER, PUBLIC, STRANGER, Firewall
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import (
+    OFFICE,
+    PROVIDER,
+    PUBLIC,
+    STRANGER,
+    Firewall,
+    Result,
+)
 
 POLICY = "firewall/policy"
 SERVER6 = "2001:db8:20::25"
@@ -290,6 +298,47 @@ def test_a_provider_without_ipv6_leaves_no_ipv6_open(dual: Firewall) -> None:
     assert locked(dual)
     assert not meets(dual, STRANGER6, to=SERVER6)
     assert not dual.done(fortios_inbound_lock, **LOCK, addresses=[SERVER6])["changed"]
+
+
+def test_a_provider_without_ipv4_would_stop_the_mail(dual: Firewall) -> None:
+    before = dual.dump()
+    wish: dict[str, t.Any] = {**LOCK, "addresses": [SERVER6], "ranges": ["2001:db8:100::/48"], "own_networks": []}
+    failed = dual.run(fortios_inbound_lock, **wish)
+    assert failed["failed"]
+    assert "no_source" in failed["msg"]
+    assert dual.dump() == before
+    assert dual.done(fortios_inbound_lock, **wish, accept_risks=["no_source"])["changed"]
+    assert not meets(dual, PROVIDER)
+    assert meets(dual, PROVIDER6, to=SERVER6)
+    assert not dual.done(fortios_inbound_lock, **wish, accept_risks=["no_source"])["changed"]
+
+
+_at_work: list[Firewall] = []
+
+
+def _lock_elsewhere(_number: int) -> Result:
+    return _at_work[0].run(fortios_inbound_lock, **LOCK)
+
+
+def test_two_runs_at_once(firewall: Firewall) -> None:
+    """One of them may find that the other was faster; the lock stands, and the next run has nothing to do."""
+    policy(firewall, "Server in", top=True, dstaddr=refs("all"), service=refs("ALL"))
+    before = firewall.dump()
+    _at_work[:] = [firewall]
+    for _round in range(5):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            results = pool.map(_lock_elsewhere, range(2), chunksize=1)
+        assert all("refused" in one["msg"] for one in results if one["failed"]), results
+        firewall.done(fortios_inbound_lock, **LOCK)
+        assert locked(firewall)
+        names = [row["name"] for row in firewall.device.rows("root", POLICY).values()]
+        assert len(set(names)) == len(names)
+        for name in sorted((path.name for path in firewall.snapshots.iterdir()), reverse=True):
+            firewall.done(fortios_rollback, snapshot=name)
+            (firewall.snapshots / name).unlink()
+        for path in firewall.snapshots.iterdir():
+            path.unlink()
+        assert firewall.dump() == before
 
 
 def test_a_fence_for_both_versions_of_ip(dual: Firewall) -> None:

@@ -98,8 +98,16 @@ def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t
 def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Iterator[Guard]:
     own = wanted.own_networks
     for target in wanted.targets:
-        # Where nobody is wanted over that version of IP, no way in is what is asked for.
-        if lock.allowed(target.version) and not was.admissions(target) and not becomes.admissions(target):
+        # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a mistake.
+        if not lock.allowed(target.version):
+            if was.admissions(target):
+                severity = STOP if target.version == 4 else WARN
+                yield Guard(
+                    "no_source",
+                    severity,
+                    f"No source of IPv{target.version} is named, so that nobody would reach {target} any more.",
+                )
+        elif not was.admissions(target) and not becomes.admissions(target):
             yield Guard(
                 "no_way_in", STOP, f"No policy lets anybody through to {target}, so that there is nothing to lock."
             )

@@ -111,6 +111,9 @@ class Config:
             raise Refused(schema.TOO_MANY)
         defaults = {name: copy.copy(one.default) for name, one in table.fields.items() if one.here(self.device.version)}
         row = self._checked(path, table, {table.key: key, **defaults}, body)
+        # The name of a policy is not its key, and is taken once all the same (the CLI answers "a duplicate entry already exists").
+        if path == POLICY and row["name"] and any(other["name"] == row["name"] for other in rows.values()):
+            raise Refused(schema.DUPLICATE)
         if path == POLICY and row["action"] == "deny" and "match-vip" not in body:
             row["match-vip"] = "enable" if self.device.version > MATCH_VIP_BY_DEFAULT_AFTER else "disable"
         rows[key] = row
