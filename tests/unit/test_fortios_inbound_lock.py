@@ -300,6 +300,27 @@ def test_a_provider_without_ipv6_leaves_no_ipv6_open(dual: Firewall) -> None:
     assert not dual.done(fortios_inbound_lock, **LOCK, addresses=[SERVER6])["changed"]
 
 
+def test_a_service_for_everything_is_kept_over_ipv6(dual: Firewall) -> None:
+    """The virtual IP forwards port 25 alone; the server's own IPv6 address has a web server as well."""
+    config = dual.device.configs["root"]
+    config.update(POLICY, "1", {"service": refs("ALL")})
+    assert meets(dual, STRANGER6, 443, to=SERVER6)
+    wish = {**LOCK, "addresses": [SERVER6], "ranges": ["198.51.100.0/24", "2001:db8:100::/48"]}
+    dual.done(fortios_inbound_lock, **wish)
+    assert locked(dual)
+    assert meets(dual, STRANGER6, 443, to=SERVER6)
+    assert not meets(dual, STRANGER6, to=SERVER6)
+    assert meets(dual, PROVIDER6, to=SERVER6)
+    assert not dual.done(fortios_inbound_lock, **wish)["changed"]
+
+
+def test_a_virtual_ip_of_this_port_alone_is_narrowed_whatever_the_service(firewall: Firewall) -> None:
+    firewall.device.configs["root"].update(POLICY, "1", {"service": refs("ALL")})
+    made = firewall.done(fortios_inbound_lock, **LOCK)
+    assert locked(firewall)
+    assert not any("Create the policy" in line for line in made["plan"])
+
+
 def test_a_provider_without_ipv4_would_stop_the_mail(dual: Firewall) -> None:
     before = dual.dump()
     wish: dict[str, t.Any] = {**LOCK, "addresses": [SERVER6], "ranges": ["2001:db8:100::/48"], "own_networks": []}

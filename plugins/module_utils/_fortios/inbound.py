@@ -267,7 +267,7 @@ class Lock:
     def _is_dedicated(self, key: Key) -> bool:
         """Whether a policy is for the targets and the port, and for nothing else, so that its sources can be changed."""
         row, model = self.state.table(POLICY)[key], Model(self.state)
-        hit = self._hit(row)
+        versions = {one.version for one in self._hit(row)}
         vips = set(self.wanted.vips)
         names = {str(one) for one in row.get("dstaddr") or ()}
         inside = {
@@ -275,10 +275,11 @@ class Lock:
             for name in names
             for member in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
         }
-        forwarded = bool(inside) and inside <= vips and all(model.only(vip, self.wanted.port) for vip in inside)
+        # A virtual IP that forwards this port alone serves nothing else, whatever the service says; over IPv6 there is no such thing.
+        forwarded = versions == {4} and inside <= vips and all(model.only(vip, self.wanted.port) for vip in inside)
         if not (forwarded or model.only_port(row, self.wanted.port)):
             return False
-        return all(self._is_for_targets(row, version, inside) for version in {one.version for one in hit})
+        return all(self._is_for_targets(row, version, inside) for version in versions)
 
     def _is_for_targets(self, row: Row, version: int, inside: t.Collection[str]) -> bool:
         four = version == 4
