@@ -449,6 +449,8 @@ def test_trap_more_policies_than_the_licence_has(tmp_path: pathlib.Path) -> None
         assert "as many entries as this model allows" in failed["msg"]
         assert list(firewall.device.rows("root", POLICY)) == [key, 1, 2, 3]
         assert meets(firewall, PROVIDER)
+        made = [line for line in failed["plan"] if "policy" not in line]
+        assert f"{len(made)} of {len(failed['plan'])} changes were made" in failed["msg"]
 
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after", "reboot_after"])

@@ -9,7 +9,7 @@ import pathlib
 import tempfile
 import typing as t
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound
@@ -85,7 +85,6 @@ def read(firewall: Firewall) -> states.DeviceState:
         return states.read(client, wanted.tables)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(policies=POLICIES, version=st.sampled_from(["v7.2.3", "v7.4.4", "v6.4.14"]))
 def test_the_model_agrees_with_every_packet(policies: list[dict[str, t.Any]], version: str) -> None:
     with FortiGateServer(Device(version=version)) as server:
@@ -100,7 +99,7 @@ def test_the_model_agrees_with_every_packet(policies: list[dict[str, t.Any]], ve
                 assert found == through or (found and not one_way), (vip, port, source)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples // 2)  # Each of them makes some fifty requests.
 @given(policies=POLICIES)
 def test_a_lock_locks_takes_nobody_the_way_and_is_given_back(policies: list[dict[str, t.Any]]) -> None:
     with FortiGateServer() as server, tempfile.TemporaryDirectory() as folder:

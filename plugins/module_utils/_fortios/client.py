@@ -130,10 +130,10 @@ class FortiOS:
         return self._ask("POST", f"monitor/{path}", body=body).get("results")
 
     @contextlib.contextmanager
-    def transaction(self) -> t.Iterator[None]:
-        """All writes within take effect together, or none of them; on a FortiOS before 6.4 each takes effect by itself."""
+    def transaction(self) -> t.Iterator[bool]:
+        """All writes within take effect together, or none of them; gives False on a FortiOS before 6.4, where each takes effect by itself."""
         if self.version is None or self.version < TRANSACTIONS_SINCE or self._transaction:
-            yield
+            yield False
             return
         begun = self._ask(
             "POST", "cmdb", query=[("action", "transaction-start")], body={"timeout": TRANSACTION_SECONDS}
@@ -143,7 +143,7 @@ class FortiOS:
             raise self._nonsense("POST", "cmdb", "no number for a transaction")
         self._transaction = number
         try:
-            yield
+            yield True
         except BaseException:
             # The device gives it up by itself after the time limit; a broken connection must not hide the first error.
             with contextlib.suppress(DeviceError, DeviceUnreachable):

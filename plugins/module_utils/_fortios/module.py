@@ -214,10 +214,13 @@ def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], don
         until = next((index for index, one in enumerate(rest) if (one.table == POLICY) != policies), len(rest))
         run, rest = rest[:until], rest[until:]
         # The policies of a plan belong together; thousands of address objects before them do not, and a transaction has a time limit.
-        with client.transaction() if policies else contextlib.nullcontext():
+        with client.transaction() if policies else contextlib.nullcontext(False) as together:
             for change in run:
                 _write_one(client, state, change, numbers, left)
-                done.append(change)
+                if not together:
+                    done.append(change)
+        if together:
+            done.extend(run)
     return left
 
 
