@@ -48,6 +48,7 @@ _UNNAMED = ""  # An interface that no policy names; those for any interface are 
 ALL = "all"
 NOTHING = RangeSet(())
 EVERY_PORT = ((0, 65535),)
+_OTHER_PORTS = ("udp-portrange", "udplite-portrange", "sctp-portrange")
 Ports = tuple[tuple[int, int], ...]
 
 INTERNET_SERVICE_FIELDS = (
@@ -282,7 +283,7 @@ class Model:
         if group is not None:
             return all(self._only_tcp(str(one)) for one in group.get("member") or () if one != name)
         row = self.state.table(SERVICE).get(name, {})
-        return not any(str(row.get(field) or "").strip() for field in ("udp-portrange", "sctp-portrange"))
+        return not any(str(row.get(field) or "").strip() for field in _OTHER_PORTS)
 
     # ------------------------------------------------------------ the policies in their order
 
@@ -458,7 +459,7 @@ def _service_ports(row: Row) -> Ports | None:
         return EVERY_PORT if str(row.get("protocol-number") or "0") in ("0", "6") else ()
     if protocol in ("ICMP", "ICMP6"):
         return ()
-    if protocol != "TCP/UDP/SCTP":
+    if not protocol.startswith("TCP/UDP"):  # Later FortiOS names UDP-Lite there as well.
         return None
     parts = str(row.get("tcp-portrange") or "").split()
     if any(":" in part for part in parts):
