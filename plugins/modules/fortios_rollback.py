@@ -29,7 +29,7 @@ options:
     default: latest
   content:
     description: The snapshot itself, as the result of the run that made the change has it. O(snapshot) does not count then.
-    type: str
+    type: json
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
   - module: mailedge.lockdown.fortios_outbound_lock
@@ -119,7 +119,7 @@ ARGUMENTS = module.spec(
         **WRITE_OPTIONS,
         "snapshot": {"type": "str", "default": "latest"},
         # Policies and addresses; a feed's password is never saved.
-        "content": {"type": "str", "no_log": False},
+        "content": {"type": "json", "no_log": False},
     },
 )
 

@@ -59,15 +59,21 @@ def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> No
     only = {"mailedge_exchange_enabled": False}
     connectors = lab.client().dump(HOST)["receive_connectors"]
     lab.client().reset_counters(HOST)
-    run = play("apply", lab.inventory, variables=only)
-    assert run.code == 0, run.output
-    assert looks(run)["a stranger on the internet"] == "closed"
-    assert looks(run)["the filtering provider, over IPv6"] == "open"
+    applied = play("apply", lab.inventory, variables=only)
+    assert applied.code == 0, applied.output
+    assert looks(applied)["a stranger on the internet"] == "closed"
+    assert looks(applied)["the filtering provider, over IPv6"] == "open"
     assert lab.client().dump(HOST)["receive_connectors"] == connectors
     assert lab.client().counters(HOST)["powershell_starts"] == 0
     run = play("drift", lab.inventory, variables=only)
     assert run.code == 0, run.output
+    # As where the folder was in a container that is gone.
+    kept = applied.of("Let only the provider reach")[0].result["snapshot"]
+    pathlib.Path(kept["folder"], kept["name"]).unlink()
     run = play("rollback", lab.inventory, variables=only)
+    assert run.code != 0
+    assert "no snapshot" in run.output
+    run = play("rollback", lab.inventory, variables={**only, "mailedge_fortigate_snapshot_content": kept["content"]})
     assert run.code == 0, run.output
     run = play("probe", lab.inventory, variables={"mailedge_probe_expect": "any"})
     assert looks(run)["a stranger on the internet"] == "open"
