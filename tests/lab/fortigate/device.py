@@ -33,7 +33,8 @@ MOST_ENTRIES = 131072
 class Network(t.Protocol):
     """What can be asked whether an address is in it."""
 
-    def __contains__(self, address: object) -> bool: ...
+    def __contains__(self, address: object) -> bool:
+        """Whether `address` is in it."""
 
 
 @dataclass(frozen=True)
