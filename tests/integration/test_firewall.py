@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
-from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
 
 HOST = "birke-ex1"
 
@@ -53,6 +53,42 @@ def test_a_site_with_two_servers_is_locked_at_one_firewall() -> None:
         run = play("rollback", lab.inventory)
         assert run.code == 0, run.output
         assert {host: state(lab, host) for host in lab.hosts} == before
+
+
+def _web(lab: Lab, role: str = "internet") -> int:
+    web = lab.hosts[HOST].web
+    assert web
+    try:
+        return web.browse(SOURCES[role], seconds=1.5).status
+    except TimeoutError:
+        return 0
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_web_is_left_alone(lab: Lab, together: bool) -> None:
+    device = lab.firewalls["birke"].device
+    config = device.configs["root"]
+    keys = {row["name"]: str(key) for key, row in device.rows("root", "firewall/policy").items()}
+    config.update("firewall/policy", keys["Web in"], {"status": "disable"})
+    lab.refresh()
+    assert (_web(lab), _web(lab, "lan")) == (0, 302), "the firewall judges the web too"
+    if together:
+        both = {"dstaddr": [{"name": "VIP-mail"}, {"name": "VIP-web"}], "service": [{"name": "ALL"}]}
+        config.update("firewall/policy", keys["Mail in"], both)
+    else:
+        config.update("firewall/policy", keys["Web in"], {"status": "enable"})
+    lab.refresh()
+    assert _web(lab) == 302
+    for _time in range(2):
+        run = play("apply", lab.inventory)
+        assert run.code == 0, run.output
+        assert looks(run)["a stranger on the internet"] == "closed"
+        assert looks(run)["the filtering provider"] == "open"
+        assert _web(lab) == 302
+    assert not run.changed
+    run = play("rollback", lab.inventory)
+    assert run.code == 0, run.output
+    assert _web(lab) == 302
 
 
 def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> None:

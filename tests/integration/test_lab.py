@@ -141,7 +141,7 @@ def test_the_inventory_is_for_its_owner_only_and_goes_with_the_lab(tmp_path: pat
     assert not [
         thread
         for thread in threading.enumerate()
-        if thread.name in ("lab-wsman", "lab-smtp", "lab-control", "lab-greeter")
+        if thread.name in ("lab-wsman", "lab-smtp", "lab-web", "lab-control", "lab-greeter")
     ]
 
 

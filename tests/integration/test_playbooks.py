@@ -99,6 +99,26 @@ def test_a_site_is_locked_proven_checked_and_given_back(edition: str, connection
             }
 
 
+@pytest.mark.parametrize("editions", [("2007", "2013"), ("2010", "2016")])
+def test_two_versions_in_one_organization(editions: tuple[str, str]) -> None:
+    with Lab([Site("birke", editions)], pwsh=STAND_IN) as lab:
+
+        def state() -> t.Any:
+            dumps = {host: lab.client().dump(host) for host in lab.hosts}
+            return {host: (dump["receive_connectors"], dump["send_connectors"]) for host, dump in dumps.items()}
+
+        start = state()
+        run = play("apply", lab.inventory)
+        assert run.code == 0, run.output
+        assert [len(task.result["plan"]) for task in run.changed] == [3, 3]
+        run = play("apply", lab.inventory)
+        assert run.code == 0, run.output
+        assert not run.changed
+        run = play("rollback", lab.inventory)
+        assert run.code == 0, run.output
+        assert state() == start
+
+
 A_PROOF_THAT_FAILS = {
     "mailedge_probes": [
         {"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
-from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
 
 HOST = "birke-ex1"
 _INDENT = "      "
@@ -74,6 +74,14 @@ class Story:
             self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
         return found
 
+    def web(self) -> int:
+        """The status that a stranger gets from the server's web; 0 for no answer."""
+        front = self.lab.hosts[HOST].web
+        try:
+            return front.browse(SOURCES["internet"], seconds=3).status if front else 0
+        except OSError:
+            return 0
+
     def dump(self) -> tuple[t.Any, ...]:
         """The connectors of the server, and what its firewall has."""
         dump, firewall = self.client.ask("dump", host=HOST), self.client.firewall_dump(HOST)
@@ -89,6 +97,8 @@ def tell(lab: Lab) -> None:
     run = story.play("probe", mailedge_probe_expect="any")
     looks = story.looks(run)
     story.check(run.code == 0 and looks.get("a stranger on the internet") == "open", "The door should stand open.", run)
+    web = story.web()
+    story.check(web == 302, "Outlook on the web should answer.", run)
 
     story.chapter("What a lock would change, without changing it.", "apply --check --diff")
     run = story.play("apply", "--check", "--diff")
@@ -110,6 +120,8 @@ def tell(lab: Lab) -> None:
     looks = story.looks(run)
     story.check(looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run)
     story.check(looks.get("the filtering provider") == "open", "The provider must be heard.", run)
+    story.check(story.web() == web, "The web must stay as open as it was.", run)
+    story.say(f"Outlook on the web, asked by the same stranger: answers as before ({web}, to its form)")
     story.say(f"the state before is kept: of the connectors as {done['snapshot']['name']},")
     story.say(f"of the firewall as {barred['snapshot']['name']}")
     story.say(story.cost())

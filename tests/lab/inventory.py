@@ -76,6 +76,7 @@ def _host(host: LabHost) -> Variables:
         "mailedge_probe_port": host.front_end.port,
         "mailedge_probes": _probes(host),
         "mailedge_lab_smtp": _smtp(host),
+        "mailedge_lab_web": {"address": host.web.address, "port": host.web.port} if host.web else {},
         "mailedge_lab_https": {"port": host.https.port, "certificate": str(host.certificate.path)},
         "mailedge_lab_edition": host.place.edition,
     }

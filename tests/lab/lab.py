@@ -1,16 +1,19 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab: sites of Exchange servers on loopback, each with WinRM, PowerShell and port 25, and one port to play tricks by."""
+"""A lab: sites of Exchange servers on loopback, each with WinRM, PowerShell, port 25 and port 443, and one port to play tricks by."""
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import secrets
 import shutil
+import socket
 import tempfile
 import typing as t
 
+from ansible_collections.mailedge.lockdown.tests.lab import gate
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
 from ansible_collections.mailedge.lockdown.tests.lab.control import ControlServer, LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
@@ -25,6 +28,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inve
 from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
 from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, SOURCES, Place, Site, places
 from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox
+from ansible_collections.mailedge.lockdown.tests.lab.web import WebFrontEnd
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.auth import Accounts
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate, make_certificate
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Listener
@@ -44,7 +48,7 @@ class LabHost:
         password: str,
         clock: Clock,
         settings: Settings,
-        smtp_address: str,
+        address: str,
         firewall: FortiGateServer | None = None,
     ) -> None:
         self.place = place
@@ -76,19 +80,27 @@ class LabHost:
         if older:
             self.mailbox.relay_refusal = _OLD_REFUSAL
         played = place.players(4)
-        sources = {address: played[role] for role, address in SOURCES.items()}
-        passes = self._passes if firewall else None
-        self.front_end = FrontEnd(self.mailbox, smtp_address, sources, played["internet"], place.players(6), passes)
+        self._sources = {source: played[role] for role, source in SOURCES.items()}
+        passes = functools.partial(self._passes, 25) if firewall else None
+        self.front_end = FrontEnd(self.mailbox, address, self._sources, played["internet"], place.players(6), passes)
+        guard = self._guard_web if firewall else None
+        # An Edge server has no web.
+        web = "ClientAccess" in exchange.edition.roles
+        self.web = WebFrontEnd(exchange, address, self.certificate, guard) if web else None
         self.machine.network = self.go_down
 
-    def _passes(self, sender: str) -> bool:
-        """Whether the firewall lets a sender through to port 25. Those within the site do not come by it."""
+    def _guard_web(self, listener: socket.socket) -> None:
+        admitted = {source: self._passes(443, played) for source, played in self._sources.items()}
+        gate.guard(listener, admitted, self._passes(443, self.place.players(4)["internet"]))
+
+    def _passes(self, port: int, sender: str) -> bool:
+        """Whether the firewall lets a sender through to a port. Those within the site do not come by it."""
         version = 6 if ":" in sender else 4
         played = self.place.players(version)
         if self.firewall is None or sender not in (played["internet"], played["provider"]):
             return True
         target = self.place.addresses[1] if version == 6 else self.place.public_address
-        return self.firewall.device.admits(sender, target, 25)
+        return self.firewall.device.admits(sender, target, port)
 
     def _count(self) -> None:
         self.exchange.counters["http_requests"] += 1
@@ -105,8 +117,16 @@ class LabHost:
             listener.cut_all()
 
     def start(self) -> None:
-        """Open port 25. WinRM is open already."""
+        """Open port 25 and the web. WinRM is open already."""
         self.front_end.start()
+        if self.web:
+            self.web.start()
+
+    def refresh(self) -> None:
+        """Let what is open follow the connectors and the firewall."""
+        self.front_end.refresh()
+        if self.web:
+            self.web.refresh()
 
     def close(self) -> None:
         """End everything."""
@@ -116,6 +136,8 @@ class LabHost:
             listener.close()
         self._service.close()
         self.front_end.close()
+        if self.web:
+            self.web.close()
 
 
 class Lab:
@@ -195,7 +217,7 @@ class Lab:
         self.firewalls[site.name] = server
         server.__enter__()
 
-    def _add(self, place: Place, directory: Directory, smtp_address: str) -> None:
+    def _add(self, place: Place, directory: Directory, address: str) -> None:
         folder = self.folder / place.host
         folder.mkdir()
         edition = EDITIONS[place.edition]
@@ -211,15 +233,15 @@ class Lab:
         exchange.sessions.seconds = self._shell_seconds
         settings = Settings(pwsh=self._pwsh, start=self._start_seconds)
         firewall = self.firewalls.get(place.site.name)
-        host = LabHost(place, exchange, folder, self.password, self.clock, settings, smtp_address, firewall)
+        host = LabHost(place, exchange, folder, self.password, self.clock, settings, address, firewall)
         self.hosts[place.host] = host
         host.machine.changed = self.refresh
         host.start()
 
     def refresh(self) -> None:
-        """Let port 25 follow the connectors and the firewall: a server of a site may have changed those of another."""
+        """Let what is open follow the connectors and the firewall: a server of a site may have changed those of another."""
         for host in list(self.hosts.values()):
-            host.front_end.refresh()
+            host.refresh()
 
     def stop(self) -> None:
         """Stop everything; remove the lab's folder, and an inventory that was written elsewhere."""

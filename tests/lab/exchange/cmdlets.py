@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import fnmatch
 import typing as t
 
@@ -74,10 +75,16 @@ class Cmdlets:
     # --- Looking up ---------------------------------------------------------------------------------------------
 
     def _receive(self, controller: str) -> list[Stored]:
-        return [one for one in self.directory.view(controller) if one.server]
+        return [self._complete(one, self.receive_settings) for one in self.directory.view(controller) if one.server]
 
     def _send(self, controller: str) -> list[Stored]:
-        return [one for one in self.directory.view(controller) if not one.server]
+        return [self._complete(one, self.send_settings) for one in self.directory.view(controller) if not one.server]
+
+    @staticmethod
+    def _complete(one: Stored, settings: t.Mapping[str, Setting]) -> Stored:
+        """A connector as this version reads it: what the older version that made it did not know has its default (unverified)."""
+        missing = {name: setting.default for name, setting in settings.items() if name not in one.values}
+        return dataclasses.replace(one, values={**missing, **one.values}) if missing else one
 
     def _one(self, identity: t.Any, pool: t.Iterable[Stored], controller: str) -> Stored:
         """The one connector of that identity: a bare name is ambiguous where two servers have it (Get-ReceiveConnector.md)."""
