@@ -70,6 +70,9 @@ options:
   own_networks:
     description:
       - The site's own networks. A change that would take from them what is accepted from them today is refused.
+      - A network that is named only after a lock is given what it had before, as long as the narrow connector that the lock made for
+        the own networks is there, with the comment that the lock gave it. Where there is none, the guard C(own_networks_refused) warns
+        on Exchange 2013 and later.
     type: list
     elements: str
     default: []
@@ -81,7 +84,7 @@ options:
     default: []
   hybrid_ranges:
     description:
-      - The addresses from which Exchange Online delivers in a hybrid. They are kept like O(own_networks).
+      - The addresses from which Exchange Online delivers in a hybrid. They are kept like O(own_networks), new ones too.
     type: list
     elements: str
     default: []

@@ -119,6 +119,22 @@ def test_two_versions_in_one_organization(editions: tuple[str, str]) -> None:
         assert state() == start
 
 
+def test_a_network_that_is_named_after_the_lock_is_let_in_and_one_that_cannot_be_is_told() -> None:
+    keeper, more = "Mail from filter (own networks)", ["10.20.0.0/16", "2001:db8:20::/48", "192.168.40.0/24"]
+    with site("2016") as lab:
+        assert play("apply", lab.inventory).code == 0
+        run = play("apply", lab.inventory, variables={"mailedge_own_networks": more})
+        assert run.code == 0, run.output
+        plan = run.mail_flow()["plan"]
+        assert plan == [f"Change the receive connector '{keeper}': remote_ip_ranges gains 192.168.40.0/24."]
+
+        lab.client().tamper(HOST, "Remove-ReceiveConnector", Identity=f"EX1\\{keeper}", Confirm=False)
+        run = play("drift", lab.inventory, variables={"mailedge_own_networks": more})
+        assert not run.mail_flow()["plan"]
+        assert [one["id"] for one in run.mail_flow()["guards"]] == ["own_networks_refused"]
+        assert "are refused without a login, and this lock leaves that as it is" in " ".join(run.output.split())
+
+
 A_PROOF_THAT_FAILS = {
     "mailedge_probes": [
         {"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}

@@ -10,7 +10,7 @@ import string
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _codec as codec
@@ -32,7 +32,6 @@ _value = st.recursive(
 )
 
 
-@settings(max_examples=150)
 @given(st.dictionaries(_text, _value))
 def test_a_request_comes_back_as_it_was(request_: dict[str, t.Any]) -> None:
     assert codec.decode_request(codec.encode_request(request_)) == request_

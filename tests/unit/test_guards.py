@@ -138,6 +138,28 @@ def test_guard_own_networks_shut_out() -> None:
     assert _spoken(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "warn"
 
 
+def test_guard_own_networks_refused() -> None:
+    lock = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "inbound_lock": True}
+    locked = sites.modern(permission_groups=["ExchangeServers"])
+
+    assert _spoken(locked, _promises(**lock), FILTER) == {"own_networks_refused": "warn"}
+    assert "10.20.0.0/16" in _sentences(locked, _promises(**lock), FILTER)
+    # What this very change takes is another guard's, which stops.
+    assert "own_networks_refused" not in _spoken(sites.modern(), _promises(**lock), STRIP, FILTER)
+    assert _spoken(locked, _promises(**{**lock, "inbound_lock": False})) == {"provider_shut_out": "warn"}
+    assert "own_networks_refused" not in _spoken(sites.older(anonymous=False), _promises(**lock), FILTER)
+
+
+@pytest.mark.parametrize("groups", [["AnonymousUsers"], ["ExchangeUsers"]])
+def test_guard_own_networks_refused__not_where_somebody_made_a_connector_for_them(groups: list[str]) -> None:
+    lock = _promises(provider=[sites.PROVIDER], own_networks=[sites.LAN], inbound_lock=True)
+    lan = {**FILTER, "name": "LAN", "remote_ip_ranges": [sites.LAN], "permission_groups": groups}
+
+    state = sites.modern(permission_groups=["ExchangeServers"])
+    assert "own_networks_refused" in _spoken(state, lock, FILTER)
+    assert "own_networks_refused" not in _spoken(state, lock, FILTER, lan)
+
+
 def test_guard_own_networks_shut_out__logins_and_relay_count_too() -> None:
     client = {"name": f"Client Frontend {sites.NAME}", "enabled": False}
     relay = {"name": DEFAULT, "anonymous_relay": False}

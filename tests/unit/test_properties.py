@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes, snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, first_fault, order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
@@ -103,9 +104,9 @@ def _entries(options: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[
 
 
 _wishes = st.builds(Wish, receive=_entries(_receive_options), send=_entries(_send_options))
-_thorough = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+# A hundred, or what HYPOTHESIS_PROFILE says.
+_EXAMPLES = settings().max_examples
+_thorough = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 def _planned(state: State, wish: Wish) -> tuple[Change, ...]:
@@ -231,7 +232,7 @@ def _crowds(draw: st.DrawFn) -> tuple[State, Wish]:
     return sites.site(Version.E2010, connectors, sends), wish
 
 
-@settings(_thorough, max_examples=400)
+@settings(_thorough, max_examples=4 * _EXAMPLES)
 @given(_crowds(), st.randoms(use_true_random=False))
 def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
     crowd: tuple[State, Wish], random: t.Any
@@ -245,7 +246,7 @@ def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
     assert (first_fault(changes, state, Promises()) is None) is (fault is None)
 
 
-@settings(_thorough, max_examples=200)
+@settings(_thorough, max_examples=2 * _EXAMPLES)
 @given(_crowds())
 def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(crowd: tuple[State, Wish]) -> None:
     state, wish = crowd
@@ -266,16 +267,17 @@ def _whole(change: Change) -> bool:
     return not change.staged and not (relay and (change.action == "create" or len(change.after) > 1))
 
 
-@settings(_thorough, max_examples=60)
+@_thorough
 @given(
     st.sampled_from(["modern", "older", "small_business", "edge"]),
     st.lists(st.sampled_from(["198.51.100.0/24", "203.0.113.0/25", "2001:db8:100::/48"]), min_size=1, unique=True),
     st.lists(st.sampled_from([sites.LAN, "192.168.40.0/24", "10.20.1.0/24"]), unique=True),
+    st.lists(st.sampled_from([sites.LAN, "192.168.0.0/16", "172.16.0.0/12"]), unique=True),
     st.sampled_from(["auto", "strip_anonymous", "disable", "narrow"]),
     st.booleans(),
 )
 def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
-    kind: str, provider: list[str], own: list[str], method: str, relay: bool
+    kind: str, provider: list[str], own: list[str], later: list[str], method: str, relay: bool
 ) -> None:
     state: State = getattr(sites, kind)()
     if kind == "modern" and relay:
@@ -289,6 +291,17 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
 
     assert oracle.broken(state, order(changes, state, Promises()), goal) is None
     assert plan(goal, recipes.inbound_lock(goal, options)) == ()
+    # Whoever of the networks that are named later could send before the first lock can do so after the second.
+    if f"{recipes.INBOUND_NAME} (own networks)".casefold() in goal.receive:
+        more = {**options, "own_networks": [*own, *later]}
+        again = plan(goal, recipes.inbound_lock(goal, more))
+        wider = apply_all(again, goal)
+        assert oracle.broken(goal, order(again, goal, Promises()), wider) is None
+        assert plan(wider, recipes.inbound_lock(wider, more)) == ()
+        for network in later:
+            sender = network.split("/")[0].replace(".0.0", ".7.7")
+            could = [match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)]
+            assert could in ([True, True], [False, False])
     back = plan(goal, snapshot.parse(snapshot.make(changes, state, reason="apply", time=TIME, run_id="0")).wish)
     assert oracle.broken(goal, order(back, goal, Promises()), state) is None
 

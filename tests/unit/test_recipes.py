@@ -193,6 +193,71 @@ def test_own_networks_stand_as_the_site_wrote_them_unless_another_connector_is_i
     assert "10.20.1.4" in crossed.receive[name]["remote_ip_ranges"]
 
 
+BRANCH = "192.168.40.0/24"
+OWN = "mail from filter (own networks)"
+
+
+@pytest.mark.parametrize("method", ["strip_anonymous", "disable"])
+@pytest.mark.parametrize("state", [sites.modern(), sites.modern(Version.SE), sites.older(), sites.edge()])
+def test_a_network_that_is_named_later_gets_what_it_had_before_the_lock(state: State, method: str) -> None:
+    locked = _locked(state, method=method)
+    assert OWN in locked.receive
+    assert _meets(locked, "192.168.40.9").refused or not _meets(locked, "192.168.40.9").accepts_anonymous
+    after = _locked(locked, method=method, own_networks=[sites.LAN, BRANCH])
+
+    assert _meets(after, "192.168.40.9") == _meets(after, LAN_HOST)
+    changed = {key for key, one in after.receive.items() if locked.receive[key] != one}
+    assert changed == {OWN}
+    assert _locked(after, method=method) == after, "a network that is named no longer is left to the administrator"
+
+
+def test_new_ranges_of_exchange_online_reach_the_hybrid_path() -> None:
+    locked = _locked(sites.modern(**HYBRID), hybrid_ranges=["192.0.2.0/24"])
+    after = _locked(locked, hybrid_ranges=["192.0.2.0/24", "203.0.113.64/27"])
+
+    assert _meets(after, "203.0.113.70") == _meets(after, "192.0.2.9")
+    assert _meets(after, "203.0.113.70").accepts_anonymous
+    assert _meets(after, STRANGERS[0]).refused
+
+
+@pytest.mark.parametrize(
+    "broken", [{"enabled": False}, {"permission_groups": {"remove": ["AnonymousUsers"]}}, {"remote_ip_ranges": ["::1"]}]
+)
+def test_own_networks_that_somebody_has_shut_out_are_let_in_again(broken: dict[str, t.Any]) -> None:
+    locked = _locked(sites.modern())
+    wish = Wish(receive=[{"name": "Mail from filter (own networks)", **broken}])
+    opened = apply_all(plan(locked, wish), locked)
+    assert not _meets(opened, LAN_HOST).accepts_anonymous
+
+    assert _locked(opened) == locked
+
+
+def test_what_was_refused_before_the_lock_is_not_opened_by_naming_it() -> None:
+    login = sites.receive("Login", permission_groups=["ExchangeUsers"], remote_ip_ranges=["10.20.9.0/24"])
+    state = sites.modern()
+    state = sites.site(Version.E2016, [*state.receive.values(), {**login, "transport_role": "FrontendTransport"}])
+    locked = _locked(state, own_networks=[BRANCH])
+    after = _locked(locked, own_networks=[BRANCH, sites.LAN])
+    assert _meets(after, "10.20.9.7").connector == "Login"
+    assert _meets(after, LAN_HOST).accepts_anonymous
+
+    small = _locked(sites.small_business(), own_networks=[BRANCH])
+    assert OWN in small.receive
+    assert _meets(_locked(small, own_networks=[BRANCH, sites.LAN]), LAN_HOST) == _meets(small, LAN_HOST)
+
+
+@pytest.mark.parametrize(
+    "comment", ["", "Ours now", "Keeps what 'Gone' gave these senders before it was locked.", "Keeps what '"]
+)
+def test_a_narrow_connector_that_tells_nothing_of_the_lock_is_left_alone(comment: str) -> None:
+    locked = _locked(sites.modern())
+    told = apply_all(
+        plan(locked, Wish(receive=[{"name": "Mail from filter (own networks)", "comment": comment}])), locked
+    )
+
+    assert _locked(told, own_networks=[sites.LAN, BRANCH]) == told
+
+
 def test_the_server_itself_keeps_sending_with_its_own_networks() -> None:
     after = _locked(sites.modern())
 

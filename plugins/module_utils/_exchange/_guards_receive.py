@@ -39,6 +39,7 @@ def check(
     yield from _provider_itself(promises)
     yield from _provider(view)
     yield from _own_networks(view)
+    yield from _own_networks_refused(view)
     yield from _exchange_servers(view)
     yield from _hybrid(view)
     yield from _internet(view)
@@ -138,6 +139,32 @@ def _own_networks(view: _Sides) -> t.Iterator[Found]:
             "No own_networks are named, and internal senders could no longer send without a login: scanners and applications that do "
             "so today would be refused.",
         )
+
+
+def _own_networks_refused(view: _Sides) -> t.Iterator[Found]:
+    """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is how setup leaves it."""
+    own = view.promises.own_networks - view.promises.provider
+    if not view.promises.inbound_lock or not known.is_mailbox_2013(view.after.server):
+        return
+    refused = _left_over(view.new, own) & _left_over(view.old, own)
+    if refused:
+        yield (
+            "own_networks_refused",
+            WARN,
+            f"The own networks {ranges(refused)} are refused without a login, and this lock leaves that as it is. If scanners or "
+            "applications there could send before the site was first locked, give back its first snapshot and lock it with them named.",
+        )
+
+
+def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -> RangeSet:
+    """The part of a group that is refused without a login on port 25, and that no connector was made for: nobody hears it, or a wide one."""
+    listening = {one.version for one in doors.View(connectors, 25).endpoints if not is_loopback(one)}
+    wide = {one["name"] for one in connectors if known.is_wide(one["remote_ip_ranges"])}
+    found = _NOBODY
+    for answer, part in doors.met(connectors, group).items():
+        if not doors.accepts_anonymous(answer) and (answer.connector is None or answer.connector in wide):
+            found = found | part
+    return RangeSet(one for one in found.intervals if one.version in listening)
 
 
 def _exchange_servers(view: _Sides) -> t.Iterator[Found]:

@@ -28,6 +28,7 @@ GUARDS: t.Mapping[str, str] = types.MappingProxyType(
         "private_provider_range": "A provider range holds private addresses, which no provider on the internet sends from.",
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
         "own_networks_shut_out": "The own networks would lose something that is accepted from them today.",
+        "own_networks_refused": "Own networks are refused without a login already, which a lock before they were named may have done.",
         "exchange_servers_shut_out": "Other Exchange servers would lose what they are accepted with today.",
         "hybrid_shut_out": "Exchange Online would lose the hybrid path into the server.",
         "ipv6_open": "IPv4 is shut to the internet, and IPv6 is left open.",

@@ -31,6 +31,8 @@ METHODS = ("auto", "strip_anonymous", "narrow", "disable")
 _NAME_LIMIT = 64
 _OWN, _HYBRID = " (own networks)", " (hybrid)"
 _PORT = 25
+# Read again by a later lock, to know what the connector stands for.
+_COMMENT = "Keeps what '{}' gave these senders before it was locked."
 
 _NOBODY = RangeSet(())
 
@@ -236,16 +238,35 @@ class _Inbound:
         heard: RangeSet = connector["remote_ip_ranges"]
         return ((named | LOOPBACK | itself) & heard).to_texts()
 
-    def _losing(self, entries: list[dict[str, t.Any]], group: RangeSet) -> dict[str, RangeSet]:
-        """Connector (key) → the part of a group that may send anonymously through it today and no longer would."""
-        new = self._after(entries)
+    def _before(self, name: str) -> t.Mapping[str, Connector]:
+        """The receive connectors as they are; where the narrow one of an earlier lock is there, as before that lock.
+
+        That is without the narrow one, and with the one that it stands for open. So networks that are named since get what they had then,
+        as after a change of Exchange Online's ranges, and a narrow one that somebody has taken out of service is missed.
+        """
+        found = dict(self.state.receive)
+        keeper = found.pop(name.casefold(), None)
+        head, tail = _COMMENT.split("{}")
+        comment = (keeper or {}).get("comment") or ""
+        source = found.get(comment[len(head) : -len(tail)].casefold())
+        if source is None or comment != _COMMENT.format(comment[len(head) : -len(tail)]):
+            return self.state.receive
+        groups = source["permission_groups"] | {ANONYMOUS}
+        return {**found, source["name"].casefold(): {**source, "enabled": True, "permission_groups": groups}}
+
+    def _losing(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet) -> dict[str, RangeSet]:
+        """Connector (key) → the part of a group that may send anonymously through it before the lock and no longer would.
+
+        `name` is the group's narrow connector.
+        """
+        old, new = self._before(name), self._after(entries)
         found: dict[str, list[Interval]] = {}
         for port in self._ports(entries[0]):
-            views = (doors.View(self.state.receive.values(), port), doors.View(new.receive.values(), port))
+            views = (doors.View(old.values(), port), doors.View(new.receive.values(), port))
             for endpoint in doors.endpoints(views):
-                for first, last, (old, now) in doors.walk(views, endpoint):
-                    if doors.accepts_anonymous(old) and not doors.accepts_anonymous(now) and old.connector:
-                        found.setdefault(old.connector.casefold(), []).append(Interval(endpoint.version, first, last))
+                for first, last, (then, now) in doors.walk(views, endpoint):
+                    if doors.accepts_anonymous(then) and not doors.accepts_anonymous(now) and then.connector:
+                        found.setdefault(then.connector.casefold(), []).append(Interval(endpoint.version, first, last))
         parts = {key: RangeSet(intervals) & group for key, intervals in found.items()}
         return {key: part for key, part in parts.items() if part}
 
@@ -254,13 +275,13 @@ class _Inbound:
 
         The server itself goes with them: what runs on it sends from loopback addresses.
         """
-        if not self._losing(entries, self.own):
+        if not self._losing(entries, self.own_name, self.own):
             return None
         return self._keeper(entries, self.own_name, RangeSet([*self.own.entries, *LOOPBACK.entries]), _KEPT)
 
     def _hybrid_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
         """The same for Exchange Online, with what makes a connector the hybrid path."""
-        if not self._losing(entries, self.hybrid):
+        if not self._losing(entries, self.hybrid_name, self.hybrid):
             return None
         return self._keeper(entries, self.hybrid_name, self.hybrid, _KEPT_HYBRID)
 
@@ -272,12 +293,17 @@ class _Inbound:
         It gives what the closed connector gives: permission groups (other Exchange servers live in those networks too), authentication,
         limits, and the right to relay only where it is there today. One that is there already gets the part added.
         """
-        losing = self._losing(entries, group)
+        losing = self._losing(entries, name, group)
         source = self.state.receive[max(losing, key=lambda key: (losing[key].size, key))]
         part = RangeSet(interval for one in losing.values() for interval in one.intervals)
         ranges = self._entries(entries, name, group, part)
         if name.casefold() in self.state.receive:
-            return {"name": name, "enabled": True, "remote_ip_ranges": {"add": ranges}}
+            return {
+                "name": name,
+                "enabled": True,
+                "permission_groups": {"add": [ANONYMOUS]},
+                "remote_ip_ranges": {"add": ranges},
+            }
         entry: dict[str, t.Any] = {
             "name": name,
             "state": "present",
@@ -288,7 +314,7 @@ class _Inbound:
                 source["permission_groups"] | {ANONYMOUS}
             ),
             "anonymous_relay": bool(source.get("anonymous_relay")),
-            "comment": f"Keeps what '{source['name']}' gave these senders before it was locked.",
+            "comment": _COMMENT.format(source["name"]),
         }
         if source.get("transport_role"):
             entry["transport_role"] = source["transport_role"]
