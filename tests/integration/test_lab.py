@@ -19,7 +19,13 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP, Credential
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    BOOTSTRAP,
+    BOOTSTRAP_SCRIPT,
+    Credential,
+    decode_answer,
+    encode_request,
+)
 from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES, PWSH, READ, ask
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient, LabError
@@ -93,6 +99,31 @@ def test_other_scripts_run_in_the_real_engine(tmp_path: pathlib.Path) -> None:
         machine = lab.hosts["birke-ex1"].machine
         found = machine.run('$input | ForEach-Object { "<$_>" }; exit 5', b"a\nb c\n", True, threading.Event())
     assert (found[0], found[1].split()) == (5, [b"<a>", b"<b", b"c>"])
+
+
+@pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
+def test_a_request_that_is_larger_than_a_pipe_reaches_the_real_engine() -> None:
+    ranges = [f"2001:db8:{one:x}:1:1:1:1:1-2001:db8:{one:x}:ffff:ffff:ffff:ffff:ffff" for one in range(6_000)]
+    step = {
+        "op": "call",
+        "id": "wide",
+        "cmdlet": "Set-ReceiveConnector",
+        "parameters": {"Identity": "EX1\\Default Frontend EX1", "RemoteIPRanges": ranges, "Confirm": False},
+    }
+    request = encode_request({**READ, "steps": [step]})
+    assert len(request) > 300_000
+    with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
+        host = lab.hosts["birke-ex1"]
+        # A run that waits for the rest of its input is ended, and has no answer then.
+        cancelled = threading.Event()
+        timer = threading.Timer(60, cancelled.set)
+        timer.start()
+        code, stdout, _stderr = host.machine.run(BOOTSTRAP_SCRIPT, request, True, cancelled)
+        timer.cancel()
+        assert code == 0
+        assert decode_answer(stdout)["ok"] is True
+        held = next(one for one in host.exchange.connectors() if one["name"] == "Default Frontend EX1")
+    assert len(held["remote_ip_ranges"].entries) == 6_000
 
 
 def test_what_is_no_powershell_is_refused_as_cmd_does(host: LabHost) -> None:

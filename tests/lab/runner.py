@@ -221,17 +221,19 @@ class Machine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             ) as process:
-                # Only its first call takes input; the later ones go on with it.
-                given: bytes | None = stdin
-                while not ended():
-                    try:
-                        stdout, stderr = process.communicate(given, timeout=_POLL)
-                    except subprocess.TimeoutExpired:
-                        given = None
-                        continue
-                    return process.returncode, stdout, stderr
+                said: list[tuple[bytes, bytes]] = []
+                # Not communicate() with a timeout, again and again: a second call writes nothing of the input that the
+                # first had not written yet, and a request that is larger than the pipe would wait for its rest for ever.
+                talk = threading.Thread(
+                    target=lambda: said.append(process.communicate(stdin)), name="lab-engine", daemon=True
+                )
+                talk.start()
+                while talk.is_alive() and not ended():
+                    talk.join(_POLL)
+                if not ended():
+                    return process.returncode, *said[0]
                 process.kill()
-                process.communicate()
+                talk.join()
                 raise dead()
 
     def _played(self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]) -> tuple[int, bytes, bytes]:
