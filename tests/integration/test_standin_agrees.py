@@ -32,6 +32,7 @@ from ansible_collections.mailedge.lockdown.tests.unit.engine import (
     agent_with,
     asking,
     call,
+    in_a_runspace,
     needs_engine,
     start_engine,
 )
@@ -49,13 +50,10 @@ Answer = dict[str, t.Any]
 
 def by_engine(host: ExchangeHost, request: t.Mapping[str, t.Any]) -> Answer:
     """The answer of agent.ps1 itself, also where it is an error."""
-    answers: list[Answer] = []
     with bridge.Bridge(host) as served:
-        process = start_engine(bridge.prelude(), **served.environment)
-        stdout, stderr = process.communicate(codec.encode_request(request), timeout=100)
-        assert b"canary" not in stdout + stderr
-        answers.append(codec.decode_answer(stdout))
-    return answers[0]
+        stdout = in_a_runspace(bridge.prelude(), codec.encode_request(request), served.environment)
+    assert b"canary" not in stdout
+    return codec.decode_answer(stdout)
 
 
 def by_standin(host: ExchangeHost, request: t.Mapping[str, t.Any]) -> Answer:

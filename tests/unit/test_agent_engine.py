@@ -24,12 +24,13 @@ from ansible_collections.mailedge.lockdown.tests.unit.engine import (
     CANARY,
     ECHO,
     PWSH,
+    agent_in_a_process,
     agent_with,
     asking,
     call,
+    in_a_runspace,
     needs_engine,
     objects,
-    start_engine,
 )
 
 pytestmark = needs_engine
@@ -96,7 +97,7 @@ def test_every_value_arrives_and_returns_whole(environment: dict[str, str]) -> N
     steps.append(call("login", "Test-Login", {"Credential": Credential("SITE\\\u00fcser", CANARY)}, "User"))
     steps.append(call("short", "Test-Login", {"Credential": Credential("u", "p\u00e4~\n")}, "User", "Password"))
     steps.append(call("none", "Test-Login", {"Credential": Credential("u", "")}, "User", "Password"))
-    answer = agent_with(ECHO, **environment).run(asking(steps))
+    answer = agent_in_a_process(ECHO, **environment).run(asking(steps))
     if "LANG" in environment:
         assert answer["host"]["culture"] == environment["LANG"][:5].replace("_", "-")
     for i, value in enumerate(VALUES):
@@ -120,7 +121,7 @@ def test_two_megabytes_are_read_in_seconds() -> None:
     request = asking(steps)
     assert len(codec.encode_request(request)) > 2_700_000  # 2 MB before base64
     started = time.monotonic()
-    answer = agent_with(ECHO.replace("ConvertTo-Json $Value", "ConvertTo-Json 1")).run(request)
+    answer = agent_in_a_process(ECHO.replace("ConvertTo-Json $Value", "ConvertTo-Json 1")).run(request)
     assert time.monotonic() - started < 15
     assert objects(answer, "text") == [{"Value.Length": 600_000}]
     assert objects(answer, "ranges") == [{"Value.Length": 80_000, "Type": "System.String[]"}]
@@ -130,7 +131,7 @@ def test_two_megabytes_are_read_in_seconds() -> None:
 
 def test_constrained_language_is_named() -> None:
     with pytest.raises(AgentError, match="does not run in FullLanguage mode") as caught:
-        agent_with(PWSH_LANGUAGE="ConstrainedLanguage").run(asking([]))
+        agent_in_a_process(PWSH_LANGUAGE="ConstrainedLanguage").run(asking([]))
     assert caught.value.error_class == "Mailedge.ConstrainedLanguage"
 
 
@@ -139,8 +140,7 @@ def test_a_cut_or_foreign_request_is_refused_without_being_quoted() -> None:
     body = base64.b64decode("".join(lines[1:]))
     for damaged in (body[:-2], body[:-40], body.replace(b"mailedge 1", b"mailedge 2"), b"mailedge 1\nz\n.", b"\xff"):
         stdin = f"{lines[0]}\n{base64.b64encode(damaged).decode()}\n".encode()
-        stdout = start_engine(ECHO).communicate(stdin, timeout=60)[0]
-        answer = codec.decode_answer(stdout)
+        answer = codec.decode_answer(in_a_runspace(ECHO, stdin, {}))
         assert answer["error"]["class"] == "Mailedge.BadRequest"
         assert answer["steps"] == {}
         assert "canary" not in str(answer)

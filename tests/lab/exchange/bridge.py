@@ -68,7 +68,10 @@ class Bridge:
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name=f"bridge-{self.host.name}", daemon=True).start()
+        thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name=f"bridge-{self.host.name}", daemon=True
+        )
+        thread.start()
         return self
 
     def stop(self) -> None:
