@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.mailedge.lockdown.tests.lab.feeds import Answer, Web
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
-from ansible_collections.mailedge.lockdown.tests.lab.playing import play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 
 
@@ -112,32 +112,51 @@ def test_sites_with_their_own_providers(tmp_path: pathlib.Path) -> None:
 def test_lists_that_firewalls_poll(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "lists"
     folder.mkdir()
-    hosts = inventory(tmp_path, one={"mailedge_site": "birke"}, two={"mailedge_site": "birke"})
 
-    def publish(*ranges: str, arguments: tuple[str, ...] = (), **more: t.Any) -> t.Any:
-        variables = {"mailedge_provider_ranges": list(ranges), "mailedge_published_folder": str(folder), **more}
-        return play("publish_ranges", hosts, *arguments, variables=variables)
+    def publish(*arguments: str, **sites: t.Sequence[str]) -> Run:
+        """One run over all these sites: its name, and its ranges."""
+        hosts = {f"{name}-ex1": {"mailedge_site": name, "mailedge_provider_ranges": [*sites[name]]} for name in sites}
+        if "birke" in hosts:
+            hosts["birke-ex2"] = hosts["birke-ex1"]
+        if "replaced-ex1" in hosts:
+            hosts["replaced-ex1"]["mailedge_published_max_removed_percent"] = 100
+        variables = {"mailedge_published_folder": str(folder)}
+        return play("publish_ranges", inventory(tmp_path, **hosts), *arguments, variables=variables)
 
     def held() -> dict[str, str]:
         return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
-    run = publish("198.51.101.0/24", "198.51.100.0-198.51.100.255", "203.0.113.9", arguments=("--check", "--diff"))
+    birke = ["198.51.101.0/24", "198.51.100.0-198.51.100.255", "203.0.113.9"]
+    run = publish("--check", "--diff", birke=birke)
     assert run.code == 0, run.output
     assert "+198.51.100.0/23" in run.output
     assert held() == {}
-    run = publish("198.51.101.0/24", "198.51.100.0-198.51.100.255", "203.0.113.9")
+
+    run = publish(birke=birke)
     assert run.code == 0, run.output
     assert held() == {"birke-ipv4.txt": "198.51.100.0/23\n203.0.113.9/32\n"}
-    assert not publish("203.0.113.9", "198.51.100.0/23").changed
-    # IPv6 comes, the other family stays.
-    publish("198.51.100.0/23", "203.0.113.9", "2001:db8:100::/48")
+
+    # The same in other words is no change; IPv6 comes, the other family stays; what is really meant is written.
+    bad: dict[str, list[str]] = {
+        "emptied": [],
+        "lost": ["2001:db8:100::/48"],
+        "shrunken": ["192.0.2.0/24", "2001:db8:100::/48"],
+        "mistyped": ["nonsense"],
+    }
+    for site in ("grown", "replaced", *bad):
+        (folder / f"{site}-ipv4.txt").write_text(held()["birke-ipv4.txt"], encoding="utf-8")
     before = held()
-    assert set(before) == {"birke-ipv4.txt", "birke-ipv6.txt"}
-    for bad in ((), ("2001:db8:100::/48",), ("192.0.2.0/24", "2001:db8:100::/48"), ("nonsense",)):
-        run = publish(*bad)
-        assert run.code != 0, run.output
-        assert held() == before
-    run = publish("192.0.2.0/24", "2001:db8:100::/48", mailedge_published_max_removed_percent=100)
+    run = publish(
+        birke=["203.0.113.9", "198.51.100.0/23"],
+        grown=["198.51.100.0/23", "203.0.113.9", "2001:db8:100::/48"],
+        replaced=["192.0.2.0/24"],
+    )
     assert run.code == 0, run.output
-    assert held()["birke-ipv4.txt"] == "192.0.2.0/24\n"
-    assert sorted(path.name for path in folder.iterdir()) == ["birke-ipv4.txt", "birke-ipv6.txt"]
+    assert {task.host for task in run.changed} == {"grown-ex1", "replaced-ex1"}
+    after = {**before, "grown-ipv6.txt": "2001:db8:100::/48\n", "replaced-ipv4.txt": "192.0.2.0/24\n"}
+    assert held() == after
+
+    run = publish(**bad)
+    assert {task.host for task in run.tasks if task.status == "failed"} == {f"{name}-ex1" for name in bad}, run.output
+    assert run.code != 0
+    assert held() == after
