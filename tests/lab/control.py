@@ -270,7 +270,7 @@ class ControlServer:
         server.tricks = Tricks(lab)
         server.token = secrets.token_urlsafe(16)
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="lab-control", daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="lab-control", daemon=True)
         self._thread.start()
 
     def access(self) -> dict[str, str]:

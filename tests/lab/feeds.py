@@ -42,7 +42,7 @@ class Web:
         self._server = server
 
     def __enter__(self) -> Web:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -89,7 +89,7 @@ class Dns:
         self.asked: list[tuple[str, str]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.1)
+        self._socket.settimeout(0.02)
         self._ending = threading.Event()
 
     @property

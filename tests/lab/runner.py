@@ -39,7 +39,7 @@ _ENCODED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _KILLED = (1, b"", b"")
-_POLL = 0.1
+_POLL = 0.02
 
 
 def find_pwsh() -> str | None:

@@ -44,7 +44,7 @@ class WebFrontEnd:
         self._server.tls = certificate.context
         self._server.server_bind()
         self.address, self.port = address, int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="lab-web", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="lab-web", daemon=True)
         self.refresh()
 
     def start(self) -> None:

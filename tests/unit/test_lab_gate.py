@@ -27,7 +27,7 @@ def listener() -> t.Iterator[socket.socket]:
 
 def connects(listener: socket.socket, source: str) -> bool:
     with socket.socket(listener.family) as client:
-        client.settimeout(0.3)
+        client.settimeout(0.15)
         client.bind((source, 0))
         try:
             client.connect(listener.getsockname())

@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.action import provider_ranges_lock
 from ansible_collections.mailedge.lockdown.plugins.lookup import provider_ranges
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import sources
 from ansible_collections.mailedge.lockdown.tests.lab.feeds import Answer, Dns, Web
 
 LIST = "198.51.100.0/24\n203.0.113.0/28\n2001:db8:100::/48\n"
@@ -116,7 +117,6 @@ BAD: list[tuple[Answer, str]] = [
         Answer("", status=301, headers={"Location": "https://elsewhere.example/"}),
         "elsewhere.example/, which is not followed",
     ),
-    (Answer(LIST, seconds=3.0), "cannot be read"),
     (Answer("198.51.100.0/24\n" * 400_000), "more than 5000000 bytes"),
 ]
 
@@ -133,6 +133,25 @@ def test_a_bad_list_leaves_the_file_as_it_was(site: Site, web: Web, answer: Answ
         assert words in failed["msg"]
         assert failed["msg"].endswith("The lock file is as it was.")
     assert (site.text, site.path.stat().st_mtime_ns) == (text, stamp)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of half a second, which the option `timeout`, in whole seconds, cannot name."""
+    fetch, names = sources._fetch, sources.Names
+    monkeypatch.setattr(sources, "_fetch", lambda url, timeout, **more: fetch(url, timeout / 4, **more))
+    monkeypatch.setattr(sources, "Names", lambda resolver, timeout: names(resolver, timeout / 4))
+
+
+def test_a_list_that_comes_too_late_leaves_the_file_as_it_was(site: Site, web: Web, impatient: None) -> None:
+    wish: dict[str, t.Any] = {"mechanism": "url", "source": web.url("/list.txt")}
+    assert site.run(**wish)["changed"]
+    text = site.text
+    web.answers["/list.txt"] = Answer(LIST, seconds=1.0)
+    failed = site.run(**wish)
+    assert "cannot be read" in failed["msg"]
+    assert "timed out" in failed["msg"]
+    assert site.text == text
 
 
 def test_a_risk_that_is_known_is_accepted(site: Site, web: Web) -> None:
@@ -200,10 +219,14 @@ def test_the_addresses_of_a_name(site: Site, names: Dns) -> None:
     assert "no addresses" in site.run(**wish)["msg"]
     names.broken.add(host)
     assert "DNS does not answer" in site.run(**wish)["msg"]
-    names.broken.clear()
-    names.silent.add(host)
-    assert "DNS does not answer" in site.run(**wish, timeout=1)["msg"]
     assert site.text == text
+
+
+def test_a_dns_server_that_says_nothing(site: Site, names: Dns, impatient: None) -> None:
+    names.silent.add("delivery.filter.example")
+    failed = site.run(mechanism="dns", source="delivery.filter.example", resolver=names.resolver)
+    assert "DNS does not answer" in failed["msg"]
+    assert site.text == ""
 
 
 def spf(names: Dns, **records: str) -> None:

@@ -89,7 +89,7 @@ class FortiGateServer:
         self.port: int = self._server.server_address[1]
 
     def __enter__(self) -> FortiGateServer:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -74,7 +74,7 @@ class Listener(http.server.ThreadingHTTPServer):
         # While this is true the host cannot be reached: connections are reset as soon as they are made.
         self.is_down: t.Callable[[], bool] = lambda: False
         self._open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="lab-wsman", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="lab-wsman", daemon=True)
         self._thread.start()
 
     @property
