@@ -6,6 +6,7 @@
 #   VENV=.venv-2.16     the virtual environment to use (give it its own name together with CORE)
 #   WORKERS=2           how many tests run at a time
 #   TESTS=tests/unit    which tests `make pytest` runs
+#   PYTEST_ARGS, SANITY_ARGS   more arguments for pytest and ansible-test sanity
 
 PYTHON ?= python3
 CORE ?=
@@ -15,11 +16,12 @@ PEER_VENV ?= .venv-peer
 WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
-TESTS ?= tests/unit tests/integration
+# The long ones first, so that both workers end at the same time.
+TESTS ?= tests/integration tests/unit
+SANITY_ARGS ?=
 
 SHELL := /bin/sh
 .SUFFIXES:
-.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 cache := $(CURDIR)/.cache
@@ -31,6 +33,8 @@ pip_install := -m pip install --quiet --quiet --disable-pip-version-check
 # Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"
+# One test at a time for each worker: a share that is dealt out beforehand may hold all the long ones.
+run_tests = $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) --maxschedchunk 1 $(PYTEST_ARGS)
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -89,27 +93,31 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 
 # ---------------------------------------------------------------- tests
 
-test: lint ansible-lint docs-lint galaxy pytest ## every check that is quick: what a change must pass
+test: static pytest ## every check that is quick: what a change must pass
 
 check: sanity test ## `make test` and ansible-test sanity
 
 pytest: $(VENV)/.ready link ## unit tests, and integration tests on the lab (PYTEST_ARGS="-k receive")
-	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+	@$(run_tests) $(TESTS)
 
 unit: $(VENV)/.ready link ## unit tests alone
-	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/unit
+	@$(run_tests) tests/unit
 
 integration: $(VENV)/.ready link ## integration tests alone
-	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) $(PYTEST_ARGS) tests/integration
+	@$(run_tests) tests/integration
 
 # Only the interpreter of the virtual environment: ansible-test would otherwise look for every Python that it knows.
-sanity: $(VENV)/.ready copy ## ansible-test sanity
-	@cd $(copy) && $(call in_venv,$(VENV)) ansible-test sanity --color no --truncate 0 \
+sanity: $(VENV)/.ready copy ## ansible-test sanity (SANITY_ARGS="--test pep8")
+	@cd $(copy) && $(call in_venv,$(VENV)) ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
 .PHONY: test check pytest unit integration sanity
 
 # ---------------------------------------------------------------- static checks
+
+# Each of them keeps one core busy at most, so two run at a time, and so do the installations that they wait for.
+static: ## the four checks that start no test: lint, ansible-lint, docs-lint, galaxy
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint ansible-lint docs-lint galaxy
 
 lint: $(LINT_VENV)/.ready link ## ruff, mypy, yamllint, changelog fragments, shell syntax
 	@$(LINT_VENV)/bin/ruff check --quiet .
@@ -134,7 +142,7 @@ docs-lint: $(LINT_VENV)/.ready copy ## the documentation of modules, roles and t
 	  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@echo "docs-lint: clean"
 
-.PHONY: lint format ansible-lint docs-lint
+.PHONY: static lint format ansible-lint docs-lint
 
 # ---------------------------------------------------------------- the package
 

@@ -115,8 +115,11 @@ def test_lists_that_firewalls_poll(tmp_path: pathlib.Path) -> None:
 
     def publish(*arguments: str, **sites: t.Sequence[str]) -> Run:
         """One run over all these sites: its name, and its ranges."""
-        hosts = {f"{name}-ex1": {"mailedge_site": name, "mailedge_provider_ranges": [*sites[name]]} for name in sites}
-        if "birke" in hosts:
+        hosts: dict[str, dict[str, t.Any]] = {
+            f"{name}-ex1": {"mailedge_site": name, "mailedge_provider_ranges": [*ranges]}
+            for name, ranges in sites.items()
+        }
+        if "birke-ex1" in hosts:
             hosts["birke-ex2"] = hosts["birke-ex1"]
         if "replaced-ex1" in hosts:
             hosts["replaced-ex1"]["mailedge_published_max_removed_percent"] = 100
