@@ -335,6 +335,8 @@ def test_pypsrp_in_clear_is_refused(lab: Lab) -> None:
     assert caught.value.code == 500
 
 
+@pytest.mark.core
+@pytest.mark.forks
 def test_ansible_reaches_the_host_by_every_way(lab: Lab, tmp_path: pathlib.Path) -> None:
     port, tls, certificate = lab.http.port, lab.https.port, str(lab.certificate.path)
     by_winrm = {"ansible_connection": "winrm", "ansible_port": port, "ansible_winrm_scheme": "http"}

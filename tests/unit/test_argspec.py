@@ -18,6 +18,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receiv
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 
+# Argument specs are checked by ansible-core.
+pytestmark = pytest.mark.core
+
 MODULES = {
     "exchange_mail_flow": argspec.MAIL_FLOW_MODULE,
     "exchange_mail_flow_info": argspec.INFO_MODULE,

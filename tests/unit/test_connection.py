@@ -17,6 +17,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
     short_name,
 )
 
+# Names and options of connection plugins are those of ansible-core and of what it ships.
+pytestmark = pytest.mark.core
+
 
 class Plugin:
     """A connection plugin's names and options."""

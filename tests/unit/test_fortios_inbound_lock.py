@@ -87,6 +87,7 @@ def locked(firewall: Firewall) -> bool:
     return (meets(firewall, PROVIDER), meets(firewall, OFFICE), meets(firewall, STRANGER)) == (True, True, False)
 
 
+@pytest.mark.core
 def test_locked_once_and_given_back(firewall: Firewall) -> None:
     before = firewall.dump()
     assert meets(firewall, STRANGER)

@@ -20,6 +20,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
     encode_answer,
 )
 
+# The base class of an action, its options and its scrubbing are ansible-core's.
+pytestmark = pytest.mark.core
+
 HOST = {
     "name": "EX1",
     "fqdn": "ex1.lab.example",

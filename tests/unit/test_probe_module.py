@@ -217,6 +217,7 @@ def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run
     assert f"{SENDER}, {RECIPIENT}" in FakeModule.warnings[0]
 
 
+@pytest.mark.core
 def test_the_documentation_is_the_argument_spec() -> None:
     documented = yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]
     facts = ("type", "elements", "required", "default", "choices")
@@ -240,6 +241,7 @@ def test_the_examples_take_options_that_exist() -> None:
         assert checked.error_messages == []
 
 
+@pytest.mark.core
 def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib.Path) -> None:
     server = street.server(NOT_ANONYMOUS)
     options = {

@@ -63,6 +63,7 @@ def site(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(tmp_path / "ranges.lock.yml")
 
 
+@pytest.mark.core
 def test_a_list_is_kept_and_no_news_is_no_change(site: Site, web: Web) -> None:
     wish: dict[str, t.Any] = {"mechanism": "url", "source": web.url("/list.txt")}
     checked = site.run(**wish, check=True, diff=True)
@@ -351,6 +352,7 @@ def look(*terms: str, **options: t.Any) -> list[t.Any]:
     return Lookup().run(list(terms), variables={}, **options)
 
 
+@pytest.mark.core
 def test_the_lookup_answers_from_the_lock_file_and_else_from_the_catalogue(site: Site) -> None:
     path = str(site.path)
     assert look("hornetsecurity", region="eu", lock=path) == ["83.246.65.0/24", "94.100.128.0/24", "94.100.136.0/22"]
