@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import time
 import typing as t
@@ -13,6 +14,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender, change
 from ansible_collections.mailedge.lockdown.tests.lab.control import DOOR, LabClient
+from ansible_collections.mailedge.lockdown.tests.lab.front_end import Greeter
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
 
@@ -78,6 +80,23 @@ def test_tls_is_offered_and_can_be_asked_for(host: LabHost, client: LabClient) -
     sender = Sender(host, "internet")
     sender.smtp.ehlo()
     assert not sender.smtp.has_extn("starttls")
+
+
+def test_a_reply_of_several_lines_is_sent_in_one_write(host: LabHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = asyncio.StreamWriter.write, list[str]()
+
+    def remember(writer: asyncio.StreamWriter, data: bytes) -> None:
+        written.append(data.decode("ascii"))
+        write(writer, data)
+
+    monkeypatch.setattr(asyncio.StreamWriter, "write", remember)
+    Sender(host, "internet").smtp.ehlo("probe.watchtower.example")
+    greeter = Greeter()
+    smtplib.SMTP("127.0.0.1", greeter.port, timeout=10).ehlo("probe.watchtower.example")
+    greeter.close()
+    replies = [text.splitlines() for text in written]
+    assert [len(lines) > 1 for lines in replies] == [False, True, False, True]
+    assert all(line[3] == ("-" if number else " ") for lines in replies for number, line in enumerate(lines[::-1]))
 
 
 def test_banner_and_name_are_those_of_the_connector(host: LabHost, client: LabClient) -> None:

@@ -11,10 +11,8 @@ import socket
 import threading
 import typing as t
 
-from aiosmtpd.smtp import SMTP
-
 from ansible_collections.mailedge.lockdown.tests.lab import gate
-from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox, Session
+from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox, Session, WholeReplies
 
 
 class FrontEnd:
@@ -143,8 +141,8 @@ class Greeter:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(30)
 
     async def _open(self) -> None:
-        def session() -> SMTP:
-            return SMTP(object(), hostname="mx.watchtower.example", loop=self._loop, timeout=60)
+        def session() -> WholeReplies:
+            return WholeReplies(object(), hostname="mx.watchtower.example", loop=self._loop, timeout=60)
 
         server = await self._loop.create_server(session, "127.0.0.1", 0)
         self.port = int(server.sockets[0].getsockname()[1])

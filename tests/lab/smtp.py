@@ -87,7 +87,22 @@ def address_of(path: str | None) -> str:
     return (path or "").partition("<")[2].partition(">")[0]
 
 
-class Session(SMTP):
+class WholeReplies(SMTP):
+    """Sends a reply of several lines in one write, as real servers do: some clients (nmap's smtp scripts) read only once."""
+
+    _begun = ""
+
+    async def push(self, status: t.Any) -> None:
+        """Send a line, or keep it until the last one of its reply."""
+        text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
+        if text[3:4] == "-":
+            self._begun += f"{text}\r\n"
+            return
+        whole, self._begun = self._begun + text, ""
+        await super().push(whole)
+
+
+class Session(WholeReplies):
     """One connection. The state machine and TLS are aiosmtpd's, the answers Exchange's."""
 
     def __init__(self, mailbox: Mailbox, plays: t.Callable[[str], str], counts: dict[str, int], **more: t.Any) -> None:
