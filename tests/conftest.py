@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings of every test: how hypothesis searches.
 
-The default gives every run the same examples, and keeps `make test` short. HYPOTHESIS_PROFILE=thorough searches ten times as long, and
-elsewhere every time.
+The default gives every run the same examples, and keeps `make test` short. HYPOTHESIS_PROFILE=thorough searches twenty times
+as long, and elsewhere every time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from hypothesis import HealthCheck, settings
 
 # A deadline would measure how busy the machine is. Examples that failed are printed, so that they can become tests.
 settings.register_profile(
-    "default", deadline=None, print_blob=True, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "default",
+    max_examples=50,
+    deadline=None,
+    print_blob=True,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("thorough", settings.get_profile("default"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

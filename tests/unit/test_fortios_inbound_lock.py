@@ -458,8 +458,10 @@ def test_trap_more_policies_than_the_licence_has(tmp_path: pathlib.Path) -> None
 @pytest.mark.parametrize("version", ["v6.2.16", "v7.4.4"])
 def test_trap_the_device_goes_away_in_the_middle(tmp_path: pathlib.Path, fault: str, version: str) -> None:
     """At no point is the provider shut out; a second run finishes the lock."""
-    for number in range(1, 60):
-        for firewall in running(tmp_path / str(number), version=version):
+    for firewall in running(tmp_path, version=version):
+        for number in range(1, 60):
+            firewall.server.device = Device(version=version)
+            firewall.device.seed_mail_site()
             policy(firewall, "Server in", top=True, dstaddr=refs("all"), service=refs("ALL"))
             firewall.server.arm(**{fault: number})
             result = firewall.run(fortios_inbound_lock, **LOCK)
@@ -471,8 +473,8 @@ def test_trap_the_device_goes_away_in_the_middle(tmp_path: pathlib.Path, fault: 
             again = firewall.done(fortios_inbound_lock, **LOCK)
             assert locked(firewall)
             assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"], again["plan"]
-        if result["cost"]["requests"] < number:
-            return
+            if result["cost"]["requests"] < number:
+                return
     raise AssertionError("No run ever came to its end.")
 
 

@@ -104,7 +104,7 @@ def _entries(options: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[
 
 
 _wishes = st.builds(Wish, receive=_entries(_receive_options), send=_entries(_send_options))
-# A hundred, or what HYPOTHESIS_PROFILE says.
+# Fifty, or what HYPOTHESIS_PROFILE says.
 _EXAMPLES = settings().max_examples
 _thorough = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
