@@ -33,7 +33,8 @@ pip_install := -m pip install --quiet --quiet --disable-pip-version-check
 # Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"
-# One test at a time for each worker: a share that is dealt out beforehand may hold all the long ones.
+# One test at a time for each worker: a share that is dealt out beforehand may hold all the long
+# ones.
 run_tests = $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) --maxschedchunk 1 $(PYTEST_ARGS)
 
 help: ## list the targets
@@ -106,8 +107,9 @@ unit: $(VENV)/.ready link ## unit tests alone
 integration: $(VENV)/.ready link ## integration tests alone
 	@$(run_tests) tests/integration
 
-# Only the interpreter of the virtual environment: ansible-test would otherwise look for every Python that it knows. In a
-# copy of its own, because it writes there, and `make copy` removes what git does not track.
+# Only the interpreter of the virtual environment: ansible-test would otherwise look for every
+# Python that it knows. In a copy of its own, because it writes there, and `make copy` removes what
+# git does not track.
 sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/sanity >/dev/null
 	@cd $(cache)/sanity/ansible_collections/mailedge/lockdown && $(call in_venv,$(VENV)) \
@@ -118,7 +120,8 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 
 # ---------------------------------------------------------------- static checks
 
-# Each of them keeps one core busy at most, so two run at a time, and so do the installations that they wait for.
+# Each of them keeps one core busy at most, so two run at a time, and so do the installations that
+# they wait for.
 static: ## the four checks that start no test: lint, ansible-lint, docs-lint, galaxy
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint ansible-lint docs-lint galaxy
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings of every test: how hypothesis searches.
 
-The default gives every run the same examples, and keeps `make test` short. HYPOTHESIS_PROFILE=thorough searches twenty times
-as long, and elsewhere every time.
+The default gives every run the same examples, and keeps `make test` short.
+HYPOTHESIS_PROFILE=thorough searches twenty times as long, and elsewhere every time.
 """
 
 from __future__ import annotations

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a set of ranges costs at a FortiGate, beside the vendor's collection doing the same on the same device in the same run.
 
-40 addresses and a group by fortios_address_group, in one task, and by fortinet.fortios, one task for each object as it is
-used. Seconds are net of a playbook whose task does nothing (ping). Seconds and ratios are printed, and judged by whoever
-reads them: a time depends on what else the machine does. Fails where a count is not as promised: at most 3 requests where
-nothing is to be done, whatever the size, and everything there afterwards. Without MAILEDGE_PEER_PYTHON (see `make peer`) the
-comparison is left out.
+40 addresses and a group by fortios_address_group, in one task, and by fortinet.fortios, one task
+for each object as it is used. Seconds are net of a playbook whose task does nothing (ping). Seconds
+and ratios are printed, and judged by whoever reads them: a time depends on what else the machine
+does. Fails where a count is not as promised: at most 3 requests where nothing is to be done,
+whatever the size, and everything there afterwards. Without MAILEDGE_PEER_PYTHON (see `make peer`)
+the comparison is left out.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """10,000 ranges: read, normalised, subtracted, compared, and folded by the mail-flow model; beside netaddr's IPSet.
 
-Both do the same work on the same texts in the same run. Fails where they come to another result; times and ratios are
-printed, and judged by whoever reads them.
+Both do the same work on the same texts in the same run. Fails where they come to another result;
+times and ratios are printed, and judged by whoever reads them.
 """
 
 from __future__ import annotations

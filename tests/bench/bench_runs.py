@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run costs: PowerShell starts, Exchange shells, HTTP posts and seconds, beside the same work as one task per object.
 
-The peer does the same changes in the same run of this program, with one task of exchange_receive_connector for each connector that the
-lock touches, as a playbook of modules for single objects would. The lab is as slow as a real server: 0.6 s to start a PowerShell, 8 s to
-open the Exchange shell. Fails where a count is not as promised; seconds and ratios are printed, and judged by whoever reads them.
+The peer does the same changes in the same run of this program, with one task of
+exchange_receive_connector for each connector that the lock touches, as a playbook of modules for
+single objects would. The lab is as slow as a real server: 0.6 s to start a PowerShell, 8 s to open
+the Exchange shell. Fails where a count is not as promised; seconds and ratios are printed, and
+judged by whoever reads them.
 """
 
 from __future__ import annotations
@@ -84,7 +86,8 @@ def main() -> int:
         [costs["nothing to do"][1][key] for key in COUNTED[:2]] != [1, 1],
         costs["nothing to do"][1]["writes"] != 0,
         objects < 2,
-        # A lock in one transaction opens the shell twice, whatever it changes; one task for each object does so for each.
+        # A lock in one transaction opens the shell twice, whatever it changes; one task for each
+        # object does so for each.
         *(costs[name][1]["exchange_shells"] >= peers[name][1]["exchange_shells"] for name in costs),
     ]
     if any(broken):

@@ -112,7 +112,7 @@ def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_o
 
 
 def cut_at_write(host: ExchangeHost, when: str, number: int, way: str) -> bool:
-    """Cut a lock before or after one of its writes, then finish it or undo it; whether there was such a write."""
+    """Cut a lock at one of its writes, then finish it or undo it; whether there was such a write."""
     wire = Wire(host)
     start = host.state()
     writes = itertools.count(1)

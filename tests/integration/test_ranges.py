@@ -140,7 +140,8 @@ def test_lists_that_firewalls_poll(tmp_path: pathlib.Path) -> None:
     assert run.code == 0, run.output
     assert held() == {"birke-ipv4.txt": "198.51.100.0/23\n203.0.113.9/32\n"}
 
-    # The same in other words is no change; IPv6 comes, the other family stays; what is really meant is written.
+    # The same in other words is no change; IPv6 comes, the other family stays; what is really meant
+    # is written.
     bad: dict[str, list[str]] = {
         "emptied": [],
         "lost": ["2001:db8:100::/48"],

@@ -222,8 +222,9 @@ class Machine:
                 stderr=subprocess.PIPE,
             ) as process:
                 said: list[tuple[bytes, bytes]] = []
-                # Not communicate() with a timeout, again and again: a second call writes nothing of the input that the
-                # first had not written yet, and a request that is larger than the pipe would wait for its rest for ever.
+                # Not communicate() with a timeout, again and again: a second call writes nothing of
+                # the input that the first had not written yet, and a request that is larger than
+                # the pipe would wait for its rest for ever.
                 talk = threading.Thread(
                     target=lambda: said.append(process.communicate(stdin)), name="lab-engine", daemon=True
                 )

@@ -88,7 +88,10 @@ def address_of(path: str | None) -> str:
 
 
 class WholeReplies(SMTP):
-    """Sends a reply of several lines in one write, as real servers do: some clients (nmap's smtp scripts) read only once."""
+    """Sends a reply of several lines in one write, as real servers do.
+
+    Some clients (nmap's smtp scripts) read only once.
+    """
 
     _begun = ""
 

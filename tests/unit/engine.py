@@ -1,10 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real PowerShell engine (variable PWSH) for the tests of agent.ps1. Functions put in front play what only Windows has.
+"""A real PowerShell engine (variable PWSH) for the tests of agent.ps1.
 
-A process of its own for every request (`start_engine`, `agent_in_a_process`) is what winrm gives; a runspace in a process that
-is there already (`in_a_runspace`, `agent_with`) is what psrp gives, and twenty times as fast.
+Functions put in front play what only Windows has.
+
+A process of its own for every request (`start_engine`, `agent_in_a_process`) is what winrm gives; a
+runspace in a process that is there already (`in_a_runspace`, `agent_with`) is what psrp gives, and
+twenty times as fast.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# One engine for many requests, each in a runspace of its own (engine.py): the socket of the variable TEST_SOCKET gives a
-# line of JSON with environment, script and lines of input, and gets a line with what came out.
+# One engine for many requests, each in a runspace of its own (engine.py): the socket of the
+# variable TEST_SOCKET gives a line of JSON with environment, script and lines of input, and gets a
+# line with what came out.
 $state = [System.Management.Automation.Runspaces.Runspace]::DefaultRunspace.InitialSessionState
 $socket = New-Object System.Net.Sockets.Socket Unix, Stream, Unspecified
 $socket.Connect((New-Object System.Net.Sockets.UnixDomainSocketEndPoint $env:TEST_SOCKET))
