@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import ctypes.util
 import json
+import os
 import pathlib
 import socket
 import subprocess
-import time
 import typing as t
 
 import pytest
@@ -120,9 +120,10 @@ def test_two_megabytes_are_read_in_seconds() -> None:
     ]
     request = asking(steps)
     assert len(codec.encode_request(request)) > 2_700_000  # 2 MB before base64
-    started = time.monotonic()
+    before = os.times()
     answer = agent_in_a_process(ECHO.replace("ConvertTo-Json $Value", "ConvertTo-Json 1")).run(request)
-    assert time.monotonic() - started < 15
+    # What the engine has worked, and not what it has waited for on a busy machine.
+    assert os.times().children_user - before.children_user < 15
     assert objects(answer, "text") == [{"Value.Length": 600_000}]
     assert objects(answer, "ranges") == [{"Value.Length": 80_000, "Type": "System.String[]"}]
     assert objects(answer, "tables") == [{"Value.Length": 20_000}]
