@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
@@ -33,7 +33,9 @@ class ActionModule(ExchangeAction):
         except (OptionError, StateError) as error:
             raise Failure(str(error)) from None
         state = reading.state
+        told = strangers.sentences(state.receive.values(), promises)
         return {
+            **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
             "server": self.server_facts(reading),
             "receive_connectors": [described(RECEIVE, state.receive[key]) for key in sorted(state.receive)],

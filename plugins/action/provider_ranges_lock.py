@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import fcntl
 import os
-import pathlib
 import re
 import typing as t
 
@@ -124,7 +123,9 @@ class ActionModule(ActionBase):
 def _check(params: t.Mapping[str, t.Any]) -> None:
     problem = ""
     unknown = sorted(set(params["accept_risks"]) - set(refresh.GUARDS))
-    if not _NAME.fullmatch(params["provider"]) or (params["region"] and not _NAME.fullmatch(params["region"])):
+    if not params["path"].strip():
+        problem = "path is empty, and names no lock file"
+    elif not _NAME.fullmatch(params["provider"]) or (params["region"] and not _NAME.fullmatch(params["region"])):
         problem = "provider and region are small letters, digits, dots and dashes"
     elif params["ranges"] is not None and not params["ranges"]:
         problem = "the list of ranges is empty, and a lock to nobody would stop all mail"
@@ -158,13 +159,14 @@ def _read(params: t.Mapping[str, t.Any], entry: catalogue.Entry | None) -> tuple
         return RangeSet.parse(params["ranges"]), "given", "given by the site"
     mechanism = params["mechanism"] or (entry.mechanism if entry else "")
     source = params["source"] or (entry.source if entry else "")
-    timeout, ca_path = params["timeout"], params["ca_path"]
+    # A variable of a site that is not set arrives as an empty text.
+    timeout, ca_path, resolver = params["timeout"], params["ca_path"] or None, params["resolver"] or None
     if mechanism == "json":
         return sources.read_microsoft(source, timeout=timeout, ca_path=ca_path), mechanism, source
     if mechanism == "url":
         return sources.read_list(source, timeout=timeout, ca_path=ca_path), mechanism, source
     if mechanism in ("dns", "spf"):
-        names = sources.Names(params["resolver"], timeout)
+        names = sources.Names(resolver, timeout)
         read = sources.read_dns if mechanism == "dns" else sources.read_spf
         return read(source, names), mechanism, source
     if entry is None:
@@ -174,14 +176,14 @@ def _read(params: t.Mapping[str, t.Any], entry: catalogue.Entry | None) -> tuple
 
 def _text(path: str) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return pathlib.Path(path).expanduser().read_text(encoding="utf-8")
+        return lockfile.file_of(path).read_text(encoding="utf-8")
     return ""
 
 
 @contextlib.contextmanager
 def _alone(path: str) -> t.Iterator[None]:
     """One run at a time works on the lock files of a folder."""
-    folder = pathlib.Path(path).expanduser().absolute().parent
+    folder = lockfile.file_of(path).absolute().parent
     try:
         held = os.open(folder, os.O_RDONLY)
     except OSError as error:

@@ -69,7 +69,8 @@ options:
     default: []
   own_networks:
     description:
-      - The site's own networks. A change that would take from them what is accepted from them today is refused.
+      - The site's own networks. A change that would take from them what is accepted from them today is refused. Where none are named,
+        so is one that takes from any private address the right to send without a login.
       - A network that is named only after a lock is given what it had before, as long as the narrow connector that the lock made for
         the own networks is there, with the comment that the lock gave it. Where there is none, the guard C(own_networks_refused) warns
         on Exchange 2013 and later.
@@ -79,6 +80,8 @@ options:
   exchange_servers:
     description:
       - The addresses of the site's other Exchange servers, Edge servers included. They are kept like O(own_networks).
+      - A site with one server names none. A change that takes the rights of Exchange servers from private addresses is then refused,
+        unless O(own_networks) are named, which keep them.
     type: list
     elements: str
     default: []

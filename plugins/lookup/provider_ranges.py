@@ -11,7 +11,8 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: From where a filtering provider delivers mail
 description:
-  - Gives the ranges of a filtering provider, from the site's lock file where it has the provider, else from the collection's catalogue.
+  - Gives the ranges of a filtering provider, from the site's lock file where O(lock) names one,
+    else from the collection's catalogue. One never stands in for the other.
   - It never gives an empty list. What cannot be used is an error that says what to do.
 options:
   _terms:
@@ -26,8 +27,12 @@ options:
   lock:
     description:
       - The site's lock file, which M(mailedge.lockdown.provider_ranges_lock) writes.
+      - Not set where it is empty.
+      - A file that is not there, or that lacks the provider, is an error. Run the playbook
+        C(mailedge.lockdown.refresh_ranges) first, and read what it wrote.
       - A relative path counts from the folder in which Ansible was started.
-    type: path
+    # Not a path: ansible-core makes the working directory of a path that is empty.
+    type: str
     default: ""
   accept_grade:
     description:
@@ -59,21 +64,21 @@ RETURN = r"""
 _raw:
   description:
     - The ranges of all providers, as CIDR prefixes of IPv4 and IPv6.
-    - With O(details), for each provider a dictionary with C(provider), C(region), C(ranges), C(mechanism), C(source), C(as_of), C(grade),
-      C(shared), C(tls_cert_names), C(smart_hosts), C(mx_suffixes) and C(from), which is V(lock) or V(catalogue).
+    - With O(details), for each provider a dictionary with C(provider), C(region), C(ranges),
+      C(mechanism), C(source), C(as_of), C(grade), C(shared), C(tls_cert_names), C(smart_hosts),
+      C(mx_suffixes), C(warnings) and C(from), which is V(lock) or V(catalogue).
   type: list
   elements: raw
 """
 
-import datetime
-import pathlib
 import typing as t
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 
 display = Display()
 
@@ -84,47 +89,14 @@ class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         """Give the ranges."""
         self.set_options(var_options=variables, direct=kwargs)
+        region, lock, grade = (self.get_option(name) for name in ("region", "lock", "accept_grade"))
         found: list[t.Any] = []
-        try:
-            path = self.get_option("lock")
-            lock = lockfile.read(path) if path else {}
-            if path and not pathlib.Path(path).expanduser().exists():
-                display.warning(f"The lock file {path} is not there yet. What the catalogue says is used.")
-            for term in terms:
-                details = self._details(str(term), lock)
-                found.extend([details] if self.get_option("details") else details["ranges"])
-        except catalogue.ProviderError as error:
-            raise AnsibleLookupError(str(error)) from None
+        for term in terms:
+            try:
+                details = details_of(str(term), region, lock, grade)
+            except ProviderError as error:
+                raise AnsibleLookupError(str(error)) from None
+            for warning in details["warnings"]:
+                display.warning(warning)
+            found.extend([details] if self.get_option("details") else details["ranges"])
         return found
-
-    def _details(self, provider: str, lock: lockfile.Lock) -> dict[str, t.Any]:
-        region = self.get_option("region")
-        locked = lock.get(lockfile.key(provider, region))
-        try:
-            entry: catalogue.Entry | None = catalogue.find(provider, region)
-        except catalogue.ProviderError:
-            if locked is None:
-                raise
-            entry = None
-        if locked is None and entry is not None:
-            # The region may be left out where the provider has one only.
-            locked = lock.get(lockfile.key(provider, entry.region))
-        if entry is not None and entry.shared:
-            display.warning(catalogue.SHARED_WARNING.format(provider=provider))
-        shown: dict[str, t.Any] = {"provider": provider, "region": region or (entry.region if entry else "")}
-        if entry is not None:
-            shown.update(
-                shared=entry.shared,
-                tls_cert_names=list(entry.tls_cert_names),
-                smart_hosts=list(entry.smart_hosts),
-                mx_suffixes=list(entry.mx_suffixes),
-            )
-        if locked is not None:
-            ranges = locked.counting(datetime.datetime.now(datetime.timezone.utc).date())
-            about = {"mechanism": locked.mechanism, "source": locked.source, "as_of": locked.retrieved.isoformat()}
-            return {**shown, **about, "grade": "", "from": "lock", "ranges": ranges.to_cidrs()}
-        if entry is None:
-            raise catalogue.ProviderError(f"Neither the lock file nor the catalogue has '{provider}'.")
-        usable = catalogue.usable(entry, self.get_option("accept_grade"))
-        about = {"mechanism": entry.mechanism, "source": entry.source, "as_of": entry.as_of, "grade": entry.grade}
-        return {**shown, **about, "from": "catalogue", "ranges": usable.to_cidrs()}

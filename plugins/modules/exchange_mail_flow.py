@@ -168,6 +168,7 @@ options:
       - Gives back what this snapshot holds, V(latest) or a name, in place of the options above.
       - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are passed over, so that a second rollback
         does not undo the first.
+      - Guards on the state that is given back only warn, because it is wished as it was. Those on what Exchange would refuse stop.
     type: str
 seealso:
   - module: mailedge.lockdown.exchange_receive_connector
@@ -235,11 +236,11 @@ exposure:
     before:
       description: What each group of senders meets before the change.
       type: dict
-      returned: always
+      returned: success
     after:
       description: What each group of senders meets after the change.
       type: dict
-      returned: always
+      returned: success
     words:
       description: The same in sentences, with an arrow where something changes.
       type: list
@@ -264,6 +265,33 @@ guards:
       description: What would happen.
       type: str
       returned: always
+strangers:
+  description:
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
+      on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
+  returned: when the task names O(provider_ranges) or O(inbound_lock), and the state of the server is known in the end
+  type: dict
+  contains:
+    before:
+      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      type: list
+      elements: str
+      returned: always
+  sample: {"before": ["The internet may send without a login on port 25, through 'Default Frontend EX1'."], "after": []}
+state:
+  description:
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
+      V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  returned: when the state of the server is known in the end
+  type: str
+  sample: in order
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written

@@ -62,6 +62,25 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["any internet address: anonymous mail accepted"]}
+strangers:
+  description:
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
+      on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
+  returned: when the task names O(provider_ranges)
+  type: dict
+  contains:
+    before:
+      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same, since nothing is changed.
+      type: list
+      elements: str
+      returned: always
+  sample: {"before": [], "after": []}
 snapshots:
   description: The names of the snapshots on the server, newest first.
   returned: success

@@ -347,11 +347,11 @@ exposure:
     before:
       description: What each group of senders meets before the change.
       type: dict
-      returned: always
+      returned: success
     after:
       description: What each group of senders meets after the change.
       type: dict
-      returned: always
+      returned: success
     words:
       description: The same in sentences, with an arrow where something changes.
       type: list
@@ -376,6 +376,33 @@ guards:
       description: What would happen.
       type: str
       returned: always
+strangers:
+  description:
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
+      on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
+  returned: when the task names O(provider_ranges), and the state of the server is known in the end
+  type: dict
+  contains:
+    before:
+      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      type: list
+      elements: str
+      returned: always
+  sample: {"before": ["The internet may send without a login on port 25, through 'Default Frontend EX1'."], "after": []}
+state:
+  description:
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
+      V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  returned: when the state of the server is known in the end
+  type: str
+  sample: in order
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written

@@ -135,12 +135,12 @@ exposure:
       description: One sentence for each accept policy that lets somebody through.
       type: list
       elements: str
-      returned: always
+      returned: success
     after:
       description: The same after the changes.
       type: list
       elements: str
-      returned: always
+      returned: success
     words:
       description: Both in one list, for people.
       type: list
@@ -170,6 +170,32 @@ guards:
       description: What would happen.
       type: str
       returned: always
+strangers:
+  description:
+    - Who reaches the port that is not named, from whatever interface, by other virtual IPs to the same server too.
+    - What the configuration does not tell counts as open.
+  returned: when the state of the device is known in the end
+  type: dict
+  contains:
+    before:
+      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      type: list
+      elements: str
+      returned: always
+  sample: {"before": ["Everybody else can reach port 25 of the virtual IP 'VIP-mail' by policy 1 'Mail in'."], "after": []}
+state:
+  description:
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
+      V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  returned: when the state of the device is known in the end
+  type: str
+  sample: in order
 device:
   description: The device that was read.
   returned: when the device could be read
@@ -248,6 +274,7 @@ class InboundLock(module.Work):
             **names,
         )
         inbound.check(self._wanted)
+        self._last: inbound.Lock | None = None
 
     def tables(self) -> t.Sequence[str]:
         return self._wanted.tables
@@ -256,11 +283,19 @@ class InboundLock(module.Work):
         return self._wanted.feeds
 
     def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
-        return inbound.Lock(state, self._wanted).wishes()
+        return self._lock(state).wishes()
+
+    def _lock(self, state: DeviceState) -> inbound.Lock:
+        """The lock of a state that was read; it is asked several times of one state, and a group of thousands takes its time."""
+        if self._last is None or self._last.state is not state:
+            self._last = inbound.Lock(state, self._wanted)
+        return self._last
 
     def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
-        lock = inbound.Lock(before, self._wanted)
-        return inbound_guards.speak(self._wanted, lock, before, after, check_mode=self.check_mode)
+        return inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
+
+    def strangers(self, read: DeviceState, state: DeviceState) -> list[str] | None:
+        return [one.words() for one in inbound_guards.openings(self._wanted, self._lock(read), state)]
 
     def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
         shown = {}

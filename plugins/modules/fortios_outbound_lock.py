@@ -79,12 +79,12 @@ exposure:
       description: One sentence for each accept policy that lets others out, or one that sums up.
       type: list
       elements: str
-      returned: always
+      returned: success
     after:
       description: The same after the changes.
       type: list
       elements: str
-      returned: always
+      returned: success
     words:
       description: Both in one list, for people.
       type: list
@@ -114,6 +114,13 @@ guards:
       description: What would happen.
       type: str
       returned: always
+state:
+  description:
+    - How what is described is when the task ends, V(drift) where something is not so, else V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  returned: when the state of the device is known in the end
+  type: str
+  sample: in order
 device:
   description: The device that was read.
   returned: when the device could be read
@@ -202,6 +209,9 @@ class OutboundLock(module.Work):
 
     def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
         return outbound.Lock(before, self._wanted).speak(before, after)
+
+    def holds(self, read: DeviceState, state: DeviceState) -> bool:
+        return not outbound.Lock(read, self._wanted).leaking(state)
 
     def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
         lock = outbound.Lock(before, self._wanted)

@@ -119,6 +119,13 @@ guards:
       description: What would happen.
       type: str
       returned: always
+state:
+  description:
+    - How what is described is when the task ends, V(drift) where something is not so, else V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  returned: when the state of the device is known in the end
+  type: str
+  sample: in order
 device:
   description: The device that was read.
   returned: when the device could be read

@@ -128,6 +128,7 @@ class Rollback(module.Work):
     """The entries of a snapshot."""
 
     reason = snapshot.ROLLBACK
+    judges = False
 
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)

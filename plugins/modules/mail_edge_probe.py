@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mail_edge_probe: documentation, argument spec and options; the work is in module_utils/_probe."""
+"""mail_edge_probe: documentation and the order of the work, which is in module_utils/_probe."""
 
 from __future__ import annotations
 
@@ -90,14 +90,27 @@ options:
   control_host:
     description:
       - A mail server elsewhere that is known to greet everybody.
-      - Many networks let nothing out on port 25, and from there every server looks closed. A connection that comes to nothing is called
-        V(closed) only if this host greets over the same family of addresses, and V(inconclusive) otherwise.
+      - Many networks let nothing out on port 25, and from there every server looks closed. A
+        connection that comes to nothing is called V(closed) only if this host greets over the same
+        family of addresses, or if the address is in O(reached_before), and V(inconclusive)
+        otherwise.
       - It is asked only where a connection comes to nothing, and told no more than C(QUIT).
     type: str
   control_port:
     description: The port of O(control_host). On another port than O(port), a greeting proves little.
     type: int
     default: 25
+  reached_before:
+    description:
+      - Addresses of the server that this host reached on O(port) just before, in the look before a
+        change and from the same source. RV(reachable_addresses) of that look has them.
+      - A connection that comes to nothing at such an address is called V(closed) without a
+        O(control_host), since the way out is proven. It says nothing about other addresses.
+      - A O(control_host) that is named as well is asked as always. If it does not greet, the way
+        out may be gone since, and the verdict is V(inconclusive).
+    type: list
+    elements: str
+    default: []
   allowed_ranges:
     description:
       - Addresses that the lock lets in, such as the provider's ranges, as addresses, CIDR prefixes or C(first-last) ranges.
@@ -175,6 +188,23 @@ EXAMPLES = r"""
   delegate_to: relay
   register: provider
 
+- name: Look before a change, from the host that looks again afterwards
+  mailedge.lockdown.mail_edge_probe:
+    targets: mail.hafen.example
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+  delegate_to: watchtower
+  register: before
+
+- name: Prove after the change that the site is closed, without a control host
+  mailedge.lockdown.mail_edge_probe:
+    targets: mail.hafen.example
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+    reached_before: "{{ before.reachable_addresses }}"
+    expect: closed
+  delegate_to: watchtower
+
 - name: Believe in the lock only if both proofs hold
   ansible.builtin.assert:
     that:
@@ -212,7 +242,7 @@ needs_positive_control:
   type: bool
   sample: false
 reachable_addresses:
-  description: The addresses that took the connection.
+  description: The addresses that took the connection. O(reached_before) of a later look takes them.
   returned: always
   type: list
   elements: str
@@ -224,7 +254,7 @@ control:
   sample: {"ipv4": true, "ipv6": null}
 control_transcript:
   description: What was said with O(control_host).
-  returned: always
+  returned: unless the task fails without C(-v)
   type: list
   elements: str
   sample: []
@@ -356,6 +386,8 @@ addresses:
       description:
         - Each question, C(delivery), C(relay) and C(spoof), with its C(verdict), C(reason), C(needs_positive_control), C(stage), C(code),
           C(enhanced_status), C(text), C(seconds) and C(sentence). Null for one that was not asked.
+        - Of a task that fails without C(-v), only C(verdict), C(reason), C(needs_positive_control)
+          and C(sentence).
       returned: always
       type: dict
     connect_seconds:
@@ -396,7 +428,7 @@ addresses:
       description:
         - The conversation. Lines begin with C(C:) for this host, C(S:) for the server and C(*) for what happened.
         - What cannot be printed is shown as an escape, and what is very long is cut.
-      returned: always
+      returned: unless the task fails without C(-v)
       type: list
       elements: str
       sample:
@@ -405,39 +437,24 @@ addresses:
         - "C: EHLO [192.0.2.7]"
 """
 
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    ARGUMENTS,
     OptionError,
     check_control,
     check_question,
     check_targets,
     reserved_addresses,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import cautions, unexpected, whole_result
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    cautions,
+    in_brief,
+    unexpected,
+    whole_result,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import look_at, nowhere
-
-ARGUMENTS: dict[str, t.Any] = {
-    "targets": {"type": "list", "elements": "str", "required": True},
-    "port": {"type": "int", "default": 25},
-    "sender": {"type": "str", "required": True},
-    "recipient": {"type": "str", "required": True},
-    "relay_recipient": {"type": "str"},
-    "own_domain_sender": {"type": "str"},
-    "helo_name": {"type": "str"},
-    "source_address": {"type": "str"},
-    "address_family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
-    "timeout": {"type": "int", "default": 40},
-    "connect_timeout": {"type": "int", "default": 20},
-    "starttls": {"type": "str", "choices": ["if_offered", "never", "require"], "default": "if_offered"},
-    "control_host": {"type": "str"},
-    "control_port": {"type": "int", "default": 25},
-    "allowed_ranges": {"type": "list", "elements": "str", "default": []},
-    "expect": {"type": "str", "choices": ["closed", "open", "any"], "default": "any"},
-}
 
 
 def main() -> None:
@@ -463,9 +480,9 @@ def main() -> None:
     for caution in cautions(looks):
         module.warn(caution)
     result = whole_result(looks, egress)
-    failure = unexpected(looks, params["expect"])
+    failure = unexpected(result, params["expect"])
     if failure is not None:
-        module.fail_json(msg=failure, **result)
+        module.fail_json(msg=failure, **(result if module._verbosity else in_brief(result)))
     module.exit_json(changed=False, **result)
 
 

@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
     AgentError,
@@ -24,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
     login,
     reason_not_private,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._secrets import secrets_in, without_secrets
 
 
 class Failure(Exception):
@@ -60,12 +62,14 @@ class HostAction(ActionBase):
         """Check the options, refuse become, execute; scrub every secret from whatever leaves."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        validation = ArgumentSpecValidator(**self.arguments).validate(dict(self._task.args))
-        self._secrets: set[str] = set(validation._no_log_values)
+        # Before anything is judged: an error that quotes an option must not quote a secret.
+        self._secrets: set[str] = secrets_in(self._task.args)
         self._secrets.update(value for value in login(self._connection)[1:] if value)
+        validation = ArgumentSpecValidator(**self.arguments).validate(dict(self._task.args))
+        self._secrets.update(map(str, validation._no_log_values))
         params = validation.validated_parameters
         errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages] or self.check(params)
-        result["invocation"] = {"module_args": params}
+        result["invocation"] = {"module_args": without_secrets(params)}
         try:
             if errors:
                 raise Failure(f"{' '.join(errors)} Nothing was sent to the server.")
@@ -77,7 +81,7 @@ class HostAction(ActionBase):
             agent = Agent(self._exec, time_limit=float(params.get("time_limit") or 300))
             result.update(self.execute(params, agent))
         except Failure as error:
-            result.update(error.facts, failed=True, msg=str(error))
+            result.update(outcome.shortened(error.facts), failed=True, msg=str(error))
         except AgentError as error:
             result.update(failed=True, msg=str(error), error=error.as_result())
         except (AgentTimeout, AgentNoise) as error:

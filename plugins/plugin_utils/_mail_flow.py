@@ -17,9 +17,16 @@ from dataclasses import dataclass
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import calls, guards, snapshot, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    calls,
+    guards,
+    snapshot,
+    strangers,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    CREDENTIAL,
     Change,
     PlanError,
     Promises,
@@ -30,6 +37,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, StateError, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
@@ -73,13 +82,14 @@ class ExchangeAction(HostAction):
     def promises(self, params: t.Mapping[str, t.Any]) -> Promises:
         """Whom the task's options name. Raises Failure for a range that cannot be understood."""
         sets: dict[str, RangeSet] = {}
+        problems: list[str] = []
         for option in ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges"):
             try:
                 sets[option] = RangeSet.parse(params.get(option) or [])
             except RangeError as error:
-                raise Failure(
-                    f"The option {option} cannot be used as given: {error} Nothing was sent to the server."
-                ) from None
+                problems.append(f"The option {option} cannot be used as given: {error}")
+        if problems:
+            raise Failure(" ".join([*problems, "Nothing was sent to the server."]))
         return Promises(
             provider=sets["provider_ranges"],
             own_networks=sets["own_networks"],
@@ -169,7 +179,13 @@ class MailFlowAction(ExchangeAction):
             raise Failure(str(error)) from None
         wished = apply_all(changes, before)
         spoken = guards.check(
-            before, wished, promises, changes, params.get("accept_risks") or [], unreachable=reading.unreachable
+            before,
+            wished,
+            promises,
+            changes,
+            params.get("accept_risks") or [],
+            unreachable=reading.unreachable,
+            restoring=self.reason(params) == "rollback",
         )
         result: dict[str, t.Any] = {
             "changed": bool(changes),
@@ -178,6 +194,8 @@ class MailFlowAction(ExchangeAction):
             "guards": [{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
         }
         result.update(_difference(before, wished, changes, promises, bool(self._task.diff)))
+        # As long as nothing is written, what was read is how it is.
+        result.update(self.judged(params, before, wished, before, promises, unfinished=any(map(_is_drift, changes))))
         warnings = [*self.notes, *(f"{one.sentence} (guard {one.id})" for one in spoken if one.severity == "warn")]
         if warnings:
             result["warnings"] = warnings
@@ -202,8 +220,9 @@ class MailFlowAction(ExchangeAction):
         if changes and not self._task.check_mode:
             after = self._apply(params, agent, reading, ordered, result)
             # A login that is written in every run is never equal to what can be read back.
-            left = [one for one in plan(after, wish) if set(one.after) != {"authentication_credential"}]
+            left = [one for one in plan(after, wish) if set(one.after) != {CREDENTIAL}]
             result.update(_difference(before, after, changes, promises, bool(self._task.diff)))
+            result.update(self.judged(params, before, after, after, promises, unfinished=bool(left)))
             if left:
                 raise Failure(
                     f"The server took every change, but does not show all of them: {' '.join(change.describe() for change in left)} "
@@ -212,6 +231,16 @@ class MailFlowAction(ExchangeAction):
                 )
         result["cost"] = {"powershell_starts": agent.starts, "exchange_shells": agent.starts}
         return result
+
+    def judged(
+        self, params: dict[str, t.Any], before: State, after: State, now: State, promises: Promises, *, unfinished: bool
+    ) -> dict[str, t.Any]:
+        """The keys `strangers` and `state` of the result; `now` is the one of the two states that holds at the moment."""
+        told = [strangers.sentences(state.receive.values(), promises) for state in (before, after, now)]
+        if told[0] is None and self.reason(params) == "rollback":
+            # What a snapshot gives back may well be a door that is open to everybody, and nobody has looked.
+            return {}
+        return outcome.judged(told[0], told[1], told[2], unfinished=unfinished)
 
     def _apply(
         self,
@@ -250,6 +279,7 @@ class MailFlowAction(ExchangeAction):
         except AgentError as error:
             raise _stopped(error, ordered, owner, result) from None
         except (AgentTimeout, AgentNoise) as error:
+            outcome.forget(result)
             result["changed"] = True
             raise Failure(
                 f"{error} What may have been changed, in this order: {' '.join(result['plan'])} {_way_back(result)}",
@@ -275,6 +305,7 @@ def _stopped(
         text = str(error)
         return Failure(text if "othing was" in text else f"{text} Nothing was changed.", **{**facts, "changed": False})
     done = owner.get(step, len(ordered))
+    outcome.forget(facts)
     facts["done"] = words.plan_words(ordered[:done])
     facts["not_done"] = words.plan_words(ordered[done:])
     story = f"Done before it: {' '.join(facts['done'])}" if done else "Nothing was done before it."
@@ -285,6 +316,14 @@ def _stopped(
 def described(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """A connector as the modules take it. What is unset is left out: not every option has a word for that."""
     return {option: value for option, value in resource.show(connector).items() if value != ""}
+
+
+def _is_drift(change: Change) -> bool:
+    """Whether something is not as described: a login that is written in every run may well be there already."""
+    if set(change.after) != {CREDENTIAL}:
+        return True
+    held, wished = change.before[CREDENTIAL], change.after[CREDENTIAL]
+    return held is None or wished is None or held.username.casefold() not in ("", wished.username.casefold())
 
 
 def _way_back(result: t.Mapping[str, t.Any]) -> str:
@@ -321,10 +360,7 @@ def _difference(
     exposure = words.exposure(before, after, promises)
     parts: dict[str, t.Any] = {**shown, "exposure": exposure}
     if diff:
-        parts["diff"] = {
-            "before": {**shown["before"], "exposure": exposure["before"]},
-            "after": {**shown["after"], "exposure": exposure["after"]},
-        }
+        parts["diff"] = text_diff(*(words.diff_lines(exposure[when], shown[when]) for when in ("before", "after")))
     return parts
 
 

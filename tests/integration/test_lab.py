@@ -75,7 +75,7 @@ def test_the_modules_work_over_both_plugins(pwsh: str, tmp_path: pathlib.Path) -
                 "-m",
                 "mailedge.lockdown.exchange_mail_flow_info",
                 "-e",
-                f"mailedge_lab_connection={connection}",
+                f"lab_connection={connection}",
             ]
             done = subprocess.run(
                 command,
@@ -202,7 +202,7 @@ def test_a_site_that_cannot_be_is_refused(text: str) -> None:
 
 
 def test_the_control_port_is_for_who_has_the_token(lab: Lab) -> None:
-    access = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["vars"]["mailedge_lab_control"]
+    access = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["vars"]["lab_control"]
     with pytest.raises(LabError, match="token"):
         LabClient(access["url"], "guess").hosts()
     client = LabClient(**access)

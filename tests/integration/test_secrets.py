@@ -68,6 +68,7 @@ def short_path() -> t.Iterator[pathlib.Path]:
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
+@pytest.mark.core
 @pytest.mark.parametrize("connection", ["winrm", "psrp"])
 def test_no_password_appears_anywhere(connection: str, tmp_path: pathlib.Path, short_path: pathlib.Path) -> None:
     copies, temporary, home = tmp_path / "copies", short_path, tmp_path / "home"
@@ -78,7 +79,7 @@ def test_no_password_appears_anywhere(connection: str, tmp_path: pathlib.Path, s
         login = {"username": "birke@filter.example", "password": SMART_HOST}
         secrets.write_text(json.dumps({"mailedge_outbound_credential": login}), encoding="utf-8")
         variables: dict[str, t.Any] = {
-            "mailedge_lab_connection": connection,
+            "lab_connection": connection,
             "mailedge_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9, "smart_host_auth_mechanism": "BasicAuth"},
             "mailedge_accept_risks": ["smart_host_unreachable"],
             "mailedge_snapshot_copy": str(copies),
@@ -123,6 +124,39 @@ def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_p
         assert len(told) >= 10, "there should be snapshots"
         assert not any(firewall.token in text for text in told)
         assert watch.seen == set()
+
+
+@pytest.mark.core
+def test_no_error_in_the_options_prints_a_login() -> None:
+    """At -vvv, through the playbook as it is used; each option error and place by itself is in tests/unit/test_mail_flow_action.py."""
+    login = {"username": "birke@filter.example", "password": SMART_HOST}
+    out = {"smart_hosts": ["127.0.0.1"], "port": 9}
+    wrongs: list[dict[str, t.Any]] = [
+        {
+            "mailedge_inbound": {"method": "nope"},
+            "mailedge_send_connectors": [{"name": "x", "authentication_credential": login}],
+        },
+        {
+            "mailedge_send_connectors": [
+                {"name": "x", "authentication_credential": {"username": "u", "pasword": SMART_HOST}}
+            ]
+        },
+        {"mailedge_receive_connectors": [{"name": "x", "authentication_credential": login}]},
+        {"mailedge_outbound": {**out, "authentication_credential": f"site:{SMART_HOST}"}},
+        {"mailedge_outbound": {**out, "authentication_credental": login}},
+        {"mailedge_outbound": out, "mailedge_outbound_credential": f"site {SMART_HOST}"},
+        {"mailedge_exchange_password": SMART_HOST, "mailedge_time_limit": "soon"},
+    ]
+    with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh="") as lab:
+        for wrong in wrongs:
+            variables = {"mailedge_probe_targets": "", **wrong}
+            run = play("apply", lab.inventory, "-vvv", "--diff", variables=variables)
+            assert run.code != 0, wrong
+            told = run.output + json.dumps([task.result for task in run.tasks])
+            for canary in (LOGIN, SMART_HOST):
+                for form in (canary, json.dumps(canary)[1:-1], repr(canary)[1:-1]):
+                    assert form not in told, wrong
+        assert lab.client().counters(HOST)["writes"] == 0
 
 
 def test_the_canary_would_be_seen(tmp_path: pathlib.Path) -> None:

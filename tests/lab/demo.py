@@ -67,12 +67,17 @@ class Story:
         """What each probe of a run found, told line by line."""
         found: dict[str, str] = {}
         for task in _proofs(run):
-            name, verdict = task.result["mailedge_one_probe"]["name"], task.result["verdict"]
+            name, verdict = task.result["__mailedge_probe"]["name"], task.result["verdict"]
             found[name] = verdict
             cases = task.result["addresses"][0]["cases"].values()
             silent = all(case["reason"] == "no_connection" for case in cases)
             self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
         return found
+
+    def report(self, run: Run) -> None:
+        """What the run itself told."""
+        for line in run.of("Say what was found")[-1].result["msg"]:
+            self.say(line)
 
     def web(self) -> int:
         """The status that a stranger gets from the server's web; 0 for no answer."""
@@ -105,8 +110,7 @@ def tell(lab: Lab) -> None:
     story.check(run.code == 0, "The check should end well.", run)
     promised = run.mail_flow(HOST)
     planned = _of_firewall(run)
-    for line in [*promised["plan"], *promised["exposure"]["words"], *planned["plan"], *planned["exposure"]["words"]]:
-        story.say(line)
+    story.report(run)
     story.check(story.dump() == start, "A check must change nothing.", run)
     story.say(story.cost())
 
@@ -141,16 +145,12 @@ def tell(lab: Lab) -> None:
     drift = run.mail_flow(HOST)
     open_again = _of_firewall(run)
     story.check(bool(drift["plan"]) and bool(open_again["plan"]), "The drift check should name what differs.", run)
-    for line in [*drift["plan"], *(line for line in drift["exposure"]["words"] if "→" in line)]:
-        story.say(line)
-    for line in [*open_again["plan"], *open_again["exposure"]["words"]]:
-        story.say(line)
+    story.report(run)
 
     story.chapter("The night mail stops: give back the start.", "rollback")
     run = story.play("rollback")
     story.check(run.code == 0, "The rollback should end well.", run)
-    for line in [*run.of("firewall's snapshot")[-1].result["plan"], *run.mail_flow(HOST)["plan"]]:
-        story.say(line)
+    story.report(run)
     story.check(story.dump() == start, "The start should be given back, to the last option.", run)
     story.say("every connector, policy and group is as it was")
 
@@ -158,7 +158,7 @@ def tell(lab: Lab) -> None:
 def _proofs(run: Run) -> list[t.Any]:
     """What each probe found, in its last look where a run looks twice."""
     found = [task for task in run.tasks if task.status.startswith("item_") and "verdict" in task.result]
-    last = {task.result["mailedge_one_probe"]["name"]: task for task in found}
+    last = {task.result["__mailedge_probe"]["name"]: task for task in found}
     return list(last.values())
 
 

@@ -20,12 +20,12 @@ Variables = dict[str, t.Any]
 
 
 def _connection(host: LabHost) -> Variables:
-    """Variables of both plugins. ``-e mailedge_lab_connection=psrp`` chooses the other one.
+    """Variables of both plugins. ``-e lab_connection=psrp`` chooses the other one.
 
     Not -e ansible_connection, which would count for tasks delegated to the controller as well.
     """
     return {
-        "ansible_connection": "{{ mailedge_lab_connection | default('winrm') }}",
+        "ansible_connection": "{{ lab_connection | default('winrm') }}",
         "ansible_host": "127.0.0.1",
         "ansible_port": host.http.port,
         "ansible_user": host.username,
@@ -75,10 +75,10 @@ def _host(host: LabHost) -> Variables:
         "mailedge_probe_targets": [host.front_end.address],
         "mailedge_probe_port": host.front_end.port,
         "mailedge_probes": _probes(host),
-        "mailedge_lab_smtp": _smtp(host),
-        "mailedge_lab_web": {"address": host.web.address, "port": host.web.port} if host.web else {},
-        "mailedge_lab_https": {"port": host.https.port, "certificate": str(host.certificate.path)},
-        "mailedge_lab_edition": host.place.edition,
+        "lab_smtp": _smtp(host),
+        "lab_web": {"address": host.web.address, "port": host.web.port} if host.web else {},
+        "lab_https": {"port": host.https.port, "certificate": str(host.certificate.path)},
+        "lab_edition": host.place.edition,
     }
 
 
@@ -98,7 +98,7 @@ def _firewall(hosts: t.Sequence[LabHost]) -> Variables:
         "mailedge_fortigate_addresses": [place.addresses[1] for place in places],
         "mailedge_fortigate_interfaces": ["wan1"],
         # A packet that is dropped is waited for.
-        "mailedge_probe_connect_timeout": 2,
+        "mailedge_probe_connect_timeout": 1,
     }
 
 
@@ -128,7 +128,7 @@ def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Varia
             sites[name] = {"hosts": {}, "vars": {**_site(host, control_port), **_firewall(together)}}
         group = sites[name]
         group["hosts"][host.place.host] = _host(host)
-    shared = {"mailedge_lab_control": dict(access), "mailedge_lab_roles": list(ROLES)}
+    shared = {"lab_control": dict(access), "lab_roles": list(ROLES)}
     return {"mailedge": {"children": sites, "vars": shared}}
 
 
@@ -146,4 +146,4 @@ def write_inventory(path: pathlib.Path, hosts: t.Sequence[LabHost], control_port
 def read_access(path: str | os.PathLike[str]) -> dict[str, str]:
     """The access to the control port from an inventory."""
     data = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
-    return dict(data["mailedge"]["vars"]["mailedge_lab_control"])
+    return dict(data["mailedge"]["vars"]["lab_control"])

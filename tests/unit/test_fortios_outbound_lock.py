@@ -63,6 +63,8 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
     assert firewall.dump() == before
     made = firewall.done(fortios_outbound_lock, **LOCK, diff=True)
     assert made["plan"] == checked["plan"] != []
+    assert (checked["state"], made["state"]) == ("drift", "in order")
+    assert "strangers" not in made
     assert made["exposure"] == {
         "before": ["everybody → port 25 of everybody, by policy 3 'LAN out'"],
         "after": ["only 10.20.1.11 → port 25 of the smart hosts"],

@@ -135,7 +135,20 @@ def test_guard_own_networks_shut_out() -> None:
     assert _spoken(sites.modern(), told, STRIP, FILTER)["own_networks_shut_out"] == "stop"
     assert "without a login" in _sentences(sites.modern(), told, STRIP, FILTER)
     unnamed = _promises(provider=[sites.PROVIDER])
-    assert _spoken(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "warn"
+    assert _spoken(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "stop"
+    assert "No own_networks are named" in _sentences(sites.modern(), unnamed, STRIP, FILTER)
+    meant = _spoken(sites.modern(), unnamed, STRIP, FILTER, accept_risks=["own_networks_shut_out"])
+    assert meant["own_networks_shut_out"] == "warn"
+
+
+def test_guard_own_networks_shut_out__not_where_no_internal_sender_loses_anything() -> None:
+    unnamed = _promises(provider=[sites.PROVIDER])
+    itself = {**FILTER, "name": "LAN", "remote_ip_ranges": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
+    others = ["100.64.0.0/10", "169.254.0.0/16", "0.0.0.0/8", "224.0.0.0/3", "fc00::/7", "fe80::/10", "ff00::/8", "::"]
+
+    assert _spoken(sites.modern(), unnamed, STRIP, FILTER, itself)["own_networks_shut_out"] == "stop"
+    everybody = {**itself, "remote_ip_ranges": [*itself["remote_ip_ranges"], *others]}
+    assert "own_networks_shut_out" not in _spoken(sites.modern(), unnamed, STRIP, FILTER, everybody)
 
 
 def test_guard_own_networks_refused() -> None:
@@ -173,7 +186,9 @@ def test_guard_exchange_servers_shut_out() -> None:
 
     assert _spoken(sites.modern(), _promises(**NAMED), off, FILTER)["exchange_servers_shut_out"] == "stop"
     assert "10.20.1.12" in _sentences(sites.modern(), _promises(**NAMED), off, FILTER)
-    assert _spoken(sites.modern(), _promises(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"] == "warn"
+    assert _spoken(sites.modern(), _promises(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"] == "stop"
+    described = _promises(provider=[sites.PROVIDER], own_networks=[sites.LAN])
+    assert _spoken(sites.modern(), described, off)["exchange_servers_shut_out"] == "warn"
     assert "exchange_servers_shut_out" not in _spoken(sites.modern(), _promises(**NAMED), STRIP, FILTER)
 
 
@@ -217,9 +232,30 @@ def test_guard_still_open() -> None:
     assert _spoken(sites.modern(), looks, FILTER)["still_open"] == "warn"
     assert _spoken(sites.modern(), Promises(), {**FILTER, "comment": "x"}) == {}
     assert _spoken(sites.modern(), locks, STRIP, FILTER, partner)["still_open"] == "warn"
-    assert "203.0.113.77 could still send anonymously, through 'Partner'" in _sentences(
+    assert "203.0.113.77 could still send without a login on port 25, through 'Partner'." in _sentences(
         sites.modern(), locks, STRIP, FILTER, partner
     )
+
+
+def test_guard_still_open__on_another_port_too_and_there_it_is_told() -> None:
+    client = {"name": f"Client Frontend {sites.NAME}", "permission_groups": {"add": ["AnonymousUsers"]}}
+    told = _promises(**NAMED, inbound_lock=True)
+
+    assert _spoken(sites.modern(), told, STRIP, FILTER, client)["still_open"] == "warn"
+    assert (
+        f"The internet could still send without a login on port 587, through 'Client Frontend {sites.NAME}'."
+        in _sentences(sites.modern(), told, STRIP, FILTER, client)
+    )
+
+
+def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_would_not_survive_it() -> None:
+    locked = sites.modern(permission_groups=["ExchangeServers"], anonymous_relay=False)
+    wide = {"name": DEFAULT, "permission_groups": ["AnonymousUsers"], "anonymous_relay": True}
+
+    assert _spoken(locked, _promises(**NAMED), wide)["open_relay"] == "stop"
+    assert _spoken(locked, _promises(**NAMED), wide, restoring=True)["open_relay"] == "warn"
+    foreign = {**FILTER, "bindings": ["10.20.1.99:25"]}
+    assert _spoken(locked, _promises(**NAMED), foreign, restoring=True)["foreign_binding"] == "stop"
 
 
 @pytest.mark.parametrize(
@@ -391,7 +427,8 @@ def test_an_accepted_risk_that_is_no_guard_is_refused() -> None:
 
 def test_those_that_stop_come_first() -> None:
     changes = plan(sites.modern(), Wish(receive=[STRIP]))
-    found = guards.check(sites.modern(), apply_all(changes, sites.modern()), Promises(), changes)
+    accepted = ["no_provider_range"]
+    found = guards.check(sites.modern(), apply_all(changes, sites.modern()), Promises(), changes, accepted)
 
     assert [one.severity for one in found] == sorted(one.severity for one in found)
     assert {one.severity for one in found} == {"stop", "warn"}

@@ -55,6 +55,7 @@ class Server:
     def __init__(self) -> None:
         self.rows = [copy.deepcopy(FRONTEND)]
         self.requests: list[dict[str, t.Any]] = []
+        self.files: dict[str, str] = {}
         self.fail: dict[str, dict[str, str]] = {}
         self.break_on_write = False
         self.ignore_writes = False
@@ -89,7 +90,12 @@ class Server:
             if step["expect"] and (self.changed_by_somebody or step["expect"] != now):
                 return {"class": "Mailedge.StateChanged", "id": "x", "message": "Somebody else. Nothing was written."}
             return [{"digest": now}]
+        if step["op"] == "reach":
+            return [{"host": host, "reachable": True} for host, _port in step["targets"]]
+        if step["op"] == "read_files":
+            return [{"name": name, "text": text} for name, text in self.files.items()]
         if step["op"] == "write_file":
+            self.files[step["name"]] = step["text"]
             return [{"path": step["name"]}]
         cmdlet, parameters = step["cmdlet"], step["parameters"]
         if cmdlet in self.fail:
@@ -100,6 +106,9 @@ class Server:
             new = {key: value for key, value in parameters.items() if key not in ("Custom", "Confirm")}
             dn = f"CN={parameters['Name']},CN=SMTP Receive Connectors,CN=Protocols,CN=EX1"
             self.rows.append({"Enabled": True, "Server": "EX1", "DistinguishedName": dn, **new})
+        if cmdlet == "Remove-ReceiveConnector" and not self.ignore_writes:
+            name = parameters["Identity"].split("\\", 1)[1]
+            self.rows = [row for row in self.rows if row["Name"] != name]
         if cmdlet == "Set-ReceiveConnector" and not self.ignore_writes:
             name = parameters["Identity"].split("\\", 1)[1]
             row = next(row for row in self.rows if row["Name"] == name)
@@ -152,7 +161,7 @@ class Task:
         self.check_mode = check_mode
 
 
-LOCK = {"provider_ranges": ["198.51.100.0/24"], "own_networks": [], "inbound_lock": {}}
+LOCK = {"provider_ranges": ["198.51.100.0/24"], "own_networks": ["10.20.0.0/16"], "inbound_lock": {}}
 
 
 @pytest.fixture
@@ -197,7 +206,7 @@ def test_check_mode_says_what_a_run_does_and_writes_nothing(server: Server) -> N
 
 def test_the_new_door_opens_before_the_wide_one_closes(server: Server) -> None:
     run(server, LOCK)
-    assert server.written == ["New-ReceiveConnector", "Set-ReceiveConnector"]
+    assert server.written == ["New-ReceiveConnector", "New-ReceiveConnector", "Set-ReceiveConnector"]
 
 
 def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server: Server) -> None:
@@ -229,7 +238,7 @@ def test_an_error_half_way_says_what_was_done_and_what_was_not(server: Server) -
     result = run(server, LOCK)
     assert result["failed"]
     assert result["changed"]
-    assert len(result["done"]) == 1
+    assert len(result["done"]) == 2
     assert len(result["not_done"]) == 1
     assert result["snapshot"]["name"] in result["msg"]
     server.fail.clear()
@@ -326,3 +335,111 @@ def test_the_password_of_a_described_connector_is_scrubbed_even_where_the_descri
     result = run(server, {"send_connectors": [entry]})
     assert result["failed"]
     assert "canary-3" not in json.dumps(result)
+
+
+INTERNET = "The internet may send without a login on port 25, through 'Default Frontend EX1'."
+
+
+def test_the_state_says_how_the_server_stands_and_not_how_it_was_planned(server: Server) -> None:
+    checked = run(server, LOCK, check=True)
+    assert (checked["state"], checked["strangers"]) == ("open", {"before": [INTERNET], "after": []})
+    done = run(server, LOCK)
+    assert (done["state"], done["strangers"]) == ("in order", {"before": [INTERNET], "after": []})
+    again = run(server, {**LOCK, "inbound_lock": {"protocol_logging_level": "None"}}, check=True)
+    assert (again["state"], again["strangers"]) == ("drift", {"before": [], "after": []})
+    # Without a lock and without a provider nobody has said who is a stranger.
+    plain = run(server, {"receive_connectors": [{"name": "Default Frontend EX1"}]}, check=True)
+    assert plain["state"] == "in order"
+    assert "strangers" not in plain
+
+
+def test_a_guard_that_stops_leaves_the_state_as_it_was_read(server: Server) -> None:
+    result = run(server, {**LOCK, "own_networks": []})
+    assert result["failed"]
+    assert "own_networks_shut_out" in result["msg"]
+    assert result["state"] == "open"
+    assert server.written == []
+
+
+def test_a_write_that_stopped_half_way_leaves_no_state(server: Server) -> None:
+    server.fail["Set-ReceiveConnector"] = {"class": "X", "id": "x", "message": "No."}
+    assert "state" not in run(server, LOCK)
+
+
+def test_a_failed_result_is_short(server: Server) -> None:
+    result = run(server, {**LOCK, "own_networks": []})
+    assert not {"before", "after", "diff"} & set(result)
+    assert set(result["exposure"]) == {"words"}
+
+
+def test_all_ranges_that_are_none_are_told_at_once(server: Server) -> None:
+    result = run(server, {**LOCK, "own_networks": ["10.0.0.0/33"], "hybrid_ranges": ["nonsense"]})
+    assert "own_networks" in result["msg"]
+    assert "hybrid_ranges" in result["msg"]
+    assert server.requests == []
+
+
+CANARY = "canary-Smart$Host'92\"-x"
+OUT: dict[str, t.Any] = {"smart_hosts": ["out.filter.example"]}
+LOGIN = {"username": "site@filter.example", "password": CANARY}
+# Where a login may stand, rightly or wrongly.
+PLACES: dict[str, dict[str, t.Any]] = {
+    "outbound": {"outbound_lock": {**OUT, "authentication_credential": LOGIN}},
+    "send connector": {"send_connectors": [{"name": "x", "authentication_credential": LOGIN}]},
+    "receive connector": {"receive_connectors": [{"name": "x", "authentication_credential": LOGIN}]},
+    "exchange": {"exchange_username": "lab", "exchange_password": CANARY},
+    "misspelt password": {
+        "send_connectors": [{"name": "x", "authentication_credential": {"username": "u", "pasword": CANARY}}]
+    },
+    "misspelt credential": {"outbound_lock": {**OUT, "authentication_credental": LOGIN}},
+    "misspelt option": {"exchange_pasword": CANARY},
+    "text": {"outbound_lock": {**OUT, "authentication_credential": f"site:{CANARY}"}},
+    "list": {"outbound_lock": {**OUT, "authentication_credential": ["site", CANARY]}},
+    "too deep": {
+        "outbound_lock": {**OUT, "authentication_credential": {"username": "u", "password": {"is": [CANARY]}}}
+    },
+    "beside": {"outbound_lock": {**OUT, "smart_host_password": CANARY}},
+    "as username": {
+        "outbound_lock": {**OUT, "authentication_credential": {"username": {"x": CANARY}, "password": CANARY}}
+    },
+}
+# What else may be wrong, so that the check of the login never comes.
+ERRORS: dict[str, dict[str, t.Any]] = {
+    "none": {},
+    "choice": {"inbound_lock": {"method": "nope"}},
+    "unknown": {"inbound_locks": {}},
+    "type": {"time_limit": "soon"},
+    "range": {"own_networks": ["10.0.0.0/33"]},
+    "guard": {"accept_risks": ["nonsense"]},
+    "excluded": {"snapshot": "latest", "inbound_lock": {}},
+    "no provider": {"provider_ranges": [], "inbound_lock": {}},
+    "entry": {"send_connectors": "x"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("error", ERRORS)
+def test_no_secret_is_told_whatever_is_wrong(place: str, error: str, server: Server) -> None:
+    for transport in ("ntlm", "basic"):
+        options = {"scheme": "http", "transport": [transport]}
+        result = run(server, {**LOCK, **PLACES[place], **ERRORS[error]}, check=True, **options)
+        for text in (repr(result), json.dumps(result, default=str)):
+            assert CANARY not in text
+            assert repr(CANARY)[1:-1] not in text
+            assert json.dumps(CANARY)[1:-1] not in text
+            assert "canary-" not in text, text
+
+
+def test_what_is_no_secret_is_not_scrubbed(server: Server) -> None:
+    arguments = {
+        **LOCK,
+        "outbound_lock": {
+            **OUT,
+            "authentication_credential": LOGIN,
+            "update_credential": "always",
+            "require_tls": True,
+        },
+    }
+    told = repr(run(server, {**arguments, "inbound_lock": {"method": "nope"}}))
+    for text in ("site@filter.example", "always", "out.filter.example", "strip_anonymous"):
+        assert text in told, told

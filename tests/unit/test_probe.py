@@ -228,7 +228,7 @@ def test_each_address_of_a_name_has_its_own_verdict(street: Street, monkeypatch:
     ]
     assert result["addresses"][0]["targets"] == ["mail.hafen.example", "owa.hafen.example", "127.0.0.1"]
     assert (result["verdict"], result["reachable_addresses"]) == ("open", ["127.0.0.1", "::1"])
-    sentence = unexpected(looks, "closed")
+    sentence = unexpected(result, "closed")
     assert sentence is not None
     assert f"[::1]:{four.port}" in sentence
 

@@ -19,7 +19,8 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import find_doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import reserved_addresses
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS, reserved_addresses
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
 from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
 from ansible_collections.mailedge.lockdown.tests.unit._smtp_server import Answer, Street
@@ -44,6 +45,7 @@ class FakeModule:
 
     given: t.ClassVar[dict[str, t.Any]] = {}
     warnings: t.ClassVar[list[str]] = []
+    _verbosity = 0
 
     def __init__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool) -> None:
         assert supports_check_mode
@@ -103,12 +105,37 @@ def test_the_task_fails_where_it_finds_something_else(
 ) -> None:
     result = run(port=street.server(answers).port, expect=expect)
     assert result["failed"] is failed
-    assert result["addresses"][0]["transcript"]
     if failed:
         assert "127.0.0.1" in result["msg"]
         assert str(next(iter(answers.values()), "250 2.1.5 Recipient OK")) in result["msg"]
     else:
         assert result["changed"] is False
+        assert result["addresses"][0]["transcript"]
+
+
+def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
+    street: Street, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = street.server().port
+    question = {"port": port, "relay_recipient": "probe@elsewhere.example", "control_host": "127.0.0.1"}
+    failed = run(**question, expect="closed")
+    assert "C: MAIL FROM" not in json.dumps(failed)
+    assert "transcript" not in json.dumps(failed)
+    assert set(failed["addresses"][0]["cases"]["relay"]) == {"verdict", "reason", "needs_positive_control", "sentence"}
+    assert failed["addresses"][0]["cases"]["spoof"] is None
+    # What is left is judged like the whole.
+    whole = run(**question)
+    assert whole["addresses"][0]["transcript"]
+    assert whole["control_transcript"] == []
+    assert judge_look(failed, "closed") == judge_look(whole, "closed")
+    lines = looks_as_lines(whole, whole, "a stranger", "closed")
+    assert looks_as_lines(failed, failed, "a stranger", "closed") == lines
+    monkeypatch.setattr(FakeModule, "_verbosity", 1)
+    loud = run(**question, expect="closed")
+    assert loud["failed"] is True
+    assert set(loud["addresses"][0]) == set(whole["addresses"][0])
+    assert set(loud["addresses"][0]["cases"]["relay"]) == set(whole["addresses"][0]["cases"]["relay"])
+    assert loud["addresses"][0]["transcript"]
 
 
 def test_mail_flows_if_one_address_takes_it(street: Street, run: Run) -> None:
@@ -185,6 +212,10 @@ def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
         ("source_address", "192.0.2.1", "no address of this host"),
         ("allowed_ranges", ["198.51.100.9-198.51.100.1"], "reversed"),
         ("control_host", "mail:25", "control_host"),
+        ("reached_before", ["mail.hafen.example"], "reached_before takes addresses only"),
+        ("reached_before", ["127.0.0.0/8"], "reached_before takes addresses only"),
+        ("reached_before", ["203.0.113.25", ""], "reached_before takes addresses only"),
+        ("reached_before", ["203.0.113.25:25"], "'203.0.113.25:25'"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_before_anything_is_sent(
@@ -217,13 +248,12 @@ def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run
     assert f"{SENDER}, {RECIPIENT}" in FakeModule.warnings[0]
 
 
-@pytest.mark.core
 def test_the_documentation_is_the_argument_spec() -> None:
     documented = yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]
     facts = ("type", "elements", "required", "default", "choices")
     assert {
         name: {fact: option[fact] for fact in facts if fact in option} for name, option in documented.items()
-    } == mail_edge_probe.ARGUMENTS
+    } == ARGUMENTS
 
 
 def test_every_result_is_documented_and_every_documented_result_is_there(street: Street, run: Run) -> None:
@@ -235,10 +265,39 @@ def test_every_result_is_documented_and_every_documented_result_is_there(street:
 
 def test_the_examples_take_options_that_exist() -> None:
     tasks = [task for task in yaml.safe_load(mail_edge_probe.EXAMPLES) if "mailedge.lockdown.mail_edge_probe" in task]
-    assert len(tasks) == 3
+    assert len(tasks) == 5
     for task in tasks:
-        checked = ArgumentSpecValidator(mail_edge_probe.ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
+        checked = ArgumentSpecValidator(ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
         assert checked.error_messages == []
+
+
+def play(tasks: list[dict[str, t.Any]], folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Some tasks on this host, by Ansible itself."""
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            *arguments,
+            folder / "play.yml",
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(paths),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.core
@@ -256,32 +315,43 @@ def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib
         "name": "Show",
         "ansible.builtin.copy": {"content": "{{ found.sentences | first }}", "dest": str(tmp_path / "said")},
     }
-    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [task, {**show, "check_mode": False}]}]
-    (tmp_path / "play.yml").write_text(json.dumps(play))
-    paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
-    finished = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ansible",
-            "playbook",
-            "-i",
-            "localhost,",
-            "-c",
-            "local",
-            "--check",
-            str(tmp_path / "play.yml"),
-        ],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(paths),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    finished = play([task, {**show, "check_mode": False}], tmp_path, "--check")
     assert finished.returncode == 0, (finished.stdout, finished.stderr)
     assert "is closed to mail of strangers" in (tmp_path / "said").read_text()
     assert server.verbs[-1] == "QUIT"
+
+
+def test_the_example_with_a_look_before_proves_the_lock(street: Street, tmp_path: pathlib.Path) -> None:
+    server = street.server()
+
+    def lock(sock: socket.socket) -> None:
+        sock.sendall(b"221 2.0.0 Service closing transmission channel\r\n")
+        server.leave()
+
+    # The door is shut between the two looks.
+    server.answers["QUIT"] = lock
+    tasks = yaml.safe_load(mail_edge_probe.EXAMPLES)
+    before = next(number for number, task in enumerate(tasks) if task.get("register") == "before")
+    looks = tasks[before : before + 2]
+    for task in looks:
+        # On loopback instead of from watchtower to the site; everything else as it stands.
+        del task["delegate_to"]
+        task["mailedge.lockdown.mail_edge_probe"].update(targets="127.0.0.1", port=server.port)
+    finished = play(looks, tmp_path)
+    assert finished.returncode == 0, (finished.stdout, finished.stderr)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("verbosity", [[], ["-v"]])
+def test_what_ansible_prints_of_a_failed_task(street: Street, tmp_path: pathlib.Path, verbosity: list[str]) -> None:
+    options = {
+        "targets": "127.0.0.1",
+        "port": street.server().port,
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "expect": "closed",
+    }
+    finished = play([{"name": "Look", "mailedge.lockdown.mail_edge_probe": options}], tmp_path, *verbosity)
+    assert finished.returncode != 0
+    assert "a door stands open" in finished.stdout
+    assert ("C: MAIL FROM" in finished.stdout) is bool(verbosity)

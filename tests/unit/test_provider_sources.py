@@ -12,11 +12,9 @@ import types
 import typing as t
 
 import pytest
-import yaml
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.action import provider_ranges_lock
-from ansible_collections.mailedge.lockdown.plugins.lookup import provider_ranges
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import sources
 from ansible_collections.mailedge.lockdown.tests.lab.feeds import Answer, Dns, Web
 
@@ -335,49 +333,3 @@ def test_runs_at_once_lose_nothing(site: Site) -> None:
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: site.run(provider=f"p{number}", ranges=[f"203.0.113.{number}"]), range(24)))
     assert all(f"p{number}:" in site.text for number in range(24))
-
-
-class Lookup(provider_ranges.LookupModule):
-    """The lookup with the defaults of its documentation, and without Ansible's search for plugins."""
-
-    def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
-        documented = yaml.safe_load(provider_ranges.DOCUMENTATION)["options"]
-        self.given = {name: one.get("default") for name, one in documented.items()} | direct
-
-    def get_option(self, option: str, hostvars: t.Any = None) -> t.Any:
-        return self.given[option]
-
-
-def look(*terms: str, **options: t.Any) -> list[t.Any]:
-    return Lookup().run(list(terms), variables={}, **options)
-
-
-@pytest.mark.core
-def test_the_lookup_answers_from_the_lock_file_and_else_from_the_catalogue(site: Site) -> None:
-    path = str(site.path)
-    assert look("hornetsecurity", region="eu", lock=path) == ["83.246.65.0/24", "94.100.128.0/24", "94.100.136.0/22"]
-    site.run(provider="hornetsecurity", region="eu", ranges=["203.0.113.0/28"])
-    assert look("hornetsecurity", region="eu", lock=path) == ["203.0.113.0/28"]
-    site.run(provider="own-filter", ranges=["198.51.100.0/24"])
-    assert look("own-filter", lock=path) == ["198.51.100.0/24"]
-    [details] = look("microsoft-eop", lock=path, details=True)
-    assert (details["from"], details["grade"], details["shared"]) == ("catalogue", "A", True)
-    # A provider with one region may be named without it.
-    site.run(provider="microsoft-eop", ranges=["198.51.100.0/24"])
-    [details] = look("microsoft-eop", lock=path, details=True)
-    assert (details["from"], details["ranges"]) == ("lock", ["198.51.100.0/24"])
-
-
-@pytest.mark.parametrize(
-    ("terms", "options", "words"),
-    [
-        (("mimecast",), {}, "Name one of its regions"),
-        (("broadcom",), {}, "grade C"),
-        (("cisco",), {}, "welcome letter"),
-        (("nobody",), {}, "no provider 'nobody'"),
-    ],
-)
-def test_the_lookup_never_gives_nothing(terms: tuple[str, ...], options: dict[str, t.Any], words: str) -> None:
-    with pytest.raises(Exception, match=words):
-        look(*terms, **options)
-    assert look("broadcom", accept_grade="C")

@@ -27,7 +27,7 @@ GUARDS: t.Mapping[str, str] = types.MappingProxyType(
         "range_too_wide": "A provider range is wider than a /8 (IPv4) or a /20 (IPv6), so that it locks next to nothing.",
         "private_provider_range": "A provider range holds private addresses, which no provider on the internet sends from.",
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
-        "own_networks_shut_out": "The own networks would lose something that is accepted from them today.",
+        "own_networks_shut_out": "The own networks, or internal senders where none are named, would lose something that is accepted from them today.",
         "own_networks_refused": "Own networks are refused without a login already, which a lock before they were named may have done.",
         "exchange_servers_shut_out": "Other Exchange servers would lose what they are accepted with today.",
         "hybrid_shut_out": "Exchange Online would lose the hybrid path into the server.",
@@ -44,6 +44,16 @@ GUARDS: t.Mapping[str, str] = types.MappingProxyType(
         "protected_send_connector": "A send connector of the hybrid wizard or of an edge subscription would be changed.",
     }
 )
+
+
+# About the state that there would be. The others are about what Exchange refuses, or does not survive.
+_OF_STATE = frozenset(GUARDS) - {
+    "protected_connector",
+    "foreign_binding",
+    "transport_role_conflict",
+    "range_conflict",
+    "protected_send_connector",
+}
 
 
 @dataclass(frozen=True)
@@ -63,11 +73,13 @@ def check(
     accept_risks: t.Collection[str] = (),
     *,
     unreachable: t.Collection[str] = (),
+    restoring: bool = False,
 ) -> tuple[Guard, ...]:
     """The guards that speak about making `after` of `before`, those that stop first.
 
-    `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses. Raises PlanError for an
-    id in `accept_risks` that is none.
+    `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses. `restoring`: `after` is
+    what a snapshot gives back, which was so before and is wished as it was; about that the guards only warn. Raises PlanError for an id
+    in `accept_risks` that is none.
     """
     unknown = sorted(set(accept_risks) - set(GUARDS))
     if unknown:
@@ -77,7 +89,6 @@ def check(
     spoken: list[Guard] = []
     for look in (receive_side.check, send_side.check):
         spoken.extend(Guard(*found) for found in look(before, after, promises, changes, frozenset(unreachable)))
-    spoken = [
-        dataclasses.replace(one, severity=WARN) if one.id in accept_risks else one for one in dict.fromkeys(spoken)
-    ]
+    accepted = {*accept_risks, *(_OF_STATE if restoring else ())}
+    spoken = [dataclasses.replace(one, severity=WARN) if one.id in accepted else one for one in dict.fromkeys(spoken)]
     return tuple(sorted(spoken, key=lambda one: one.severity != STOP))

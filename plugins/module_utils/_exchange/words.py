@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V6,
     RangeSet,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
 
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
@@ -125,6 +126,21 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
                 }
                 trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(resource, known)
     return trees
+
+
+def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any]) -> list[str]:
+    """One side of a diff: what each group of senders meets, then the options; of exposure_tree() and before_after()."""
+    lines: list[str] = []
+    for group, met in exposure.items():
+        parts = met.items() if isinstance(met, dict) else [(met, "")]
+        for text, part in parts:
+            where = "" if not part or part == "all others" else f", {listed(part)}"
+            lines.append(f"{group}{where}: {text}")
+    nouns = {_SECTIONS[name]: _table(name).noun for name in (RECEIVE.name, SEND.name)}
+    for section, connectors in sections.items():
+        for name, options in connectors.items():
+            lines += field_lines(f"{nouns[section]} '{name}'", options)
+    return lines
 
 
 def senders(promises: Promises) -> list[tuple[str, RangeSet]]:

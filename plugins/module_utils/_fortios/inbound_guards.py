@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import STOP, WARN, Guard
@@ -25,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     VIP,
     DeviceState,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 
 # Internet services that anybody can become a customer of.
 SHARED: t.Mapping[str, str] = types.MappingProxyType(
@@ -45,14 +47,40 @@ def speak(
     yield from _about_sources(wanted, before, check_mode=check_mode)
     was, becomes = Model(before, wanted.interfaces), Model(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
-    everywhere = Model(after)
-    for target, one in lock.beyond(everywhere):
-        yield Guard(
-            "still_open",
-            WARN,
-            f"After the lock, {words(one.sources)} would still reach {target} by {_policy(after, one.policy)}.",
-        )
-    yield from _about_other_ways(wanted, lock, everywhere)
+    for opening in openings(wanted, lock, after):
+        if opening.other_vip:
+            yield Guard("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
+        else:
+            yield Guard("still_open", WARN, f"After the lock, {opening.clause('would still reach')}.")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Others than the allowed who reach a target, by one policy. `other_vip`: the virtual IP that leads there too, and is not locked."""
+
+    target: Target
+    sources: Sources
+    policy: str
+    other_vip: str = ""
+
+    def clause(self, reach: str = "can reach") -> str:
+        """Without a beginning and an end; `reach` is the verb of it."""
+        where = f"the same server as {self.target}" if self.other_vip else str(self.target)
+        by = f"through the virtual IP '{self.other_vip}', by {self.policy}" if self.other_vip else f"by {self.policy}"
+        who = words(self.sources).replace("nearly everybody", "everybody else")
+        return f"{who} {reach} {where} {by}"
+
+    def words(self, reach: str = "can reach") -> str:
+        """One sentence."""
+        text = self.clause(reach)
+        return f"{text[0].upper()}{text[1:]}."
+
+
+def openings(wanted: Wanted, lock: Lock, state: DeviceState) -> list[Opening]:
+    """Who gets through that nobody has named, from whatever interface: the guards and the result of the module come from here."""
+    model = Model(state)
+    found = [Opening(target, one.sources, _policy(state, one.policy)) for target, one in lock.beyond(model)]
+    return [*found, *_by_other_ways(wanted, lock, model)]
 
 
 def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t.Iterator[Guard]:
@@ -131,25 +159,24 @@ def _by_whom(model: Model, target: Target) -> str:
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 
-def _about_other_ways(wanted: Wanted, lock: Lock, model: Model) -> t.Iterator[Guard]:
+def _by_other_ways(wanted: Wanted, lock: Lock, model: Model) -> t.Iterator[Opening]:
     """Other virtual IPs to the same server and port."""
-    behind = [model.mapped(vip) for vip in wanted.vips]
+    behind = {
+        target: model.mapped(target.vip) if target.vip else RangeSet([t.cast(Interval, target.address)])
+        for target in wanted.targets
+        if target.version == 4
+    }
     for name in model.state.table(VIP):
         other = str(name)
         if other in wanted.vips or not model.serves(other, wanted.port):
             continue
-        if all(model.mapped(other).isdisjoint(one) for one in behind):
+        target = next((one for one, held in behind.items() if not model.mapped(other).isdisjoint(held)), None)
+        if target is None:
             continue
         for one in model.admissions(Target(wanted.port, vip=other)):
             others = one.sources.beyond(lock.allowed(4))
             if others:
-                yield Guard(
-                    "other_way_in",
-                    WARN,
-                    f"The virtual IP '{other}' leads to the same server and port, where {words(others)} would still get through by "
-                    f"{_policy(model.state, one.policy)}. Name it in vips as well.",
-                )
-                break
+                yield Opening(target, others, _policy(model.state, one.policy), other)
 
 
 def _policy(state: DeviceState, key: int | str) -> str:

@@ -38,6 +38,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     read,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
 
 Result = dict[str, t.Any]
 
@@ -46,6 +48,8 @@ class Work(abc.ABC):
     """One module's own part. A subclass names what has to be read and what is wished; the rest has defaults."""
 
     reason = snapshot.APPLY
+    judges: t.ClassVar[bool] = True
+    """Whether what the options describe is a state to be in, and not one to be given back."""
 
     def __init__(self, params: t.Mapping[str, t.Any], client: FortiOS, *, check_mode: bool) -> None:
         self.params, self.client, self.check_mode = params, client, check_mode
@@ -76,6 +80,17 @@ class Work(abc.ABC):
         """More of the result: what the changes mean."""
         return {}
 
+    def strangers(self, read: DeviceState, state: DeviceState) -> list[str] | None:
+        """Who gets in by `state` that nobody has named, in sentences; None where that is not this module's business.
+
+        `read` is the state that was read, which is `state` itself or the one that `state` was made of.
+        """
+        return None
+
+    def holds(self, read: DeviceState, state: DeviceState) -> bool:
+        """Whether there is nothing left to lock; what a plan could not lock it does not show."""
+        return True
+
 
 def spec(options: Spec, **keywords: t.Any) -> dict[str, t.Any]:
     """The keyword arguments of AnsibleModule."""
@@ -105,7 +120,7 @@ def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> Non
             _execute(module, work, client, result)
         except (FortiOSError, PlanError, RangeError) as error:
             result["cost"] = {"requests": client.requests}
-            module.fail_json(msg=str(error), **result)
+            module.fail_json(msg=str(error), **outcome.shortened(result))
     result["cost"] = {"requests": client.requests}
     for guard in result.get("guards", []):
         if guard["severity"] == guards.WARN:
@@ -136,6 +151,9 @@ def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result)
         device={"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
         **work.tell(before, after),
     )
+    # As long as nothing is written, what was read is how it is.
+    at_first = work.strangers(before, before)
+    result.update(_judged(work, at_first, before, after, now=before, unfinished=any(map(_can_be_seen, changes))))
     if module._diff:
         result["diff"] = _diff(changes, result)
     stopping = [one for one in spoken if one.severity == guards.STOP]
@@ -156,18 +174,32 @@ def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result)
     try:
         left = _write(client, before, changes, done)
     except FortiOSError as error:
+        outcome.forget(result)
         result["changed"] = bool(done)
         raise FortiOSError(f"{error} {_how_far(done, changes, name)}") from None
     result["changed"] = True
     if left:
         module.warn(f"Used by somebody else as well, and therefore left: {', '.join(map(str, left))}.")
+    outcome.forget(result)
     now = work.read()
     again = [change for change in plan(now, work.wishes(now)) if change.key not in left and _can_be_seen(change)]
+    result.update(_judged(work, at_first, now, now, now=now, unfinished=bool(again)))
     if again:
         raise PlanError(
             f"The FortiGate {client.where} took every change but does not show all of them. Still to do: {again[0].describe()} Look at it by "
             f"hand. The state before is kept in the snapshot {name}."
         )
+
+
+def _judged(
+    work: Work, at_first: list[str] | None, read: DeviceState, after: DeviceState, *, now: DeviceState, unfinished: bool
+) -> Result:
+    """The keys `strangers` and `state` of the result; `after` was made of `read`, and `now` is which of both holds at the moment."""
+    if not work.judges:
+        return {}
+    in_the_end = work.strangers(read, after)
+    unfinished = unfinished or not work.holds(read, now)
+    return outcome.judged(at_first, in_the_end, in_the_end if now is after else at_first, unfinished=unfinished)
 
 
 def _can_be_seen(change: Change) -> bool:
@@ -264,26 +296,21 @@ def _how_far(done: t.Sequence[Change], changes: t.Sequence[Change], name: str) -
 def _diff(changes: t.Sequence[Change], result: Result) -> dict[str, str]:
     """What --diff shows: who can reach what where the module knows, and the entries that differ."""
     words = result.get("exposure", {})
-    before = list(words.get("before", []))
-    after = list(words.get("after", []))
+    before, after = list(words.get("before", [])), list(words.get("after", []))
     for change in changes:
-        head = f"{NOUNS.get(change.table, change.table)} {change.key}"
+        subject = f"{NOUNS.get(change.table, change.table)} {change.key}"
         if change.action != "create":
-            before.append(_shown(head, change.before, change))
+            before += field_lines(subject, _shown(change.before, change))
         if change.action != "remove":
-            after.append(_shown(head, change.after, change))
-    return {"before": "\n".join([*before, ""]), "after": "\n".join([*after, ""])}
+            place = {} if change.place is None else {"stands before": str(change.place)}
+            after += field_lines(subject, {**place, **_shown(change.after, change)})
+    return text_diff(before, after)
 
 
-def _shown(head: str, row: t.Mapping[str, t.Any], change: Change) -> str:
-    place = f" before={change.place}" if change.place is not None and row is change.after else ""
-    fields = " ".join(
-        f"{name}={_text(name, value)}" for name, value in row.items() if name != "name" or change.action == "create"
-    )
-    return f"{head}:{place} {fields}".rstrip()
-
-
-def _text(name: str, value: t.Any) -> str:
-    if name in SECRETS:
-        return "(secret)"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _shown(row: t.Mapping[str, t.Any], change: Change) -> dict[str, t.Any]:
+    """The fields of a row for the operator: never a secret, and the name only where it is new."""
+    return {
+        name: "(secret)" if name in SECRETS else value
+        for name, value in row.items()
+        if name != "name" or change.action == "create"
+    }

@@ -40,10 +40,18 @@ class Door:
     @property
     def words(self) -> str:
         """The same for a sentence, with its names."""
-        named = [name for name in self.names if name != self.address]
-        if not named:
-            return self.peer
-        return f"{self.peer} ({', '.join(named)})" if self.address else ", ".join(named)
+        return place(self.address, self.peer, self.names)
+
+
+def place(address: str | None, peer: str | None, names: t.Iterable[str]) -> str:
+    """What was looked at, for a sentence: the peer and the names that led there.
+
+    The names alone where there is no address.
+    """
+    named = [name for name in names if name != address]
+    if not named:
+        return peer or ""
+    return f"{peer} ({', '.join(named)})" if address else ", ".join(named)
 
 
 def family_of(address: str) -> str:

@@ -1,7 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the options of mail_edge_probe must be for the answers to mean anything. Everything is refused before it is sent."""
+"""The options of mail_edge_probe, and what they must be for the answers to mean anything.
+
+Everything is refused before it is sent.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,26 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import is_local
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet, parse_address
+
+ARGUMENTS: dict[str, t.Any] = {
+    "targets": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "default": 25},
+    "sender": {"type": "str", "required": True},
+    "recipient": {"type": "str", "required": True},
+    "relay_recipient": {"type": "str"},
+    "own_domain_sender": {"type": "str"},
+    "helo_name": {"type": "str"},
+    "source_address": {"type": "str"},
+    "address_family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+    "timeout": {"type": "int", "default": 40},
+    "connect_timeout": {"type": "int", "default": 20},
+    "starttls": {"type": "str", "choices": ["if_offered", "never", "require"], "default": "if_offered"},
+    "control_host": {"type": "str"},
+    "control_port": {"type": "int", "default": 25},
+    "reached_before": {"type": "list", "elements": "str", "default": []},
+    "allowed_ranges": {"type": "list", "elements": "str", "default": []},
+    "expect": {"type": "str", "choices": ["closed", "open", "any"], "default": "any"},
+}
 
 # RFC 2606 and RFC 6761.
 _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE)
@@ -84,6 +107,17 @@ def check_control(params: t.Mapping[str, t.Any]) -> str | None:
     return _address_or_name("control_host", host.strip()) if host else None
 
 
+def _reached_before(params: t.Mapping[str, t.Any]) -> RangeSet:
+    addresses = params["reached_before"] or []
+    try:
+        # Not ranges: what was not reached itself has proven nothing.
+        for address in addresses:
+            parse_address(address)
+        return RangeSet.parse(addresses)
+    except RangeError as error:
+        raise OptionError(f"reached_before takes addresses only. {error} Nothing was sent.") from None
+
+
 def check_question(params: t.Mapping[str, t.Any]) -> Question:
     """What to ask. Raises OptionError."""
     for option in ("port", "control_port"):
@@ -126,6 +160,7 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
         connect_seconds=float(params["connect_timeout"]),
         reply_seconds=float(params["timeout"]),
         allowed=allowed,
+        reached_before=_reached_before(params),
     )
 
 

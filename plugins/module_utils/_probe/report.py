@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, place
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS, Look
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CASES,
@@ -84,34 +84,84 @@ def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
     }
 
 
-def unexpected(looks: t.Sequence[Look], expect: str) -> str | None:
-    """The sentence that a task fails with, None where everything is as expected.
+# What a rule reads of an answer, and a person wants to read when a task has failed.
+_ANSWER_IN_BRIEF = ("verdict", "reason", "needs_positive_control", "sentence")
+
+
+def in_brief(result: t.Mapping[str, t.Any]) -> Plain:
+    """A result for the screen: all that is judged by, without transcripts and details.
+
+    Ansible prints the whole result of a task that fails, and a dozen transcripts bury the sentence
+    that it failed with.
+    """
+    return {
+        **{key: value for key, value in result.items() if key != "control_transcript"},
+        "addresses": [
+            {
+                **{key: value for key, value in one.items() if key != "transcript"},
+                "cases": {
+                    case: {key: answer[key] for key in _ANSWER_IN_BRIEF} if answer else None
+                    for case, answer in one["cases"].items()
+                },
+            }
+            for one in result["addresses"]
+        ],
+    }
+
+
+class Shortfall(t.NamedTuple):
+    """What is not as expected: the verdict that was found, what is wrong, and the reasons.
+
+    There is one reason for each question and address.
+    """
+
+    found: str
+    sentence: str
+    reasons: list[str]
+
+
+def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
+    """Where a result is not as expected; None where it is.
 
     `closed` asks for every question at every address. `open` asks for delivery alone, and one address is enough: it is
     asked from an allowed sender, to see that mail still flows.
     """
-    if expect == OPEN and together(look.verdict_of(DELIVERY) for look in looks) != OPEN:
-        reasons = _reasons(looks, lambda case, _verdict: case == DELIVERY)
-        return f"Mail should be accepted, and no address accepts it. {reasons}"
-    if expect == CLOSED:
-        found = together(look.verdict for look in looks)
-        if found != CLOSED:
-            wrong = "a door stands open" if found == OPEN else "it could not be told whether it is"
-            reasons = _reasons(looks, lambda _case, verdict: verdict == found)
-            return f"This should be closed, and {wrong}. {reasons}"
+    if expect == OPEN and result[DELIVERY] != OPEN:
+        reasons = _reasons(result, lambda case, _verdict: case == DELIVERY)
+        return Shortfall(result[DELIVERY], "Mail should be accepted, and no address accepts it.", reasons)
+    if expect == CLOSED and result["verdict"] != CLOSED:
+        found = result["verdict"]
+        wrong = "a door stands open" if found == OPEN else "it could not be told whether it is"
+        reasons = _reasons(result, lambda _case, verdict: verdict == found)
+        return Shortfall(found, f"This should be closed, and {wrong}.", reasons)
     return None
 
 
-def _reasons(looks: t.Iterable[Look], wanted: t.Callable[[str, str], bool]) -> str:
-    """The first reason, and how many more there are."""
-    reasons = [
-        f"{look.door.words} is {finding.judgement.verdict} {CASE_WORDS[case]}: {finding.sentence}"
-        for look in looks
-        for case, finding in look.findings.items()
-        if wanted(case, finding.judgement.verdict)
+def unexpected(result: t.Mapping[str, t.Any], expect: str) -> str | None:
+    """The sentence that a task fails with: the first reason, and how many more there are.
+
+    None where everything is as expected.
+    """
+    wrong = shortfall(result, expect)
+    if wrong is None:
+        return None
+    more = len(wrong.reasons) - 1
+    return " ".join([wrong.sentence, *wrong.reasons[:1]]) + (f" ({more} more in sentences.)" if more > 0 else "")
+
+
+def _reasons(result: t.Mapping[str, t.Any], wanted: t.Callable[[str, str], bool]) -> list[str]:
+    return [
+        f"{place(one['address'], one['peer'], one['targets'])} is {answer['verdict']} {CASE_WORDS[case]}: "
+        f"{answer['sentence']}"
+        for one in result["addresses"]
+        for case, answer in asked(one)
+        if wanted(case, answer["verdict"])
     ]
-    more = len(reasons) - 1
-    return reasons[0] + (f" ({more} more in sentences.)" if more else "")
+
+
+def asked(address: t.Mapping[str, t.Any]) -> list[tuple[str, t.Mapping[str, t.Any]]]:
+    """The questions that were asked at an address of a result, with their answers."""
+    return [(case, address["cases"][case]) for case in CASES if address["cases"].get(case)]
 
 
 def cautions(looks: t.Sequence[Look]) -> list[str]:

@@ -78,6 +78,7 @@ class Question:
     connect_seconds: float = 20.0
     reply_seconds: float = 40.0
     allowed: RangeSet = field(default_factory=RangeSet)
+    reached_before: RangeSet = field(default_factory=RangeSet)
 
     def cases(self) -> tuple[NamedCase, ...]:
         """The questions in the order in which they are asked."""
@@ -248,7 +249,8 @@ class _Visit:
             if self._stage == "connect" and egress is None:
                 egress = self._egress.proven(self.look.door.family)
             said = f"It {trouble}." if self._stage == "connect" else f"At {STAGE_WORDS[self._stage]} it {trouble}."
-            judgement = judge_trouble(self._stage, trouble, egress)
+            before = _is_in(self.look.door.address, self._question.reached_before)
+            judgement = judge_trouble(self._stage, trouble, egress, before)
             finding = Finding(self._stage, judgement, said, None, trouble.seconds)
         if self._stage not in ENVELOPE_STAGES and self.look.greeted:
             return replace(finding, judgement=judge_again(finding.judgement))

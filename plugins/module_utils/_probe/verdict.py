@@ -252,17 +252,27 @@ def judge_reply(case: str, stage: str, reply: Reply, sender: str, recipient: str
     return Judgement(INCONCLUSIVE, "unexpected", "That is no answer to what was asked.")
 
 
-def judge_trouble(stage: str, trouble: Trouble, egress: bool | None) -> Judgement:
+def judge_trouble(stage: str, trouble: Trouble, egress: bool | None, reached_before: bool = False) -> Judgement:
     """What a conversation means that ended without a reply.
 
-    `egress`: whether this host has reached another server on that port over the same family of addresses; None where
-    there was no other server to ask.
+    `egress`: whether this host has reached another server on that port over the same family of
+    addresses; None where there was no other server to ask. `reached_before`: whether it has reached
+    this very address just before.
     """
     if stage == "connect" and trouble.kind != "local":
         if egress:
             return Judgement(CLOSED, "no_connection", "This host does reach another mail server.", needs_control=True)
+        if egress is None and reached_before:
+            sentence = "It took a connection of this host just before."
+            return Judgement(CLOSED, "no_connection", sentence, needs_control=True)
         if egress is None:
             why = "Without control_host nobody knows whether this network lets anything out on that port."
+        elif reached_before:
+            # What was true some minutes ago does not outweigh what is seen now.
+            why = (
+                "It took a connection of this host just before, but control_host cannot be reached "
+                "now, so this network may let nothing out on that port any more."
+            )
         else:
             why = "control_host could not be reached either, so this network may let nothing out on that port."
         return Judgement(INCONCLUSIVE, "egress_unproven", why)

@@ -100,20 +100,43 @@ def render(lock: Lock) -> str:
     return _HEAD + yaml.safe_dump({"format": FORMAT, "providers": providers}, sort_keys=False, allow_unicode=True)
 
 
+def file_of(path: str) -> pathlib.Path:
+    """Where the file lies; `~` and environment variables mean what they do in a path option."""
+    return pathlib.Path(os.path.expandvars(path)).expanduser()
+
+
 def read(path: str) -> Lock:
-    """The lock file; nothing where there is none yet. Raises ProviderError."""
+    """The lock file; nothing where there is none yet. Raises ProviderError.
+
+    For who writes it. Who only uses it calls read_written().
+    """
+    text = _text(path)
+    return {} if text is None else parse(text, path)
+
+
+def read_written(path: str) -> Lock:
+    """The lock file, which must be there. Raises ProviderError."""
+    text = _text(path)
+    if text is None:
+        raise ProviderError(
+            f"The lock file {path} is not there, and nothing was used instead. "
+            "Run the playbook refresh_ranges, which writes it, and read it before it is used."
+        )
+    return parse(text, path)
+
+
+def _text(path: str) -> str | None:
     try:
-        text = pathlib.Path(path).expanduser().read_text(encoding="utf-8")
+        return file_of(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise ProviderError(f"The lock file {path} cannot be read: {error}.") from None
-    return parse(text, path)
 
 
 def write(path: str, text: str) -> None:
     """Write the file whole or not at all; one that is there keeps its mode. Raises ProviderError."""
-    target = pathlib.Path(path).expanduser()
+    target = file_of(path)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     mode = 0o644
     with contextlib.suppress(OSError):

@@ -1,0 +1,224 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""run_report: what a run found, on all hosts that were selected; one line a site, worst first."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    ELSEWHERE,
+    NOT_JUDGED,
+    NOT_MANAGED,
+    UNKNOWN,
+    Acceptance,
+    HostVerdict,
+    Part,
+    Record,
+    by_site,
+    record,
+)
+
+# What a play registers: the description, and a result for every layer under its name.
+_DESCRIPTION = "__mailedge"
+_RESULT = "__mailedge_result_"
+_BEFORE = "__mailedge_look_before"
+_FAILURE = "__mailedge_failure"
+_OUTSIDE = "outside"
+
+_NEVER_RAN = "No task of the run ever ended on it."
+
+
+class ActionModule(ActionBase):
+    """The action behind the module of the same name."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Read what every selected host registered, judge it, tell it. Never fails a host by itself."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        checked = ArgumentSpecValidator(**RUN_REPORT).validate(dict(self._task.args))
+        if checked.error_messages:
+            result.update(failed=True, msg=" ".join(f"{str(one).rstrip('.')}." for one in checked.error_messages))
+            return result
+        playbook, hosts = checked.validated_parameters["playbook"], checked.validated_parameters["hosts"]
+        hostvars = variables["hostvars"]
+        judge = Judge(playbook, datetime.datetime.now(datetime.timezone.utc).date())
+        verdicts = [judge.host(host, hostvars.raw_get(host)) for host in hosts]
+        sites = by_site(verdicts)
+        check_mode = bool(variables.get("ansible_check_mode"))
+        failing = judge.failing(verdicts, report_only=not _fails(hostvars, hosts), check_mode=check_mode)
+        lines = [site_line(site) for site in sites]
+        for site in sites:
+            for host in site.hosts:
+                lines += detail_lines(
+                    host,
+                    playbook,
+                    check_mode=check_mode,
+                    verbose=self._display.verbosity > 0,
+                )
+        # Printed here, and not as part of the result, which would be printed with the whole report in it.
+        for line in lines:
+            self._display.display(line)
+        result.update(
+            changed=False,
+            msg=lines,
+            failed_hosts=failing,
+            verdicts={one.host: one.state for one in verdicts},
+            report={
+                site.site: {
+                    "state": site.state,
+                    "hosts": {
+                        one.host: {
+                            "state": one.state,
+                            "trouble": one.trouble,
+                            "looks": list(one.looks),
+                            "layers": [layer.as_dict() for layer in one.records],
+                        }
+                        for one in site.hosts
+                    },
+                }
+                for site in sites
+            },
+        )
+        return result
+
+
+def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """The result of a layer whose change was undone: it stands as it was read before."""
+    if undone.get("failed") or undone.get("unreachable") or not undone:
+        return undone
+    before = list((locked.get("strangers") or {}).get("before") or ())
+    return {"state": "open" if before else "drift", "strangers": {"before": before, "after": before}, "plan": []}
+
+
+def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:
+    """Whether drift fails a host; said of a run, so that any host that has a description can tell."""
+    for host in hosts:
+        described = (hostvars.raw_get(host).get(_DESCRIPTION) or {}).get("described")
+        if described:
+            return bool(boolean(described.get("fail_on_drift", True)))
+    return True
+
+
+class Judge:
+    """Turns what hosts registered into verdicts, for one playbook on one day."""
+
+    def __init__(self, playbook: str, today: datetime.date) -> None:
+        self.playbook, self.today = playbook, today
+
+    def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
+        """The verdict on one host."""
+        about = variables.get(_DESCRIPTION) or {}
+        trouble = str(variables.get(_FAILURE) or "")
+        if not about.get("parts"):
+            why = str(about.get("msg") or trouble or _NEVER_RAN)
+            site = str(about.get("site") or host)
+            nothing = (Record("description", host, UNKNOWN, (why,)),)
+            return HostVerdict(host, site, nothing, never_ran=not about)
+        described = about["described"]
+        until = described.get("drift_accepted_until")
+        acceptance = Acceptance(
+            datetime.date.fromisoformat(until) if until else None, str(described.get("drift_accepted_reason") or "")
+        )
+        records: list[Record] = []
+        looks: list[str] = []
+        for layer, part in about["parts"].items():
+            given = variables.get(_RESULT + layer.replace(" ", "_"))
+            if self.playbook == "apply" and variables.get("__mailedge_undo_firewall") and layer.startswith("fortigate"):
+                given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
+            if layer == _OUTSIDE and part["how"] == "managed":
+                seen, looks = self._outside(host, given, variables.get(_BEFORE))
+                records.append(seen)
+                continue
+            found = record(
+                layer,
+                host,
+                Part(part["how"], part["why"]),
+                given,
+                playbook=self.playbook,
+                acceptance=acceptance,
+                today=self.today,
+            )
+            if found is not None:
+                records.append(found)
+        if trouble:
+            trouble = f"{trouble} {self._undone(variables)}"
+        elsewhere = not records and any(part["how"] == ELSEWHERE for part in about["parts"].values())
+        return HostVerdict(host, described["site"], tuple(records), trouble.strip(), tuple(looks), elsewhere=elsewhere)
+
+    def _undone(self, variables: t.Mapping[str, t.Any]) -> str:
+        """What became of what a run had changed before it failed."""
+        if self.playbook != "apply":
+            return ""
+        undos = [
+            variables.get(f"{_RESULT}{layer}") or {}
+            for layer, done in (
+                ("fortigate", variables.get("__mailedge_undo_firewall")),
+                ("exchange", variables.get("__mailedge_undo_connectors")),
+            )
+            if done
+        ]
+        if not undos:
+            return "This run had changed nothing, so nothing was undone."
+        failed = [str(one.get("msg")) for one in undos if one.get("failed") or one.get("unreachable") or not one]
+        if failed:
+            return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
+        return "What this run had changed was undone."
+
+    def _outside(self, host: str, given: t.Any, before: t.Any) -> tuple[Record, list[str]]:
+        """All looks from outside as one record, and a line for each."""
+        results = list((given or {}).get("results") or ())
+        earlier = list((before or {}).get("results") or ())
+        if not results or all(one.get("skipped") for one in results):
+            why = str((given or {}).get("msg") or "Nobody looked from outside, because the run ended before.")
+            return Record(_OUTSIDE, host, UNKNOWN, (why,)), []
+        states: list[str] = []
+        findings: list[str] = []
+        lines: list[str] = []
+        for index, one in enumerate(results):
+            probe = one.get("__mailedge_probe") or {}
+            name = str(probe.get("name", "a look"))
+            expect = str(probe.get("expect") or "closed")
+            state, sentences = judge_look(one, expect)
+            states.append(state)
+            if state not in (IN_ORDER, NOT_JUDGED):
+                findings += [f"{name}: {sentence}" for sentence in sentences]
+            then = earlier[index] if index < len(earlier) and earlier is not results else None
+            if self.playbook != "drift" or state != IN_ORDER:
+                lines += looks_as_lines(then, one, name, expect)
+        worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
+        if set(states) == {NOT_JUDGED}:
+            worst = NOT_JUDGED
+        return Record(_OUTSIDE, host, worst, tuple(dict.fromkeys(findings))), lines
+
+    def failing(self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool) -> dict[str, str]:
+        """The hosts that fail → the sentence each fails with."""
+        looked = any(one.state != NOT_MANAGED for verdict in verdicts for one in verdict.records)
+        told_only = report_only and self.playbook == "drift" and looked
+        # A host that never ran has nothing to report, so that it fails in any case.
+        failing = [
+            one
+            for one in verdicts
+            if one.never_ran or (not told_only and (one.breaks(self.playbook, check_mode=check_mode) or not looked))
+        ]
+        return {one.host: self._sentence(one) for one in failing}
+
+    def _sentence(self, verdict: HostVerdict) -> str:
+        layers = [f"{one.layer}: {one.state}" for one in verdict.records if one.state not in (IN_ORDER, NOT_MANAGED)]
+        what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
+        text = verdict.trouble or next((one.findings[0] for one in verdict.records if one.findings), "")
+        return f"{what}: {verdict.host} is {verdict.state} ({', '.join(layers) or 'nothing was looked at'}). {text}".strip()

@@ -1,0 +1,59 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What looks from outside found that was not expected, as a filter."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import IN_ORDER, NOT_JUDGED, judge_look
+
+DOCUMENTATION = r"""
+name: disproof
+author: mailedge.lockdown contributors (@mailedge)
+version_added: 0.1.0
+short_description: What looks from outside found that was not expected
+description:
+  - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over who looks, each with what it is to find.
+options:
+  _input:
+    description: The registered result of the loop.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Fail where the proof fails
+  ansible.builtin.assert:
+    that: looks | mailedge.lockdown.disproof | length == 0
+  vars:
+    looks:
+      results: []
+"""
+
+RETURN = r"""
+_value:
+  description: A sentence for each thing that was not expected, open doors first. Nothing where every look found what it was to find.
+  type: list
+  elements: str
+"""
+
+
+def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
+    """The sentences of all looks, each once."""
+    told: list[tuple[bool, str]] = []
+    for look in looks.get("results") or []:
+        probe = look.get("__mailedge_probe") or {}
+        state, sentences = judge_look(look, str(probe.get("expect", "closed")))
+        if state not in (IN_ORDER, NOT_JUDGED):
+            told += [(state != "open", f"{probe.get('name', 'A look')}: {sentence}") for sentence in sentences]
+    return list(dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda one: one[0])))
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name → filter."""
+        return {"disproof": disproof}

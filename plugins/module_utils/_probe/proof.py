@@ -1,0 +1,151 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What looks before and after a change prove: in plain words, and as a state of a site.
+
+A result is what mail_edge_probe has returned or failed with, as plain data. A look that could not
+be made (a host that was not reached, a task that was skipped, an option that was refused) has no
+verdict, and proves nothing.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import FAMILY_WORDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import asked, shortfall
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
+    CLOSED,
+    DELIVERY,
+    INCONCLUSIVE,
+    OPEN,
+    RELAY,
+)
+
+IN_ORDER, UNKNOWN, DRIFT, NOT_JUDGED = "in order", "unknown", "drift", "not judged"
+STATES = (OPEN, UNKNOWN, DRIFT, IN_ORDER, NOT_JUDGED)
+NOT_LOOKED_AT = "not looked at"
+EXPECTATIONS = (CLOSED, OPEN, "any")
+
+Result = t.Mapping[str, t.Any]
+
+
+def judge_look(result: Result | None, expect: str) -> tuple[str, list[str]]:
+    """One of STATES, and why, for a look that expects `closed`, `open` or `any`.
+
+    It is the rule that a task with `expect` fails by. A closed look whose `needs_positive_control`
+    is true is `in order` here; whether it proves a lock is known only together with a look that
+    found the server open. Raises ValueError for another expectation.
+    """
+    if expect not in EXPECTATIONS:
+        raise ValueError(f"'{expect}' is none of {', '.join(EXPECTATIONS)}.")
+    if result is None or not _usable(result):
+        return UNKNOWN, [_why_unusable(result)]
+    wrong = shortfall(result, expect)
+    if wrong is None:
+        return NOT_JUDGED if expect == "any" else IN_ORDER, list(result["sentences"])
+    if wrong.found == INCONCLUSIVE:
+        return UNKNOWN, wrong.reasons
+    return OPEN if expect == CLOSED else DRIFT, wrong.reasons
+
+
+def looks_as_lines(before: Result | None, after: Result | None, name: str, expect: str = "any") -> list[str]:
+    """One line for each address: who looked (`name`), at what, what was found before and now.
+
+    The reason stands there where the answer is another one than before, could not be told, or is
+    not what is expected. `before` is None where nobody looked.
+    """
+    if after is None or not _usable(after):
+        return [f"{name}: {UNKNOWN}. {_why_unusable(after)}"]
+    old = None if before is None else _by_place(before) if _usable(before) else {}
+    new = _by_place(after)
+    wrong = shortfall(after, expect) is not None
+    lines = []
+    for where, one in new.items():
+        wanted = expect if wrong and not _as_expected(one, expect) else "any"
+        lines.append(f"{name} at {where}: {_change(old, where, one, wanted)}")
+    gone = [(where, one) for where, one in (old or {}).items() if where not in new]
+    return lines + [f"{name} at {where}: {_word(one)} → {NOT_LOOKED_AT}" for where, one in gone]
+
+
+def proof_possible(before: Result | None) -> list[str]:
+    """Why a look from the same place cannot prove afterwards that the site is closed.
+
+    A lock that drops packets answers with silence. Silence is a proof only from where the way out
+    is proven: by the look before, which reached the address, or by a control host.
+    """
+    if before is None or not _usable(before):
+        return [f"{_why_unusable(before)} Silence afterwards would prove nothing. Name control_host."]
+    return [sentence for one in before["addresses"] for sentence in _no_proof(one, before["control"])]
+
+
+def _no_proof(one: Result, control: Result) -> t.Iterator[str]:
+    reason, family = one["cases"][DELIVERY]["reason"], one["family"]
+    if one["address"] is None or one["source_allowed"] or reason == "no_source_address":
+        # No control host would help here: nothing is asked, or the answer counts for nothing.
+        yield f"{_place(one)} cannot be proven closed from there. {one['cases'][DELIVERY]['sentence']}"
+    elif not one["reachable"] and not control[family]:
+        remedy = (
+            "Name control_host, a mail server elsewhere that greets everybody"
+            if control[family] is None
+            else f"control_host does not greet over {FAMILY_WORDS[family]} either: name one that does"
+        )
+        yield f"{_place(one)} was not reached, so that silence afterwards would prove nothing. {remedy}."
+
+
+def _usable(result: Result) -> bool:
+    return bool(result.get("verdict") and result.get("addresses"))
+
+
+def _why_unusable(result: Result | None) -> str:
+    """What a task says for itself that has not looked, as a sentence."""
+    if result and result.get("skipped"):
+        return "The look was skipped."
+    said = " ".join(str((result or {}).get("msg") or "Nobody has looked").split())
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+def _place(one: Result) -> str:
+    return one["peer"] or ", ".join(one["targets"])
+
+
+def _by_place(result: Result) -> dict[str, Result]:
+    return {_place(one): one for one in result["addresses"]}
+
+
+def _change(old: t.Mapping[str, Result] | None, where: str, one: Result, expect: str) -> str:
+    """What was found and is found; `expect` is `any` where this address is as it should be."""
+    now = _word(one)
+    was = now if old is None else _word(old[where]) if where in old else NOT_LOOKED_AT
+    if old is None:
+        words = now
+    elif was == now:
+        words = f"{now}, as before"
+    else:
+        words = f"{was} → {now}"
+    told = expect != "any" or one["verdict"] == INCONCLUSIVE or was != now
+    return f"{words}. {_reason(one, expect)}" if told else words
+
+
+def _as_expected(one: Result, expect: str) -> bool:
+    return bool(one[DELIVERY] == OPEN if expect == OPEN else one["verdict"] == CLOSED)
+
+
+def _word(one: Result) -> str:
+    """What was found at an address: the answer for mail, and what is worse than that."""
+    mail, verdict = str(one[DELIVERY]), one["verdict"]
+    if mail != verdict:
+        worse = [CASE_WORDS[case] for case, answer in asked(one) if answer["verdict"] == verdict]
+        return f"{mail}, but {verdict} {' and '.join(worse)}"
+    return f"{mail}, also as a relay" if verdict == one[RELAY] == OPEN else mail
+
+
+def _reason(one: Result, expect: str) -> str:
+    """The sentence of the question that decides."""
+    answers = dict(asked(one))
+    if expect == OPEN:
+        return str(answers[DELIVERY]["sentence"])
+    if one[RELAY] == OPEN:
+        return str(answers[RELAY]["sentence"])
+    return str(next(answer["sentence"] for answer in answers.values() if answer["verdict"] == one["verdict"]))

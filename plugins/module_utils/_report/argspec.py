@@ -1,0 +1,26 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the modules that describe a site and report on a run."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import PLAYBOOKS
+
+_PLAYBOOK: dict[str, t.Any] = {"type": "str", "choices": list(PLAYBOOKS)}
+
+SITE_HOSTS: dict[str, t.Any] = {"argument_spec": {}}
+SITE_DESCRIPTION: dict[str, t.Any] = {
+    "argument_spec": {
+        "playbook": {**_PLAYBOOK, "default": "apply"},
+        "sites": {"type": "dict", "default": {}},
+    }
+}
+RUN_REPORT: dict[str, t.Any] = {
+    "argument_spec": {
+        "playbook": {**_PLAYBOOK, "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+    }
+}

@@ -1,0 +1,240 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run says of a site: one record for every layer of every host, and one state for the site.
+
+Only what was looked at and found so is in order. A layer that was left out, a result that carries no
+state, a host that never answered are none of them green.
+"""
+
+from __future__ import annotations
+
+import datetime
+import types
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome import DRIFT, IN_ORDER, OPEN
+
+UNKNOWN = "unknown"
+ACCEPTED = "accepted"
+NOT_MANAGED = "not managed"
+NOT_LOOKED_AT = "not looked at"
+RESTORED = "restored"
+NOT_JUDGED = "not judged"
+
+# Worst first. What was not looked at stands before what is in order: it says nothing, and that is told.
+_WORST_FIRST = (OPEN, UNKNOWN, DRIFT, ACCEPTED, NOT_LOOKED_AT, RESTORED, IN_ORDER, NOT_JUDGED, NOT_MANAGED)
+
+MANAGED = "managed"
+ELSEWHERE = "elsewhere"
+LEFT_OUT = "left out"
+
+# What a playbook promises, and which states break the promise.
+_BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {
+        "apply": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
+        "drift": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
+        "probe": frozenset({OPEN, UNKNOWN, DRIFT}),
+        # A rollback gives an open door back on purpose, and says so.
+        "rollback": frozenset({UNKNOWN}),
+        "refresh_ranges": frozenset({UNKNOWN}),
+        "publish_ranges": frozenset({UNKNOWN}),
+    }
+)
+PLAYBOOKS = tuple(_BROKEN_BY)
+
+_NO_ANSWER = "The host never answered: it has no result."
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a run is to do with one layer of a host.
+
+    `how` is MANAGED; NOT_MANAGED; ELSEWHERE, where another selected host does it; LEFT_OUT, where that
+    host was not selected; or NOT_LOOKED_AT, where the site does not ask for it. `why` is a sentence.
+    """
+
+    how: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was found of one layer of one host. `findings` and `plan` are sentences.
+
+    `exposure` says who gets what, one line a sender, with an arrow where it changes; `before` and `after` say the same in two lists,
+    for a layer whose lines cannot be told pair by pair.
+    """
+
+    layer: str
+    host: str
+    state: str
+    findings: tuple[str, ...] = ()
+    plan: tuple[str, ...] = ()
+    exposure: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    left_out: bool = False
+    # Whether strangers would still get in after all that is planned.
+    stays_open: bool = False
+    # The name of the snapshot with the state before, where something was written.
+    snapshot: str = ""
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The record as plain data: {layer, host, state, findings, plan, exposure, before, after, snapshot}."""
+        return {
+            "layer": self.layer,
+            "host": self.host,
+            "state": self.state,
+            "findings": list(self.findings),
+            "plan": list(self.plan),
+            "exposure": list(self.exposure),
+            "before": list(self.before),
+            "after": list(self.after),
+            "snapshot": self.snapshot,
+        }
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Until when, and why, a site accepts that it differs from its description."""
+
+    until: datetime.date | None = None
+    reason: str = ""
+
+
+def record(
+    layer: str,
+    host: str,
+    part: Part,
+    result: t.Mapping[str, t.Any] | None,
+    *,
+    playbook: str,
+    acceptance: Acceptance | None = None,
+    today: datetime.date | None = None,
+) -> Record | None:
+    """The record of one layer from the result that its task registered; None for one done elsewhere."""
+    if part.how == ELSEWHERE:
+        return None
+    if part.how == NOT_MANAGED:
+        return Record(layer, host, NOT_MANAGED, (part.why,) if part.why else ())
+    if part.how in (LEFT_OUT, NOT_LOOKED_AT):
+        return Record(layer, host, NOT_LOOKED_AT, (part.why,), left_out=part.how == LEFT_OUT)
+    if not result or result.get("skipped"):
+        return Record(layer, host, UNKNOWN, ("It was not looked at, because the run ended before.",))
+    findings = _findings(result)
+    state = str(result.get("state") or "")
+    if result.get("unreachable") or (result.get("failed") and state in ("", IN_ORDER)):
+        state, findings = UNKNOWN, findings or (_NO_ANSWER,)
+    elif playbook in ("rollback", "refresh_ranges", "publish_ranges") and not result.get("failed"):
+        # These write; whoever gets in afterwards is told, and is not what they are judged by.
+        state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
+    elif state not in (OPEN, DRIFT, IN_ORDER):
+        state, findings = UNKNOWN, (*findings, "Its result does not say what was found.")
+    if state == DRIFT and acceptance is not None and acceptance.until is not None:
+        day = acceptance.until.isoformat()
+        if (today or datetime.date.today()) <= acceptance.until:
+            why = f": {acceptance.reason}" if acceptance.reason else ""
+            state, findings = ACCEPTED, (f"Accepted until {day}{why}.", *findings)
+        else:
+            findings = (f"It was accepted until {day}, which is over.", *findings)
+    exposure = result.get("exposure")
+    told: t.Mapping[str, t.Any] = exposure if isinstance(exposure, t.Mapping) else {}
+    before, after = _texts(told.get("before")), _texts(told.get("after"))
+    words = () if before or after else _texts(told.get("words"))
+    return Record(
+        layer,
+        host,
+        state,
+        findings,
+        _texts(result.get("plan")),
+        words,
+        before,
+        after,
+        stays_open=bool((result.get("strangers") or {}).get("after")),
+        snapshot=str((result.get("snapshot") or {}).get("name") or ""),
+    )
+
+
+def _texts(value: t.Any) -> tuple[str, ...]:
+    return tuple(str(text) for text in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _findings(result: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Why it failed, who gets in, what the guards say: sentences, each once."""
+    sentences: list[str] = []
+    if result.get("failed") or result.get("unreachable"):
+        sentences.append(str(result.get("msg") or "The task failed and said nothing.").strip())
+    strangers = result.get("strangers") or {}
+    if result.get("state") == OPEN:
+        # Who writes keeps a snapshot; where nothing was written, what is there now is what was read.
+        now = "after" if result.get("snapshot") else "before"
+        sentences += [str(one) for one in strangers.get(now) or ()]
+    sentences += [str(guard.get("sentence")) for guard in result.get("guards") or ()]
+    told: list[str] = []
+    for sentence in sentences:
+        if sentence and not any(sentence in before for before in told):
+            told.append(sentence)
+    return tuple(told)
+
+
+@dataclass(frozen=True)
+class HostVerdict:
+    """All records of one host, its site, and what its run says of itself."""
+
+    host: str
+    site: str
+    records: tuple[Record, ...]
+    # Why a task of the run failed, and what became of what it had changed.
+    trouble: str = ""
+    looks: tuple[str, ...] = ()
+    never_ran: bool = False
+    # Whether all that there is to do is done by another host of the site.
+    elsewhere: bool = False
+
+    @property
+    def state(self) -> str:
+        """The worst state of its layers; unknown where nothing was looked at, or something was left out."""
+        if self.elsewhere and not self.trouble:
+            return NOT_MANAGED
+        states = {one.state for one in self.records}
+        worst = next((state for state in _WORST_FIRST if state in states), UNKNOWN)
+        if worst == NOT_LOOKED_AT:
+            worst = next((state for state in (RESTORED, IN_ORDER, NOT_JUDGED) if state in states), UNKNOWN)
+        part_only = bool(self.trouble) or any(one.left_out for one in self.records)
+        if worst == NOT_MANAGED or (part_only and worst in (ACCEPTED, RESTORED, IN_ORDER)):
+            return UNKNOWN
+        return worst
+
+    def breaks(self, playbook: str, *, check_mode: bool = False) -> bool:
+        """Whether the host is to fail.
+
+        A check of apply is there to show what would be done: it fails where that cannot be done, or would leave a door open.
+        """
+        if playbook == "apply" and check_mode:
+            return bool(self.trouble) or self.state == UNKNOWN or any(one.stays_open for one in self.records)
+        return bool(self.trouble) or self.state in _BROKEN_BY[playbook]
+
+
+@dataclass(frozen=True)
+class SiteVerdict:
+    """All selected hosts of one site."""
+
+    site: str
+    hosts: tuple[HostVerdict, ...] = field(default_factory=tuple)
+
+    @property
+    def state(self) -> str:
+        """The worst state of its hosts."""
+        states = {host.state for host in self.hosts}
+        return next((state for state in _WORST_FIRST if state in states), UNKNOWN)
+
+
+def by_site(hosts: t.Iterable[HostVerdict]) -> tuple[SiteVerdict, ...]:
+    """The sites, worst first, then by name."""
+    sites: dict[str, list[HostVerdict]] = {}
+    for host in hosts:
+        sites.setdefault(host.site, []).append(host)
+    verdicts = [SiteVerdict(name, tuple(members)) for name, members in sites.items()]
+    return tuple(sorted(verdicts, key=lambda one: (_WORST_FIRST.index(one.state), one.site)))

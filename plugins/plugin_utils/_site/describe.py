@@ -1,0 +1,353 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description of a site: its variables checked as a whole and converted, before anything is sent.
+
+Pure functions on templated values; the action site_description brings them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import types
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
+    RangeSet,
+    parse_address,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    ELSEWHERE,
+    LEFT_OUT,
+    MANAGED,
+    NOT_LOOKED_AT,
+    NOT_MANAGED,
+    Part,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown
+
+# Never in the description, which is handed around: the roles take them from the variables themselves.
+SECRETS = frozenset({"mailedge_fortigate_token", "mailedge_exchange_password", "mailedge_outbound_credential"})
+_CREDENTIAL = "authentication_credential"
+# Connectors in full may hold a login; their own module checks them, before it writes anything.
+_CONNECTORS = frozenset({"mailedge_receive_connectors", "mailedge_send_connectors"})
+
+_RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
+_OF_THE_SITE = "belongs to the whole site and is managed through"
+
+Values = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a description needs beside its variables: the host, the hosts of its site, who was selected."""
+
+    host: str
+    playbook: str
+    site_hosts: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
+
+
+@dataclass
+class Description:
+    """The site as the roles read it: `values` by option without its prefix, `parts` by layer."""
+
+    values: Values = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: datetime.date) -> Description:
+    """Check and convert the variables of a host whose names begin with the prefix; all problems at once."""
+    known = options()
+    found = Description(errors=unknown(variables))
+    given = {}
+    for name, spec in known.items():
+        value = convert(name, variables.get(name), spec)
+        if value is not None:
+            given[name] = value
+    validation = ArgumentSpecValidator(dict(known)).validate(given)
+    found.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
+    values = {name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known}
+    for name, spec in known.items():
+        if spec.get("type") in ("list", "dict") and values[name[len(PREFIX) :]] is None:
+            values[name[len(PREFIX) :]] = [] if spec["type"] == "list" else {}
+    if found.errors:
+        return found
+    _complete(values, around)
+    _accepted(values, found)
+    _check_ranges(values, found)
+    if around.playbook in ("apply", "drift", "publish_ranges"):
+        _provider(values, today, found)
+    found.parts = _parts(values, around)
+    if around.playbook in ("apply", "drift"):
+        _check_exchange(values, found)
+        _check_fortigate(values, found)
+    if found.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook == "rollback":
+        _check_token(values, found)
+    if around.playbook == "probe" or found.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
+        _check_probe(values, found)
+    if around.playbook == "publish_ranges" and not values["published_folder"]:
+        found.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
+    values["probes"] = _probes(values)
+    found.values = _public(values)
+    return found
+
+
+_STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
+
+
+def _probes(values: Values) -> list[dict[str, t.Any]]:
+    """Who looks, each with everything that the look needs."""
+    everybody = {
+        "targets": values["probe_targets"],
+        "port": values["probe_port"],
+        "address_family": values["probe_address_family"],
+        "control_host": values["probe_control_host"],
+        "expect": values["probe_expect"],
+    }
+    found = []
+    for probe in values["probes"] or [_STRANGER]:
+        look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
+        if values["probe_expect"] == "any":
+            look["expect"] = "any"
+        found.append(look)
+    return found
+
+
+def _said(value: t.Any) -> t.Any:
+    """A value without the options that the check filled with null."""
+    if isinstance(value, dict):
+        return {key: _said(one) for key, one in value.items() if one is not None}
+    return [_said(one) for one in value] if isinstance(value, list) else value
+
+
+def _complete(values: Values, around: Surroundings) -> None:
+    """What follows from the rest where it is not said."""
+    values["site"] = values["site"] or around.host
+    values["site_owner"] = values["site_owner"] or next(iter(around.site_hosts), around.host)
+    values["outbound_owner"] = values["outbound_owner"] or values["site_owner"]
+    values["fortigate_owner"] = values["fortigate_owner"] or values["site_owner"]
+    short = _UNFIT.sub("-", values["site"])
+    values["published_name"] = values["published_name"] or short
+    values["fortigate_name"] = values["fortigate_name"] or short[:15]
+    if values["outbound_enabled"] is None:
+        values["outbound_enabled"] = bool(values["outbound"].get("smart_hosts"))
+    if values["fortigate_enabled"] is None:
+        values["fortigate_enabled"] = bool(values["fortigate_host"])
+    if values["fortigate_inbound_enabled"] is None:
+        values["fortigate_inbound_enabled"] = bool(values["fortigate_vips"] or values["fortigate_addresses"])
+    if values["fortigate_outbound_enabled"] is None:
+        values["fortigate_outbound_enabled"] = bool(values["fortigate_outbound"])
+
+
+def _accepted(values: Values, found: Description) -> None:
+    until = values["drift_accepted_until"]
+    if until:
+        try:
+            values["drift_accepted_until"] = datetime.date.fromisoformat(until).isoformat()
+        except ValueError:
+            found.errors.append(f"mailedge_drift_accepted_until is '{until}', which is not a day such as 2027-01-31.")
+
+
+def _check_ranges(values: Values, found: Description) -> None:
+    for name in _RANGES:
+        try:
+            RangeSet.parse(values[name] or [])
+        except RangeError as error:
+            found.errors.append(f"mailedge_{name} cannot be used: {error}")
+    for address in values["fortigate_addresses"]:
+        try:
+            parse_address(address)
+        except RangeError as error:
+            found.errors.append(f"mailedge_fortigate_addresses cannot be used: {error}")
+
+
+def _provider(values: Values, today: datetime.date, found: Description) -> None:
+    """The ranges of the provider that the site names, where it does not name them itself."""
+    if values["provider_ranges"] or not values["provider"]:
+        return
+    try:
+        details = details_of(
+            values["provider"],
+            values["provider_region"] or "",
+            values["ranges_lock"] or "",
+            values["provider_grade"],
+            today,
+        )
+    except ProviderError as error:
+        found.errors.append(str(error))
+        return
+    values["provider_ranges"] = details["ranges"]
+    found.warnings += details.get("warnings") or []
+
+
+def _inbound(values: Values) -> bool:
+    return bool(values["exchange_enabled"] and values["inbound_enabled"])
+
+
+def _check_exchange(values: Values, found: Description) -> None:
+    if _inbound(values) and not values["provider_ranges"] and not found.errors:
+        found.errors.append(
+            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges, or mailedge_provider). A "
+            "lock without one would shut out all mail. Name the ranges from which the filtering provider "
+            "delivers, or set mailedge_inbound_enabled to false."
+        )
+
+    if values["exchange_enabled"] and values["outbound_enabled"] and not values["outbound"].get("smart_hosts"):
+        found.errors.append("mailedge_outbound_enabled is true, but mailedge_outbound names no smart_hosts.")
+    for index, probe in enumerate(values["probes"], 1):
+        if not probe.get("name"):
+            found.errors.append(f"Entry {index} of mailedge_probes has no name: say in words who looks.")
+
+
+def _check_token(values: Values, found: Description) -> None:
+    if values["fortigate_enabled"] and not values["fortigate_token"]:
+        found.errors.append(
+            f"Site '{values['site']}' names the firewall {values['fortigate_host'] or ''} without "
+            "mailedge_fortigate_token, the token of an API user of its own."
+        )
+
+
+def _check_fortigate(values: Values, found: Description) -> None:
+    """What a firewall that is named needs to be locked."""
+    if not values["fortigate_enabled"]:
+        set_anyway = [
+            f"mailedge_{name}"
+            for name in ("fortigate_vips", "fortigate_addresses", "fortigate_outbound", "fortigate_feed")
+            if values[name]
+        ]
+        if set_anyway and not values["fortigate_host"]:
+            found.errors.append(
+                f"{set_anyway[0]} is set, but no firewall is named: set mailedge_fortigate_host, or remove it."
+            )
+        return
+    _check_token(values, found)
+    where = f"the firewall {values['fortigate_host']} of site '{values['site']}'"
+    if not values["fortigate_host"]:
+        found.errors.append("mailedge_fortigate_enabled is true without mailedge_fortigate_host.")
+    if not values["fortigate_inbound_enabled"] and not values["fortigate_outbound_enabled"]:
+        found.errors.append(
+            f"Nothing says what leads to the mail server through {where}: name mailedge_fortigate_vips or "
+            "mailedge_fortigate_addresses, or mailedge_fortigate_outbound for the way out."
+        )
+    sources = values["provider_ranges"] or values["fortigate_internet_services"] or values["fortigate_feed"]
+    if values["fortigate_inbound_enabled"] and not sources and not found.errors:
+        found.errors.append(
+            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges), so that nobody would get "
+            f"through {where}."
+        )
+    if values["fortigate_outbound_enabled"]:
+        missing = [
+            name for name in ("mail_servers", "smart_hosts", "interfaces") if not values["fortigate_outbound"].get(name)
+        ]
+        if missing:
+            found.errors.append(f"mailedge_fortigate_outbound lacks {' and '.join(missing)}.")
+
+
+def _check_probe(values: Values, found: Description) -> None:
+    missing = [
+        f"mailedge_{name} ({what})"
+        for name, what in (
+            ("probe_targets", "host names or addresses of the mail server"),
+            ("probe_sender", "an address of your own, outside the site"),
+            ("probe_recipient", "a mailbox at the site"),
+        )
+        if not values[name]
+    ]
+    if missing:
+        found.errors.append(
+            f"Site '{values['site']}' cannot be looked at from outside without {' and '.join(missing)}."
+        )
+
+
+def _parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    """What the playbook is to do at this host, layer by layer."""
+    if around.playbook == "refresh_ranges":
+        return {"ranges": _refresh_part(values, around)}
+    if around.playbook == "publish_ranges":
+        return {"published ranges": _owned("The list", values["site_owner"], around)}
+    outside = Part(MANAGED) if values["probe_targets"] else Part(NOT_LOOKED_AT, "mailedge_probe_targets is not set.")
+    if around.playbook == "probe":
+        return {"outside": Part(MANAGED)}
+    parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
+    return parts if around.playbook == "rollback" else {**parts, "outside": outside}
+
+
+def _owned(what: str, owner: str, around: Surroundings) -> Part:
+    """Something of the whole site, which one of its hosts does."""
+    if owner == around.host:
+        return Part(MANAGED)
+    if owner in around.selected:
+        return Part(ELSEWHERE, f"{what} {_OF_THE_SITE} {owner}.")
+    return Part(LEFT_OUT, f"{what} {_OF_THE_SITE} {owner}, which was not selected.")
+
+
+def _refresh_part(values: Values, around: Surroundings) -> Part:
+    if not values["provider"]:
+        return Part(NOT_MANAGED, "mailedge_provider is not set.")
+    if not values["ranges_lock"]:
+        return Part(NOT_MANAGED, "mailedge_ranges_lock is not set.")
+    return _owned("The lock file", values["site_owner"], around)
+
+
+def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    if not values["exchange_enabled"]:
+        return {"exchange": Part(NOT_MANAGED, "mailedge_exchange_enabled is false.")}
+    if around.playbook == "rollback":
+        if values["snapshot"] is None and values["fortigate_snapshot"] is not None:
+            return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
+        return {"exchange": Part(MANAGED)}
+    inbound, outbound = values["inbound_enabled"], values["outbound_enabled"] or values["send_connectors"]
+    parts: dict[str, Part] = {}
+    if outbound:
+        out = _owned("The way out", values["outbound_owner"], around)
+        if out.how == LEFT_OUT:
+            parts["exchange way out"] = out
+    if not inbound:
+        parts["exchange way in"] = Part(NOT_MANAGED, "mailedge_inbound_enabled is false.")
+    if inbound or values["receive_connectors"] or (outbound and values["outbound_owner"] == around.host):
+        return {"exchange": Part(MANAGED), **parts}
+    return parts
+
+
+def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    if not values["fortigate_enabled"]:
+        return {"fortigate": Part(NOT_MANAGED)}
+    part = _owned("The firewall", values["fortigate_owner"], around)
+    if around.playbook == "rollback":
+        if values["fortigate_snapshot"] is None and values["snapshot"] is not None:
+            part = Part(NOT_MANAGED, "Only mailedge_snapshot is named.")
+        return {"fortigate": part}
+    if part.how != MANAGED:
+        return {"fortigate": part}
+    parts = {}
+    if values["fortigate_feed"]:
+        parts["fortigate feed"] = part
+    if values["fortigate_inbound_enabled"]:
+        parts["fortigate way in"] = part
+    if values["fortigate_outbound_enabled"]:
+        parts["fortigate way out"] = part
+    return parts
+
+
+def _public(values: Values) -> Values:
+    """The values without anything that may hold a secret."""
+    found = {}
+    for name, value in values.items():
+        if PREFIX + name in SECRETS or PREFIX + name in _CONNECTORS:
+            continue
+        found[name] = (
+            {key: one for key, one in value.items() if key != _CREDENTIAL} if isinstance(value, dict) else value
+        )
+    return found

@@ -1,0 +1,86 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who gets through that nobody has named, and the state of the layer, in the results of the FortiGate modules."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+import unittest.mock
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
+from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import PUBLIC, Firewall
+from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_inbound_lock import LOCK, policy, refs, running
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    yield from running(tmp_path)
+
+
+def test_strangers_and_state_before_and_after(firewall: Firewall) -> None:
+    wide = "Everybody else can reach port 25 of the virtual IP 'VIP-mail' by policy 1 'Mail in'."
+    checked = firewall.done(fortios_inbound_lock, **LOCK, check=True)
+    assert (checked["strangers"], checked["state"]) == ({"before": [wide], "after": []}, "open")
+    made = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (made["strangers"], made["state"]) == ({"before": [wide], "after": []}, "in order")
+    more = firewall.done(fortios_inbound_lock, **{**LOCK, "own_networks": ["10.20.0.0/16", "10.30.0.0/16"]}, check=True)
+    assert (more["strangers"], more["state"]) == ({"before": [], "after": []}, "drift")
+    assert "state" not in firewall.done(fortios_rollback, check=True)
+
+
+def test_a_guard_that_stops_leaves_state_and_a_short_result(firewall: Firewall) -> None:
+    stopped = firewall.run(fortios_inbound_lock, **{**LOCK, "ranges": ["10.0.0.0/24"]}, diff=True)
+    assert stopped["failed"]
+    assert stopped["state"] == "open"
+    assert stopped["plan"]
+    assert set(stopped["exposure"]) == {"words"}
+    assert "diff" not in stopped
+
+
+def test_a_write_that_broke_says_nothing_of_the_state(firewall: Firewall) -> None:
+    firewall.device.configs["root"].create("firewall/address", {"name": "birke-provider", "subnet": "192.0.2.0/24"})
+    taken = firewall.run(fortios_inbound_lock, **LOCK)
+    assert taken["failed"]
+    assert taken["msg"].count("birke-provider")
+    with unittest.mock.patch.object(FortiOS, "update", side_effect=FortiOSError("The line went dead.")):
+        firewall.device.configs["root"].delete("firewall/address", "birke-provider")
+        broken = firewall.run(fortios_inbound_lock, **LOCK)
+    assert broken["failed"]
+    assert "The line went dead." in broken["msg"]
+    assert not {"state", "strangers"} & set(broken)
+
+
+def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    firewall.done(fortios_inbound_lock, **LOCK)
+    config.create("firewall/address", {"name": "partner", "type": "fqdn", "fqdn": "mx.partner.example"})
+    policy(firewall, "Partner", srcaddr=refs("partner"))
+    partner = firewall.done(fortios_inbound_lock, **LOCK, check=True)
+    assert partner["strangers"]["before"] == [
+        "FQDN 'partner' can reach port 25 of the virtual IP 'VIP-mail' by policy 4 'Partner'."
+    ]
+    assert partner["state"] == "open"
+    firewall.done(fortios_inbound_lock, **LOCK)
+    forward = {"extip": PUBLIC, "mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1", "portforward": "enable"}
+    config.create("firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward})
+    policy(firewall, "Mail by another door", dstaddr=refs("VIP-2525"))
+    other = firewall.done(fortios_inbound_lock, **LOCK)
+    assert other["strangers"]["after"] == [
+        "Everybody else can reach the same server as port 25 of the virtual IP 'VIP-mail' through the virtual IP 'VIP-2525', by policy 5 "
+        "'Mail by another door'."
+    ]
+    assert other["state"] == "open"
+
+
+def test_a_virtual_ip_to_an_address_that_is_locked_is_another_way_in(firewall: Firewall) -> None:
+    firewall.device.configs["root"].create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
+    policy(firewall, "Server in", dstaddr=refs("server"))
+    by_address = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
+    found = firewall.done(fortios_inbound_lock, **by_address, check=True)
+    assert "other_way_in" in [one["id"] for one in found["guards"]]
