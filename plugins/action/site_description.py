@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_DESCRIPTION
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._secrets import secrets_in
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import Surroundings, describe
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options
 

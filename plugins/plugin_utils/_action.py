@@ -13,6 +13,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in, without_secrets
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
     AgentError,
@@ -25,7 +26,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
     login,
     reason_not_private,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._secrets import secrets_in, without_secrets
 
 
 class Failure(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import sys
 import tempfile
 import threading
 import typing as t
@@ -157,6 +158,34 @@ def test_no_error_in_the_options_prints_a_login() -> None:
                 for form in (canary, json.dumps(canary)[1:-1], repr(canary)[1:-1]):
                     assert form not in told, wrong
         assert lab.client().counters(HOST)["writes"] == 0
+
+
+@pytest.mark.core
+def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(tmp_path: pathlib.Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory.write_text(json.dumps({"all": {"hosts": {"localhost": here}}}), encoding="utf-8")
+    device = {"host": "127.0.0.1", "api_port": 9, "token": "canary-token-1"}
+    feed = {**device, "name": "f", "username": "lists", "pasword": SMART_HOST}
+    wrongs: list[tuple[str, dict[str, t.Any]]] = [
+        ("fortios_info", {"host": "127.0.0.1", "tokn": SMART_HOST}),
+        ("fortios_range_feed", feed),
+        ("fortios_range_feed", {**feed, "password": {"is": SMART_HOST}, "mode": "nope"}),
+        ("fortios_inbound_lock", {**device, "token": SMART_HOST, "port": "smtp"}),
+    ]
+    tasks = [
+        {"name": f"Call {name}", f"mailedge.lockdown.{name}": options, "ignore_errors": True}
+        for name, options in wrongs
+    ]
+    book = [{"name": "Wrong", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    # The options reach Python by its standard input; -vvv shows what the module gives back.
+    run = play(book, inventory, "-vvv", variables={"ansible_pipelining": True})
+    assert [task.status for task in run.tasks] == ["failed"] * len(wrongs), run.output
+    told = run.output + json.dumps([task.result for task in run.tasks])
+    assert "Unsupported parameters" in told
+    assert "value of mode must be one of" in told
+    for form in (SMART_HOST, json.dumps(SMART_HOST)[1:-1], repr(SMART_HOST)[1:-1], "canary-token-1"):
+        assert form not in told
 
 
 def test_the_canary_would_be_seen(tmp_path: pathlib.Path) -> None:

@@ -88,7 +88,7 @@ class Firewall:
             ),
             **options,
         }
-        with unittest.mock.patch.object(engine, "AnsibleModule", Ansible(given, check, diff)):
+        with unittest.mock.patch.object(engine, "Module", Ansible(given, check, diff)):
             try:
                 called.main()
             except Ended as ended:

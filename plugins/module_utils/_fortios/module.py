@@ -10,8 +10,6 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, guards, snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import Spec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
@@ -37,6 +35,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     outgoing,
     read,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import Module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
@@ -112,7 +111,7 @@ def connect(params: t.Mapping[str, t.Any]) -> FortiOS:
 
 def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> None:
     """A whole module."""
-    module = AnsibleModule(**arguments)
+    module = Module(**arguments)
     result: Result = {"changed": False}
     with connect(module.params) as client:
         try:
@@ -130,7 +129,7 @@ def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> Non
 
 def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]) -> None:
     """A whole module that only reads; `look` gives its result."""
-    module = AnsibleModule(**arguments)
+    module = Module(**arguments)
     with connect(module.params) as client:
         try:
             result = look(module.params, client)
@@ -139,7 +138,7 @@ def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any
     module.exit_json(changed=False, cost={"requests": client.requests}, **result)
 
 
-def _execute(module: AnsibleModule, work: Work, client: FortiOS, result: Result) -> None:
+def _execute(module: Module, work: Work, client: FortiOS, result: Result) -> None:
     params = module.params
     before = work.read()
     changes = plan(before, work.wishes(before))

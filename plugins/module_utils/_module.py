@@ -1,0 +1,23 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AnsibleModule as the modules of this collection use it: it fails without telling a secret."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in, without_secrets
+
+
+class Module(AnsibleModule):
+    """AnsibleModule, which would repeat the value of an option that it does not know, such as a misspelt token."""
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """Fail without any secret."""
+        self.no_log_values.update(secrets_in(self.params))
+        kwargs.setdefault("invocation", {"module_args": without_secrets(self.params)})
+        super().fail_json(msg, **kwargs)
+        raise SystemExit(1)
