@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 import typing as t
@@ -356,6 +357,16 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
 # ---------------------------------------------------------------- as AWX calls it
 
 
+@pytest.fixture
+def own_signals() -> t.Iterator[None]:
+    """ansible-runner handles signals itself, and leaves it so: what is forked later could not be ended any more."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_signals")
 def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
     """By ansible-runner, with AWX's arguments: a wrapper playbook, a limit, a generated inventory, answers of a survey."""
     runner = pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")

@@ -350,6 +350,9 @@ def test_two_runs_at_once(firewall: Firewall) -> None:
     for _round in range(5):
         with multiprocessing.get_context("fork").Pool(2) as pool:
             results = pool.map(_lock_elsewhere, range(2), chunksize=1)
+            # Ended by themselves, and not by a signal, which somebody else may have taken over.
+            pool.close()
+            pool.join()
         assert all("refused" in one["msg"] for one in results if one["failed"]), results
         firewall.done(fortios_inbound_lock, **LOCK)
         assert locked(firewall)
