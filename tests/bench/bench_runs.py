@@ -45,7 +45,16 @@ def one_by_one(before: dict[str, dict[str, t.Any]], after: dict[str, dict[str, t
     for name in sorted(after, key=lambda name: (name in before, name)):
         differs = {key: value for key, value in after[name].items() if before.get(name, {}).get(key) != value}
         if differs:
-            wish = {**differs, "name": name, "accept_risks": ["still_open", "provider_shut_out"]}
+            wish = {
+                **differs,
+                "name": name,
+                "accept_risks": [
+                    "still_open",
+                    "provider_shut_out",
+                    "own_networks_shut_out",
+                    "exchange_servers_shut_out",
+                ],
+            }
             tasks.append({"name": f"Set {name}", "mailedge.lockdown.exchange_receive_connector": wish})
     return [{"name": "One task per object", "hosts": HOST, "gather_facts": False, "tasks": tasks}]
 
