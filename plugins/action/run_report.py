@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
@@ -181,25 +182,21 @@ class Judge:
 
     def _outside(self, host: str, given: t.Any, before: t.Any) -> tuple[Record, list[str]]:
         """All looks from outside as one record, and a line for each."""
-        results = list((given or {}).get("results") or ())
-        earlier = list((before or {}).get("results") or ())
-        if not results or all(one.get("skipped") for one in results):
+        looks, earlier = taken(given), taken(before)
+        if all(look.result.get("skipped") for look in looks):
             why = str((given or {}).get("msg") or "Nobody looked from outside, because the run ended before.")
             return Record(_OUTSIDE, host, UNKNOWN, (why,)), []
         states: list[str] = []
         findings: list[str] = []
         lines: list[str] = []
-        for index, one in enumerate(results):
-            probe = one.get("__mailedge_probe") or {}
-            name = str(probe.get("name", "a look"))
-            expect = str(probe.get("expect") or "closed")
-            state, sentences = judge_look(one, expect)
+        for index, look in enumerate(looks):
+            state, sentences = judge_look(look.result, look.expect)
             states.append(state)
             if state not in (IN_ORDER, NOT_JUDGED):
-                findings += [f"{name}: {sentence}" for sentence in sentences]
-            then = earlier[index] if index < len(earlier) and earlier is not results else None
+                findings += [f"{look.name}: {sentence}" for sentence in sentences]
+            then = earlier[index].result if index < len(earlier) else None
             if self.playbook != "drift" or state != IN_ORDER:
-                lines += looks_as_lines(then, one, name, expect)
+                lines += looks_as_lines(then, look.result, look.name, look.expect)
         worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
         if set(states) == {NOT_JUDGED}:
             worst = NOT_JUDGED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import IN_ORDER, NOT_JUDGED, judge_look
 
 DOCUMENTATION = r"""
@@ -15,7 +16,7 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: What looks from outside found that was not expected
 description:
-  - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over who looks, each with what it is to find.
+  - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over the hosts that look, each look with what it is to find.
 options:
   _input:
     description: The registered result of the loop.
@@ -43,11 +44,10 @@ _value:
 def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
     """The sentences of all looks, each once."""
     told: list[tuple[bool, str]] = []
-    for look in looks.get("results") or []:
-        probe = look.get("__mailedge_probe") or {}
-        state, sentences = judge_look(look, str(probe.get("expect", "closed")))
+    for look in taken(looks):
+        state, sentences = judge_look(look.result, look.expect)
         if state not in (IN_ORDER, NOT_JUDGED):
-            told += [(state != "open", f"{probe.get('name', 'A look')}: {sentence}") for sentence in sentences]
+            told += [(state != "open", f"{look.name}: {sentence}") for sentence in sentences]
     return list(dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda one: one[0])))
 
 

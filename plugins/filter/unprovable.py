@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import proof_possible
 
 DOCUMENTATION = r"""
@@ -15,7 +16,7 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: Why a look from outside could not prove a lock
 description:
-  - Looks at what M(mailedge.lockdown.mail_edge_probe) found before a change, in a loop over who looks. Where the server did not
+  - Looks at what M(mailedge.lockdown.mail_edge_probe) found before a change, in a loop over the hosts that look. Where the server did not
     answer, and no control host did, silence after the change would prove nothing.
 options:
   _input:
@@ -44,11 +45,9 @@ _value:
 def unprovable(looks: t.Mapping[str, t.Any]) -> list[str]:
     """The sentences of all looks, each once. A look that is to find an open door proves itself."""
     sentences: list[str] = []
-    for look in looks.get("results") or []:
-        probe = look.get("__mailedge_probe") or {}
-        if probe.get("expect", "closed") != "closed":
-            continue
-        sentences += [f"{probe.get('name', 'A look')}: {sentence}" for sentence in proof_possible(look)]
+    for look in taken(looks):
+        if look.expect == EXPECTED:
+            sentences += [f"{look.name}: {sentence}" for sentence in proof_possible(look.result)]
     return list(dict.fromkeys(sentences))
 
 

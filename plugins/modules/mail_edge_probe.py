@@ -25,9 +25,9 @@ options:
     description:
       - Host names or addresses of the mail server, as a spammer would try them.
       - Every IPv4 and IPv6 address of a name is looked at by itself, one after the other, and once even if several names lead to it.
+      - Needed, unless every entry of O(looks) names its own.
     type: list
     elements: str
-    required: true
   port:
     description: The SMTP port.
     type: int
@@ -128,6 +128,43 @@ options:
     type: str
     choices: [closed, open, any]
     default: any
+  looks:
+    description:
+      - Several looks from this host in one task, one after the other. What an entry does not say
+        is taken from the option of the same name.
+      - The task returns RV(looks) then, and O(expect) is asked of each of them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Who looks, in words. It stands before every sentence about this look.
+        type: str
+        required: true
+      targets:
+        description: Host names or addresses, see O(targets).
+        type: list
+        elements: str
+      port:
+        description: The SMTP port, see O(port).
+        type: int
+      source_address:
+        description: The address of this host to look from, see O(source_address).
+        type: str
+      address_family:
+        description: Which addresses of the targets to look at, see O(address_family).
+        type: str
+        choices: [any, ipv4, ipv6]
+      control_host:
+        description: A mail server elsewhere that greets everybody, see O(control_host).
+        type: str
+      reached_before:
+        description: Addresses that the same look reached just before, see O(reached_before).
+        type: list
+        elements: str
+      allowed_ranges:
+        description: Addresses that the lock lets in, see O(allowed_ranges).
+        type: list
+        elements: str
 attributes:
   check_mode:
     support: full
@@ -161,10 +198,6 @@ EXAMPLES = r"""
     own_domain_sender: postmaster@hafen.example
     control_host: mx.watchtower.example
   register: stranger
-
-- name: Say it in words
-  ansible.builtin.debug:
-    var: stranger.sentences
 
 - name: Prove that the site is locked, from a host outside
   mailedge.lockdown.mail_edge_probe:
@@ -205,6 +238,14 @@ EXAMPLES = r"""
     expect: closed
   delegate_to: watchtower
 
+- name: Look at both lines of a site
+  mailedge.lockdown.mail_edge_probe:
+    sender: probe@watchtower.example
+    recipient: postmaster@hafen.example
+    looks:
+      - {name: the first line, targets: [mail.hafen.example]}
+      - {name: the second line, targets: [mail2.hafen.example], address_family: ipv4}
+
 - name: Believe in the lock only if both proofs hold
   ansible.builtin.assert:
     that:
@@ -218,49 +259,47 @@ verdict:
   description:
     - All questions at all addresses together.
     - V(open) if one of them is open, V(closed) if all are closed, V(inconclusive) otherwise.
-  returned: always
+  returned: without O(looks)
   type: str
   sample: closed
 delivery:
   description: Whether mail of strangers to O(recipient) is taken, at all addresses together. V(closed), V(open) or V(inconclusive).
-  returned: always
+  returned: without O(looks)
   type: str
   sample: closed
 relay:
   description: The same for mail of strangers to O(relay_recipient). Null where it was not asked.
-  returned: always
+  returned: without O(looks)
   type: str
   sample: closed
 spoof:
   description: The same for mail that claims to come from O(own_domain_sender). Null where it was not asked.
-  returned: always
+  returned: without O(looks)
   type: str
   sample: closed
 needs_positive_control:
   description: Whether some closed verdict would have been the same while the server is down.
-  returned: always
+  returned: without O(looks)
   type: bool
-  sample: false
 reachable_addresses:
   description: The addresses that took the connection. O(reached_before) of a later look takes them.
-  returned: always
+  returned: without O(looks)
   type: list
   elements: str
   sample: ["203.0.113.25"]
 control:
   description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null where it was not asked.
-  returned: always
+  returned: without O(looks)
   type: dict
   sample: {"ipv4": true, "ipv6": null}
 control_transcript:
   description: What was said with O(control_host).
-  returned: unless the task fails without C(-v)
+  returned: without O(looks), unless the task fails without C(-v)
   type: list
   elements: str
-  sample: []
 sentences:
   description: What was found, in plain words.
-  returned: always
+  returned: without O(looks)
   type: list
   elements: str
   sample:
@@ -269,7 +308,7 @@ sentences:
       MAIL FROM was: 530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM
 addresses:
   description: What was found at each address, in the order in which they were looked at, then the targets that have no address.
-  returned: always
+  returned: without O(looks)
   type: list
   elements: dict
   contains:
@@ -312,14 +351,12 @@ addresses:
       description: Whether one of these two is in O(allowed_ranges), so that nothing could be told.
       returned: always
       type: bool
-      sample: false
     sender_address_hidden:
       description:
         - Whether a server with a public address sees this host under a private one.
         - Something in between hides the senders then, and remote IP ranges of a receive connector cannot tell them apart.
       returned: always
       type: bool
-      sample: false
     reachable:
       description: Whether it took the connection.
       returned: always
@@ -349,43 +386,13 @@ addresses:
       description: Whether a closed verdict would have been the same while the server is down.
       returned: always
       type: bool
-      sample: false
-    stage:
-      description:
-        - Where the question of RV(addresses[].delivery) was decided.
-        - One of V(resolve), V(source), V(connect), V(banner), V(ehlo), V(starttls), V(mail) and V(rcpt).
-      returned: always
-      type: str
-      sample: mail
-    code:
-      description: The SMTP code there. Null where there was no reply.
-      returned: always
-      type: int
-      sample: 530
-    enhanced_status:
-      description: The enhanced status code there. Null where there was none.
-      returned: always
-      type: str
-      sample: 5.7.57
-    text:
-      description: The text of the reply there, in one line, with the enhanced status code and without the code.
-      returned: always
-      type: str
-      sample: 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM
-    seconds:
-      description: How long the reply, or the wait for it, took.
-      returned: always
-      type: float
-      sample: 5.012
-    reason:
-      description: A stable id of the reason for the verdict.
-      returned: always
-      type: str
-      sample: anonymous_refused
     cases:
       description:
-        - Each question, C(delivery), C(relay) and C(spoof), with its C(verdict), C(reason), C(needs_positive_control), C(stage), C(code),
-          C(enhanced_status), C(text), C(seconds) and C(sentence). Null for one that was not asked.
+        - Each question, C(delivery), C(relay) and C(spoof). Null for one that was not asked.
+        - C(verdict), C(reason), which is a stable id, C(needs_positive_control) and C(sentence).
+        - C(stage) says where it was decided, one of V(resolve), V(source), V(connect), V(banner),
+          V(ehlo), V(starttls), V(mail) and V(rcpt). C(code), C(enhanced_status) and C(text) are the
+          reply there, null where there was none. C(seconds) is how long it took.
         - Of a task that fails without C(-v), only C(verdict), C(reason), C(needs_positive_control)
           and C(sentence).
       returned: always
@@ -418,7 +425,6 @@ addresses:
       description: Why there was no TLS although it was asked for.
       returned: always
       type: str
-      sample: null
     sentences:
       description: What was found at this address, in plain words.
       returned: always
@@ -435,55 +441,58 @@ addresses:
         - "* connecting to 203.0.113.25:25 from 192.0.2.7"
         - "S: 220 EX1.hafen.example Microsoft ESMTP MAIL Service ready"
         - "C: EHLO [192.0.2.7]"
+looks:
+  description:
+    - What each look found, in the order of O(looks). Each has a C(name), and everything that is
+      returned without O(looks).
+  returned: with O(looks)
+  type: list
+  elements: dict
 """
+
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
     ARGUMENTS,
     OptionError,
-    check_control,
-    check_question,
-    check_targets,
     reserved_addresses,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
-    cautions,
-    in_brief,
-    unexpected,
-    whole_result,
-)
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import look_at, nowhere
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import in_brief, unexpected
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.task import prepare
 
 
 def main() -> None:
     """Look, and say what was found."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
     try:
-        question = check_question(params)
-        targets = check_targets(params)
-        control = check_control(params)
+        tasks = prepare(module.params)
     except OptionError as error:
         module.fail_json(msg=str(error))
-    reserved = reserved_addresses(question)
-    if reserved:
-        module.warn(
-            f"{', '.join(reserved)}: Exchange may refuse domains that are reserved for examples (RFC 2606), whatever its connectors "
-            "let in. Such a refusal is taken for inconclusive."
-        )
-    egress = Egress(control, params["control_port"], question.source, question.connect_seconds, question.reply_seconds)
-    doors, lost = find_doors(targets, params["port"], params["address_family"], question.reply_seconds)
-    looks = [look_at(door, question, egress) for door in doors]
-    looks += [nowhere(target, params["port"], question, what) for target, what in lost]
-    for caution in cautions(looks):
-        module.warn(caution)
-    result = whole_result(looks, egress)
-    failure = unexpected(result, params["expect"])
-    if failure is not None:
-        module.fail_json(msg=failure, **(result if module._verbosity else in_brief(result)))
-    module.exit_json(changed=False, **result)
+    for reserved in dict.fromkeys(", ".join(reserved_addresses(task.question)) for task in tasks):
+        if reserved:
+            module.warn(
+                f"{reserved}: Exchange may refuse domains that are reserved for examples (RFC 2606), whatever its connectors "
+                "let in. Such a refusal is taken for inconclusive."
+            )
+    results: list[dict[str, t.Any]] = []
+    failures: list[str] = []
+    for task in tasks:
+        result, heard = task.take()
+        for caution in heard:
+            module.warn(task.said(caution))
+        failure = unexpected(result, module.params["expect"])
+        if failure is not None:
+            failures.append(task.said(failure))
+        results.append(result)
+    if failures and not module._verbosity:
+        results = [in_brief(result) for result in results]
+    several = [{"name": task.name, **result} for task, result in zip(tasks, results)]
+    told: dict[str, t.Any] = {"looks": several} if module.params["looks"] else results[0]
+    if failures:
+        module.fail_json(msg=" ".join(failures), **told)
+    module.exit_json(changed=False, **told)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def test_sites_are_locked_proven_checked_and_given_back(editions: dict[str, str]
         assert run.code == 0, run.output
         assert states(run) == dict.fromkeys(hosts, "in order")
         assert summary(run).count("a stranger on the internet at") >= len(hosts)
+        looks = [task for task in run.of("Look at the server") if task.status == "item_ok"]
+        assert len(looks) == 2 * len(hosts), "one task a host that looks, before and after, whatever number of looks"
         assert "open → closed" in summary(run)
         assert {host: cost(host) for host in hosts} == dict.fromkeys(hosts, (2, 2, True))
         locked = {host: dump(host) for host in hosts}

@@ -66,10 +66,9 @@ class Story:
     def looks(self, run: Run) -> dict[str, str]:
         """What each probe of a run found, told line by line."""
         found: dict[str, str] = {}
-        for task in _proofs(run):
-            name, verdict = task.result["__mailedge_probe"]["name"], task.result["verdict"]
-            found[name] = verdict
-            cases = task.result["addresses"][0]["cases"].values()
+        for name, look in run.looks().items():
+            verdict = found[name] = look["verdict"]
+            cases = look["addresses"][0]["cases"].values()
             silent = all(case["reason"] == "no_connection" for case in cases)
             self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
         return found
@@ -153,13 +152,6 @@ def tell(lab: Lab) -> None:
     story.report(run)
     story.check(story.dump() == start, "The start should be given back, to the last option.", run)
     story.say("every connector, policy and group is as it was")
-
-
-def _proofs(run: Run) -> list[t.Any]:
-    """What each probe found, in its last look where a run looks twice."""
-    found = [task for task in run.tasks if task.status.startswith("item_") and "verdict" in task.result]
-    last = {task.result["__mailedge_probe"]["name"]: task for task in found}
-    return list(last.values())
 
 
 def _of_firewall(run: Run) -> dict[str, t.Any]:

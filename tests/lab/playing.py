@@ -14,6 +14,8 @@ import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.tests.lab.warm import warm
+
 # .../ansible_collections/mailedge/lockdown/tests/lab/playing.py: the folder that Ansible looks for collections in. Not resolved,
 # because in a work tree the path goes through a symbolic link.
 COLLECTIONS = pathlib.Path(__file__).absolute().parents[5]
@@ -47,6 +49,11 @@ class Run:
         found = [task for task in found if "provider_ranges" in task.result["invocation"].get("module_args", {})]
         assert found, self.output
         return found[-1].result
+
+    def looks(self) -> dict[str, dict[str, t.Any]]:
+        """Who looked from outside → what mail_edge_probe returned for the last look of each."""
+        items = [task.result.get("looks") or [] for task in self.tasks if task.status.startswith("item_")]
+        return {look["name"]: look for looks in items for look in looks}
 
     @property
     def changed(self) -> list[TaskResult]:
@@ -82,11 +89,12 @@ def play(
     variables: t.Mapping[str, t.Any] | None = None,
     env: t.Mapping[str, str] | None = None,
     timeout: float = 300,
-    python: str = sys.executable,
+    python: str | None = None,
 ) -> Run:
     """Run a playbook of the collection by its name, or one given as data, against the lab's inventory.
 
     By the Python that runs the tests, so that the ansible-core of this virtual environment is the one tested, or by another one.
+    With a Python or an environment of its own it is a command, else a run of the process that has ansible-playbook loaded.
     """
     with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
         record = pathlib.Path(folder, "record.jsonl")
@@ -103,31 +111,25 @@ def play(
         extra = pathlib.Path(folder, "extra.json")
         extra.write_text(json.dumps(dict(variables or {})), encoding="utf-8")
         extra.chmod(0o600)
-        command = [
-            python,
-            "-m",
-            "ansible",
-            "playbook",
-            "-i",
-            str(inventory),
-            target,
-            "-e",
-            f"@{extra}",
-            *arguments,
-        ]
-        done = subprocess.run(
-            command,
-            env=environment(MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {})),
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
+        command = ["-i", str(inventory), target, "-e", f"@{extra}", *arguments]
+        told = environment(MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {}))
+        if env is None and python is None:
+            code, output = warm(environment()).run(command, told, folder, timeout)
+        else:
+            done = subprocess.run(
+                [python or sys.executable, "-m", "ansible", "playbook", *command],
+                env=told,
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+            code, output = done.returncode, done.stdout
         tasks = [TaskResult(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
-        return Run(done.returncode, done.stdout, tasks)
+        return Run(code, output, tasks)
 
 
 def module(name: str, hosts: str, arguments: t.Mapping[str, t.Any], **keywords: t.Any) -> list[dict[str, t.Any]]:

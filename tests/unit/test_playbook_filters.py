@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.filter.disproof import disproof
 from ansible_collections.mailedge.lockdown.plugins.filter.reason import reason
 from ansible_collections.mailedge.lockdown.plugins.filter.unprovable import unprovable
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import to_take
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_reason_is_never_empty(result: t.Any, expected: str) -> None:
 
 
 def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[str, t.Any]:
-    """One item of the loop over who looks, as far as the filters look at it."""
+    """What a host registers that takes one look, as far as the filters look at it."""
     answer = {
         "verdict": verdict,
         "reason": why,
@@ -57,8 +58,6 @@ def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[st
         "delivery": verdict,
         "relay": None,
         "spoof": None,
-        "reason": why,
-        "stage": "connect" if verdict == "inconclusive" else "rcpt",
         "cases": {"delivery": answer, "relay": None, "spoof": None},
     }
     found = {
@@ -68,7 +67,7 @@ def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[st
         "sentences": [f"192.0.2.9:25 is {verdict}."],
         "control": {"ipv4": None, "ipv6": None},
     }
-    return {**found, "__mailedge_probe": {"name": name, "expect": expect}}
+    return {"looks": [{**found, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}
 
 
 def test_what_was_not_expected_is_told_open_doors_first() -> None:
@@ -83,6 +82,9 @@ def test_what_was_not_expected_is_told_open_doors_first() -> None:
         "the filter: 192.0.2.9:25 is closed to mail of strangers: It is closed.",
     ]
     assert disproof({"results": looks[3:]}) == []
+    point = {"looks": [{"name": "a stranger"}, {"name": "the filter", "expect": "open"}]}
+    lost = {"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}
+    assert disproof({"results": [lost]}) == ["a stranger: No route.", "the filter: No route."]
     assert disproof({"results": [{"unreachable": True, "msg": "No route."}]}) == ["A look: No route."]
 
 
@@ -95,3 +97,17 @@ def test_silence_before_a_change_can_prove_nothing_for_a_stranger() -> None:
     assert unprovable({"results": [look("a stranger", "closed", "open")]}) == []
     [unreachable] = unprovable({"results": [{"msg": "No route."}]})
     assert unreachable.startswith("A look: No route.")
+
+
+def test_what_a_look_reached_is_held_for_it_in_the_next_one_of_the_same_host() -> None:
+    looks: list[dict[str, t.Any]] = [
+        {"name": "a stranger", "expect": "closed", "targets": ["192.0.2.9"], "port": 25},
+        {"name": "the filter", "expect": "open", "source_address": "198.51.100.9"},
+    ]
+    asked: list[dict[str, t.Any]] = [
+        {"name": "a stranger", "targets": ["192.0.2.9"], "port": 25},
+        {"name": "the filter", "source_address": "198.51.100.9"},
+    ]
+    assert to_take(looks, None) == to_take(looks, {"msg": "No route."}) == asked
+    before = {"looks": [{"reachable_addresses": ["192.0.2.9"]}, {"reachable_addresses": []}]}
+    assert to_take(looks, before) == [{**asked[0], "reached_before": ["192.0.2.9"]}, asked[1]]

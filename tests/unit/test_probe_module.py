@@ -156,7 +156,8 @@ def test_a_family_can_be_left_out_but_not_everything(street: Street, run: Run, t
     assert (result["failed"], [one["address"] for one in result["addresses"]]) == (False, ["127.0.0.1"])
     assert six.connections == 0
     result = run(targets=["127.0.0.1"], port=four.port, expect="closed", address_family="ipv6")
-    assert (result["failed"], result["verdict"], result["addresses"][0]["stage"]) == (True, "inconclusive", "resolve")
+    delivery = result["addresses"][0]["cases"]["delivery"]
+    assert (result["failed"], result["verdict"], delivery["reason"]) == (True, "inconclusive", "no_address")
 
 
 def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, run: Run) -> None:
@@ -164,6 +165,50 @@ def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, 
     result = run(port=server.port, relay_recipient="probe@elsewhere.example", expect="open")
     assert (result["failed"], result["verdict"], result["relay"]) == (True, "open", "open")
     assert any("open relay" in warning for warning in FakeModule.warnings)
+
+
+def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, run: Run) -> None:
+    shut, wide = street.server(NOT_ANONYMOUS), street.server()
+    looks = [{"name": "a stranger", "port": shut.port}, {"name": "the filter", "port": wide.port}]
+    found = run(looks=looks)
+    assert "verdict" not in found
+    assert [look["name"] for look in found["looks"]] == ["a stranger", "the filter"]
+    for look, given in zip(found["looks"], looks):
+        alone = run(port=given["port"])
+        assert set(look) - {"name"} == set(alone) - {"changed", "failed"}
+        assert (look["verdict"], look["reachable_addresses"]) == (alone["verdict"], alone["reachable_addresses"])
+    failed = run(looks=looks, expect="closed")
+    assert failed["failed"]
+    assert failed["msg"].startswith("the filter: This should be closed")
+    assert "transcript" not in json.dumps(failed)
+    assert [look["verdict"] for look in failed["looks"]] == ["closed", "open"]
+
+
+def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
+    server = street.server(NOT_ANONYMOUS)
+    looks = [
+        {"name": "from the filter", "allowed_ranges": ["127.0.0.0/8"]},
+        {"name": "from nowhere", "targets": ["::1"], "address_family": "ipv4"},
+        {"name": "a stranger"},
+    ]
+    found = run(port=server.port, looks=looks)
+    assert [look["verdict"] for look in found["looks"]] == ["inconclusive", "inconclusive", "closed"]
+    assert any(warning.startswith("from the filter: ") for warning in FakeModule.warnings)
+
+
+def test_every_look_with_a_mistake_is_named_before_anything_is_sent(street: Street, run: Run) -> None:
+    server = street.server()
+    looks = [
+        {"name": "one", "source_address": "192.0.2.1"},
+        {"name": "two"},
+        {"name": "three", "reached_before": ["192.0.2.0/24"]},
+    ]
+    result = run(port=server.port, looks=looks)
+    assert result["failed"]
+    assert result["msg"].startswith("one: source_address is 192.0.2.1")
+    assert "three: reached_before takes addresses only" in result["msg"]
+    assert server.connections == 0
+    assert "targets is empty" in run(port=server.port, targets=None, looks=[{"name": "one"}])["msg"]
 
 
 def test_a_name_that_leads_nowhere_is_never_closed(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -174,7 +219,8 @@ def test_a_name_that_leads_nowhere_is_never_closed(monkeypatch: pytest.MonkeyPat
     result = run(targets=["mail.hafen.example"], expect="closed", relay_recipient="probe@elsewhere.example")
     assert (result["failed"], result["verdict"], result["relay"]) == (True, "inconclusive", "inconclusive")
     assert "mail.hafen.example" in result["msg"]
-    assert (result["addresses"][0]["stage"], result["addresses"][0]["address"]) == ("resolve", None)
+    address = result["addresses"][0]
+    assert (address["cases"]["delivery"]["reason"], address["address"]) == ("no_address", None)
 
 
 def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,23 +295,30 @@ def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run
 
 
 def test_the_documentation_is_the_argument_spec() -> None:
-    documented = yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]
     facts = ("type", "elements", "required", "default", "choices")
-    assert {
-        name: {fact: option[fact] for fact in facts if fact in option} for name, option in documented.items()
-    } == ARGUMENTS
+
+    def spec(documented: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {
+            name: {
+                **{fact: option[fact] for fact in facts if fact in option},
+                **({"options": spec(option["suboptions"])} if "suboptions" in option else {}),
+            }
+            for name, option in documented.items()
+        }
+
+    assert spec(yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]) == ARGUMENTS
 
 
 def test_every_result_is_documented_and_every_documented_result_is_there(street: Street, run: Run) -> None:
     result = run(port=street.server().port)
     documented = yaml.safe_load(mail_edge_probe.RETURN)
-    assert set(documented) == set(result) - {"changed", "failed"}
+    assert set(documented) == {*result, "looks"} - {"changed", "failed"}
     assert set(documented["addresses"]["contains"]) == set(result["addresses"][0])
 
 
 def test_the_examples_take_options_that_exist() -> None:
     tasks = [task for task in yaml.safe_load(mail_edge_probe.EXAMPLES) if "mailedge.lockdown.mail_edge_probe" in task]
-    assert len(tasks) == 5
+    assert len(tasks) == 6
     for task in tasks:
         checked = ArgumentSpecValidator(ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
         assert checked.error_messages == []

@@ -279,20 +279,26 @@ def reached(*addresses: str, **others: t.Any) -> Question:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_an_address_that_was_reached_before_is_closed_by_silence(address: str) -> None:
     result = look_at_all([address], free_port(), reached("127.0.0.1", "0:0::1"))
-    assert (result["verdict"], result["addresses"][0]["reason"]) == ("closed", "no_connection")
+    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == ("closed", "no_connection")
     assert result["needs_positive_control"] is True
     assert "It took a connection of this host just before." in result["sentences"][0]
 
 
 def test_an_address_that_was_reached_before_proves_nothing_about_another() -> None:
     result = look_at_all(["127.0.0.1"], free_port(), reached("127.0.0.2", "::1"))
-    assert (result["verdict"], result["addresses"][0]["reason"]) == ("inconclusive", "egress_unproven")
+    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == (
+        "inconclusive",
+        "egress_unproven",
+    )
 
 
 def test_a_control_host_that_is_silent_now_outweighs_a_look_before(street: Street) -> None:
     silent = Egress("127.0.0.1", free_port(), None, 0.5, 5.0)
     result = look_at_all(["127.0.0.1"], free_port(), reached("127.0.0.1"), silent)
-    assert (result["verdict"], result["addresses"][0]["reason"]) == ("inconclusive", "egress_unproven")
+    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == (
+        "inconclusive",
+        "egress_unproven",
+    )
     assert "control_host cannot be reached now" in result["sentences"][0]
     greets = Egress("127.0.0.1", street.server().port, None, 0.5, 5.0)
     result = look_at_all(["127.0.0.1"], free_port(), reached("127.0.0.1"), greets)
@@ -314,4 +320,7 @@ def test_what_this_host_could_not_even_try_is_not_closed(monkeypatch: pytest.Mon
     port = free_port()
     monkeypatch.setattr(socket, "socket", NoSocket)
     result = look_at_all(["127.0.0.1"], port, reached("127.0.0.1"))
-    assert (result["verdict"], result["addresses"][0]["reason"]) == ("inconclusive", "trouble_local")
+    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == (
+        "inconclusive",
+        "trouble_local",
+    )

@@ -231,17 +231,20 @@ def test_every_look_has_all_that_it_needs() -> None:
         {
             **WHOLE,
             "mailedge_probe_control_host": "mx.service.example",
-            "mailedge_probes": [{"name": "a", "port": "2525"}],
+            "mailedge_probes": [
+                {"name": "a", "port": "2525"},
+                {"name": "b", "from": "watchtower", "expect": "open"},
+                {"name": "c", "targets": "192.0.2.9"},
+            ],
         }
     )
-    assert found.values["probes"] == [
+    common = {"port": 25, "targets": ["mail.birke.example"], "control_host": "mx.service.example", "expect": "closed"}
+    assert found.values["vantage_points"] == [
         {
-            "name": "a",
-            "port": 2525,
-            "targets": ["mail.birke.example"],
-            "control_host": "mx.service.example",
-            "expect": "closed",
-        }
+            "from": "localhost",
+            "looks": [{**common, "name": "a", "port": 2525}, {**common, "name": "c", "targets": ["192.0.2.9"]}],
+        },
+        {"from": "watchtower", "looks": [{**common, "name": "b", "expect": "open"}]},
     ]
 
 

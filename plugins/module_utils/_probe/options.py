@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp impo
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet, parse_address
 
 ARGUMENTS: dict[str, t.Any] = {
-    "targets": {"type": "list", "elements": "str", "required": True},
+    "targets": {"type": "list", "elements": "str"},
     "port": {"type": "int", "default": 25},
     "sender": {"type": "str", "required": True},
     "recipient": {"type": "str", "required": True},
@@ -34,6 +34,27 @@ ARGUMENTS: dict[str, t.Any] = {
     "allowed_ranges": {"type": "list", "elements": "str", "default": []},
     "expect": {"type": "str", "choices": ["closed", "open", "any"], "default": "any"},
 }
+# What one of several looks may say for itself; what it does not say is the task's.
+LOOK_OPTIONS = (
+    "targets",
+    "port",
+    "source_address",
+    "address_family",
+    "control_host",
+    "reached_before",
+    "allowed_ranges",
+)
+ARGUMENTS["looks"] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "name": {"type": "str", "required": True},
+        **{
+            option: {fact: value for fact, value in ARGUMENTS[option].items() if fact != "default"}
+            for option in LOOK_OPTIONS
+        },
+    },
+}
 
 # RFC 2606 and RFC 6761.
 _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE)
@@ -46,6 +67,16 @@ _ROLES = ("sender", "recipient", "relay_recipient", "own_domain_sender")
 
 class OptionError(ValueError):
     """An option that can't be used; a sentence that names it."""
+
+
+def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
+    """The looks of a task: name, and the options of each. One without a name where the task names none."""
+    if not params["looks"]:
+        return [("", dict(params))]
+    return [
+        (look["name"], {**params, **{option: look[option] for option in LOOK_OPTIONS if look[option] is not None}})
+        for look in params["looks"]
+    ]
 
 
 def _domain(option: str, mailbox: str) -> str:
@@ -95,7 +126,7 @@ def _literal_or_name(text: str) -> str:
 
 def check_targets(params: t.Mapping[str, t.Any]) -> list[str]:
     """The targets in the form that getaddrinfo() takes. Raises OptionError."""
-    targets = [_address_or_name("targets", target.strip()) for target in params["targets"]]
+    targets = [_address_or_name("targets", target.strip()) for target in params["targets"] or []]
     if not targets:
         raise OptionError("targets is empty, so there is nothing to look at. Nothing was sent.")
     return targets

@@ -23,7 +23,6 @@ Plain = dict[str, t.Any]
 
 def address_result(look: Look) -> Plain:
     """One address."""
-    decided = look.findings[DELIVERY].result()
     return {
         "targets": list(look.door.names),
         "address": look.door.address or None,
@@ -38,8 +37,6 @@ def address_result(look: Look) -> Plain:
         "verdict": look.verdict,
         **{case: look.verdict_of(case) for case in CASES},
         "needs_positive_control": any(finding.judgement.needs_control for finding in look.findings.values()),
-        # The stage, code, ... of the first question, which most people ask for; every question has its own below.
-        **{key: decided[key] for key in ("stage", "code", "enhanced_status", "text", "seconds", "reason")},
         "cases": {case: look.findings[case].result() if case in look.findings else None for case in CASES},
         "connect_seconds": look.connect_seconds,
         "banner": look.banner,

@@ -97,9 +97,12 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
         _check_token(values, found)
     if around.playbook == "probe" or found.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
         _check_probe(values, found)
+    for index, probe in enumerate(values["probes"], 1):
+        if not probe.get("name"):
+            found.errors.append(f"Entry {index} of mailedge_probes has no name: say in words who looks.")
     if around.playbook == "publish_ranges" and not values["published_folder"]:
         found.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
-    values["probes"] = _probes(values)
+    values["vantage_points"] = _vantage_points(values)
     found.values = _public(values)
     return found
 
@@ -107,8 +110,11 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
 _STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
 
 
-def _probes(values: Values) -> list[dict[str, t.Any]]:
-    """Who looks, each with everything that the look needs."""
+def _vantage_points(values: Values) -> list[dict[str, t.Any]]:
+    """The hosts that look, each with its looks, and each look with everything that it needs.
+
+    One task a host takes all its looks: {from, looks: [{name, expect, options of mail_edge_probe}]}.
+    """
     everybody = {
         "targets": values["probe_targets"],
         "port": values["probe_port"],
@@ -116,13 +122,13 @@ def _probes(values: Values) -> list[dict[str, t.Any]]:
         "control_host": values["probe_control_host"],
         "expect": values["probe_expect"],
     }
-    found = []
+    points: dict[str, list[dict[str, t.Any]]] = {}
     for probe in values["probes"] or [_STRANGER]:
         look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
         if values["probe_expect"] == "any":
             look["expect"] = "any"
-        found.append(look)
-    return found
+        points.setdefault(look.pop("from", None) or "localhost", []).append(look)
+    return [{"from": host, "looks": looks} for host, looks in points.items()]
 
 
 def _said(value: t.Any) -> t.Any:
@@ -206,9 +212,6 @@ def _check_exchange(values: Values, found: Description) -> None:
 
     if values["exchange_enabled"] and values["outbound_enabled"] and not values["outbound"].get("smart_hosts"):
         found.errors.append("mailedge_outbound_enabled is true, but mailedge_outbound names no smart_hosts.")
-    for index, probe in enumerate(values["probes"], 1):
-        if not probe.get("name"):
-            found.errors.append(f"Entry {index} of mailedge_probes has no name: say in words who looks.")
 
 
 def _check_token(values: Values, found: Description) -> None:
