@@ -113,7 +113,7 @@ def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_p
         env = {"TMPDIR": str(short_path), "ANSIBLE_HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home / "tmp")}
         told = []
         with Watch(short_path, home, own, canaries=[firewall.token]) as watch:
-            for playbook, code in (("apply", 0), ("drift", 0), ("rollback", 0)):
+            for playbook, code in (("apply", 0), ("rollback", 0)):
                 run = play(playbook, lab.inventory, "-vvvvv", "--diff", variables=variables, env=env)
                 assert run.code == code, run.output[-5000:]
                 told += [run.output, json.dumps([task.result for task in run.tasks])]
@@ -122,7 +122,7 @@ def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_p
             assert run.code != 0
             told += [run.output, json.dumps([task.result for task in run.tasks])]
         told += [path.read_text(encoding="utf-8") for path in own.iterdir()]
-        assert len(told) >= 10, "there should be snapshots"
+        assert len(told) >= 8, "there should be snapshots"
         assert not any(firewall.token in text for text in told)
         assert watch.seen == set()
 
