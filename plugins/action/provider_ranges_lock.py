@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import ARGUMENTS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import refusal
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile, refresh, sources
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 
@@ -101,20 +102,15 @@ class ActionModule(ActionBase):
     ) -> lockfile.Locked:
         answer, mechanism, source = _read(params, entry)
         limits = refresh.Limits(params["max_ranges"], params["max_removed_percent"], params["grace_days"])
-        spoken = list(refresh.judge(answer, old.ranges if old else RangeSet(()), limits))
-        accepted = set(params["accept_risks"])
-        result["guards"] = [
-            {"id": one, "severity": "warn" if one in accepted else "stop", "sentence": sentence}
-            for one, sentence in spoken
-        ]
-        stopping = [(one, sentence) for one, sentence in spoken if one not in accepted]
-        if stopping:
-            raise ProviderError(
-                f"{source}: {' '.join(sentence for _one, sentence in stopping)} If it is true nevertheless, name "
-                f"{' and '.join(one for one, _sentence in stopping)} in accept_risks."
-            )
-        for _one, sentence in spoken:
-            display.warning(f"{params['provider']}: {sentence}")
+        findings = refresh.GUARDS.settle(
+            refresh.judge(answer, old.ranges if old else RangeSet(()), limits), params["accept_risks"]
+        )
+        result["guards"] = [finding.as_dict() for finding in findings]
+        refused = refusal(findings)
+        if refused:
+            raise ProviderError(f"{source}: {refused}")
+        for finding in findings:
+            display.warning(f"{params['provider']}: {finding.sentence}")
         return refresh.renew(
             old, answer, mechanism=mechanism, source=source, today=today, grace_days=params["grace_days"]
         )
@@ -122,7 +118,7 @@ class ActionModule(ActionBase):
 
 def _check(params: t.Mapping[str, t.Any]) -> None:
     problem = ""
-    unknown = sorted(set(params["accept_risks"]) - set(refresh.GUARDS))
+    unknown = refresh.GUARDS.unknown(params["accept_risks"])
     if not params["path"].strip():
         problem = "path is empty, and names no lock file"
     elif not _NAME.fullmatch(params["provider"]) or (params["region"] and not _NAME.fullmatch(params["region"])):
@@ -130,9 +126,7 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     elif params["ranges"] is not None and not params["ranges"]:
         problem = "the list of ranges is empty, and a lock to nobody would stop all mail"
     elif unknown:
-        problem = (
-            f"accept_risks names '{unknown[0]}', which is no guard; the guards are {', '.join(sorted(refresh.GUARDS))}"
-        )
+        problem = unknown.rstrip(".")
     elif not 0 <= params["grace_days"] <= 3650:
         problem = f"a grace_days of {params['grace_days']} is none of the 0 to 3650 days that can be meant"
     elif not 0 <= params["max_removed_percent"] <= 100:

@@ -461,3 +461,12 @@ LOOPBACK = RangeSet.parse(["127.0.0.0/8", "::1"])
 PRIVATE = LOOPBACK | RangeSet.parse(
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
 )
+# Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what is private, "this network",
+# protocol assignments, the 6to4 relays (RFC 7526), multicast and what is reserved, and all of IPv6 that is no global unicast.
+# Ranges for documentation and benchmarks are not among them, because examples, the lab and the tests are made of them.
+NOT_INTERNET = (
+    PRIVATE
+    | RangeSet.parse(["0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/3"])
+    | (EVERYTHING_V6 - RangeSet.parse(["2000::/3"]))
+    | RangeSet.parse(["2001::/23", "2002::/16"])
+)

@@ -127,11 +127,14 @@ cost:
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups, guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 
 ARGUMENTS = module.spec(
     {
@@ -169,8 +172,8 @@ class AddressGroup(module.Work):
             state, params["name"], self._ranges, size=params["group_size"], comment=params["comment"] or ""
         )
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
-        return guards.about_ranges(self._ranges or RangeSet(()), what=f"The group '{self.params['name']}'")
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+        return _ranges_guards.check(self._ranges or RangeSet(()), f"The group '{self.params['name']}'")
 
 
 def main() -> None:

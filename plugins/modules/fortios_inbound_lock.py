@@ -227,13 +227,14 @@ cost:
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, inbound, inbound_guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, inbound_guards, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, exposure, reaching
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
 
@@ -291,7 +292,7 @@ class InboundLock(module.Work):
             self._last = inbound.Lock(state, self._wanted)
         return self._last
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         return inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
 
     def strangers(self, read: DeviceState, state: DeviceState) -> list[str] | None:

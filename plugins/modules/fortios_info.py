@@ -141,9 +141,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, reaching, words
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
 

@@ -153,7 +153,7 @@ cost:
 import contextlib
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards, module, outbound
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
@@ -164,6 +164,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
     parse_range,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "required": True}
 
@@ -207,7 +208,7 @@ class OutboundLock(module.Work):
     def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
         return outbound.Lock(state, self._wanted).wishes()
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         return outbound.Lock(before, self._wanted).speak(before, after)
 
     def holds(self, read: DeviceState, state: DeviceState) -> bool:

@@ -162,11 +162,13 @@ entries:
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, groups, guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, groups, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import FEED, DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
 
 ARGUMENTS = module.spec(
     {
@@ -207,15 +209,15 @@ class RangeFeed(module.Work):
         groups.refuse_foreign(state, FEED, self.params["name"])
         return feed.wishes(self.params, self._ranges, state, groups.note(self.params["comment"]))
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         name = self.params["name"]
         if self._ranges is not None:
-            yield from guards.about_ranges(self._ranges, what=f"The feed '{name}'")
+            yield from _ranges_guards.check(self._ranges, f"The feed '{name}'")
         held = before.table(feed.ENTRIES).get(name)
         if held is not None and not held["entries"] and self.params["state"] == "present" and self._ranges is None:
-            yield guards.Guard(
+            yield Finding(
                 "feed_empty",
-                guards.WARN,
+                WARN,
                 f"The feed '{name}' holds no ranges on the device, so that a policy with it lets nobody through.",
             )
 

@@ -28,7 +28,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
     Change,
-    PlanError,
     Promises,
     Wish,
     apply_all,
@@ -40,6 +39,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
@@ -154,12 +155,8 @@ class MailFlowAction(ExchangeAction):
         raise Failure(f"{type(self).__name__} does not say what it wishes. Nothing was changed.")
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        unknown = sorted(set(params.get("accept_risks") or []) - set(guards.GUARDS))
-        if not unknown:
-            return []
-        return [
-            f"accept_risks names '{unknown[0]}', which is no guard. The guards are: {', '.join(sorted(guards.GUARDS))}."
-        ]
+        wrong = guards.GUARDS.unknown(params.get("accept_risks") or [])
+        return [wrong] if wrong else []
 
     def reason(self, params: dict[str, t.Any]) -> str:
         """What a snapshot of this run is kept for, ``apply`` or ``rollback``."""
@@ -178,7 +175,7 @@ class MailFlowAction(ExchangeAction):
         except (OptionError, PlanError, StateError) as error:
             raise Failure(str(error)) from None
         wished = apply_all(changes, before)
-        spoken = guards.check(
+        findings = guards.check(
             before,
             wished,
             promises,
@@ -191,21 +188,18 @@ class MailFlowAction(ExchangeAction):
             "changed": bool(changes),
             "plan": words.plan_words(changes),
             "server": self.server_facts(reading),
-            "guards": [{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
+            "guards": [finding.as_dict() for finding in findings],
         }
         result.update(_difference(before, wished, changes, promises, bool(self._task.diff)))
         # As long as nothing is written, what was read is how it is.
         result.update(self.judged(params, before, wished, before, promises, unfinished=any(map(_is_drift, changes))))
-        warnings = [*self.notes, *(f"{one.sentence} (guard {one.id})" for one in spoken if one.severity == "warn")]
+        warned = [finding for finding in findings if finding.severity == WARN]
+        warnings = [*self.notes, *(f"{finding.sentence} (guard {finding.id})" for finding in warned)]
         if warnings:
             result["warnings"] = warnings
-        stops = [one for one in spoken if one.severity == "stop"]
-        if stops:
-            text = " ".join(f"{one.sentence} (guard {one.id})" for one in stops)
-            raise Failure(
-                f"{text} Nothing was changed. Change the description, or name the guard in accept_risks if this is what you want.",
-                **{**result, "changed": False},
-            )
+        refused = refusal(findings)
+        if refused:
+            raise Failure(refused, **{**result, "changed": False})
         try:
             ordered = order(changes, before, promises)
         except NoSafeOrder as error:

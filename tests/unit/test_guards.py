@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
-    PlanError,
     Promises,
     Wish,
     apply_all,
@@ -20,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
@@ -84,21 +84,23 @@ def test_guard_no_provider_range() -> None:
     ("ranges", "speaks"),
     [
         (["0.0.0.0/0"], True),
-        (["11.0.0.0/7"], True),
-        (["11.0.0.0/8"], False),
-        (["11.0.0.0/8", "13.0.0.0/8"], True),
-        (["2001:db8::/19"], True),
-        (["2001:db8::/32"], False),
+        (["11.0.0.0/9"], True),
+        (["11.0.0.0/10"], False),
+        # As many addresses in all as no provider has.
+        ([f"{first}.0.0.0/10" for first in (11, 13, 15, 17)], False),
+        ([f"{first}.0.0.0/10" for first in (11, 13, 15, 17, 19)], True),
+        (["2a00::/23"], True),
+        (["2a00::/24"], False),
     ],
 )
 def test_guard_range_too_wide(ranges: list[str], speaks: bool) -> None:
     assert ("range_too_wide" in _spoken(sites.modern(), _promises(provider=ranges))) is speaks
 
 
-def test_guard_private_provider_range() -> None:
+def test_guard_private_range() -> None:
     told = _promises(provider=[sites.PROVIDER, "192.168.4.4"])
 
-    assert _spoken(sites.modern(), told)["private_provider_range"] == "stop"
+    assert _spoken(sites.modern(), told)["private_range"] == "stop"
     assert "192.168.4.4" in _sentences(sites.modern(), told)
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
-    PlanError,
     Promises,
     Wish,
     apply_all,
@@ -20,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"

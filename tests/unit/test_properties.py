@@ -17,7 +17,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, first_fault, order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
-    PlanError,
     Promises,
     Wish,
     apply_all,
@@ -25,6 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 from ansible_collections.mailedge.lockdown.tests.unit import _oracle as oracle
 

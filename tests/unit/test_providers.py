@@ -95,7 +95,7 @@ def test_grades_and_what_the_customer_is_told() -> None:
 )
 def test_what_is_not_believed(answer: tuple[str, ...], guard: str) -> None:
     before = ranges("198.51.100.0/24", "2001:db8:100::/48")
-    assert guard in [one for one, _sentence in refresh.judge(ranges(*answer), before, refresh.Limits(ranges=50))]
+    assert guard in [finding.id for finding in refresh.judge(ranges(*answer), before, refresh.Limits(ranges=50))]
     assert guard in refresh.GUARDS
 
 

@@ -15,11 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
     EVERYTHING_V6,
     LOOPBACK,
+    NOT_INTERNET,
     PRIVATE,
     Address,
     Endpoint,
@@ -30,6 +34,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_endpoint,
     parse_range,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import refresh
+from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 LAST = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
 # Small worlds, so that ranges meet, touch and nest: at both ends of each family and in the middle of it.
@@ -207,6 +213,34 @@ class TestParse:
     def test_numbers_of_no_family_make_no_range(self, numbers: tuple[int, int, int]) -> None:
         with pytest.raises(RangeError):
             Interval(*numbers)
+
+
+def test_what_is_not_the_internet_is_what_the_registries_say() -> None:
+    """By netaddr's copy of IANA's tables; beside it RFC 3879, which it has no more."""
+    told = netaddr.IPSet(
+        [
+            *netaddr.ip.IPV4_NOT_GLOBALLY_REACHABLE,
+            netaddr.ip.IPV4_MULTICAST,
+            netaddr.ip.IPV4_6TO4,
+            *netaddr.ip.IPV6_NOT_GLOBALLY_REACHABLE,
+            *netaddr.ip.IPV6_RESERVED,
+            netaddr.ip.IPV6_MULTICAST,
+            "fec0::/10",
+        ]
+    )
+    examples = netaddr.IPSet(["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32"])
+    assert _netaddr(NOT_INTERNET.intervals) == told - examples
+
+
+def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
+    for text in ("224.0.0.0/8", "198.0.0.0/9", "2a00::/22", "::ffff:0:0/96", "0.1.2.3", "4000::/32"):
+        found = RangeSet.parse([text])
+        told = {(one.id, one.severity) for one in _ranges_guards.check(found, "It")}
+        assert told, text
+        of_exchange = guards.check(sites.modern(), sites.modern(), Promises(provider=found), ())
+        assert told <= {(one.id, one.severity) for one in of_exchange}
+        assert told <= {(one.id, one.severity) for one in refresh.judge(found, found, refresh.Limits())}
+    assert list(_ranges_guards.check(RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]), "It")) == []
 
 
 class TestSets:

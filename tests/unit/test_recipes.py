@@ -13,12 +13,13 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, match
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock, outbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import route
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 PROVIDER, PROVIDER_6 = "198.51.100.25", "2001:db8:100::25"

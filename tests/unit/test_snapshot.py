@@ -15,7 +15,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
-    PlanError,
     Promises,
     Wish,
     apply_all,
@@ -24,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import conflicts, doors, known, strangers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
@@ -21,22 +22,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Address,
     RangeSet,
 )
-
-Found = tuple[str, str, str]
-STOP, WARN = "stop", "warn"
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 _NOBODY = RangeSet(())
-# What a /8 of IPv4 and a /20 of IPv6 hold. No registry gives one provider more.
-_TOO_MANY = {4: 1 << 24, 6: 1 << 108}
 _SERVER_GROUPS = frozenset({"ExchangeServers", "ExchangeLegacyServers"})
 
 
 def check(
     before: State, after: State, promises: Promises, changes: t.Sequence[Change], _unreachable: frozenset[str]
-) -> t.Iterator[Found]:
-    """(id, severity, sentence) of every guard that speaks."""
+) -> t.Iterator[Finding]:
+    """What the guards find."""
     view = _Sides(before, after, promises)
-    yield from _provider_itself(promises)
+    yield from _ranges_guards.check(promises.provider, "The option provider_ranges")
     yield from _provider(view)
     yield from _own_networks(view)
     yield from _own_networks_refused(view)
@@ -71,20 +68,7 @@ class _Sides:
         return found
 
 
-def _provider_itself(promises: Promises) -> t.Iterator[Found]:
-    wide = RangeSet(one for one in promises.provider.intervals if one.size > _TOO_MANY[one.version])
-    if wide or promises.provider.v4.size > _TOO_MANY[4] or promises.provider.v6.size > _TOO_MANY[6]:
-        yield (
-            "range_too_wide",
-            STOP,
-            f"The provider range {ranges(wide or promises.provider)} is too wide to be one provider's.",
-        )
-    private = promises.provider & PRIVATE
-    if private:
-        yield "private_provider_range", STOP, f"The provider range holds the private addresses {ranges(private)}."
-
-
-def _provider(view: _Sides) -> t.Iterator[Found]:
+def _provider(view: _Sides) -> t.Iterator[Finding]:
     provider = view.promises.provider
     heard = _NOBODY
     for connectors in (view.old, view.new):
@@ -94,15 +78,19 @@ def _provider(view: _Sides) -> t.Iterator[Found]:
     lost = view.lost(doors.accepts_anonymous, [25]) & provider
     refused = ((provider & heard) - doors.holding(view.new, doors.accepts_anonymous)) - lost
     if lost:
-        yield "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
+        yield Finding(
+            "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
+        )
     if refused:
         severity = STOP if view.promises.inbound_lock else WARN
-        yield "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
+        yield Finding(
+            "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
+        )
     public = doors.public(_NOBODY)
     if view.same or doors.holding(view.new, doors.accepts_anonymous) & public:
         return
     if doors.holding(view.old, doors.accepts_anonymous) & public:
-        yield (
+        yield Finding(
             "no_provider_range",
             STOP,
             "No internet address could deliver mail to this server any more, the provider's included.",
@@ -113,7 +101,7 @@ def _users(answer: Answer) -> bool:
     return "ExchangeUsers" in answer.groups
 
 
-def _own_networks(view: _Sides) -> t.Iterator[Found]:
+def _own_networks(view: _Sides) -> t.Iterator[Finding]:
     own = view.promises.own_networks - view.promises.provider
     for right, text in (
         (doors.accepts_anonymous, "send without a login"),
@@ -122,14 +110,14 @@ def _own_networks(view: _Sides) -> t.Iterator[Found]:
     ):
         lost = view.lost(right) & own
         if lost:
-            yield (
+            yield Finding(
                 "own_networks_shut_out",
                 STOP,
                 f"The own networks {ranges(lost)} could no longer {text}, which they can today.",
             )
     unnamed = (view.lost(doors.accepts_anonymous) & (PRIVATE - LOOPBACK)) - view.named
     if unnamed and not own:
-        yield (
+        yield Finding(
             "own_networks_shut_out",
             STOP,
             "No own_networks are named, and internal senders could no longer send without a login, which they can today: scanners and "
@@ -137,14 +125,14 @@ def _own_networks(view: _Sides) -> t.Iterator[Found]:
         )
 
 
-def _own_networks_refused(view: _Sides) -> t.Iterator[Found]:
+def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
     """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is how setup leaves it."""
     own = view.promises.own_networks - view.promises.provider
     if not view.promises.inbound_lock or not known.is_mailbox_2013(view.after.server):
         return
     refused = _left_over(view.new, own) & _left_over(view.old, own)
     if refused:
-        yield (
+        yield Finding(
             "own_networks_refused",
             WARN,
             f"The own networks {ranges(refused)} are refused without a login, and this lock leaves that as it is. If scanners or "
@@ -163,7 +151,7 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     return RangeSet(one for one in found.intervals if one.version in listening)
 
 
-def _exchange_servers(view: _Sides) -> t.Iterator[Found]:
+def _exchange_servers(view: _Sides) -> t.Iterator[Finding]:
     if view.same:
         return
     lost = _NOBODY
@@ -172,7 +160,7 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Found]:
         lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
     named = lost & view.promises.exchange_servers
     if named:
-        yield (
+        yield Finding(
             "exchange_servers_shut_out",
             STOP,
             f"The Exchange servers {ranges(named)} could no longer send to this server as today.",
@@ -180,7 +168,7 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Found]:
     elif not view.promises.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
         # A site with one server has none to name, and nothing that is read tells it from one with several. The method `auto` takes the
         # group from nobody, so that a first lock is not stopped here; where own networks are named, they keep it.
-        yield (
+        yield Finding(
             "exchange_servers_shut_out",
             WARN if view.promises.own_networks else STOP,
             "No exchange_servers are named, and other Exchange servers in the internal network, if there are any, could no longer send to "
@@ -200,11 +188,11 @@ def _loses_group(view: _Sides) -> RangeSet:
     return view.lost(lambda answer: "ExchangeServers" in answer.groups)
 
 
-def _hybrid(view: _Sides) -> t.Iterator[Found]:
+def _hybrid(view: _Sides) -> t.Iterator[Finding]:
     hybrid = view.promises.hybrid
     lost = view.lost(doors.accepts_anonymous, [25])
     if hybrid and lost & hybrid:
-        yield (
+        yield Finding(
             "hybrid_shut_out",
             STOP,
             f"Exchange Online's {ranges(lost & hybrid)} would no longer be accepted on port 25.",
@@ -224,21 +212,21 @@ def _hybrid(view: _Sides) -> t.Iterator[Found]:
     views = (doors.View(view.old, 25), doors.View(view.new, 25))
     untagged = doors.where(views, lambda answers: not tag(old, answers[0]) <= tag(new, answers[1]))
     if hybrid and (untagged & hybrid) - lost:
-        yield (
+        yield Finding(
             "hybrid_shut_out",
             STOP,
             f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector without the hybrid capability.",
         )
     if not hybrid and untagged & doors.public(view.named):
         names = listed(f"'{view.before.receive[name]['name']}'" for name, tags in old.items() if tags)
-        yield (
+        yield Finding(
             "hybrid_shut_out",
             STOP,
             f"The receive connector {names} is the hybrid path from Exchange Online, which would be shut. Name its ranges in hybrid_ranges.",
         )
 
 
-def _internet(view: _Sides) -> t.Iterator[Found]:
+def _internet(view: _Sides) -> t.Iterator[Finding]:
     locks = view.promises.inbound_lock
     for port in view.ports:
         opening = strangers.sending(view.new, view.promises, port)
@@ -246,24 +234,24 @@ def _internet(view: _Sides) -> t.Iterator[Found]:
         if port == 25 and known.is_wide(opening.senders.v6) and not known.is_wide(opening.senders.v4):
             four = doors.public(view.named) & EVERYTHING_V4
             if locks or view.lost(doors.accepts_anonymous, [port]) & four:
-                yield "ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut."
+                yield Finding("ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut.")
                 opening = opening.only(EVERYTHING_V4)
         if opening and strangers.judged(view.promises):
             severity = STOP if port == 25 and locks and known.is_wide(opening.senders) else WARN
-            yield "still_open", severity, opening.words("could still")
+            yield Finding("still_open", severity, opening.words("could still"))
 
 
-def _relay(view: _Sides) -> t.Iterator[Found]:
+def _relay(view: _Sides) -> t.Iterator[Finding]:
     for port in view.ports:
         opening = strangers.relaying(view.new, view.promises, port)
         fresh = opening.senders - strangers.relaying(view.old, view.promises, port).senders
         if fresh:
-            yield "open_relay", STOP, opening.only(fresh).words("could")
+            yield Finding("open_relay", STOP, opening.only(fresh).words("could"))
         elif opening:
-            yield "open_relay", WARN, f"{opening.words('can')[:-1]}, as before."
+            yield Finding("open_relay", WARN, f"{opening.words('can')[:-1]}, as before.")
 
 
-def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Found]:
+def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     """Told by what a first lock never meets: the provider has its narrow connector already, and the hybrid one is wide again."""
     provider = view.promises.provider
     if not provider:
@@ -283,7 +271,7 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Found]:
         if not doors.accepts_anonymous(answer) or not known.is_wide(part) or key not in view.before.receive:
             continue
         if known.hybrid_capabilities(view.before.receive[key]) and key in closed:
-            yield (
+            yield Finding(
                 "hybrid_wizard_undone",
                 WARN,
                 f"The receive connector '{answer.connector}' carries the hybrid path and hears the whole internet again beside the provider's "
@@ -294,13 +282,13 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Found]:
 _NARROWING = ("remote_ip_ranges", "bindings", "permission_groups", "auth_mechanism")
 
 
-def _protected(change: Change, before: State) -> t.Iterator[Found]:
+def _protected(change: Change, before: State) -> t.Iterator[Finding]:
     current = before.receive.get(change.name.casefold())
     if current is None:
         return
     if change.action == "remove":
         if known.is_setup_made(current, before.server):
-            yield (
+            yield Finding(
                 "protected_connector",
                 STOP,
                 f"The receive connector '{change.name}' was made by setup and would be removed.",
@@ -316,14 +304,14 @@ def _protected(change: Change, before: State) -> t.Iterator[Found]:
     if change.after.get("enabled") is False:
         harm.append("enabled")
     if harm:
-        yield (
+        yield Finding(
             "protected_connector",
             STOP,
             f"The receive connector '{change.name}' would lose something ({listed(harm)}), but {reason}.",
         )
 
 
-def _bindings(change: Change, after: State) -> t.Iterator[Found]:
+def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
     server = after.server
     fresh = (change.after.get("bindings") or frozenset()) - (change.before.get("bindings") or frozenset())
     foreign = [
@@ -332,7 +320,7 @@ def _bindings(change: Change, after: State) -> t.Iterator[Found]:
         if not one.is_wildcard and not is_loopback(one) and Address(one.version, one.address) not in server.addresses
     ]
     if foreign and server.addresses:
-        yield (
+        yield Finding(
             "foreign_binding",
             STOP,
             f"The receive connector '{change.name}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
@@ -345,20 +333,20 @@ def _bindings(change: Change, after: State) -> t.Iterator[Found]:
         and connector.get("transport_role") == "HubTransport"
         and 25 in doors.ports([connector])
     ):
-        yield (
+        yield Finding(
             "transport_role_conflict",
             STOP,
             f"The receive connector '{change.name}' would give port 25 to the transport service, which belongs to the front end.",
         )
 
 
-def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Found]:
+def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     if not changes:
         return
     there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
     for conflict in conflicts.conflicts(after.receive.values()):
         if conflict.pair not in there:
-            yield (
+            yield Finding(
                 ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
                 STOP,
                 conflict.sentence(),

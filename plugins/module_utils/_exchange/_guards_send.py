@@ -12,17 +12,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
-
-Found = tuple[str, str, str]
-STOP, WARN = "stop", "warn"
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 _PLACE = frozenset({"enabled", "address_spaces"})
 
 
 def check(
     before: State, after: State, _promises: Promises, changes: t.Sequence[Change], unreachable: frozenset[str]
-) -> t.Iterator[Found]:
-    """(id, severity, sentence) of every guard that speaks."""
+) -> t.Iterator[Finding]:
+    """What the guards find."""
     mine = [change for change in changes if change.resource == SEND.name]
     yield from _protected(mine, before)
     # Whoever says anew which mail a connector takes means it; of two such connectors the one that gets the mail is meant to.
@@ -37,7 +35,7 @@ def check(
             yield from _reach(connector, unreachable)
 
 
-def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Found]:
+def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding]:
     subscribed = before.server.edge and any(
         one["name"].casefold().startswith("edgesync - ") for one in before.send.values()
     )
@@ -47,14 +45,14 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Found]:
         if reason is None and subscribed:
             reason = "this Edge server is subscribed, so that EdgeSync would overwrite the change; change it on a Hub or Mailbox server"
         if reason:
-            yield (
+            yield Finding(
                 "protected_send_connector",
                 STOP,
                 f"The send connector '{change.name}' would be changed, but {reason}.",
             )
 
 
-def _leak(connector: routing.Connector, after: State, placed: set[str]) -> t.Iterator[Found]:
+def _leak(connector: routing.Connector, after: State, placed: set[str]) -> t.Iterator[Finding]:
     """Mail in the spaces of `connector` that another one carries, or could."""
     name = connector["name"]
     for space in sorted(connector.get("address_spaces") or ()):
@@ -81,13 +79,13 @@ def _leak(connector: routing.Connector, after: State, placed: set[str]) -> t.Ite
                 if one.type == space.type and routing.is_generic(one.space)
             ]
             deliberate = not generic or routing.protected_reason(rival) is not None
-            yield (
+            yield Finding(
                 "send_leak",
                 WARN if deliberate else STOP,
                 f"Mail {_to(domains, bool(generic))} would go through the send connector '{other}' and not through '{name}'.",
             )
         for other in sorted(idle - set(past)):
-            yield (
+            yield Finding(
                 "send_leak",
                 WARN,
                 f"The send connectors '{name}' and '{other}' are both enabled for {space.space}; Exchange chooses '{name}' while that stays so.",
@@ -102,12 +100,12 @@ def _to(domains: set[str], generic: bool) -> str:
     return "to the internet, or parts of it," if generic else f"to {listed(sorted(domains))}"
 
 
-def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Iterator[Found]:
+def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Iterator[Finding]:
     hosts = connector.get("smart_hosts") or frozenset()
     silent = sorted(host for host in hosts if host in {one.strip("[]").casefold() for one in unreachable})
     if silent:
         alone = len(silent) == len(hosts)
-        yield (
+        yield Finding(
             "smart_host_unreachable",
             STOP if alone else WARN,
             f"The smart host {listed(silent)} of the send connector '{connector['name']}' does not answer this server on port "

@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, RangeSet, parse_endpoint
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Options = t.Mapping[str, t.Any]
 Connector = t.Mapping[str, t.Any]
@@ -25,10 +26,6 @@ Connector = t.Mapping[str, t.Any]
 CREDENTIAL = "authentication_credential"
 # Options of a wish that say something about the wish itself, or can be nothing else than they are.
 _ABOUT = frozenset({"name", "state", "update_credential", "server"})
-
-
-class PlanError(ValueError):
-    """The wish cannot be planned. The message is one sentence or more for the operator; nothing was written."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, routing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, Interval, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Options = t.Mapping[str, t.Any]
 Connector = t.Mapping[str, t.Any]

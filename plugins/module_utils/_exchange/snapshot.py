@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
     Change,
-    PlanError,
     Wish,
     table,
 )
@@ -26,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receiv
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import plan_words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 FORMAT = 1
 REASONS = ("apply", "rollback")

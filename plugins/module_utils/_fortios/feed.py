@@ -12,13 +12,14 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     FEED,
     FEED_ENTRIES,
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 ENTRIES = FEED_ENTRIES
 PUSH, POLL = "push", "poll"

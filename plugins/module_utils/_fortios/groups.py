@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row, Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 MARK = "mailedge"
 """The first word of the comment of whatever this collection makes; nothing without it is ever changed."""

@@ -27,7 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Sources,
     Target,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -43,6 +43,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 IPV6_IN_POLICIES_SINCE: Version = (6, 4, 0)
 INTERNET_SERVICE_NAMES_SINCE: Version = (6, 4, 0)

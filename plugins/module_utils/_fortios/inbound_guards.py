@@ -10,8 +10,7 @@ import types
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import STOP, WARN, Guard
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import Lock, Wanted
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Sources, Target, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -27,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 # Internet services that anybody can become a customer of.
 SHARED: t.Mapping[str, str] = types.MappingProxyType(
@@ -41,17 +41,17 @@ SHARED: t.Mapping[str, str] = types.MappingProxyType(
 
 def speak(
     wanted: Wanted, lock: Lock, before: DeviceState, after: DeviceState, *, check_mode: bool
-) -> t.Iterator[Guard]:
+) -> t.Iterator[Finding]:
     """The guards on a lock."""
-    yield from guards.about_ranges(wanted.ranges, what="ranges")
+    yield from _ranges_guards.check(wanted.ranges, "The option ranges")
     yield from _about_sources(wanted, before, check_mode=check_mode)
     was, becomes = Model(before, wanted.interfaces), Model(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
     for opening in openings(wanted, lock, after):
         if opening.other_vip:
-            yield Guard("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
+            yield Finding("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
         else:
-            yield Guard("still_open", WARN, f"After the lock, {opening.clause('would still reach')}.")
+            yield Finding("still_open", WARN, f"After the lock, {opening.clause('would still reach')}.")
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,18 @@ def openings(wanted: Wanted, lock: Lock, state: DeviceState) -> list[Opening]:
     return [*found, *_by_other_ways(wanted, lock, model)]
 
 
-def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t.Iterator[Guard]:
+def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t.Iterator[Finding]:
     tables = (ADDRESS, GROUP, ADDRESS6, GROUP6)
     missing = [f"group '{name}'" for name in wanted.groups if not any(name in state.table(path) for path in tables)]
     missing += [f"feed '{name}'" for name in wanted.feeds if name not in state.table(FEED)]
     if missing:
         # An earlier task of the same run would have made it.
         severity = WARN if check_mode else STOP
-        yield Guard("missing_source", severity, f"The device has no {' and no '.join(missing)}.")
+        yield Finding("missing_source", severity, f"The device has no {' and no '.join(missing)}.")
     for name in wanted.feeds:
         entries = state.table(FEED_ENTRIES).get(name)
         if entries is not None and not entries["entries"]:
-            yield Guard(
+            yield Finding(
                 "feed_empty", STOP, f"The feed '{name}' holds no ranges on the device, so that it lets nobody through."
             )
     known = state.table(INTERNET_SERVICE)
@@ -103,10 +103,10 @@ def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t
         if row is None:
             near = difflib.get_close_matches(name, map(str, known), n=3, cutoff=0.5)
             like = f" It has {' and '.join(near)}." if near else ""
-            yield Guard("missing_source", STOP, f"The device has no internet service '{name}'.{like}")
+            yield Finding("missing_source", STOP, f"The device has no internet service '{name}'.{like}")
             continue
         if row.get("direction") == "dst":
-            yield Guard(
+            yield Finding(
                 "internet_service_destination",
                 STOP,
                 f"The internet service '{name}' holds addresses of destinations only, so that nobody would get through as its source.",
@@ -114,35 +114,35 @@ def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t
         # Where the database was not downloaded, its services are there and hold nothing.
         counts = [row[field] for field in ("ip-range-number", "ip-number") if row.get(field) not in (None, "")]
         if counts and not any(int(count) for count in counts):
-            yield Guard(
+            yield Finding(
                 "internet_service_empty",
                 STOP,
                 f"The internet service '{name}' holds no addresses on this device; its database may be the small one, or loaded on demand.",
             )
         if name in SHARED:
-            yield Guard("shared_source", WARN, f"The internet service '{name}' lets {SHARED[name]} through.")
+            yield Finding("shared_source", WARN, f"The internet service '{name}' lets {SHARED[name]} through.")
 
 
-def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Iterator[Guard]:
+def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Iterator[Finding]:
     own = wanted.own_networks
     for target in wanted.targets:
         # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a mistake.
         if not lock.allowed(target.version):
             if was.admissions(target):
                 severity = STOP if target.version == 4 else WARN
-                yield Guard(
+                yield Finding(
                     "no_source",
                     severity,
                     f"No source of IPv{target.version} is named, so that nobody would reach {target} any more.",
                 )
         elif not was.admissions(target) and not becomes.admissions(target):
-            yield Guard(
+            yield Finding(
                 "no_way_in", STOP, f"No policy lets anybody through to {target}, so that there is nothing to lock."
             )
     for target, missing in lock.lacking(becomes):
         ranges = missing.known - own
         if (ranges or missing.opaque) and becomes.admissions(target):
-            yield Guard(
+            yield Finding(
                 "provider_shut_out",
                 STOP,
                 f"{words(Sources(ranges, missing.opaque))} would not get through to {target}{_by_whom(becomes, target)}.",
@@ -150,7 +150,7 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
         # Own networks that have no way through the firewall today need none; their mail goes past it.
         lost = missing.known & own & was.reached(target).known
         if lost:
-            yield Guard("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
+            yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
 
 
 def _by_whom(model: Model, target: Target) -> str:

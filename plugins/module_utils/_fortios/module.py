@@ -22,7 +22,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
     SECRETS,
     Change,
-    PlanError,
     Wish,
     apply_all,
     plan,
@@ -39,6 +38,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._module import M
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding, refusal
 
 Result = dict[str, t.Any]
 
@@ -71,7 +72,7 @@ class Work(abc.ABC):
         entries = feed.read_entries(self.client, state, self.feeds())
         return dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[guards.Guard]:
+    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         """The guards that speak about the changes."""
         return ()
 
@@ -121,9 +122,9 @@ def run(arguments: t.Mapping[str, t.Any], work_of: t.Callable[..., Work]) -> Non
             result["cost"] = {"requests": client.requests}
             module.fail_json(msg=str(error), **outcome.shortened(result))
     result["cost"] = {"requests": client.requests}
-    for guard in result.get("guards", []):
-        if guard["severity"] == guards.WARN:
-            module.warn(guard["sentence"])
+    for finding in result.get("guards", []):
+        if finding["severity"] == WARN:
+            module.warn(finding["sentence"])
     module.exit_json(**result)
 
 
@@ -143,10 +144,10 @@ def _execute(module: Module, work: Work, client: FortiOS, result: Result) -> Non
     before = work.read()
     changes = plan(before, work.wishes(before))
     after = apply_all(changes, before)
-    spoken = guards.settle(work.guard(before, after, changes), params["accept_risks"])
+    findings = guards.GUARDS.settle(work.guard(before, after, changes), params["accept_risks"])
     result.update(
         plan=[change.describe() for change in changes],
-        guards=[{"id": one.id, "severity": one.severity, "sentence": one.sentence} for one in spoken],
+        guards=[finding.as_dict() for finding in findings],
         device={"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
         **work.tell(before, after),
     )
@@ -155,12 +156,9 @@ def _execute(module: Module, work: Work, client: FortiOS, result: Result) -> Non
     result.update(_judged(work, at_first, before, after, now=before, unfinished=any(map(_can_be_seen, changes))))
     if module._diff:
         result["diff"] = _diff(changes, result)
-    stopping = [one for one in spoken if one.severity == guards.STOP]
-    if stopping:
-        raise PlanError(
-            f"{' '.join(one.sentence for one in stopping)} Nothing was changed. To do it all the same, name "
-            f"{' and '.join(dict.fromkeys(one.id for one in stopping))} in accept_risks."
-        )
+    refused = refusal(findings)
+    if refused:
+        raise PlanError(refused)
     if not changes:
         return
     _refuse_taken(client, before, changes)

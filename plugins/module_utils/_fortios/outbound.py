@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences, groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import STOP, WARN, Guard
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
     ALL,
     ANY,
@@ -25,7 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Sources,
     words,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import PlanError, Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -38,6 +37,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP)
 _EXIT, _BARRIER = "out", "held"
@@ -128,22 +129,22 @@ class Lock:
                     break
         return found
 
-    def speak(self, before: DeviceState, after: DeviceState) -> t.Iterator[Guard]:
+    def speak(self, before: DeviceState, after: DeviceState) -> t.Iterator[Finding]:
         """The guards on the lock."""
         if not self._ways_out(before):
-            yield Guard(
+            yield Finding(
                 "no_way_out",
                 WARN,
                 f"No policy lets port {self.wanted.port} out through {', '.join(self.wanted.interfaces)}, so that there is nothing to lock.",
             )
         elif not self._sends(after):
-            yield Guard(
+            yield Finding(
                 "mail_shut_in",
                 STOP,
                 f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts any more.",
             )
         for key, row in self.leaking(after):
-            yield Guard(
+            yield Finding(
                 "still_open",
                 WARN,
                 f"After the lock, others would still send through policy {key} '{row.get('name', '')}'.",

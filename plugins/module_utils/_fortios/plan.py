@@ -28,6 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
     same,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 _REFERRED = (FEED, FEED_ENTRIES, ADDRESS, ADDRESS6, SERVICE, SERVICE_GROUP, GROUP, GROUP6)
 _SOURCES = (
@@ -39,10 +40,6 @@ _SOURCES = (
 )
 SECRETS = frozenset({"password"})
 _LONGEST_LIST = 6
-
-
-class PlanError(ValueError):
-    """The wish cannot be planned. The message is one sentence or more for the operator; nothing was written."""
 
 
 @dataclass(frozen=True)

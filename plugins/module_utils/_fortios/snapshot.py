@@ -18,8 +18,9 @@ import secrets
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import SECRETS, Change, PlanError, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import SECRETS, Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 FORMAT = 1
 LATEST = "latest"

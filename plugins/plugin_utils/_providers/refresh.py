@@ -6,26 +6,22 @@
 from __future__ import annotations
 
 import datetime
-import types
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, Finding, Registry
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 
-GUARDS: t.Mapping[str, str] = types.MappingProxyType(
+GUARDS = Registry(
     {
-        "private_range": "The answer holds addresses that nobody on the internet sends from.",
-        "range_too_wide": "The answer holds a range that is wider than any provider's.",
+        **_ranges_guards.GUARDS,
         "too_many_ranges": "The answer holds more ranges than a provider has.",
         "sharply_shrunken": "The answer lacks a large part of what is locked.",
     }
 )
-
-_WIDEST = {4: 1 << (32 - 10), 6: 1 << (128 - 24)}
-# Beside what is private: "this network", multicast, and what is reserved (RFC 6890).
-_NOWHERE = PRIVATE | RangeSet.parse(["0.0.0.0/8", "224.0.0.0/3", "::/96", "ff00::/8"])
 
 
 @dataclass(frozen=True)
@@ -37,26 +33,24 @@ class Limits:
     grace_days: int = 30
 
 
-def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[tuple[str, str]]:
-    """The guards that an answer meets: id and sentence. An empty answer is no matter of judgement: it raises ProviderError."""
+def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Finding]:
+    """What the guards find about an answer. An empty answer is no matter of judgement: it raises ProviderError."""
     if not answer:
         raise ProviderError("The answer is empty, and a lock to nobody would stop all mail.")
-    private = answer & _NOWHERE
-    if private:
-        yield "private_range", f"The answer holds {private.intervals[0]}, from where nobody on the internet sends."
-    wide = [one for one in answer.intervals if one.size > _WIDEST[one.version]]
-    if wide:
-        yield "range_too_wide", f"The answer holds {wide[0]}, which is wider than any provider's range."
+    yield from _ranges_guards.check(answer, "The answer")
     count = len(answer.to_cidrs())
     if count > limits.ranges:
-        yield "too_many_ranges", f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
+        yield Finding(
+            "too_many_ranges", STOP, f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
+        )
     for held, now in ((before.v4, answer.v4), (before.v6, answer.v6)):
         gone = held - now
         share = 100 * gone.size // held.size if held else 0
         if share > limits.removed:
             shown = ", ".join(str(one) for one in gone.intervals[:4])
-            yield (
+            yield Finding(
                 "sharply_shrunken",
+                STOP,
                 f"The answer lacks {share} % of what is known ({shown}{' …' if len(gone.intervals) > 4 else ''}), and not more than "
                 f"{limits.removed} % are believed.",
             )
