@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
+import pathlib
 import secrets
 import typing as t
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report import o
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
@@ -219,7 +220,7 @@ class MailFlowAction(ExchangeAction):
             result.update(self.judged(params, before, after, after, promises, unfinished=bool(left)))
             if left:
                 raise Failure(
-                    f"The server took every change, but does not show all of them: {' '.join(change.describe() for change in left)} "
+                    f"The server took every change, but does not show all of them: {' '.join(words.plan_words(left))} "
                     f"Look at its event log for what refused them. {_way_back(result)}",
                     **result,
                 )
@@ -282,7 +283,7 @@ class MailFlowAction(ExchangeAction):
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(
                 f"The connection to the host was lost while changes were being written, in this order: "
-                f"{' '.join(change.describe() for change in ordered)} How far they came is not known; no step of them shuts out the "
+                f"{' '.join(words.plan_words(ordered))} How far they came is not known; no step of them shuts out the "
                 f"provider. {_way_back(result)} The error was: {error}"
             ) from None
         return _state(answer, _AGAIN, controller)
@@ -360,14 +361,13 @@ def _difference(
 
 def _write_copy(folder: str, name: str, text: str) -> str:
     """The snapshot on the controller, readable by its owner only. Before any write, so that a failure stops the run."""
-    path = os.path.join(os.path.expanduser(folder), name)
+    path = pathlib.Path(folder).expanduser() / name
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(path, text)
     except OSError as error:
         raise Failure(
             f"The copy of the snapshot could not be written to {path}: {error.strerror}. Nothing was changed on the server. "
             f"Name another folder in snapshot_copy."
         ) from None
-    return path
+    return str(path)

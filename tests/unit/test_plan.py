@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import change_sentence
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
@@ -179,7 +180,7 @@ def test_a_password_stands_neither_in_a_change_nor_in_the_state_after_it() -> No
     (again,) = plan(state, _send({**entry, "update_credential": "always"}))
 
     for one in (change, again):
-        assert "hunter2" not in f"{one!r} {one.describe()} {dict(one.after)!r}"
+        assert "hunter2" not in f"{one!r} {change_sentence(one)} {dict(one.after)!r}"
     assert state.send["out"]["authentication_credential"].password is None
     assert "hunter2" not in str(words.before_after(sites.modern(), state, [change]))
 
@@ -275,7 +276,7 @@ def test_a_long_list_is_cut_in_a_sentence() -> None:
     ranges = [f"10.20.{number}.0/25" for number in range(40)]
     (change,) = plan(sites.modern(), _receive({**NARROW, "remote_ip_ranges": ranges}))
 
-    assert "10.20.4.0/25 and 35 more on 0.0.0.0:25" in change.describe()
+    assert "10.20.4.0/25 and 35 more on 0.0.0.0:25" in change_sentence(change)
 
 
 def test_the_exposure_says_what_changes_for_whom() -> None:

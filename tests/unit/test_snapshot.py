@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import plan_words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
@@ -72,7 +73,7 @@ def test_a_snapshot_holds_the_wish_that_undoes_the_plan_and_no_more() -> None:
         "time": "2026-01-14T10:15:00Z",
         "server": sites.NAME,
         "run_id": "4f1c2a",
-        "words": [change.describe() for change in changes],
+        "words": plan_words(changes),
         "lost": [],
     }
 

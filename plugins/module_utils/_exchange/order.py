@@ -168,7 +168,7 @@ def first_fault(steps: t.Sequence[Change], start: State, promises: Promises) -> 
 
 def _told(step: Change, fault: str) -> str:
     """A step and what is wrong with it, as one sentence or two."""
-    sentence = step.describe()
+    sentence = words.change_sentence(step)
     return f"{sentence[:-1]} {fault}" if fault.startswith("would") else f"{sentence} {fault}"
 
 

@@ -10,7 +10,6 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import check_connector, check_supported
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
@@ -87,10 +86,6 @@ class Change:
         if self.resource == RECEIVE.name:
             return dataclasses.replace(state, receive=connectors)
         return dataclasses.replace(state, send=connectors)
-
-    def describe(self) -> str:
-        """One sentence for the operator; never with a secret."""
-        return words.change_sentence(self.resource, self.action, self.name, self.before, self.after)
 
 
 def apply_all(changes: t.Iterable[Change], state: State) -> State:

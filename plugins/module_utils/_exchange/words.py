@@ -10,8 +10,15 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure as folded
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import is_loopback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    CREDENTIAL,
+    Change,
+    Promises,
+    table,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
@@ -20,17 +27,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
 
-if t.TYPE_CHECKING:
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
-
-_CREDENTIAL = "authentication_credential"
 _LONGEST_LIST = 6
 _SECTIONS = {RECEIVE.name: "receive_connectors", SEND.name: "send_connectors"}
-
-
-def _table(resource: str) -> t.Any:
-    return RECEIVE if resource == RECEIVE.name else SEND
 
 
 def listed(items: t.Iterable[str]) -> str:
@@ -50,7 +48,7 @@ def ranges(found: RangeSet) -> str:
 
 def _shown(resource: str, option: str, value: t.Any) -> t.Any:
     """A value as input data, and None for what is not known. Kinds never show a password."""
-    prop = _table(resource).properties.get(option)
+    prop = table(resource).properties.get(option)
     return value if prop is None or value is None else prop.kind.show(value)
 
 
@@ -70,7 +68,7 @@ def _value(resource: str, option: str, value: t.Any) -> str:
 
 def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
     """One option's change: what a list gains and loses, both values of anything else."""
-    if option == _CREDENTIAL:
+    if option == CREDENTIAL:
         return "the login is written"
     old, new = _shown(resource, option, before), _shown(resource, option, after)
     if isinstance(new, list) and isinstance(old, list) and old and new:
@@ -80,14 +78,13 @@ def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
     return f"{option} {_value(resource, option, before)} → {_value(resource, option, after)}"
 
 
-def change_sentence(
-    resource: str, action: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]
-) -> str:
+def change_sentence(change: Change) -> str:
     """One change as one sentence for the operator; never with a secret."""
-    noun = _table(resource).noun
-    if action == "remove":
+    resource, name, before, after = change.resource, change.name, change.before, change.after
+    noun = table(resource).noun
+    if change.action == "remove":
         return f"Remove the {noun} '{name}'."
-    if action == "create":
+    if change.action == "create":
         state = "" if after.get("enabled", True) else ", disabled"
         if resource == RECEIVE.name:
             heard, where = after.get("remote_ip_ranges"), after.get("bindings") or ()
@@ -104,7 +101,7 @@ def change_sentence(
 
 def plan_words(changes: t.Iterable[Change]) -> list[str]:
     """The plan, one sentence a change."""
-    return [change.describe() for change in changes]
+    return [change_sentence(change) for change in changes]
 
 
 def before_after(before: State, after: State, changes: t.Iterable[Change]) -> dict[str, dict[str, t.Any]]:
@@ -136,7 +133,7 @@ def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any])
         for text, part in parts:
             where = "" if not part or part == "all others" else f", {listed(part)}"
             lines.append(f"{group}{where}: {text}")
-    nouns = {_SECTIONS[name]: _table(name).noun for name in (RECEIVE.name, SEND.name)}
+    nouns = {_SECTIONS[name]: table(name).noun for name in (RECEIVE.name, SEND.name)}
     for section, connectors in sections.items():
         for name, options in connectors.items():
             lines += field_lines(f"{nouns[section]} '{name}'", options)

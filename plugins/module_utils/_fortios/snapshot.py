@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import pathlib
 import re
 import secrets
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import SECRETS, Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
 
 FORMAT = 1
 LATEST = "latest"
@@ -155,16 +155,10 @@ class Folder:
     def write(self, name: str, text: str) -> None:
         """Write a snapshot, whole or not at all, for this user only. Raises SnapshotError."""
         check_name(name)
-        draft = self.path / f".{name}.{secrets.token_hex(4)}"
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path / name)
+            write_whole(self.path / name, text)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise SnapshotError(
                 f"The snapshot cannot be written to {self.path} ({error.strerror}), so nothing was changed. Name a folder that can be written "
                 "in snapshot_folder."

@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import os
 import pathlib
-import secrets
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 
 FORMAT = 1
@@ -137,17 +137,10 @@ def _text(path: str) -> str | None:
 def write(path: str, text: str) -> None:
     """Write the file whole or not at all; one that is there keeps its mode. Raises ProviderError."""
     target = file_of(path)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     mode = 0o644
     with contextlib.suppress(OSError):
         mode = stat.S_IMODE(target.stat().st_mode)
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        write_whole(target, text, mode)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise ProviderError(f"The lock file {path} cannot be written: {error.strerror}. It is as it was.") from None
