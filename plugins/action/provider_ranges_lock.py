@@ -19,7 +19,13 @@ from ansible.utils.display import Display
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import ARGUMENTS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import refusal
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile, refresh, sources
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import (
+    catalogue,
+    lockfile,
+    refresh,
+    registry,
+    sources,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -72,10 +78,12 @@ class ActionModule(ActionBase):
         changed = lock != new
         now = new.get(name)
         was_ranges, is_ranges = old.ranges if old else RangeSet(()), now.ranges if now else RangeSet(())
+        added, removed = is_ranges - was_ranges, was_ranges - is_ranges
         result.update(
             changed=changed,
-            added=(is_ranges - was_ranges).to_cidrs(),
-            removed=(was_ranges - is_ranges).to_cidrs(),
+            added=added.to_cidrs(),
+            removed=removed.to_cidrs(),
+            plan=[*registry.told(added, "New:"), *registry.told(removed, "Gone from the provider's answer:")],
             leaving=[
                 {"range": cidr, "until": until.isoformat()}
                 for ranges, until in (now.leaving if now else ())

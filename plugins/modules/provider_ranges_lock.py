@@ -86,6 +86,7 @@ options:
     elements: str
     default: []
 requirements:
+  - netaddr on the controller, which knows who holds a range
   - dnspython on the controller, for the mechanisms V(dns) and V(spf)
 attributes:
   check_mode:
@@ -140,6 +141,15 @@ removed:
   returned: success
   type: list
   elements: str
+plan:
+  description:
+    - A sentence for each range that is new or gone, with the block of a registry that it is in, and
+      whether that was given to anybody.
+    - By netaddr's copy of IANA's tables. Within a block, only the registry knows who has a range.
+  returned: success
+  type: list
+  elements: str
+  sample: ["New: 203.0.113.0/24, in APNIC's block 203/8, allocated."]
 leaving:
   description: What is kept for a while, with the last day on which it counts.
   returned: success

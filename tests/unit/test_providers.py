@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import sys
 import typing as t
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile, refresh
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile, refresh, registry
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 
@@ -91,12 +92,34 @@ def test_grades_and_what_the_customer_is_told() -> None:
         (("198.51.100.0/26",), "sharply_shrunken"),
         (("198.51.100.0/24",), "sharply_shrunken"),
         (("203.0.113.0/24", "2001:db8:100::/48"), "sharply_shrunken"),
+        (("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32"), "unallocated_range"),
     ],
 )
 def test_what_is_not_believed(answer: tuple[str, ...], guard: str) -> None:
     before = ranges("198.51.100.0/24", "2001:db8:100::/48")
     assert guard in [finding.id for finding in refresh.judge(ranges(*answer), before, refresh.Limits(ranges=50))]
     assert guard in refresh.GUARDS
+
+
+def test_who_holds_a_range_is_told() -> None:
+    """Both are documentation ranges, in blocks that are given out (iana.org, IPv4 address space, IPv6 unicast assignments)."""
+    assert registry.told(ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "New:") == [
+        "New: 198.51.100.0/24, in ARIN's block 198/8, legacy.",
+        "New: 2001:db8:100::/48, in APNIC's block 2001:0c00::/23, allocated.",
+        "New: 2d00::/32, in IANA's block 2d00:0000::/8, reserved.",
+        "New: 4000::/32, in no block of any registry.",
+    ]
+
+
+def test_what_was_locked_before_is_not_asked_about_again() -> None:
+    known = ranges("198.51.100.0/24", "2d00::/32")
+    assert list(refresh.judge(known, known, refresh.Limits())) == []
+
+
+def test_without_netaddr_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "netaddr", None)
+    with pytest.raises(ProviderError, match="pip install netaddr"):
+        registry.block_of("198.51.100.0/24")
 
 
 def test_an_empty_answer_is_never_believed() -> None:

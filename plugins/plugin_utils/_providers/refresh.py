@@ -10,8 +10,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import NOT_INTERNET, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, Finding, Registry
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import registry
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 
@@ -20,6 +21,7 @@ GUARDS = Registry(
         **_ranges_guards.GUARDS,
         "too_many_ranges": "The answer holds more ranges than a provider has.",
         "sharply_shrunken": "The answer lacks a large part of what is locked.",
+        "unallocated_range": "The answer holds a new range that no registry has given to anybody, as far as the installed netaddr knows.",
     }
 )
 
@@ -38,6 +40,14 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
     if not answer:
         raise ProviderError("The answer is empty, and a lock to nobody would stop all mail.")
     yield from _ranges_guards.check(answer, "The answer")
+    nobodys = list(registry.unallocated(answer - before - NOT_INTERNET))
+    if nobodys:
+        yield Finding(
+            "unallocated_range",
+            STOP,
+            f"The answer holds {', '.join(nobodys[:4])}{' …' if len(nobodys) > 4 else ''}, which no registry has given to anybody, "
+            "as far as the netaddr that is installed knows.",
+        )
     count = len(answer.to_cidrs())
     if count > limits.ranges:
         yield Finding(
