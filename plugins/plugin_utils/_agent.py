@@ -67,7 +67,7 @@ class Agent:
 
     def __init__(self, execute: Execute, time_limit: float) -> None:
         self._execute = execute
-        self._time_limit = time_limit
+        self.time_limit = time_limit
         self.starts = 0
 
     def run(self, request: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -107,11 +107,11 @@ class Agent:
         self.starts += 1
         thread = threading.Thread(target=work, name="mailedge-agent", daemon=True)
         thread.start()
-        thread.join(self._time_limit)
+        thread.join(self.time_limit)
         if failure:
             raise failure[0]
         if not outcome:
-            raise AgentTimeout(f"The server did not answer within {self._time_limit:g} seconds.")
+            raise AgentTimeout(f"The server did not answer within {self.time_limit:g} seconds.")
         return outcome[0]
 
 

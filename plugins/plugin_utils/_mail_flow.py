@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import pathlib
 import secrets
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
 _SNAPSHOTS = 50
 _MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 _REACH_SECONDS = 5
+_LAST_STEP_SECONDS = 90
 _AGAIN = "after."
 
 
@@ -68,6 +70,12 @@ class Reading:
     way: str
     snapshots: tuple[tuple[str, str], ...]
     unreachable: tuple[str, ...]
+    # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time that its answer took, too little.
+    clock: float
+
+    def deadline(self, seconds: float) -> int:
+        """The time in so many seconds by the server's clock, as seconds since 1970."""
+        return int(self.clock + time.monotonic() + seconds)
 
 
 class ExchangeAction(HostAction):
@@ -76,6 +84,10 @@ class ExchangeAction(HostAction):
     def snapshot_names(self, params: t.Mapping[str, t.Any]) -> list[str] | None:
         """The snapshots to read from the server along with its state; None for the newest ones."""
         return []
+
+    def mutex(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+        """What has to be held while the server is read; None: nothing."""
+        return None
 
     def smart_hosts(self, params: t.Mapping[str, t.Any]) -> list[tuple[str, int]]:
         """Smart hosts that the wish would use, to be tried from the server in the same call as the read."""
@@ -123,7 +135,9 @@ class ExchangeAction(HostAction):
             targets_step = {"op": "reach", "id": "reach", "targets": [list(target) for target in targets]}
             steps.append({**targets_step, "seconds": _REACH_SECONDS, "optional": True})
         try:
-            answer = agent.run({"protocol": 1, "shell": self.shell(params), "mutex": None, "steps": steps})
+            answer = agent.run(
+                {"protocol": 1, "shell": self.shell(params), "mutex": self.mutex(params), "steps": steps}
+            )
         except AgentTimeout as error:
             raise Failure(
                 f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
@@ -138,6 +152,7 @@ class ExchangeAction(HostAction):
             way=str(answer.get("way")),
             snapshots=tuple((str(row["name"]), str(row["text"])) for row in reversed(_objects(answer, "snapshots"))),
             unreachable=tuple(str(row["host"]) for row in reach if not row.get("reachable")),
+            clock=_seconds(answer["host"]["time_utc"]) - time.monotonic(),
         )
 
     @staticmethod
@@ -162,6 +177,12 @@ class MailFlowAction(ExchangeAction):
     def reason(self, params: dict[str, t.Any]) -> str:
         """What a snapshot of this run is kept for, ``apply`` or ``rollback``."""
         return "apply"
+
+    def mutex(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+        # A write that was given up may still be in its last step; what it leaves is to be given back as well.
+        if self.reason(dict(params)) != "rollback":
+            return None
+        return {**_MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(params.get("time_limit") or 300) - 5))}
 
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         """Read, plan, judge; apply and read again unless in check mode."""
@@ -268,7 +289,14 @@ class MailFlowAction(ExchangeAction):
                 steps.append(step)
             working = change.apply(working)
         steps.extend(calls.read_steps(server, controller, prefix=_AGAIN, always=True, commands=False))
-        request = {"protocol": 1, "shell": self.shell(params), "mutex": _MUTEX, "steps": steps}
+        request = {
+            "protocol": 1,
+            "shell": self.shell(params),
+            "mutex": _MUTEX,
+            # After that, this task has failed, and may be being undone.
+            "deadline": reading.deadline(agent.time_limit),
+            "steps": steps,
+        }
         try:
             answer = agent.run(request)
         except AgentError as error:
@@ -325,6 +353,12 @@ def _way_back(result: t.Mapping[str, t.Any]) -> str:
     name = (result.get("snapshot") or {}).get("name")
     back = f", or give back the start with the snapshot {name}" if name else ""
     return f"Run the task again to finish{back}."
+
+
+def _seconds(text: str) -> float:
+    """A time of the agent, as seconds since 1970."""
+    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def _digest_id(resource: str) -> str:

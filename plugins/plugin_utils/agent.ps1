@@ -448,6 +448,10 @@ try {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         $row = @{ ok = $true }
         try {
+            # Who asked has given up by then, and may be undoing what was done; what is only read may go on.
+            if ($request['deadline'] -and -not $step['always'] -and ([DateTime]::UtcNow - (New-Object DateTime 1970, 1, 1)).TotalSeconds -gt $request['deadline']) {
+                Stop-Agent 'TooLate' 'The time limit of the task was over before this step, so that it was left out, and all that follow.'
+            }
             switch -casesensitive ($step['op']) {
                 'call' { $row.objects = Invoke-CallStep $step }
                 'digest' { $row.objects = Invoke-DigestStep $step }

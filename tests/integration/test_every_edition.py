@@ -188,3 +188,12 @@ def test_the_real_server_plans_no_change_against_itself_and_locks(tmp_path: path
     assert accepts(host, PROVIDER)
     assert not accepts(host, STRANGER)
     assert not do(wire, {**INBOUND, "hybrid_ranges": ["40.92.0.0/15"]})["changed"]
+
+
+@pytest.mark.parametrize("ahead", [-7_200.0, 7_200.0])
+def test_a_clock_that_is_wrong_stops_no_write(ahead: float, tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2016", folder=tmp_path)
+    host.clock_ahead = ahead
+    done = do(Wire(host), INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert not accepts(host, STRANGER)

@@ -109,6 +109,27 @@ def test_a_hanging_cmdlet_meets_the_limit_of_its_step_and_does_nothing_afterward
         assert comment_of(host) is None
 
 
+@pytest.mark.parametrize("pwsh", ENGINES)
+def test_after_its_deadline_a_request_writes_nothing_more_and_still_reads(pwsh: str) -> None:
+    with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
+        host = lab.hosts["birke-ex1"]
+        # The second write takes until the time is over, as on a server whose directory is slow.
+        lab.client().fault("birke-ex1", kind="hang", at="call:write", nth=2, seconds=8)
+        request = writing("EX1", "one", "two", "three")
+        read = {"op": "call", "id": "again", "cmdlet": "Get-ReceiveConnector", "always": True}
+        request["steps"].append({**read, "parameters": {}, "select": ["Name", "Comment"]})
+        answer = ask(host, {**request, "deadline": time.time() + 7})[1]
+        assert answer is not None
+        assert (answer["stopped"], answer["error"]["class"]) == ("write-3", "Mailedge.TooLate")
+        assert comment_of(host) == "two"
+        assert answer["steps"]["again"]["ok"]
+        writes = lab.client().counters("birke-ex1")["writes"]
+        answer = ask(host, {**writing("EX1", "four"), "deadline": time.time() - 1})[1]
+        assert answer is not None
+        assert answer["error"]["class"] == "Mailedge.TooLate"
+        assert lab.client().counters("birke-ex1")["writes"] == writes
+
+
 def test_a_cancelled_powershell_does_nothing_more(host: LabHost, client: LabClient) -> None:
     client.fault("birke-ex1", kind="hang", at="call:write", nth=2, seconds=600)
     cancelled = threading.Event()

@@ -70,11 +70,13 @@ class _Run:
         self.stopped: str | None = None
         self.error: dict[str, t.Any] | None = None
         self.holder = object()
+        self.deadline: float | None = None
 
     def run(self, stdin: bytes) -> dict[str, t.Any]:
         """The answer to a request."""
         try:
             request = self._value(_read(stdin))
+            self.deadline = request.get("deadline")
             self._lock(request.get("mutex"))
             self._open(request["shell"])
             for step in request["steps"]:
@@ -188,6 +190,11 @@ class _Run:
             "reach": _reach,
         }
         try:
+            if self.deadline and not step.get("always") and self.host.now() > self.deadline:
+                raise _Stop(
+                    "TooLate",
+                    "The time limit of the task was over before this step, so that it was left out, and all that follow.",
+                )
             operation = operations.get(step.get("op"))
             if operation is None:
                 raise _Stop("BadRequest", "The request has a step that the agent does not know.")

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
+import time
 import types
 import typing as t
 
@@ -61,11 +63,12 @@ class Server:
         self.ignore_writes = False
         self.changed_by_somebody = False
         self.setup_running = False
+        self.clock_ahead = 0.0
 
     def __call__(self, stdin: bytes) -> tuple[int, bytes, bytes]:
         request = decode_request(stdin)
         self.requests.append(request)
-        writing = request["mutex"] is not None
+        writing = request.get("deadline") is not None
         if writing and self.break_on_write:
             raise AnsibleConnectionFailure("the line went dead")
         steps: dict[str, t.Any] = {}
@@ -80,7 +83,8 @@ class Server:
                     error = error or {**found, "step": step["id"]}
             else:
                 steps[step["id"]] = {"ok": True, "objects": found, "seconds": 0.0}
-        host = {**HOST, "setup_running": self.setup_running}
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.clock_ahead)
+        host = {**HOST, "setup_running": self.setup_running, "time_utc": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
         answer = {"protocol": 1, "ok": error is None, "way": "remote_session", "host": host, "steps": steps}
         return 0, encode_answer({**answer, "stopped": (error or {}).get("step"), "error": error}), b""
 
@@ -219,6 +223,24 @@ def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server:
     assert [step["id"] for step in request["steps"] if step["op"] == "digest"] == ["digest-receive_connector"]
     text = next(step["text"] for step in request["steps"] if step["op"] == "write_file")
     assert {"name": "Mail from filter", "state": "absent"} in json.loads(text)["receive_connectors"]
+
+
+@pytest.mark.parametrize("ahead", [-86_400.0, 0.0, 3_600.0])
+def test_a_write_ends_when_its_task_has_given_up_by_the_clock_of_the_server(server: Server, ahead: float) -> None:
+    server.clock_ahead = ahead
+    begun = time.time() + ahead
+    run(server, {**LOCK, "time_limit": 100})
+    read, write = server.requests
+    assert "deadline" not in read
+    assert begun + 98 < write["deadline"] <= time.time() + ahead + 100
+
+
+def test_a_rollback_waits_for_a_write_that_was_given_up(server: Server) -> None:
+    run(server, LOCK)
+    assert server.requests[0]["mutex"] is None
+    run(server, {"snapshot": "latest", "time_limit": 30})
+    waiting = server.requests[2]["mutex"]
+    assert waiting == {"name": r"Global\mailedge.lockdown", "seconds": 25}
 
 
 def test_a_server_that_somebody_else_changed_is_left_alone(server: Server) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import tempfile
 import threading
+import time
 import typing as t
 import weakref
 
@@ -66,6 +67,8 @@ class ExchangeHost:
         self.addresses = tuple(addresses)
         self.culture = culture
         self.setup_running = False
+        # Seconds by which the server's clock is wrong.
+        self.clock_ahead = 0.0
         self.hide_parameters = False
         self.hidden: set[str | tuple[str, str]] = set()
         self.hooks: list[Hook] = []
@@ -112,6 +115,10 @@ class ExchangeHost:
         self.icacls.append(arguments)
         return self.icacls_code
 
+    def now(self) -> float:
+        """What the clock of the server says, as seconds since 1970."""
+        return time.time() + self.clock_ahead
+
     def facts(self) -> dict[str, t.Any]:
         """The agent's host facts."""
         major, minor, build, revision = self.edition.build
@@ -133,7 +140,9 @@ class ExchangeHost:
             "addresses": list(self.addresses),
             "anonymous_account": self.rights.anonymous,
             "setup_running": self.setup_running,
-            "time_utc": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time_utc": datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
             "admin": True,
         }
 
