@@ -12,9 +12,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish, fold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, Reading
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import (
+    MOST_SNAPSHOTS,
+    MailFlowAction,
+    Reading,
+)
 
+_LATEST, _ORIGINAL = "latest", "original"
 _SITE = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
 
@@ -31,9 +37,9 @@ class ActionModule(MailFlowAction):
                 "Name the ranges from which the filtering provider delivers."
             )
         name = params.get("snapshot")
-        if name and name != "latest" and not snapshot.is_name(name):
+        if name and name not in (_LATEST, _ORIGINAL) and not snapshot.is_name(name):
             errors.append(
-                f"'{name}' is no name of a snapshot. A name is like 20260114T101500Z-4f1c2a-apply.json, or latest."
+                f"'{name}' is no name of a snapshot. A name is like 20260114T101500.250Z-4f1c2a-apply.json, latest, or original."
             )
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
@@ -49,10 +55,8 @@ class ActionModule(MailFlowAction):
         return [(str(host), int(lock.get("port") or 25)) for host in lock.get("smart_hosts") or []]
 
     def snapshot_names(self, params: t.Mapping[str, t.Any]) -> list[str] | None:
-        name = params.get("snapshot")
-        if name == "latest":
-            return None
-        return [name] if name else []
+        # All of them, also where one is named, to say which go further back.
+        return None if params.get("snapshot") else []
 
     def reason(self, params: dict[str, t.Any]) -> str:
         return "rollback" if params.get("snapshot") else "apply"
@@ -69,13 +73,39 @@ class ActionModule(MailFlowAction):
         return fold(*parts, Wish(params["receive_connectors"], params["send_connectors"]))
 
     def _snapshot_wish(self, wanted: str, reading: Reading) -> Wish:
+        """What gives back the state before one change, or before the first of all of them."""
+        server = reading.state.server.name
+        applied: list[tuple[str, snapshot.Snapshot]] = []
         for name, text in reading.snapshots:
-            found = snapshot.parse(text)
-            if wanted == name or (wanted == "latest" and found.reason == "apply"):
-                self.notes.extend(found.lost)
-                return found.wish
-        what = "holds no snapshot of a change" if wanted == "latest" else f"holds no snapshot named '{wanted}'"
-        raise Failure(
-            f"The server {reading.state.server.name} {what}. Nothing was changed. "
-            f"The module exchange_mail_flow_info lists the snapshots that are there."
-        )
+            try:
+                found = snapshot.parse(text)
+                if found.server.casefold() != server.casefold():
+                    raise PlanError(f"It is of the server {found.server}.")
+            except PlanError as error:
+                if name == wanted:
+                    raise Failure(f"{name} cannot be given back. {error} Nothing was changed on {server}.") from None
+                self.notes.append(f"The snapshot {name} was passed over. {error}")
+                continue
+            if found.reason == "apply" or name == wanted:
+                applied.append((name, found))
+        named = [one for one in applied if wanted in (_LATEST, one[0])]
+        chosen = applied if wanted == _ORIGINAL else named[:1]
+        if not chosen:
+            what = (
+                f"holds no snapshot named '{wanted}'" if snapshot.is_name(wanted) else "holds no snapshot of a change"
+            )
+            raise Failure(
+                f"The server {server} {what}. Nothing was changed. "
+                f"The module exchange_mail_flow_info lists the snapshots that are there."
+            )
+        if wanted == _ORIGINAL and len(reading.snapshots) >= MOST_SNAPSHOTS:
+            raise Failure(
+                f"The server {server} holds {MOST_SNAPSHOTS} snapshots or more, so that the first is not known. Nothing was changed. "
+                f"Name the one to give back; the oldest that was read is {applied[-1][0]}."
+            )
+        for _name, found in chosen:
+            self.notes.extend(found.lost)
+        self.told["restored"] = _ORIGINAL if wanted == _ORIGINAL else chosen[0][0]
+        self.told["further"] = [name for name, _found in applied[applied.index(chosen[-1]) + 1 :]]
+        # The oldest is folded last, so that what it says of an option counts.
+        return fold(*(found.wish for _name, found in chosen))

@@ -165,9 +165,11 @@ options:
     default: []
   snapshot:
     description:
-      - Gives back what this snapshot holds, V(latest) or a name, in place of the options above.
+      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the options above.
       - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are passed over, so that a second rollback
         does not undo the first.
+      - V(original) is the state before the first change of all whose snapshots are on the server. Of each connector it gives back the
+        options that any of these changes was about.
       - Guards on the state that is given back only warn, because it is wished as it was. Those on what Exchange would refuse stop.
     type: str
 seealso:
@@ -309,7 +311,7 @@ snapshot:
       description: The path of the copy on the controller.
       type: str
       returned: with O(snapshot_copy)
-  sample: {"name": "20260114T101500Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
+  sample: {"name": "20260114T101500.250Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
   returned: success, and on a refusal after the server was read
@@ -325,11 +327,17 @@ error:
   returned: when the server refused something
   type: dict
   sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
-snapshots:
-  description: The names of the snapshots on the server, newest first.
+restored:
+  description: The name of the snapshot that was given back, or V(original).
+  returned: with O(snapshot)
+  type: str
+  sample: 20260114T101500.250Z-4f1c2a-apply.json
+further:
+  description: The names of snapshots of changes before that, newest first. What they hold is still changed.
   returned: with O(snapshot)
   type: list
   elements: str
+  sample: []
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE

@@ -298,7 +298,7 @@ snapshot:
       description: The path of the copy on the controller.
       type: str
       returned: with O(snapshot_copy)
-  sample: {"name": "20260114T101500Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
+  sample: {"name": "20260114T101500.250Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
   returned: success, and on a refusal after the server was read

@@ -25,6 +25,7 @@ options:
     description:
       - The name of the snapshot. The run that made the change has printed it.
       - V(latest) is the newest one of this device that is not itself a rollback's, so that a second rollback changes nothing.
+      - V(original) gives back what was there before the first of all changes whose snapshots are in the folder.
     type: str
     default: latest
   content:
@@ -95,11 +96,17 @@ cost:
   returned: always
   type: dict
   sample: {"requests": 3}
+further:
+  description: The names of snapshots of changes before that, newest first. What they hold is still changed.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: []
 restored:
-  description: The name of the snapshot that was given back.
+  description: The name of the snapshot that was given back, or V(original).
   returned: when the device could be read
   type: str
-  sample: 20260114T101500Z-4f1c2a-apply.json
+  sample: 20260114T101500.250Z-4f1c2a-apply.json
 """
 
 import typing as t
@@ -133,6 +140,7 @@ class Rollback(module.Work):
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         self._restored = ""
+        self._further: list[str] = []
         self._saved: list[snapshot.Entry] = []
 
     def tables(self) -> t.Sequence[str]:
@@ -147,16 +155,24 @@ class Rollback(module.Work):
             self._restored = "content"
             return snapshot.parse(self.params["content"], device, what="content")
         folder = snapshot.Folder(self.params["snapshot_folder"])
+        applied = folder.applied(device)
         name = self.params["snapshot"]
-        if name == snapshot.LATEST:
-            found = folder.latest(device)
-            if found is None:
-                raise snapshot.SnapshotError(
-                    f"There is no snapshot of the device {device.serial}, vdom {device.vdom}, in {folder.path}. Nothing was changed. Name the "
-                    "folder in snapshot_folder, or give the snapshot itself in content."
-                )
-            name = found
+        if name in (snapshot.LATEST, snapshot.ORIGINAL) and not applied:
+            raise snapshot.SnapshotError(
+                f"There is no snapshot of the device {device.serial}, vdom {device.vdom}, in {folder.path}. Nothing was changed. Name the "
+                "folder in snapshot_folder, or give the snapshot itself in content."
+            )
         self._restored = name
+        if name == snapshot.ORIGINAL:
+            saved: list[snapshot.Entry] = []
+            # The oldest first, because what an earlier change has saved counts.
+            for _name, entries in reversed(applied):
+                saved = snapshot.merge(saved, entries)
+            return saved
+        if name == snapshot.LATEST:
+            self._restored = name = applied[0][0]
+        names = [one for one, _entries in applied]
+        self._further = names[names.index(name) + 1 :] if name in names else []
         return snapshot.parse(folder.read(name), device, what=f"The snapshot '{name}'")
 
     def feeds(self) -> t.Sequence[str]:
@@ -166,7 +182,7 @@ class Rollback(module.Work):
         return snapshot.wishes(self._saved)
 
     def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
-        return {"restored": self._restored}
+        return {"restored": self._restored, "further": self._further}
 
 
 def main() -> None:

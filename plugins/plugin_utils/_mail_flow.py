@@ -54,7 +54,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Cr
 
 # On the server itself, so that it outlives a controller that is a container; the agent lets administrators only read it.
 SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
-_SNAPSHOTS = 50
+# The newest, as many as are read at once.
+MOST_SNAPSHOTS = 200
 _MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 _REACH_SECONDS = 5
 _LAST_STEP_SECONDS = 90
@@ -73,9 +74,9 @@ class Reading:
     # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time that its answer took, too little.
     clock: float
 
-    def deadline(self, seconds: float) -> int:
-        """The time in so many seconds by the server's clock, as seconds since 1970."""
-        return int(self.clock + time.monotonic() + seconds)
+    def time(self, later: float = 0) -> float:
+        """What the server's clock says, or will say in so many seconds, as seconds since 1970."""
+        return self.clock + time.monotonic() + later
 
 
 class ExchangeAction(HostAction):
@@ -128,7 +129,7 @@ class ExchangeAction(HostAction):
         steps.extend(_digest_step(resource, None) for resource in calls.DIGESTS)
         names = self.snapshot_names(params)
         if names is None or names:
-            folder = {"folder": SNAPSHOT_FOLDER, "names": names, "last": _SNAPSHOTS}
+            folder = {"folder": SNAPSHOT_FOLDER, "names": names, "last": MOST_SNAPSHOTS}
             steps.append({"op": "read_files", "id": "snapshots", **folder})
         targets = self.smart_hosts(params)
         if targets:
@@ -189,6 +190,8 @@ class MailFlowAction(ExchangeAction):
         promises = self.promises(params)
         # What a wish cannot give, for the operator to read.
         self.notes: list[str] = []
+        # More of the result, by a subclass.
+        self.told: dict[str, t.Any] = {}
         try:
             reading = self.read(params, agent)
             before = reading.state
@@ -211,6 +214,7 @@ class MailFlowAction(ExchangeAction):
             "plan": words.plan_words(changes),
             "server": self.server_facts(reading),
             "guards": [finding.as_dict() for finding in findings],
+            **self.told,
         }
         result.update(_difference(before, wished, changes, promises, bool(self._task.diff)))
         # As long as nothing is written, what was read is how it is.
@@ -269,7 +273,8 @@ class MailFlowAction(ExchangeAction):
         """Save the snapshot, write, read back; all in one remote call. Fills in the snapshot of `result`."""
         if any(change.after.get("authentication_credential") for change in ordered):
             self.require_private("authentication_credential")
-        now = datetime.datetime.now(datetime.timezone.utc)
+        # By the server's clock: the controllers that write snapshots here need not agree on the time.
+        now = datetime.datetime.fromtimestamp(reading.time(), datetime.timezone.utc)
         run_id, reason = secrets.token_hex(3), self.reason(params)
         name = snapshot.file_name(now, run_id, reason)
         text = snapshot.make(ordered, reading.state, reason=reason, time=now, run_id=run_id)
@@ -294,7 +299,7 @@ class MailFlowAction(ExchangeAction):
             "shell": self.shell(params),
             "mutex": _MUTEX,
             # After that, this task has failed, and may be being undone.
-            "deadline": reading.deadline(agent.time_limit),
+            "deadline": int(reading.time(agent.time_limit)),
             "steps": steps,
         }
         try:
@@ -357,7 +362,7 @@ def _way_back(result: t.Mapping[str, t.Any]) -> str:
 
 def _seconds(text: str) -> float:
     """A time of the agent, as seconds since 1970."""
-    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
     return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 

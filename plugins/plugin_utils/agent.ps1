@@ -225,7 +225,7 @@ function Get-HostFact {
         powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
         language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
         anonymous_account = [string]$anonymous; setup_running = $setupRunning
-        time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', $invariant)
+        time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', $invariant)
     }
 }
 

@@ -76,6 +76,62 @@ def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str, tmp
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
+def test_original_is_the_state_before_the_first_of_several_changes(edition: str, tmp_path: pathlib.Path) -> None:
+    """A refresh of the ranges is a change as well: taking it back leaves the door locked, and that is said."""
+    host = defaults.site(edition, folder=tmp_path)
+    wire = Wire(host)
+    start = host.state()
+    more = {**BOTH, "provider_ranges": ["198.51.100.0/24", "203.0.113.0/25"]}
+    for arguments in (BOTH, more):
+        done = do(wire, arguments)
+        assert not done.get("failed"), done["msg"]
+    first = done["snapshot"]["name"]
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    assert back["restored"] == first
+    [further] = back["further"]
+    assert not accepts(host, STRANGER), "the range is taken back, and the lock stays"
+    checked = do(wire, {"snapshot": "original"}, check=True)
+    back = do(wire, {"snapshot": "original"})
+    assert not back.get("failed"), back["msg"]
+    assert back["plan"] == checked["plan"]
+    assert (back["restored"], back["further"]) == ("original", [])
+    end = host.state()
+    assert end.receive == start.receive
+    assert end.send == start.send
+    assert accepts(host, STRANGER)
+    assert not do(wire, {"snapshot": "original"})["changed"]
+    assert not do(wire, {"snapshot": further})["changed"]
+
+
+def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2016", folder=tmp_path)
+    wire = Wire(host)
+    start = host.state()
+    assert not do(wire, INBOUND).get("failed")
+    [path] = tmp_path.rglob("*-apply.json")
+    planted = {
+        "99991231T235959Z-aaaaaa-apply.json": path.read_text(encoding="utf-8").replace('"EX1"', '"EX9"'),
+        "99991231T235958Z-aaaaaa-apply.json": path.read_text(encoding="utf-8")[:200],
+        "99991231T235957Z-aaaaaa-apply.json": '{"meta": {"format": 99}}',
+        "99991231T235956Z-aaaaaa-apply.json": "[" * 100_000,
+    }
+    for name, text in planted.items():
+        path.with_name(name).write_text(text, encoding="utf-8")
+    for name in planted:
+        refused = do(wire, {"snapshot": name})
+        assert refused["failed"]
+        assert name in refused["msg"]
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    assert host.state().receive == start.receive
+    told = " ".join(back["warnings"])
+    for name in planted:
+        assert f"The snapshot {name} was passed over." in told
+    assert "It is of the server EX9." in told
+
+
+@pytest.mark.parametrize("edition", list(EDITIONS))
 def test_what_somebody_opens_again_is_named_exactly(edition: str, tmp_path: pathlib.Path) -> None:
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)

@@ -134,10 +134,10 @@ def _serve(path: str) -> None:
         listener.listen()
         print("ready", flush=True)
         while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            ready = select.select([listener, sys.stdin], [], [])[0]
             if sys.stdin in ready:
                 return
-            connection, _ = listener.accept()
+            connection = listener.accept()[0]
             if not os.fork():
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -156,7 +156,7 @@ def _answer(connection: socket.socket) -> None:
             _play(request)
         stream.write(f"{process}\n")
         stream.flush()
-        _, status = os.waitpid(process, 0)
+        status = os.waitpid(process, 0)[1]
         stream.write(f"{os.waitstatus_to_exitcode(status)}\n")
 
 

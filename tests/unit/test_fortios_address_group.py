@@ -140,6 +140,24 @@ def test_rolled_back_and_rolled_back_again(firewall: Firewall) -> None:
     assert firewall.dump() == before
 
 
+def test_original_is_the_state_before_the_first_of_several_changes(firewall: Firewall) -> None:
+    before = firewall.dump()
+    first = firewall.done(fortios_address_group, name="filter", ranges=BOTH)["snapshot"]["name"]
+    for ranges in (many(30), many(60)):
+        last = firewall.done(fortios_address_group, name="filter", ranges=ranges)["snapshot"]["name"]
+    back = firewall.done(fortios_rollback)
+    assert back["restored"] == last
+    assert back["further"][-1] == first
+    assert len(back["further"]) == 2
+    assert firewall.dump() != before
+    planned = firewall.done(fortios_rollback, check=True, snapshot="original")["plan"]
+    back = firewall.done(fortios_rollback, snapshot="original")
+    assert back["plan"] == planned
+    assert (back["restored"], back["further"]) == ("original", [])
+    assert firewall.dump() == before
+    assert not firewall.done(fortios_rollback, snapshot="original")["changed"]
+
+
 def test_the_snapshot_is_for_its_user_only_and_can_come_from_the_result(
     firewall: Firewall, tmp_path: pathlib.Path
 ) -> None:

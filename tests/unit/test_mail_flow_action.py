@@ -84,7 +84,7 @@ class Server:
             else:
                 steps[step["id"]] = {"ok": True, "objects": found, "seconds": 0.0}
         now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.clock_ahead)
-        host = {**HOST, "setup_running": self.setup_running, "time_utc": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        host = {**HOST, "setup_running": self.setup_running, "time_utc": f"{now:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"}
         answer = {"protocol": 1, "ok": error is None, "way": "remote_session", "host": host, "steps": steps}
         return 0, encode_answer({**answer, "stopped": (error or {}).get("step"), "error": error}), b""
 

@@ -28,7 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
-TIME = datetime.datetime(2026, 1, 14, 11, 15, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+TIME = datetime.datetime(2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
 LOGIN = {"username": "site@filter.example", "password": "canary-7f3a"}
 
 
@@ -170,7 +170,7 @@ def test_a_login_that_was_not_there_is_taken_away_again() -> None:
 def test_names_sort_by_time_and_are_known_again() -> None:
     name = snapshot.file_name(TIME, "4f1c2a", "rollback")
 
-    assert name == "20260114T101500Z-4f1c2a-rollback.json"
+    assert name == "20260114T101500.250Z-4f1c2a-rollback.json"
     assert snapshot.is_name(name)
     assert not snapshot.is_name("../secrets.json")
     assert name < snapshot.file_name(TIME + datetime.timedelta(seconds=1), "000000", "apply")

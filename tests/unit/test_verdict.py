@@ -242,12 +242,25 @@ def test_a_run_that_wrote_something_names_the_way_back() -> None:
         **IN_ORDER,
         "changed": True,
         "plan": ["Close it."],
-        "snapshot": {"name": "20260114T101500Z-4f1c2a-apply.json"},
+        "snapshot": {"name": "20260114T101500.250Z-4f1c2a-apply.json"},
     }
     found = judged(result, playbook="apply")
     assert found is not None
     lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
-    assert "    the state before is kept as 20260114T101500Z-4f1c2a-apply.json" in lines
+    assert "    the state before is kept as 20260114T101500.250Z-4f1c2a-apply.json" in lines
+
+
+def test_a_rollback_says_what_it_left_as_it_is() -> None:
+    back = {"changed": True, "plan": ["Enable it."], "state": "in order"}
+    found = judged({**back, "further": ["a.json", "b.json"]}, playbook="rollback")
+    assert found is not None
+    assert found.state == "restored"
+    [sentence] = found.findings
+    assert "the door may still be locked: name 'original'" in sentence
+    assert sentence.endswith("goes further back: a.json, b.json.")
+    found = judged({**back, "further": []}, playbook="rollback")
+    assert found is not None
+    assert found.findings == ()
 
 
 def test_a_host_whose_site_is_done_by_another_one_is_no_failure() -> None:

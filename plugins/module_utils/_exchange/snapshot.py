@@ -30,7 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 FORMAT = 1
 REASONS = ("apply", "rollback")
 _SECTIONS = {RECEIVE.name: "receive_connectors", SEND.name: "send_connectors"}
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]+-(?:apply|rollback)\.json")
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]+-(?:apply|rollback)\.json")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,9 @@ class Snapshot:
 
 
 def file_name(time: datetime.datetime, run_id: str, reason: str) -> str:
-    """`20260114T101500Z-4f1c2a-apply.json`: sorts by time, in UTC."""
-    return f"{time.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%SZ}-{run_id}-{reason}.json"
+    """`20260114T101500.250Z-4f1c2a-apply.json`: sorts by time, in UTC. Two runs on a server are seconds apart."""
+    utc = time.astimezone(datetime.timezone.utc)
+    return f"{utc:%Y%m%dT%H%M%S}.{utc.microsecond // 1000:03}Z-{run_id}-{reason}.json"
 
 
 def document(
@@ -157,7 +158,7 @@ def parse(text: str) -> Snapshot:
             words=tuple(map(str, meta.get("words") or ())),
             lost=tuple(map(str, meta.get("lost") or ())),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, PlanError):
             raise
         raise PlanError(

@@ -23,7 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
 
 FORMAT = 1
-LATEST = "latest"
+LATEST, ORIGINAL = "latest", "original"
 APPLY, ROLLBACK = "apply", "rollback"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.json")
 # A policy that has to be made anew gets a new number and universally unique id.
@@ -135,7 +135,7 @@ def parse(text: str, device: Device, *, what: str) -> list[Entry]:
             )
         of = Device(str(document["device"]["serial"]), str(document["device"]["vdom"]))
         saved = [Entry(str(one["table"]), one["key"], one["fields"], one["before"]) for one in document["entries"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, SnapshotError):
             raise
         raise SnapshotError(f"{what} is no snapshot of this collection. Nothing was changed.") from None
@@ -181,15 +181,15 @@ class Folder:
             return []
         return parse(self.read(name), device, what=f"The snapshot '{name}'")
 
-    def latest(self, device: Device) -> str | None:
-        """The name of the newest snapshot of the device that a run other than a rollback has made; None where there is none."""
+    def applied(self, device: Device) -> list[tuple[str, list[Entry]]]:
+        """The snapshots of the device that runs other than rollbacks have made, newest first: name, and what it has saved."""
+        found = []
         names = sorted((path.name for path in self.path.glob("*.json") if _NAME.fullmatch(path.name)), reverse=True)
         for name in names:
             if name.endswith(f"-{ROLLBACK}.json"):
                 continue
             try:
-                parse(self.read(name), device, what=name)
+                found.append((name, parse(self.read(name), device, what=name)))
             except SnapshotError:
                 continue
-            return name
-        return None
+        return found

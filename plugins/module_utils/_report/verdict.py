@@ -44,6 +44,10 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
 )
 PLAYBOOKS = tuple(_BROKEN_BY)
 
+_FURTHER = (
+    "This was the state before the last change. What was changed before it stays, and the door may still be locked: "
+    "name 'original' to give back the state before the first change, or a snapshot that goes further back: {}."
+)
 _NO_ANSWER = "The host never answered: it has no result."
 
 
@@ -130,6 +134,9 @@ def record(
     elif playbook in ("rollback", "refresh_ranges", "publish_ranges") and not result.get("failed"):
         # These write; whoever gets in afterwards is told, and is not what they are judged by.
         state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
+        further = _texts(result.get("further"))
+        if further:
+            findings = (*findings, _FURTHER.format(", ".join(further)))
     elif state not in (OPEN, DRIFT, IN_ORDER):
         state, findings = UNKNOWN, (*findings, "Its result does not say what was found.")
     if state == DRIFT and acceptance is not None and acceptance.until is not None:

@@ -141,8 +141,9 @@ class ExchangeHost:
             "anonymous_account": self.rights.anonymous,
             "setup_running": self.setup_running,
             "time_utc": datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            ),
+                "%Y-%m-%dT%H:%M:%S.%f"
+            )[:-3]
+            + "Z",
             "admin": True,
         }
 
