@@ -31,6 +31,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     Change,
     Promises,
     Wish,
+    apply,
     apply_all,
     plan,
 )
@@ -283,7 +284,7 @@ class MailFlowAction(ExchangeAction):
             result["snapshot"]["controller_path"] = _write_copy(params["snapshot_copy"], name, text)
         server, controller = reading.state.server.name, reading.state.domain_controller
         steps = calls.read_steps(server, controller, commands=False)
-        concerned = {RECEIVE.name, *(change.resource for change in ordered)}
+        concerned = {RECEIVE.name, *(change.table for change in ordered)}
         steps.extend(_digest_step(one, digest) for one, digest in reading.digests.items() if one in concerned)
         steps.append({"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": name, "text": text})
         working = reading.state
@@ -292,7 +293,7 @@ class MailFlowAction(ExchangeAction):
             for step in calls.change_calls(change, working, step=f"change-{index + 1}", credential=Credential):
                 owner[step["id"]] = index
                 steps.append(step)
-            working = change.apply(working)
+            working = apply(change, working)
         steps.extend(calls.read_steps(server, controller, prefix=_AGAIN, always=True, commands=False))
         request = {
             "protocol": 1,

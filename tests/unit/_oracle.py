@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, apply
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 
 Where = tuple[int, int, int]  # version, local address, port
@@ -109,7 +109,7 @@ def broken(start: State, steps: t.Sequence[Change], goal: State) -> str | None:
     """The first promise that the steps from `start` to `goal` break, or None."""
     states = [start]
     for step in steps:
-        states.append(step.apply(states[-1]))
+        states.append(apply(step, states[-1]))
     if states[-1].receive != goal.receive or states[-1].send != goal.send:
         return "the steps do not lead to the goal"
     senders, locals_ = places([*states, goal])

@@ -17,17 +17,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
 
 CONTAINER = "CN=SMTP Receive Connectors,CN=Protocols,CN=EX1,CN=Servers,DC=birke,DC=example"
 RIGHT = "ms-Exch-SMTP-Accept-Any-Recipient"
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    resource: str
-    action: str
-    name: str
-    after: t.Mapping[str, t.Any]
 
 
 def state(version: Version = Version.E2019, edge: bool = False, send: t.Any = None) -> State:
@@ -45,7 +38,7 @@ def state(version: Version = Version.E2019, edge: bool = False, send: t.Any = No
 def sent(table: Resource, where: State, action: str, **options: t.Any) -> list[dict[str, t.Any]]:
     after = {option: table.properties[option].parse(value) for option, value in options.items()}
     return calls.change_calls(
-        Change(table.name, action, "Mail from filter", after), where, credential=lambda *login: login
+        Change(table.name, Action(action), "Mail from filter", {}, after), where, credential=lambda *login: login
     )
 
 
@@ -57,6 +50,7 @@ def test_a_new_receive_connector_has_its_ranges_in_the_first_call() -> None:
     assert step["cmdlet"] == "New-ReceiveConnector"
     assert step["parameters"] == {
         "Name": "Mail from filter",
+        "Enabled": True,
         "Server": "EX1",
         "Custom": True,
         "TransportRole": "FrontendTransport",
@@ -74,7 +68,7 @@ def test_a_new_receive_connector_has_its_ranges_in_the_first_call() -> None:
 def test_each_version_gets_what_it_knows_and_nothing_else(version: Version, edge: bool) -> None:
     (step,) = sent(RECEIVE, state(version, edge), "create", **RANGES)
     given = set(step["parameters"]) - {"Name", "RemoteIPRanges", "Bindings"}
-    expected = {"Usage"} if version is Version.E2007RTM else {"Custom", "Confirm"}
+    expected = {"Enabled", *({"Usage"} if version is Version.E2007RTM else {"Custom", "Confirm"})}
     if not edge:
         expected |= {"Server", "DomainController"}
         if version >= Version.E2013:
@@ -156,7 +150,7 @@ def test_a_new_connector_that_must_not_relay_needs_no_call_for_it() -> None:
 
 def test_the_right_to_relay_is_taken_by_the_distinguished_name() -> None:
     after = {"anonymous_relay": False}
-    (step,) = calls.change_calls(Change(RECEIVE.name, "modify", "DEFAULT, EX1", after), state())
+    (step,) = calls.change_calls(Change(RECEIVE.name, Action.MODIFY, "DEFAULT, EX1", {}, after), state())
     assert step["cmdlet"] == "Remove-ADPermission"
     assert step["parameters"]["Identity"] == rf"CN=Default\, EX1,{CONTAINER}"
     assert "Confirm" not in sent(RECEIVE, state(Version.E2007RTM), "modify", anonymous_relay=False)[0]["parameters"]
@@ -226,7 +220,7 @@ def test_a_login_is_handed_over_as_a_credential_or_taken_away() -> None:
 @pytest.mark.parametrize("login", [Login("site"), Login("site", "canary")])
 def test_a_login_that_cannot_be_written_is_an_error_without_its_password(login: Login) -> None:
     with pytest.raises(calls.CallError, match="password") as caught:
-        calls.change_calls(Change(SEND.name, "modify", "Birke", {"authentication_credential": login}), state())
+        calls.change_calls(Change(SEND.name, Action.MODIFY, "Birke", {}, {"authentication_credential": login}), state())
     assert "canary" not in str(caught.value)
 
 

@@ -13,6 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Promises,
     Wish,
+    apply,
     apply_all,
     fold,
     plan,
@@ -85,7 +86,7 @@ def test_absent_removes_what_is_there_and_nothing_else() -> None:
 
     assert change.action == "remove"
     assert change.before == state.receive[DEFAULT.casefold()]
-    assert DEFAULT.casefold() not in change.apply(state).receive
+    assert DEFAULT.casefold() not in apply(change, state).receive
 
 
 def test_a_new_receive_connector_says_outright_who_meets_it() -> None:
@@ -95,7 +96,7 @@ def test_a_new_receive_connector_says_outright_who_meets_it() -> None:
     assert change.after["permission_groups"] == frozenset()
     assert change.after["auth_mechanism"] == frozenset({"Tls"})
     assert change.after["transport_role"] == "FrontendTransport"
-    assert change.after["enabled"] is True
+    assert apply(change, sites.modern()).receive[change.key.casefold()]["enabled"] is True
     assert change.after["anonymous_relay"] is False
 
 
@@ -111,7 +112,7 @@ def test_a_new_connector_takes_groups_and_authentication_from_its_usage_and_the_
     entry = {"name": "Sites", "usage": "Internal", "remote_ip_ranges": ["10.30.0.0/16"], "bindings": ["0.0.0.0:26"]}
 
     (change,) = plan(state, _receive(entry))
-    after = change.apply(state)
+    after = apply(change, state)
 
     assert change.after["permission_groups"] == frozenset({"ExchangeServers", "ExchangeLegacyServers"})
     assert change.after["usage"] == "Internal"

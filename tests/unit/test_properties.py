@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes, snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, first_fault, order
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import (
+    NoSafeOrder,
+    first_fault,
+    is_staged,
+    order,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
     Promises,
@@ -135,7 +140,7 @@ def test_the_inverse_gives_back_the_start(state: State, wish: Wish) -> None:
 
     assert apply_all(back, apply_all(changes, state)) == state
     assert [change.invert() for change in back] == [
-        Change(one.resource, one.action, one.name, one.before, one.after) for one in reversed(changes)
+        Change(one.table, one.action, one.key, one.before, one.after) for one in reversed(changes)
     ]
 
 
@@ -264,7 +269,7 @@ def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(crowd: tup
 def _whole(change: Change) -> bool:
     """Whether a change is one call on the server, so that it may stand as one step."""
     relay = "anonymous_relay" in change.after
-    return not change.staged and not (relay and (change.action == "create" or len(change.after) > 1))
+    return not is_staged(change) and not (relay and (change.action == "create" or len(change.after) > 1))
 
 
 @_thorough

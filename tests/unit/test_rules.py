@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
 
 SOUND_RECEIVE = {
     "remote_ip_ranges": ["192.0.2.0/24", "2001:db8::/32"],
@@ -160,17 +161,9 @@ def test_what_is_not_known_is_not_held_against_a_connector() -> None:
     assert check_connector(SEND, {"name": "Birke", "smart_host_auth_mechanism": "BasicAuth"}, Version.E2019) == []
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
-    resource: str
-    action: str
-    name: str
-    after: t.Mapping[str, t.Any]
-
-
 def lacking(table: Resource, state: State, action: str = "modify", **options: t.Any) -> list[str]:
     after = {option: table.properties[option].parse(value) for option, value in options.items()}
-    return check_supported(table, Change(table.name, action, "Birke", after), state)
+    return check_supported(table, Change(table.name, Action(action), "Birke", {}, after), state)
 
 
 def server(version: Version, edge: bool = False) -> State:

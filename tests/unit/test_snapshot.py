@@ -102,7 +102,7 @@ def test_the_steps_of_a_split_change_are_taken_together() -> None:
 
     found = snapshot.parse(_text(steps, state)).wish
 
-    assert sorted(one["name"] for one in found.receive) == sorted(change.name for change in changes)
+    assert sorted(one["name"] for one in found.receive) == sorted(change.key for change in changes)
     locked = apply_all(steps, state)
     assert apply_all(plan(locked, found), locked) == state
 

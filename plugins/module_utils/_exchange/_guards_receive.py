@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Address,
     RangeSet,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 _NOBODY = RangeSet(())
@@ -42,7 +43,7 @@ def check(
     yield from _internet(view)
     yield from _relay(view)
     yield from _wizard(view, changes)
-    mine = [change for change in changes if change.resource == RECEIVE.name]
+    mine = [change for change in changes if change.table == RECEIVE.name]
     for change in mine:
         yield from _protected(change, before)
         yield from _bindings(change, after)
@@ -257,7 +258,7 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     if not provider:
         return
     closed = {
-        change.name.casefold() for change in changes if change.resource == RECEIVE.name and change.action != "create"
+        change.key.casefold() for change in changes if change.table == RECEIVE.name and change.action != Action.CREATE
     }
     met = doors.met(view.old, provider)
     narrow = [answer for answer in met if doors.accepts_anonymous(answer) and answer.connector]
@@ -283,15 +284,15 @@ _NARROWING = ("remote_ip_ranges", "bindings", "permission_groups", "auth_mechani
 
 
 def _protected(change: Change, before: State) -> t.Iterator[Finding]:
-    current = before.receive.get(change.name.casefold())
+    current = before.receive.get(change.key.casefold())
     if current is None:
         return
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         if known.is_setup_made(current, before.server):
             yield Finding(
                 "protected_connector",
                 STOP,
-                f"The receive connector '{change.name}' was made by setup and would be removed.",
+                f"The receive connector '{change.key}' was made by setup and would be removed.",
             )
         return
     reason = known.inner_reason(current, before.server)
@@ -307,7 +308,7 @@ def _protected(change: Change, before: State) -> t.Iterator[Finding]:
         yield Finding(
             "protected_connector",
             STOP,
-            f"The receive connector '{change.name}' would lose something ({listed(harm)}), but {reason}.",
+            f"The receive connector '{change.key}' would lose something ({listed(harm)}), but {reason}.",
         )
 
 
@@ -323,9 +324,9 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "foreign_binding",
             STOP,
-            f"The receive connector '{change.name}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
+            f"The receive connector '{change.key}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
         )
-    connector = after.receive.get(change.name.casefold(), {})
+    connector = after.receive.get(change.key.casefold(), {})
     becomes_hub = "transport_role" in change.after or bool(fresh)
     if (
         becomes_hub
@@ -336,7 +337,7 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "transport_role_conflict",
             STOP,
-            f"The receive connector '{change.name}' would give port 25 to the transport service, which belongs to the front end.",
+            f"The receive connector '{change.key}' would give port 25 to the transport service, which belongs to the front end.",
         )
 
 

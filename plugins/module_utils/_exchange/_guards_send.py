@@ -12,6 +12,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 _PLACE = frozenset({"enabled", "address_spaces"})
@@ -21,17 +22,17 @@ def check(
     before: State, after: State, _promises: Promises, changes: t.Sequence[Change], unreachable: frozenset[str]
 ) -> t.Iterator[Finding]:
     """What the guards find."""
-    mine = [change for change in changes if change.resource == SEND.name]
+    mine = [change for change in changes if change.table == SEND.name]
     yield from _protected(mine, before)
     # Whoever says anew which mail a connector takes means it; of two such connectors the one that gets the mail is meant to.
-    placed = {change.name.casefold() for change in mine if change.action == "create" or _PLACE & set(change.after)}
+    placed = {change.key.casefold() for change in mine if change.action == Action.CREATE or _PLACE & set(change.after)}
     for change in mine:
-        connector = after.send.get(change.name.casefold())
+        connector = after.send.get(change.key.casefold())
         if connector is None or not connector.get("enabled", True):
             continue
-        if change.name.casefold() in placed:
+        if change.key.casefold() in placed:
             yield from _leak(connector, after, placed)
-        if change.action == "create" or "smart_hosts" in change.after or "enabled" in change.after:
+        if change.action == Action.CREATE or "smart_hosts" in change.after or "enabled" in change.after:
             yield from _reach(connector, unreachable)
 
 
@@ -40,7 +41,7 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding
         one["name"].casefold().startswith("edgesync - ") for one in before.send.values()
     )
     for change in changes:
-        connector = before.send.get(change.name.casefold()) or change.after
+        connector = before.send.get(change.key.casefold()) or change.after
         reason = routing.protected_reason(connector)
         if reason is None and subscribed:
             reason = "this Edge server is subscribed, so that EdgeSync would overwrite the change; change it on a Hub or Mailbox server"
@@ -48,7 +49,7 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding
             yield Finding(
                 "protected_send_connector",
                 STOP,
-                f"The send connector '{change.name}' would be changed, but {reason}.",
+                f"The send connector '{change.key}' would be changed, but {reason}.",
             )
 
 

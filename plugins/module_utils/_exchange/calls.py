@@ -9,12 +9,12 @@ import re
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import ChangeLike
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import ANY_RECIPIENT, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Canonical, Property, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
 
 Step = dict[str, t.Any]
 CredentialType = t.Callable[[str, str], t.Any]
@@ -110,46 +110,40 @@ def rows(steps: t.Mapping[str, t.Mapping[str, t.Any]], prefix: str = "") -> dict
     }
 
 
-class _ChangeOf(ChangeLike, t.Protocol):
-    @property
-    def resource(self) -> str:
-        """The name of the table."""
-
-
 def change_calls(
-    change: _ChangeOf, state: State, *, step: str = "change", credential: CredentialType | None = None
+    change: Change[str], state: State, *, step: str = "change", credential: CredentialType | None = None
 ) -> list[Step]:
     """The steps that carry out `change` on a server in `state`, in their order; the ids begin with `step`.
 
     `credential` is needed where the change writes a login. Raises CallError for one whose password is not known.
     """
-    resource = RECEIVE if change.resource == RECEIVE.name else SEND
-    if change.action == "remove":
+    resource = RECEIVE if change.table == RECEIVE.name else SEND
+    if change.action == Action.REMOVE:
         return [
             _step(
-                step, resource.verbs["remove"], {"Identity": _identity(resource, change.name, state), **_common(state)}
+                step, resource.verbs["remove"], {"Identity": _identity(resource, change.key, state), **_common(state)}
             )
         ]
-    known = (state.receive if resource is RECEIVE else state.send).get(change.name.casefold(), {})
+    known = (state.receive if resource is RECEIVE else state.send).get(change.key.casefold(), {})
     whole = {**known, **change.after}
     parameters = _parameters(resource, change, whole, state, credential)
-    if change.action == "create":
+    if change.action == Action.CREATE:
         steps = _creation(resource, change, parameters, state, step)
     else:
-        identity = _identity(resource, change.name, state)
+        identity = _identity(resource, change.key, state)
         steps = (
             [_step(step, resource.verbs["set"], {"Identity": identity, **parameters, **_common(state)})]
             if parameters
             else []
         )
     relay = change.after.get("anonymous_relay")
-    if relay is not None and (relay or change.action != "create"):
+    if relay is not None and (relay or change.action != Action.CREATE):
         steps.append(_relay_step(change, state, step, bool(relay)))
     return steps
 
 
 def _creation(
-    resource: Resource, change: ChangeLike, parameters: dict[str, t.Any], state: State, step: str
+    resource: Resource, change: Change[str], parameters: dict[str, t.Any], state: State, step: str
 ) -> list[Step]:
     server = state.server
     later = {
@@ -159,7 +153,8 @@ def _creation(
     }
     # What is unset in a new connector is left out: it is Exchange's own default.
     given = {name: value for name, value in parameters.items() if value is not None and value != []}
-    new: dict[str, t.Any] = {"Name": change.name, **given, **_common(state)}
+    # Said outright, so that what is planned does not hang on a default of Exchange.
+    new: dict[str, t.Any] = {"Name": change.key, "Enabled": True, **given, **_common(state)}
     if resource is RECEIVE:
         usage = change.after.get("usage") or "Custom"
         # The switches came with SP1 of Exchange 2007 (TechNet bb629576, bb125139).
@@ -176,13 +171,13 @@ def _creation(
     if resource is RECEIVE and change.after.get("anonymous_relay"):
         steps[0]["select"] = ["DistinguishedName"]
     if later:
-        identity = _identity(resource, change.name, state)
+        identity = _identity(resource, change.key, state)
         steps.append(_step(f"{step}-set", resource.verbs["set"], {"Identity": identity, **later, **_common(state)}))
     return steps
 
 
 def _parameters(
-    resource: Resource, change: ChangeLike, whole: Canonical, state: State, credential: CredentialType | None
+    resource: Resource, change: Change[str], whole: Canonical, state: State, credential: CredentialType | None
 ) -> dict[str, t.Any]:
     """Parameter → value for the options that are parameters; `whole` is the connector as it will be."""
     options, version, edge = change.after, state.server.version, state.server.edge
@@ -201,7 +196,7 @@ def _parameters(
                 parameters[prop.parameter] = prop.kind.write(whole[option])
     if "authentication_credential" in options:
         prop = resource.properties["authentication_credential"]
-        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], change.name, credential)
+        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], change.key, credential)
     _write_scope(resource, options, whole, version, parameters)
     return parameters
 
@@ -250,15 +245,15 @@ def _step(step: str, cmdlet: str, parameters: dict[str, t.Any]) -> Step:
     return {"op": "call", "id": step, "cmdlet": cmdlet, "parameters": parameters}
 
 
-def _relay_step(change: ChangeLike, state: State, step: str, relay: bool) -> Step:
+def _relay_step(change: Change[str], state: State, step: str, relay: bool) -> Step:
     """The right of ANONYMOUS LOGON to reach any recipient, given or taken (learn.microsoft.com, allow-anonymous-relay)."""
     parameters = {"User": state.server.anonymous_account, "ExtendedRights": [ANY_RECIPIENT], **_common(state)}
     result = _step(f"{step}-right", "Add-ADPermission" if relay else "Remove-ADPermission", parameters)
-    if change.action == "create":
+    if change.action == Action.CREATE:
         # By the distinguished name that New- gave: a bare name is ambiguous among servers.
         result["each"] = {"step": step, "property": "DistinguishedName", "parameter": "Identity"}
     else:
-        parameters["Identity"] = distinguished_name(change.name, state)
+        parameters["Identity"] = distinguished_name(change.key, state)
     return result
 
 

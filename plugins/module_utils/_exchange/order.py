@@ -19,11 +19,12 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, routing, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises, apply_all
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises, apply, apply_all
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 
 # How many half-way states are looked at before giving up. A plan of twelve changes that depend on each other has 4,096.
 _MOST_STATES = 5000
@@ -66,14 +67,14 @@ class _Doors(_Judge):
         return self._conflict(state, last) or self._exposure(state, last)
 
     def _conflict(self, state: State, last: Change) -> str | None:
-        changed = state.receive.get(last.name.casefold())
+        changed = state.receive.get(last.key.casefold())
         if changed is None:
             return None
         for key, other in state.receive.items():
             if other is changed:
                 continue
             conflict = between(changed, other)
-            if conflict and not self._was_there(last.name.casefold(), key):
+            if conflict and not self._was_there(last.key.casefold(), key):
                 return conflict.sentence()
         return None
 
@@ -82,7 +83,7 @@ class _Doors(_Judge):
         return old is not None and new is not None and between(old, new) is not None
 
     def _exposure(self, state: State, last: Change) -> str | None:
-        touched = (self._start.receive.get(last.name.casefold()), self._goal.receive.get(last.name.casefold()))
+        touched = (self._start.receive.get(last.key.casefold()), self._goal.receive.get(last.key.casefold()))
         for port in sorted(doors.ports(one for one in (*touched, last.before, last.after) if one)):
             if port not in self._views:
                 self._views[port] = (
@@ -118,7 +119,7 @@ class _Routes(_Judge):
     """The send side, by one message of every class that the connectors could treat differently."""
 
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
-        partial = [step.after for step in steps if step.resource == SEND.name]
+        partial = [step.after for step in steps if step.table == SEND.name]
         asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
         allowed = [(message, (self._carried(start, message), self._carried(goal, message))) for message in asked]
         # A message too big for every connector of today has no way to keep: whichever takes it first may have it.
@@ -139,12 +140,12 @@ class _Routes(_Judge):
 def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tuple[Change, ...]:
     """The changes in a safe order, some of them split in two steps. Raises NoSafeOrder.
 
-    New doors come first and closing ones last. A connector marked as staged is created disabled and then enabled; the ranges of a
+    New doors come first and closing ones last. A staged connector is created disabled and then enabled; the ranges of a
     connector are changed in two steps where no order of whole changes is legal.
     """
     ordered: list[Change] = []
     for resource in (RECEIVE.name, SEND.name):
-        group = [change for change in changes if change.resource == resource]
+        group = [change for change in changes if change.table == resource]
         neutral = [change for change in group if _is_neutral(change)]
         ordered += [
             *neutral,
@@ -159,8 +160,8 @@ def first_fault(steps: t.Sequence[Change], start: State, promises: Promises) -> 
     judges = {RECEIVE.name: _Doors(start, goal, promises), SEND.name: _Routes(start, goal, steps)}
     state = start
     for step in steps:
-        state = step.apply(state)
-        fault = judges[step.resource].fault(state, step)
+        state = apply(step, state)
+        fault = judges[step.table].fault(state, step)
         if fault:
             return _told(step, fault)
     return None
@@ -173,9 +174,9 @@ def _told(step: Change, fault: str) -> str:
 
 
 def _is_neutral(change: Change) -> bool:
-    if change.action != "modify":
+    if change.action != Action.MODIFY:
         return False
-    return change.resource == RECEIVE.name and not _DOOR_OPTIONS & set(change.after)
+    return change.table == RECEIVE.name and not _DOOR_OPTIONS & set(change.after)
 
 
 def _search(changes: list[Change], start: State, promises: Promises) -> list[Change]:
@@ -197,9 +198,9 @@ def _search(changes: list[Change], start: State, promises: Promises) -> list[Cha
 
 def _rank(change: Change) -> int:
     """Opening first, closing last."""
-    if change.action == "create":
+    if change.action == Action.CREATE:
         return 0
-    if change.action == "remove" or change.after.get("enabled") is False:
+    if change.action == Action.REMOVE or change.after.get("enabled") is False:
         return 4
     if change.after.get("enabled") is True:
         return 1
@@ -213,23 +214,33 @@ def _rank(change: Change) -> int:
     )
 
 
+def is_staged(change: Change) -> bool:
+    """Whether a connector is created disabled and then enabled.
+
+    A right is granted, and a login is tried, only once the connector exists: until then nobody should meet it.
+    """
+    if change.action != Action.CREATE or change.after.get("enabled") is not True:
+        return False
+    return change.table == SEND.name or change.after.get("anonymous_relay") is True
+
+
 def _ways(change: Change) -> list[tuple[Change, ...]]:
     """The ways to make a change: in as few steps as may be, then in more.
 
     The right to relay is a call of its own on the server, so it is a step of its own here.
     """
-    if change.action == "create":
-        closed = dataclasses.replace(change, after={**change.after, "enabled": False}, staged=False)
+    if change.action == Action.CREATE:
+        closed = dataclasses.replace(change, after={**change.after, "enabled": False})
         staged = (closed, _part(change, {"enabled": (False, True)}))
-        if change.staged:
+        if is_staged(change):
             return [staged]
-        if not (change.after.get("anonymous_relay") and change.after.get("enabled")):
+        if not change.after.get("anonymous_relay") or change.after.get("enabled") is False:
             return [(change,)]
         without = dataclasses.replace(change, after={**change.after, "anonymous_relay": False})
         return [(without, _part(change, {"anonymous_relay": (False, True)})), staged]
     pairs = (
         {option: (change.before[option], value) for option, value in change.after.items()}
-        if change.action == "modify"
+        if change.action == Action.MODIFY
         else {}
     )
     relay = {option: pair for option, pair in pairs.items() if option == "anonymous_relay"}
@@ -252,7 +263,9 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
 
 def _part(change: Change, options: t.Mapping[str, tuple[t.Any, t.Any]]) -> Change:
     before = {option: pair[0] for option, pair in options.items()}
-    return Change(change.resource, "modify", change.name, before, {option: pair[1] for option, pair in options.items()})
+    return Change(
+        change.table, Action.MODIFY, change.key, before, {option: pair[1] for option, pair in options.items()}
+    )
 
 
 _SPLIT = ("remote_ip_ranges", "bindings")
@@ -276,7 +289,7 @@ class _Search:
     def __init__(self, ways: list[list[tuple[Change, ...]]], start: State, goal: State, promises: Promises) -> None:
         self._ways, self._start = ways, start
         steps = [step for one in ways for way in one for step in way]
-        receives = steps[0].resource == RECEIVE.name
+        receives = steps[0].table == RECEIVE.name
         self._judge: _Judge = _Doors(start, goal, promises) if receives else _Routes(start, goal, steps)
         self._seen: set[tuple[tuple[int, int], ...]] = set()
         self.faults: list[str] = []
@@ -309,7 +322,7 @@ class _Search:
                     return None
                 self._seen.add(there)
                 step = steps[done]
-                after = step.apply(state)
+                after = apply(step, state)
                 fault = self._judge.fault(after, step)
                 if fault:
                     faults.append(_told(step, fault))

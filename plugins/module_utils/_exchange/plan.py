@@ -17,6 +17,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, RangeSet, parse_endpoint
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Options = t.Mapping[str, t.Any]
@@ -53,45 +55,32 @@ class Promises:
     inbound_lock: bool = False
 
 
-@dataclass(frozen=True)
-class Change:
-    """One change to one connector, in canonical values.
+Change = transaction.Change[str]
+"""A change of a connector: the table is the name of its resource, the key its name.
 
-    `modify`: `before` and `after` hold the options that differ. `create`: `before` is empty, `after` is the whole connector.
-    `remove`: the other way round. `staged` is set on a connector to be created disabled and enabled in a step of its own; only
-    where the wish itself names `enabled`, so that the next run finishes a run that was cut in between.
-    """
+A connector that is created is enabled unless it says otherwise. One whose wish names `enabled` says so, and may be created disabled
+and enabled in a step of its own, because the next run then finishes a run that was cut in between.
+"""
 
-    resource: str
-    action: str
-    name: str
-    before: t.Mapping[str, t.Any] = field(repr=False)
-    after: t.Mapping[str, t.Any] = field(repr=False)
-    staged: bool = False
 
-    def invert(self) -> Change:
-        """The change that takes this one back."""
-        action = {"create": "remove", "remove": "create"}.get(self.action, self.action)
-        return Change(self.resource, action, self.name, self.after, self.before)
-
-    def apply(self, state: State) -> State:
-        """The state after this change, as it would be read back."""
-        connectors = dict(state.receive if self.resource == RECEIVE.name else state.send)
-        key = self.name.casefold()
-        if self.action == "remove":
-            connectors.pop(key, None)
-        else:
-            base = connectors[key] if self.action == "modify" else {}
-            connectors[key] = {**base, **as_read(self.after)}
-        if self.resource == RECEIVE.name:
-            return dataclasses.replace(state, receive=connectors)
-        return dataclasses.replace(state, send=connectors)
+def apply(change: Change, state: State) -> State:
+    """The state after a change, as it would be read back."""
+    connectors = dict(state.receive if change.table == RECEIVE.name else state.send)
+    key = change.key.casefold()
+    if change.action == Action.REMOVE:
+        connectors.pop(key, None)
+    else:
+        base = connectors[key] if change.action == Action.MODIFY else {"enabled": True}
+        connectors[key] = {**base, **as_read(change.after)}
+    if change.table == RECEIVE.name:
+        return dataclasses.replace(state, receive=connectors)
+    return dataclasses.replace(state, send=connectors)
 
 
 def apply_all(changes: t.Iterable[Change], state: State) -> State:
     """The state after all the changes."""
     for change in changes:
-        state = change.apply(state)
+        state = apply(change, state)
     return state
 
 
@@ -182,7 +171,7 @@ def _change(resource: Resource, state: State, current: Connector | None, entry: 
             f"The {resource.noun} '{entry['name']}' is described with the state '{wanted}'. Nothing was changed. It can be present or absent."
         )
     if wanted == "absent":
-        return None if current is None else Change(resource.name, "remove", current["name"], dict(current), {})
+        return None if current is None else Change(resource.name, Action.REMOVE, current["name"], dict(current), {})
     if current is None:
         return _creation(resource, state, entry, named)
     return _modification(resource, current, named)
@@ -197,7 +186,7 @@ def _modification(resource: Resource, current: Connector, named: Options) -> Cha
     _match_dns_routing(wished)
     after = {option: value for option, value in wished.items() if held(resource, current, option) != value}
     before = {option: held(resource, current, option) for option in after}
-    return Change(resource.name, "modify", current["name"], before, after) if after else None
+    return Change(resource.name, Action.MODIFY, current["name"], before, after) if after else None
 
 
 def held(resource: Resource, connector: Connector, option: str) -> t.Any:
@@ -237,16 +226,13 @@ def _creation(resource: Resource, state: State, entry: Options, named: Options) 
     for option, value in named.items():
         prop = resource.properties[option]
         after[option] = prop.resolve(prop.parse(""), value)
-    # A right is granted, and a login is tried, only once the connector exists: until then nobody should meet it.
-    staged = after.get("enabled") is True and (resource is SEND or after.get("anonymous_relay") is True)
-    after.setdefault("enabled", True)
     needed = _complete_receive(state, after) if resource is RECEIVE else _complete_send(state, after)
     if needed:
         raise PlanError(
             f"There is no {resource.noun} '{entry['name']}' yet, and a new one needs {_and(needed)}. Nothing was changed. "
             f"Describe it with {'them' if len(needed) > 1 else 'it'}, or correct the name."
         )
-    return Change(resource.name, "create", entry["name"], {}, after, staged)
+    return Change(resource.name, Action.CREATE, entry["name"], {}, after)
 
 
 def _complete_receive(state: State, after: dict[str, t.Any]) -> list[str]:
@@ -284,11 +270,11 @@ def _complete_send(state: State, after: dict[str, t.Any]) -> list[str]:
 
 def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
     """What Exchange would refuse about the change. What was wrong before the change is not held against it."""
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         return []
     server = state.server
     existing = state.receive if resource is RECEIVE else state.send
-    current = existing.get(change.name.casefold(), {})
+    current = existing.get(change.key.casefold(), {})
     old = set(check_connector(resource, current, server.version, server.edge)) if current else set()
     new = check_connector(resource, {**current, **change.after}, server.version, server.edge)
     return [*check_supported(resource, change, state), *(sentence for sentence in new if sentence not in old)]

@@ -17,24 +17,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Canonical, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
 
 NAME_LENGTH = 64
-
-
-class ChangeLike(t.Protocol):
-    """What is looked at of a change: its `action` (create, modify, remove), `name`, and the canonical options `after` it."""
-
-    @property
-    def action(self) -> str:
-        """create, modify or remove."""
-
-    @property
-    def name(self) -> str:
-        """The name of the connector."""
-
-    @property
-    def after(self) -> Canonical:
-        """The options that it sets."""
 
 
 def check_connector(resource: Resource | str, connector: Canonical, version: Version, edge: bool = False) -> list[str]:
@@ -52,11 +37,11 @@ def check_connector(resource: Resource | str, connector: Canonical, version: Ver
     return [f"{where} {reason} Nothing was changed." for reason in reasons]
 
 
-def check_supported(resource: Resource, change: ChangeLike, state: State) -> list[str]:
+def check_supported(resource: Resource, change: Change[str], state: State) -> list[str]:
     """One sentence for each option of `change` that this version of Exchange lacks, or that this user may not set."""
     server = state.server
     sentences: list[str] = []
-    where = f"of the {resource.noun} '{change.name}'"
+    where = f"of the {resource.noun} '{change.key}'"
     for option in change.after:
         prop = resource.properties.get(option)
         if prop is None:
@@ -74,7 +59,7 @@ def check_supported(resource: Resource, change: ChangeLike, state: State) -> lis
         parameters = state.supported.get(cmdlet)
         if parameters is None:
             sentences.append(
-                f"The {resource.noun} '{change.name}' needs {cmdlet}, which the user of this task may not run on {server.name}. "
+                f"The {resource.noun} '{change.key}' needs {cmdlet}, which the user of this task may not run on {server.name}. "
                 "Nothing was changed. Give the user a role that has it; send connectors need Organization Management."
             )
             continue
@@ -89,15 +74,15 @@ def check_supported(resource: Resource, change: ChangeLike, state: State) -> lis
     return sentences
 
 
-def _verbs(resource: Resource, change: ChangeLike) -> t.Iterator[tuple[str, list[str]]]:
+def _verbs(resource: Resource, change: Change[str]) -> t.Iterator[tuple[str, list[str]]]:
     """The cmdlets that the change needs, and the options that each of them sets."""
     # How the usage is given depends on the version, and 2007 RTM has the scope of a connector in its address spaces.
     options = [
         name for name in change.after if name in resource.properties and name not in ("usage", "is_scoped_connector")
     ]
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         yield "remove", []
-    elif change.action == "modify":
+    elif change.action == Action.MODIFY:
         yield "set", options
     else:
         later = [option for option in options if resource.properties[option].set_only]

@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receiv
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import plan_words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 FORMAT = 1
@@ -63,18 +64,18 @@ def document(
     sections: dict[str, list[dict[str, t.Any]]] = {section: [] for section in _SECTIONS.values()}
     touched: dict[tuple[str, str], set[str]] = {}
     for change in changes:
-        options = touched.setdefault((change.resource, change.name.casefold()), set())
+        options = touched.setdefault((change.table, change.key.casefold()), set())
         options.update(change.before, change.after)
     for (resource, key), options in touched.items():
-        found = next(change.name for change in changes if change.resource == resource and change.name.casefold() == key)
+        found = next(change.key for change in changes if change.table == resource and change.key.casefold() == key)
         current = (state.receive if resource == RECEIVE.name else state.send).get(key)
         if current is None:
             sections[_SECTIONS[resource]].append({"name": found, "state": "absent"})
             continue
         removed = any(
-            change.action == "remove"
+            change.action == Action.REMOVE
             for change in changes
-            if change.resource == resource and change.name.casefold() == key
+            if change.table == resource and change.key.casefold() == key
         )
         sections[_SECTIONS[resource]].append(
             _entry(resource, current, set(current) if removed else options, removed, lost)

@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 
 _LONGEST_LIST = 6
 _SECTIONS = {RECEIVE.name: "receive_connectors", SEND.name: "send_connectors"}
@@ -80,11 +81,11 @@ def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
 
 def change_sentence(change: Change) -> str:
     """One change as one sentence for the operator; never with a secret."""
-    resource, name, before, after = change.resource, change.name, change.before, change.after
+    resource, name, before, after = change.table, change.key, change.before, change.after
     noun = table(resource).noun
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         return f"Remove the {noun} '{name}'."
-    if change.action == "create":
+    if change.action == Action.CREATE:
         state = "" if after.get("enabled", True) else ", disabled"
         if resource == RECEIVE.name:
             heard, where = after.get("remote_ip_ranges"), after.get("bindings") or ()
@@ -111,7 +112,7 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
     """
     touched: dict[tuple[str, str], set[str]] = {}
     for change in changes:
-        touched.setdefault((change.resource, change.name), set()).update(change.before, change.after)
+        touched.setdefault((change.table, change.key), set()).update(change.before, change.after)
     trees: dict[str, dict[str, t.Any]] = {"before": {}, "after": {}}
     for (resource, name), options in touched.items():
         for moment, state in (("before", before), ("after", after)):

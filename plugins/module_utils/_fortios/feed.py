@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 ENTRIES = FEED_ENTRIES
@@ -125,7 +126,7 @@ def _entries(answer: t.Any) -> list[str]:
 
 def push(client: FortiOS, change: Change) -> None:
     """Replace what a feed holds. What is removed goes with its feed."""
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         return
     command = {"name": str(change.key), "command": "snapshot", "entries": list(change.after["entries"])}
     client.post_monitor("system/external-resource/dynamic", {"commands": [command]})

@@ -24,6 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan im
     Change,
     Wish,
     apply_all,
+    change_sentence,
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -38,6 +39,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._module import M
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding, refusal
 
@@ -146,7 +148,7 @@ def _execute(module: Module, work: Work, client: FortiOS, result: Result) -> Non
     after = apply_all(changes, before)
     findings = guards.GUARDS.settle(work.guard(before, after, changes), params["accept_risks"])
     result.update(
-        plan=[change.describe() for change in changes],
+        plan=[change_sentence(change) for change in changes],
         guards=[finding.as_dict() for finding in findings],
         device={"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
         **work.tell(before, after),
@@ -183,7 +185,7 @@ def _execute(module: Module, work: Work, client: FortiOS, result: Result) -> Non
     result.update(_judged(work, at_first, now, now, now=now, unfinished=bool(again)))
     if again:
         raise PlanError(
-            f"The FortiGate {client.where} took every change but does not show all of them. Still to do: {again[0].describe()} Look at it by "
+            f"The FortiGate {client.where} took every change but does not show all of them. Still to do: {change_sentence(again[0])} Look at it by "
             f"hand. The state before is kept in the snapshot {name}."
         )
 
@@ -201,12 +203,12 @@ def _judged(
 
 def _can_be_seen(change: Change) -> bool:
     """Whether the device could show that it was made; it does not show secrets."""
-    return change.action != "modify" or bool(set(change.after) - SECRETS)
+    return change.action != Action.MODIFY or bool(set(change.after) - SECRETS)
 
 
 def _refuse_taken(client: FortiOS, before: DeviceState, changes: t.Sequence[Change]) -> None:
     """Addresses, groups and virtual IPs share their names: a clash is told before anything is written. Reads what was not read yet."""
-    new = {str(change.key) for change in changes if change.action == "create" and change.table in SHARED_NAMES}
+    new = {str(change.key) for change in changes if change.action == Action.CREATE and change.table in SHARED_NAMES}
     unread = [path for path in SHARED_NAMES if path not in before.rows]
     if not new or not unread:
         return
@@ -261,13 +263,13 @@ def _write_one(client: FortiOS, state: DeviceState, change: Change, numbers: dic
     if change.table == POLICY:
         known = state.policy_key(change.key)
         key = known if known is not None else key
-    if change.action == "create":
+    if change.action == Action.CREATE:
         made = client.create(change.table, outgoing(change.after))
         if change.table == POLICY:
             key = numbers[change.key] = int(made)
-    elif change.action == "modify":
+    elif change.action == Action.MODIFY:
         client.update(change.table, key, outgoing(change.after))
-    elif change.action == "remove":
+    elif change.action == Action.REMOVE:
         try:
             client.delete(change.table, key)
         except DeviceError as error:
@@ -296,9 +298,9 @@ def _diff(changes: t.Sequence[Change], result: Result) -> dict[str, str]:
     before, after = list(words.get("before", [])), list(words.get("after", []))
     for change in changes:
         subject = f"{NOUNS.get(change.table, change.table)} {change.key}"
-        if change.action != "create":
+        if change.action != Action.CREATE:
             before += field_lines(subject, _shown(change.before, change))
-        if change.action != "remove":
+        if change.action != Action.REMOVE:
             place = {} if change.place is None else {"stands before": str(change.place)}
             after += field_lines(subject, {**place, **_shown(change.after, change)})
     return text_diff(before, after)
@@ -309,5 +311,5 @@ def _shown(row: t.Mapping[str, t.Any], change: Change) -> dict[str, t.Any]:
     return {
         name: "(secret)" if name in SECRETS else value
         for name, value in row.items()
-        if name != "name" or change.action == "create"
+        if name != "name" or change.action == Action.CREATE
     }

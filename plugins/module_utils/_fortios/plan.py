@@ -28,6 +28,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
     same,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 _REFERRED = (FEED, FEED_ENTRIES, ADDRESS, ADDRESS6, SERVICE, SERVICE_GROUP, GROUP, GROUP6)
@@ -56,60 +58,50 @@ class Wish:
     before: Key | None = None
 
 
-@dataclass(frozen=True)
-class Change:
-    """One change to one entry.
+Change = transaction.Change[Key]
+"""A change of an entry: the table is its path in the API, the key its name, of a policy its number or its name.
 
-    `modify`: `before` and `after` hold the fields that differ. `create`: `before` is empty. `remove`: `after` is empty, `before` is the whole
-    entry. `move`: `place` is the policy that it is put before, and was before `was`.
-    """
+MODIFY holds the fields that differ, REMOVE the whole entry. `place` and `was` are policies.
+"""
 
-    table: str
-    action: str
-    key: Key
-    before: t.Mapping[str, t.Any] = field(repr=False)
-    after: t.Mapping[str, t.Any] = field(repr=False)
-    place: Key | None = None
-    was: Key | None = None
 
-    def apply(self, state: DeviceState) -> DeviceState:
-        """The state after this change, as it would be read back."""
-        entries = dict(state.table(self.table))
-        key = self.key
-        if self.table == POLICY:
-            known = state.policy_key(key)
-            key = key if known is None else known
-        if self.action == "remove":
-            entries.pop(key, None)
-        elif self.action == "create":
-            entries[key] = dict(self.after)
-        elif self.action == "modify":
-            entries[key] = {**entries[key], **self.after}
-        if self.place is not None and self.action != "remove":
-            entries = _placed(entries, key, state.policy_key(self.place))
-        return dataclasses.replace(state, rows={**state.rows, self.table: entries})
+def apply(change: Change, state: DeviceState) -> DeviceState:
+    """The state after a change, as it would be read back."""
+    entries = dict(state.table(change.table))
+    key = change.key
+    if change.table == POLICY:
+        known = state.policy_key(key)
+        key = key if known is None else known
+    if change.action == Action.REMOVE:
+        entries.pop(key, None)
+    elif change.action == Action.CREATE:
+        entries[key] = dict(change.after)
+    elif change.action == Action.MODIFY:
+        entries[key] = {**entries[key], **change.after}
+    if change.place is not None and change.action != Action.REMOVE:
+        entries = _placed(entries, key, state.policy_key(change.place))
+    return dataclasses.replace(state, rows={**state.rows, change.table: entries})
 
-    def describe(self) -> str:
-        """One sentence for the operator; never with a secret."""
-        what = f"the {NOUNS.get(self.table, self.table)} {self._named()}"
-        if self.action == "create":
-            place = f", right before policy {self.place}" if self.place is not None else ""
-            return f"Create {what}{_about(self.after)}{place}."
-        if self.action == "remove":
-            return f"Remove {what}."
-        if self.action == "move":
-            return f"Move {what} right before policy {self.place}."
-        return f"Change {what}: {'; '.join(_field_words(name, self.before.get(name), value) for name, value in self.after.items())}."
 
-    def _named(self) -> str:
-        name = self.before.get("name") or self.after.get("name")
-        return (
-            f"{self.key} '{name}'"
-            if isinstance(self.key, int) and name
-            else f"'{self.key}'"
-            if isinstance(self.key, str)
-            else str(self.key)
-        )
+def change_sentence(change: Change) -> str:
+    """One change as one sentence for the operator; never with a secret."""
+    what = f"the {NOUNS.get(change.table, change.table)} {_named(change)}"
+    if change.action == Action.CREATE:
+        place = f", right before policy {change.place}" if change.place is not None else ""
+        return f"Create {what}{_about(change.after)}{place}."
+    if change.action == Action.REMOVE:
+        return f"Remove {what}."
+    if change.action == Action.MOVE:
+        return f"Move {what} right before policy {change.place}."
+    differences = (_field_words(name, change.before.get(name), value) for name, value in change.after.items())
+    return f"Change {what}: {'; '.join(differences)}."
+
+
+def _named(change: Change) -> str:
+    name = change.before.get("name") or change.after.get("name")
+    if isinstance(change.key, int):
+        return f"{change.key} '{name}'" if name else str(change.key)
+    return f"'{change.key}'"
 
 
 def _placed(entries: dict[Key, Row], key: Key, place: Key | None) -> dict[Key, Row]:
@@ -180,18 +172,18 @@ def _changes(state: DeviceState, wish: Wish) -> t.Iterator[Change]:
             raise PlanError(
                 f"Policy {wish.key} does not exist any more, so that it cannot be given back what it had. Nothing was changed."
             )
-        yield Change(wish.table, "create", wish.key, {}, {"name": wish.key, **wish.fields}, place=wish.before)
+        yield Change(wish.table, Action.CREATE, wish.key, {}, {"name": wish.key, **wish.fields}, place=wish.before)
         return
     key, row = there
     if wish.fields is None:
-        yield Change(wish.table, "remove", key, row, {}, was=_next(state, wish.table, key))
+        yield Change(wish.table, Action.REMOVE, key, row, {}, was=_next(state, wish.table, key))
         return
     differs = {
         name: value for name, value in wish.fields.items() if not same(name, row.get(name), value) or name in SECRETS
     }
     if differs:
         before = {name: row.get(name) for name in differs}
-        yield Change(wish.table, "modify", key, {**_name_of(row, key), **before}, differs)
+        yield Change(wish.table, Action.MODIFY, key, {**_name_of(row, key), **before}, differs)
 
 
 def _name_of(row: t.Mapping[str, t.Any], key: Key) -> dict[str, t.Any]:
@@ -224,7 +216,7 @@ def _moves(state: DeviceState, wishes: t.Sequence[Wish]) -> t.Iterator[Change]:
         for key in wished:
             yield Change(
                 POLICY,
-                "move",
+                Action.MOVE,
                 key,
                 {"name": state.table(POLICY)[key].get("name", "")},
                 {},
@@ -257,23 +249,23 @@ def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int
         return (_policy_rank(change), 0, 0)
     position = _REFERRED.index(change.table) if change.table in _REFERRED else 0
     depth = nesting[change.table, change.key]
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         return (9, -position, -depth)
     # Of groups that gain and groups that lose, those that gain are first, so that a member that changes its group is never in none.
-    loses = change.action == "modify" and bool(
+    loses = change.action == Action.MODIFY and bool(
         set(map(str, change.before.get("member") or [])) - set(map(str, change.after.get("member") or []))
     )
     return (1, position * 2 + int(loses), depth)
 
 
 def _policy_rank(change: Change) -> int:
-    whole = change.before if change.action == "remove" else change.after
+    whole = change.before if change.action == Action.REMOVE else change.after
     accepts = whole.get("action") == "accept"
-    if change.action == "create":
+    if change.action == Action.CREATE:
         return 2 if accepts else 5
-    if change.action == "remove":
+    if change.action == Action.REMOVE:
         return 7 if accepts else 4
-    if change.action == "move":
+    if change.action == Action.MOVE:
         return 3
     return 3 if _widens(change) else 6
 
@@ -292,5 +284,5 @@ def _widens(change: Change) -> bool:
 def apply_all(changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
     """The state after all the changes."""
     for change in changes:
-        state = change.apply(state)
+        state = apply(change, state)
     return state

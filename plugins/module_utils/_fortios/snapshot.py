@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import SECRETS, Change, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
 
@@ -56,13 +57,13 @@ def entries(changes: t.Iterable[Change]) -> list[Entry]:
     """What has to be given back to take the changes back. Secrets are not: the device answers them masked."""
     found: dict[tuple[str, str | int], Entry] = {}
     for change in changes:
-        if change.action == "create":
+        if change.action == Action.CREATE:
             entry = Entry(change.table, change.key, None)
-        elif change.action == "remove":
+        elif change.action == Action.REMOVE:
             name = change.before.get("name") if change.table == POLICY else None
             kept = {field: value for field, value in change.before.items() if field not in _NOT_KEPT}
             entry = Entry(change.table, name or change.key, kept, change.was)
-        elif change.action == "move":
+        elif change.action == Action.MOVE:
             entry = Entry(change.table, change.key, {}, change.was)
         else:
             entry = Entry(
