@@ -55,8 +55,10 @@ class ActionModule(MailFlowAction):
         return [(str(host), int(lock.get("port") or 25)) for host in lock.get("smart_hosts") or []]
 
     def snapshot_names(self, params: t.Mapping[str, t.Any]) -> list[str] | None:
-        # All of them, also where one is named, to say which go further back.
-        return None if params.get("snapshot") else []
+        name = params.get("snapshot")
+        if name in (_LATEST, _ORIGINAL):
+            return None
+        return [name] if name else []
 
     def reason(self, params: dict[str, t.Any]) -> str:
         return "rollback" if params.get("snapshot") else "apply"
@@ -106,6 +108,7 @@ class ActionModule(MailFlowAction):
         for _name, found in chosen:
             self.notes.extend(found.lost)
         self.told["restored"] = _ORIGINAL if wanted == _ORIGINAL else chosen[0][0]
-        self.told["further"] = [name for name, _found in applied[applied.index(chosen[-1]) + 1 :]]
+        if wanted == _LATEST:
+            self.told["further"] = [name for name, _found in applied[1:]]
         # The oldest is folded last, so that what it says of an option counts.
         return fold(*(found.wish for _name, found in chosen))

@@ -334,7 +334,7 @@ restored:
   sample: 20260114T101500.250Z-4f1c2a-apply.json
 further:
   description: The names of snapshots of changes before that, newest first. What they hold is still changed.
-  returned: with O(snapshot)
+  returned: with O(snapshot=latest)
   type: list
   elements: str
   sample: []

@@ -56,7 +56,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Cr
 # On the server itself, so that it outlives a controller that is a container; the agent lets administrators only read it.
 SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
 # The newest, as many as are read at once.
-MOST_SNAPSHOTS = 200
+MOST_SNAPSHOTS = 100
 _MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 _REACH_SECONDS = 5
 _LAST_STEP_SECONDS = 90

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import described
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MOST_SNAPSHOTS, described
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     BOTH,
     COLLEAGUE,
@@ -95,13 +95,31 @@ def test_original_is_the_state_before_the_first_of_several_changes(edition: str,
     back = do(wire, {"snapshot": "original"})
     assert not back.get("failed"), back["msg"]
     assert back["plan"] == checked["plan"]
-    assert (back["restored"], back["further"]) == ("original", [])
+    assert back["restored"] == "original"
     end = host.state()
     assert end.receive == start.receive
     assert end.send == start.send
     assert accepts(host, STRANGER)
     assert not do(wire, {"snapshot": "original"})["changed"]
     assert not do(wire, {"snapshot": further})["changed"]
+
+
+def test_where_the_first_snapshot_is_not_known_original_is_refused(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2016", folder=tmp_path)
+    wire = Wire(host)
+    assert not do(wire, INBOUND).get("failed")
+    [path] = tmp_path.rglob("*-apply.json")
+    for number in range(MOST_SNAPSHOTS):
+        path.with_name(f"20250101T000000.{number:03}Z-aaaaaa-apply.json").write_bytes(path.read_bytes())
+    locked = host.state()
+    refused = do(wire, {"snapshot": "original"})
+    assert refused["failed"]
+    assert f"holds {MOST_SNAPSHOTS} snapshots or more" in refused["msg"]
+    assert host.state() == locked
+    # One that is named is read by its name, however old it is.
+    back = do(wire, {"snapshot": "20250101T000000.000Z-aaaaaa-apply.json"})
+    assert not back.get("failed"), back["msg"]
+    assert accepts(host, STRANGER)
 
 
 def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path) -> None:
