@@ -42,8 +42,9 @@ def described(
     playbook: str = "apply",
     host: str = "birke-ex1",
     selected: t.Sequence[str] = ("birke-ex1", "birke-ex2"),
+    site_hosts: t.Sequence[str] = ("birke-ex1", "birke-ex2"),
 ) -> Description:
-    around = Surroundings(host, playbook, ("birke-ex1", "birke-ex2"), tuple(selected))
+    around = Surroundings(host, playbook, tuple(site_hosts), tuple(selected))
     return describe(variables, around, TODAY)
 
 
@@ -206,6 +207,41 @@ def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() 
     assert found.parts["fortigate"].why == (
         "The firewall belongs to the whole site and is managed through birke-ex1, which was not selected."
     )
+
+
+def test_every_slice_of_a_job_takes_the_same_host_for_the_owner() -> None:
+    """A slice has its own hosts in its inventory, and no others."""
+    outbound = {**WHOLE, "mailedge_outbound": {"smart_hosts": ["out.filter.example"]}}
+    variables = {"mailedge_site": "birke", **outbound}
+    alone: dict[str, t.Any] = {"host": "birke-ex2", "selected": ["birke-ex2"], "site_hosts": ["birke-ex2"]}
+    assert parts(described(variables, **alone))["fortigate way in"] == "managed", "it seems to be the only host"
+    named = {**variables, "mailedge_site_hosts": "birke-ex1, birke-ex2"}
+    found = described(named, **alone)
+    assert not found.errors
+    assert parts(found)["fortigate"] == parts(found)["exchange way out"] == "left out"
+    assert "managed through birke-ex1" in found.parts["fortigate"].why
+    owner = described(named, host="birke-ex1", selected=["birke-ex1"], site_hosts=["birke-ex1"])
+    assert parts(owner)["fortigate way in"] == "managed"
+
+
+HOSTS = {"mailedge_site_hosts": ["birke-ex1", "birke-ex2"]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"mailedge_site_hosts": ["birke-ex2"]}, "This host, birke-ex1, is not among the hosts"),
+        (
+            {"mailedge_site_hosts": ["birke-ex1"], "mailedge_site_owner": "birke-ex9"},
+            "mailedge_site_owner is 'birke-ex9'",
+        ),
+        ({**HOSTS, "mailedge_fortigate_owner": "ex1"}, "mailedge_fortigate_owner is 'ex1'"),
+        ({**HOSTS, "mailedge_outbound_owner": "EX1"}, "mailedge_outbound_owner is 'EX1'"),
+    ],
+)
+def test_an_owner_that_is_no_host_of_the_site_is_refused(variables: dict[str, t.Any], told: str) -> None:
+    errors = described({**WHOLE, **variables}).errors
+    assert any(told in error for error in errors), errors
 
 
 def test_layers_that_are_switched_off_are_not_managed() -> None:

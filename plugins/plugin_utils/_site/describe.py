@@ -85,6 +85,7 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if found.errors:
         return found
     _complete(values, around)
+    _check_owners(values, around, found)
     _accepted(values, found)
     _check_ranges(values, found)
     if around.playbook in ("apply", "drift", "publish_ranges"):
@@ -141,7 +142,8 @@ def _said(value: t.Any) -> t.Any:
 def _complete(values: Values, around: Surroundings) -> None:
     """What follows from the rest where it is not said."""
     values["site"] = values["site"] or around.host
-    values["site_owner"] = values["site_owner"] or next(iter(around.site_hosts), around.host)
+    hosts = values["site_hosts"] or around.site_hosts
+    values["site_owner"] = values["site_owner"] or next(iter(hosts), around.host)
     values["outbound_owner"] = values["outbound_owner"] or values["site_owner"]
     values["fortigate_owner"] = values["fortigate_owner"] or values["site_owner"]
     short = _UNFIT.sub("-", values["site"])
@@ -155,6 +157,21 @@ def _complete(values: Values, around: Surroundings) -> None:
         values["fortigate_inbound_enabled"] = bool(values["fortigate_vips"] or values["fortigate_addresses"])
     if values["fortigate_outbound_enabled"] is None:
         values["fortigate_outbound_enabled"] = bool(values["fortigate_outbound"])
+
+
+def _check_owners(values: Values, around: Surroundings, found: Description) -> None:
+    """Where the site names its hosts, everything that names one of them is held against that.
+
+    What the inventory shows is no measure: a slice of a job shows a part of the site.
+    """
+    hosts = values["site_hosts"]
+    for name, host in (
+        ("", around.host),
+        *((f"mailedge_{name}", values[name]) for name in ("site_owner", "outbound_owner", "fortigate_owner")),
+    ):
+        if hosts and host not in hosts:
+            what = f"{name} is '{host}', which" if name else f"This host, {host},"
+            found.errors.append(f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}.")
 
 
 def _accepted(values: Values, found: Description) -> None:
