@@ -169,7 +169,10 @@ def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
     assert "provider_shut_out" in run.output
     assert lab.client().counters(HOST)["writes"] == 0, "the firewall is tried before the connectors are written"
     assert state(lab) == middle, "a guard stops before anything is written; what was done before it is undone"
-    accepted = {"mailedge_fortigate_accept_risks": ["provider_shut_out"]}
+    accepted = {
+        "mailedge_fortigate_accept_risks": ["provider_shut_out"],
+        "mailedge_fortigate_snapshot_content": "what is left from another night",
+    }
     run = play("apply", lab.inventory, variables=accepted)
     assert run.code != 0
     assert "What this run had changed was undone." in summary(run)
