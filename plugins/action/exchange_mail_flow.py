@@ -21,6 +21,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow impor
 )
 
 _LATEST, _ORIGINAL = "latest", "original"
+# What a connector cannot be made without.
+_NEEDED = {RECEIVE.name: ("bindings", "remote_ip_ranges"), SEND.name: ("address_spaces",)}
 _SITE = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
 
@@ -111,4 +113,24 @@ class ActionModule(MailFlowAction):
         if wanted == _LATEST:
             self.told["further"] = [name for name, _found in applied[1:]]
         # The oldest is folded last, so that what it says of an option counts.
-        return fold(*(found.wish for _name, found in chosen))
+        return self._restorable(fold(*(found.wish for _name, found in chosen)), reading)
+
+    def _restorable(self, wish: Wish, reading: Reading) -> Wish:
+        """The wish without connectors that are gone and of which the snapshot holds a part only; those are told."""
+        state = reading.state
+        lost: list[str] = []
+        kept: list[list[t.Mapping[str, t.Any]]] = []
+        for resource, entries, existing in ((RECEIVE, wish.receive, state.receive), (SEND, wish.send, state.send)):
+            kept.append([])
+            for entry in entries:
+                whole = all(entry.get(option) for option in _NEEDED[resource.name])
+                if entry.get("state") == "absent" or whole or entry["name"].casefold() in existing:
+                    kept[-1].append(entry)
+                    continue
+                options = ", ".join(option for option in entry if option not in ("name", "state"))
+                lost.append(
+                    f"The {resource.noun} '{entry['name']}' is gone, so that its {options} could not be given back; the rest was."
+                )
+        self.told["not_restored"] = lost
+        self.notes.extend(lost)
+        return Wish(*kept)

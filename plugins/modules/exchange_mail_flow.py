@@ -332,6 +332,12 @@ restored:
   returned: with O(snapshot)
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
+not_restored:
+  description: A sentence for each connector that is gone, and of which the snapshot holds some options only.
+  returned: with O(snapshot)
+  type: list
+  elements: str
+  sample: []
 further:
   description: The names of snapshots of changes before that, newest first. What they hold is still changed.
   returned: with O(snapshot=latest)

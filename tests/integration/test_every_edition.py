@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     COLLEAGUE,
     INBOUND,
     PROVIDER,
+    SITE,
     STRANGER,
     Wire,
     accepts,
@@ -102,6 +103,24 @@ def test_original_is_the_state_before_the_first_of_several_changes(edition: str,
     assert accepts(host, STRANGER)
     assert not do(wire, {"snapshot": "original"})["changed"]
     assert not do(wire, {"snapshot": further})["changed"]
+
+
+def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2016", folder=tmp_path)
+    wire = Wire(host)
+    mine = {"name": "Scanner", "bindings": ["0.0.0.0:2526"], "remote_ip_ranges": ["10.20.9.9"]}
+    assert not do(wire, {**SITE, "receive_connectors": [mine]}).get("failed")
+    start = host.state()
+    done = do(wire, {**INBOUND, "receive_connectors": [{**mine, "comment": "second floor"}]})
+    assert not done.get("failed"), done["msg"]
+    host.invoke("Remove-ReceiveConnector", {"Identity": "EX1\\Scanner", "Confirm": False})
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    assert back["not_restored"] == [
+        "The receive connector 'Scanner' is gone, so that its comment could not be given back; the rest was."
+    ]
+    assert {key: one for key, one in start.receive.items() if key != "scanner"} == host.state().receive
+    assert accepts(host, STRANGER)
 
 
 def test_where_the_first_snapshot_is_not_known_original_is_refused(tmp_path: pathlib.Path) -> None:

@@ -258,6 +258,9 @@ def test_a_rollback_says_what_it_left_as_it_is() -> None:
     [sentence] = found.findings
     assert "the door may still be locked: name 'original'" in sentence
     assert sentence.endswith("goes further back: a.json, b.json.")
+    found = judged({**back, "not_restored": ["The receive connector 'x' is gone."]}, playbook="rollback")
+    assert found is not None
+    assert (found.state, found.findings) == ("unknown", ("The receive connector 'x' is gone.",))
     found = judged({**back, "further": []}, playbook="rollback")
     assert found is not None
     assert found.findings == ()

@@ -134,6 +134,10 @@ def record(
     elif playbook in ("rollback", "refresh_ranges", "publish_ranges") and not result.get("failed"):
         # These write; whoever gets in afterwards is told, and is not what they are judged by.
         state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
+        lost = _texts(result.get("not_restored"))
+        if lost:
+            # The rest is given back; that it was not the whole is for a person to look at.
+            state, findings = UNKNOWN, (*findings, *lost)
         further = _texts(result.get("further"))
         if further:
             findings = (*findings, _FURTHER.format(", ".join(further)))
