@@ -464,9 +464,11 @@ PRIVATE = LOOPBACK | RangeSet.parse(
 # Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what is private, "this network",
 # protocol assignments, the 6to4 relays (RFC 7526), multicast and what is reserved, and all of IPv6 that is no global unicast.
 # Ranges for documentation and benchmarks are not among them, because examples, the lab and the tests are made of them.
-NOT_INTERNET = (
-    PRIVATE
-    | RangeSet.parse(["0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/3"])
-    | (EVERYTHING_V6 - RangeSet.parse(["2000::/3"]))
-    | RangeSet.parse(["2001::/23", "2002::/16"])
+NOT_INTERNET = RangeSet(
+    [
+        *PRIVATE.intervals,
+        *RangeSet.parse(["0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/3"]).intervals,
+        *(EVERYTHING_V6 - RangeSet.parse(["2000::/3"])).intervals,
+        *RangeSet.parse(["2001::/23", "2002::/16"]).intervals,
+    ]
 )
