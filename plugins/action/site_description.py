@@ -55,16 +55,17 @@ class ActionModule(ActionBase):
             count = len(errors) + len(found.errors)
             text = " ".join([*errors, *found.errors, _UNTOUCHED])
             result.update(failed=True, msg=f"{_heading(site, count)} {text}")
-        else:
-            result.update(
-                described={key: value for key, value in found.values.items() if value is not None},
-                layers=[name for name, part in found.parts.items() if part.how == MANAGED],
-                parts={name: {"how": part.how, "why": part.why} for name, part in found.parts.items()},
-                fortigate_run=f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}-{found.values['fortigate_name']}-apply.json",
-            )
-            if found.warnings:
-                result["warnings"] = found.warnings
-        return t.cast("dict[str, t.Any]", remove_values(result, secrets_in(variables)))
+            return t.cast("dict[str, t.Any]", remove_values(result, secrets_in(variables)))
+        result.update(
+            described={key: value for key, value in found.values.items() if value is not None},
+            layers=[name for name, part in found.parts.items() if part.how == MANAGED],
+            parts={name: {"how": part.how, "why": part.why} for name, part in found.parts.items()},
+            fortigate_run=f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}-{found.values['fortigate_name']}-apply.json",
+        )
+        if found.warnings:
+            result["warnings"] = found.warnings
+        # Without a mask: no secret is in it, and a password "relay" would change the name relay.filter.example for the layers.
+        return result
 
     def _values(self, given: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         """The variables of ours, templated; a sentence for each that cannot be."""

@@ -162,6 +162,25 @@ def test_no_error_in_the_options_prints_a_login() -> None:
         assert lab.client().counters(HOST)["writes"] == 0
 
 
+def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
+    """The mask belongs into what is printed, and not into what is written or looked for."""
+    login = {"username": "birke@filter.example", "password": "relay"}
+    wish = {
+        "mailedge_probe_targets": "",
+        "mailedge_outbound_credential": login,
+        "mailedge_outbound": {
+            "smart_hosts": ["relay.filter.example"],
+            "smart_host_auth_mechanism": "BasicAuthRequireTLS",
+        },
+        "mailedge_accept_risks": ["smart_host_unreachable"],
+    }
+    with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh="") as lab:
+        run = play("apply", lab.inventory, variables=wish)
+        assert run.code == 0, run.output
+        made = lab.client().dump(HOST)["send_connectors"]["Mail to filter"]
+        assert made["smart_hosts"] == ["relay.filter.example"]
+
+
 @pytest.mark.core
 def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(tmp_path: pathlib.Path) -> None:
     inventory = tmp_path / "hosts.yml"

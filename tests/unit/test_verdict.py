@@ -219,6 +219,15 @@ def test_a_plan_is_never_told_as_if_it_were_done() -> None:
     assert "    before → after: any: a → b" in lines
 
 
+def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
+    stopped = {"failed": True, "changed": False, "state": "open", "msg": "No.", "plan": ["Close it."]}
+    found = judged(stopped, playbook="apply")
+    assert found is not None
+    lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
+    assert "    a run would: Close it." in lines
+    assert not any("done:" in line for line in lines)
+
+
 def test_a_host_in_order_has_no_details_and_a_long_plan_is_counted() -> None:
     assert detail_lines(verdict(of("exchange", "in order")), "drift", check_mode=False, verbose=False) == []
     long = Record("exchange", "ex1", "drift", (), tuple(f"Change {number}." for number in range(50)))

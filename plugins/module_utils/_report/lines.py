@@ -98,7 +98,7 @@ def _record_lines(one: Record, playbook: str, *, check_mode: bool, verbose: bool
         one.state == IN_ORDER and not one.plan and not one.findings
     ):
         return []
-    pending = check_mode or playbook == "drift" or one.state in (UNKNOWN, DRIFT)
+    pending = check_mode or playbook == "drift" or not one.changed or one.state in (UNKNOWN, DRIFT)
     lines = [f"  {one.layer}: {one.state}"]
     lines += [f"    {text}" for text in shown(one.findings, most)]
     verb = "a run would" if pending else "done"

@@ -84,6 +84,8 @@ class Record:
     stays_open: bool = False
     # The name of the snapshot with the state before, where something was written.
     snapshot: str = ""
+    # Whether something was written; the plan of a run that a guard stopped was not.
+    changed: bool = True
 
     def as_dict(self) -> dict[str, t.Any]:
         """The record as plain data: {layer, host, state, findings, plan, exposure, before, after, snapshot}."""
@@ -165,6 +167,7 @@ def record(
         after,
         stays_open=bool((result.get("strangers") or {}).get("after")),
         snapshot=str((result.get("snapshot") or {}).get("name") or ""),
+        changed=bool(result.get("changed")),
     )
 
 

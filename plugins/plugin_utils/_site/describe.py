@@ -85,6 +85,8 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if found.errors:
         return found
     _complete(values, around)
+    if not values["site"].isprintable():
+        found.errors.append("mailedge_site has a character that cannot be printed, such as a line break.")
     _check_owners(values, around, found)
     _accepted(values, found)
     _check_ranges(values, found)
