@@ -247,6 +247,8 @@ def test_an_owner_that_is_no_host_of_the_site_is_refused(variables: dict[str, t.
 @pytest.mark.parametrize("name", ["ha\nfen: in order", "ha\x1b[2Jfen", "ha\u202efen"])
 def test_a_name_that_would_forge_a_line_of_the_report_is_refused(name: str) -> None:
     assert any("cannot be printed" in error for error in described({**SITE, "mailedge_site": name}).errors)
+    probes = {"mailedge_probes": [{"name": name}]}
+    assert any("Entry 1 of mailedge_probes" in error for error in described({**WHOLE, **probes}).errors)
 
 
 def test_layers_that_are_switched_off_are_not_managed() -> None:

@@ -103,6 +103,8 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     for index, probe in enumerate(values["probes"], 1):
         if not probe.get("name"):
             found.errors.append(f"Entry {index} of mailedge_probes has no name: say in words who looks.")
+        elif not probe["name"].isprintable():
+            found.errors.append(f"Entry {index} of mailedge_probes has a character in its name that cannot be printed.")
     if around.playbook == "publish_ranges" and not values["published_folder"]:
         found.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
     values["vantage_points"] = _vantage_points(values)
