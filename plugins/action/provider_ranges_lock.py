@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
             changed=changed,
             added=added.to_cidrs(),
             removed=removed.to_cidrs(),
-            plan=[*registry.told(added, "New:"), *registry.told(removed, "Gone from the provider's answer:")],
+            plan=[*registry.told(added, "Add"), *registry.told(removed, "Retire")],
             leaving=[
                 {"range": cidr, "until": until.isoformat()}
                 for ranges, until in (now.leaving if now else ())

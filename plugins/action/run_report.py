@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
     NOT_JUDGED,
+    NOT_LOOKED_AT,
     NOT_MANAGED,
     UNKNOWN,
     Acceptance,
@@ -176,6 +177,7 @@ class Judge:
         if not undos:
             return "This run had changed nothing, so nothing was undone."
         failed = [str(one.get("msg")) for one in undos if one.get("failed") or one.get("unreachable") or not one]
+        failed += [str(sentence) for one in undos for sentence in one.get("not_restored") or ()]
         if failed:
             return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
         return "What this run had changed was undone."
@@ -198,13 +200,14 @@ class Judge:
             if self.playbook != "drift" or state != IN_ORDER:
                 lines += looks_as_lines(then, look.result, look.name, look.expect)
         worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
-        if set(states) == {NOT_JUDGED}:
+        if worst == IN_ORDER and not any(look.expect == EXPECTED for look in looks):
             worst = NOT_JUDGED
+            findings.append("No look expects 'closed', so that nobody knows what a stranger gets.")
         return Record(_OUTSIDE, host, worst, tuple(dict.fromkeys(findings))), lines
 
     def failing(self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool) -> dict[str, str]:
         """The hosts that fail → the sentence each fails with."""
-        looked = any(one.state != NOT_MANAGED for verdict in verdicts for one in verdict.records)
+        looked = any(one.state not in (NOT_MANAGED, NOT_LOOKED_AT) for verdict in verdicts for one in verdict.records)
         told_only = report_only and self.playbook == "drift" and looked
         # A host that never ran has nothing to report, so that it fails in any case.
         failing = [

@@ -13,7 +13,7 @@ short_description: The hosts of a play, unless the run could end green without h
 description:
   - For the C(hosts) of a play. Gives the pattern back as it is, or stops the run before its first task.
   - Ansible itself ends such runs as successful.
-  - Stops where the pattern and the limit select no host; where C(--tags), C(--skip-tags) or C(--start-at-task) would leave
+  - Stops where the pattern and the limit select no host, or hold a name that nobody has; where C(--tags), C(--skip-tags) or C(--start-at-task) would leave
     a part of the play out; where the forks need more open files than the limit of the process allows, because the workers
     that cannot start are lost without a word (ansible-core issues 82471 and 87475); where C(ansible_connection) is an extra
     variable, which counts for the tasks on the controller as well.
@@ -42,6 +42,7 @@ _raw:
   elements: str
 """
 
+import re
 import resource
 import typing as t
 
@@ -54,6 +55,8 @@ _UNTOUCHED = "Nothing was looked at and nothing was changed."
 # Measured: 200 open files carry 47 workers, 1,024 about 230.
 _FILES_OF_A_WORKER = 5
 _FILES_OF_ANSIBLE = 50
+# A name, and no pattern of Ansible's.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class LookupModule(LookupBase):
@@ -67,6 +70,8 @@ class LookupModule(LookupBase):
             return [pattern]
         problems = [*_parts_only(known), *_connection(known)]
         hosts = self._hosts(pattern, known)
+        problems += _nobody(pattern, "mailedge_hosts", known) if hosts else []
+        problems += _nobody(str(known.get("ansible_limit") or ""), "--limit", known) if hosts else []
         if not hosts:
             limit = known.get("ansible_limit")
             within = f" within the limit '{limit}'" if limit else ""
@@ -103,6 +108,20 @@ def _patterns(terms: t.Iterable[t.Any]) -> list[str]:
         else:
             found.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
     return [part for part in found if part]
+
+
+def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[str]:
+    """Names that nobody has, beside some that somebody has. Ansible only warns of them, and a report lacks a site without a word.
+
+    Of exclusions, intersections, wildcards, ranges and files nothing is said.
+    """
+    groups = variables.get("groups") or {}
+    known = {"localhost", *groups, *(host for hosts in groups.values() for host in hosts)}
+    plain = [part for part in _patterns([pattern]) if _PLAIN.fullmatch(part)]
+    missing = [f"'{part}'" for part in plain if part not in known]
+    if not missing:
+        return []
+    return [f"{where} names {' and '.join(missing)}, which no host and no group of the inventory is called."]
 
 
 def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:

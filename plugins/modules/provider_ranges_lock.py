@@ -149,7 +149,7 @@ plan:
   returned: success
   type: list
   elements: str
-  sample: ["New: 203.0.113.0/24, in APNIC's block 203/8, allocated."]
+  sample: ["Add 203.0.113.0/24, in APNIC's block 203/8, allocated."]
 leaving:
   description: What is kept for a while, with the last day on which it counts.
   returned: success

@@ -225,7 +225,6 @@ function Get-HostFact {
         powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
         language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
         anonymous_account = [string]$anonymous; setup_running = $setupRunning
-        time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', $invariant)
     }
 }
 
@@ -479,6 +478,8 @@ try {
     if ($held) { $mutex.ReleaseMutex() }
     if ($mutex) { $mutex.Close() }
 }
+# The time at which it answers: how long the shell took to load is no matter of clocks.
+$state.facts.time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', $invariant)
 $head = ConvertTo-Answer @{ protocol = 1; ok = ($null -eq $failure); way = $state.way; host = $state.facts; stopped = $stopped; error = $failure }
 $json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + [string]::Join(',', [string[]]$results.ToArray()) + '}}'
 $base64 = [Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($json))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 import time
 
@@ -157,6 +158,18 @@ def test_a_slow_shell_takes_its_time(host: LabHost, client: LabClient) -> None:
     started = time.monotonic()
     assert ask(host)[1] is not None
     assert time.monotonic() - started >= 0.5
+
+
+@pytest.mark.parametrize("pwsh", ENGINES)
+def test_the_time_of_an_answer_is_the_time_at_which_it_was_given(pwsh: str) -> None:
+    """A deadline is reckoned from it: by the time at which the agent began, a slow shell would take its part of the next call."""
+    with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
+        lab.client().latency("birke-ex1", shell=2.0)
+        answer = ask(lab.hosts["birke-ex1"])[1]
+        assert answer is not None
+        told = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        late = datetime.datetime.now(datetime.timezone.utc) - told.replace(tzinfo=datetime.timezone.utc)
+        assert datetime.timedelta() <= late < datetime.timedelta(seconds=1.8)
 
 
 def test_a_fault_that_makes_no_sense_is_refused(client: LabClient) -> None:

@@ -74,6 +74,19 @@ def test_however_nobody_is_selected_it_is_an_error(lab: Lab, tmp_path: pathlib.P
     assert play("drift", tmp_path / "no-such-inventory.yml").code != 0
 
 
+def test_a_name_that_nobody_has_is_an_error_beside_one_that_somebody_has(lab: Lab) -> None:
+    for arguments, variables, told in (
+        ((), {"mailedge_hosts": "hafen, ghost"}, "mailedge_hosts names 'ghost'"),
+        (("--limit", "hafen,hafen-ex9"), {}, "--limit names 'hafen-ex9'"),
+    ):
+        run = play("drift", lab.inventory, *arguments, variables=variables)
+        assert run.code != 0
+        assert told in " ".join(run.output.split())
+        assert not run.tasks
+    run = play("drift", lab.inventory, "--limit", "ha*,!birke,localhost", variables=NO_LOOK)
+    assert states(run) == {"hafen-ex1": "open"}
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_part_of_a_run_is_refused(playbook: str, lab: Lab) -> None:
     before = untouched(lab)

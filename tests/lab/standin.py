@@ -93,7 +93,7 @@ class _Run:
             "protocol": 1,
             "ok": self.error is None,
             "way": self.way,
-            "host": self.facts,
+            "host": {**self.facts, "time_utc": self.host.time_utc()},
             "steps": self.results,
             "stopped": self.stopped,
             "error": self.error,

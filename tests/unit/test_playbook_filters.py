@@ -13,6 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.filter.disproof import dispro
 from ansible_collections.mailedge.lockdown.plugins.filter.reason import reason
 from ansible_collections.mailedge.lockdown.plugins.filter.unprovable import unprovable
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import to_take
+from ansible_collections.mailedge.lockdown.tests.unit._looks import look
 
 
 @pytest.mark.parametrize(
@@ -36,38 +37,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks imp
 )
 def test_a_reason_is_never_empty(result: t.Any, expected: str) -> None:
     assert reason(result) == expected
-
-
-def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[str, t.Any]:
-    """What a host registers that takes one look, as far as the filters look at it."""
-    answer = {
-        "verdict": verdict,
-        "reason": why,
-        "needs_positive_control": False,
-        "sentence": f"It is {verdict}.",
-    }
-    address = {
-        "targets": ["192.0.2.9"],
-        "address": "192.0.2.9",
-        "family": "ipv4",
-        "port": 25,
-        "peer": "192.0.2.9:25",
-        "source_allowed": False,
-        "reachable": verdict != "inconclusive",
-        "verdict": verdict,
-        "delivery": verdict,
-        "relay": None,
-        "spoof": None,
-        "cases": {"delivery": answer, "relay": None, "spoof": None},
-    }
-    found = {
-        "verdict": verdict,
-        "delivery": verdict,
-        "addresses": [address],
-        "sentences": [f"192.0.2.9:25 is {verdict}."],
-        "control": {"ipv4": None, "ipv6": None},
-    }
-    return {"looks": [{**found, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}
 
 
 def test_what_was_not_expected_is_told_open_doors_first() -> None:

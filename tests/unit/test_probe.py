@@ -157,7 +157,7 @@ def test_every_answer_of_the_table_has_its_verdict(street: Street, name: str) ->
     answers, verdicts, reason = ANSWERS[name]
     found = look(street, answers)
     assert tuple(found.verdict_of(case) for case in verdict.CASES) == verdicts
-    assert found.findings["delivery"].judgement.reason == reason
+    assert found.decisions["delivery"].judgement.reason == reason
     said = next(iter(answers.values()), "250 2.1.5 Recipient OK")
     assert isinstance(said, str)
     assert any(said in sentence for sentence in found.sentences())
@@ -248,14 +248,14 @@ class TestConnection:
     def test_a_refused_connection_is_closed_if_another_server_greets(self, street: Street) -> None:
         egress = self.control(street)
         found = look_at(door(free_port()), QUESTION, egress)
-        assert (found.verdict, found.findings["relay"].judgement.reason) == ("closed", "no_connection")
+        assert (found.verdict, found.decisions["relay"].judgement.reason) == ("closed", "no_connection")
         assert whole_result([found], egress)["needs_positive_control"] is True
         assert whole_result([found], egress)["control"] == {"ipv4": True, "ipv6": None}
         assert street.servers[0].verbs == ["QUIT"]
 
     def test_without_another_server_it_is_inconclusive(self) -> None:
         found = look_at(door(free_port()), QUESTION, NO_CONTROL)
-        assert (found.verdict, found.findings["delivery"].judgement.reason) == ("inconclusive", "egress_unproven")
+        assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", "egress_unproven")
         assert "control_host" in found.sentences()[0]
         assert address_result(found)["reachable"] is False
 
@@ -282,8 +282,8 @@ class TestConnection:
                 waiting.connect_ex(listener.getsockname())
             port = listener.getsockname()[1]
             found = look_at(door(port), QUESTION, self.control(street))
-            assert (found.verdict, found.findings["delivery"].stage) == ("closed", "connect")
-            assert found.findings["delivery"].seconds >= 0.4
+            assert (found.verdict, found.decisions["delivery"].stage) == ("closed", "connect")
+            assert found.decisions["delivery"].seconds >= 0.4
             assert look_at(door(port), QUESTION, NO_CONTROL).verdict == "inconclusive"
 
     @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ class TestConnection:
         server.answers["RCPT"] = vanish
         found = look_at(door(server.port), QUESTION, NO_CONTROL)
         assert (found.verdict_of("delivery"), found.verdict_of("relay")) == ("closed", "inconclusive")
-        assert found.findings["relay"].judgement.reason == "second_connection"
+        assert found.decisions["relay"].judgement.reason == "second_connection"
         assert found.verdict == "inconclusive"
 
     def test_a_server_that_hangs_up_after_each_refusal_is_asked_everything(self, street: Street) -> None:
@@ -363,7 +363,7 @@ class TestSource:
         server = street.server(address="::1")
         found = look_at(door(server.port, "::1"), dataclasses.replace(QUESTION, source="127.0.2.1"), NO_CONTROL)
         assert (found.verdict, server.connections) == ("inconclusive", 0)
-        assert found.findings["delivery"].judgement.reason == "no_source_address"
+        assert found.decisions["delivery"].judgement.reason == "no_source_address"
 
     @pytest.mark.parametrize(
         ("address", "seen_as", "hidden"),
@@ -371,7 +371,7 @@ class TestSource:
     )
     def test_a_hidden_sender_is_named(self, address: str, seen_as: str, hidden: bool) -> None:
         found = Look(Door(address, 25, "ipv4", (address,), (address, 25)), seen_as=seen_as)
-        found.findings["delivery"] = look_at(door(free_port()), QUESTION, NO_CONTROL).findings["delivery"]
+        found.decisions["delivery"] = look_at(door(free_port()), QUESTION, NO_CONTROL).decisions["delivery"]
         assert found.address_hidden is hidden
         assert any("load balancer" in caution for caution in cautions([found])) is hidden
 
@@ -416,11 +416,11 @@ class TestTls:
         assert (found.verdict, server.connections, found.tls) == ("open", 2, None)
         assert "handshake failed" in str(found.tls_error)
         required = look_at(door(server.port), dataclasses.replace(QUESTION, starttls="require"), NO_CONTROL)
-        assert (required.verdict, required.findings["delivery"].stage) == ("inconclusive", "starttls")
+        assert (required.verdict, required.decisions["delivery"].stage) == ("inconclusive", "starttls")
 
     def test_what_is_slipped_in_before_the_handshake_ends_the_look(self, street: Street) -> None:
         found = look(street, {**self.OFFERED, "STARTTLS": b"220 ready\r\n250 slipped in\r\n"})
-        assert (found.verdict, found.findings["delivery"].judgement.reason) == ("inconclusive", "trouble_unasked")
+        assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", "trouble_unasked")
 
     def test_a_handshake_without_end_has_a_limit(self, street: Street) -> None:
         def never(sock: socket.socket) -> None:
@@ -441,7 +441,7 @@ class TestTls:
     def test_required_and_not_there_is_inconclusive(self, street: Street) -> None:
         question = dataclasses.replace(QUESTION, starttls="require")
         found = look(street, {"STARTTLS": "502 5.3.3 Command not implemented"}, question)
-        assert (found.verdict, found.findings["delivery"].judgement.reason) == ("inconclusive", "tls_unavailable")
+        assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", "tls_unavailable")
 
     def test_not_now_goes_on_in_clear(self, street: Street) -> None:
         found = look(street, {**self.OFFERED, "STARTTLS": "454 4.7.0 TLS not available"})

@@ -78,8 +78,8 @@ def test_noise_is_inconclusive_at_every_stage_and_ends_in_time(street: Street, n
     # Only silence is waited for to the end; whatever else must be told from it however busy this machine is.
     seconds = 0.4 if reason == "trouble_timeout" else 10.0
     found = look(street, {stage: answer}, seconds)
-    assert (found.verdict, found.findings["delivery"].judgement.reason) == ("inconclusive", reason)
-    assert found.findings["delivery"].stage == stage.lower()
+    assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", reason)
+    assert found.decisions["delivery"].stage == stage.lower()
     assert time.monotonic() - begin < 9
     assert sum(map(len, found.transcript)) < 100_000
 
@@ -93,7 +93,7 @@ def test_noise_after_the_answer_does_not_change_it(street: Street) -> None:
 def test_a_reply_too_many_is_not_taken_for_the_next_answer(street: Street, stage: str) -> None:
     twice = b"220 EX1\r\n250 2.1.5 Recipient OK\r\n" if stage == "banner" else b"250 2.1.0 OK\r\n250 2.1.5 OK\r\n"
     found = look(street, {stage: twice, "RCPT": "550 5.7.51 TenantInboundAttribution; Rejecting"})
-    assert (found.verdict, found.findings["delivery"].judgement.reason) == ("inconclusive", "trouble_unasked")
+    assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", "trouble_unasked")
 
 
 def test_a_reply_of_ten_thousand_lines_is_read_and_not_kept(street: Street) -> None:
@@ -113,7 +113,7 @@ def test_a_very_long_line_is_read_and_not_kept(street: Street) -> None:
 
 def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
     found = look(street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"})
-    reply = found.findings["delivery"].reply
+    reply = found.decisions["delivery"].reply
     assert reply is not None
     assert reply.text == "5.7.1 Empfänger \\x1b[31mrot\\x07 \\u202e \\xff\\xe4"
     assert (reply.code, reply.enhanced) == (550, "5.7.1")

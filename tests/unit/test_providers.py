@@ -103,11 +103,11 @@ def test_what_is_not_believed(answer: tuple[str, ...], guard: str) -> None:
 
 def test_who_holds_a_range_is_told() -> None:
     """Both are documentation ranges, in blocks that are given out (iana.org, IPv4 address space, IPv6 unicast assignments)."""
-    assert registry.told(ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "New:") == [
-        "New: 198.51.100.0/24, in ARIN's block 198/8, legacy.",
-        "New: 2001:db8:100::/48, in APNIC's block 2001:0c00::/23, allocated.",
-        "New: 2d00::/32, in IANA's block 2d00:0000::/8, reserved.",
-        "New: 4000::/32, in no block of any registry.",
+    assert registry.told(ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "Add") == [
+        "Add 198.51.100.0/24, in ARIN's block 198/8, legacy.",
+        "Add 2001:db8:100::/48, in APNIC's block 2001:0c00::/23, allocated.",
+        "Add 2d00::/32, in IANA's block 2d00:0000::/8, reserved.",
+        "Add 4000::/32, in no block of any registry.",
     ]
 
 

@@ -226,6 +226,10 @@ def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
     lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
     assert "    a run would: Close it." in lines
     assert not any("done:" in line for line in lines)
+    # Nor was that of a firewall that was only tried before the connectors, in check mode.
+    tried = judged({"changed": True, "state": "open", "plan": ["Close it."]}, playbook="apply")
+    assert tried is not None
+    assert "    a run would: Close it." in detail_lines(verdict(tried), "apply", check_mode=False, verbose=False)
 
 
 def test_a_host_in_order_has_no_details_and_a_long_plan_is_counted() -> None:

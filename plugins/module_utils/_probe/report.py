@@ -36,8 +36,8 @@ def address_result(look: Look) -> Plain:
         "reachable": look.reachable,
         "verdict": look.verdict,
         **{case: look.verdict_of(case) for case in CASES},
-        "needs_positive_control": any(finding.judgement.needs_control for finding in look.findings.values()),
-        "cases": {case: look.findings[case].result() if case in look.findings else None for case in CASES},
+        "needs_positive_control": any(decision.judgement.needs_control for decision in look.decisions.values()),
+        "cases": {case: look.decisions[case].result() if case in look.decisions else None for case in CASES},
         "connect_seconds": look.connect_seconds,
         "banner": look.banner,
         "extensions": list(look.extensions),
@@ -71,7 +71,7 @@ def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
         "verdict": together(look.verdict for look in looks),
         **{case: together(found) if any(found) else None for case, found in by_case.items()},
         "needs_positive_control": any(
-            finding.judgement.needs_control for look in looks for finding in look.findings.values()
+            decision.judgement.needs_control for look in looks for decision in look.decisions.values()
         ),
         "reachable_addresses": [look.door.address for look in looks if look.reachable],
         "control": {"ipv4": egress.answers.get("ipv4"), "ipv6": egress.answers.get("ipv6")},
@@ -166,9 +166,9 @@ def cautions(looks: t.Sequence[Look]) -> list[str]:
     lines = []
     for look in looks:
         if look.source_allowed:
-            lines.append(f"{look.door.words}: {look.findings[DELIVERY].judgement.sentence} Look from somewhere else.")
+            lines.append(f"{look.door.words}: {look.decisions[DELIVERY].judgement.sentence} Look from somewhere else.")
         if look.verdict_of(RELAY) == OPEN:
-            lines.append(f"{look.door.words}: {look.findings[RELAY].judgement.sentence}")
+            lines.append(f"{look.door.words}: {look.decisions[RELAY].judgement.sentence}")
         if look.address_hidden:
             lines.append(look.sentences()[-1])
     return lines

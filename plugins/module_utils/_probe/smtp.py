@@ -91,7 +91,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Decision:
     """The answer to one question: the stage it was decided at, what was said there, and what it means."""
 
     stage: str
@@ -126,7 +126,7 @@ class Look:
     """What was found at one address."""
 
     door: Door
-    findings: dict[str, Finding] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
     transcript: list[str] = field(default_factory=list)
     source: str | None = None
     seen_as: str | None = None
@@ -141,12 +141,12 @@ class Look:
 
     def verdict_of(self, case: str) -> str | None:
         """The verdict of one case, None where it was not asked."""
-        return self.findings[case].judgement.verdict if case in self.findings else None
+        return self.decisions[case].judgement.verdict if case in self.decisions else None
 
     @property
     def verdict(self) -> str:
         """All cases together."""
-        return together(self.verdict_of(case) for case in self.findings)
+        return together(self.verdict_of(case) for case in self.decisions)
 
     @property
     def address_hidden(self) -> bool:
@@ -159,13 +159,13 @@ class Look:
 
     def sentences(self) -> list[str]:
         """What was found, in plain words."""
-        first = self.findings[DELIVERY]
+        first = self.decisions[DELIVERY]
         if first.stage not in ENVELOPE_STAGES:
             lines = [f"{self.door.words} is {first.judgement.verdict}. {first.sentence}"]
         else:
             lines = [
-                f"{self.door.words} is {finding.judgement.verdict} {CASE_WORDS[case]}. {finding.sentence}"
-                for case, finding in self.findings.items()
+                f"{self.door.words} is {decision.judgement.verdict} {CASE_WORDS[case]}. {decision.sentence}"
+                for case, decision in self.decisions.items()
             ]
         if self.address_hidden:
             lines.append(
@@ -184,8 +184,8 @@ def _is_in(address: str | None, ranges: RangeSet) -> bool:
         return False
 
 
-def _nothing_sent(reason: str, sentence: str, stage: str = "source") -> Finding:
-    return Finding(stage, Judgement(INCONCLUSIVE, reason, f"{sentence} Nothing was sent."), "")
+def _nothing_sent(reason: str, sentence: str, stage: str = "source") -> Decision:
+    return Decision(stage, Judgement(INCONCLUSIVE, reason, f"{sentence} Nothing was sent."), "")
 
 
 class _Visit:
@@ -211,10 +211,10 @@ class _Visit:
             sentence = f"This host looks from {look.source}, which is in allowed_ranges, so it is no stranger."
             return self._same_for_all(_nothing_sent("source_allowed", sentence))
         for case in question.cases():
-            look.findings[case.name] = finding = self._finding(case)
-            if case.name == DELIVERY and finding.stage not in ENVELOPE_STAGES:
+            look.decisions[case.name] = decision = self._decision(case)
+            if case.name == DELIVERY and decision.stage not in ENVELOPE_STAGES:
                 # What happens before an envelope happens to every envelope.
-                self._same_for_all(finding)
+                self._same_for_all(decision)
                 break
         if self._session is not None:
             self._session.quit()
@@ -222,8 +222,8 @@ class _Visit:
             self._take_back()
         return look
 
-    def _same_for_all(self, finding: Finding) -> Look:
-        self.look.findings = {case.name: finding for case in self._question.cases()}
+    def _same_for_all(self, decision: Decision) -> Look:
+        self.look.decisions = {case.name: decision for case in self._question.cases()}
         return self.look
 
     def _take_back(self) -> None:
@@ -233,17 +233,17 @@ class _Visit:
             f"The server sees this host as {self.look.seen_as}, which is in allowed_ranges, so it is no stranger."
         )
         judgement = Judgement(INCONCLUSIVE, "source_allowed", sentence)
-        for case, finding in self.look.findings.items():
-            self.look.findings[case] = replace(finding, judgement=judgement)
+        for case, decision in self.look.decisions.items():
+            self.look.decisions[case] = replace(decision, judgement=judgement)
 
-    def _finding(self, case: NamedCase) -> Finding:
+    def _decision(self, case: NamedCase) -> Decision:
         """Ask one question, on a new connection if there is none any more."""
         try:
             reply = self._ask(case)
             where = "The greeting" if self._stage == "banner" else f"The answer to {STAGE_WORDS[self._stage]}"
             said = f"{where} was: {reply.words()}"
             judgement = judge_reply(case.name, self._stage, reply, case.sender, case.recipient)
-            finding = Finding(self._stage, judgement, said, reply, reply.seconds)
+            decision = Decision(self._stage, judgement, said, reply, reply.seconds)
         except Trouble as trouble:
             egress = True if self.look.greeted else None
             if self._stage == "connect" and egress is None:
@@ -251,10 +251,10 @@ class _Visit:
             said = f"It {trouble}." if self._stage == "connect" else f"At {STAGE_WORDS[self._stage]} it {trouble}."
             before = _is_in(self.look.door.address, self._question.reached_before)
             judgement = judge_trouble(self._stage, trouble, egress, before)
-            finding = Finding(self._stage, judgement, said, None, trouble.seconds)
+            decision = Decision(self._stage, judgement, said, None, trouble.seconds)
         if self._stage not in ENVELOPE_STAGES and self.look.greeted:
-            return replace(finding, judgement=judge_again(finding.judgement))
-        return finding
+            return replace(decision, judgement=judge_again(decision.judgement))
+        return decision
 
     def _ask(self, case: NamedCase) -> Reply:
         """The reply that answers a question, whatever stage it came at. Raises Trouble."""
@@ -364,6 +364,6 @@ def look_at(door: Door, question: Question, egress: Egress) -> Look:
 def nowhere(target: str, port: int, question: Question, what: str) -> Look:
     """What is found for a target that has no address."""
     look = Look(Door("", port, "", (target,), ()))
-    finding = _nothing_sent("no_address", f"It {what}.", "resolve")
-    look.findings = {case.name: finding for case in question.cases()}
+    decision = _nothing_sent("no_address", f"It {what}.", "resolve")
+    look.decisions = {case.name: decision for case in question.cases()}
     return look

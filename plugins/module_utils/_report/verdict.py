@@ -167,8 +167,13 @@ def record(
         after,
         stays_open=bool((result.get("strangers") or {}).get("after")),
         snapshot=str((result.get("snapshot") or {}).get("name") or ""),
-        changed=bool(result.get("changed")),
+        changed=_written(result, playbook),
     )
+
+
+def _written(result: t.Mapping[str, t.Any], playbook: str) -> bool:
+    """Whether the plan was carried out. Who writes to a server or a firewall has saved a snapshot, which a check has not."""
+    return bool(result.get("changed")) and (playbook not in ("apply", "rollback") or bool(result.get("snapshot")))
 
 
 def _texts(value: t.Any) -> tuple[str, ...]:

@@ -40,18 +40,19 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
     if not answer:
         raise ProviderError("The answer is empty, and a lock to nobody would stop all mail.")
     yield from _ranges_guards.check(answer, "The answer")
-    nobodys = list(registry.unallocated(answer - before - NOT_INTERNET))
+    count = len(answer.to_cidrs())
+    if count > limits.ranges:
+        yield Finding(
+            "too_many_ranges", STOP, f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
+        )
+    # Each costs a search in the tables, which an answer of a hundred thousand is not worth.
+    nobodys = [] if count > limits.ranges else list(registry.unallocated(answer - before - NOT_INTERNET))
     if nobodys:
         yield Finding(
             "unallocated_range",
             STOP,
             f"The answer holds {', '.join(nobodys[:4])}{' …' if len(nobodys) > 4 else ''}, which no registry has given to anybody, "
             "as far as the netaddr that is installed knows.",
-        )
-    count = len(answer.to_cidrs())
-    if count > limits.ranges:
-        yield Finding(
-            "too_many_ranges", STOP, f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
         )
     for held, now in ((before.v4, answer.v4), (before.v6, answer.v6)):
         gone = held - now

@@ -53,7 +53,7 @@ def block_of(cidr: str) -> Block | None:
 
 
 def told(ranges: RangeSet, what: str) -> list[str]:
-    """A sentence for each range. `what`: what became of it, for the beginning of the sentence."""
+    """A sentence for each range. `what`: what is done with it, for the beginning of the sentence."""
     sentences = []
     for cidr in ranges.to_cidrs():
         block = block_of(cidr)

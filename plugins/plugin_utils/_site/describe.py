@@ -305,7 +305,10 @@ def _parts(values: Values, around: Surroundings) -> dict[str, Part]:
     if around.playbook == "probe":
         return {"outside": Part(MANAGED)}
     parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
-    return parts if around.playbook == "rollback" else {**parts, "outside": outside}
+    if around.playbook != "rollback":
+        parts["outside"] = outside
+    others = [host for host in values["site_hosts"] or around.site_hosts if host not in around.selected]
+    return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
 
 
 def _owned(what: str, owner: str, around: Surroundings) -> Part:

@@ -119,6 +119,11 @@ class ExchangeHost:
         """What the clock of the server says, as seconds since 1970."""
         return time.time() + self.clock_ahead
 
+    def time_utc(self) -> str:
+        """The same, as the agent says it."""
+        now = datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc)
+        return now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
     def facts(self) -> dict[str, t.Any]:
         """The agent's host facts."""
         major, minor, build, revision = self.edition.build
@@ -140,10 +145,6 @@ class ExchangeHost:
             "addresses": list(self.addresses),
             "anonymous_account": self.rights.anonymous,
             "setup_running": self.setup_running,
-            "time_utc": datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc).strftime(
-                "%Y-%m-%dT%H:%M:%S.%f"
-            )[:-3]
-            + "Z",
             "admin": True,
         }
 

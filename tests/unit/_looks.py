@@ -1,0 +1,40 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks from outside, as a play registers them."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[str, t.Any]:
+    """What a host registers that takes one look, as far as the filters look at it."""
+    answer = {
+        "verdict": verdict,
+        "reason": why,
+        "needs_positive_control": False,
+        "sentence": f"It is {verdict}.",
+    }
+    address = {
+        "targets": ["192.0.2.9"],
+        "address": "192.0.2.9",
+        "family": "ipv4",
+        "port": 25,
+        "peer": "192.0.2.9:25",
+        "source_allowed": False,
+        "reachable": verdict != "inconclusive",
+        "verdict": verdict,
+        "delivery": verdict,
+        "relay": None,
+        "spoof": None,
+        "cases": {"delivery": answer, "relay": None, "spoof": None},
+    }
+    found = {
+        "verdict": verdict,
+        "delivery": verdict,
+        "addresses": [address],
+        "sentences": [f"192.0.2.9:25 is {verdict}."],
+        "control": {"ipv4": None, "ipv6": None},
+    }
+    return {"looks": [{**found, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}
