@@ -29,7 +29,8 @@ package := ansible_collections.mailedge.lockdown
 linked := $(cache)/ansible_collections/mailedge/lockdown
 copy := $(cache)/copy/ansible_collections/mailedge/lockdown
 core := ansible-core$(if $(CORE),~=$(CORE).0)
-pip_install := -m pip install --quiet --quiet --disable-pip-version-check
+# Bytecode is written as it is imported: most of what is installed never is.
+pip_install := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 # Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"

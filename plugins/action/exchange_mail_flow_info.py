@@ -9,13 +9,14 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import StateError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction, described
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction, shown
 
 
 class ActionModule(ExchangeAction):
@@ -23,27 +24,27 @@ class ActionModule(ExchangeAction):
 
     arguments = INFO_MODULE
 
-    def snapshot_names(self, params: t.Mapping[str, t.Any]) -> list[str] | None:
-        return None
-
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         promises = self.promises(params)
+        layer = ExchangeLayer(promises, lambda _state: (), domain_controller=params.get("domain_controller"))
+        limit = float(params.get("time_limit") or 300)
+        port = AgentPort(agent, layer, Options(self.shell(params), limit, with_snapshots=True))
         try:
-            reading = self.read(params, agent)
-        except (OptionError, StateError) as error:
+            reading = port.read()
+        except PlanError as error:
             raise Failure(str(error)) from None
         state = reading.state
         told = strangers.sentences(state.receive.values(), promises)
         return {
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
-            "server": self.server_facts(reading),
-            "receive_connectors": [described(RECEIVE, state.receive[key]) for key in sorted(state.receive)],
-            "send_connectors": [described(SEND, state.send[key]) for key in sorted(state.send)],
+            **reading.facts,
+            "receive_connectors": [shown(RECEIVE, state.receive[key]) for key in sorted(state.receive)],
+            "send_connectors": [shown(SEND, state.send[key]) for key in sorted(state.send)],
             "exposure": {
                 "listeners": words.listeners(state),
                 "words": words.exposure_words(state, state, promises),
             },
             "snapshots": [name for name, _text in reading.snapshots],
-            "cost": {"powershell_starts": agent.starts, "exchange_shells": agent.starts},
+            "cost": port.cost(),
         }

@@ -12,9 +12,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
     SEND_OPTIONS,
     check_entry,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, Reading
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction
 
 
 class ActionModule(MailFlowAction):
@@ -25,8 +27,8 @@ class ActionModule(MailFlowAction):
     def check(self, params: dict[str, t.Any]) -> list[str]:
         return [*super().check(params), *check_entry(SEND, self._entry(params))]
 
-    def wish(self, params: dict[str, t.Any], reading: Reading) -> Wish:
-        return Wish(send=(self._entry(params),))
+    def described(self, params: dict[str, t.Any], state: State) -> t.Sequence[Desired[str]]:
+        return desired(send=(self._entry(params),))
 
     @staticmethod
     def _entry(params: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -16,7 +16,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome import DRIFT, IN_ORDER, OPEN
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
     NOT_JUDGED,
@@ -30,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     by_site,
     record,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"

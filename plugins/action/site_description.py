@@ -47,8 +47,7 @@ class ActionModule(ActionBase):
             site_hosts=tuple(sites.get(str(variables.get("mailedge_site") or host).strip(), ())),
             selected=tuple(map(str, given.get("ansible_play_hosts_all") or (host,))),
         )
-        now = datetime.datetime.now(datetime.timezone.utc)
-        found = describe(variables, around, now.date())
+        found = describe(variables, around, datetime.datetime.now(datetime.timezone.utc).date())
         site = str(variables.get("mailedge_site") or host).strip()
         result.update(changed=False, site=site)
         if errors or found.errors:
@@ -60,7 +59,7 @@ class ActionModule(ActionBase):
             described={key: value for key, value in found.values.items() if value is not None},
             layers=[name for name, part in found.parts.items() if part.how == MANAGED],
             parts={name: {"how": part.how, "why": part.why} for name, part in found.parts.items()},
-            fortigate_run=f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}-{found.values['fortigate_name']}-apply.json",
+            fortigate_run=secrets.token_hex(4),
         )
         if found.warnings:
             result["warnings"] = found.warnings

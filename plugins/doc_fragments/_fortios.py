@@ -63,10 +63,11 @@ options:
         result as well.
     type: path
     default: ~/.mailedge/snapshots
-  snapshot_name:
+  run_id:
     description:
-      - The name of the snapshot, ending in C(.json). Several tasks that name the same one share it, and are rolled back together.
-      - A name with the time, if not set.
+      - What tells the snapshots of runs apart, of letters and digits. Tasks with the same one share a snapshot, and are rolled
+        back together.
+      - Another one for each task, if not set.
     type: str
   accept_risks:
     description: The ids of guards whose warning is known and accepted. A guard that stops a run names its id.

@@ -172,6 +172,12 @@ options:
         options that any of these changes was about.
       - Guards on the state that is given back only warn, because it is wished as it was. Those on what Exchange would refuse stop.
     type: str
+  keep_later_changes:
+    description:
+      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else has changed since is left
+        alone and told in RV(not_restored). A run that undoes itself sets it.
+    type: bool
+    default: false
 seealso:
   - module: mailedge.lockdown.exchange_receive_connector
   - module: mailedge.lockdown.exchange_send_connector

@@ -130,11 +130,15 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 ARGUMENTS = module.spec(
     {
@@ -149,7 +153,7 @@ ARGUMENTS = module.spec(
 )
 
 
-class AddressGroup(module.Work):
+class AddressGroup(FortiOSLayer):
     """A group and its members."""
 
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
@@ -163,16 +167,18 @@ class AddressGroup(module.Work):
         if params["group_size"] < 1:
             raise PlanError("group_size is a number from 1 upwards. Nothing was sent to the device.")
 
-    def tables(self) -> t.Sequence[str]:
+    def paths(self) -> t.Sequence[str]:
         return groups.ALL_TABLES if self._ranges is None else groups.tables(self._ranges)
 
-    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+    def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         params = self.params
         return groups.wishes(
             state, params["name"], self._ranges, size=params["group_size"], comment=params["comment"] or ""
         )
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
         return _ranges_guards.check(self._ranges or RangeSet(()), f"The group '{self.params['name']}'")
 
 

@@ -229,12 +229,16 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, inbound_guards, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, exposure, reaching
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
 
@@ -256,7 +260,7 @@ ARGUMENTS = module.spec(
 )
 
 
-class InboundLock(module.Work):
+class InboundLock(FortiOSLayer):
     """The lock of one port."""
 
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
@@ -277,13 +281,13 @@ class InboundLock(module.Work):
         inbound.check(self._wanted)
         self._last: inbound.Lock | None = None
 
-    def tables(self) -> t.Sequence[str]:
+    def paths(self) -> t.Sequence[str]:
         return self._wanted.tables
 
     def feeds(self) -> t.Sequence[str]:
         return self._wanted.feeds
 
-    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+    def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         return self._lock(state).wishes()
 
     def _lock(self, state: DeviceState) -> inbound.Lock:
@@ -292,13 +296,16 @@ class InboundLock(module.Work):
             self._last = inbound.Lock(state, self._wanted)
         return self._last
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
+        before = reading.state
         return inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
 
-    def strangers(self, read: DeviceState, state: DeviceState) -> list[str] | None:
-        return [one.words() for one in inbound_guards.openings(self._wanted, self._lock(read), state)]
+    def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
+        return [one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)]
 
-    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         shown = {}
         for when, state in (("before", before), ("after", after)):
             model = Model(state, self._wanted.interfaces)

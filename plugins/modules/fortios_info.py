@@ -159,7 +159,7 @@ ARGUMENTS = module.spec(
 )
 
 
-def look(params: t.Mapping[str, t.Any], client: FortiOS) -> module.Result:
+def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     """The whole answer. Raises FortiOSError, PlanError and RangeError."""
     sources = [str(parse_address(text)) for text in params["sources"]]
     wanted = inbound.Wanted(
@@ -207,7 +207,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> module.Result:
 
 def _by_device(
     client: FortiOS, state: DeviceState, source: str, target: Target, interface: str | None
-) -> module.Result:
+) -> dict[str, t.Any]:
     """What the device says itself; nothing where it was not to be asked, or does not offer it."""
     if not interface:
         return {}

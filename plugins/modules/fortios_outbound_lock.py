@@ -155,8 +155,10 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
@@ -164,7 +166,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
     parse_range,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "required": True}
 
@@ -180,7 +184,7 @@ ARGUMENTS = module.spec(
 )
 
 
-class OutboundLock(module.Work):
+class OutboundLock(FortiOSLayer):
     """The lock of one port."""
 
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
@@ -202,19 +206,21 @@ class OutboundLock(module.Work):
         )
         outbound.check(self._wanted)
 
-    def tables(self) -> t.Sequence[str]:
+    def paths(self) -> t.Sequence[str]:
         return outbound.TABLES
 
-    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+    def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         return outbound.Lock(state, self._wanted).wishes()
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
-        return outbound.Lock(before, self._wanted).speak(before, after)
+    def judge(
+        self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
+        return outbound.Lock(reading.state, self._wanted).speak(reading.state, after)
 
-    def holds(self, read: DeviceState, state: DeviceState) -> bool:
-        return not outbound.Lock(read, self._wanted).leaking(state)
+    def is_locked(self, before: DeviceState, state: DeviceState) -> bool:
+        return not outbound.Lock(before, self._wanted).leaking(state)
 
-    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         lock = outbound.Lock(before, self._wanted)
         return {"exposure": exposure(lock.exposure(before), lock.exposure(after))}
 

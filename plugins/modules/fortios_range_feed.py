@@ -165,10 +165,14 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, groups, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import FEED, DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 ARGUMENTS = module.spec(
     {
@@ -188,7 +192,7 @@ ARGUMENTS = module.spec(
 )
 
 
-class RangeFeed(module.Work):
+class RangeFeed(FortiOSLayer):
     """An external resource, and what it holds."""
 
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
@@ -197,23 +201,25 @@ class RangeFeed(module.Work):
         self._ranges = RangeSet.parse(params["ranges"] or []) if pushed else None
         feed.check_options(params, self._ranges)
 
-    def tables(self) -> t.Sequence[str]:
+    def paths(self) -> t.Sequence[str]:
         return (FEED,)
 
     def feeds(self) -> t.Sequence[str]:
         return (self.params["name"],)
 
-    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
+    def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         if self.params["state"] == "present":
             feed.check_version(state.version, self.params)
         groups.refuse_foreign(state, FEED, self.params["name"])
         return feed.wishes(self.params, self._ranges, state, groups.note(self.params["comment"]))
 
-    def guard(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
         name = self.params["name"]
         if self._ranges is not None:
             yield from _ranges_guards.check(self._ranges, f"The feed '{name}'")
-        held = before.table(feed.ENTRIES).get(name)
+        held = reading.state.table(feed.ENTRIES).get(name)
         if held is not None and not held["entries"] and self.params["state"] == "present" and self._ranges is None:
             yield Finding(
                 "feed_empty",
@@ -221,7 +227,7 @@ class RangeFeed(module.Work):
                 f"The feed '{name}' holds no ranges on the device, so that a policy with it lets nobody through.",
             )
 
-    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
+    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         held = before.table(feed.ENTRIES).get(self.params["name"])
         return {} if held is None else {"entries": len(held["entries"])}
 

@@ -31,6 +31,12 @@ options:
   content:
     description: The snapshot itself, as the result of the run that made the change has it. O(snapshot) does not count then.
     type: json
+  keep_later_changes:
+    description:
+      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else has changed since is left
+        alone and told in RV(not_restored). A run that undoes itself sets it.
+    type: bool
+    default: false
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
   - module: mailedge.lockdown.fortios_outbound_lock
@@ -102,6 +108,13 @@ further:
   type: list
   elements: str
   sample: []
+not_restored:
+  description: A sentence for each entry that is gone, and of which the snapshot holds some fields only, or that was changed
+    since.
+  returned: when the device could be read
+  type: list
+  elements: str
+  sample: []
 restored:
   description: The name of the snapshot that was given back, or V(original).
   returned: when the device could be read
@@ -111,78 +124,34 @@ restored:
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
-    FEED,
-    FEED_ENTRIES,
-    POLICY,
     DeviceState,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 
 ARGUMENTS = module.spec(
     {
         **WRITE_OPTIONS,
         "snapshot": {"type": "str", "default": "latest"},
+        "keep_later_changes": {"type": "bool", "default": False},
         # Policies and addresses; a feed's password is never saved.
         "content": {"type": "json", "no_log": False},
     },
 )
 
 
-class Rollback(module.Work):
-    """The entries of a snapshot."""
+class Rollback(FortiOSLayer):
+    """The entries of a snapshot; which they are is the transaction's business."""
 
-    reason = snapshot.ROLLBACK
-    judges = False
+    def paths(self) -> t.Sequence[str]:
+        return ()
 
-    def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
-        super().__init__(params, *more, **keywords)
-        self._restored = ""
-        self._further: list[str] = []
-        self._saved: list[snapshot.Entry] = []
-
-    def tables(self) -> t.Sequence[str]:
-        # The device's serial number, by which snapshots are told apart, is in every answer.
-        self.client.table(POLICY, fields=["policyid"])
-        self._saved = self._find()
-        return tuple(dict.fromkeys(FEED if one.table == FEED_ENTRIES else one.table for one in self._saved))
-
-    def _find(self) -> list[snapshot.Entry]:
-        device = snapshot.Device(self.client.serial, self.client.vdom)
-        if self.params["content"]:
-            self._restored = "content"
-            return snapshot.parse(self.params["content"], device, what="content")
-        folder = snapshot.Folder(self.params["snapshot_folder"])
-        applied = folder.applied(device)
-        name = self.params["snapshot"]
-        if name in (snapshot.LATEST, snapshot.ORIGINAL) and not applied:
-            raise snapshot.SnapshotError(
-                f"There is no snapshot of the device {device.serial}, vdom {device.vdom}, in {folder.path}. Nothing was changed. Name the "
-                "folder in snapshot_folder, or give the snapshot itself in content."
-            )
-        self._restored = name
-        if name == snapshot.ORIGINAL:
-            saved: list[snapshot.Entry] = []
-            # The oldest first, because what an earlier change has saved counts.
-            for _name, entries in reversed(applied):
-                saved = snapshot.merge(saved, entries)
-            return saved
-        if name == snapshot.LATEST:
-            self._restored = name = applied[0][0]
-        names = [one for one, _entries in applied]
-        self._further = names[names.index(name) + 1 :] if name in names else []
-        return snapshot.parse(folder.read(name), device, what=f"The snapshot '{name}'")
-
-    def feeds(self) -> t.Sequence[str]:
-        return [str(one.key) for one in self._saved if one.table == FEED_ENTRIES]
-
-    def wishes(self, state: DeviceState) -> t.Sequence[Wish]:
-        return snapshot.wishes(self._saved)
-
-    def tell(self, before: DeviceState, after: DeviceState) -> module.Result:
-        return {"restored": self._restored, "further": self._further}
+    def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
+        return ()
 
 
 def main() -> None:

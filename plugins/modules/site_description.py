@@ -89,10 +89,10 @@ parts:
   type: dict
   sample: {"exchange": {"how": "managed", "why": ""}}
 fortigate_run:
-  description: The name under which this run keeps the state of the firewall.
+  description: What joins the snapshots of the firewall that this run makes.
   returned: success
   type: str
-  sample: 20260114T101500.000000Z-4f1c-birke-apply.json
+  sample: 4f1c2a9b
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action

@@ -12,8 +12,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in, without_secrets
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import shortened
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
     AgentError,
@@ -81,7 +81,7 @@ class HostAction(ActionBase):
             agent = Agent(self._exec, time_limit=float(params.get("time_limit") or 300))
             result.update(self.execute(params, agent))
         except Failure as error:
-            result.update(outcome.shortened(error.facts), failed=True, msg=str(error))
+            result.update(shortened(error.facts), failed=True, msg=str(error))
         except AgentError as error:
             result.update(failed=True, msg=str(error), error=error.as_result())
         except (AgentTimeout, AgentNoise) as error:
@@ -124,18 +124,21 @@ class HostAction(ActionBase):
                 "exchange_username is set without exchange_password. Nothing was sent to the server. Set both."
             )
         if username and password:
-            self.require_private("exchange_password")
+            refused = self.in_clear("exchange_password")
+            if refused:
+                raise Failure(refused)
             return Credential(username, password)
         own_user, own_password = login(self._connection)
         if own_user and own_password and reason_not_private(self._connection, self._variables) is None:
             return Credential(own_user, own_password)
         return None
 
-    def require_private(self, option: str) -> None:
-        """Refuse to send the secret of `option` over a connection that would carry it in clear."""
+    def in_clear(self, option: str) -> str | None:
+        """Why the secret of `option` must not be sent over this connection, which would carry it in clear; None: it may."""
         reason = reason_not_private(self._connection, self._variables)
-        if reason:
-            raise Failure(
-                f"{option} would travel in clear text: {reason}. Nothing was sent to the server. "
-                f"Use https, or an authentication that encrypts (ntlm, kerberos, credssp)."
-            )
+        if not reason:
+            return None
+        return (
+            f"{option} would travel in clear text: {reason}. Nothing was changed on the server. "
+            "Use https, or an authentication that encrypts (ntlm, kerberos, credssp)."
+        )

@@ -15,7 +15,8 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MOST_SNAPSHOTS, described
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import MOST_SNAPSHOTS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import shown
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     BOTH,
     COLLEAGUE,
@@ -117,7 +118,7 @@ def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(t
     back = do(wire, {"snapshot": "latest"})
     assert not back.get("failed"), back["msg"]
     assert back["not_restored"] == [
-        "The receive connector 'Scanner' is gone, so that its comment could not be given back; the rest was."
+        "The receive connector 'Scanner' is gone, so that its comment could not be restored; the rest was."
     ]
     assert {key: one for key, one in start.receive.items() if key != "scanner"} == host.state().receive
     assert accepts(host, STRANGER)
@@ -133,7 +134,7 @@ def test_where_the_first_snapshot_is_not_known_original_is_refused(tmp_path: pat
     locked = host.state()
     refused = do(wire, {"snapshot": "original"})
     assert refused["failed"]
-    assert f"holds {MOST_SNAPSHOTS} snapshots or more" in refused["msg"]
+    assert f"There are {MOST_SNAPSHOTS} snapshots or more" in refused["msg"]
     assert host.state() == locked
     # One that is named is read by its name, however old it is.
     back = do(wire, {"snapshot": "20250101T000000.000Z-aaaaaa-apply.json"})
@@ -270,8 +271,8 @@ def test_the_real_server_plans_no_change_against_itself_and_locks(tmp_path: path
     wire = Wire(host)
     state = host.state()
     itself = {
-        "receive_connectors": [described(RECEIVE, one) for one in state.receive.values()],
-        "send_connectors": [described(SEND, one) for one in state.send.values()],
+        "receive_connectors": [shown(RECEIVE, one) for one in state.receive.values()],
+        "send_connectors": [shown(SEND, one) for one in state.send.values()],
     }
     same = do(wire, itself)
     assert not same.get("failed"), same["msg"]

@@ -9,13 +9,17 @@ aa996395. The connectors of a Small Business Server are unverified.
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import TABLES
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
 
 NAME = "EX1"
 LAN = "10.20.0.0/16"
@@ -185,3 +189,26 @@ def edge() -> State:
         ],
         edge=True,
     )
+
+
+TIME = datetime.datetime(2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+
+
+def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> str:
+    """The snapshot that a run with these changes keeps."""
+    taken_back, lost = TABLES.way_back(changes)
+    made: snapshot.Snapshot[str] = snapshot.Snapshot(
+        layer="exchange",
+        origin={"server": NAME},
+        reason=reason,
+        time=snapshot.stamp(TIME),
+        run_id="4f1c2a",
+        desired=taken_back,
+        lost=lost,
+    )
+    return made.text()
+
+
+def saved(text: str) -> tuple[Desired[str], ...]:
+    """What a snapshot gives back."""
+    return snapshot.parse(text, "exchange", TABLES).desired

@@ -90,7 +90,7 @@ def test_more_members_than_the_model_takes(firewall: Firewall) -> None:
     failed = firewall.run(fortios_address_group, name="filter", ranges=many(40))
     assert failed["failed"]
     assert "group_size" in failed["msg"]
-    assert "roll back to the snapshot" in failed["msg"]
+    assert "restore the previous state with the snapshot" in failed["msg"]
     assert firewall.done(fortios_address_group, name="filter", ranges=many(40), group_size=20)["changed"]
     assert len(flat(firewall.device, "filter")) == 40
 
@@ -173,13 +173,24 @@ def test_the_snapshot_is_for_its_user_only_and_can_come_from_the_result(
 
 def test_a_snapshot_of_another_device_is_refused(firewall: Firewall) -> None:
     made = firewall.done(fortios_address_group, name="filter", ranges=BOTH)
-    firewall.device.serial = "FGTLAB0000000002"
+    path = firewall.snapshots / made["snapshot"]["name"]
+    text = path.read_text(encoding="utf-8").replace(f"127.0.0.1:{firewall.server.port}", "192.0.2.1:443")
+    path.write_text(text.replace(firewall.device.serial, "FGTLAB0000000002"), encoding="utf-8")
     before = firewall.dump()
     failed = firewall.run(fortios_rollback, snapshot=made["snapshot"]["name"])
     assert failed["failed"]
     assert "FGTLAB0000000002" in failed["msg"]
     assert "no snapshot" in firewall.run(fortios_rollback)["msg"]
     assert firewall.dump() == before
+
+
+def test_a_snapshot_survives_a_failover_which_is_told(firewall: Firewall) -> None:
+    before = firewall.dump()
+    firewall.done(fortios_address_group, name="filter", ranges=BOTH)
+    firewall.device.serial = "FGTLAB0000000002"
+    back = firewall.done(fortios_rollback)
+    assert firewall.dump() == before
+    assert "another member of a cluster" in " ".join(back["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -196,7 +207,7 @@ def test_a_snapshot_of_another_device_is_refused(firewall: Firewall) -> None:
         ({"name": "näme", "ranges": BOTH}, "cannot be the name"),
         ({"group_size": 0, "ranges": BOTH}, "group_size"),
         ({"ranges": BOTH, "accept_risks": ["sleep"]}, "no guard"),
-        ({"ranges": BOTH, "snapshot_name": "../../x.json"}, "name of a snapshot"),
+        ({"ranges": BOTH, "run_id": "../../x"}, "letters and digits"),
         ({"state": "present"}, "ranges"),
     ],
 )
@@ -244,11 +255,11 @@ def test_cut_at_every_request_and_run_again(firewall: Firewall) -> None:
 
 def test_two_runs_share_the_snapshot_of_one_apply(firewall: Firewall) -> None:
     before = firewall.dump()
-    name = "20261123T120000Z-abcdef-apply.json"
-    firewall.done(fortios_address_group, name="one", ranges=BOTH, snapshot_name=name)
-    firewall.done(fortios_address_group, name="two", ranges=BOTH, snapshot_name=name)
-    firewall.done(fortios_address_group, name="two", ranges=BOTH[:1], snapshot_name=name)
-    firewall.done(fortios_rollback, snapshot=name)
+    name = "abcdef"
+    firewall.done(fortios_address_group, name="one", ranges=BOTH, run_id=name)
+    firewall.done(fortios_address_group, name="two", ranges=BOTH, run_id=name)
+    made = firewall.done(fortios_address_group, name="two", ranges=BOTH[:1], run_id=name)
+    firewall.done(fortios_rollback, snapshot=made["snapshot"]["name"])
     assert firewall.dump() == before
 
 

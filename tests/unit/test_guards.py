@@ -12,14 +12,16 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Promises,
-    Wish,
     apply_all,
+    desired,
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
@@ -40,18 +42,35 @@ def _promises(**named: t.Any) -> Promises:
     return Promises(inbound_lock=lock, **{name: RangeSet.parse(texts) for name, texts in named.items()})
 
 
+def _found(
+    state: State,
+    promises: Promises,
+    changes: t.Sequence[t.Any],
+    accept_risks: t.Sequence[str] = (),
+    *,
+    restoring: bool = False,
+    **options: t.Any,
+) -> tuple[Finding, ...]:
+    """What a run would say of the changes, those that stop first."""
+    spoken = guards.findings(state, apply_all(changes, state), promises, changes, **options)
+    return guards.GUARDS.settle(spoken, accept_risks, guards.ABOUT_STATE if restoring else ())
+
+
 def _spoken(
     state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = (), **options: t.Any
 ) -> dict[str, str]:
     """Id → severity; the sentences of one id are looked at where a test says so."""
-    changes = plan(state, Wish(receive=receive, send=send))
-    found = guards.check(state, apply_all(changes, state), promises, changes, **options)
+    return _severities(state, promises, desired(receive=receive, send=send), **options)
+
+
+def _severities(state: State, promises: Promises, rows: t.Sequence[Desired[str]], **options: t.Any) -> dict[str, str]:
+    found = _found(state, promises, plan(state, rows), **options)
     return {one.id: one.severity for one in reversed(found)}
 
 
 def _sentences(state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()) -> str:
-    changes = plan(state, Wish(receive=receive, send=send))
-    return " ".join(one.sentence for one in guards.check(state, apply_all(changes, state), promises, changes))
+    changes = plan(state, desired(receive=receive, send=send))
+    return " ".join(one.sentence for one in _found(state, promises, changes))
 
 
 NAMED = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "exchange_servers": ["10.20.1.12"]}
@@ -67,7 +86,7 @@ def test_the_default_lock_of_a_described_site_wakes_no_guard(state: State) -> No
             "exchange_servers": ["10.20.1.12"],
         },
     )
-    assert _spoken(state, _promises(**NAMED, inbound_lock=True), *wish.receive) == {}
+    assert _severities(state, _promises(**NAMED, inbound_lock=True), wish) == {}
 
 
 def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -> None:
@@ -377,15 +396,15 @@ def test_guard_hybrid_wizard_undone() -> None:
         "hybrid_ranges": [EXCHANGE_ONLINE],
     }
     start = sites.modern(**HYBRID)
-    first = recipes.inbound_lock(start, options).receive
-    assert "hybrid_wizard_undone" not in _spoken(start, told, *first)
+    first = recipes.inbound_lock(start, options)
+    assert "hybrid_wizard_undone" not in _severities(start, told, first)
 
-    locked = apply_all(plan(start, Wish(receive=first)), start)
+    locked = apply_all(plan(start, first), start)
     undone = {"name": DEFAULT, "permission_groups": {"add": ["AnonymousUsers"]}}
-    rerun = apply_all(plan(locked, Wish(receive=[undone])), locked)
-    again = recipes.inbound_lock(rerun, options).receive
+    rerun = apply_all(plan(locked, desired(receive=[undone])), locked)
+    again = recipes.inbound_lock(rerun, options)
 
-    assert _spoken(rerun, told, *again) == {"hybrid_wizard_undone": "warn"}
+    assert _severities(rerun, told, again) == {"hybrid_wizard_undone": "warn"}
 
 
 @pytest.mark.parametrize(
@@ -428,9 +447,9 @@ def test_an_accepted_risk_that_is_no_guard_is_refused() -> None:
 
 
 def test_those_that_stop_come_first() -> None:
-    changes = plan(sites.modern(), Wish(receive=[STRIP]))
+    changes = plan(sites.modern(), desired(receive=[STRIP]))
     accepted = ["no_provider_range"]
-    found = guards.check(sites.modern(), apply_all(changes, sites.modern()), Promises(), changes, accepted)
+    found = _found(sites.modern(), Promises(), changes, accepted)
 
     assert [one.severity for one in found] == sorted(one.severity for one in found)
     assert {one.severity for one in found} == {"stop", "warn"}

@@ -10,17 +10,19 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import NoSafeOrder, order
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
     Promises,
-    Wish,
     apply_all,
+    desired,
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 from ansible_collections.mailedge.lockdown.tests.unit import _oracle as oracle
 
@@ -34,7 +36,7 @@ OPEN: dict[str, t.Any] = {
 }
 
 
-def _ordered(state: State, wish: Wish, promises: Promises | None = None) -> tuple[Change, ...]:
+def _ordered(state: State, wish: tuple[Desired[str], ...], promises: Promises | None = None) -> tuple[Change, ...]:
     changes = plan(state, wish)
     steps = order(changes, state, promises or Promises())
     assert oracle.broken(state, steps, apply_all(changes, state)) is None
@@ -44,13 +46,13 @@ def _ordered(state: State, wish: Wish, promises: Promises | None = None) -> tupl
 def test_the_new_door_opens_before_the_old_one_closes_whatever_the_order_of_the_wish() -> None:
     wishes: list[list[dict[str, t.Any]]] = [[OPEN, CLOSE], [CLOSE, OPEN]]
     for entries in wishes:
-        steps = _ordered(sites.modern(), Wish(receive=tuple(entries)))
+        steps = _ordered(sites.modern(), desired(receive=tuple(entries)))
         assert [one.key for one in steps] == ["Mail from filter", DEFAULT]
 
 
 def test_the_way_back_opens_the_old_door_first() -> None:
-    locked = apply_all(plan(sites.modern(), Wish(receive=[OPEN, CLOSE])), sites.modern())
-    back = Wish(
+    locked = apply_all(plan(sites.modern(), desired(receive=[OPEN, CLOSE])), sites.modern())
+    back = desired(
         receive=[
             {"name": "Mail from filter", "state": "absent"},
             {"name": DEFAULT, "permission_groups": {"add": ["AnonymousUsers"]}},
@@ -72,7 +74,7 @@ def _two(first: list[str], second: list[str], **options: t.Any) -> State:
 
 def test_a_range_leaves_one_connector_before_another_may_have_it() -> None:
     state = _two(["10.0.0.0/8", "192.0.2.0/25"], ["203.0.113.0/24"])
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": "B", "remote_ip_ranges": {"add": ["192.0.2.0/25"]}, "permission_groups": []},
             {"name": "A", "remote_ip_ranges": {"remove": ["192.0.2.0/25"]}},
@@ -88,7 +90,7 @@ def test_ranges_are_changed_in_two_steps_where_whole_changes_would_conflict() ->
     around["permission_groups"] = frozenset({"AnonymousUsers"})
     state = _two(["10.1.0.0/16", "10.9.0.0/16"], ["10.2.0.0/16", "10.8.0.0/16"])
     state = sites.site(Version.E2010, [*state.receive.values(), around])
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": "A", "remote_ip_ranges": ["10.9.0.0/16", "10.2.0.0/16"]},
             {"name": "B", "remote_ip_ranges": ["10.8.0.0/16", "10.1.0.0/16"]},
@@ -103,7 +105,7 @@ def test_ranges_are_changed_in_two_steps_where_whole_changes_would_conflict() ->
 
 def test_neighbouring_ranges_are_swapped_by_way_of_one_that_holds_both() -> None:
     state = _two(["10.2.0.0/16"], ["10.3.0.0/16"])
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": "A", "remote_ip_ranges": ["10.3.0.0/16"]},
             {"name": "B", "remote_ip_ranges": ["10.2.0.0/16"]},
@@ -117,7 +119,7 @@ def test_neighbouring_ranges_are_swapped_by_way_of_one_that_holds_both() -> None
 
 def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_with_its_reason() -> None:
     state = _two(["10.1.0.0/16"], ["10.5.0.0/16"])
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": "A", "remote_ip_ranges": ["10.5.0.0/16"], "comment": "swapped"},
             {"name": "B", "remote_ip_ranges": ["10.1.0.0/16"]},
@@ -136,7 +138,7 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
     state = sites.site(
         Version.E2010, [sites.receive(**{option: value for option, value in old.items() if option != "bindings"})]
     )
-    wish = Wish(receive=[OPEN, {"name": "Old filter", "state": "absent"}])
+    wish = desired(receive=[OPEN, {"name": "Old filter", "state": "absent"}])
 
     with pytest.raises(NoSafeOrder) as caught:
         order(plan(state, wish), state, Promises(provider=RangeSet.parse([sites.PROVIDER])))
@@ -147,7 +149,7 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
 def test_a_stranger_is_never_let_in_on_the_way() -> None:
     # Widening first and taking the anonymous right second would open the server to the world in between.
     state = _two(["10.0.0.0/8"], ["203.0.113.0/24"])
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": "A", "remote_ip_ranges": ["0.0.0.0-255.255.255.255"], "permission_groups": ["ExchangeServers"]},
             {**OPEN, "bindings": ["0.0.0.0:25"], "remote_ip_ranges": ["10.0.0.0/8"]},
@@ -163,7 +165,7 @@ def test_the_right_to_relay_is_a_step_of_its_own() -> None:
     state = sites.modern(anonymous_relay=True)
     steps = _ordered(
         state,
-        Wish(
+        desired(
             receive=[{"name": DEFAULT, "anonymous_relay": False, "permission_groups": {"remove": ["AnonymousUsers"]}}]
         ),
     )
@@ -175,9 +177,9 @@ def test_a_connector_that_relays_is_created_closed_where_those_behind_it_relay_t
     state = sites.modern(anonymous_relay=True)
     relay = {**OPEN, "name": "Scanners", "remote_ip_ranges": [sites.LAN], "anonymous_relay": True}
 
-    named = _ordered(state, Wish(receive=[{**relay, "enabled": True}]))
-    unnamed = _ordered(state, Wish(receive=[relay]))
-    fresh = _ordered(sites.modern(), Wish(receive=[relay]))
+    named = _ordered(state, desired(receive=[{**relay, "enabled": True}]))
+    unnamed = _ordered(state, desired(receive=[relay]))
+    fresh = _ordered(sites.modern(), desired(receive=[relay]))
 
     assert [dict(one.after).get("enabled") for one in named] == [False, True]
     assert [dict(one.after).get("enabled") for one in unnamed] == [False, True]
@@ -187,7 +189,7 @@ def test_a_connector_that_relays_is_created_closed_where_those_behind_it_relay_t
 
 def test_a_send_connector_is_created_disabled_and_the_old_one_goes_last() -> None:
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"], "enabled": True}
-    steps = _ordered(sites.modern(), Wish(send=[{"name": "Internet", "enabled": False}, new]))
+    steps = _ordered(sites.modern(), desired(send=[{"name": "Internet", "enabled": False}, new]))
 
     assert [(one.action, one.key, one.after["enabled"]) for one in steps] == [
         ("create", "Mail to filter", False),
@@ -200,7 +202,7 @@ def test_a_send_connector_of_which_enabled_is_not_named_is_created_in_one_step()
     # A run that was cut after a disabled creation could not be finished: nothing would say that it is to be enabled.
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
 
-    (step,) = _ordered(sites.modern(), Wish(send=[new]))
+    (step,) = _ordered(sites.modern(), desired(send=[new]))
 
     assert step.action == "create"
     assert step.after.get("enabled") is not False
@@ -212,7 +214,7 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
         [],
         [sites.send("A"), sites.send("B", address_spaces=["*.com", "*;9"], smart_hosts=["b.example"], enabled=False)],
     )
-    wish = Wish(
+    wish = desired(
         send=[
             {"name": "A", "enabled": False},
             {"name": "B", "enabled": True, "address_spaces": ["*"]},
@@ -227,7 +229,7 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
 
 def test_a_message_too_big_for_every_connector_of_today_does_not_hold_up_the_others() -> None:
     state = sites.site(Version.E2010, [], [sites.send("B")])
-    wish = Wish(
+    wish = desired(
         send=[
             {"name": "D", "address_spaces": ["*"], "max_message_size": "unlimited"},
             {"name": "G", "address_spaces": ["*", "*.com"], "max_message_size": "unlimited"},
@@ -245,7 +247,7 @@ def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
         for number in range(count)
     ]
     state = sites.site(Version.E2010, connectors)
-    wish = Wish(
+    wish = desired(
         receive=[
             {"name": f"C{number:02}", "remote_ip_ranges": [f"192.0.2.{number}", old[number + 1]]}
             for number in range(count)
@@ -276,6 +278,6 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
     begun = time.monotonic()
 
     with pytest.raises(NoSafeOrder):
-        order(plan(state, Wish(receive=tuple(entries))), state, Promises())
+        order(plan(state, desired(receive=tuple(entries))), state, Promises())
 
     assert time.monotonic() - begun < 20

@@ -12,15 +12,17 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Promises,
-    Wish,
     apply,
     apply_all,
+    desired,
     fold,
     plan,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import change_sentence
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
@@ -33,12 +35,12 @@ NARROW = {
 }
 
 
-def _receive(*entries: t.Mapping[str, t.Any]) -> Wish:
-    return Wish(receive=entries)
+def _receive(*entries: t.Mapping[str, t.Any]) -> tuple[Desired[str], ...]:
+    return desired(receive=entries)
 
 
-def _send(*entries: t.Mapping[str, t.Any]) -> Wish:
-    return Wish(send=entries)
+def _send(*entries: t.Mapping[str, t.Any]) -> tuple[Desired[str], ...]:
+    return desired(send=entries)
 
 
 @pytest.mark.parametrize(
@@ -156,32 +158,39 @@ def test_smart_hosts_and_dns_routing_change_together_both_ways() -> None:
     assert apply_all(back, apply_all(there, state)) == state
 
 
-def _with_login(username: str) -> t.Any:
+LOGIN = {"username": "site@filter.example", "password": "hunter2"}
+WITH_LOGIN: dict[str, t.Any] = {
+    "name": "Out",
+    "address_spaces": ["*"],
+    "smart_hosts": ["out.filter.example"],
+    "smart_host_auth_mechanism": "BasicAuth",
+    "authentication_credential": LOGIN,
+}
+
+
+def _with_login() -> State:
     state = sites.modern()
-    entry = {"name": "Out", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
-    login = {"username": username, "password": "hunter2"}
-    wish = _send({**entry, "smart_host_auth_mechanism": "BasicAuth", "authentication_credential": login})
-    return apply_all(plan(state, wish), state), wish
+    return apply_all(plan(state, _send(WITH_LOGIN)), state)
 
 
 def test_a_login_is_written_once_and_again_only_for_another_user_or_on_demand() -> None:
-    state, wish = _with_login("site@filter.example")
-    (entry,) = wish.send
+    state = _with_login()
     other = {"username": "other@filter.example", "password": "hunter2"}
 
-    assert plan(state, wish) == ()
-    assert len(plan(state, _send({**entry, "authentication_credential": other}))) == 1
-    assert len(plan(state, _send({**entry, "update_credential": "always"}))) == 1
+    assert plan(state, _send(WITH_LOGIN)) == ()
+    assert len(plan(state, _send({**WITH_LOGIN, "authentication_credential": other}))) == 1
+    assert len(plan(state, _send({**WITH_LOGIN, "update_credential": "always"}))) == 1
 
 
 def test_a_password_stands_neither_in_a_change_nor_in_the_state_after_it() -> None:
-    state, wish = _with_login("site@filter.example")
-    (entry,) = wish.send
-    (change,) = plan(sites.modern(), wish)
-    (again,) = plan(state, _send({**entry, "update_credential": "always"}))
+    state = _with_login()
+    (change,) = plan(sites.modern(), _send(WITH_LOGIN))
+    (again,) = plan(state, _send({**WITH_LOGIN, "update_credential": "always"}))
 
+    for one in (change, again, *_send(WITH_LOGIN)):
+        assert "hunter2" not in repr(one)
     for one in (change, again):
-        assert "hunter2" not in f"{one!r} {change_sentence(one)} {dict(one.after)!r}"
+        assert "hunter2" not in f"{change_sentence(one)} {dict(one.after)!r}"
     assert state.send["out"]["authentication_credential"].password is None
     assert "hunter2" not in str(words.before_after(sites.modern(), state, [change]))
 
@@ -190,7 +199,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(PlanError) as caught:
         plan(
             sites.modern(),
-            Wish(
+            desired(
                 receive=[
                     {"name": DEFAULT, "auth_mechanism": ["BasicAuthRequireTLS"]},
                     {"name": "Odd", "colour": "blue"},
@@ -238,9 +247,8 @@ def test_folding_lets_the_later_wish_win_option_by_option() -> None:
 
     folded = fold(first, later)
 
-    assert [one["name"] for one in folded.receive] == ["a", "B", "C"]
-    assert folded.receive[0]["enabled"] is True
-    assert folded.receive[0]["banner"] == "220 two"
+    assert [row.key for row in folded] == ["a", "B", "C"]
+    assert folded[0].options == {"enabled": True, "banner": "220 two"}
 
 
 def test_folding_takes_nothing_over_from_or_into_a_removal() -> None:
@@ -249,15 +257,15 @@ def test_folding_takes_nothing_over_from_or_into_a_removal() -> None:
         _receive({"name": "A", "state": "present", "banner": "220 x"}),
     )
 
-    assert fold(there, gone).receive == ({"name": "A", "state": "absent"},)
-    assert fold(gone, there).receive == ({"name": "A", "state": "present", "banner": "220 x"},)
+    assert [row.options for row in fold(there, gone)] == [None]
+    assert [row.options for row in fold(gone, there)] == [{"banner": "220 x"}]
     with pytest.raises(PlanError, match="twice"):
         fold(_receive({"name": "A"}, {"name": "A"}))
 
 
 def test_a_change_reads_as_one_sentence() -> None:
     state = sites.modern()
-    wish = Wish(
+    wish = desired(
         receive=[
             NARROW,
             {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}},

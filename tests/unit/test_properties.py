@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import typing as t
 
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes, snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import (
-    NoSafeOrder,
     first_fault,
     is_staged,
     order,
@@ -23,13 +21,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
     Promises,
-    Wish,
     apply_all,
+    desired,
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder, PlanError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 from ansible_collections.mailedge.lockdown.tests.unit import _oracle as oracle
 
@@ -50,7 +49,6 @@ RANGES = [
 BINDINGS = ["0.0.0.0:25", "[::]:25", "10.20.1.11:25", "0.0.0.0:587"]
 GROUPS = ["AnonymousUsers", "ExchangeUsers", "ExchangeServers"]
 SPACES = ["*", "*.com", "*.a.example", "a.example", "sub.a.example", "b.example", "*;5"]
-TIME = datetime.datetime(2026, 1, 14, 10, 15, tzinfo=datetime.timezone.utc)
 
 _receive_options = st.fixed_dictionaries(
     {
@@ -108,13 +106,13 @@ def _entries(options: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[
     return st.lists(entry(), max_size=3, unique_by=lambda one: str(one["name"]))
 
 
-_wishes = st.builds(Wish, receive=_entries(_receive_options), send=_entries(_send_options))
+_wishes = st.builds(desired, receive=_entries(_receive_options), send=_entries(_send_options))
 # Fifty, or what HYPOTHESIS_PROFILE says.
 _EXAMPLES = settings().max_examples
 _thorough = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
-def _planned(state: State, wish: Wish) -> tuple[Change, ...]:
+def _planned(state: State, wish: tuple[Desired[str], ...]) -> tuple[Change, ...]:
     try:
         return plan(state, wish)
     except PlanError:
@@ -125,7 +123,7 @@ def _planned(state: State, wish: Wish) -> tuple[Change, ...]:
 
 @_thorough
 @given(_sites(), _wishes)
-def test_after_a_plan_nothing_is_left_to_do(state: State, wish: Wish) -> None:
+def test_after_a_plan_nothing_is_left_to_do(state: State, wish: tuple[Desired[str], ...]) -> None:
     changes = _planned(state, wish)
 
     assert plan(apply_all(changes, state), wish) == ()
@@ -133,7 +131,7 @@ def test_after_a_plan_nothing_is_left_to_do(state: State, wish: Wish) -> None:
 
 @_thorough
 @given(_sites(), _wishes)
-def test_the_inverse_gives_back_the_start(state: State, wish: Wish) -> None:
+def test_the_inverse_gives_back_the_start(state: State, wish: tuple[Desired[str], ...]) -> None:
     changes = _planned(state, wish)
 
     back = [change.invert() for change in reversed(changes)]
@@ -146,12 +144,14 @@ def test_the_inverse_gives_back_the_start(state: State, wish: Wish) -> None:
 
 @_thorough
 @given(_sites(), _wishes, st.integers(0, 9))
-def test_the_snapshot_gives_back_the_start_wherever_the_run_was_cut(state: State, wish: Wish, cut: int) -> None:
+def test_the_snapshot_gives_back_the_start_wherever_the_run_was_cut(
+    state: State, wish: tuple[Desired[str], ...], cut: int
+) -> None:
     changes = _planned(state, wish)
-    text = snapshot.make(changes, state, reason="apply", time=TIME, run_id="0a1b2c")
+    text = sites.snapshot_text(changes)
     reached = apply_all(changes[:cut], state)
 
-    restored = apply_all(plan(reached, snapshot.parse(text).wish), reached)
+    restored = apply_all(plan(reached, sites.saved(text)), reached)
 
     assert {key: _seen(one) for key, one in restored.receive.items()} == {
         key: _seen(one) for key, one in state.receive.items()
@@ -167,7 +167,7 @@ def _seen(connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 @_thorough
 @given(_sites(), _wishes)
-def test_no_step_breaks_a_promise(state: State, wish: Wish) -> None:
+def test_no_step_breaks_a_promise(state: State, wish: tuple[Desired[str], ...]) -> None:
     changes = _planned(state, wish)
     goal = apply_all(changes, state)
     try:
@@ -211,7 +211,7 @@ _NESTED = {
 
 
 @st.composite
-def _crowds(draw: st.DrawFn) -> tuple[State, Wish]:
+def _crowds(draw: st.DrawFn) -> tuple[State, tuple[Desired[str], ...]]:
     """A site and a wish that changes several connectors of one side at once."""
     nested = draw(st.booleans())
 
@@ -233,14 +233,14 @@ def _crowds(draw: st.DrawFn) -> tuple[State, Wish]:
         {"name": name, **(options(name) if side == "receive" else draw(_crowded_sends))}
         for name in draw(st.lists(st.sampled_from(_NAMES), min_size=2, max_size=3, unique=True))
     ]
-    wish = Wish(receive=tuple(entries)) if side == "receive" else Wish(send=tuple(entries))
+    wish = desired(receive=tuple(entries)) if side == "receive" else desired(send=tuple(entries))
     return sites.site(Version.E2010, connectors, sends), wish
 
 
 @settings(_thorough, max_examples=4 * _EXAMPLES)
 @given(_crowds(), st.randoms(use_true_random=False))
 def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
-    crowd: tuple[State, Wish], random: t.Any
+    crowd: tuple[State, tuple[Desired[str], ...]], random: t.Any
 ) -> None:
     state, wish = crowd
     changes = list(_planned(state, wish))
@@ -253,7 +253,9 @@ def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
 
 @settings(_thorough, max_examples=2 * _EXAMPLES)
 @given(_crowds())
-def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(crowd: tuple[State, Wish]) -> None:
+def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(
+    crowd: tuple[State, tuple[Desired[str], ...]],
+) -> None:
     state, wish = crowd
     changes = _planned(state, wish)
     goal = apply_all(changes, state)
@@ -307,16 +309,18 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
             sender = network.split("/")[0].replace(".0.0", ".7.7")
             could = [match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)]
             assert could in ([True, True], [False, False])
-    back = plan(goal, snapshot.parse(snapshot.make(changes, state, reason="apply", time=TIME, run_id="0")).wish)
+    back = plan(goal, sites.saved(sites.snapshot_text(changes)))
     assert oracle.broken(goal, order(back, goal, Promises()), state) is None
 
 
 @_thorough
 @given(_sites(), _wishes)
-def test_guards_speak_of_any_plan_without_a_fault_and_say_nothing_new_of_none(state: State, wish: Wish) -> None:
+def test_guards_speak_of_any_plan_without_a_fault_and_say_nothing_new_of_none(
+    state: State, wish: tuple[Desired[str], ...]
+) -> None:
     changes = _planned(state, wish)
 
-    spoken = guards.check(state, apply_all(changes, state), Promises(), changes)
+    spoken = list(guards.findings(state, apply_all(changes, state), Promises(), changes))
 
     assert {one.id for one in spoken} <= set(guards.GUARDS)
-    assert [one for one in guards.check(state, state, Promises(), ()) if one.severity == "stop"] == []
+    assert [one for one in guards.findings(state, state, Promises(), ()) if one.severity == "stop"] == []

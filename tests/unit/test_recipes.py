@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, match
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock, outbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import route
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
@@ -104,7 +104,7 @@ def test_a_connector_that_has_drifted_is_brought_back() -> None:
     opened = apply_all(
         plan(
             locked,
-            Wish(
+            desired(
                 receive=[
                     {"name": DEFAULT, "permission_groups": {"add": ["AnonymousUsers"]}},
                     {
@@ -226,7 +226,7 @@ def test_new_ranges_of_exchange_online_reach_the_hybrid_path() -> None:
 )
 def test_own_networks_that_somebody_has_shut_out_are_let_in_again(broken: dict[str, t.Any]) -> None:
     locked = _locked(sites.modern())
-    wish = Wish(receive=[{"name": "Mail from filter (own networks)", **broken}])
+    wish = desired(receive=[{"name": "Mail from filter (own networks)", **broken}])
     opened = apply_all(plan(locked, wish), locked)
     assert not _meets(opened, LAN_HOST).accepts_anonymous
 
@@ -253,7 +253,7 @@ def test_what_was_refused_before_the_lock_is_not_opened_by_naming_it() -> None:
 def test_a_narrow_connector_that_tells_nothing_of_the_lock_is_left_alone(comment: str) -> None:
     locked = _locked(sites.modern())
     told = apply_all(
-        plan(locked, Wish(receive=[{"name": "Mail from filter (own networks)", "comment": comment}])), locked
+        plan(locked, desired(receive=[{"name": "Mail from filter (own networks)", "comment": comment}])), locked
     )
 
     assert _locked(told, own_networks=[sites.LAN, BRANCH]) == told

@@ -11,40 +11,31 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
-    Change,
+    TABLES,
     Promises,
-    Wish,
     apply_all,
+    desired,
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import plan_words
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
-TIME = datetime.datetime(2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
 LOGIN = {"username": "site@filter.example", "password": "canary-7f3a"}
 
 
-def _text(changes: t.Sequence[Change], state: State, reason: str = "apply") -> str:
-    return snapshot.make(changes, state, reason=reason, time=TIME, run_id="4f1c2a")
-
-
-def _plain(changes: t.Sequence[Change], state: State) -> dict[str, t.Any]:
-    return t.cast("dict[str, t.Any]", json.loads(_text(changes, state)))
-
-
-def test_a_snapshot_holds_the_wish_that_undoes_the_plan_and_no_more() -> None:
+def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
     state = sites.modern()
     changes = plan(
         state,
-        Wish(
+        desired(
             receive=[
                 {
                     "name": "New",
@@ -55,37 +46,39 @@ def test_a_snapshot_holds_the_wish_that_undoes_the_plan_and_no_more() -> None:
             ]
         ),
     )
-    made = _plain(changes, state)
 
-    assert made["receive_connectors"] == [
-        {"name": "New", "state": "absent"},
-        {
-            "name": DEFAULT,
-            "state": "present",
-            "banner": "",
-            "permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"],
-        },
-    ]
-    assert made["send_connectors"] == []
-    assert made["meta"] == {
-        "format": 1,
+    assert json.loads(sites.snapshot_text(changes)) == {
+        "format": 2,
+        "layer": "exchange",
+        "origin": {"server": sites.NAME},
         "reason": "apply",
-        "time": "2026-01-14T10:15:00Z",
-        "server": sites.NAME,
+        "time": "2026-01-14T10:15:00.250Z",
         "run_id": "4f1c2a",
-        "words": plan_words(changes),
+        "plan": [],
         "lost": [],
+        "desired": [
+            {"table": "receive_connector", "key": "New", "options": None, "place": None},
+            {
+                "table": "receive_connector",
+                "key": DEFAULT,
+                "options": {
+                    "banner": "",
+                    "permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"],
+                },
+                "place": None,
+            },
+        ],
     }
 
 
 def test_a_removed_connector_comes_back_whole() -> None:
     state = sites.modern(comment="by hand", anonymous_relay=True)
     changes = plan(
-        state, Wish(receive=[{"name": DEFAULT, "state": "absent"}], send=[{"name": "Internet", "state": "absent"}])
+        state, desired(receive=[{"name": DEFAULT, "state": "absent"}], send=[{"name": "Internet", "state": "absent"}])
     )
     gone = apply_all(changes, state)
 
-    back = apply_all(plan(gone, snapshot.parse(_text(changes, state)).wish), gone)
+    back = apply_all(plan(gone, sites.saved(sites.snapshot_text(changes))), gone)
 
     old = state.receive[DEFAULT.casefold()]
     assert {option: back.receive[DEFAULT.casefold()][option] for option in old} == old
@@ -100,28 +93,28 @@ def test_the_steps_of_a_split_change_are_taken_together() -> None:
     steps = order(changes, state, Promises())
     assert len(steps) > len(changes)
 
-    found = snapshot.parse(_text(steps, state)).wish
+    found = sites.saved(sites.snapshot_text(steps))
 
-    assert sorted(one["name"] for one in found.receive) == sorted(change.key for change in changes)
+    assert sorted(one.key for one in found) == sorted(change.key for change in changes)
     locked = apply_all(steps, state)
     assert apply_all(plan(locked, found), locked) == state
 
 
 def test_what_others_changed_since_is_left_alone() -> None:
     state = sites.modern()
-    changes = plan(state, Wish(receive=[{"name": DEFAULT, "permission_groups": ["ExchangeServers"]}]))
+    changes = plan(state, desired(receive=[{"name": DEFAULT, "permission_groups": ["ExchangeServers"]}]))
     later = apply_all(
-        plan(apply_all(changes, state), Wish(receive=[{"name": DEFAULT, "banner": "220 colleague"}])),
+        plan(apply_all(changes, state), desired(receive=[{"name": DEFAULT, "banner": "220 colleague"}])),
         apply_all(changes, state),
     )
 
-    back = apply_all(plan(later, snapshot.parse(_text(changes, state)).wish), later)
+    back = apply_all(plan(later, sites.saved(sites.snapshot_text(changes))), later)
 
     assert back.receive[DEFAULT.casefold()] == {**state.receive[DEFAULT.casefold()], "banner": "220 colleague"}
 
 
-def _with_login() -> tuple[State, Wish]:
-    wish = Wish(
+def _with_login() -> tuple[State, tuple[Desired[str], ...]]:
+    wish = desired(
         send=[
             {
                 "name": "Out",
@@ -138,20 +131,22 @@ def _with_login() -> tuple[State, Wish]:
 def test_no_password_is_ever_in_a_snapshot() -> None:
     state, wish = _with_login()
     creation = plan(sites.modern(), wish)
-    again = plan(state, Wish(send=[{**wish.send[0], "update_credential": "always"}]))
-    removal = plan(state, Wish(send=[{"name": "Out", "state": "absent"}]))
+    again = plan(
+        state, desired(send=[{"name": "Out", "authentication_credential": LOGIN, "update_credential": "always"}])
+    )
+    removal = plan(state, desired(send=[{"name": "Out", "state": "absent"}]))
 
-    for changes, start in ((creation, sites.modern()), (again, state), (removal, state)):
-        assert LOGIN["password"] not in _text(changes, start)
+    for changes in (creation, again, removal):
+        assert LOGIN["password"] not in sites.snapshot_text(changes)
 
 
 def test_a_login_that_cannot_come_back_is_told_and_the_connector_comes_back_disabled() -> None:
     state, _wish = _with_login()
-    removal = plan(state, Wish(send=[{"name": "Out", "state": "absent"}]))
-    found = snapshot.parse(_text(removal, state))
+    removal = plan(state, desired(send=[{"name": "Out", "state": "absent"}]))
+    found = snapshot.parse(sites.snapshot_text(removal), "exchange", TABLES)
     gone = apply_all(removal, state)
 
-    back = apply_all(plan(gone, found.wish), gone).send["out"]
+    back = apply_all(plan(gone, found.desired), gone).send["out"]
 
     assert "'site@filter.example'" in found.lost[0]
     assert (back["enabled"], back["smart_host_auth_mechanism"]) == (False, "None")
@@ -161,62 +156,64 @@ def test_a_login_that_cannot_come_back_is_told_and_the_connector_comes_back_disa
 def test_a_login_that_was_not_there_is_taken_away_again() -> None:
     state = sites.site(Version.E2016, [], [sites.send("Out", smart_hosts=["out.filter.example"])])
     login = {"smart_host_auth_mechanism": "BasicAuth", "authentication_credential": LOGIN}
-    changes = plan(state, Wish(send=[{"name": "Out", **login}]))
+    changes = plan(state, desired(send=[{"name": "Out", **login}]))
     after = apply_all(changes, state)
 
-    assert apply_all(plan(after, snapshot.parse(_text(changes, state)).wish), after) == state
+    assert apply_all(plan(after, sites.saved(sites.snapshot_text(changes))), after) == state
 
 
 def test_names_sort_by_time_and_are_known_again() -> None:
-    name = snapshot.file_name(TIME, "4f1c2a", "rollback")
+    name = snapshot.file_name(sites.TIME, "4f1c2a", "rollback")
 
     assert name == "20260114T101500.250Z-4f1c2a-rollback.json"
     assert snapshot.is_name(name)
     assert not snapshot.is_name("../secrets.json")
-    assert name < snapshot.file_name(TIME + datetime.timedelta(seconds=1), "000000", "apply")
+    assert name < snapshot.file_name(sites.TIME + datetime.timedelta(seconds=1), "000000", "apply")
 
 
 def test_what_is_read_back_says_what_it_is() -> None:
-    found = snapshot.parse(_text(plan(sites.modern(), Wish()), sites.modern(), "rollback"))
+    found = snapshot.parse(sites.snapshot_text((), "rollback"), "exchange", TABLES)
 
-    assert (found.reason, found.server, found.time, found.run_id) == (
+    assert (found.reason, found.origin, found.time, found.run_id) == (
         "rollback",
-        sites.NAME,
-        "2026-01-14T10:15:00Z",
+        {"server": sites.NAME},
+        "2026-01-14T10:15:00.250Z",
         "4f1c2a",
     )
-    assert not found.wish
+    assert not found.desired
 
 
 def test_a_snapshot_is_plain_ascii_whatever_it_holds() -> None:
     state = sites.modern(comment="größer – \u201claut\u201d")
-    changes = plan(state, Wish(receive=[{"name": DEFAULT, "comment": "still"}]))
+    changes = plan(state, desired(receive=[{"name": DEFAULT, "comment": "still"}]))
 
-    text = _text(changes, state)
+    text = sites.snapshot_text(changes)
 
     assert text.isascii()
-    assert snapshot.parse(text).wish.receive[0]["comment"] == "größer – \u201claut\u201d"
+    assert sites.saved(text)[0].options == {"comment": "größer – \u201claut\u201d"}
+
+
+ROW = {"table": "send_connector", "key": "Out", "options": None, "place": None}
+WHOLE: dict[str, t.Any] = json.loads(sites.snapshot_text(()))
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "cannot be read"),
-        ("[]", "cannot be read"),
-        ('{"meta": {"format": 1}}', "cannot be read"),
-        ('{"meta": {"format": 2}}', "format 2"),
-        (
-            '{"meta": {"format": 1, "reason": "apply", "time": "", "server": "", "run_id": ""}, "send_connectors": [1]}',
-            "no list of connectors",
-        ),
+        ("", "no snapshot"),
+        ("[]", "no snapshot"),
+        ("{}", "no snapshot"),
+        ("[" * 100_000, "no snapshot"),
+        (json.dumps(WHOLE)[:-20], "no snapshot"),
+        ('{"meta": {"format": 1}}', "format 1"),
+        (json.dumps({**WHOLE, "format": 3}), "format 3"),
+        (json.dumps({**WHOLE, "layer": "fortigate"}), "of the layer fortigate"),
+        (json.dumps({**WHOLE, "desired": [1]}), "no snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "table": "mailbox"}]}), "no snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "key": True}]}), "no snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "options": "enabled"}]}), "no snapshot"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(text: str, says: str) -> None:
-    with pytest.raises(PlanError, match=says) as caught:
-        snapshot.parse(text)
-    assert "Nothing was changed." in str(caught.value)
-
-
-def test_a_snapshot_for_no_reason_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(ValueError, match="not for 'fun'"):
-        _text((), sites.modern(), "fun")
+    with pytest.raises(SnapshotError, match=says):
+        snapshot.parse(text, "exchange", TABLES)

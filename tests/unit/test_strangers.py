@@ -13,7 +13,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report import outcome
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import result as outcome
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
 from ansible_collections.mailedge.lockdown.tests.unit.test_mail_flow_action import (
     EVERYTHING,

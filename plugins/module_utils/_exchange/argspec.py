@@ -108,6 +108,7 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
         "receive_connectors": {"type": "list", "elements": "dict", "default": []},
         "send_connectors": {"type": "list", "elements": "dict", "default": []},
         "snapshot": {"type": "str"},
+        "keep_later_changes": {"type": "bool", "default": False},
     },
     "mutually_exclusive": [("snapshot", "inbound_lock"), ("snapshot", "outbound_lock")],
 }

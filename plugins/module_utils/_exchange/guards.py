@@ -38,33 +38,26 @@ GUARDS = Registry(
 )
 
 
-# About the state that there would be. The others are about what Exchange refuses, or does not survive.
-_OF_STATE = frozenset(GUARDS) - {
+ABOUT_STATE = frozenset(GUARDS) - {
     "protected_connector",
     "foreign_binding",
     "transport_role_conflict",
     "range_conflict",
     "protected_send_connector",
 }
+"""About the state that there would be. The others are about what Exchange refuses, or does not survive."""
 
 
-def check(
+def findings(
     before: State,
     after: State,
     promises: Promises,
     changes: t.Sequence[Change],
-    accept_risks: t.Collection[str] = (),
-    *,
     unreachable: t.Collection[str] = (),
-    restoring: bool = False,
-) -> tuple[Finding, ...]:
-    """What the guards find about making `after` of `before`, those that stop first.
+) -> t.Iterator[Finding]:
+    """What the guards find about making `after` of `before`.
 
-    `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses. `restoring`: `after` is
-    what a snapshot gives back, which was so before and is wished as it was; about that the guards only warn. Raises PlanError for an id
-    in `accept_risks` that is none.
+    `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses.
     """
-    findings: list[Finding] = []
     for side in (receive_side, send_side):
-        findings.extend(side.check(before, after, promises, changes, frozenset(unreachable)))
-    return GUARDS.settle(findings, accept_risks, _OF_STATE if restoring else ())
+        yield from side.check(before, after, promises, changes, frozenset(unreachable))

@@ -13,7 +13,6 @@ A run that is cut anywhere therefore leaves a server that is no worse than one o
 
 from __future__ import annotations
 
-import abc
 import dataclasses
 import typing as t
 
@@ -25,9 +24,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-
-# How many half-way states are looked at before giving up. A plan of twelve changes that depend on each other has 4,096.
-_MOST_STATES = 5000
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.order import StepJudge, search
 
 # What decides who may enter. A change of anything else can stand anywhere in the order.
 _DOOR_OPTIONS = frozenset(
@@ -44,19 +42,7 @@ _DOOR_OPTIONS = frozenset(
 )
 
 
-class NoSafeOrder(ValueError):
-    """There is no order that keeps every promise at every step. The message is for the operator; nothing was written."""
-
-
-class _Judge(abc.ABC):
-    """Says of a half-way state what is wrong with it. One for the receive side, one for the send side."""
-
-    @abc.abstractmethod
-    def fault(self, state: State, last: Change) -> str | None:
-        """Why `state`, which `last` led to, breaks a promise; None when it does not."""
-
-
-class _Doors(_Judge):
+class _Doors:
     """The receive side, port by port, by folded exposure: the cost does not depend on how many addresses there are."""
 
     def __init__(self, start: State, goal: State, promises: Promises) -> None:
@@ -64,7 +50,8 @@ class _Doors(_Judge):
         self._views: dict[int, tuple[doors.View, doors.View]] = {}
 
     def fault(self, state: State, last: Change) -> str | None:
-        return self._conflict(state, last) or self._exposure(state, last)
+        fault = self._conflict(state, last) or self._exposure(state, last)
+        return _told(last, fault) if fault else None
 
     def _conflict(self, state: State, last: Change) -> str | None:
         changed = state.receive.get(last.key.casefold())
@@ -115,7 +102,7 @@ class _Doors(_Judge):
         return words.ranges(senders)
 
 
-class _Routes(_Judge):
+class _Routes:
     """The send side, by one message of every class that the connectors could treat differently."""
 
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
@@ -133,7 +120,7 @@ class _Routes(_Judge):
     def fault(self, state: State, last: Change) -> str | None:
         for message, ways in self._allowed:
             if self._carried(state, message) not in ways:
-                return f"would for a time send mail to {message.domain} another way than before or after."
+                return _told(last, f"would for a time send mail to {message.domain} another way than before or after.")
         return None
 
 
@@ -157,13 +144,16 @@ def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tupl
 def first_fault(steps: t.Sequence[Change], start: State, promises: Promises) -> str | None:
     """What these steps, taken in just this order, would break first; None when they are safe. order() gives none that is not."""
     goal = apply_all(steps, start)
-    judges = {RECEIVE.name: _Doors(start, goal, promises), SEND.name: _Routes(start, goal, steps)}
+    judges: dict[str, StepJudge[State, str]] = {
+        RECEIVE.name: _Doors(start, goal, promises),
+        SEND.name: _Routes(start, goal, steps),
+    }
     state = start
     for step in steps:
         state = apply(step, state)
         fault = judges[step.table].fault(state, step)
         if fault:
-            return _told(step, fault)
+            return fault
     return None
 
 
@@ -183,17 +173,27 @@ def _search(changes: list[Change], start: State, promises: Promises) -> list[Cha
     if not changes:
         return []
     changes = sorted(changes, key=_rank)
-    faults: list[str] = []
-    for ways in ([_ways(change)[:1] for change in changes], [_ways(change) for change in changes]):
-        found = _Search(ways, start, apply_all(changes, start), promises)
-        steps = found.run()
-        if steps is not None:
-            return steps
-        faults = found.faults
+    goal = apply_all(changes, start)
+    # In as few steps as may be, and only where that does not do with split ones.
+    for most in (1, None):
+        ways = [_ways(change)[:most] for change in changes]
+        try:
+            return search(ways, start, apply, _judge(start, goal, promises, ways))
+        except NoSafeOrder as error:
+            reasons = str(error)
     raise NoSafeOrder(
         "There is no order of these changes in which every step is allowed and safe. Nothing was changed. "
-        f"{' '.join(dict.fromkeys(faults))} Make the changes in two runs, with a state in between that Exchange accepts."
+        f"{reasons} Make the changes in two runs, with a state in between that Exchange accepts."
     )
+
+
+def _judge(
+    start: State, goal: State, promises: Promises, ways: t.Sequence[t.Sequence[t.Sequence[Change]]]
+) -> StepJudge[State, str]:
+    steps = [step for choices in ways for way in choices for step in way]
+    if steps[0].table == RECEIVE.name:
+        return _Doors(start, goal, promises)
+    return _Routes(start, goal, steps)
 
 
 def _rank(change: Change) -> int:
@@ -281,56 +281,3 @@ def _grown(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
     """Ranges and bindings that are there before or after."""
     joined = {option: (old, old | new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
     return {option: either for option, (old, either) in joined.items() if either != old}
-
-
-class _Search:
-    """A depth-first search over which steps are done, that never looks at the same half-way state twice."""
-
-    def __init__(self, ways: list[list[tuple[Change, ...]]], start: State, goal: State, promises: Promises) -> None:
-        self._ways, self._start = ways, start
-        steps = [step for one in ways for way in one for step in way]
-        receives = steps[0].table == RECEIVE.name
-        self._judge: _Judge = _Doors(start, goal, promises) if receives else _Routes(start, goal, steps)
-        self._seen: set[tuple[tuple[int, int], ...]] = set()
-        self.faults: list[str] = []
-        self._deepest = -1
-        self._given_up = False
-
-    def run(self) -> list[Change] | None:
-        """Steps in a safe order, or None; `faults` then says what stood in the way at the furthest point."""
-        # Way 0 with 0 steps done; (-1, -1) is a change that is through.
-        return self._from(tuple((0, 0) for _way in self._ways), self._start)
-
-    def _from(self, place: tuple[tuple[int, int], ...], state: State) -> list[Change] | None:
-        if all(done == (-1, -1) for done in place):
-            return []
-        faults: list[str] = []
-        for index, (way, done) in enumerate(place):
-            if way < 0:
-                continue
-            for choice in range(len(self._ways[index])) if done == 0 else (way,):
-                steps = self._ways[index][choice]
-                reached = (-1, -1) if done + 1 == len(steps) else (choice, done + 1)
-                there = (*place[:index], reached, *place[index + 1 :])
-                if there in self._seen:
-                    continue
-                if len(self._seen) >= _MOST_STATES:
-                    self._given_up, self.faults = (
-                        True,
-                        [f"The search was given up after {_MOST_STATES} half-way states."],
-                    )
-                    return None
-                self._seen.add(there)
-                step = steps[done]
-                after = apply(step, state)
-                fault = self._judge.fault(after, step)
-                if fault:
-                    faults.append(_told(step, fault))
-                    continue
-                rest = self._from(there, after)
-                if rest is not None:
-                    return [step, *rest]
-        through = sum(done == (-1, -1) for done in place)
-        if through > self._deepest and faults and not self._given_up:
-            self._deepest, self.faults = through, faults[:3]
-        return None

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing as t
 from dataclasses import dataclass, field
@@ -16,32 +15,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, RangeSet, parse_endpoint
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
 
 Options = t.Mapping[str, t.Any]
 Connector = t.Mapping[str, t.Any]
 
 CREDENTIAL = "authentication_credential"
-# Options of a wish that say something about the wish itself, or can be nothing else than they are.
+# Options of a description that say something about itself, or can be nothing else than they are.
 _ABOUT = frozenset({"name", "state", "update_credential", "server"})
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Described connectors in the modules' input form. An option that is None or missing is not wished."""
-
-    receive: t.Sequence[Options] = ()
-    send: t.Sequence[Options] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "receive", tuple(self.receive))
-        object.__setattr__(self, "send", tuple(self.send))
-
-    def __bool__(self) -> bool:
-        return bool(self.receive or self.send)
 
 
 @dataclass(frozen=True)
@@ -63,27 +48,6 @@ and enabled in a step of its own, because the next run then finishes a run that 
 """
 
 
-def apply(change: Change, state: State) -> State:
-    """The state after a change, as it would be read back."""
-    connectors = dict(state.receive if change.table == RECEIVE.name else state.send)
-    key = change.key.casefold()
-    if change.action == Action.REMOVE:
-        connectors.pop(key, None)
-    else:
-        base = connectors[key] if change.action == Action.MODIFY else {"enabled": True}
-        connectors[key] = {**base, **as_read(change.after)}
-    if change.table == RECEIVE.name:
-        return dataclasses.replace(state, receive=connectors)
-    return dataclasses.replace(state, send=connectors)
-
-
-def apply_all(changes: t.Iterable[Change], state: State) -> State:
-    """The state after all the changes."""
-    for change in changes:
-        state = apply(change, state)
-    return state
-
-
 def table(resource: str) -> Resource:
     """The table behind the name of a resource."""
     return RECEIVE if resource == RECEIVE.name else SEND
@@ -103,81 +67,126 @@ _ONLY_AT_CREATION = frozenset(
 )
 
 
-def fold(*wishes: Wish) -> Wish:
-    """One wish of several: per connector the options of all, the later wish winning where two name the same option."""
-    return Wish(_folded(one.receive for one in wishes), _folded(one.send for one in wishes))
+def desired(receive: t.Iterable[Options] = (), send: t.Iterable[Options] = ()) -> tuple[Desired[str], ...]:
+    """What described connectors, in the modules' input form, ask for. An option that is None or missing is not asked for.
 
-
-def _folded(groups: t.Iterable[t.Sequence[Options]]) -> tuple[Options, ...]:
-    merged: dict[str, dict[str, t.Any]] = {}
-    for group in groups:
-        for entry in _single(group):
-            key = entry["name"].casefold()
-            named = {option: value for option, value in entry.items() if value is not None}
-            if "absent" in (entry.get("state"), merged.get(key, {}).get("state")):
-                merged[key] = named
-            else:
-                merged[key] = {**merged.get(key, {}), **named}
-    return tuple(merged.values())
-
-
-def _single(entries: t.Sequence[Options]) -> t.Sequence[Options]:
-    """The entries, each with a usable name and no name twice."""
-    seen: set[str] = set()
-    for entry in entries:
-        name = entry.get("name")
-        if not isinstance(name, str) or not name.strip():
-            raise PlanError("A connector is described without a name. Nothing was changed. Give it one.")
-        if name.casefold() in seen:
-            raise PlanError(f"The connector '{name}' is described twice. Nothing was changed. Describe it once.")
-        seen.add(name.casefold())
-    return entries
-
-
-def plan(state: State, wish: Wish) -> tuple[Change, ...]:
-    """The changes that make `state` what is wished, in the order of the wish. Raises PlanError with every reason at once.
-
-    Only the options that are named are compared, by what they mean. See order.order() for a safe order.
+    Raises PlanError with every reason at once.
     """
-    changes: list[Change] = []
+    rows: list[Desired[str]] = []
     problems: list[str] = []
-    for resource, existing, entries in ((RECEIVE, state.receive, wish.receive), (SEND, state.send, wish.send)):
-        for entry in _single(entries):
+    for resource, entries in ((RECEIVE, receive), (SEND, send)):
+        described: set[str] = set()
+        for entry in entries:
             try:
-                change = _change(resource, state, existing.get(entry["name"].casefold()), entry)
-            except (OptionError, PlanError) as error:
+                row = _described(resource, entry)
+                if row.key.casefold() in described:
+                    raise PlanError(
+                        f"The connector '{row.key}' is described twice. Nothing was changed. Describe it once."
+                    )
+            except PlanError as error:
                 problems.append(str(error))
                 continue
-            if change is not None:
-                problems.extend(_complaints(resource, state, change))
-                changes.append(change)
+            described.add(row.key.casefold())
+            rows.append(row)
     if problems:
         raise PlanError(" ".join(dict.fromkeys(problems)))
-    return tuple(changes)
+    return tuple(rows)
 
 
-def _change(resource: Resource, state: State, current: Connector | None, entry: Options) -> Change | None:
+def _described(resource: Resource, entry: Options) -> Desired[str]:
+    name, state = entry.get("name"), entry.get("state") or "present"
+    if not isinstance(name, str) or not name.strip():
+        raise PlanError("A connector is described without a name. Nothing was changed. Give it one.")
+    if state not in ("present", "absent"):
+        raise PlanError(
+            f"The {resource.noun} '{name}' is described with the state '{state}'. Nothing was changed. It can be present or absent."
+        )
+    if state == "absent":
+        return Desired(resource.name, name, None)
     named = {option: value for option, value in entry.items() if value is not None and option not in _ABOUT}
     if isinstance(named.get(CREDENTIAL), t.Mapping) and named[CREDENTIAL]:
         named[CREDENTIAL] = {**named[CREDENTIAL], "update": entry.get("update_credential") or "on_create"}
-    unknown = sorted(set(named) - set(resource.properties))
-    if unknown:
-        raise PlanError(
-            f"The {resource.noun} '{entry['name']}' is described with {_and(unknown)}, which no {resource.noun} has. Nothing was changed."
-        )
-    wanted = entry.get("state") or "present"
-    if wanted not in ("present", "absent"):
-        raise PlanError(
-            f"The {resource.noun} '{entry['name']}' is described with the state '{wanted}'. Nothing was changed. It can be present or absent."
-        )
-    if wanted == "absent":
-        return None if current is None else Change(resource.name, Action.REMOVE, current["name"], dict(current), {})
-    if current is None:
-        return _creation(resource, state, entry, named)
-    return _modification(resource, current, named)
+    return Desired(resource.name, name, named)
 
 
-def _modification(resource: Resource, current: Connector, named: Options) -> Change | None:
+class Connectors(Table[State, str]):
+    """The receive or the send connectors of a server."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.noun = resource.noun
+        self._resource = resource
+
+    def identity(self, key: str) -> str:
+        return key.casefold()
+
+    def find(self, state: State, key: str) -> tuple[str, Connector] | None:
+        connector = state.connectors(self._resource.name).get(key.casefold())
+        return None if connector is None else (connector["name"], connector)
+
+    def created(self, state: State, desired: Desired[str]) -> Connector:
+        return _creation(self._resource, state, desired.key, self._known(desired.key, desired.options or {}))
+
+    def differing(self, row: Connector, options: Options) -> tuple[Options, Options]:
+        return _modification(self._resource, row, self._known(row["name"], options))
+
+    def _known(self, name: str, options: Options) -> Options:
+        unknown = sorted(set(options) - set(self._resource.properties))
+        if unknown:
+            raise PlanError(
+                f"The {self.noun} '{name}' is described with {_and(unknown)}, which no {self.noun} has. Nothing was changed."
+            )
+        return options
+
+    def apply(self, change: Change, state: State) -> State:
+        connectors = dict(state.connectors(self._resource.name))
+        key = change.key.casefold()
+        if change.action == Action.REMOVE:
+            connectors.pop(key, None)
+        else:
+            base = connectors[key] if change.action == Action.MODIFY else {"enabled": True}
+            connectors[key] = {**base, **as_read(change.after)}
+        return state.with_connectors(self._resource.name, connectors)
+
+    def plain(self, row: Options) -> dict[str, t.Any]:
+        properties = self._resource.properties
+        readable = {
+            option: properties[option].kind.show(value)
+            for option, value in sorted(row.items())
+            if option in properties
+            and option != CREDENTIAL
+            and (properties[option].readable or not properties[option].create_only)
+        }
+        return {option: value for option, value in readable.items() if value is not None}
+
+    def undone(self, change: Change) -> tuple[Desired[str], t.Sequence[str]]:
+        if change.action == Action.CREATE:
+            return Desired(change.table, change.key, None), ()
+        options = self.plain(change.before)
+        lost = _undone_login(change, options) if CREDENTIAL in change.before else []
+        return Desired(change.table, change.key, options), lost
+
+    def complaints(self, state: State, change: Change) -> list[str]:
+        return _complaints(self._resource, state, change)
+
+
+def _undone_login(change: Change, options: dict[str, t.Any]) -> list[str]:
+    """What becomes of the login, whose password is known to nobody any more."""
+    removed, held = change.action == Action.REMOVE, change.before[CREDENTIAL]
+    if held is None:
+        if not removed:
+            options[CREDENTIAL] = ""
+        return []
+    if removed:
+        # Without a login Exchange would refuse the connector as it was; in service it would only collect mail.
+        options["smart_host_auth_mechanism"] = "None"
+        options["enabled"] = False
+    return [
+        f"The login of the send connector '{change.key}' as '{held.username}' is not in this snapshot, because "
+        "Exchange gives no password back. Set it again after a rollback."
+    ]
+
+
+def _modification(resource: Resource, current: Connector, named: Options) -> tuple[Options, Options]:
     wished = {
         option: resource.properties[option].resolve(held(resource, current, option), value)
         for option, value in named.items()
@@ -185,8 +194,7 @@ def _modification(resource: Resource, current: Connector, named: Options) -> Cha
     }
     _match_dns_routing(wished)
     after = {option: value for option, value in wished.items() if held(resource, current, option) != value}
-    before = {option: held(resource, current, option) for option in after}
-    return Change(resource.name, Action.MODIFY, current["name"], before, after) if after else None
+    return {option: held(resource, current, option) for option in after}, after
 
 
 def held(resource: Resource, connector: Connector, option: str) -> t.Any:
@@ -220,19 +228,19 @@ _PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = ty
 )
 
 
-def _creation(resource: Resource, state: State, entry: Options, named: Options) -> Change:
+def _creation(resource: Resource, state: State, name: str, named: Options) -> Connector:
     """A new connector, with all that decides who meets it said outright, so that the plan does not hang on defaults of Exchange."""
-    after: dict[str, t.Any] = {"name": entry["name"]}
+    after: dict[str, t.Any] = {"name": name}
     for option, value in named.items():
         prop = resource.properties[option]
         after[option] = prop.resolve(prop.parse(""), value)
     needed = _complete_receive(state, after) if resource is RECEIVE else _complete_send(state, after)
     if needed:
         raise PlanError(
-            f"There is no {resource.noun} '{entry['name']}' yet, and a new one needs {_and(needed)}. Nothing was changed. "
+            f"There is no {resource.noun} '{name}' yet, and a new one needs {_and(needed)}. Nothing was changed. "
             f"Describe it with {'them' if len(needed) > 1 else 'it'}, or correct the name."
         )
-    return Change(resource.name, Action.CREATE, entry["name"], {}, after)
+    return after
 
 
 def _complete_receive(state: State, after: dict[str, t.Any]) -> list[str]:
@@ -273,8 +281,7 @@ def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
     if change.action == Action.REMOVE:
         return []
     server = state.server
-    existing = state.receive if resource is RECEIVE else state.send
-    current = existing.get(change.key.casefold(), {})
+    current = state.connectors(resource.name).get(change.key.casefold(), {})
     old = set(check_connector(resource, current, server.version, server.edge)) if current else set()
     new = check_connector(resource, {**current, **change.after}, server.version, server.edge)
     return [*check_supported(resource, change, state), *(sentence for sentence in new if sentence not in old)]
@@ -282,3 +289,7 @@ def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
 
 def _and(names: t.Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+TABLES: Tables[State, str] = Tables({RECEIVE.name: Connectors(RECEIVE), SEND.name: Connectors(SEND)})
+plan, apply, apply_all, fold = TABLES.plan, TABLES.apply, TABLES.apply_all, TABLES.fold

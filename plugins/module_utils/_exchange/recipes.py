@@ -15,12 +15,13 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, routing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, Interval, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Options = t.Mapping[str, t.Any]
@@ -60,7 +61,7 @@ _KEPT = (
 _KEPT_HYBRID = (*_KEPT, "tls_certificate_name", "tls_domain_capabilities")
 
 
-def inbound_lock(state: State, options: Options) -> Wish:
+def inbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way in.
 
     `options` are those of the module's inbound_lock with provider_ranges (required), own_networks, exchange_servers and hybrid_ranges
@@ -105,7 +106,7 @@ class _Inbound:
                 "Name in provider_ranges the addresses that the filtering provider delivers from."
             )
 
-    def wish(self) -> Wish:
+    def wish(self) -> tuple[Desired[str], ...]:
         """The provider's connector, the closed ones, and narrow ones for those who would lose what they have today."""
         entries = [self._provider_entry()]
         closed = self._closings(entries)
@@ -113,7 +114,7 @@ class _Inbound:
         for keep in (self._own_entry(entries), self._hybrid_entry(entries)):
             if keep is not None:
                 entries.append(keep)
-        return Wish(receive=tuple(entries))
+        return desired(receive=tuple(entries))
 
     def _provider_entry(self) -> dict[str, t.Any]:
         options = self.options
@@ -182,7 +183,7 @@ class _Inbound:
             closed.update(fresh)
 
     def _after(self, entries: list[dict[str, t.Any]]) -> State:
-        return apply_all(plan(self.state, Wish(receive=tuple(entries))), self.state)
+        return apply_all(plan(self.state, desired(receive=tuple(entries))), self.state)
 
     def _wide(self, state: State, provider: Options) -> list[str]:
         """Keys of the connectors through which strangers may send anonymously, as far as they may be touched."""
@@ -340,7 +341,7 @@ class _Inbound:
         return [str(one) for one in (whole if legal else part.intervals)]
 
 
-def outbound_lock(state: State, options: Options) -> Wish:
+def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way out.
 
     Every other enabled connector for the internet at large (`*`, `*.com`) or for one of the lock's own spaces is disabled and kept for
@@ -375,7 +376,7 @@ def outbound_lock(state: State, options: Options) -> Wish:
             entry["source_transport_servers"] = [state.server.name]
         else:
             entry.pop("source_transport_servers", None)
-    return Wish(send=(entry, *(_rivals(state, name, spaces) if close == "disable" else ())))
+    return desired(send=(entry, *(_rivals(state, name, spaces) if close == "disable" else ())))
 
 
 def _rivals(state: State, name: str, spaces: t.Any) -> t.Iterator[dict[str, t.Any]]:

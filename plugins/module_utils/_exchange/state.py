@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versio
     unknown_note,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, RangeError, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Connector = t.Mapping[str, t.Any]
 """Option → canonical value; always with ``name``, a receive connector also with ``server``. None: unset. Missing: not known."""
@@ -29,7 +30,7 @@ _ANONYMOUS_SID = "S-1-5-7"
 ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
 
 
-class StateError(ValueError):
+class StateError(PlanError):
     """The answer of a server that cannot be worked with. The message is one sentence or more for the operator."""
 
 
@@ -64,6 +65,16 @@ class State:
     domain_controller: str | None = None
     supported: t.Mapping[str, frozenset[str]] | None = None
     identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def connectors(self, resource: str) -> t.Mapping[str, Connector]:
+        """The connectors of a resource, by its name."""
+        return self.receive if resource == RECEIVE.name else self.send
+
+    def with_connectors(self, resource: str, connectors: t.Mapping[str, Connector]) -> State:
+        """The state with other connectors of a resource."""
+        if resource == RECEIVE.name:
+            return dataclasses.replace(self, receive=connectors)
+        return dataclasses.replace(self, send=connectors)
 
 
 def read_server(host: t.Mapping[str, t.Any]) -> Server:

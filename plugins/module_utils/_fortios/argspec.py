@@ -22,6 +22,6 @@ DEVICE_OPTIONS: Spec = {
 WRITE_OPTIONS: Spec = {
     **DEVICE_OPTIONS,
     "snapshot_folder": {"type": "path", "default": "~/.mailedge/snapshots"},
-    "snapshot_name": {"type": "str"},
+    "run_id": {"type": "str"},
     "accept_risks": {"type": "list", "elements": "str", "default": []},
 }

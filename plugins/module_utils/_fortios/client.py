@@ -11,6 +11,8 @@ The token travels in a header only: in an URL it would end in logs, and FortiOS 
 from __future__ import annotations
 
 import contextlib
+import datetime
+import email.utils
 import http.client
 import json
 import re
@@ -40,7 +42,10 @@ def quote(text: object) -> str:
 
 
 class FortiOS:
-    """One vdom of one device. `requests` counts what was sent; `version` and `serial` are known after the first answer."""
+    """One vdom of one device. `requests` counts what was sent; `version`, `serial` and `clock` are known after the first answer.
+
+    `clock` is what the device's own clock said with its last answer; None where it does not tell.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class FortiOS:
         self.requests = 0
         self.version: Version | None = None
         self.serial = ""
+        self.clock: datetime.datetime | None = None
         self._token = token
         self._tls = {"cafile": ca_path, "validate_certs": validate_certs}
         self._connection: http.client.HTTPSConnection | None = None
@@ -248,6 +254,7 @@ class FortiOS:
         self._connection.request(method, url, body=data, headers=dict(headers))
         response = self._connection.getresponse()
         text = response.read().decode("utf-8", "replace")
+        self.clock = _date(response.headers.get("Date")) or self.clock
         if response.will_close:
             self.close()
         return response.status, dict(response.headers), text
@@ -276,3 +283,12 @@ def _transaction_of(envelope: t.Mapping[str, t.Any]) -> str:
     results = envelope.get("results")
     inner = results if isinstance(results, dict) else {}
     return str(inner.get("transaction-id") or envelope.get("transaction-id") or envelope.get("transaction_id") or "")
+
+
+def _date(header: str | None) -> datetime.datetime | None:
+    """The time of an HTTP date, whole seconds in UTC; None for what is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(header or "")
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

@@ -12,14 +12,14 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     FEED,
     FEED_ENTRIES,
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 ENTRIES = FEED_ENTRIES
@@ -75,14 +75,16 @@ def check_version(version: Version, params: t.Mapping[str, t.Any]) -> None:
         )
 
 
-def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: DeviceState, comment: str) -> list[Wish]:
+def wishes(
+    params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: DeviceState, comment: str
+) -> list[Desired[Key]]:
     """What there shall be of a feed."""
     name = params["name"]
     if params["state"] == "absent":
         found = state.find(FEED, name)
         pushed = found is not None and found[1].get("update-method") == "push"
         # What was pushed is saved for the way back; what is polled comes back by itself.
-        return [Wish(FEED, name, None), *([Wish(ENTRIES, name, None)] if pushed else [])]
+        return [Desired(FEED, name, None), *([Desired(ENTRIES, name, None)] if pushed else [])]
     fields: Row = {"type": "address", "status": "enable", "refresh-rate": params["refresh_rate"], "comments": comment}
     if state.version >= PUSH_SINCE:
         fields["update-method"] = "push" if params["mode"] == PUSH else "feed"
@@ -94,9 +96,9 @@ def wishes(params: t.Mapping[str, t.Any], ranges: RangeSet | None, state: Device
     exists = state.find(FEED, name) is not None
     if params.get("password") and (not exists or params["update_password"] != ON_CREATE):
         fields["password"] = params["password"]
-    wished = [Wish(FEED, name, fields)]
+    wished = [Desired(FEED, name, fields)]
     if params["mode"] == PUSH and ranges:
-        wished.append(Wish(ENTRIES, name, {"entries": ranges.to_cidrs()}))
+        wished.append(Desired(ENTRIES, name, {"entries": ranges.to_cidrs()}))
     return wished
 
 

@@ -11,8 +11,8 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY, SERVICE, DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 
 LONGEST_NAME = 15
 """Of the name of a lock: what is made from it has to fit into the 35 characters of a policy's name and the 79 of an address's."""
@@ -54,11 +54,11 @@ def found(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, se
     return parts
 
 
-def fence(name: str, key: Key, kind: str, fields: t.Mapping[str, t.Any]) -> Wish:
+def fence(name: str, key: Key, kind: str, fields: t.Mapping[str, t.Any]) -> Desired[Key]:
     """A policy right before the policy `key`."""
     shared = {"action": "accept", "status": "enable", "schedule": "always"}
     comment = {"comments": groups.note(f"Stands before policy {key}")}
-    return Wish(POLICY, f"{name}-{key}-{kind}", {**shared, **comment, **fields}, before=key)
+    return Desired(POLICY, f"{name}-{key}-{kind}", {**shared, **comment, **fields}, place=key)
 
 
 def taken_over(row: Row) -> Row:
@@ -66,7 +66,7 @@ def taken_over(row: Row) -> Row:
     return {field: row[field] for field in _TAKEN_OVER if row.get(field) not in (None, "", [])}
 
 
-def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Wish]]:
+def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired[Key]]]:
     """A service of the device that is the port and nothing else, or the name of one and the wish that makes it."""
     model = Model(state)
     names = [str(one) for one in state.table(SERVICE) if model.only_port({"service": [one]}, port)]
@@ -74,4 +74,4 @@ def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Wish]]:
     best = min(names, key=lambda one: (one != "SMTP", one)) if names else own
     if best != own:
         return best, []
-    return own, [Wish(SERVICE, own, {"tcp-portrange": str(port), "comment": groups.note(None)})]
+    return own, [Desired(SERVICE, own, {"tcp-portrange": str(port), "comment": groups.note(None)})]

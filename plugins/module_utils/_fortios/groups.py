@@ -14,8 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row, Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -26,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 MARK = "mailedge"
@@ -83,15 +83,15 @@ def group_names(name: str, ranges: RangeSet) -> dict[int, str]:
 
 def wishes(
     state: DeviceState, name: str, ranges: RangeSet | None, *, size: int = GROUP_SIZE, comment: str = ""
-) -> list[Wish]:
+) -> list[Desired[Key]]:
     """What there shall be of a group with these ranges; None: nothing. Raises PlanError where a name is taken by somebody else's entry."""
     check_name(name)
-    found: list[Wish] = []
+    found: list[Desired[Key]] = []
     for family in (V4, V6):
         part = _part(ranges, family) if ranges is not None else RangeSet(())
         found.extend(_family(state, family, name, part, size, comment))
     for wish in found:
-        if wish.fields is not None:
+        if wish.options is not None:
             refuse_foreign(state, wish.table, str(wish.key))
     return found
 
@@ -102,24 +102,24 @@ def _part(ranges: RangeSet, family: Family) -> RangeSet:
 
 def _family(
     state: DeviceState, family: Family, name: str, ranges: RangeSet, size: int, comment: str
-) -> t.Iterator[Wish]:
+) -> t.Iterator[Desired[Key]]:
     top = name + family.suffix
     wanted = {_member_name(name, cidr): cidr for cidr in ranges.to_cidrs()}
     _check_lengths(state.version, wanted)
     for member, cidr in wanted.items():
-        yield Wish(family.address, member, _address(family, cidr))
+        yield Desired(family.address, member, _address(family, cidr))
     parts = _parts(state, family, top, list(wanted), size)
     for part, members in parts.items():
-        yield Wish(family.group, part, {"member": members, "comment": _COMMENT} if members else None)
+        yield Desired(family.group, part, {"member": members, "comment": _COMMENT} if members else None)
     if wanted:
         held = [part for part, members in parts.items() if members] or list(wanted)
-        yield Wish(family.group, top, {"member": held, "comment": note(comment)})
+        yield Desired(family.group, top, {"member": held, "comment": note(comment)})
     elif is_ours(state.table(family.group).get(top)):
-        yield Wish(family.group, top, None)
+        yield Desired(family.group, top, None)
     prefix = f"{name}-"
     for key, row in state.table(family.address).items():
         if str(key).startswith(prefix) and key not in wanted and is_ours(row):
-            yield Wish(family.address, key, None)
+            yield Desired(family.address, key, None)
 
 
 def _parts(state: DeviceState, family: Family, top: str, members: list[str], size: int) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Sources,
     Target,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -43,6 +43,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 IPV6_IN_POLICIES_SINCE: Version = (6, 4, 0)
@@ -123,7 +124,7 @@ class Lock:
         self._prepared = apply_all(plan(state, self._base), state)
         self._allowed = {version: self._allowed_of(version) for version in wanted.versions}
 
-    def wishes(self) -> list[Wish]:
+    def wishes(self) -> list[Desired[Key]]:
         """What there shall be."""
         narrowed, fenced = self._found()
         offered: set[Key] = set()
@@ -209,7 +210,7 @@ class Lock:
                 f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was changed. Name ranges instead."
             )
 
-    def _groups(self) -> t.Iterator[Wish]:
+    def _groups(self) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted
         for name, ranges in ((self._provider, wanted.ranges), (self._own, wanted.own_networks)):
             yield from made_groups.wishes(self.state, name, wanted.of_targets(ranges) or None, size=wanted.group_size)
@@ -296,8 +297,8 @@ class Lock:
                 return False
         return True
 
-    def _build(self, narrowed: t.Collection[Key], fenced: t.Collection[Key]) -> list[Wish]:
-        found: list[Wish] = []
+    def _build(self, narrowed: t.Collection[Key], fenced: t.Collection[Key]) -> list[Desired[Key]]:
+        found: list[Desired[Key]] = []
         for key, row in self.state.table(POLICY).items():
             if key in fenced:
                 found.extend(self._fence(key, row))
@@ -307,7 +308,7 @@ class Lock:
             found[:0] = self._for_fences()
         return found
 
-    def _narrow(self, key: Key, row: Row) -> t.Iterator[Wish]:
+    def _narrow(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         versions = {one.version for one in self._hit(row)}
         fields: Row = {}
         services = list(self.wanted.internet_services)
@@ -330,9 +331,9 @@ class Lock:
         if not any({**row, **fields}.get(field) for field in ("dstaddr", "dstaddr6")):
             # Nobody is left who could use it.
             fields = {"status": "disable"}
-        yield Wish(POLICY, key, fields)
+        yield Desired(POLICY, key, fields)
 
-    def _fence(self, key: Key, row: Row) -> t.Iterator[Wish]:
+    def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         versions = {one.version for one in self._hit(row)}
         names = {version: self._names(version) for version in versions if self._names(version)}
         services = list(self.wanted.internet_services) if 4 in versions else []
@@ -350,7 +351,7 @@ class Lock:
             {**barrier, **self._where(row, versions), **everybody, "action": "deny", "logtraffic": "all"},
         )
 
-    def _made(self, key: Key, kind: str, fields: Row) -> Wish:
+    def _made(self, key: Key, kind: str, fields: Row) -> Desired[Key]:
         return fences.fence(self.wanted.name, key, kind, fields)
 
     def _where(self, row: Row, versions: t.Collection[int]) -> Row:
@@ -366,7 +367,7 @@ class Lock:
             found["dstaddr6"] = [f"{self._server}{made_groups.V6.suffix}"]
         return found
 
-    def _for_fences(self) -> list[Wish]:
+    def _for_fences(self) -> list[Desired[Key]]:
         """The service and the addresses that fences name."""
         _name, found = fences.service(self.state, self.wanted.name, self.wanted.port)
         if self.wanted.addresses:

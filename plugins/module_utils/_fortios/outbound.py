@@ -24,7 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Sources,
     words,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Wish, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -37,6 +37,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
@@ -92,7 +93,7 @@ class Lock:
         self._base = [*made, *self._entries()]
         self._prepared = apply_all(plan(state, self._base), state)
 
-    def wishes(self) -> list[Wish]:
+    def wishes(self) -> list[Desired[Key]]:
         """What there shall be."""
         fenced = set(fences.found(self.state, self.wanted.name, (_EXIT, _BARRIER)))
         while True:
@@ -225,17 +226,17 @@ class Lock:
 
     # ------------------------------------------------------------ entries
 
-    def _entries(self) -> list[Wish]:
+    def _entries(self) -> list[Desired[Key]]:
         wanted = self.wanted
         found = groups.wishes(self.state, f"{wanted.name}-mail", wanted.mail_servers)
         found += groups.wishes(self.state, f"{wanted.name}-smart", wanted.smart_hosts or None)
         for host in wanted.smart_host_names:
             name = _host_name(wanted.name, host)
             groups.refuse_foreign(self.state, ADDRESS, name)
-            found.append(Wish(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
+            found.append(Desired(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
         return found
 
-    def _fence(self, key: Key, row: Row) -> t.Iterator[Wish]:
+    def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted
         shared = fences.taken_over(row)
         ways: Row = {"service": [self._service], "srcintf": shared["srcintf"], "dstintf": shared["dstintf"]}

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what is and what is wished to the list of changes. The diff, check mode, apply and rollback all come from that list.
+"""The device's tables: when rows differ, and in which order they are changed.
 
 The order is safe by construction: what is referred to comes first, then whatever lets more through (an accept policy, more sources, a
 deny that goes), then whatever lets less through, and last what nobody refers to any more.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -29,8 +28,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     same,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
 
 _REFERRED = (FEED, FEED_ENTRIES, ADDRESS, ADDRESS6, SERVICE, SERVICE_GROUP, GROUP, GROUP6)
 _SOURCES = (
@@ -44,43 +44,11 @@ SECRETS = frozenset({"password"})
 _LONGEST_LIST = 6
 
 
-@dataclass(frozen=True)
-class Wish:
-    """One entry as it shall be: only the named `fields` count; None: it shall not be there.
-
-    `key` is a name, for a policy its number or its name. `before` is the policy that it must stand right before, or before others
-    that are wished there as well.
-    """
-
-    table: str
-    key: Key
-    fields: t.Mapping[str, t.Any] | None = field(repr=False)
-    before: Key | None = None
-
-
 Change = transaction.Change[Key]
 """A change of an entry: the table is its path in the API, the key its name, of a policy its number or its name.
 
 MODIFY holds the fields that differ, REMOVE the whole entry. `place` and `was` are policies.
 """
-
-
-def apply(change: Change, state: DeviceState) -> DeviceState:
-    """The state after a change, as it would be read back."""
-    entries = dict(state.table(change.table))
-    key = change.key
-    if change.table == POLICY:
-        known = state.policy_key(key)
-        key = key if known is None else known
-    if change.action == Action.REMOVE:
-        entries.pop(key, None)
-    elif change.action == Action.CREATE:
-        entries[key] = dict(change.after)
-    elif change.action == Action.MODIFY:
-        entries[key] = {**entries[key], **change.after}
-    if change.place is not None and change.action != Action.REMOVE:
-        entries = _placed(entries, key, state.policy_key(change.place))
-    return dataclasses.replace(state, rows={**state.rows, change.table: entries})
 
 
 def change_sentence(change: Change) -> str:
@@ -146,83 +114,75 @@ def _field_words(name: str, before: t.Any, after: t.Any) -> str:
     return f"{name} {before if before not in (None, '') else 'unset'} → {after if after not in (None, '') else 'unset'}"
 
 
-def plan(state: DeviceState, wishes: t.Iterable[Wish]) -> tuple[Change, ...]:
-    """The changes that make `state` what the wishes say, in a safe order; empty where nothing differs. Raises PlanError."""
-    found: list[Change] = []
-    seen: set[tuple[str, Key]] = set()
-    ordered = list(wishes)
-    for wish in ordered:
-        if (wish.table, wish.key) in seen:
+# A policy that has to be made anew gets a new number and universally unique id.
+_NOT_KEPT = frozenset({"policyid", "uuid", "global-label"}) | SECRETS
+
+
+class Entries(Table[DeviceState, Key]):
+    """The entries of one table of the device."""
+
+    def __init__(self, path: str) -> None:
+        self.noun = NOUNS[path]
+        self._path = path
+
+    def find(self, state: DeviceState, key: Key) -> tuple[Key, Row] | None:
+        return state.find(self._path, key)
+
+    def created(self, state: DeviceState, desired: Desired[Key]) -> Row:
+        if not desired.options or isinstance(desired.key, int):
             raise PlanError(
-                f"The {NOUNS.get(wish.table, wish.table)} '{wish.key}' is wished twice. Nothing was changed."
+                f"The {self.noun} {desired.key} does not exist any more, and it is not known whole. Nothing was changed."
             )
-        seen.add((wish.table, wish.key))
-        found.extend(_changes(state, wish))
-    found.extend(_moves(state, ordered))
-    nesting = _nesting(found)
-    return tuple(sorted(found, key=lambda change: _rank(change, nesting)))
+        return {"name": desired.key, **desired.options}
+
+    def differing(self, row: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> tuple[Row, Row]:
+        after = {
+            name: value for name, value in options.items() if not same(name, row.get(name), value) or name in SECRETS
+        }
+        named = {"name": row.get("name", "")} if self._path == POLICY else {}
+        return {**named, **{name: row.get(name) for name in after}}, after
+
+    def apply(self, change: Change, state: DeviceState) -> DeviceState:
+        entries = dict(state.table(self._path))
+        key = change.key
+        if self._path == POLICY:
+            known = state.policy_key(key)
+            key = key if known is None else known
+        if change.action == Action.REMOVE:
+            entries.pop(key, None)
+        elif change.action == Action.CREATE:
+            entries[key] = dict(change.after)
+        elif change.action == Action.MODIFY:
+            entries[key] = {**entries[key], **change.after}
+        if change.place is not None and change.action != Action.REMOVE:
+            entries = _placed(entries, key, state.policy_key(change.place))
+        return dataclasses.replace(state, rows={**state.rows, self._path: entries})
+
+    def plain(self, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        return {field: value for field, value in row.items() if field not in _NOT_KEPT and field != "name"}
+
+    def undone(self, change: Change) -> tuple[Desired[Key], t.Sequence[str]]:
+        """Secrets are not given back: the device answers them masked."""
+        if change.action == Action.CREATE:
+            return Desired(self._path, change.key, None), ()
+        if change.action == Action.REMOVE:
+            name = change.before.get("name") if self._path == POLICY else None
+            return Desired(self._path, name or change.key, self.plain(change.before), change.was), ()
+        before = {name: change.before.get(name) for name in change.after}
+        return Desired(self._path, change.key, self.plain(before), change.was), ()
+
+    def keys(self, state: DeviceState) -> t.Sequence[Key]:
+        return list(state.table(POLICY)) if self._path == POLICY else ()
 
 
-def _changes(state: DeviceState, wish: Wish) -> t.Iterator[Change]:
-    there = state.find(wish.table, wish.key)
-    if there is None:
-        if wish.fields is None:
-            return
-        if wish.table == POLICY and isinstance(wish.key, int):
-            raise PlanError(
-                f"Policy {wish.key} does not exist any more, so that it cannot be given back what it had. Nothing was changed."
-            )
-        yield Change(wish.table, Action.CREATE, wish.key, {}, {"name": wish.key, **wish.fields}, place=wish.before)
-        return
-    key, row = there
-    if wish.fields is None:
-        yield Change(wish.table, Action.REMOVE, key, row, {}, was=_next(state, wish.table, key))
-        return
-    differs = {
-        name: value for name, value in wish.fields.items() if not same(name, row.get(name), value) or name in SECRETS
-    }
-    if differs:
-        before = {name: row.get(name) for name in differs}
-        yield Change(wish.table, Action.MODIFY, key, {**_name_of(row, key), **before}, differs)
+class DeviceTables(Tables[DeviceState, Key]):
+    """The tables that are written to."""
 
-
-def _name_of(row: t.Mapping[str, t.Any], key: Key) -> dict[str, t.Any]:
-    return {"name": row.get("name", "")} if isinstance(key, int) else {}
-
-
-def _next(state: DeviceState, table: str, key: Key) -> Key | None:
-    """The policy that stands right after this one."""
-    if table != POLICY:
-        return None
-    keys = list(state.table(POLICY))
-    at = keys.index(key) + 1
-    return keys[at] if at < len(keys) else None
-
-
-def _moves(state: DeviceState, wishes: t.Sequence[Wish]) -> t.Iterator[Change]:
-    """Policies that exist and do not stand before their place, in the order of the wishes; what else stands between does no harm."""
-    groups: dict[Key, list[Key]] = {}
-    for wish in wishes:
-        if wish.table == POLICY and wish.before is not None and wish.fields is not None:
-            place = state.policy_key(wish.before)
-            here = state.policy_key(wish.key)
-            if place is not None and here is not None:
-                groups.setdefault(place, []).append(here)
-    keys = list(state.table(POLICY))
-    for place, wished in groups.items():
-        positions = [keys.index(key) for key in [*wished, place]]
-        if positions == sorted(positions):
-            continue
-        for key in wished:
-            yield Change(
-                POLICY,
-                Action.MOVE,
-                key,
-                {"name": state.table(POLICY)[key].get("name", "")},
-                {},
-                place=place,
-                was=_next(state, POLICY, key),
-            )
+    def plan(self, state: DeviceState, desired: t.Iterable[Desired[Key]]) -> tuple[Change, ...]:
+        """The changes in a safe order; what has the same rank keeps the order of what is desired."""
+        changes = super().plan(state, desired)
+        nesting = _nesting(changes)
+        return tuple(sorted(changes, key=lambda change: _rank(change, nesting)))
 
 
 def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
@@ -244,7 +204,7 @@ def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
 
 
 def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int, int, int]:
-    """Where a change stands in the safe order; what has the same rank keeps the order of the wishes."""
+    """Where a change stands in the safe order."""
     if change.table == POLICY:
         return (_policy_rank(change), 0, 0)
     position = _REFERRED.index(change.table) if change.table in _REFERRED else 0
@@ -281,8 +241,5 @@ def _widens(change: Change) -> bool:
     return "all" in after or before < after
 
 
-def apply_all(changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
-    """The state after all the changes."""
-    for change in changes:
-        state = apply(change, state)
-    return state
+TABLES = DeviceTables({path: Entries(path) for path in (*_REFERRED, POLICY)})
+plan, apply_all = TABLES.plan, TABLES.apply_all

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome import DRIFT, IN_ORDER, OPEN
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     NOT_JUDGED,
     NOT_LOOKED_AT,
@@ -18,6 +17,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     Record,
     SiteVerdict,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
 
 # More than this of one kind is counted, not printed; the report in the run's statistics has them all.
 _MOST = 8

@@ -14,7 +14,7 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.outcome import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
 
 UNKNOWN = "unknown"
 ACCEPTED = "accepted"

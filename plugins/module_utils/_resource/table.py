@@ -10,12 +10,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Canonical = t.Mapping[str, t.Any]
 """Option → canonical value. Always has ``name``. None: unset. A missing key: not known, or not there on that version."""
 
 
-class OptionError(ValueError):
+class OptionError(PlanError):
     """An option that cannot be used. The message is one sentence or more for the operator, and names the option."""
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One change of one row: what every plan is made of, in every layer."""
+"""What a row shall be, and one change of one row: what every plan is made of, in every layer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ Row = t.Mapping[str, t.Any]
 
 Key = t.TypeVar("Key")
 """What tells the rows of a table apart: a name, a number."""
+
+
+@dataclass(frozen=True)
+class Desired(t.Generic[Key]):
+    """One row as it shall be: only the named `options` count. None: it shall not be there.
+
+    The options are in the input form of the layer's modules. In a table with an order, `place` is the
+    row that it must stand right before, or before others that are desired there as well.
+    """
+
+    table: str
+    key: Key
+    options: Row | None = field(repr=False)
+    place: Key | None = None
 
 
 class Action(str, enum.Enum):

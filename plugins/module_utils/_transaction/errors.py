@@ -8,3 +8,11 @@ from __future__ import annotations
 
 class PlanError(ValueError):
     """What is described cannot be planned. The message is one sentence or more for the operator; nothing was written."""
+
+
+class NoSafeOrder(PlanError):
+    """There is no order that keeps every promise at every step."""
+
+
+class SnapshotError(PlanError):
+    """A snapshot cannot be written or read."""

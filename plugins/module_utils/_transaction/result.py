@@ -1,22 +1,37 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every module that locks says of its layer: its state in one word, who gets in, and what of it a failure repeats."""
+"""The result of every module that locks: its shape, and what of it a failure repeats.
+
+``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see judged()), ``exposure``,
+``before``, ``after`` and ``diff``, ``snapshot`` (where the state before is kept), ``cost``, ``warnings``; of a rollback
+``restored``, ``further`` and ``not_restored``; of a write that ended early ``done`` and ``not_done``.
+"""
 
 from __future__ import annotations
 
 import typing as t
+
+Result = dict[str, t.Any]
 
 OPEN, DRIFT, IN_ORDER = "open", "drift", "in order"
 
 _WHOLE_TREES = ("before", "after", "diff")
 
 
+class Refused(Exception):
+    """The task fails: one sentence or more for the operator, and what is known by then."""
+
+    def __init__(self, message: str, result: t.Mapping[str, t.Any] | None = None) -> None:
+        super().__init__(message)
+        self.result = dict(result or {})
+
+
 def verdict(strangers: t.Collection[str] | None, *, unfinished: bool) -> str:
     """The state of a layer as it is now.
 
-    `strangers`: who gets in that should not, in sentences; None where the task does not judge that. `unfinished`: something that is
-    described is not so.
+    `strangers`: who gets in that should not, in sentences; None where the task does not judge that. `unfinished`: something
+    that is described is not so.
     """
     if strangers:
         return OPEN
@@ -25,24 +40,24 @@ def verdict(strangers: t.Collection[str] | None, *, unfinished: bool) -> str:
 
 def judged(
     before: t.Sequence[str] | None, after: t.Sequence[str] | None, now: t.Sequence[str] | None, *, unfinished: bool
-) -> dict[str, t.Any]:
+) -> Result:
     """The keys `strangers` and `state` of a result; `now` is whichever of the two holds at the moment.
 
     Without `strangers` where the task does not judge who gets in.
     """
-    found: dict[str, t.Any] = {"state": verdict(now, unfinished=unfinished)}
+    keys: Result = {"state": verdict(now, unfinished=unfinished)}
     if before is not None and after is not None:
-        found["strangers"] = {"before": list(before), "after": list(after)}
-    return found
+        keys["strangers"] = {"before": list(before), "after": list(after)}
+    return keys
 
 
-def forget(result: dict[str, t.Any]) -> None:
+def forget(result: Result) -> None:
     """Take back what was said of the layer, where it was written to and could not be read again."""
     for key in ("state", "strangers"):
         result.pop(key, None)
 
 
-def shortened(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def shortened(result: t.Mapping[str, t.Any]) -> Result:
     """What a failure repeats of a result: ansible prints a failed one in whole, and a screen is for reading."""
     short = {key: value for key, value in result.items() if key not in _WHOLE_TREES}
     exposure = result.get("exposure")

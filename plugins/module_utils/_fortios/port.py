@@ -1,0 +1,205 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The port of the FortiGate layer: its REST API, and a folder of snapshots on the host that runs the module.
+
+A FortiGate has no place for a file that the API could write. A snapshot's content is in the result as well, because the disk
+of a container does not outlive its job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
+    IN_USE,
+    NOT_FOUND,
+    DeviceError,
+    FortiOSError,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    FEED,
+    FEED_ENTRIES,
+    POLICY,
+    DeviceState,
+    outgoing,
+    read,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
+    Kept,
+    Port,
+    Reading,
+    Stopped,
+    Written,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Snapshot
+
+CONTENT = "content"
+"""What a rollback asks for whose snapshot is among its options."""
+
+
+class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
+    """One vdom of one device, for one task.
+
+    `wanted` is what a rollback asks for; None: no rollback. `content` is the text of CONTENT.
+    """
+
+    def __init__(
+        self,
+        client: FortiOS,
+        layer: FortiOSLayer,
+        folder: Folder,
+        *,
+        wanted: str | None = None,
+        content: str | None = None,
+    ) -> None:
+        self._client, self._layer, self._folder = client, layer, folder
+        self._wanted, self._content = wanted, content
+
+    def cost(self) -> dict[str, int]:
+        return {"requests": self._client.requests}
+
+    def read(self) -> Reading[DeviceState]:
+        if self._wanted is None:
+            return self._reading(self._state(self._layer.paths(), self._layer.feeds()), ())
+        # The serial number, by which snapshots are told apart, is in every answer.
+        self._client.table(POLICY, fields=["policyid"])
+        held = [(CONTENT, self._content)] if self._content else list(self._folder.held())
+        identity = self._reading(DeviceState(self._client.version or (0, 0, 0), {}), ())
+        choice = snapshots.choose(
+            held,
+            self._wanted,
+            layer=self._layer.name,
+            tables=self._layer.tables,
+            foreign=lambda snapshot: self.foreign(snapshot.origin, identity),
+            where=identity.kept,
+        )
+        paths = dict.fromkeys(FEED if row.table == FEED_ENTRIES else row.table for row in choice.desired)
+        feeds = [str(row.key) for row in choice.desired if row.table == FEED_ENTRIES]
+        reading = self._reading(self._state(tuple(paths), feeds), tuple(held))
+        serials = {origin.get("serial", "") for origin in choice.origins} - {self._client.serial}
+        notes = tuple(
+            f"What is restored was saved by the device {serial}, and {self._client.serial} answers at its address now: another "
+            "member of a cluster, or a device in its place."
+            for serial in sorted(serials)
+        )
+        return dataclasses.replace(reading, notes=notes)
+
+    def _state(self, paths: t.Sequence[str], feeds: t.Sequence[str]) -> DeviceState:
+        """The state of the device: one request for each table and feed."""
+        state = read(self._client, paths)
+        entries = feed.read_entries(self._client, state, feeds)
+        return dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
+
+    def _reading(self, state: DeviceState, held: tuple[tuple[str, str], ...]) -> Reading[DeviceState]:
+        client = self._client
+        version = ".".join(map(str, client.version or ()))
+        return Reading(
+            state=state,
+            time=client.clock or datetime.datetime.now(datetime.timezone.utc),
+            origin={"serial": client.serial, "vdom": client.vdom, "address": client.where},
+            where=f"on the FortiGate {client.where}",
+            kept=f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.path}",
+            facts={"device": {"serial": client.serial, "version": version}},
+            snapshots=held,
+        )
+
+    def foreign(self, origin: t.Mapping[str, str], reading: Reading[DeviceState]) -> str:
+        """After a failover another member of a cluster, with a serial number of its own, answers at the same address."""
+        here = reading.origin
+        same = origin.get("vdom") == here["vdom"] and any(
+            origin.get(name) == here[name] for name in ("serial", "address")
+        )
+        return "" if same else f"It is of the device {origin.get('serial')}, vdom {origin.get('vdom')}."
+
+    def keep(self, snapshot: Snapshot[Key], time: datetime.datetime) -> Kept:
+        """Several tasks of one run share one snapshot."""
+        name = self._folder.name_for(time, snapshot.run_id, snapshot.reason)
+        earlier = dict(self._folder.held()).get(name)
+        if earlier is not None:
+            first = snapshots.parse(earlier, self._layer.name, self._layer.tables)
+            snapshot = dataclasses.replace(
+                first,
+                # What the earlier task has saved counts.
+                desired=self._layer.tables.fold(snapshot.desired, first.desired),
+                made=self._layer.tables.fold(first.made, snapshot.made),
+                plan=(*first.plan, *snapshot.plan),
+                lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
+            )
+        text = snapshot.text()
+        self._folder.write(name, text)
+        return Kept(name, text, {"name": name, "folder": str(self._folder.path), "content": text})
+
+    def write(self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept) -> Written[DeviceState, Key]:
+        done: list[Change] = []
+        before = reading.state
+        feeds = [*self._layer.feeds(), *before.table(FEED_ENTRIES), *_keys(steps, FEED_ENTRIES)]
+        try:
+            in_use = _write(self._client, before, steps, done)
+            paths = [path for path in before.rows if path != FEED_ENTRIES]
+            state = self._state(paths, list(dict.fromkeys(map(str, feeds))))
+        except FortiOSError as error:
+            raise Stopped(str(error), done=len(done)) from None
+        return Written(state, tuple(in_use))
+
+
+def _keys(steps: t.Iterable[Change], table: str) -> list[Key]:
+    return [step.key for step in steps if step.table == table]
+
+
+def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], done: list[Change]) -> list[Key]:
+    """Carry the changes out in order; give the keys of entries that somebody else uses, which were not removed."""
+    numbers: dict[Key, Key] = {}
+    in_use: list[Key] = []
+    pending = list(changes)
+    while pending:
+        policies = pending[0].table == POLICY
+        until = next((index for index, one in enumerate(pending) if (one.table == POLICY) != policies), len(pending))
+        run, pending = pending[:until], pending[until:]
+        # The policies of a plan belong together; thousands of address objects before them do not, and a transaction has a time limit.
+        with client.transaction() if policies else contextlib.nullcontext(False) as together:
+            for change in run:
+                _write_one(client, state, change, numbers, in_use)
+                if not together:
+                    done.append(change)
+        if together:
+            done.extend(run)
+    return in_use
+
+
+def _write_one(client: FortiOS, state: DeviceState, change: Change, numbers: dict[Key, Key], in_use: list[Key]) -> None:
+    if change.table == feed.ENTRIES:
+        feed.push(client, change)
+        return
+    key = numbers.get(change.key, change.key)
+    if change.table == POLICY:
+        known = state.policy_key(change.key)
+        key = known if known is not None else key
+    if change.action == Action.CREATE:
+        made = client.create(change.table, outgoing(change.after))
+        if change.table == POLICY:
+            key = numbers[change.key] = int(made)
+    elif change.action == Action.MODIFY:
+        client.update(change.table, key, outgoing(change.after))
+    elif change.action == Action.REMOVE:
+        try:
+            client.delete(change.table, key)
+        except DeviceError as error:
+            if error.code == IN_USE:
+                in_use.append(change.key)
+            elif error.code != NOT_FOUND:
+                raise
+    if change.place is not None:
+        place = numbers.get(change.place, change.place)
+        known = state.policy_key(place)
+        client.move(change.table, key, before=place if known is None else known)

@@ -1,0 +1,57 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder of snapshots on the host that runs a module, for devices without a place of their own."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
+
+
+class Folder:
+    """Snapshots of any number of devices, readable by this user only."""
+
+    def __init__(self, path: str) -> None:
+        self.path = pathlib.Path(path).expanduser()
+
+    def write(self, name: str, text: str) -> str:
+        """Write a snapshot, whole or not at all; give its path. Raises SnapshotError."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(self.path / name, text)
+        except OSError as error:
+            raise SnapshotError(
+                f"The snapshot cannot be written to {self.path} ({error.strerror}), so nothing was changed. Name a folder that can "
+                "be written."
+            ) from None
+        return str(self.path / name)
+
+    def held(self) -> t.Iterator[tuple[str, str]]:
+        """The snapshots, newest first: (name, text). A file that cannot be read has no text, which is no snapshot either."""
+        names = (path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name))
+        for name in sorted(names, reverse=True):
+            try:
+                yield name, (self.path / name).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                yield name, ""
+
+    def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
+        """The name of the snapshot of a run: the one that an earlier task of it has made, else a new one.
+
+        A new one is newer than all that are there, also where the clock was put back since.
+        """
+        names = sorted(path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name))
+        for name in reversed(names):
+            if name.endswith(f"-{run_id}-{reason}.json"):
+                return name
+        step = datetime.timedelta(milliseconds=1)
+        if names:
+            newest = datetime.datetime.strptime(f"{names[-1][:19]}+0000", "%Y%m%dT%H%M%S.%f%z")
+            time = max(time, newest + step)
+        return snapshots.file_name(time, run_id, reason)

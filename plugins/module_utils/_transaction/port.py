@@ -1,0 +1,99 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a transaction reads and writes: over a connection to a server, or a device's API."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Snapshot
+
+State = t.TypeVar("State")
+Key = t.TypeVar("Key", bound=t.Hashable)
+
+
+@dataclass(frozen=True)
+class Reading(t.Generic[State]):
+    """What was read: the state, by what clock, and of which server or device.
+
+    `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`. `facts` go into the result
+    as they are, `notes` are warnings. `snapshots` are (name, text), newest first, as far as they were asked for; `most_snapshots` is how many were
+    read at most, None for all; `kept` is where they are, as a phrase.
+    """
+
+    state: State
+    time: datetime.datetime
+    origin: t.Mapping[str, str]
+    where: str
+    kept: str
+    facts: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    snapshots: tuple[tuple[str, str], ...] = ()
+    most_snapshots: int | None = None
+
+
+@dataclass(frozen=True)
+class Written(t.Generic[State, Key]):
+    """What a write led to: the state as it was read back, and the keys of rows that somebody else uses and that were left."""
+
+    state: State
+    kept: tuple[Key, ...] = ()
+
+
+class Stopped(Exception):
+    """A write ended early.
+
+    `done` is how many steps are known to have been made; None: how many is not known. `untouched`: certainly none, and no
+    snapshot either. `facts` go into the result.
+    """
+
+    def __init__(
+        self, message: str, *, done: int | None, untouched: bool = False, facts: t.Mapping[str, t.Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.done, self.untouched, self.facts = done, untouched, dict(facts or {})
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A snapshot on its way: its file name, its text, and what the result says of it (``name``, ``folder``, and more)."""
+
+    name: str
+    text: str
+    facts: t.Mapping[str, t.Any]
+
+
+ReadingType = t.TypeVar("ReadingType", bound=Reading[t.Any])
+
+
+class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
+    """The way to one server or device."""
+
+    @abc.abstractmethod
+    def read(self) -> ReadingType:
+        """Everything that a plan needs."""
+
+    def foreign(self, origin: t.Mapping[str, str], reading: ReadingType) -> str:
+        """Why a snapshot of that origin is not of what was read, in one sentence; empty where it is."""
+        return "" if origin == reading.origin else f"It is of {' '.join(origin.values())}."
+
+    @abc.abstractmethod
+    def keep(self, snapshot: Snapshot[Key], time: datetime.datetime) -> Kept:
+        """Keep a snapshot before the first write. Raises SnapshotError.
+
+        Where it can only be kept over there, write() keeps it, before its first step.
+        """
+
+    @abc.abstractmethod
+    def write(self, steps: t.Sequence[Change[Key]], reading: ReadingType, kept: Kept) -> Written[State, Key]:
+        """Make the steps in their order, and read again. Raises Stopped."""
+
+    @abc.abstractmethod
+    def cost(self) -> dict[str, int]:
+        """What it has cost so far."""

@@ -1,0 +1,223 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a layer: read → plan → guards → order → [check mode stops here] → save → write → re-read → result."""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Port, Reading, Stopped
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    Refused,
+    Result,
+    forget,
+    judged,
+)
+
+State = t.TypeVar("State")
+Key = t.TypeVar("Key", bound=t.Hashable)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the caller asks for beside the layer's own options.
+
+    `snapshot` is what is to be given back: LATEST, ORIGINAL or a name; None: the layer's own options are to be so.
+    `keep_later_changes`: only of rows that are still as the run of that snapshot left them. `run_id` joins the snapshots of
+    several tasks of one run.
+    """
+
+    check_mode: bool = False
+    diff: bool = False
+    accept_risks: t.Collection[str] = ()
+    snapshot: str | None = None
+    keep_later_changes: bool = False
+    run_id: str | None = None
+
+
+def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task) -> Result:
+    """The whole run, and its result. Raises Refused, and whatever the port raises where nothing could be read."""
+    result: Result = {"changed": False}
+    try:
+        _Run(layer, port, task, result).execute()
+    except PlanError as error:
+        raise Refused(str(error), {**result, "cost": port.cost()}) from None
+    except Refused as refused:
+        raise Refused(str(refused), {**refused.result, "cost": port.cost()}) from None
+    result["cost"] = port.cost()
+    return result
+
+
+class _Run(t.Generic[State, Key]):
+    def __init__(self, layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task, result: Result) -> None:
+        self._layer, self._port, self._task, self._result = layer, port, task, result
+
+    def execute(self) -> None:
+        layer, result, task = self._layer, self._result, self._task
+        reading = self._port.read()
+        before = reading.state
+        result.update(reading.facts)
+        notes = list(reading.notes)
+        desired = layer.desired(reading) if task.snapshot is None else self._restored(reading, notes)
+        changes = layer.tables.plan(before, desired)
+        wished = layer.tables.apply_all(changes, before)
+        findings = layer.guards.settle(
+            layer.judge(reading, wished, changes),
+            task.accept_risks,
+            () if task.snapshot is None else layer.about_state,
+        )
+        result.update(
+            plan=self._sentences(changes),
+            guards=[finding.as_dict() for finding in findings],
+        )
+        self._tell(before, wished, changes)
+        strangers = layer.strangers(before, before)
+        # As long as nothing is written, what was read is how it is.
+        self._judge(
+            strangers,
+            layer.strangers(before, wished),
+            strangers,
+            unfinished=any(map(layer.is_visible, changes)) or not layer.is_locked(before, before),
+        )
+        notes += [f"{finding.sentence} (guard {finding.id})" for finding in findings if finding.severity == WARN]
+        if notes:
+            result["warnings"] = notes
+        refused = refusal(findings)
+        if refused:
+            raise Refused(refused, result)
+        steps = layer.order(changes, before)
+        result["plan"] = self._sentences(steps)
+        refused = layer.refuse(reading, steps) if steps else ""
+        if refused:
+            raise Refused(refused, result)
+        result["changed"] = bool(changes)
+        if changes and not task.check_mode:
+            self._write(reading, desired, changes, steps, strangers)
+
+    def _restored(self, reading: Reading[State], notes: list[str]) -> t.Sequence[Desired[Key]]:
+        """What the snapshot that is asked for gives back, as far as it still can."""
+        port, tables = self._port, self._layer.tables
+        choice = snapshots.choose(
+            reading.snapshots,
+            t.cast(str, self._task.snapshot),
+            layer=self._layer.name,
+            tables=tables,
+            foreign=lambda snapshot: port.foreign(snapshot.origin, reading),
+            where=reading.kept,
+            most=reading.most_snapshots,
+        )
+        desired, changed = choice.desired, ()
+        if self._task.keep_later_changes:
+            desired, changed = tables.changed_since(reading.state, desired, choice.made)
+        desired, gone = tables.restorable(reading.state, desired)
+        gone = (*changed, *gone)
+        self._result.update(restored=choice.restored, further=list(choice.further), not_restored=list(gone))
+        notes += [*choice.passed_over, *choice.lost, *gone]
+        return desired
+
+    def _write(
+        self,
+        reading: Reading[State],
+        desired: t.Sequence[Desired[Key]],
+        changes: t.Sequence[Change[Key]],
+        steps: t.Sequence[Change[Key]],
+        strangers: list[str] | None,
+    ) -> None:
+        layer, result = self._layer, self._result
+        result["changed"] = False
+        taken_back, lost = layer.tables.way_back(changes)
+        snapshot: snapshots.Snapshot[Key] = snapshots.Snapshot(
+            layer=layer.name,
+            origin=reading.origin,
+            reason=snapshots.APPLY if self._task.snapshot is None else snapshots.ROLLBACK,
+            time=snapshots.stamp(reading.time),
+            run_id=self._task.run_id or secrets.token_hex(3),
+            desired=taken_back,
+            made=layer.tables.made(changes),
+            plan=tuple(result["plan"]),
+            lost=lost,
+        )
+        kept = self._port.keep(snapshot, reading.time)
+        result["snapshot"] = dict(kept.facts)
+        try:
+            written = self._port.write(steps, reading, kept)
+        except Stopped as stopped:
+            raise self._stopped(stopped, steps) from None
+        after = written.state
+        result["changed"] = True
+        if written.kept:
+            keys = ", ".join(map(str, written.kept))
+            result.setdefault("warnings", []).append(f"Used by somebody else as well, and therefore left: {keys}.")
+        pending = [
+            change
+            for change in layer.tables.plan(after, desired)
+            if change.key not in written.kept and layer.is_visible(change)
+        ]
+        self._tell(reading.state, after, changes)
+        still = layer.strangers(after, after)
+        self._judge(strangers, still, still, unfinished=bool(pending) or not layer.is_locked(after, after))
+        if pending:
+            raise Refused(
+                f"Every change was taken, but not all of them can be seen {reading.where}: "
+                f"{' '.join(self._sentences(pending))} Look at its log for what refused them. {self._way_back()}",
+                result,
+            )
+
+    def _stopped(self, stopped: Stopped, steps: t.Sequence[Change[Key]]) -> Refused:
+        """The failure for a write that ended early, with what was done before it."""
+        result = {**self._result, **stopped.facts}
+        if stopped.untouched:
+            result.pop("snapshot", None)
+            message = str(stopped)
+            return Refused(message if "othing was" in message else f"{message} Nothing was changed.", result)
+        forget(result)
+        if stopped.done is None:
+            story = f"What may have been changed, in this order: {_some(result['plan'])}"
+            return Refused(f"{stopped} {story} {self._way_back()}", {**result, "changed": True})
+        result["done"], result["not_done"] = result["plan"][: stopped.done], result["plan"][stopped.done :]
+        story = (
+            f"Done before it: {_some(result['done'])}"
+            if stopped.done
+            else "Nothing is known to have been done before it."
+        )
+        rest = f" Not done: {_some(result['not_done'])}" if result["not_done"] else ""
+        return Refused(f"{stopped} {story}{rest} {self._way_back()}", {**result, "changed": True})
+
+    def _way_back(self) -> str:
+        name = self._result["snapshot"]["name"]
+        return f"Run the task again to finish, or restore the previous state with the snapshot {name}."
+
+    def _sentences(self, changes: t.Iterable[Change[Key]]) -> list[str]:
+        return [self._layer.sentence(change) for change in changes]
+
+    def _tell(self, before: State, after: State, changes: t.Sequence[Change[Key]]) -> None:
+        told = self._layer.told(before, after, changes)
+        self._result.update(told)
+        if self._task.diff:
+            self._result["diff"] = self._layer.diff(told, changes)
+
+    def _judge(
+        self, before: list[str] | None, after: list[str] | None, now: list[str] | None, *, unfinished: bool
+    ) -> None:
+        """Put in who gets in, and in what state the layer is; `now` is the one of the two that holds."""
+        if self._task.snapshot is not None and before is None:
+            # What a snapshot gives back may well be a door that is open to everybody, and nobody has looked.
+            return
+        self._result.update(judged(before, after, now, unfinished=unfinished))
+
+
+_MOST_TOLD = 20
+
+
+def _some(sentences: t.Sequence[str]) -> str:
+    """Sentences for a message; the result has all of them."""
+    more = len(sentences) - _MOST_TOLD
+    return " ".join([*sentences[:_MOST_TOLD], *([f"And {more} more."] if more > 0 else [])])

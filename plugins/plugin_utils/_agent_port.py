@@ -1,0 +1,203 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The port of a host-side layer: the agent, over the host's own connection.
+
+Two remote calls at most. The second one refuses to write if the server is no longer what the first one read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
+    Kept,
+    Port,
+    Reading,
+    Stopped,
+    Written,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
+    Agent,
+    AgentError,
+    AgentNoise,
+    AgentTimeout,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
+
+# On the server itself, so that it outlives a controller that is a container; the agent lets administrators only read it.
+SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
+# The newest, as many as are read at once.
+MOST_SNAPSHOTS = 100
+_MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
+_LAST_STEP_SECONDS = 90
+_AGAIN = "after."
+_SNAPSHOTS = "snapshots"
+
+State = t.TypeVar("State")
+Step = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class AgentReading(Reading[State]):
+    """What one remote read gave, with the digests that the write has to find again, and all rows that were answered."""
+
+    digests: t.Mapping[str, str] = field(default_factory=dict)
+    answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = field(default_factory=dict)
+    # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time that its answer took, too little.
+    clock: float = 0.0
+
+    def server_time(self, later: float = 0) -> float:
+        """What the server's clock says, or will say in so many seconds, as seconds since 1970."""
+        return self.clock + time.monotonic() + later
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a host is reached. `shell` is the request's part of that name. `snapshot` is what a rollback asks for.
+
+    `snapshot_copy` is a folder on the controller that gets a copy of the snapshot.
+    """
+
+    shell: t.Mapping[str, t.Any]
+    time_limit: float = 300
+    snapshot: str | None = None
+    snapshot_copy: str | None = None
+    with_snapshots: bool = False
+
+
+class AgentPort(Port[State, str, AgentReading[State]]):
+    """One server, for one task."""
+
+    def __init__(self, agent: Agent, layer: HostLayer[State], options: Options) -> None:
+        self._agent, self._layer, self._options = agent, layer, options
+
+    def cost(self) -> dict[str, int]:
+        return {"powershell_starts": self._agent.starts, "exchange_shells": self._agent.starts}
+
+    def read(self) -> AgentReading[State]:
+        layer, wanted = self._layer, self._options.snapshot
+        steps = layer.read_steps(HostFact("name"))
+        steps.extend(self._digest_step(name, None) for name in layer.digests)
+        if wanted or self._options.with_snapshots:
+            names = [wanted] if wanted and snapshots.is_name(wanted) else None
+            read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
+            steps.append({**read_files, "names": names, "last": MOST_SNAPSHOTS})
+        request = {"protocol": 1, "shell": self._options.shell, "mutex": self._read_mutex(), "steps": steps}
+        try:
+            answer = self._agent.run(request)
+        except AgentTimeout as error:
+            raise Failure(
+                f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
+                "its Exchange services first."
+            ) from None
+        except AgentNoise as error:
+            raise Failure(f"{error} It was only being read: nothing was changed.") from None
+        state = layer.parse(answer, "")
+        answers = {step: list((found or {}).get("objects") or []) for step, found in answer["steps"].items()}
+        seconds = _seconds(answer["host"]["time_utc"])
+        origin = layer.origin(state)
+        return AgentReading(
+            state=state,
+            time=datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc),
+            origin=origin,
+            where=f"on the server {origin['server']}",
+            kept=f"on the server {origin['server']}",
+            facts=layer.facts(state, str(answer.get("way"))),
+            snapshots=tuple((str(row["name"]), str(row["text"])) for row in reversed(answers.get(_SNAPSHOTS, []))),
+            most_snapshots=MOST_SNAPSHOTS,
+            digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
+            answers=answers,
+            clock=seconds - time.monotonic(),
+        )
+
+    def _read_mutex(self) -> dict[str, t.Any] | None:
+        # A write that was given up may still be in its last step; what it leaves is to be given back as well.
+        if self._options.snapshot is None:
+            return None
+        return {**_MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5))}
+
+    def _digest_step(self, name: str, expected: str | None) -> Step:
+        ids, ignored = list(self._layer.digests[name]), list(self._layer.digest_ignore)
+        return {"op": "digest", "id": _digest_id(name), "steps": ids, "ignore": ignored, "expect": expected}
+
+    def foreign(self, origin: t.Mapping[str, str], reading: AgentReading[State]) -> str:
+        server = origin.get("server", "")
+        same = server.casefold() == reading.origin["server"].casefold()
+        return "" if same else f"It is of the server {server}."
+
+    def keep(self, snapshot: snapshots.Snapshot[str], time: datetime.datetime) -> Kept:
+        name = snapshots.file_name(time, snapshot.run_id, snapshot.reason)
+        kept = Kept(name, snapshot.text(), {"name": name, "folder": SNAPSHOT_FOLDER})
+        if not self._options.snapshot_copy:
+            return kept
+        try:
+            path = Folder(self._options.snapshot_copy).write(name, kept.text)
+        except SnapshotError as error:
+            raise SnapshotError(f"{error} It is named in snapshot_copy.") from None
+        return dataclasses.replace(kept, facts={**kept.facts, "controller_path": path})
+
+    def write(self, steps: t.Sequence[Change[str]], reading: AgentReading[State], kept: Kept) -> Written[State, str]:
+        """Keep the snapshot, make the steps, read again; all in one remote call."""
+        layer, state = self._layer, reading.state
+        request_steps = layer.read_steps(None, state)
+        request_steps.extend(
+            self._digest_step(one, digest) for one, digest in reading.digests.items() if one in layer.concerned(steps)
+        )
+        write_file = {"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": kept.name}
+        request_steps.append({**write_file, "text": kept.text})
+        change_of: dict[str, int] = {}
+        working = state
+        for index, change in enumerate(steps):
+            for step in layer.calls(change, working, step=f"change-{index + 1}", credential=Credential):
+                change_of[step["id"]] = index
+                request_steps.append(step)
+            working = layer.tables.apply(change, working)
+        request_steps.extend(layer.read_steps(None, state, prefix=_AGAIN, always=True))
+        request = {
+            "protocol": 1,
+            "shell": self._options.shell,
+            "mutex": _MUTEX,
+            # After that, this task has failed, and may be being undone.
+            "deadline": int(reading.server_time(self._agent.time_limit)),
+            "steps": request_steps,
+        }
+        try:
+            answer = self._agent.run(request)
+        except AgentError as error:
+            failed = error.step or ""
+            untouched = failed not in change_of and not failed.startswith(_AGAIN)
+            done = 0 if untouched else change_of.get(failed, len(steps))
+            raise Stopped(str(error), done=done, untouched=untouched, facts={"error": error.as_result()}) from None
+        except (AgentTimeout, AgentNoise) as error:
+            raise Stopped(str(error), done=None) from None
+        except AnsibleConnectionFailure as error:
+            sentences = " ".join(layer.sentence(change) for change in steps)
+            raise AnsibleConnectionFailure(
+                f"The connection to the host was lost while changes were being written, in this order: {sentences} How far "
+                "they came is not known; no step of them shuts out the provider. Run the task again to finish, or restore "
+                f"the previous state with the snapshot {kept.name}. The error was: {error}"
+            ) from None
+        return Written(layer.parse(answer, _AGAIN, state))
+
+
+def _seconds(text: str) -> float:
+    """A time of the agent, as seconds since 1970."""
+    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def _digest_id(name: str) -> str:
+    return f"digest-{name}"
