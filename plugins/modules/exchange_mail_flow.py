@@ -339,7 +339,8 @@ restored:
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
 not_restored:
-  description: A sentence for each connector that is gone, and of which the snapshot holds some options only.
+  description: A sentence for each connector that is gone, and of which the snapshot holds some options only, or that was changed
+    since.
   returned: with O(snapshot)
   type: list
   elements: str

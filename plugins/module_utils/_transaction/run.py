@@ -114,7 +114,8 @@ class _Run(t.Generic[State, Key]):
             where=reading.kept,
             most=reading.most_snapshots,
         )
-        desired, changed = choice.desired, ()
+        desired = choice.desired
+        changed: tuple[str, ...] = ()
         if self._task.keep_later_changes:
             desired, changed = tables.changed_since(reading.state, desired, choice.made)
         desired, gone = tables.restorable(reading.state, desired)
