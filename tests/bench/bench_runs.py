@@ -16,10 +16,11 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import module, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 
 HOST = "birke-ex1"
 START, SHELL = 0.6, 8.0
@@ -34,9 +35,10 @@ Playbook = list[dict[str, t.Any]]
 Cost = tuple[float, dict[str, int]]
 
 
-def connectors(client: LabClient) -> dict[str, dict[str, t.Any]]:
+def connectors(lab: Lab) -> dict[str, dict[str, t.Any]]:
     """The receive connectors by name, as a user writes them."""
-    return dict(client.dump(HOST)["receive_connectors"])
+    held = read(lab.hosts[HOST].exchange).receive.values()
+    return {connector["name"]: RECEIVE.show(connector) for connector in held}
 
 
 def one_by_one(before: dict[str, dict[str, t.Any]], after: dict[str, dict[str, t.Any]]) -> Playbook:
@@ -73,16 +75,16 @@ def main() -> int:
                 raise SystemExit(run.output)
             return seconds, client.counters(HOST)
 
-        start = connectors(client)
+        start = connectors(lab)
         lock = module("exchange_mail_flow", HOST, LOCK)
         costs = {"a change": timed(lock), "nothing to do": timed(lock)}
-        locked = connectors(client)
+        locked = connectors(lab)
         timed(module("exchange_mail_flow", HOST, {"snapshot": "latest"}))
-        if connectors(client) != start:
+        if connectors(lab) != start:
             raise SystemExit("The rollback has not given back the start.")
         single = one_by_one(start, locked)
         peers = {"a change": timed(single), "nothing to do": timed(single)}
-        if connectors(client) != locked:
+        if connectors(lab) != locked:
             raise SystemExit("The peer has not done the same work.")
     objects = len(single[0]["tasks"])
     print(f"{'run':42}{'starts':>8}{'shells':>8}{'posts':>8}{'writes':>8}{'seconds':>9}{'ratio':>7}")

@@ -71,4 +71,5 @@ def writing(name: str, *comments: str) -> dict[str, t.Any]:
 
 
 def comment_of(host: LabHost) -> t.Any:
-    return next(one for one in host.exchange.connectors() if one["name"].startswith("Default Frontend"))["comment"]
+    connectors = host.exchange.receive_connectors()
+    return next(one for one in connectors if one.name.startswith("Default Frontend")).values["Comment"]

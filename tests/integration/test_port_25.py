@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender, change
 from ansible_collections.mailedge.lockdown.tests.lab.control import DOOR, LabClient
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import rights
 from ansible_collections.mailedge.lockdown.tests.lab.front_end import Greeter
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
@@ -112,6 +113,24 @@ def test_an_open_relay_relays_and_reserved_domains_can_be_refused(host: LabHost,
     assert sender.mail("a@watchtower.example")[1].startswith("250 2.1.5")
     change(client, "Default Frontend EX1", RejectReservedTopLevelRecipientDomains=True)
     assert Sender(host, "internet").mail()[1].startswith("550 5.1.4")
+
+
+def test_rights_decide_and_groups_do_not(host: LabHost, client: LabClient) -> None:
+    """A right of its own opens a door that no group opens; without another right of its group a sender may not forge."""
+    front = {"Identity": "Default Frontend EX1", "User": rights.ANONYMOUS}
+    change(client, "Default Frontend EX1", PermissionGroups="ExchangeServers")
+    assert Sender(host, "internet").mail()[0].startswith("530 5.7.57 ")
+    client.tamper("birke-ex1", "Add-ADPermission", **front, ExtendedRights=[rights.SUBMIT])
+    assert Sender(host, "internet").mail()[0] == "550 5.7.1 Client does not have permissions to send as this sender"
+    client.tamper("birke-ex1", "Add-ADPermission", **front, ExtendedRights=[rights.ANY_SENDER])
+    assert Sender(host, "internet").mail()[1].startswith("250 2.1.5")
+    forged = Sender(host, "internet")
+    forged.smtp.ehlo("probe.watchtower.example")
+    assert forged.smtp.mail("boss@birke.example")[0] == 550
+    assert Sender(host, "internet").mail("a@watchtower.example")[1].startswith("550 5.7.54")
+    client.tamper("birke-ex1", "Add-ADPermission", **front, ExtendedRights=[rights.ANY_RECIPIENT])
+    assert Sender(host, "internet").mail("a@watchtower.example")[1].startswith("250 2.1.5")
+    assert client.dump("birke-ex1")["meets"]["internet 203.0.113.9"] == "relayed by Default Frontend EX1"
 
 
 def test_the_refusal_to_relay_is_that_of_the_version() -> None:

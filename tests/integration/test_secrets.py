@@ -178,7 +178,7 @@ def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
         run = play("apply", lab.inventory, variables=wish)
         assert run.code == 0, run.output
         made = lab.client().dump(HOST)["send_connectors"]["Mail to filter"]
-        assert made["smart_hosts"] == ["relay.filter.example"]
+        assert made["SmartHosts"] == ["relay.filter.example"]
 
 
 @pytest.mark.core

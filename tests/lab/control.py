@@ -14,9 +14,6 @@ import typing as t
 import urllib.error
 import urllib.request
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.inventory import read_access
 
@@ -71,24 +68,26 @@ class Tricks:
 
     def open_door(self, host: str) -> str:
         """Let the internet in again, as colleagues do in a hurry; give a sentence about it."""
-        one = self._host(host)
-        machine, name = one.machine, one.exchange.name
-        for connector in one.exchange.connectors():
-            wide = any(str(interval) == "0.0.0.0-255.255.255.255" for interval in connector["remote_ip_ranges"].entries)
-            public = any(endpoint.port == 25 and endpoint.is_wildcard for endpoint in connector["bindings"])
+        exchange, machine = self._host(host).exchange, self._host(host).machine
+        name, connectors = exchange.name, exchange.receive_connectors()
+        groups = {connector.guid: exchange.rights.read(connector.rights) - {"Custom"} for connector in connectors}
+        for connector in connectors:
+            wide = any(entry.bounds == "0.0.0.0-255.255.255.255" for entry in connector.values["RemoteIPRanges"])
+            public = any(binding.port == 25 and binding.is_any for binding in connector.values["Bindings"])
             if wide and public:
-                groups = sorted({*connector["permission_groups"], "AnonymousUsers"})
-                identity = f"{name}\\{connector['name']}"
-                given: Plain = {"Identity": identity, "PermissionGroups": ", ".join(groups), "Enabled": True}
+                given: Plain = {
+                    "Identity": connector.identity,
+                    "PermissionGroups": ", ".join(sorted({*groups[connector.guid], "AnonymousUsers"})),
+                    "Enabled": True,
+                }
                 machine.change("Set-ReceiveConnector", given)
-                return f"Somebody has let anonymous senders use '{identity}' again."
-        for connector in one.exchange.connectors():
-            public = any(endpoint.port == 25 for endpoint in connector["bindings"])
-            if public and not connector["enabled"] and "AnonymousUsers" in connector["permission_groups"]:
-                identity = f"{name}\\{connector['name']}"
-                machine.change("Set-ReceiveConnector", {"Identity": identity, "Enabled": True})
-                return f"A wizard has enabled '{identity}' again."
-        address = one.exchange.addresses[0]
+                return f"Somebody has let anonymous senders use '{connector.identity}' again."
+        for connector in connectors:
+            public = any(binding.port == 25 for binding in connector.values["Bindings"])
+            if public and not connector.values["Enabled"] and "AnonymousUsers" in groups[connector.guid]:
+                machine.change("Set-ReceiveConnector", {"Identity": connector.identity, "Enabled": True})
+                return f"A wizard has enabled '{connector.identity}' again."
+        address = exchange.addresses[0]
         new: Plain = {
             "Name": DOOR,
             "Bindings": [f"{address}:25"],
@@ -96,7 +95,7 @@ class Tricks:
             "PermissionGroups": "AnonymousUsers",
             "Usage": "Custom",
         }
-        if "Server" in one.exchange.commands()["New-ReceiveConnector"]:
+        if "Server" in exchange.commands()["New-ReceiveConnector"]:
             new["Server"] = name
         machine.change("New-ReceiveConnector", new)
         return f"Somebody has made a connector '{name}\\{DOOR}' for everybody."
@@ -187,17 +186,14 @@ class Tricks:
                 raise LabError(f"There is no setting '{name}'.")
 
     def dump(self, host: str) -> Plain:
-        """The connectors as a user would write them, what senders meet, and what is open."""
+        """The connectors with every property as it prints, what each of the lab's senders meets, and what is open."""
         one = self._host(host)
-        state = one.exchange.state()
-        found = [
-            {"listener": str(entry.listener), "ranges": entry.ranges.to_texts(), "answer": entry.answer.words()}
-            for entry in exposure(state.receive.values())
-        ]
+        senders = {address: role for version in (4, 6) for role, address in one.place.players(version).items()}
         return {
-            "receive_connectors": {connector["name"]: RECEIVE.show(connector) for connector in state.receive.values()},
-            "send_connectors": {connector["name"]: SEND.show(connector) for connector in state.send.values()},
-            "exposure": found,
+            **one.exchange.shown(),
+            "meets": {
+                f"{role} {address}": one.exchange.admission(address).words() for address, role in senders.items()
+            },
             "foreign_bindings": one.exchange.foreign_bindings(),
             "exchange_sessions": len(one.exchange.sessions.opened),
             "winrm_shells": one.shells,

@@ -71,9 +71,9 @@ class LabHost:
         older = exchange.edition.generation < Generation.E2013
         self.mailbox = Mailbox(
             fqdn=exchange.fqdn,
-            addresses=exchange.addresses,
             accepted_domains=frozenset({place.site.domain}),
-            connectors=exchange.connectors,
+            admission=exchange.admission,
+            listens=exchange.listens,
             tls=self.certificate.context,
             clock=clock,
         )

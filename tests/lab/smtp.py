@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # aiosmtpd finds commands by the names of methods.
 # ruff: noqa: N802, N815
-"""Port 25 as a sender sees it: the mail-flow model over a host's live connectors answers, in Exchange's words.
+"""Port 25 as a sender sees it: the rights on a host's live connectors answer, in Exchange's words.
 
 A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530 5.7.57 (enhanced code and
 words), one connection after another per source, the tarpit. Unverified, from what people report: 421 4.3.2 where no
-connector hears the sender, the words after 451 5.7.3, 550 5.7.1 and 550 5.7.54, and all other texts.
+connector hears the sender, the words after 451 5.7.3, 550 5.7.1 and 550 5.7.54, and all other texts. Which right each
+sender needs is in receive-connectors.md ("Receive connector permissions").
 """
 
 from __future__ import annotations
@@ -19,15 +20,13 @@ from dataclasses import dataclass, field
 
 from aiosmtpd.smtp import SMTP, syntax
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, listeners, match
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, parse_address
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
-
-Connector = t.Mapping[str, t.Any]
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import Admission
 
 NO_CONNECTOR = "421 4.3.2 Service not available"
 TOO_MANY = "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
+NOT_THIS_SENDER = "550 5.7.1 Client does not have permissions to send as this sender"
 TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
 _RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
 _RESERVED_SECOND = ("example.com", "example.net", "example.org")
@@ -48,38 +47,20 @@ class Conversation:
 class Mailbox:
     """What the front end needs to know of the server behind it.
 
-    `connectors` gives the receive connectors as they are now, in canonical values. `relay_refusal` is that of its version.
+    `admission` says what a sender may do at this moment, `listens` whether senders of a family (4, 6) find anything.
+    `relay_refusal` is that of its version.
     """
 
     fqdn: str
-    addresses: tuple[str, ...]
     accepted_domains: frozenset[str]
-    connectors: t.Callable[[], t.Sequence[Connector]]
+    admission: t.Callable[[str], Admission]
+    listens: t.Callable[[int], bool]
     relay_refusal: str = "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"
     tls: ssl.SSLContext | None = None
     clock: Clock = field(default_factory=Clock)
     # Real servers wait TarpitInterval seconds before a 5xx to senders that did not log in; here, these.
     tarpit: float = 0.0
     conversations: list[Conversation] = field(default_factory=list)
-
-    def local_address(self, version: int) -> Address | None:
-        """The server's own address that senders of this family come to."""
-        own = [parse_address(text) for text in self.addresses]
-        return next((address for address in own if address.version == version), None)
-
-    def listens(self, version: int) -> bool:
-        """Whether a sender of this family finds anything on port 25: without a binding, nothing does."""
-        local = self.local_address(version)
-        return local is not None and any(
-            endpoint.version == version and endpoint.address in (0, local.value)
-            for endpoint in listeners(self.connectors())
-        )
-
-    def answer(self, sender: Address) -> tuple[Answer, Connector]:
-        """What `sender` meets, and the connector; an empty one where none hears it."""
-        connectors = self.connectors()
-        answer = match(connectors, sender, local=self.local_address(sender.version))
-        return answer, next((one for one in connectors if one["name"] == answer.connector), {})
 
 
 def address_of(path: str | None) -> str:
@@ -113,8 +94,7 @@ class Session(WholeReplies):
         self._plays = plays
         self._counts = counts
         self._talk: Conversation | None = None
-        self._answer: Answer
-        self._connector: Connector = {}
+        self._admission = Admission()
         self._mail = False
         super().__init__(object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more)
 
@@ -122,12 +102,13 @@ class Session(WholeReplies):
         """A sender is here, or has begun to encrypt."""
         if self._talk is None:
             sender = self._plays(transport.get_extra_info("peername")[0])
-            self._answer, self._connector = self._mailbox.answer(parse_address(sender))
-            self._talk = Conversation(sender, self._answer.connector)
+            self._admission = self._mailbox.admission(sender)
+            met = self._admission.connector
+            self._talk = Conversation(sender, met.name if met else None)
             self._mailbox.conversations.append(self._talk)
             self._counts[sender] = self._counts.get(sender, 0) + 1
             self.hostname, self.__ident__ = self._banner()
-            if "Tls" not in (self._connector.get("auth_mechanism") or ()):
+            if "Tls" not in self._values.get("AuthMechanism", ()):
                 self.tls_context = None
         else:
             self._talk.tls = True
@@ -140,11 +121,16 @@ class Session(WholeReplies):
         super().connection_lost(error)
 
     @property
+    def _values(self) -> t.Mapping[str, t.Any]:
+        """The properties of the connector that was met; none where there was none."""
+        return self._admission.connector.values if self._admission.connector else {}
+
+    @property
     def _fqdn(self) -> str:
-        return str(self._connector.get("fqdn") or self._mailbox.fqdn)
+        return str(self._values.get("Fqdn") or self._mailbox.fqdn)
 
     def _banner(self) -> tuple[str, str]:
-        own = self._connector.get("banner")
+        own = self._values.get("Banner")
         if own:
             first, _space, rest = str(own).removeprefix("220").strip().partition(" ")
             return first, rest
@@ -153,9 +139,9 @@ class Session(WholeReplies):
 
     async def _handle_client(self) -> None:
         assert self._talk is not None
-        most = self._connector.get("max_inbound_connection_per_source")
+        most = self._values.get("MaxInboundConnectionPerSource")
         refusal = None
-        if self._answer.connector is None:
+        if self._admission.connector is None:
             refusal = NO_CONNECTOR
         elif isinstance(most, int) and self._counts[self._talk.sender] > most:
             refusal = TOO_MANY
@@ -185,13 +171,12 @@ class Session(WholeReplies):
         assert self.session is not None
         self.session.extended_smtp = True
         self.session.host_name = hostname or ""
-        connector = self._connector
         assert self._talk is not None
         lines = [f"{self._fqdn} Hello [{self._talk.sender}]"]
-        size = connector.get("max_message_size")
+        size = self._values.get("MaxMessageSize")
         lines.append(f"SIZE {size}" if size else "SIZE")
         lines += ["PIPELINING", "DSN", "ENHANCEDSTATUSCODES"]
-        mechanisms = connector.get("auth_mechanism") or ()
+        mechanisms = self._values.get("AuthMechanism", ())
         if self.tls_context and not self._tls_protocol:
             lines.append("STARTTLS")
         if "ExchangeServer" in mechanisms:
@@ -234,13 +219,20 @@ class Session(WholeReplies):
             await self.push("503 5.5.2 Sender already specified")
         elif not (arg or "").upper().startswith("FROM:"):
             await self.push("501 5.5.4 Invalid arguments")
-        elif self._answer.require_tls and not self._tls_protocol:
+        elif self._admission.tls_first and not self._tls_protocol:
             await self.push(TLS_FIRST)
-        elif not self._answer.accepts_anonymous:
+        elif not self._admission.submit:
             await self.push(NOT_ANONYMOUS)
+        elif not self._may_be(address_of(arg)):
+            await self.push(NOT_THIS_SENDER)
         else:
             self._mail = True
             await self.push("250 2.1.0 Sender OK")
+
+    def _may_be(self, sender: str) -> bool:
+        """Whether the session may send from this address. The empty one, of a bounce, is nobody's."""
+        own = sender.rpartition("@")[2].casefold() in self._mailbox.accepted_domains
+        return not sender or (self._admission.own_domain_sender if own else self._admission.any_sender)
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         """May it send to this recipient?"""
@@ -254,12 +246,12 @@ class Session(WholeReplies):
 
     def _judge(self, recipient: str) -> str:
         domain = recipient.rpartition("@")[2].casefold()
-        rejects = self._connector.get
-        if rejects("reject_reserved_top_level_recipient_domains") and f".{domain}".endswith(_RESERVED_TOP):
+        rejects = self._values.get
+        if rejects("RejectReservedTopLevelRecipientDomains") and f".{domain}".endswith(_RESERVED_TOP):
             return "550 5.1.4 Recipient address reserved by RFC 2606"
-        if rejects("reject_reserved_second_level_recipient_domains") and domain in _RESERVED_SECOND:
+        if rejects("RejectReservedSecondLevelRecipientDomains") and domain in _RESERVED_SECOND:
             return "550 5.1.5 Recipient address reserved by RFC 2606"
-        if domain in self._mailbox.accepted_domains or self._answer.relay:
+        if domain in self._mailbox.accepted_domains or self._admission.any_recipient:
             return "250 2.1.5 Recipient OK"
         return self._mailbox.relay_refusal
 

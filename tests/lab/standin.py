@@ -20,6 +20,8 @@ import threading
 import time
 import typing as t
 
+# The codec is the wire that agent and action share, and the stand-in is the agent's end of it. It
+# decides nothing; tests/unit/test_house.py says what else of the collection the lab may know.
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
     CodecError,
     Credential,

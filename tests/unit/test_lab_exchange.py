@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import D
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 from ansible_collections.mailedge.lockdown.tests.unit._lab_host import (
     FRONTEND,
     HUB,
@@ -56,7 +57,7 @@ def test_a_real_server_prints_as_it_did() -> None:
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_every_edition_has_its_connectors_and_the_collection_reads_them(edition: str) -> None:
     host = site(edition)
-    state = host.state()
+    state = read(host)
     groups = {key: sorted(one["permission_groups"]) for key, one in state.receive.items()}
     servers = ["ExchangeLegacyServers", "ExchangeServers"]
     if host.edition.frontend:
@@ -248,7 +249,7 @@ def test_2007_rtm_has_the_scope_in_front_of_the_address_space() -> None:
     host = site("2007-rtm")
     host.invoke("Set-SendConnector", {"Identity": "Internet", "AddressSpaces": ["Local:SMTP:*;1"]})
     assert send(host)["AddressSpaces"] == ["Local:SMTP:*;1"]
-    assert host.state().send["internet"]["is_scoped_connector"] is True
+    assert read(host).send["internet"]["is_scoped_connector"] is True
 
 
 def test_domain_controllers_do_not_agree_at_once() -> None:

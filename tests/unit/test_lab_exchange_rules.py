@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.defaults import site
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 from ansible_collections.mailedge.lockdown.tests.unit._lab_host import (
     FRONTEND,
     NO,
@@ -204,7 +205,7 @@ def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> Non
     }
     host.invoke("Add-ADPermission", right)
     assert one(host, "Filter")["PermissionGroups"] == "AnonymousUsers, Custom"
-    assert host.state().receive["filter"]["anonymous_relay"] is True
+    assert read(host).receive["filter"]["anonymous_relay"] is True
     entries = host.invoke("Get-ADPermission", {"Identity": identity, "User": rights.ANONYMOUS})
     assert [rights.ANY_RECIPIENT] in [row["ExtendedRights"] for row in entries]
     assert {str(row["Deny"]) for row in entries} == {"False"}
@@ -239,7 +240,7 @@ def test_an_account_has_its_name_in_the_language_of_the_server() -> None:
     given = {"Identity": identity, "User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO}
     refusal(host, "Add-ADPermission", given)
     host.invoke("Add-ADPermission", {**given, "User": host.facts()["anonymous_account"]})
-    assert host.state().receive["default frontend ex1"]["anonymous_relay"] is True
+    assert read(host).receive["default frontend ex1"]["anonymous_relay"] is True
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ class IPRange:
     def __str__(self) -> str:
         return self.expression
 
+    @property
+    def bounds(self) -> str:
+        """First and last address, however the range was typed."""
+        address = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address
+        return f"{address(self.first)}-{address(self.last)}"
+
     def overlaps(self, other: IPRange) -> bool:
         """Whether they have an address in common."""
         return self.version == other.version and self.first <= other.last and other.first <= self.last

@@ -69,15 +69,17 @@ class Cmdlets:
             write = self._set_receive if receiving else self._set_send
         else:
             write = self._remove
-        pool = self._receive(controller) if receiving else self._send(controller)
+        pool = self.receive_connectors(controller) if receiving else self.send_connectors(controller)
         return write(parameters, controller, pool, trial)
 
     # --- Looking up ---------------------------------------------------------------------------------------------
 
-    def _receive(self, controller: str) -> list[Stored]:
+    def receive_connectors(self, controller: str) -> list[Stored]:
+        """All receive connectors of the organization as this domain controller sees them. Not to be changed."""
         return [self._complete(one, self.receive_settings) for one in self.directory.view(controller) if one.server]
 
-    def _send(self, controller: str) -> list[Stored]:
+    def send_connectors(self, controller: str) -> list[Stored]:
+        """All send connectors, likewise."""
         return [self._complete(one, self.send_settings) for one in self.directory.view(controller) if not one.server]
 
     @staticmethod
@@ -119,7 +121,7 @@ class Cmdlets:
     # --- Receive connectors -------------------------------------------------------------------------------------
 
     def _get_receive(self, given: Parameters, controller: str) -> Rows:
-        pool = self._receive(controller)
+        pool = self.receive_connectors(controller)
         if "Identity" in given and "Server" in given:
             raise ambiguous_set()
         if "Server" in given:
@@ -195,7 +197,7 @@ class Cmdlets:
     # --- Send connectors ----------------------------------------------------------------------------------------
 
     def _get_send(self, given: Parameters, controller: str) -> Rows:
-        pool = self._send(controller)
+        pool = self.send_connectors(controller)
         if given.get("Identity") is None:
             return self._shown(pool, controller)
         return self._shown([self._one(given["Identity"], pool, controller)], controller)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import ipaddress
 import pathlib
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ import time
 import typing as t
 import weakref
 
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import rows, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.cmdlets import Cmdlets, Rows, matching
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Edition, Generation
@@ -26,13 +28,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     unknown_command,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
-
-if t.TYPE_CHECKING:
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 """Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError.
@@ -212,24 +212,49 @@ class ExchangeHost:
         with self.directory.lock:
             return self.cmdlets.run(cmdlet, given)
 
-    def state(self) -> State:
-        """The connectors as the collection reads them, for the mail-flow model. Counts as no read."""
-        from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import read_state
+    @property
+    def _controller(self) -> str:
+        """The transport service's own domain controller, so that it sees no change but in its turn."""
+        return self.directory.controllers[0] if self.directory.controllers else ""
 
-        # By one domain controller, the transport service's own, so that two states without a change between them are equal.
-        near = {"DomainController": self.directory.controllers[0]} if self.directory.controllers else {}
+    def receive_connectors(self) -> list[Stored]:
+        """The receive connectors of this server, as its transport service sees them. Counts as no read."""
         with self.directory.lock:
-            receive = self.cmdlets.run("Get-ReceiveConnector", {"Server": self.name, **near})
-            send = self.cmdlets.run("Get-SendConnector", near)
-            rights = []
-            for one in receive:
-                found = self.cmdlets.run("Get-ADPermission", {"Identity": one["DistinguishedName"], **near})
-                rights += [{**row, "_each": one["DistinguishedName"]} for row in found]
-        return read_state(self.facts(), {"receive": receive, "send": send, "rights": rights})
+            held = self.cmdlets.receive_connectors(self._controller)
+            return [one for one in held if one.server == self.name]
 
-    def connectors(self) -> list[t.Mapping[str, t.Any]]:
-        """The receive connectors in canonical values."""
-        return list(self.state().receive.values())
+    def shown(self) -> dict[str, dict[str, t.Any]]:
+        """``receive_connectors`` of this server and ``send_connectors`` of its organization, by name, as JSON. Equal for equal states."""
+        style = self.cmdlets.style
+        with self.directory.lock:
+            return {
+                "receive_connectors": {
+                    one.name: rows.plain(one, self.cmdlets.receive_settings, self.rights.read(one.rights), style)
+                    for one in self.receive_connectors()
+                },
+                "send_connectors": {
+                    one.name: rows.plain(one, self.cmdlets.send_settings, None, style)
+                    for one in self.cmdlets.send_connectors(self._controller)
+                },
+            }
+
+    def _local(self, version: int) -> transport.IPAddress | None:
+        """The server's own address that senders of this family come to."""
+        own = [ipaddress.ip_address(text) for text in self.addresses]
+        return next((address for address in own if address.version == version), None)
+
+    def listens(self, version: int, port: int = 25) -> bool:
+        """Whether a sender of this family finds anything there: without a binding, nothing does."""
+        local = self._local(version)
+        return local is not None and bool(transport.listening(self.receive_connectors(), local, port))
+
+    def admission(self, sender: str, local: str | None = None, port: int = 25) -> transport.Admission:
+        """What a sender may do without a login that comes to `local`, or to the server's own address of its family."""
+        address = ipaddress.ip_address(sender)
+        came_to = ipaddress.ip_address(local) if local else self._local(address.version)
+        if came_to is None:
+            return transport.Admission()
+        return transport.admit(self.receive_connectors(), self.rights.anonymous, address, came_to, port)
 
     def foreign_bindings(self) -> list[str]:
         """Bindings of receive connectors to addresses that the server does not have: at its next restart the transport service may fail

@@ -44,10 +44,11 @@ _ALL = (
 )
 RIGHTS = {right.casefold(): right for right in _ALL}
 
+EXTERNALLY_SECURED = r"MS Exchange\Externally Secured Servers"
 _SERVER_ACCOUNTS = (
     r"MS Exchange\Edge Transport Servers",
     r"MS Exchange\Hub Transport Servers",
-    r"MS Exchange\Externally Secured Servers",
+    EXTERNALLY_SECURED,
 )
 
 

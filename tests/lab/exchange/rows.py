@@ -77,6 +77,28 @@ def send_row(one: Stored, settings: Settings, directory: Directory, style: Style
     return {**row, **_about(one, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
 
 
+def plain(one: Stored, settings: Settings, groups: frozenset[str] | None, style: Style) -> Row:
+    """A connector as JSON, equal for equal connectors: lists are sorted, and ranges stand by their bounds.
+
+    `groups` are the permission groups of a receive connector; with them stand the rights, each as ``account: right``.
+    """
+    values = one.values if groups is None else {**one.values, "PermissionGroups": groups}
+    row: Row = {name: _plain(setting.kind.show(values[name], style)) for name, setting in settings.items()}
+    if groups is not None:
+        row["RemoteIPRanges"] = sorted(entry.bounds for entry in one.values["RemoteIPRanges"])
+        row["Rights"] = sorted(f"{'not ' if ace.deny else ''}{ace.user}: {ace.right}" for ace in one.rights)
+    return row
+
+
+def _plain(shown: t.Any) -> t.Any:
+    if isinstance(shown, list):
+        return sorted(str(item) for item in shown)
+    if isinstance(shown, Shown):
+        # Of a login the name.
+        return shown.fields.get("UserName", str(shown))
+    return shown
+
+
 def _switch(value: bool) -> Shown:
     return Shown(str(value), "System.Management.Automation.SwitchParameter", None, {"IsPresent": value})
 
