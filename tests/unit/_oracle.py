@@ -9,14 +9,17 @@ answer can change.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, apply
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 
 Where = tuple[int, int, int]  # version, local address, port
 Rights = frozenset[str]
+Connector = t.Mapping[str, t.Any]
 
 _LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 _DOMAINS = ("a.example", "sub.a.example", "y.a.example", "b.example", "c.com", "com", "x.test")
@@ -105,11 +108,35 @@ def carrier(state: State, domain: str) -> t.Any:
     return best and best[1:]
 
 
+def carried_out(step: Change, state: State) -> State:
+    """What the server would hold after one step, by what its cmdlets do."""
+    if step.table == "receive_connector":
+        return dataclasses.replace(state, receive=_edited(state.receive, step))
+    assert step.table == "send_connector", step.table
+    return dataclasses.replace(state, send=_edited(state.send, step))
+
+
+def _edited(connectors: t.Mapping[str, Connector], step: Change) -> dict[str, Connector]:
+    held, name = dict(connectors), step.key.casefold()
+    if step.action == "create":
+        assert name not in held, f"{step.key} is there already"
+        # Enabled is on where nobody says otherwise; the usage is an argument of New- alone
+        # (New-ReceiveConnector.md).
+        said = {option: value for option, value in step.after.items() if option != "usage"}
+        held[name] = {"enabled": True, **said}
+    elif step.action == "modify":
+        held[name] = {**held[name], **step.after}
+    else:
+        assert step.action == "remove", step.action
+        del held[name]
+    return held
+
+
 def broken(start: State, steps: t.Sequence[Change], goal: State) -> str | None:
     """The first promise that the steps from `start` to `goal` break, or None."""
     states = [start]
     for step in steps:
-        states.append(apply(step, states[-1]))
+        states.append(carried_out(step, states[-1]))
     if states[-1].receive != goal.receive or states[-1].send != goal.send:
         return "the steps do not lead to the goal"
     senders, locals_ = places([*states, goal])
