@@ -9,11 +9,10 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.standin import answer
-from ansible_collections.mailedge.lockdown.tests.unit.test_mail_flow_action import Connection, run
+from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection, run
 
 PROVIDER, STRANGER, COLLEAGUE = "198.51.100.7", "203.0.113.9", "10.20.0.5"
 SITE: dict[str, t.Any] = {
@@ -65,4 +64,4 @@ def do(wire: Wire, arguments: dict[str, t.Any], check: bool = False) -> dict[str
 
 def accepts(host: ExchangeHost, address: str) -> bool:
     """Whether the server takes anonymous mail from an address at this moment."""
-    return match(host.connectors(), address).accepts_anonymous
+    return host.admission(address).submit

@@ -20,7 +20,14 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import For
 
 STRANGER, PROVIDER, OFFICE = "192.0.2.77", "198.51.100.7", "10.20.0.5"
 PUBLIC = "203.0.113.80"
+POLICY = "firewall/policy"
 RANGES = ["198.51.100.0/24"]
+LOCK: dict[str, t.Any] = {
+    "name": "birke",
+    "vips": ["VIP-mail"],
+    "ranges": ["198.51.100.0/24"],
+    "own_networks": ["10.20.0.0/16"],
+}
 Result = dict[str, t.Any]
 
 
@@ -109,3 +116,41 @@ class Firewall:
         return t.cast(
             "dict[str, t.Any]", json.loads(json.dumps({"tables": tables, "order": order, "entries": config.entries}))
         )
+
+
+def running(tmp_path: pathlib.Path, external6: str = "", **options: t.Any) -> t.Iterator[Firewall]:
+    with FortiGateServer(Device(**options)) as server:
+        server.device.seed_mail_site(external6=external6)
+        yield Firewall(server, tmp_path / "snapshots")
+
+
+def refs(*names: str) -> list[dict[str, str]]:
+    return [{"name": name} for name in names]
+
+
+def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any) -> int:
+    """A policy as a colleague would make it: from the internet to the inside, for everybody, if not said otherwise."""
+    row = {
+        "name": name,
+        "action": "accept",
+        "srcintf": refs("wan1"),
+        "dstintf": refs("internal"),
+        "srcaddr": refs("all"),
+        "dstaddr": refs("VIP-mail"),
+        "service": refs("SMTP"),
+        **fields,
+    }
+    config = firewall.device.configs["root"]
+    key = int(config.create(POLICY, row))
+    if top:
+        config.move(POLICY, str(key), before=str(next(iter(config.all(POLICY)))))
+    return key
+
+
+def meets(firewall: Firewall, source: str, port: int = 25, to: str = PUBLIC) -> bool:
+    return firewall.device.admits(source, to, port)
+
+
+def locked(firewall: Firewall) -> bool:
+    """Provider and office get through, and the stranger does not."""
+    return (meets(firewall, PROVIDER), meets(firewall, OFFICE), meets(firewall, STRANGER)) == (True, True, False)

@@ -14,8 +14,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import PUBLIC, Firewall
-from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_inbound_lock import LOCK, policy, refs, running
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import LOCK, PUBLIC, Firewall, policy, refs, running
 
 
 @pytest.fixture

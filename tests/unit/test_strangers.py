@@ -14,14 +14,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import result as outcome
+from ansible_collections.mailedge.lockdown.tests.support.scripted_server import EVERYTHING, FRONTEND, LOCK, Server, run
 from ansible_collections.mailedge.lockdown.tests.unit import _connectors as sites
-from ansible_collections.mailedge.lockdown.tests.unit.test_mail_flow_action import (
-    EVERYTHING,
-    FRONTEND,
-    LOCK,
-    Server,
-    run,
-)
 
 OPEN = "The internet may send without a login on port 25, through 'Default Frontend EX1'."
 UNNAMED = {**LOCK, "own_networks": []}
