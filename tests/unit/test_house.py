@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which room of the collection knows which: no circle, and no layer that knows its sibling."""
+"""Which room of the collection knows which: no circle, no layer that knows its sibling, no judge that asks the judged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pathlib
 
 import pytest
 
-PLUGINS = pathlib.Path(__file__).parents[2] / "plugins"
-PREFIX = "ansible_collections.mailedge.lockdown.plugins."
+ROOT = next(folder for folder in pathlib.Path(__file__).parents if (folder / "galaxy.yml").is_file())
+PLUGINS, TESTS = ROOT / "plugins", ROOT / "tests"
+COLLECTION = "ansible_collections.mailedge.lockdown."
+PREFIX = f"{COLLECTION}plugins."
 LAYERS = ("module_utils._exchange", "module_utils._fortios")
 
 
@@ -29,6 +31,33 @@ def imports() -> dict[str, set[str]]:
                 inside = {f"{module}.{one.name}" for one in node.names} & set(names)
                 found[name] |= inside or {module}
     return found
+
+
+# What the judges may know of the judged, each with its reason. Nothing here decides who gets in, what is a change, or
+# whether it is safe.
+LAB_MAY_IMPORT = {
+    "plugins.plugin_utils._codec": "the wire between action and agent: the stand-in speaks it in the agent's place",
+}
+ORACLE_MAY_IMPORT = {
+    "plugins.module_utils._exchange.plan.Change": "the type of what it judges, for annotations alone",
+    "plugins.module_utils._exchange.state.State": "the type of what it judges, for annotations alone",
+}
+
+
+def imported(path: pathlib.Path) -> set[str]:
+    """What of the collection a file imports, wherever in it, as ``package.module.name``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports something by its place"
+            found |= {f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    return {name[len(COLLECTION) :] for name in found if name.startswith(COLLECTION)}
+
+
+def of_the_product(path: pathlib.Path) -> set[str]:
+    return {name for name in imported(path) if name.startswith("plugins")}
 
 
 GRAPH = imports()
@@ -56,3 +85,41 @@ def test_no_layer_knows_its_sibling() -> None:
         mine = [layer for layer in LAYERS if name.startswith(layer)]
         others = [layer for layer in LAYERS if mine and layer not in mine]
         assert [one for one in needed if one.startswith(tuple(others) or ("nothing",))] == [], name
+
+
+def test_the_lab_knows_nothing_of_the_product_that_decides() -> None:
+    """It would judge the product by the product: what is wrong in both is seen in neither."""
+    files = sorted((TESTS / "lab").rglob("*.py"))
+    assert len(files) > 30
+    known = {name for path in files for name in of_the_product(path)}
+    forbidden = {name for name in known if name.rpartition(".")[0] not in LAB_MAY_IMPORT}
+    assert forbidden == set()
+    assert {name.rpartition(".")[0] for name in known} == set(LAB_MAY_IMPORT), "a reason without an import"
+
+
+def test_the_oracle_knows_nothing_of_the_product_but_its_types() -> None:
+    (oracle,) = TESTS.rglob("_oracle.py")
+    assert of_the_product(oracle) == set(ORACLE_MAY_IMPORT)
+
+
+def test_no_judge_is_imported_by_its_text() -> None:
+    """importlib, exec and the like would get past the two above."""
+    for path in [*(TESTS / "lab").rglob("*.py"), *TESTS.rglob("_oracle.py")]:
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert "lockdown.plugins" not in node.value, path
+
+
+def test_no_test_imports_a_test() -> None:
+    """What two tests need is in a helper: tests/support, or a file with an underscore."""
+    files = [path for path in TESTS.rglob("*.py") if "output" not in path.parts]
+    assert any(path.name.startswith("test_") for path in files)
+    for path in files:
+        names = [part for name in imported(path) for part in name.split(".")]
+        assert [name for name in names if name.startswith("test_")] == [], path
+
+
+def test_every_file_fits_on_a_few_screens() -> None:
+    for path in [*TESTS.rglob("*.py"), *PLUGINS.rglob("*.py")]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
