@@ -149,7 +149,10 @@ docs-lint: $(LINT_VENV)/.ready copy ## the documentation of modules, roles and t
 	  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@echo "docs-lint: clean"
 
-.PHONY: static lint format ansible-lint docs-lint
+docs-generate: $(VENV)/.ready link ## write the parts of the documentation that repeat what stands elsewhere
+	@$(from_repository) $(VENV)/bin/python -m $(package).tests.tools.documentation
+
+.PHONY: static lint format ansible-lint docs-lint docs-generate
 
 # ---------------------------------------------------------------- the package
 

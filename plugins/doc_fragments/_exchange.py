@@ -1,13 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation that several modules share: how Exchange is reached, what the site looks like, what the module supports."""
+"""Documentation that the Exchange modules share: how Exchange is reached, what the site looks like."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments C(mailedge.lockdown._common.CONNECTION), C(.SITE), C(.ATTRIBUTES) and C(.ATTRIBUTES_INFO)."""
+    """Fragments C(mailedge.lockdown._exchange.CONNECTION), C(.NETWORKS) and C(.SITE)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -18,16 +18,18 @@ options:
   exchange_shell:
     description:
       - How the Exchange cmdlets are reached on the server.
-      - V(auto) chooses by what the server is. Exchange 2007 has a snap-in, Edge servers have their own shell, every other server is
-        asked through its own remote PowerShell endpoint, which keeps the rights of the user who runs the task.
-      - V(snapin) on Exchange 2010 and later goes round those rights and is not supported by Microsoft. It is the last way out when
-        the server's own endpoint is broken.
+      - V(auto) chooses by what the server is. Exchange 2007 has a snap-in, Edge servers have their
+        own shell, every other server is asked through its own remote PowerShell endpoint, which
+        keeps the rights of the user who runs the task.
+      - V(snapin) on Exchange 2010 and later goes round those rights and is not supported by
+        Microsoft. It is the last way out when the server's own endpoint is broken.
     type: str
     choices: [auto, remote_session, snapin, edge]
     default: auto
   exchange_username:
     description:
-      - The user for the server's own remote PowerShell endpoint, as C(DOMAIN\\user) or C(user@domain).
+      - The user for the server's own remote PowerShell endpoint, as C(DOMAIN\\user) or
+        C(user@domain).
       - The user of the connection where this is not set.
       - Needs O(exchange_password).
     type: str
@@ -43,18 +45,20 @@ options:
     type: str
   domain_controller:
     description:
-      - The domain controller to read from and write to. An Edge server has none, and refuses to be told one.
+      - The domain controller to read from and write to. An Edge server has none, and refuses to be
+        told one.
       - Where this is not set, the one that answered the read is used for the write as well.
     type: str
   time_limit:
     description:
-      - How long one remote call may take, in seconds. A call that takes longer is ended, and the task fails and says so.
+      - How long one remote call may take, in seconds. A call that takes longer is ended, and the
+        task fails and says so.
     type: int
     default: 300
 notes:
-  - The host is reached by its own Ansible connection (P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) or
-    P(ansible.builtin.ssh#connection), of which the last is not tested). PowerShell 2.0 is enough on the server, nothing is installed
-    there.
+  - The host is reached by its own Ansible connection (P(ansible.builtin.winrm#connection),
+    P(ansible.builtin.psrp#connection) or P(ansible.builtin.ssh#connection), of which the last is
+    not tested). PowerShell 2.0 is enough on the server, nothing is installed there.
   - C(become) is refused, because it would have no effect.
 """
 
@@ -62,32 +66,37 @@ notes:
 options:
   provider_ranges:
     description:
-      - The addresses from which the filtering provider delivers, as addresses, CIDR prefixes or C(first-last) ranges.
+      - The addresses from which the filtering provider delivers, as addresses, CIDR prefixes or
+        C(first-last) ranges.
       - A change that would shut them out is refused.
     type: list
     elements: str
     default: []
   own_networks:
     description:
-      - The site's own networks. A change that would take from them what is accepted from them today is refused. Where none are named,
-        so is one that takes from any private address the right to send without a login.
-      - A network that is named only after a lock is given what it had before, as long as the narrow connector that the lock made for
-        the own networks is there, with the comment that the lock gave it. Where there is none, the guard C(own_networks_refused) warns
-        on Exchange 2013 and later.
+      - The site's own networks. A change that would take from them what is accepted from them today
+        is refused. Where none are named, so is one that takes from any private address the right to
+        send without a login.
+      - A network that is named only after a lock is given what it had before, as long as the narrow
+        connector that the lock made for the own networks is there, with the comment that the lock
+        gave it. Where there is none, the guard C(own_networks_refused) warns on Exchange 2013 and
+        later.
     type: list
     elements: str
     default: []
   exchange_servers:
     description:
-      - The addresses of the site's other Exchange servers, Edge servers included. They are kept like O(own_networks).
-      - A site with one server names none. A change that takes the rights of Exchange servers from private addresses is then refused,
-        unless O(own_networks) are named, which keep them.
+      - The addresses of the site's other Exchange servers, Edge servers included. They are kept
+        like O(own_networks).
+      - A site with one server names none. A change that takes the rights of Exchange servers from
+        private addresses is then refused, unless O(own_networks) are named, which keep them.
     type: list
     elements: str
     default: []
   hybrid_ranges:
     description:
-      - The addresses from which Exchange Online delivers in a hybrid. They are kept like O(own_networks), new ones too.
+      - The addresses from which Exchange Online delivers in a hybrid. They are kept like
+        O(own_networks), new ones too.
     type: list
     elements: str
     default: []
@@ -97,41 +106,49 @@ options:
 options:
   accept_risks:
     description:
-      - The ids of guards whose warning is known and accepted. A guard that stops the task names its id.
+      - The ids of guards whose warning is known and accepted. A guard that stops the task names its
+        id.
+      # generated: guards exchange
+      - "V(exchange_servers_shut_out): Other Exchange servers would lose what they are accepted with
+        today."
+      - "V(foreign_binding): A connector would listen on an address that the server does not have;
+        the service would not start again."
+      - "V(hybrid_shut_out): Exchange Online would lose the hybrid path into the server."
+      - "V(hybrid_wizard_undone): The hybrid wizard has put back the wide ranges or the anonymous
+        right of a connector that was locked."
+      - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
+      - "V(no_provider_range): Nobody on the internet could deliver mail any more, because no usable
+        provider range is accepted."
+      - "V(open_relay): Strangers, or the provider's addresses, could relay to any recipient."
+      - "V(own_networks_refused): Own networks are refused without a login already, which a lock
+        before they were named may have done."
+      - "V(own_networks_shut_out): The own networks, or internal senders where none are named, would
+        lose something that is accepted from them today."
+      - "V(private_range): A range holds addresses that nobody on the internet sends from."
+      - "V(protected_connector): A receive connector that Exchange itself needs would be removed,
+        disabled or restricted."
+      - "V(protected_send_connector): A send connector of the hybrid wizard or of an edge
+        subscription would be changed."
+      - "V(provider_shut_out): The provider, or a part of its ranges, would not be accepted."
+      - "V(range_conflict): Two connectors would hear the same addresses, or overlap in part, on one
+        binding, which Exchange refuses."
+      - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
+        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
+        nothing."
+      - "V(send_leak): Outgoing mail would go past the connector that is meant to carry it."
+      - "V(smart_host_unreachable): A smart host does not answer the server."
+      - "V(still_open): Internet addresses other than the provider's may still send anonymously
+        after the lock."
+      - "V(transport_role_conflict): Connectors of different transport roles would listen on one
+        port, or port 25 would go to the wrong role."
+      # end of generated
     type: list
     elements: str
     default: []
   snapshot_copy:
     description:
       - A folder on the controller into which the snapshot is written as well.
-      - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the first change.
+      - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the
+        first change.
     type: path
-"""
-
-    ATTRIBUTES = r"""
-attributes:
-  check_mode:
-    support: full
-    description: Can run in C(check_mode) and say what a run would change, from the very plan that a run would carry out.
-  diff_mode:
-    support: full
-    description: Gives the options before and after, and what changes for a sender.
-  platform:
-    platforms: windows
-    support: full
-    description: The systems that the module works on.
-"""
-
-    ATTRIBUTES_INFO = r"""
-attributes:
-  check_mode:
-    support: full
-    description: Reads only, in every mode.
-  diff_mode:
-    support: N/A
-    description: Changes nothing.
-  platform:
-    platforms: windows
-    support: full
-    description: The systems that the module works on.
 """

@@ -1,13 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation that the FortiGate modules share: how the device is reached, what is saved before a write, what the modules support."""
+"""Documentation that the FortiGate modules share: how the device is reached, what is saved."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments C(mailedge.lockdown._fortios.DEVICE), C(.WRITE), C(.ATTRIBUTES) and C(.ATTRIBUTES_INFO)."""
+    """Fragments C(mailedge.lockdown._fortios.DEVICE) and C(.WRITE)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -26,8 +26,8 @@ options:
   token:
     description:
       - The token of an API user. It travels in a header, over TLS only, and never in an URL.
-      - The API user needs an accprofile that may read and write firewall policies, addresses and services, and a C(trusthost) that
-        covers the host that runs the module.
+      - The API user needs an accprofile that may read and write firewall policies, addresses and
+        services, and a C(trusthost) that covers the host that runs the module.
     type: str
     required: true
   vdom:
@@ -37,67 +37,72 @@ options:
   validate_certs:
     description:
       - Whether the certificate of the FortiGate has to be one that this host trusts.
-      - V(false) lets anybody between this host and the FortiGate read the token. Rather name the signer in O(ca_path).
+      - V(false) lets anybody between this host and the FortiGate read the token. Rather name the
+        signer in O(ca_path).
     type: bool
     default: true
   ca_path:
-    description: A file with the certificate of the authority that signed the FortiGate's own, in PEM form.
+    description: A file with the certificate of the authority that signed the FortiGate's own, in
+      PEM form.
     type: path
   timeout:
     description: How long one request may take, in seconds.
     type: int
     default: 30
 notes:
-  - The module runs where the task runs. Delegate it to localhost, or to a host that may reach the management interface.
+  - The module runs where the task runs. Delegate it to localhost, or to a host that may reach the
+    management interface.
   - The device is asked over one TLS connection, and each table with one request.
-  - Without pipelining, Ansible writes a module and its options, the token among them, to a temporary file that only its user may read. Set
-    C(ansible_pipelining) to V(true) for the host that runs the module; the role does.
+  - Without pipelining, Ansible writes a module and its options, the token among them, to a
+    temporary file that only its user may read. Set C(ansible_pipelining) to V(true) for the host
+    that runs the module; the role does.
 """
 
     WRITE = r"""
 options:
   snapshot_folder:
     description:
-      - The folder, on the host that runs the module, for the state before a change. A FortiGate has no place for it.
-      - It has to outlive the job. In AWX, where the host is a container, name a folder that is mounted into it. The content is in the
-        result as well.
+      - The folder, on the host that runs the module, for the state before a change. A FortiGate has
+        no place for it.
+      - It has to outlive the job. In AWX, where the host is a container, name a folder that is
+        mounted into it. The content is in the result as well.
     type: path
     default: ~/.mailedge/snapshots
   run_id:
     description:
-      - What tells the snapshots of runs apart, of letters and digits. Tasks with the same one share a snapshot, and are rolled
-        back together.
+      - What tells the snapshots of runs apart, of letters and digits. Tasks with the same one
+        share a snapshot, and are rolled back together.
       - Another one for each task, if not set.
     type: str
   accept_risks:
-    description: The ids of guards whose warning is known and accepted. A guard that stops a run names its id.
+    description:
+      - The ids of guards whose warning is known and accepted. A guard that stops a run names its
+        id.
+      # generated: guards fortios
+      - "V(feed_empty): A feed that is named as a source holds no addresses on this device."
+      - "V(internet_service_destination): An internet service that is named as a source has
+        addresses of destinations only."
+      - "V(internet_service_empty): An internet service that is named as a source holds no addresses
+        on this device."
+      - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."
+      - "V(missing_source): A group, feed or internet service that is named as a source does not
+        exist on the device."
+      - "V(no_source): Nobody could reach the mail server any more, because no source is named."
+      - "V(no_way_in): Nothing that is named as the target lets the port through today, so that
+        nothing can be locked."
+      - "V(no_way_out): Nothing lets the port out today, so that nothing can be locked."
+      - "V(other_way_in): Another virtual IP leads to the same server and port."
+      - "V(own_networks_shut_out): The own networks would lose the way that they have today."
+      - "V(private_range): A range holds addresses that nobody on the internet sends from."
+      - "V(provider_shut_out): The provider, or a part of its ranges, would not get through."
+      - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
+        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
+        nothing."
+      - "V(shared_source): A source is shared by all customers of its owner, so that any of them can
+        reach the server."
+      - "V(still_open): Others than the named sources could still reach the port after the lock."
+      # end of generated
     type: list
     elements: str
     default: []
-"""
-
-    ATTRIBUTES = r"""
-attributes:
-  check_mode:
-    description: Can run in check mode, and then says exactly what a run would do.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: full
-  idempotent:
-    description: A second run changes nothing.
-    support: full
-"""
-
-    ATTRIBUTES_INFO = r"""
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show, because nothing is changed.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: N/A
 """

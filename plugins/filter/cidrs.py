@@ -17,7 +17,8 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: Ranges as the fewest CIDR prefixes
 description:
-  - Turns addresses, CIDR prefixes and first-last ranges into the fewest CIDR prefixes, in order, each once.
+  - Turns addresses, CIDR prefixes and first-last ranges into the fewest CIDR prefixes, in order,
+    each once.
 options:
   _input:
     description: The ranges.
@@ -33,7 +34,9 @@ options:
 EXAMPLES = r"""
 - name: Show the IPv4 part of the provider's ranges
   ansible.builtin.debug:
-    msg: "{{ ['198.51.100.0-198.51.100.255', '198.51.101.0/24', '2001:db8::/48'] | mailedge.lockdown.cidrs(version=4) }}"
+    msg: >-
+      {{ ['198.51.100.0-198.51.100.255', '198.51.101.0/24', '2001:db8::/48']
+         | mailedge.lockdown.cidrs(version=4) }}
 """
 
 RETURN = r"""

@@ -16,7 +16,8 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: What looks from outside found that was not expected
 description:
-  - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over the hosts that look, each look with what it is to find.
+  - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over the hosts that look, each
+    look with what it is to find.
 options:
   _input:
     description: The registered result of the loop.
@@ -35,7 +36,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A sentence for each thing that was not expected, open doors first. Nothing where every look found what it was to find.
+  description: A sentence for each thing that was not expected, open doors first. Nothing where
+    every look found what it was to find.
   type: list
   elements: str
 """

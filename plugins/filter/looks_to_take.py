@@ -24,7 +24,8 @@ options:
     elements: dict
     required: true
   before:
-    description: What M(mailedge.lockdown.mail_edge_probe) found when the same host took the same looks before.
+    description: What M(mailedge.lockdown.mail_edge_probe) found when the same host took the same
+      looks before.
     type: dict
     default: {}
 """

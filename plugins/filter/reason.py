@@ -13,7 +13,8 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: Why a task failed
 description:
-  - Turns the result of a failed task, C(ansible_failed_result) in a rescue, into its reasons, those of a loop together.
+  - Turns the result of a failed task, C(ansible_failed_result) in a rescue, into its reasons, those
+    of a loop together.
 options:
   _input:
     description: The result.

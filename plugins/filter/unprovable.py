@@ -16,8 +16,9 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: Why a look from outside could not prove a lock
 description:
-  - Looks at what M(mailedge.lockdown.mail_edge_probe) found before a change, in a loop over the hosts that look. Where the server did not
-    answer, and no control host did, silence after the change would prove nothing.
+  - Looks at what M(mailedge.lockdown.mail_edge_probe) found before a change, in a loop over the
+    hosts that look. Where the server did not answer, and no control host did, silence after the
+    change would prove nothing.
 options:
   _input:
     description: The registered result of the loop.

@@ -16,12 +16,14 @@ description:
   - It never gives an empty list. What cannot be used is an error that says what to do.
 options:
   _terms:
-    description: The ids of providers in the catalogue, such as V(mimecast). A provider that only the lock file knows may be named as well.
+    description: The ids of providers in the catalogue, such as V(mimecast). A provider that only
+      the lock file knows may be named as well.
     required: true
     type: list
     elements: str
   region:
-    description: The region of the provider that serves the site. Needed where the provider has several.
+    description: The region of the provider that serves the site. Needed where the provider has
+      several.
     type: str
     default: ""
   lock:
@@ -36,8 +38,9 @@ options:
     default: ""
   accept_grade:
     description:
-      - The lowest grade of evidence that is accepted for a range of the catalogue. The provider says so itself (A), several independent
-        users of the ranges agree (B), one or an old source (C).
+      - The lowest grade of evidence that is accepted for a range of the catalogue. The provider
+        says so itself (A), several independent users of the ranges agree (B), one or an old source
+        (C).
       - Does not count for the lock file, which a person has read.
     type: str
     choices: [A, B, C]
@@ -57,7 +60,9 @@ EXAMPLES = r"""
 
 - name: Show what the site's lock file says, and how sure it is
   ansible.builtin.debug:
-    msg: "{{ lookup('mailedge.lockdown.provider_ranges', 'microsoft-eop', lock='ranges.lock.yml', details=true) }}"
+    msg: >-
+      {{ lookup('mailedge.lockdown.provider_ranges', 'microsoft-eop', lock='ranges.lock.yml',
+         details=true) }}
 """
 
 RETURN = r"""

@@ -11,12 +11,14 @@ author: mailedge.lockdown contributors (@mailedge)
 version_added: 0.1.0
 short_description: The hosts of a play, unless the run could end green without having looked at them
 description:
-  - For the C(hosts) of a play. Gives the pattern back as it is, or stops the run before its first task.
+  - For the C(hosts) of a play. Gives the pattern back as it is, or stops the run before its first
+    task.
   - Ansible itself ends such runs as successful.
-  - Stops where the pattern and the limit select no host, or hold a name that nobody has; where C(--tags), C(--skip-tags) or C(--start-at-task) would leave
-    a part of the play out; where the forks need more open files than the limit of the process allows, because the workers
-    that cannot start are lost without a word (ansible-core issues 82471 and 87475); where C(ansible_connection) is an extra
-    variable, which counts for the tasks on the controller as well.
+  - Stops where the pattern and the limit select no host, or hold a name that nobody has; where
+    C(--tags), C(--skip-tags) or C(--start-at-task) would leave a part of the play out; where the
+    forks need more open files than the limit of the process allows, because the workers that cannot
+    start are lost without a word (ansible-core issues 82471 and 87475); where C(ansible_connection)
+    is an extra variable, which counts for the tasks on the controller as well.
 options:
   _terms:
     description: The pattern, as a text or as a list.

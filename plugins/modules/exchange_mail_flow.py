@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_mail_flow: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""exchange_mail_flow: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ module: exchange_mail_flow
 short_description: Manage the receive and send connectors of an Exchange server as one transaction
 version_added: 0.1.0
 description:
-  - Locks the ways in and out of an Exchange server to a filtering provider, from Exchange 2007 to Exchange SE, Small Business Server and
-    Edge, or brings its connectors into any other described state.
-  - All changes are planned as a whole, checked against the whole by guards, and put in an order in which no step shuts out the
-    provider, the own networks or other Exchange servers. If there is no such order, nothing is written.
+  - Locks the ways in and out of an Exchange server to a filtering provider, from Exchange 2007 to
+    Exchange SE, Small Business Server and Edge, or brings its connectors into any other described
+    state.
+  - All changes are planned as a whole, checked against the whole by guards, and put in an order in
+    which no step shuts out the provider, the own networks or other Exchange servers. If there is no
+    such order, nothing is written.
   - The state before the first change is saved on the server. O(snapshot) gives it back.
-  - A run with nothing to do costs one PowerShell start and one load of the Exchange shell. A change costs two.
+  - A run with nothing to do costs one PowerShell start and one load of the Exchange shell. A change
+    costs two.
   - Check mode reads, plans and judges exactly as a run does, and stops before writing.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._common.connection
-  - mailedge.lockdown._common.networks
-  - mailedge.lockdown._common.site
-  - mailedge.lockdown._common.attributes
+  - mailedge.lockdown._exchange.connection
+  - mailedge.lockdown._exchange.networks
+  - mailedge.lockdown._exchange.site
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.exchange
 options:
   inbound_lock:
     description:
-      - Locks the way in. A connector of its own hears O(provider_ranges), and the connectors through which any internet address may send
-        anonymously today are closed to it.
+      - Locks the way in. A connector of its own hears O(provider_ranges), and the connectors
+        through which any internet address may send anonymously today are closed to it.
       - An empty dictionary takes all defaults.
     type: dict
     suboptions:
@@ -40,16 +45,20 @@ options:
       method:
         description:
           - How the wide connector is closed.
-          - V(strip_anonymous) takes C(AnonymousUsers) from it, so that other Exchange servers and users still reach it.
-          - V(narrow) narrows its addresses to O(own_networks), O(exchange_servers) and O(hybrid_ranges).
+          - V(strip_anonymous) takes C(AnonymousUsers) from it, so that other Exchange servers and
+            users still reach it.
+          - V(narrow) narrows its addresses to O(own_networks), O(exchange_servers) and
+            O(hybrid_ranges).
           - V(disable) takes it out of service and keeps it for the way back.
-          - V(auto) is V(strip_anonymous) on Exchange 2013 and later and for C(Default) connectors, and V(disable) for the Internet
-            connectors of Exchange 2007, 2010 and Small Business Server.
+          - V(auto) is V(strip_anonymous) on Exchange 2013 and later and for C(Default) connectors,
+            and V(disable) for the Internet connectors of Exchange 2007, 2010 and Small Business
+            Server.
         type: str
         choices: [auto, strip_anonymous, narrow, disable]
         default: auto
       fqdn:
-        description: The name the connector gives in its banner and EHLO answer. The server's own where this is not set.
+        description: The name the connector gives in its banner and EHLO answer. The server's own
+          where this is not set.
         type: str
       banner:
         description: The greeting. Must begin with V(220).
@@ -85,8 +94,8 @@ options:
         default: Verbose
   outbound_lock:
     description:
-      - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and every other connector that would
-        carry the same mail is taken out of service.
+      - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and
+        every other connector that would carry the same mail is taken out of service.
       - The connectors of the hybrid wizard and of edge subscriptions are never touched.
     type: dict
     suboptions:
@@ -116,7 +125,8 @@ options:
         type: str
         choices: ['None', BasicAuth, BasicAuthRequireTLS, ExchangeServer, ExternalAuthoritative]
       authentication_credential:
-        description: The login at the smart hosts. It is refused over a connection that would carry it in clear text.
+        description: The login at the smart hosts. It is refused over a connection that would carry
+          it in clear text.
         type: dict
         suboptions:
           username:
@@ -129,7 +139,8 @@ options:
             required: true
       update_credential:
         description:
-          - V(on_create) writes the login where the connector has none yet, or shows another user name. V(always) writes it in every run.
+          - V(on_create) writes the login where the connector has none yet, or shows another user
+            name. V(always) writes it in every run.
         type: str
         choices: [always, on_create]
         default: on_create
@@ -147,37 +158,48 @@ options:
         description: The name it gives in EHLO.
         type: str
       close:
-        description: What becomes of the other connectors that carry the same mail, V(disable) or V(keep).
+        description: What becomes of the other connectors that carry the same mail, V(disable) or
+          V(keep).
         type: str
         choices: [disable, keep]
         default: disable
   receive_connectors:
     description:
-      - Receive connectors, each with the options of M(mailedge.lockdown.exchange_receive_connector).
-      - They are planned together with the lock, and win over it where both name the same option of the same connector.
+      - Receive connectors, each with the options of
+        M(mailedge.lockdown.exchange_receive_connector).
+      - They are planned together with the lock, and win over it where both name the same option of
+        the same connector.
     type: list
     elements: dict
     default: []
   send_connectors:
-    description: Send connectors, each with the options of M(mailedge.lockdown.exchange_send_connector).
+    description: Send connectors, each with the options of
+      M(mailedge.lockdown.exchange_send_connector).
     type: list
     elements: dict
     default: []
   snapshot:
     description:
-      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the options above.
-      - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are passed over, so that a second rollback
-        does not undo the first.
-      - V(original) is the state before the first change of all whose snapshots are on the server. Of each connector it gives back the
-        options that any of these changes was about.
-      - Guards on the state that is given back only warn, because it is wished as it was. Those on what Exchange would refuse stop.
+      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the
+        options above.
+      - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are
+        passed over, so that a second rollback does not undo the first.
+      - V(original) is the state before the first change of all whose snapshots are on the server.
+        Of each connector it gives back the options that any of these changes was about.
+      - Guards on the state that is given back only warn, because it is wished as it was. Those on
+        what Exchange would refuse stop.
     type: str
   keep_later_changes:
     description:
-      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else has changed since is left
-        alone and told in RV(not_restored). A run that undoes itself sets it.
+      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else
+        has changed since is left alone and told in RV(not_restored). A run that undoes itself
+        sets it.
     type: bool
     default: false
+attributes:
+  idempotent:
+    details:
+      - Not with O(outbound_lock.update_credential=always), which writes a secret in every run.
 seealso:
   - module: mailedge.lockdown.exchange_receive_connector
   - module: mailedge.lockdown.exchange_send_connector
@@ -219,23 +241,34 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns exchange.plan exchange.before exchange.after exchange.exposure layer.guards
 plan:
-  description: What was changed, or in check mode would be, in the order of the changes. One sentence each.
+  description: What was changed, or in check mode would be, in the order of the changes. One
+    sentence each.
   returned: success, and on a refusal after the server was read
   type: list
   elements: str
   sample:
-    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and [::]:25."
+    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and
+      [::]:25."
 before:
-  description: The options that differ, as they were. Names of connectors below C(receive_connectors) and C(send_connectors).
+  description: The options that differ, as they were. Names of connectors below
+    C(receive_connectors) and C(send_connectors).
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["AnonymousUsers", "ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [AnonymousUsers, ExchangeServers]
 after:
-  description: The same options as they are now, read back from the server. In check mode, as they would be.
+  description: The same options as they are now, read back from the server. In check mode, as they
+    would be.
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [ExchangeServers]
 exposure:
   description: What senders meet on port 25, before and after.
   returned: success, and on a refusal after the server was read
@@ -257,7 +290,6 @@ exposure:
   sample: {"words": ["any internet address: anonymous mail accepted → refused"]}
 guards:
   description: The guards that spoke.
-  returned: success, and on a refusal by a guard
   type: list
   elements: dict
   contains:
@@ -270,43 +302,58 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: success, and on a refusal by a guard
+# generated: returns exchange.strangers
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
-      on.
-    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
-  returned: when the task names O(provider_ranges) or O(inbound_lock), and the state of the server is known in the end
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any
+      port that the server listens on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
+      too.
   type: dict
   contains:
     before:
-      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      description: One sentence each, as it was when the task began. Empty where it is certainly
+        nobody.
       type: list
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it would
+        be by the plan.
       type: list
       elements: str
       returned: always
-  sample: {"before": ["The internet may send without a login on port 25, through 'Default Frontend EX1'."], "after": []}
+  sample:
+    before:
+      - The internet may send without a login on port 25, through 'Default Frontend EX1'.
+    after: []
+# end of generated
+  returned: when the task names O(provider_ranges) or O(inbound_lock), and the state of the server
+    is known in the end
+# generated: returns layer.state
 state:
   description:
-    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
-      V(in order).
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where
+      something is not as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
-  returned: when the state of the server is known in the end
   type: str
   sample: in order
+# end of generated
+  returned: when the state of the server is known in the end
+# generated: returns exchange.snapshot exchange.server
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
   type: dict
   contains:
     name:
-      description: The name of the snapshot, for O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
+      description: The name of the snapshot, for
+        O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
       type: str
       returned: always
     folder:
@@ -320,37 +367,45 @@ snapshot:
   sample: {"name": "20260114T101500.250Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
-  returned: success, and on a refusal after the server was read
   type: dict
-  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+  sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
+# end of generated
+  returned: success, and on a refusal after the server was read
+# generated: returns exchange.cost exchange.error layer.restored
 cost:
-  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  description: How often a PowerShell was started on the server, and how often the Exchange shell
+    was loaded.
   returned: success
   type: dict
   sample: {"powershell_starts": 1, "exchange_shells": 1}
 error:
-  description: Of an error on the server, its class, its fully qualified id and the step it came from.
+  description: Of an error on the server, its class, its fully qualified id and the step it came
+    from.
   returned: when the server refused something
   type: dict
   sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
 restored:
   description: The name of the snapshot that was given back, or V(original).
-  returned: with O(snapshot)
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
+# end of generated
+  returned: with O(snapshot)
 not_restored:
-  description: A sentence for each connector that is gone, and of which the snapshot holds some options only, or that was changed
-    since.
+  description: A sentence for each connector that is gone, and of which the snapshot holds some
+    options only, or that was changed since.
   returned: with O(snapshot)
   type: list
   elements: str
   sample: []
+# generated: returns layer.further
 further:
-  description: The names of snapshots of changes before that, newest first. What they hold is still changed.
-  returned: with O(snapshot=latest)
+  description: The names of snapshots of changes before that, newest first. What they hold is still
+    changed.
   type: list
   elements: str
   sample: []
+# end of generated
+  returned: with O(snapshot=latest)
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE

@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_mail_flow_info: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""exchange_mail_flow_info: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ module: exchange_mail_flow_info
 short_description: Read the connectors of an Exchange server and what senders meet
 version_added: 0.1.0
 description:
-  - Reads the receive and send connectors of one server, its version, the snapshots kept on it, and folds them into what a sender on the
-    internet, the provider, the own networks and other Exchange servers meet.
+  - Reads the receive and send connectors of one server, its version, the snapshots kept on it, and
+    folds them into what a sender on the internet, the provider, the own networks and other Exchange
+    servers meet.
   - Costs one PowerShell start and one load of the Exchange shell. Writes nothing.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._common.connection
-  - mailedge.lockdown._common.networks
-  - mailedge.lockdown._common.attributes_info
+  - mailedge.lockdown._exchange.connection
+  - mailedge.lockdown._exchange.networks
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.exchange
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
 """
@@ -37,12 +40,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 receive_connectors:
-  description: The receive connectors of the server, each in the input form of M(mailedge.lockdown.exchange_receive_connector).
+  description: The receive connectors of the server, each in the input form of
+    M(mailedge.lockdown.exchange_receive_connector).
   returned: success
   type: list
   elements: dict
 send_connectors:
-  description: The send connectors of the organization, each in the input form of M(mailedge.lockdown.exchange_send_connector).
+  description: The send connectors of the organization, each in the input form of
+    M(mailedge.lockdown.exchange_send_connector).
   returned: success
   type: list
   elements: dict
@@ -64,14 +69,16 @@ exposure:
   sample: {"words": ["any internet address: anonymous mail accepted"]}
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
-      on.
-    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any
+      port that the server listens on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
+      too.
   returned: when the task names O(provider_ranges)
   type: dict
   contains:
     before:
-      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      description: One sentence each, as it was when the task began. Empty where it is certainly
+        nobody.
       type: list
       elements: str
       returned: always
@@ -86,16 +93,21 @@ snapshots:
   returned: success
   type: list
   elements: str
+# generated: returns exchange.server
 server:
   description: The server that was read.
-  returned: success
   type: dict
-  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+  sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
+# end of generated
+  returned: success
+# generated: returns exchange.cost
 cost:
-  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  description: How often a PowerShell was started on the server, and how often the Exchange shell
+    was loaded.
   returned: success
   type: dict
   sample: {"powershell_starts": 1, "exchange_shells": 1}
+# end of generated
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE

@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_receive_connector: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""exchange_receive_connector: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ module: exchange_receive_connector
 short_description: Manage one receive connector of an Exchange server
 version_added: 0.1.0
 description:
-  - Creates, changes or removes one receive connector of the server that the task runs against, Exchange 2007 to Exchange SE and Edge.
+  - Creates, changes or removes one receive connector of the server that the task runs against,
+    Exchange 2007 to Exchange SE and Edge.
   - Only the options that are set are compared and changed, and they are compared by what they mean.
-  - The change is checked against all other connectors of the server before anything is written. What a sender on the internet, the
-    provider, the own networks and other Exchange servers meet before and after is part of the result.
-  - To lock a whole site, use M(mailedge.lockdown.exchange_mail_flow), which orders all changes so that no door closes too early.
+  - The change is checked against all other connectors of the server before anything is written.
+    What a sender on the internet, the provider, the own networks and other Exchange servers meet
+    before and after is part of the result.
+  - To lock a whole site, use M(mailedge.lockdown.exchange_mail_flow), which orders all changes so
+    that no door closes too early.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._common.connection
-  - mailedge.lockdown._common.networks
-  - mailedge.lockdown._common.site
-  - mailedge.lockdown._common.attributes
+  - mailedge.lockdown._exchange.connection
+  - mailedge.lockdown._exchange.networks
+  - mailedge.lockdown._exchange.site
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.exchange
 options:
   name:
     description:
@@ -32,41 +37,50 @@ options:
   state:
     description:
       - V(present) creates or changes the connector, V(absent) removes it.
-      - To take a connector out of service and keep it for the way back, set O(enabled=false) instead of removing it.
+      - To take a connector out of service and keep it for the way back, set O(enabled=false)
+        instead of removing it.
     type: str
     choices: [present, absent]
     default: present
   remote_ip_ranges:
     description:
       - The addresses of the senders this connector hears.
-      - Single addresses, CIDR prefixes, C(first-last) ranges and C(address(netmask)) are understood, IPv4 and IPv6, and compared as the sets of
-        addresses they mean.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
-      - "Exchange replaces the whole list on every change: naming only IPv4 ranges takes the IPv6 ones away."
+      - Single addresses, CIDR prefixes, C(first-last) ranges and C(address(netmask)) are
+        understood, IPv4 and IPv6, and compared as the sets of addresses they mean.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
+      - "Exchange replaces the whole list on every change: naming only IPv4 ranges takes the IPv6
+        ones away."
     type: raw
   bindings:
     description:
       - The local addresses and ports it listens on, such as V(0.0.0.0:25) and V([::]:25).
-      - An address that the server does not have is refused, because the transport service would not start again with it.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - An address that the server does not have is refused, because the transport service would not
+        start again with it.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   permission_groups:
     description:
-      - "Who may send: V(AnonymousUsers), V(ExchangeUsers), V(ExchangeServers), V(ExchangeLegacyServers), V(Partners), or V(None) alone."
+      - "Who may send: V(AnonymousUsers), V(ExchangeUsers), V(ExchangeServers),
+        V(ExchangeLegacyServers), V(Partners), or V(None) alone."
       - C(Custom), which Exchange adds by itself on reading, is ignored.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   auth_mechanism:
     description:
-      - "Which ways to authenticate it offers: V(None), V(Tls), V(Integrated), V(BasicAuth), V(BasicAuthRequireTLS), V(ExchangeServer),
-        V(ExternalAuthoritative)."
-      - V(BasicAuthRequireTLS) needs V(BasicAuth) and V(Tls); V(ExternalAuthoritative) goes with V(Tls) only, and lets everybody in the ranges relay.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - "Which ways to authenticate it offers: V(None), V(Tls), V(Integrated), V(BasicAuth),
+        V(BasicAuthRequireTLS), V(ExchangeServer), V(ExternalAuthoritative)."
+      - V(BasicAuthRequireTLS) needs V(BasicAuth) and V(Tls); V(ExternalAuthoritative) goes with
+        V(Tls) only, and lets everybody in the ranges relay.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   anonymous_relay:
     description:
-      - Whether an anonymous sender may relay to any recipient, that is whether C(ANONYMOUS LOGON) holds C(ms-Exch-SMTP-Accept-Any-Recipient) on the
-        connector.
+      - Whether an anonymous sender may relay to any recipient, that is whether C(ANONYMOUS LOGON)
+        holds C(ms-Exch-SMTP-Accept-Any-Recipient) on the connector.
       - Setting V(false) takes that right away.
     type: bool
   enabled:
@@ -76,7 +90,8 @@ options:
   transport_role:
     description:
       - The transport service that owns it. Exchange 2013 and later, not on Edge.
-      - A new connector gets V(FrontendTransport) where this is not set. A connector on port 25 must not be given V(HubTransport) there.
+      - A new connector gets V(FrontendTransport) where this is not set. A connector on port 25 must
+        not be given V(HubTransport) there.
     type: str
     choices: [FrontendTransport, HubTransport]
   fqdn:
@@ -86,7 +101,8 @@ options:
     type: str
   banner:
     description:
-      - The greeting. Must begin with V(220). An empty string gives the default back, which tells the version and the date.
+      - The greeting. Must begin with V(220). An empty string gives the default back, which tells
+        the version and the date.
     type: str
   comment:
     description:
@@ -121,8 +137,10 @@ options:
   tls_domain_capabilities:
     description:
       - Capabilities of a TLS partner, as C(domain:capability). Exchange 2010 and later.
-      - A connector with C(AcceptCloudServicesMail) or C(AcceptOorgProtocol) is the hybrid path and is protected.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - A connector with C(AcceptCloudServicesMail) or C(AcceptOorgProtocol) is the hybrid path and
+        is protected.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   service_discovery_fqdn:
     description:
@@ -143,7 +161,8 @@ options:
     type: bool
   advertise_client_settings:
     description:
-      - Whether this connector's name, port and security are shown to users in Outlook on the web. Exchange 2010 and later.
+      - Whether this connector's name, port and security are shown to users in Outlook on the web.
+        Exchange 2010 and later.
     type: bool
   protocol_logging_level:
     description:
@@ -157,7 +176,8 @@ options:
     type: str
   max_inbound_connection_per_source:
     description:
-      - How many connections at once from one address (20 by default). A filtering provider delivers from few addresses and needs more.
+      - How many connections at once from one address (20 by default). A filtering provider delivers
+        from few addresses and needs more.
       - A number, or V(unlimited).
     type: str
   max_inbound_connection_percentage_per_source:
@@ -273,7 +293,8 @@ options:
     type: bool
   bare_linefeed_rejection_enabled:
     description:
-      - Whether messages with bare line feeds are refused. Exchange 2010 and later, set after creation.
+      - Whether messages with bare line feeds are refused. Exchange 2010 and later, set after
+        creation.
     type: bool
   reject_reserved_top_level_recipient_domains:
     description:
@@ -322,23 +343,34 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns exchange.plan exchange.before exchange.after exchange.exposure layer.guards
 plan:
-  description: What was changed, or in check mode would be, in the order of the changes. One sentence each.
+  description: What was changed, or in check mode would be, in the order of the changes. One
+    sentence each.
   returned: success, and on a refusal after the server was read
   type: list
   elements: str
   sample:
-    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and [::]:25."
+    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and
+      [::]:25."
 before:
-  description: The options that differ, as they were. Names of connectors below C(receive_connectors) and C(send_connectors).
+  description: The options that differ, as they were. Names of connectors below
+    C(receive_connectors) and C(send_connectors).
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["AnonymousUsers", "ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [AnonymousUsers, ExchangeServers]
 after:
-  description: The same options as they are now, read back from the server. In check mode, as they would be.
+  description: The same options as they are now, read back from the server. In check mode, as they
+    would be.
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [ExchangeServers]
 exposure:
   description: What senders meet on port 25, before and after.
   returned: success, and on a refusal after the server was read
@@ -360,7 +392,6 @@ exposure:
   sample: {"words": ["any internet address: anonymous mail accepted → refused"]}
 guards:
   description: The guards that spoke.
-  returned: success, and on a refusal by a guard
   type: list
   elements: dict
   contains:
@@ -373,43 +404,57 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: success, and on a refusal by a guard
+# generated: returns exchange.strangers
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
-      on.
-    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
-  returned: when the task names O(provider_ranges), and the state of the server is known in the end
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any
+      port that the server listens on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
+      too.
   type: dict
   contains:
     before:
-      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      description: One sentence each, as it was when the task began. Empty where it is certainly
+        nobody.
       type: list
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it would
+        be by the plan.
       type: list
       elements: str
       returned: always
-  sample: {"before": ["The internet may send without a login on port 25, through 'Default Frontend EX1'."], "after": []}
+  sample:
+    before:
+      - The internet may send without a login on port 25, through 'Default Frontend EX1'.
+    after: []
+# end of generated
+  returned: when the task names O(provider_ranges), and the state of the server is known in the end
+# generated: returns layer.state
 state:
   description:
-    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
-      V(in order).
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where
+      something is not as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
-  returned: when the state of the server is known in the end
   type: str
   sample: in order
+# end of generated
+  returned: when the state of the server is known in the end
+# generated: returns exchange.snapshot exchange.server
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
   type: dict
   contains:
     name:
-      description: The name of the snapshot, for O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
+      description: The name of the snapshot, for
+        O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
       type: str
       returned: always
     folder:
@@ -423,19 +468,24 @@ snapshot:
   sample: {"name": "20260114T101500.250Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
-  returned: success, and on a refusal after the server was read
   type: dict
-  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+  sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
+# end of generated
+  returned: success, and on a refusal after the server was read
+# generated: returns exchange.cost exchange.error
 cost:
-  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  description: How often a PowerShell was started on the server, and how often the Exchange shell
+    was loaded.
   returned: success
   type: dict
   sample: {"powershell_starts": 1, "exchange_shells": 1}
 error:
-  description: Of an error on the server, its class, its fully qualified id and the step it came from.
+  description: Of an error on the server, its class, its fully qualified id and the step it came
+    from.
   returned: when the server refused something
   type: dict
   sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
+# end of generated
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import RECEIVE_MODULE

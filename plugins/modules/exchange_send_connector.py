@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_send_connector: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""exchange_send_connector: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ description:
   - Creates, changes or removes one send connector, Exchange 2007 to Exchange SE and Edge.
   - Send connectors belong to the whole organization. Run this against one server of it only.
   - Only the options that are set are compared and changed, and they are compared by what they mean.
-  - With O(enabled=true), a new connector is created disabled, and enabled in the same run when everything else is in place.
+  - With O(enabled=true), a new connector is created disabled, and enabled in the same run when
+    everything else is in place.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._common.connection
-  - mailedge.lockdown._common.networks
-  - mailedge.lockdown._common.site
-  - mailedge.lockdown._common.attributes
+  - mailedge.lockdown._exchange.connection
+  - mailedge.lockdown._exchange.networks
+  - mailedge.lockdown._exchange.site
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.exchange
 options:
   name:
     description:
@@ -31,20 +34,24 @@ options:
   state:
     description:
       - V(present) creates or changes the connector, V(absent) removes it.
-      - To take a connector out of service and keep it for the way back, set O(enabled=false) instead of removing it.
+      - To take a connector out of service and keep it for the way back, set O(enabled=false)
+        instead of removing it.
     type: str
     choices: [present, absent]
     default: present
   address_spaces:
     description:
-      - The domains it carries, as C(type:space;cost); V(*), V(contoso.example) and V(SMTP:*.contoso.example;5) are all understood.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - The domains it carries, as C(type:space;cost); V(*), V(contoso.example) and
+        V(SMTP:*.contoso.example;5) are all understood.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   smart_hosts:
     description:
       - "The hosts it hands mail to: names, or addresses in brackets or without."
       - Sets O(dns_routing_enabled) to V(false) on the same command line, as Exchange requires.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   dns_routing_enabled:
     description:
@@ -52,8 +59,10 @@ options:
     type: bool
   source_transport_servers:
     description:
-      - The servers that may use it. Not on Edge. The server of the run for a new connector where this is not set.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - The servers that may use it. Not on Edge. The server of the run for a new connector where
+        this is not set.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   enabled:
     description:
@@ -65,7 +74,8 @@ options:
     type: int
   smart_host_auth_mechanism:
     description:
-      - How it logs in to the smart hosts. The two V(BasicAuth) forms need O(authentication_credential).
+      - How it logs in to the smart hosts. The two V(BasicAuth) forms need
+        O(authentication_credential).
     type: str
     choices: ['None', BasicAuth, BasicAuthRequireTLS, ExchangeServer, ExternalAuthoritative]
   require_tls:
@@ -83,7 +93,8 @@ options:
     choices: [EncryptionOnly, CertificateValidation, DomainValidation]
   tls_domain:
     description:
-      - The name expected in the certificate. Needed by, and allowed only with, V(DomainValidation). Exchange 2010 and later.
+      - The name expected in the certificate. Needed by, and allowed only with, V(DomainValidation).
+        Exchange 2010 and later.
     type: str
   tls_certificate_name:
     description:
@@ -100,7 +111,8 @@ options:
     choices: [Default, XPremises]
   frontend_proxy_enabled:
     description:
-      - Whether mail leaves through the front end. The provider then sees that server's address. Exchange 2013 and later.
+      - Whether mail leaves through the front end. The provider then sees that server's address.
+        Exchange 2013 and later.
     type: bool
   use_external_dns_servers_enabled:
     description:
@@ -124,7 +136,8 @@ options:
     type: str
   is_scoped_connector:
     description:
-      - Whether only servers of the same Active Directory site may use it. Exchange 2007 SP1 and later.
+      - Whether only servers of the same Active Directory site may use it. Exchange 2007 SP1 and
+        later.
     type: bool
   max_message_size:
     description:
@@ -141,9 +154,10 @@ options:
     type: int
   error_policies:
     description:
-      - "How delivery errors are treated: V(Default), V(DowngradeDnsFailures), V(DowngradeCustomFailures), V(UpgradeCustomFailures). Exchange 2010
-        and later."
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - "How delivery errors are treated: V(Default), V(DowngradeDnsFailures),
+        V(DowngradeCustomFailures), V(UpgradeCustomFailures). Exchange 2010 and later."
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   protocol_logging_level:
     description:
@@ -156,8 +170,10 @@ options:
     type: str
   authentication_credential:
     description:
-      - The login at the smart hosts. It is refused over a connection that would carry it in clear text.
-      - A password can never be read back from Exchange, so it is never compared. O(update_credential) says when it is written.
+      - The login at the smart hosts. It is refused over a connection that would carry it in clear
+        text.
+      - A password can never be read back from Exchange, so it is never compared.
+        O(update_credential) says when it is written.
     type: dict
     suboptions:
       username:
@@ -170,11 +186,16 @@ options:
         required: true
   update_credential:
     description:
-      - V(on_create) writes O(authentication_credential) where the connector has none yet, or shows another user name.
+      - V(on_create) writes O(authentication_credential) where the connector has none yet, or shows
+        another user name.
       - V(always) writes it in every run, which then reports a change every time.
     type: str
     choices: [always, on_create]
     default: on_create
+attributes:
+  idempotent:
+    details:
+      - Not with O(update_credential=always), which writes a secret in every run.
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
   - module: mailedge.lockdown.exchange_receive_connector
@@ -200,23 +221,34 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns exchange.plan exchange.before exchange.after exchange.exposure layer.guards
 plan:
-  description: What was changed, or in check mode would be, in the order of the changes. One sentence each.
+  description: What was changed, or in check mode would be, in the order of the changes. One
+    sentence each.
   returned: success, and on a refusal after the server was read
   type: list
   elements: str
   sample:
-    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and [::]:25."
+    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and
+      [::]:25."
 before:
-  description: The options that differ, as they were. Names of connectors below C(receive_connectors) and C(send_connectors).
+  description: The options that differ, as they were. Names of connectors below
+    C(receive_connectors) and C(send_connectors).
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["AnonymousUsers", "ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [AnonymousUsers, ExchangeServers]
 after:
-  description: The same options as they are now, read back from the server. In check mode, as they would be.
+  description: The same options as they are now, read back from the server. In check mode, as they
+    would be.
   returned: success
   type: dict
-  sample: {"receive_connectors": {"Default Frontend EX1": {"permission_groups": ["ExchangeServers"]}}}
+  sample:
+    receive_connectors:
+      Default Frontend EX1:
+        permission_groups: [ExchangeServers]
 exposure:
   description: What senders meet on port 25, before and after.
   returned: success, and on a refusal after the server was read
@@ -238,7 +270,6 @@ exposure:
   sample: {"words": ["any internet address: anonymous mail accepted → refused"]}
 guards:
   description: The guards that spoke.
-  returned: success, and on a refusal by a guard
   type: list
   elements: dict
   contains:
@@ -251,43 +282,57 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: success, and on a refusal by a guard
+# generated: returns exchange.strangers
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any port that the server listens
-      on.
-    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider too.
-  returned: when the task names O(provider_ranges), and the state of the server is known in the end
+    - Who may send without a login, or relay, that the site has not named, from the internet, on any
+      port that the server listens on.
+    - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
+      too.
   type: dict
   contains:
     before:
-      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      description: One sentence each, as it was when the task began. Empty where it is certainly
+        nobody.
       type: list
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it would
+        be by the plan.
       type: list
       elements: str
       returned: always
-  sample: {"before": ["The internet may send without a login on port 25, through 'Default Frontend EX1'."], "after": []}
+  sample:
+    before:
+      - The internet may send without a login on port 25, through 'Default Frontend EX1'.
+    after: []
+# end of generated
+  returned: when the task names O(provider_ranges), and the state of the server is known in the end
+# generated: returns layer.state
 state:
   description:
-    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
-      V(in order).
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where
+      something is not as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
-  returned: when the state of the server is known in the end
   type: str
   sample: in order
+# end of generated
+  returned: when the state of the server is known in the end
+# generated: returns exchange.snapshot exchange.server
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
   type: dict
   contains:
     name:
-      description: The name of the snapshot, for O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
+      description: The name of the snapshot, for
+        O(mailedge.lockdown.exchange_mail_flow#module:snapshot).
       type: str
       returned: always
     folder:
@@ -301,19 +346,24 @@ snapshot:
   sample: {"name": "20260114T101500.250Z-4f1c2a-apply.json", "folder": "%ProgramData%\\mailedge"}
 server:
   description: The server that was read.
-  returned: success, and on a refusal after the server was read
   type: dict
-  sample: {"name": "EX1", "version": "Exchange 2016", "build": "15.1.2507.72", "shell": "remote_session"}
+  sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
+# end of generated
+  returned: success, and on a refusal after the server was read
+# generated: returns exchange.cost exchange.error
 cost:
-  description: How often a PowerShell was started on the server, and how often the Exchange shell was loaded.
+  description: How often a PowerShell was started on the server, and how often the Exchange shell
+    was loaded.
   returned: success
   type: dict
   sample: {"powershell_starts": 1, "exchange_shells": 1}
 error:
-  description: Of an error on the server, its class, its fully qualified id and the step it came from.
+  description: Of an error on the server, its class, its fully qualified id and the step it came
+    from.
   returned: when the server refused something
   type: dict
   sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
+# end of generated
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import SEND_MODULE

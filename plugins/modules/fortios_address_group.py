@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fortios_address_group: documentation, argument spec and options; the work is in module_utils/_fortios."""
+"""fortios_address_group: documentation and options; module_utils/_fortios does the work."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ module: fortios_address_group
 short_description: Keep a set of address ranges as address objects and a group on a FortiGate
 version_added: 0.1.0
 description:
-  - Keeps one address object for each range, and a group of them, in one task and over one connection, however many there are.
-  - The ranges are brought into their shortest form first, so that two lists that mean the same addresses are the same.
-  - Objects that somebody else has made are never changed, nor are objects removed that somebody else uses.
+  - Keeps one address object for each range, and a group of them, in one task and over one
+    connection, however many there are.
+  - The ranges are brought into their shortest form first, so that two lists that mean the same
+    addresses are the same.
+  - Objects that somebody else has made are never changed, nor are objects removed that somebody
+    else uses.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.WRITE
-  - mailedge.lockdown._fortios.ATTRIBUTES
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.fortigate
 options:
   name:
     description:
@@ -29,7 +34,8 @@ options:
     required: true
   ranges:
     description:
-      - The addresses of the group, as addresses, CIDR prefixes or first-last ranges, of IPv4 and IPv6.
+      - The addresses of the group, as addresses, CIDR prefixes or first-last ranges, of IPv4 and
+        IPv6.
       - An empty list is refused. A group that nobody needs is removed by O(state=absent).
     type: list
     elements: str
@@ -41,11 +47,13 @@ options:
   group_size:
     description:
       - How many members a group gets. A larger set becomes groups within the group.
-      - What a FortiGate takes differs by model. Where it answers with error -4, set a smaller number.
+      - What a FortiGate takes differs by model. Where it answers with error -4, set a smaller
+        number.
     type: int
     default: 250
   comment:
-    description: What to say in the comment of the group, behind the mark by which the collection knows its own objects.
+    description: What to say in the comment of the group, behind the mark by which the collection
+      knows its own objects.
     type: str
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
@@ -65,15 +73,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns fortios.plan
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
   type: list
   elements: str
+# end of generated
   sample: ["Create the address 'birke-198.51.100.0_24' (198.51.100.0/24)."]
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the device could be read
   type: list
   elements: dict
   contains:
@@ -86,21 +96,27 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.state fortios.device
 state:
   description:
-    - How what is described is when the task ends, V(drift) where something is not so, else V(in order).
+    - How what is described is when the task ends, V(drift) where something is not so, else V(in
+      order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
   type: str
   sample: in order
 device:
   description: The device that was read.
-  returned: when the device could be read
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
@@ -122,6 +138,7 @@ cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 3}
 """
 

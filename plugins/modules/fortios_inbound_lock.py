@@ -11,24 +11,32 @@ module: fortios_inbound_lock
 short_description: Let only these sources reach a port of a server behind a FortiGate
 version_added: 0.1.0
 description:
-  - Finds every accept policy that lets a port through to a virtual IP or an address (directly, by a group, by V(all), by a service group), and
-    sees to it that only the named sources get through. One more accept policy beside a wide one would change nothing.
-  - A policy that is for the target and the port alone gets other sources, in place. One that serves something else as well, such as webmail,
-    stays as it is; right before it there will be an accept policy for the named sources and a deny that names the virtual IP.
-  - It plans from what the device holds, judges the plan by its own model of the policies and their order, and stops before anything is
-    written where the provider or the own networks would lose their way.
-  - What the configuration does not tell (the addresses of an FQDN or a country, schedules, logins) counts as open.
+  - Finds every accept policy that lets a port through to a virtual IP or an address (directly, by a
+    group, by V(all), by a service group), and sees to it that only the named sources get through.
+    One more accept policy beside a wide one would change nothing.
+  - A policy that is for the target and the port alone gets other sources, in place. One that serves
+    something else as well, such as webmail, stays as it is; right before it there will be an accept
+    policy for the named sources and a deny that names the virtual IP.
+  - It plans from what the device holds, judges the plan by its own model of the policies and their
+    order, and stops before anything is written where the provider or the own networks would lose
+    their way.
+  - What the configuration does not tell (the addresses of an FQDN or a country, schedules, logins)
+    counts as open.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.WRITE
-  - mailedge.lockdown._fortios.ATTRIBUTES
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.fortigate
 options:
   name:
     description:
-      - The first part of the names of everything that the module makes. 1 to 15 letters, digits, dots, underscores and dashes.
-      - Runs with another name do not know what this one has made; give each lock a name of its own, and keep it.
+      - The first part of the names of everything that the module makes. 1 to 15 letters, digits,
+        dots, underscores and dashes.
+      - Runs with another name do not know what this one has made; give each lock a name of its own,
+        and keep it.
     type: str
     default: mailedge
   vips:
@@ -38,7 +46,8 @@ options:
     default: []
   addresses:
     description:
-      - The addresses of the mail server itself, for a way in without a virtual IP, which is the usual one for IPv6.
+      - The addresses of the mail server itself, for a way in without a virtual IP, which is the
+        usual one for IPv6.
       - IPv6 addresses need FortiOS 6.4, which has policies for both.
     type: list
     elements: str
@@ -49,43 +58,50 @@ options:
     default: 25
   ranges:
     description:
-      - The ranges of the filtering provider, as addresses, CIDR prefixes or first-last ranges. They become a group of address objects named
-        C(NAME-provider).
+      - The ranges of the filtering provider, as addresses, CIDR prefixes or first-last ranges. They
+        become a group of address objects named C(NAME-provider).
     type: list
     elements: str
     default: []
   groups:
-    description: Address groups or addresses of the device that may get through, such as one of M(mailedge.lockdown.fortios_address_group).
+    description: Address groups or addresses of the device that may get through, such as one of
+      M(mailedge.lockdown.fortios_address_group).
     type: list
     elements: str
     default: []
   feeds:
-    description: Range feeds that may get through, such as one of M(mailedge.lockdown.fortios_range_feed). Needs FortiOS 6.2.
+    description: Range feeds that may get through, such as one of
+      M(mailedge.lockdown.fortios_range_feed). Needs FortiOS 6.2.
     type: list
     elements: str
     default: []
   internet_services:
     description:
       - Names of the internet service database that may get through, for IPv4. Needs FortiOS 6.4.
-      - Names whose direction is that of destinations only are refused, as are names that hold no addresses on the device.
-      - C(Microsoft-Azure) lets every customer of Azure through. For Exchange Online take the ranges, or C(Microsoft-Outlook).
+      - Names whose direction is that of destinations only are refused, as are names that hold no
+        addresses on the device.
+      - C(Microsoft-Azure) lets every customer of Azure through. For Exchange Online take the
+        ranges, or C(Microsoft-Outlook).
     type: list
     elements: str
     default: []
   own_networks:
-    description: The site's own networks that send to the port through the firewall. They become a group named C(NAME-own).
+    description: The site's own networks that send to the port through the firewall. They become a
+      group named C(NAME-own).
     type: list
     elements: str
     default: []
   interfaces:
     description:
-      - Only look at policies for these incoming interfaces or zones, such as V(wan1). All where empty.
+      - Only look at policies for these incoming interfaces or zones, such as V(wan1). All where
+        empty.
       - Who gets through by the others is told by the guard V(still_open).
     type: list
     elements: str
     default: []
   group_size:
-    description: How many members a group gets before groups are nested. The maximum differs by model.
+    description: How many members a group gets before groups are nested. The maximum differs by
+      model.
     type: int
     default: 250
 seealso:
@@ -129,7 +145,8 @@ exposure:
   type: dict
   sample:
     before: ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
-    after: ["10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    after:
+      - 10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'
   contains:
     before:
       description: One sentence for each accept policy that lets somebody through.
@@ -146,15 +163,17 @@ exposure:
       type: list
       elements: str
       returned: always
+# generated: returns fortios.plan
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
   type: list
   elements: str
+# end of generated
   sample: ["Change the policy 1 'Mail in': srcaddr without 'all' and with 'birke-provider'."]
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the device could be read
   type: list
   elements: dict
   contains:
@@ -167,40 +186,53 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the device could be read
 strangers:
   description:
-    - Who reaches the port that is not named, from whatever interface, by other virtual IPs to the same server too.
+    - Who reaches the port that is not named, from whatever interface, by other virtual IPs to the
+      same server too.
     - What the configuration does not tell counts as open.
   returned: when the state of the device is known in the end
   type: dict
   contains:
     before:
-      description: One sentence each, as it was when the task began. Empty where it is certainly nobody.
+      description: One sentence each, as it was when the task began. Empty where it is certainly
+        nobody.
       type: list
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it would
+        be by the plan.
       type: list
       elements: str
       returned: always
-  sample: {"before": ["Everybody else can reach port 25 of the virtual IP 'VIP-mail' by policy 1 'Mail in'."], "after": []}
+  sample:
+    before:
+      - Everybody else can reach port 25 of the virtual IP 'VIP-mail' by policy 1 'Mail in'.
+    after: []
+# generated: returns layer.state
 state:
   description:
-    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where something is not as described, else
-      V(in order).
+    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where
+      something is not as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
-  returned: when the state of the device is known in the end
   type: str
   sample: in order
+# end of generated
+  returned: when the state of the device is known in the end
+# generated: returns fortios.device
 device:
   description: The device that was read.
-  returned: when the device could be read
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
@@ -222,6 +254,7 @@ cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 7}
 """
 
@@ -291,7 +324,10 @@ class InboundLock(FortiOSLayer):
         return self._lock(state).wishes()
 
     def _lock(self, state: DeviceState) -> inbound.Lock:
-        """The lock of a state that was read; it is asked several times of one state, and a group of thousands takes its time."""
+        """The lock of a state that was read.
+
+        It is asked several times of one state, and a group of thousands takes its time.
+        """
         if self._last is None or self._last.state is not state:
             self._last = inbound.Lock(state, self._wanted)
         return self._last

@@ -11,18 +11,23 @@ module: fortios_info
 short_description: Tell who reaches a port through a FortiGate, and what given sources would meet
 version_added: 0.1.0
 description:
-  - Reads the policies and what they refer to, and says who reaches a port of a server behind the device, by which policy.
-  - For given sources it says what they would meet, by the collection's own model of the policies, and beside it by the device's own
-    C(policy-lookup) where O(interface) is named and the device offers it.
+  - Reads the policies and what they refer to, and says who reaches a port of a server behind the
+    device, by which policy.
+  - For given sources it says what they would meet, by the collection's own model of the policies,
+    and beside it by the device's own C(policy-lookup) where O(interface) is named and the device
+    offers it.
   - Changes nothing. Needs an API user that may read firewall policies, addresses and services.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.ATTRIBUTES_INFO
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.fortigate
 options:
   vips:
-    description: The virtual IPs to look at. Those that lead to O(port) where neither these nor O(addresses) are named.
+    description: The virtual IPs to look at. Those that lead to O(port) where neither these nor
+      O(addresses) are named.
     type: list
     elements: str
     default: []
@@ -36,12 +41,14 @@ options:
     type: int
     default: 25
   sources:
-    description: Addresses on the internet or in the own networks, for each of which the answer says what it would meet.
+    description: Addresses on the internet or in the own networks, for each of which the answer says
+      what it would meet.
     type: list
     elements: str
     default: []
   interface:
-    description: The interface that the O(sources) come from. Needed for the device's own C(policy-lookup).
+    description: The interface that the O(sources) come from. Needed for the device's own
+      C(policy-lookup).
     type: str
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
@@ -58,11 +65,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns fortios.device
 device:
   description: The device that was read.
-  returned: success
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: success
 exposure:
   description: Who reaches the port, one sentence for each accept policy that lets somebody through.
   returned: success
@@ -110,7 +119,8 @@ sources:
       type: str
       returned: always
     passes:
-      description: Whether it gets through, by the collection's model. What the configuration does not tell counts as open.
+      description: Whether it gets through, by the collection's model. What the configuration does
+        not tell counts as open.
       type: bool
       returned: always
     policy:
@@ -125,10 +135,12 @@ sources:
       description: The policy that decides, by the device's own answer.
       type: int
       returned: when the device was asked and answered
+# generated: returns fortios.cost
 cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 5}
 """
 

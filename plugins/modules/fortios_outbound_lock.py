@@ -8,24 +8,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fortios_outbound_lock
-short_description: Let only the mail server send on port 25 through a FortiGate, and only to the smart hosts
+short_description: Let only the mail server send on port 25 through a FortiGate, and only to the
+  smart hosts
 version_added: 0.1.0
 description:
-  - Finds every accept policy that lets port 25 out through the named interfaces, from others than the mail server or to others than the smart
-    hosts, and puts two policies right before it, one that accepts the mail server's way to the smart hosts, and a deny for everybody.
+  - Finds every accept policy that lets port 25 out through the named interfaces, from others than
+    the mail server or to others than the smart hosts, and puts two policies right before it, one
+    that accepts the mail server's way to the smart hosts, and a deny for everybody.
   - The policy itself stays as it is, so that everything but this port goes out as before.
-  - Scanners, applications and other senders of the site that send past the mail server are stopped by it. Look at the device's log first.
+  - Scanners, applications and other senders of the site that send past the mail server are stopped
+    by it. Look at the device's log first.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.WRITE
-  - mailedge.lockdown._fortios.ATTRIBUTES
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.fortigate
 options:
   name:
     description:
-      - The first part of the names of everything that the module makes. 1 to 15 letters, digits, dots, underscores and dashes.
-      - Runs with another name do not know what this one has made; give each lock a name of its own, and keep it.
+      - The first part of the names of everything that the module makes. 1 to 15 letters, digits,
+        dots, underscores and dashes.
+      - Runs with another name do not know what this one has made; give each lock a name of its own,
+        and keep it.
     type: str
     default: mailedge
   mail_servers:
@@ -35,13 +42,14 @@ options:
     required: true
   smart_hosts:
     description:
-      - Where they may send to, as addresses, ranges or host names. A host name becomes an address of the type FQDN, which the device resolves,
-        for IPv4.
+      - Where they may send to, as addresses, ranges or host names. A host name becomes an address
+        of the type FQDN, which the device resolves, for IPv4.
     type: list
     elements: str
     required: true
   interfaces:
-    description: The outgoing interfaces or zones that lead to the internet, such as V(wan1) or V(virtual-wan-link).
+    description: The outgoing interfaces or zones that lead to the internet, such as V(wan1) or
+      V(virtual-wan-link).
     type: list
     elements: str
     required: true
@@ -90,15 +98,17 @@ exposure:
       type: list
       elements: str
       returned: always
+# generated: returns fortios.plan
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
   type: list
   elements: str
+# end of generated
   sample: ["Create the policy 'birke-3-held' that refuses 'all' to 'all', right before policy 3."]
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the device could be read
   type: list
   elements: dict
   contains:
@@ -111,21 +121,27 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.state fortios.device
 state:
   description:
-    - How what is described is when the task ends, V(drift) where something is not so, else V(in order).
+    - How what is described is when the task ends, V(drift) where something is not so, else V(in
+      order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
   type: str
   sample: in order
 device:
   description: The device that was read.
-  returned: when the device could be read
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
@@ -147,6 +163,7 @@ cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 7}
 """
 

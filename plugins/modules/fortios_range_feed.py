@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fortios_range_feed: documentation, argument spec and options; the work is in module_utils/_fortios."""
+"""fortios_range_feed: documentation and options; module_utils/_fortios does the work."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ module: fortios_range_feed
 short_description: Keep a set of address ranges as an external resource of a FortiGate
 version_added: 0.1.0
 description:
-  - Keeps an external resource of the type address, which a policy can name as its source, and which the device either polls from a
-    published list or is pushed.
+  - Keeps an external resource of the type address, which a policy can name as its source, and which
+    the device either polls from a published list or is pushed.
   - What is pushed is read back, and pushed again only where it differs.
-  - The list of an external resource is no part of the device's configuration backup. What a pushed list becomes after a restart or a failover of
-    a cluster is not known for sure, so let a scheduled run look after it, or let the device poll.
+  - The list of an external resource is no part of the device's configuration backup. What a pushed
+    list becomes after a restart or a failover of a cluster is not known for sure, so let a
+    scheduled run look after it, or let the device poll.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.WRITE
-  - mailedge.lockdown._fortios.ATTRIBUTES
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.fortigate
 options:
   name:
     description: The name of the external resource.
@@ -58,8 +61,10 @@ options:
     type: str
   update_password:
     description:
-      - The device does not tell its password, so that nobody can see whether it is still the right one.
-      - V(on_create) sets it only on a feed that does not exist yet. V(always) sets it in every run, which then reports a change.
+      - The device does not tell its password, so that nobody can see whether it is still the right
+        one.
+      - V(on_create) sets it only on a feed that does not exist yet. V(always) sets it in every run,
+        which then reports a change.
     type: str
     choices: [always, on_create]
     default: on_create
@@ -68,8 +73,13 @@ options:
     type: str
     choices: [none, basic, full]
   comment:
-    description: What to say in the comment of the feed, behind the mark by which the collection knows its own objects.
+    description: What to say in the comment of the feed, behind the mark by which the collection
+      knows its own objects.
     type: str
+attributes:
+  idempotent:
+    details:
+      - Not with O(update_password=always), which writes a secret in every run.
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
   - module: mailedge.lockdown.fortios_address_group
@@ -95,15 +105,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns fortios.plan
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
   type: list
   elements: str
-  sample: ["Create the range feed 'birke-provider' (https://lists.example/mailedge/birke-ipv4.txt)."]
+# end of generated
+  sample: ["Create the range feed 'birke-provider'
+    (https://lists.example/mailedge/birke-ipv4.txt)."]
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the device could be read
   type: list
   elements: dict
   contains:
@@ -116,21 +129,27 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.state fortios.device
 state:
   description:
-    - How what is described is when the task ends, V(drift) where something is not so, else V(in order).
+    - How what is described is when the task ends, V(drift) where something is not so, else V(in
+      order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
   type: str
   sample: in order
 device:
   description: The device that was read.
-  returned: when the device could be read
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
@@ -152,9 +171,11 @@ cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 3}
 entries:
-  description: How many ranges the feed holds on the device. A policy whose only source is a feed without any lets nobody through.
+  description: How many ranges the feed holds on the device. A policy whose only source is a feed
+    without any lets nobody through.
   returned: when the feed existed before the run
   type: int
   sample: 12

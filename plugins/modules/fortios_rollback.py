@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fortios_rollback: documentation, argument spec and options; the work is in module_utils/_fortios."""
+"""fortios_rollback: documentation and options; module_utils/_fortios does the work."""
 
 from __future__ import annotations
 
@@ -11,30 +11,38 @@ module: fortios_rollback
 short_description: Give a FortiGate back what a snapshot of this collection holds
 version_added: 0.1.0
 description:
-  - Gives back what the entries were like before a run of M(mailedge.lockdown.fortios_inbound_lock) or one of its siblings touched them.
-    Entries that the run has made are removed, unless somebody else uses them by now.
-  - It is safe to run twice, and plans as every run does, so that what lets more through comes before what lets less through.
+  - Gives back what the entries were like before a run of M(mailedge.lockdown.fortios_inbound_lock)
+    or one of its siblings touched them. Entries that the run has made are removed, unless somebody
+    else uses them by now.
+  - It is safe to run twice, and plans as every run does, so that what lets more through comes
+    before what lets less through.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.WRITE
-  - mailedge.lockdown._fortios.ATTRIBUTES
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.fortigate
 options:
   snapshot:
     description:
       - The name of the snapshot. The run that made the change has printed it.
-      - V(latest) is the newest one of this device that is not itself a rollback's, so that a second rollback changes nothing.
-      - V(original) gives back what was there before the first of all changes whose snapshots are in the folder.
+      - V(latest) is the newest one of this device that is not itself a rollback's, so that a second
+        rollback changes nothing.
+      - V(original) gives back what was there before the first of all changes whose snapshots are in
+        the folder.
     type: str
     default: latest
   content:
-    description: The snapshot itself, as the result of the run that made the change has it. O(snapshot) does not count then.
+    description: The snapshot itself, as the result of the run that made the change has it.
+      O(snapshot) does not count then.
     type: json
   keep_later_changes:
     description:
-      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else has changed since is left
-        alone and told in RV(not_restored). A run that undoes itself sets it.
+      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else
+        has changed since is left alone and told in RV(not_restored). A run that undoes itself
+        sets it.
     type: bool
     default: false
 seealso:
@@ -51,15 +59,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns fortios.plan
 plan:
   description: What a run changes, one sentence for each change, in the order of the changes.
   returned: when the device could be read
   type: list
   elements: str
+# end of generated
   sample: ["Change the policy 3 'Mail in': srcaddr without 'birke-provider' and with 'all'."]
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the device could be read
   type: list
   elements: dict
   contains:
@@ -72,14 +82,19 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What would happen.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.device
 device:
   description: The device that was read.
-  returned: when the device could be read
   type: dict
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+# end of generated
+  returned: when the device could be read
+# generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.
   returned: when something was written
@@ -101,25 +116,31 @@ cost:
   description: How many HTTP requests were sent.
   returned: always
   type: dict
+# end of generated
   sample: {"requests": 3}
+# generated: returns layer.further
 further:
-  description: The names of snapshots of changes before that, newest first. What they hold is still changed.
-  returned: when the device could be read
+  description: The names of snapshots of changes before that, newest first. What they hold is still
+    changed.
   type: list
   elements: str
   sample: []
+# end of generated
+  returned: when the device could be read
 not_restored:
-  description: A sentence for each entry that is gone, and of which the snapshot holds some fields only, or that was changed
-    since.
+  description: A sentence for each entry that is gone, and of which the snapshot holds some
+    fields only, or that was changed since.
   returned: when the device could be read
   type: list
   elements: str
   sample: []
+# generated: returns layer.restored
 restored:
   description: The name of the snapshot that was given back, or V(original).
-  returned: when the device could be read
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
+# end of generated
+  returned: when the device could be read
 """
 
 import typing as t

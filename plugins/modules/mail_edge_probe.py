@@ -11,20 +11,27 @@ module: mail_edge_probe
 short_description: See what a mail server accepts from where this host stands
 version_added: 0.1.0
 description:
-  - Speaks SMTP with every address of the targets as far as the recipient of a message, and says whether strangers are let in.
-    It asks whether the server takes mail from a stranger, and, where told to, whether it relays and whether it takes mail in the
-    site's own name.
-  - No message is ever sent. The commands C(DATA), C(BDAT), C(VRFY), C(EXPN) and C(AUTH) cannot be sent.
-  - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses is V(closed). A server that is busy,
-    that does not know the recipient or that has this host on a block list proves nothing.
-  - Needs nothing but Python 3.9 on the host that looks, which stands outside of the site, or where the sender stands whose view is asked for.
+  - Speaks SMTP with every address of the targets as far as the recipient of a message, and says
+    whether strangers are let in. It asks whether the server takes mail from a stranger, and, where
+    told to, whether it relays and whether it takes mail in the site's own name.
+  - No message is ever sent. The commands C(DATA), C(BDAT), C(VRFY), C(EXPN) and C(AUTH) cannot be
+    sent.
+  - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses is
+    V(closed). A server that is busy, that does not know the recipient or that has this host on a
+    block list proves nothing.
+  - Needs nothing but Python 3.9 on the host that looks, which stands outside of the site, or where
+    the sender stands whose view is asked for.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
 options:
   targets:
     description:
       - Host names or addresses of the mail server, as a spammer would try them.
-      - Every IPv4 and IPv6 address of a name is looked at by itself, one after the other, and once even if several names lead to it.
+      - Every IPv4 and IPv6 address of a name is looked at by itself, one after the other, and once
+        even if several names lead to it.
       - Needed, unless every entry of O(looks) names its own.
     type: list
     elements: str
@@ -45,12 +52,14 @@ options:
     required: true
   relay_recipient:
     description:
-      - An address of your own outside of the site. The server is asked whether it would relay to it.
+      - An address of your own outside of the site. The server is asked whether it would relay to
+        it.
       - Not asked where this is not set.
     type: str
   own_domain_sender:
     description:
-      - An address at the site. The server is asked whether it takes mail to O(recipient) that claims to come from there.
+      - An address at the site. The server is asked whether it takes mail to O(recipient) that
+        claims to come from there.
       - Not asked where this is not set.
     type: str
   helo_name:
@@ -61,7 +70,8 @@ options:
   source_address:
     description:
       - The address of this host to look from, of the same family as the targets.
-      - Addresses of the other family are inconclusive then, unless O(address_family) leaves them out.
+      - Addresses of the other family are inconclusive then, unless O(address_family) leaves them
+        out.
     type: str
   address_family:
     description: Which addresses of the targets to look at.
@@ -80,7 +90,8 @@ options:
     default: 20
   starttls:
     description:
-      - V(if_offered) encrypts as mail servers among each other do, and goes on in clear if that fails.
+      - V(if_offered) encrypts as mail servers among each other do, and goes on in clear if that
+        fails.
       - V(never) does not encrypt.
       - V(require) gives an inconclusive verdict where encryption does not come about.
       - Certificates are reported, never verified.
@@ -97,7 +108,8 @@ options:
       - It is asked only where a connection comes to nothing, and told no more than C(QUIT).
     type: str
   control_port:
-    description: The port of O(control_host). On another port than O(port), a greeting proves little.
+    description: The port of O(control_host). On another port than O(port), a greeting proves
+      little.
     type: int
     default: 25
   reached_before:
@@ -113,9 +125,10 @@ options:
     default: []
   allowed_ranges:
     description:
-      - Addresses that the lock lets in, such as the provider's ranges, as addresses, CIDR prefixes or C(first-last) ranges.
-      - If this host looks from one of them, or the server says that it sees one of them, it is no stranger and the verdict is
-        V(inconclusive).
+      - Addresses that the lock lets in, such as the provider's ranges, as addresses, CIDR prefixes
+        or C(first-last) ranges.
+      - If this host looks from one of them, or the server says that it sees one of them, it is no
+        stranger and the verdict is V(inconclusive).
     type: list
     elements: str
     default: []
@@ -123,7 +136,8 @@ options:
     description:
       - What to find. The task fails with one sentence if it finds something else.
       - V(closed) asks for RV(verdict) to be closed, that is, for every question at every address.
-      - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is for a look from an allowed sender.
+      - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is
+        for a look from an allowed sender.
       - With V(any), the task does not fail for what it finds.
     type: str
     choices: [closed, open, any]
@@ -166,21 +180,17 @@ options:
         type: list
         elements: str
 attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, and does the same in every mode.
-  diff_mode:
-    support: none
-    description: Changes nothing, so that there is no difference to show.
   platform:
     platforms: posix
     support: full
-    description: The systems that the module works on.
 notes:
-  - A C(closed) that rests on silence, or on C(421 4.3.2 Service not available), would look the same while the server is down, see
-    RV(needs_positive_control). Pair it with a look from an allowed sender that expects V(open).
-  - A server that accepts the recipient may still quarantine or drop the message afterwards. That cannot be seen without sending one.
-  - The sender, the recipients and the server's answers stand in the result, passwords are never involved.
+  - A C(closed) that rests on silence, or on C(421 4.3.2 Service not available), would look the same
+    while the server is down, see RV(needs_positive_control). Pair it with a look from an allowed
+    sender that expects V(open).
+  - A server that accepts the recipient may still quarantine or drop the message afterwards. That
+    cannot be seen without sending one.
+  - The sender, the recipients and the server's answers stand in the result, passwords are never
+    involved.
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
   - module: mailedge.lockdown.exchange_mail_flow_info
@@ -263,7 +273,8 @@ verdict:
   type: str
   sample: closed
 delivery:
-  description: Whether mail of strangers to O(recipient) is taken, at all addresses together. V(closed), V(open) or V(inconclusive).
+  description: Whether mail of strangers to O(recipient) is taken, at all addresses together.
+    V(closed), V(open) or V(inconclusive).
   returned: without O(looks)
   type: str
   sample: closed
@@ -273,7 +284,8 @@ relay:
   type: str
   sample: closed
 spoof:
-  description: The same for mail that claims to come from O(own_domain_sender). Null where it was not asked.
+  description: The same for mail that claims to come from O(own_domain_sender). Null where it was
+    not asked.
   returned: without O(looks)
   type: str
   sample: closed
@@ -288,7 +300,8 @@ reachable_addresses:
   elements: str
   sample: ["203.0.113.25"]
 control:
-  description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null where it was not asked.
+  description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null where it was not
+    asked.
   returned: without O(looks)
   type: dict
   sample: {"ipv4": true, "ipv6": null}
@@ -304,10 +317,12 @@ sentences:
   elements: str
   sample:
     - >-
-      203.0.113.25:25 (mail.hafen.example) is closed to mail of strangers. Senders that do not log in are refused. The answer to
-      MAIL FROM was: 530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM
+      203.0.113.25:25 (mail.hafen.example) is closed to mail of strangers. Senders that do not log
+      in are refused. The answer to MAIL FROM was: 530 5.7.57 Client was not authenticated to send
+      anonymous mail during MAIL FROM
 addresses:
-  description: What was found at each address, in the order in which they were looked at, then the targets that have no address.
+  description: What was found at each address, in the order in which they were looked at, then the
+    targets that have no address.
   returned: without O(looks)
   type: list
   elements: dict
@@ -343,7 +358,8 @@ addresses:
       type: str
       sample: 192.0.2.7
     seen_as:
-      description: The address that the server says it sees, as Exchange does in its answer to C(EHLO). Null where it does not say.
+      description: The address that the server says it sees, as Exchange does in its answer to
+        C(EHLO). Null where it does not say.
       returned: always
       type: str
       sample: 192.0.2.7
@@ -354,7 +370,8 @@ addresses:
     sender_address_hidden:
       description:
         - Whether a server with a public address sees this host under a private one.
-        - Something in between hides the senders then, and remote IP ranges of a receive connector cannot tell them apart.
+        - Something in between hides the senders then, and remote IP ranges of a receive connector
+          cannot tell them apart.
       returned: always
       type: bool
     reachable:
@@ -373,12 +390,14 @@ addresses:
       type: str
       sample: closed
     relay:
-      description: Whether mail of strangers to O(relay_recipient) is taken. Null where it was not asked.
+      description: Whether mail of strangers to O(relay_recipient) is taken. Null where it was not
+        asked.
       returned: always
       type: str
       sample: closed
     spoof:
-      description: Whether mail is taken that claims to come from O(own_domain_sender). Null where it was not asked.
+      description: Whether mail is taken that claims to come from O(own_domain_sender). Null where
+        it was not asked.
       returned: always
       type: str
       sample: closed
@@ -415,12 +434,13 @@ addresses:
       sample: ["SIZE 37748736", "PIPELINING", "STARTTLS"]
     tls:
       description:
-        - The agreed C(version) and C(cipher), and of the certificate its C(subject), C(issuer), C(names), C(not_before), C(not_after) and
-          C(sha256) fingerprint.
+        - The agreed C(version) and C(cipher), and of the certificate its C(subject), C(issuer),
+          C(names), C(not_before), C(not_after) and C(sha256) fingerprint.
         - Null where there was no TLS. Nothing of it was verified.
       returned: always
       type: dict
-      sample: {"version": "TLSv1.2", "subject": "CN=mail.hafen.example", "not_after": "2027-01-31T12:00:00Z"}
+      sample: {"version": "TLSv1.2", "subject": "CN=mail.hafen.example", "not_after":
+        "2027-01-31T12:00:00Z"}
     tls_error:
       description: Why there was no TLS although it was asked for.
       returned: always
@@ -432,7 +452,8 @@ addresses:
       elements: str
     transcript:
       description:
-        - The conversation. Lines begin with C(C:) for this host, C(S:) for the server and C(*) for what happened.
+        - The conversation. Lines begin with C(C:) for this host, C(S:) for the server and C(*) for
+          what happened.
         - What cannot be printed is shown as an escape, and what is very long is cut.
       returned: unless the task fails without C(-v)
       type: list

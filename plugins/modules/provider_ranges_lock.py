@@ -8,17 +8,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: provider_ranges_lock
-short_description: Read from where a filtering provider delivers, and keep it in the site's lock file
+short_description: Read from where a filtering provider delivers, and keep it in the site's lock
+  file
 version_added: 0.1.0
 description:
-  - Reads the provider's ranges by the mechanism that the provider has (Microsoft's web service, DNS, an SPF chain, a list), and rewrites the
-    site's lock file, so that a change of the provider is a diff in the site's repository that a person reads before it is used.
-  - An answer that is empty, malformed, private, huge or sharply shrunken is refused. The lock file stays as it is then.
-  - Ranges that are gone from the answer are kept for a while, because providers move their customers slowly.
+  - Reads the provider's ranges by the mechanism that the provider has (Microsoft's web service,
+    DNS, an SPF chain, a list), and rewrites the site's lock file, so that a change of the provider
+    is a diff in the site's repository that a person reads before it is used.
+  - An answer that is empty, malformed, private, huge or sharply shrunken is refused. The lock file
+    stays as it is then.
+  - Ranges that are gone from the answer are kept for a while, because providers move their
+    customers slowly.
   - An answer without news changes nothing in the file, not even its date.
   - Runs on the controller and does not touch the host of the task.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
+  - mailedge.lockdown._attributes.controller
 options:
   path:
     description:
@@ -27,11 +35,13 @@ options:
     type: path
     required: true
   provider:
-    description: The id of the provider in the catalogue, or a name of your own for one that is not in it.
+    description: The id of the provider in the catalogue, or a name of your own for one that is not
+      in it.
     type: str
     required: true
   region:
-    description: The region of the provider that serves the site. Needed where the provider has several.
+    description: The region of the provider that serves the site. Needed where the provider has
+      several.
     type: str
     default: ""
   state:
@@ -41,8 +51,9 @@ options:
     default: present
   mechanism:
     description:
-      - How the ranges are read, if not as the catalogue says. V(json) is Microsoft's web service, V(dns) the addresses of a host name,
-        V(spf) the chain of an SPF record, V(url) a list with one range a line or a JSON list.
+      - How the ranges are read, if not as the catalogue says. V(json) is Microsoft's web service,
+        V(dns) the addresses of a host name, V(spf) the chain of an SPF record, V(url) a list with
+        one range a line or a JSON list.
       - Needs O(source).
     type: str
     choices: [json, dns, spf, url]
@@ -50,11 +61,13 @@ options:
     description: The address, host name or domain that is read, if not the one of the catalogue.
     type: str
   ranges:
-    description: The ranges themselves, for a provider that tells them to each customer. Nothing is read then.
+    description: The ranges themselves, for a provider that tells them to each customer. Nothing is
+      read then.
     type: list
     elements: str
   accept_grade:
-    description: The lowest grade of evidence that is accepted for ranges of the catalogue, for a provider that cannot be read live.
+    description: The lowest grade of evidence that is accepted for ranges of the catalogue, for a
+      provider that cannot be read live.
     type: str
     choices: [A, B, C]
     default: B
@@ -71,17 +84,31 @@ options:
     type: int
     default: 30
   resolver:
-    description: The address of the DNS server to ask, with a port after a C(#) if it is not 53. The controller's own where not set.
+    description: The address of the DNS server to ask, with a port after a C(#) if it is not 53. The
+      controller's own where not set.
     type: str
   ca_path:
-    description: A file with the certificates that sign the one of the address that is read, in PEM form.
+    description: A file with the certificates that sign the one of the address that is read, in PEM
+      form.
     type: path
   timeout:
     description: How long one question may take, in seconds.
     type: int
     default: 30
   accept_risks:
-    description: The ids of guards whose warning is known and accepted. A guard that stops a run names its id.
+    description:
+      - The ids of guards whose warning is known and accepted. A guard that stops a run names its
+        id.
+      # generated: guards provider
+      - "V(private_range): A range holds addresses that nobody on the internet sends from."
+      - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
+        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
+        nothing."
+      - "V(sharply_shrunken): The answer lacks a large part of what is locked."
+      - "V(too_many_ranges): The answer holds more ranges than a provider has."
+      - "V(unallocated_range): The answer holds a new range that no registry has given to anybody,
+        as far as the installed netaddr knows."
+      # end of generated
     type: list
     elements: str
     default: []
@@ -89,15 +116,9 @@ requirements:
   - netaddr on the controller, which knows who holds a range
   - dnspython on the controller, for the mechanisms V(dns) and V(spf)
 attributes:
-  check_mode:
-    description: Can run in check mode, and then says exactly what a run would do.
-    support: full
-  diff_mode:
-    description: Shows what changes in the file.
-    support: full
   idempotent:
-    description: A second run changes nothing, as long as the provider says the same.
-    support: full
+    details:
+      - As long as the provider says the same.
 seealso:
   - plugin: mailedge.lockdown.provider_ranges
     plugin_type: lookup
@@ -157,12 +178,13 @@ leaving:
   elements: dict
   sample: [{"range": "203.0.113.0/28", "until": "2026-02-14"}]
 shared:
-  description: Whether all customers of the provider send from the same ranges, so that a lock to them is necessary and not sufficient.
+  description: Whether all customers of the provider send from the same ranges, so that a lock to
+    them is necessary and not sufficient.
   returned: success
   type: bool
+# generated: returns layer.guards
 guards:
   description: The guards that spoke.
-  returned: when the provider has answered
   type: list
   elements: dict
   contains:
@@ -175,9 +197,11 @@ guards:
       type: str
       returned: always
     sentence:
-      description: What is the matter.
+      description: What the guard found.
       type: str
       returned: always
+# end of generated
+  returned: when the provider has answered
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action

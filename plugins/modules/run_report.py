@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""run_report: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""run_report: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ module: run_report
 short_description: Tell what a run found, one line a site, worst first
 version_added: 0.1.0
 description:
-  - Reads what every selected host has registered for its layers, and gives each host one verdict. Only what was looked at
-    and found so is in order.
-  - Meant to run once for all hosts, at the end of a play. It never fails a host by itself; RV(failed_hosts) says which are to
-    fail.
+  - Reads what every selected host has registered for its layers, and gives each host one verdict.
+    Only what was looked at and found so is in order.
+  - Meant to run once for all hosts, at the end of a play. It never fails a host by itself;
+    RV(failed_hosts) says which are to fail.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.controller
 options:
   playbook:
     description: What the run was to do. It decides which states fail a host.
@@ -28,22 +32,6 @@ options:
     type: list
     elements: str
     required: true
-attributes:
-  check_mode:
-    description: Can run in C(check_mode), and changes nothing there or elsewhere.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed in C(diff) mode.
-    support: N/A
-    details: It changes nothing.
-  idempotent:
-    description: Run a second time, it reports no change.
-    support: full
-  platform:
-    description: What it runs against.
-    platforms: all
-    support: full
-    details: It runs on the controller and reaches nothing.
 """
 
 EXAMPLES = r"""
@@ -68,7 +56,8 @@ msg:
   elements: str
   sample: ["birke: in order. Looked at: exchange, fortigate way in, outside."]
 verdicts:
-  description: Every selected host → V(open), V(unknown), V(drift), V(accepted), V(restored) or V(in order).
+  description: Every selected host → V(open), V(unknown), V(drift), V(accepted), V(restored) or V(in
+    order).
   returned: success
   type: dict
   sample: {"birke-ex1": "in order"}
@@ -79,8 +68,9 @@ failed_hosts:
   sample: {}
 report:
   description:
-    - Every site → its C(state) and its C(hosts); every host → its C(state), C(trouble), C(looks) from outside and C(layers), one
-      record each with C(layer), C(host), C(state), C(findings), C(plan) and C(exposure).
+    - Every site → its C(state) and its C(hosts); every host → its C(state), C(trouble), C(looks)
+      from outside and C(layers), one record each with C(layer), C(host), C(state), C(findings),
+      C(plan) and C(exposure).
   returned: success
   type: dict
 """

@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site_description: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""site_description: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ module: site_description
 short_description: Check the description of a site as a whole, and convert it
 version_added: 0.1.0
 description:
-  - Reads every variable of the host whose name begins with C(mailedge_). Refuses one that no role of the collection knows, and
-    names the nearest; refuses values that do not fit; tells all problems at once. Nothing is sent to any server.
-  - A variable that is empty counts as not set. A list may be given as a text, with commas, blanks or new lines between its
-    entries.
-  - Says for each layer of the site whether it is managed, and by which host. The roles of the collection read the result.
+  - Reads every variable of the host whose name begins with C(mailedge_). Refuses one that no role
+    of the collection knows, and names the nearest; refuses values that do not fit; tells all
+    problems at once. Nothing is sent to any server.
+  - A variable that is empty counts as not set. A list may be given as a text, with commas, blanks
+    or new lines between its entries.
+  - Says for each layer of the site whether it is managed, and by which host. The roles of the
+    collection read the result.
   - Never returns a secret.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.controller
 options:
   playbook:
     description: What the site is described for. It decides which variables are needed.
@@ -26,25 +32,10 @@ options:
     choices: [apply, drift, rollback, probe, refresh_ranges, publish_ranges]
     default: apply
   sites:
-    description: What M(mailedge.lockdown.site_hosts) returned as RV(mailedge.lockdown.site_hosts#module:sites).
+    description: What M(mailedge.lockdown.site_hosts) returned as
+      RV(mailedge.lockdown.site_hosts#module:sites).
     type: dict
     default: {}
-attributes:
-  check_mode:
-    description: Can run in C(check_mode), and changes nothing there or elsewhere.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed in C(diff) mode.
-    support: N/A
-    details: It changes nothing.
-  idempotent:
-    description: Run a second time, it reports no change.
-    support: full
-  platform:
-    description: What it runs against.
-    platforms: all
-    support: full
-    details: It runs on the controller and reaches nothing.
 """
 
 EXAMPLES = r"""
@@ -71,7 +62,8 @@ site:
   type: str
   sample: birke
 described:
-  description: The variables without their prefix, converted, with their defaults. What is not set is left out.
+  description: The variables without their prefix, converted, with their defaults. What is not set
+    is left out.
   returned: success
   type: dict
   sample: {"site": "birke", "provider_ranges": ["198.51.100.0/24"]}
@@ -83,8 +75,9 @@ layers:
   sample: ["exchange", "fortigate way in", "outside"]
 parts:
   description:
-    - Every layer → C(how) and C(why). C(how) is V(managed), V(not managed), V(elsewhere) for one that another selected host does,
-      V(left out) where that host was not selected, or V(not looked at).
+    - Every layer → C(how) and C(why). C(how) is V(managed), V(not managed), V(elsewhere) for one
+      that another selected host does, V(left out) where that host was not selected, or V(not looked
+      at).
   returned: success
   type: dict
   sample: {"exchange": {"how": "managed", "why": ""}}

@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site_hosts: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""site_hosts: documentation and options; its action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,28 +11,16 @@ module: site_hosts
 short_description: Know which hosts of the inventory make up a site
 version_added: 0.1.0
 description:
-  - Reads C(mailedge_site) of every host in the inventory, also of those that were not selected. Hosts of one name share one
-    organization and one firewall.
+  - Reads C(mailedge_site) of every host in the inventory, also of those that were not selected.
+    Hosts of one name share one organization and one firewall.
   - Meant to run once for all hosts.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.controller
 options: {}
-attributes:
-  check_mode:
-    description: Can run in C(check_mode), and changes nothing there or elsewhere.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed in C(diff) mode.
-    support: N/A
-    details: It changes nothing.
-  idempotent:
-    description: Run a second time, it reports no change.
-    support: full
-  platform:
-    description: What it runs against.
-    platforms: all
-    support: full
-    details: It runs on the controller and reaches nothing.
 """
 
 EXAMPLES = r"""
@@ -48,7 +36,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sites:
-  description: The name of a site → its hosts, in the order of the inventory. A host without C(mailedge_site) is in none.
+  description: The name of a site → its hosts, in the order of the inventory. A host without
+    C(mailedge_site) is in none.
   returned: success
   type: dict
   sample: {"birke": ["birke-ex1", "birke-ex2"]}

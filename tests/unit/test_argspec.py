@@ -9,14 +9,22 @@ import importlib
 import typing as t
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mailedge.lockdown.plugins.doc_fragments import _common
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import (
+    ARGUMENTS as PROVIDER_RANGES_LOCK,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
+    RUN_REPORT,
+    SITE_DESCRIPTION,
+    SITE_HOSTS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
+from ansible_collections.mailedge.lockdown.tests.tools.documentation import documentation, modules
 
 # Argument specs are checked by ansible-core.
 pytestmark = pytest.mark.core
@@ -29,15 +37,21 @@ MODULES = {
 }
 
 
-def documented(module: str) -> dict[str, t.Any]:
-    """The options in the documentation of a module, those of its fragments included."""
-    name = f"ansible_collections.mailedge.lockdown.plugins.modules.{module}"
-    text = yaml.safe_load(importlib.import_module(name).DOCUMENTATION)
-    options: dict[str, t.Any] = {}
-    for fragment in text["extends_documentation_fragment"]:
-        part = getattr(_common.ModuleDocFragment, fragment.rsplit(".", 1)[1].upper())
-        options.update(yaml.safe_load(part).get("options") or {})
-    return {**options, **(text.get("options") or {})}
+# Of a module that runs where its task runs, beside those whose action has the spec.
+RUNNING = {
+    name: importlib.import_module(f"ansible_collections.mailedge.lockdown.plugins.modules.{name}").ARGUMENTS
+    for name in modules()
+    if name.startswith("fortios_")
+}
+ALL = {
+    **MODULES,
+    **RUNNING,
+    "mail_edge_probe": {"argument_spec": PROBE},
+    "provider_ranges_lock": PROVIDER_RANGES_LOCK,
+    "run_report": RUN_REPORT,
+    "site_description": SITE_DESCRIPTION,
+    "site_hosts": SITE_HOSTS,
+}
 
 
 def facts(options: t.Mapping[str, t.Any], inner: str) -> dict[str, t.Any]:
@@ -55,9 +69,14 @@ def facts(options: t.Mapping[str, t.Any], inner: str) -> dict[str, t.Any]:
     }
 
 
-@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_left_out() -> None:
+    assert sorted(ALL) == modules()
+
+
+@pytest.mark.parametrize("module", ALL)
 def test_documentation_and_spec_say_the_same(module: str) -> None:
-    said, spec = facts(documented(module), "suboptions"), facts(MODULES[module]["argument_spec"], "options")
+    said = facts(documentation(module)["options"], "suboptions")
+    spec = facts(ALL[module]["argument_spec"], "options")
     assert set(said) == set(spec)
     for option, expected in spec.items():
         assert said[option] == expected, option

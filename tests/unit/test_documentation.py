@@ -1,0 +1,284 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation: what repeats something is generated from it, and nothing that a user may set is missing."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+import re
+import typing as t
+
+import pytest
+import yaml
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_outbound_lock,
+    fortios_range_feed,
+)
+from ansible_collections.mailedge.lockdown.tests.tools import documentation
+from ansible_collections.mailedge.lockdown.tests.tools.documentation import REPOSITORY, DocumentationError
+
+ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
+SPECS = {role: REPOSITORY / "roles" / role / "meta" / "argument_specs.yml" for role in ROLES}
+OPTIONS = {role: documentation.role_options(path) for role, path in SPECS.items()}
+
+
+# ---------------------------------------------------------------- what is generated
+
+
+def test_what_is_generated_says_what_its_source_says() -> None:
+    assert [str(path) for path in documentation.outdated()] == [], "Run `make docs-generate`."
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "instead"),
+    [
+        ("plugins/modules/exchange_mail_flow.py", "What the guard found.", "What would happen."),
+        ("plugins/doc_fragments/_fortios.py", '      - "V(no_source): ', '      - "V(no_sauce): '),
+        ("roles/exchange/meta/argument_specs.yml", "The name of the send connector.", "The name."),
+        ("roles/fortigate/defaults/main.yml", "mailedge_fortigate_vdom: root\n", ""),
+        ("docs/guards.md", "- `open_relay`: ", "- `open_delay`: "),
+    ],
+)
+def test_what_is_changed_by_hand_is_written_again(path: str, said: str, instead: str) -> None:
+    file = REPOSITORY / path
+    text = documentation.read(file)
+    changed = text.replace(said, instead)
+    assert changed != text
+    assert documentation.render(changed, file) == text
+
+
+@pytest.mark.parametrize(
+    "block", ["returns exchange.plam", "guards exchang", "options exchange_mail_flow.inbound", "rumours x"]
+)
+def test_a_block_without_a_source_is_refused(block: str) -> None:
+    text = f"# generated: {block}\n# end of generated\n"
+    with pytest.raises(DocumentationError, match=block):
+        documentation.render(text, SPECS["exchange"])
+
+
+def test_no_key_of_return_is_written_twice_by_hand() -> None:
+    modules: dict[str, list[str]] = collections.defaultdict(list)
+    for path in sorted((REPOSITORY / "plugins/modules").glob("*.py")):
+        text = documentation.by_hand(documentation.read(path)).partition('\nRETURN = r"""\n')[2].partition('\n"""')[0]
+        for key in re.split(r"^(?=\w+:$)|^(?=#)", text, flags=re.MULTILINE):
+            if key and not key.startswith("#"):
+                modules[key.strip()].append(path.stem)
+    assert modules, "nothing was read"
+    assert {key: names for key, names in modules.items() if len(names) > 1} == {}
+
+
+# ---------------------------------------------------------------- attributes and guards
+
+
+@pytest.mark.parametrize("module", documentation.modules())
+def test_a_module_says_what_it_supports(module: str) -> None:
+    attributes = documentation.documentation(module)["attributes"]
+    assert {"check_mode", "diff_mode", "idempotent", "platform"} <= set(attributes)
+    for name, attribute in attributes.items():
+        assert attribute.get("description"), name
+        assert attribute.get("support") in ("full", "partial", "none", "N/A"), name
+
+
+def test_a_module_names_the_action_group_that_it_is_in() -> None:
+    runtime = yaml.safe_load(documentation.read(REPOSITORY / "meta" / "runtime.yml"))
+    named: dict[str, list[str]] = collections.defaultdict(list)
+    for module in documentation.modules():
+        for group in documentation.documentation(module)["attributes"].get("action_group", {}).get("membership", []):
+            named[group.removeprefix("mailedge.lockdown.")].append(module)
+    assert named == runtime["action_groups"]
+
+
+def layer_of(option: str) -> str:
+    """The registry whose guards a module, or a variable of a role, accepts."""
+    for layer in ("fortios", "provider"):
+        if option.startswith((layer, f"mailedge_{layer}", f"mailedge_{layer.replace('fortios', 'fortigate')}")):
+            return layer
+    return "exchange"
+
+
+def guards_in(description: t.Iterable[str]) -> dict[str, str]:
+    """Guard → sentence, of the entries of a description that have that form."""
+    matches = (re.fullmatch(r"V\((\w+)\): (.*)", text) for text in description)
+    return {match[1]: match[2] for match in matches if match}
+
+
+ACCEPTED = {
+    **{
+        module: documentation.documentation(module)["options"]["accept_risks"]
+        for module in documentation.modules()
+        if "accept_risks" in documentation.documentation(module)["options"]
+    },
+    **{name: option for options in OPTIONS.values() for name, option in options.items() if "accept_risks" in name},
+}
+
+
+@pytest.mark.parametrize("option", ACCEPTED)
+def test_every_guard_that_may_be_accepted_is_documented(option: str) -> None:
+    assert guards_in(ACCEPTED[option]["description"]) == dict(documentation.registry(layer_of(option)))
+
+
+def test_every_registry_of_guards_is_documented() -> None:
+    assert {layer_of(option) for option in ACCEPTED} == set(documentation.REGISTRIES)
+    registries = {
+        str(path.relative_to(REPOSITORY))
+        for path in (REPOSITORY / "plugins").rglob("*.py")
+        if re.search(r"^GUARDS = Registry\(", documentation.read(path), re.MULTILINE)
+    }
+    known = {name.partition(".plugins.")[2].replace(".", "/") for name in documentation.REGISTRIES.values()}
+    assert registries == {f"plugins/{name}.py" for name in known}
+
+
+# ---------------------------------------------------------------- roles
+
+# Dictionaries whose options stand elsewhere.
+ELSEWHERE = {
+    "mailedge_receive_connectors": "as exchange_mail_flow takes them: exchange_receive_connector documents the options",
+    "mailedge_send_connectors": "as exchange_mail_flow takes them: exchange_send_connector documents the options",
+}
+
+# Dictionary of a role → the argument spec of what it is handed to.
+HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
+    "mailedge_inbound": argspec.INBOUND_LOCK_OPTIONS,
+    "mailedge_outbound": argspec.OUTBOUND_LOCK_OPTIONS,
+    "mailedge_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS["authentication_credential"]["options"],
+    "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
+    "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],
+    "mailedge_probes": PROBE["looks"]["options"],
+}
+
+DICTIONARIES = {
+    name: option
+    for options in OPTIONS.values()
+    for name, option in options.items()
+    if "dict" in (option["type"], option.get("elements"))
+}
+
+
+def test_every_dictionary_has_its_options() -> None:
+    assert {name for name, option in DICTIONARIES.items() if not option.get("options")} == set(ELSEWHERE)
+    assert set(DICTIONARIES) == {*ELSEWHERE, *HANDED_TO}
+
+
+# Options that a role has for itself.
+OF_THE_ROLE = {"mailedge_probes": {"from", "expect"}}
+
+
+@pytest.mark.parametrize("name", HANDED_TO)
+def test_the_options_of_a_dictionary_are_those_of_its_module(name: str) -> None:
+    options = DICTIONARIES[name]["options"]
+    for option in set(options) - OF_THE_ROLE.get(name, set()):
+        spec, described = HANDED_TO[name][option], options[option]
+        for key in ("type", "elements"):
+            assert described.get(key) == spec.get(key, "str" if key == "type" else None), option
+        assert sorted(described.get("choices") or []) == sorted(spec.get("choices") or []), option
+        assert bool(described.get("no_log")) == bool(spec.get("no_log")), option
+
+
+# Options without a default, by the reason why they have none.
+WITHOUT_DEFAULT: dict[str, set[str]] = {
+    "follows from other variables, which site_description looks up": {
+        "mailedge_fortigate_enabled",
+        "mailedge_fortigate_inbound_enabled",
+        "mailedge_fortigate_name",
+        "mailedge_fortigate_outbound_enabled",
+        "mailedge_fortigate_owner",
+        "mailedge_outbound_enabled",
+        "mailedge_outbound_owner",
+        "mailedge_probes",
+        "mailedge_provider_ranges",
+        "mailedge_published_name",
+        "mailedge_site",
+        "mailedge_site_hosts",
+        "mailedge_site_owner",
+    },
+    "the module has a default of its own, or leaves it as it is": {
+        "mailedge_domain_controller",
+        "mailedge_exchange_username",
+        "mailedge_fortigate_ca_path",
+        "mailedge_probe_address_family",
+        "mailedge_probe_connect_timeout",
+        "mailedge_probe_control_port",
+        "mailedge_probe_starttls",
+        "mailedge_probe_timeout",
+        "mailedge_provider_mechanism",
+        "mailedge_provider_resolver",
+        "mailedge_provider_source",
+        "mailedge_published_group",
+        "mailedge_published_owner",
+    },
+    "a secret": {
+        "mailedge_exchange_password",
+        "mailedge_fortigate_token",
+        "mailedge_outbound_credential",
+    },
+    "only the site knows it, and without it nothing of the kind is done": {
+        "mailedge_drift_accepted_reason",
+        "mailedge_drift_accepted_until",
+        "mailedge_probe_control_host",
+        "mailedge_probe_own_domain_sender",
+        "mailedge_probe_recipient",
+        "mailedge_probe_relay_recipient",
+        "mailedge_probe_sender",
+        "mailedge_probe_targets",
+        "mailedge_published_folder",
+        "mailedge_snapshot_copy",
+    },
+    "that it is named at all says which layer is rolled back": {
+        "mailedge_fortigate_snapshot",
+        "mailedge_fortigate_snapshot_content",
+        "mailedge_snapshot",
+    },
+    "read by a playbook before any role is there": {"mailedge_hosts"},
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_option_stands_in_the_defaults_or_has_a_reason_not_to(role: str) -> None:
+    excepted = set().union(*WITHOUT_DEFAULT.values())
+    defaults = yaml.safe_load(documentation.read(REPOSITORY / "roles" / role / "defaults" / "main.yml"))
+    assert defaults == {name: option["default"] for name, option in OPTIONS[role].items() if "default" in option}
+    assert set(OPTIONS[role]) - set(defaults) - excepted == set(), "no default and no reason"
+    assert set(defaults) & excepted == set(), "a default, and a reason not to have one"
+
+
+def test_every_exception_is_one_of_an_option_that_there_is() -> None:
+    known = {name for options in OPTIONS.values() for name in options}
+    assert set().union(*WITHOUT_DEFAULT.values()) - known == set()
+
+
+# ---------------------------------------------------------------- lines
+
+
+TEXTS = ("*.md", "docs/**/*.md", "docs/**/*.yml", "roles/**/*.md", "roles/*/[md]*/*.yml", "meta/*")
+# Written by the collection itself.
+NOT_OURS = {REPOSITORY / "docs/example_inventory/ranges.lock.yml"}
+STRINGS = re.compile(r'^ *[A-Z_]+ = r?"""\n.*?^"""', re.DOTALL | re.MULTILINE)
+
+
+def documentation_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
+    """The lines of documentation and YAML: file, number, text."""
+    for pattern in TEXTS:
+        for path in set(REPOSITORY.glob(pattern)) - NOT_OURS:
+            for number, line in enumerate(documentation.read(path).splitlines(), 1):
+                yield path, number, line
+    for folder in ("modules", "doc_fragments", "lookup", "filter"):
+        for path in (REPOSITORY / "plugins" / folder).glob("*.py"):
+            text = documentation.read(path)
+            for block in STRINGS.finditer(text):
+                first = text.count("\n", 0, block.start()) + 1
+                for number, line in enumerate(block[0].splitlines(), first):
+                    yield path, number, line
+
+
+def test_documentation_has_at_most_100_columns() -> None:
+    lines = list(documentation_lines())
+    assert len(lines) > 3000
+    wide = [
+        f"{path.relative_to(REPOSITORY)}:{number}" for path, number, line in lines if len(line) > documentation.WIDTH
+    ]
+    assert wide == []
