@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_mail_flow: the connectors of one server as one transaction, by recipe, by description, or by snapshot."""
+"""exchange_mail_flow: one server's connectors as one transaction: recipe, description, snapshot."""
 
 from __future__ import annotations
 

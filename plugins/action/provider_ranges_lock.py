@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""provider_ranges_lock: read a provider's ranges and keep them in the site's lock file, on the controller."""
+"""provider_ranges_lock: a provider's ranges read, and kept in the site's lock file."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class ActionModule(ActionBase):
             new[name] = self._renewed(params, entry, old, today, result)
         before, after = (lockfile.render(one) if one else "" for one in (lock, new))
         held = _text(path)
-        # A file that somebody has laid out anew says the same; it is only written where what it says changes.
+        # A file that somebody has laid out anew says the same; it is only written where what it
+        # says changes.
         changed = lock != new
         now = new.get(name)
         was_ranges, is_ranges = old.ranges if old else RangeSet(()), now.ranges if now else RangeSet(())

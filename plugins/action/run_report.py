@@ -49,7 +49,10 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Read what every selected host registered, judge it, tell it. Never fails a host by itself."""
+        """Read what every selected host registered, judge it, tell it.
+
+        Never fails a host by itself.
+        """
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         checked = ArgumentSpecValidator(**RUN_REPORT).validate(dict(self._task.args))
@@ -72,7 +75,8 @@ class ActionModule(ActionBase):
                     check_mode=check_mode,
                     verbose=self._display.verbosity > 0,
                 )
-        # Printed here, and not as part of the result, which would be printed with the whole report in it.
+        # Printed here, and not as part of the result, which would be printed with the whole report
+        # in it.
         for line in lines:
             self._display.display(line)
         result.update(
@@ -108,7 +112,7 @@ def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) ->
 
 
 def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:
-    """Whether drift fails a host; said of a run, so that any host that has a description can tell."""
+    """Whether drift fails a host. It is said of a run, so any host with a description can tell."""
     for host in hosts:
         described = (hostvars.raw_get(host).get(_DESCRIPTION) or {}).get("described")
         if described:

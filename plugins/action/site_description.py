@@ -63,7 +63,8 @@ class ActionModule(ActionBase):
         )
         if found.warnings:
             result["warnings"] = found.warnings
-        # Without a mask: no secret is in it, and a password "relay" would change the name relay.filter.example for the layers.
+        # Without a mask: no secret is in it, and a password "relay" would change the name
+        # relay.filter.example for the layers.
         return result
 
     def _values(self, given: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:

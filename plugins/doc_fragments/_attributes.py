@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments C(mailedge.lockdown._attributes) for all, C(.WRITES) or C(.READS), and where it runs.
+    """Fragments C(mailedge.lockdown._attributes), with C(.WRITES) or C(.READS), and where it runs.
 
     A module says itself what applies to it alone.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation that the Exchange modules share: how Exchange is reached, what the site looks like."""
+"""Documentation that the Exchange modules share: how Exchange is reached, what the site is like."""
 
 from __future__ import annotations
 

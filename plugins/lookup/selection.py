@@ -113,7 +113,9 @@ def _patterns(terms: t.Iterable[t.Any]) -> list[str]:
 
 
 def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[str]:
-    """Names that nobody has, beside some that somebody has. Ansible only warns of them, and a report lacks a site without a word.
+    """Names that nobody has, beside some that somebody has.
+
+    Ansible only warns of them, and a report lacks a site without a word.
 
     Of exclusions, intersections, wildcards, ranges and files nothing is said.
     """

@@ -13,7 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import 
 
 
 class Module(AnsibleModule):
-    """AnsibleModule, which would repeat the value of an option that it does not know, such as a misspelt token."""
+    """AnsibleModule, without the values of unknown options, such as a misspelt token."""
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail without any secret."""

@@ -1,11 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network addresses, understood here and nowhere else: parsing, sets as whole numbers, and the texts that others need.
+"""Network addresses, understood here and nowhere else: parsing, sets as numbers, texts for others.
 
-Forms of a range (learn.microsoft.com, Set-ReceiveConnector.md, RemoteIPRanges): one address, `a-b`, `a/prefix` with
-host bits allowed, an IPv6 address with a zone (`%11`), and `10.0.0.0(255.0.0.0)`, which older consoles may have left
-(unverified).
+Forms of a range (learn.microsoft.com, Set-ReceiveConnector.md, RemoteIPRanges): one address, `a-b`,
+`a/prefix` with host bits allowed, an IPv6 address with a zone (`%11`), and `10.0.0.0(255.0.0.0)`,
+which older consoles may have left (unverified).
 
 Standard library only: a probe takes this file to any host. No step takes longer than sorting does.
 """
@@ -32,7 +32,7 @@ _MOST_SLASH24S = 1 << 16
 
 
 class RangeError(ValueError):
-    """A text that is no address, range or binding, or a set without the form asked for; a sentence that names it."""
+    """A text that is no address, range or binding, or a set without the form asked for."""
 
 
 def _quoted(text: object) -> str:
@@ -54,7 +54,8 @@ def _text(version: int, value: int) -> str:
     if version == 4:
         return socket.inet_ntop(socket.AF_INET, value.to_bytes(4, "big"))
     if value >> 32 == 0xFFFF:
-        # Python 3.13 began to write these with dots; the text must not depend on the controller's Python.
+        # Python 3.13 began to write these with dots; the text must not depend on the controller's
+        # Python.
         return f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
     return str(ipaddress.IPv6Address(value))
 
@@ -68,7 +69,7 @@ def _check(version: int, first: int, last: int) -> None:
 
 @dataclass(frozen=True, order=True)
 class Interval:
-    """The addresses from `first` to `last`, both included, of one family; sorted IPv4 first, then by `first`.
+    """The addresses of one family from `first` to `last`, both included; IPv4 sorts first.
 
     Raises RangeError for numbers that are none of the family's.
     """
@@ -109,9 +110,9 @@ def _parse_address(text: str, whole: object) -> Address:
         if ":" in bare:
             if percent and not _ZONE.fullmatch(zone):
                 raise ValueError(zone)
-            # An IPv4-mapped address stays IPv6: Exchange keeps such a range with the IPv6 ones, where no IPv4 sender
-            # meets it. Taking it for IPv4 would show a door that is not there; refusing it would leave a server that
-            # has one unreadable.
+            # An IPv4-mapped address stays IPv6: Exchange keeps such a range with the IPv6 ones,
+            # where no IPv4 sender meets it. Taking it for IPv4 would show a door that is not there;
+            # refusing it would leave a server that has one unreadable.
             return Address(6, int.from_bytes(socket.inet_pton(socket.AF_INET6, bare), "big"))
         if percent:
             raise ValueError(zone)
@@ -133,7 +134,10 @@ def _known_text(text: object, what: str) -> str:
 
 
 def parse_address(text: str) -> Address:
-    """One address; a zone (`%11`) is left out, an IPv4-mapped IPv6 address stays IPv6. Raises RangeError."""
+    """One address; a zone (`%11`) is left out, an IPv4-mapped IPv6 address stays IPv6.
+
+    Raises RangeError.
+    """
     stripped = _known_text(text, "an IP address")
     return _parse_address(stripped, stripped)
 
@@ -161,7 +165,10 @@ def _masked(whole: str, address: Address, text: str) -> Interval:
 
 
 def parse_range(text: str) -> Interval:
-    """One range in any form that stands at the head of this file; host bits are dropped. Raises RangeError."""
+    """One range in any form that stands at the head of this file; host bits are dropped.
+
+    Raises RangeError.
+    """
     whole = _known_text(text, "an address range")
     if "/" in whole:
         start, _slash, prefix = whole.partition("/")
@@ -233,7 +240,7 @@ def _without(ours: Spans, theirs: Spans) -> Spans:
 
 
 def _cidrs(version: int, spans: Spans, longest: int) -> t.Iterator[tuple[int, int]]:
-    """(first, free bits) of the fewest blocks that make up the spans, none with more than `longest` free bits."""
+    """(first, free bits) of the fewest blocks for the spans, at most `longest` free bits."""
     for begin, last in spans:
         first = begin
         while first <= last:
@@ -246,9 +253,9 @@ def _cidrs(version: int, spans: Spans, longest: int) -> t.Iterator[tuple[int, in
 class RangeSet:
     """A set of addresses of both families, never changed once made.
 
-    Two sets are equal if they hold the same addresses, whatever ranges they were written as. `entries` keeps those
-    ranges, because their sizes decide which connector a sender meets; what an operation returns has its
-    `intervals` as `entries`.
+    Two sets are equal if they hold the same addresses, whatever ranges they were written as.
+    `entries` keeps those ranges, because their sizes decide which connector a sender meets; what an
+    operation returns has its `intervals` as `entries`.
     """
 
     __slots__ = ("_entries", "_intervals", "_spans")
@@ -266,13 +273,16 @@ class RangeSet:
 
     @classmethod
     def parse(cls, items: str | t.Iterable[str]) -> RangeSet:
-        """The set of some texts of ranges, or of one text with commas between them. Raises RangeError."""
+        """The set of some texts of ranges, or of one text with commas between them.
+
+        Raises RangeError.
+        """
         texts = items.split(",") if isinstance(items, str) else items
         return cls(parse_range(text) for text in texts)
 
     @classmethod
     def of_spans(cls, version: int, spans: t.Iterable[Span]) -> RangeSet:
-        """The set of (first, last) numbers of one family, sorted by their first; for those who have very many."""
+        """The set of (first, last) numbers of one family, sorted; for who has very many."""
         merged = _merged(spans)
         if merged:
             _check(version, merged[0][0], merged[-1][1])
@@ -329,7 +339,10 @@ class RangeSet:
         return f"RangeSet.parse({[str(entry) for entry in self.entries]!r})"
 
     def __contains__(self, item: Address | Interval | str) -> bool:
-        """Whether a whole address or range lies within the set. Raises RangeError for a text that is neither."""
+        """Whether a whole address or range lies within the set.
+
+        Raises RangeError for a text that is neither.
+        """
         if isinstance(item, Address):
             version, first, last = item.version, item.value, item.value
         else:
@@ -377,10 +390,10 @@ class RangeSet:
         return [str(interval) for interval in self.intervals]
 
     def to_slash24s(self) -> list[str]:
-        """IPv4 CIDRs of a /24 or narrower, as Exchange Online wants them (New-InboundConnector.md, SenderIPAddresses).
+        """IPv4 CIDRs of /24 or narrower (New-InboundConnector.md, SenderIPAddresses).
 
-        Nothing is widened. Raises RangeError for IPv6, which Exchange Online does not take there, and for more
-        than a /8.
+        Nothing is widened. Raises RangeError for IPv6, which Exchange Online does not take there,
+        and for more than a /8.
         """
         four, six = self._spans
         if six:
@@ -394,10 +407,11 @@ class RangeSet:
         return [f"{_text(4, first)}/{32 - free}" for first, free in _cidrs(4, four, 8)]
 
     def to_regex(self) -> str:
-        """An anchored regular expression that matches the dotted text of each address and nothing else.
+        """An anchored regular expression for the dotted text of each address and nothing else.
 
-        Only what ECMAScript, .NET and Python read alike. Raises RangeError for IPv6, which has many texts for one
-        address, for all of IPv4, and for the empty set: the one would allow everybody, the other nobody.
+        Only what ECMAScript, .NET and Python read alike. Raises RangeError for IPv6, which has many
+        texts for one address, for all of IPv4, and for the empty set: the one would allow
+        everybody, the other nobody.
         """
         four, six = self._spans
         if six:
@@ -415,7 +429,7 @@ class RangeSet:
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
-    """A local address and port that a connector listens on; `address` 0 stands for all addresses of the family.
+    """A local address and port that a connector listens on; `address` 0 means all of the family.
 
     Raises RangeError for numbers that are none.
     """
@@ -440,7 +454,10 @@ class Endpoint:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """A binding as Exchange writes it: `0.0.0.0:25`, `[::]:25`, `192.0.2.1:25`; without the zone. Raises RangeError."""
+    """A binding as Exchange writes it: `0.0.0.0:25`, `[::]:25`, `192.0.2.1:25`; without the zone.
+
+    Raises RangeError.
+    """
     whole = _known_text(text, "a binding")
     found = _ENDPOINT.fullmatch(whole)
     six, four, port = found.groups() if found else (None, None, "0")
@@ -461,9 +478,10 @@ LOOPBACK = RangeSet.parse(["127.0.0.0/8", "::1"])
 PRIVATE = LOOPBACK | RangeSet.parse(
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
 )
-# Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what is private, "this network",
-# protocol assignments, the 6to4 relays (RFC 7526), multicast and what is reserved, and all of IPv6 that is no global unicast.
-# Ranges for documentation and benchmarks are not among them, because examples, the lab and the tests are made of them.
+# Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what
+# is private, "this network", protocol assignments, the 6to4 relays (RFC 7526), multicast and what
+# is reserved, and all of IPv6 that is no global unicast. Ranges for documentation and benchmarks
+# are not among them, because examples, the lab and the tests are made of them.
 NOT_INTERNET = RangeSet(
     [
         *PRIVATE.intervals,

@@ -19,13 +19,17 @@ GUARDS: t.Mapping[str, str] = types.MappingProxyType(
     }
 )
 
-# The widest in the catalogue are a /14 and a /32; the widest that a registry gave to one cloud are a /10 and a /24.
+# The widest in the catalogue are a /14 and a /32; the widest that a registry gave to one cloud are
+# a /10 and a /24.
 _WIDEST = {4: 1 << (32 - 10), 6: 1 << (128 - 24)}
 _MOST = {4: 1 << (32 - 8), 6: 1 << (128 - 20)}
 
 
 def check(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
-    """What is wrong with a provider's ranges. `what` says in words what holds them, for the beginning of a sentence."""
+    """What is wrong with a provider's ranges.
+
+    `what` says in words what holds them, for the beginning of a sentence.
+    """
     wide = [one for one in ranges.intervals if one.size > _WIDEST[one.version]]
     if wide:
         yield Finding("range_too_wide", STOP, f"{what} holds {wide[0]}, which is wider than any provider's range.")

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regular expressions for sets of IPv4 addresses: only what ECMAScript, .NET and Python read alike, no leading zeros.
+"""Regular expressions for sets of IPv4 addresses, which ECMAScript, .NET and Python read alike.
+
+Leading zeros do not match.
 
 Knows whole numbers and no addresses; _ranges.py is its only user.
 """
@@ -24,7 +26,7 @@ def _numbers(texts: t.Iterable[str]) -> str:
 
 
 def _alternatives(texts: t.Iterable[str]) -> list[str]:
-    """Patterns that together match a set of decimal numbers: those that share the same last digits are written once."""
+    """Patterns for a set of decimal numbers; those with the same last digits are written once."""
     lasts: dict[str, str] = {}
     for text in sorted(texts, key=lambda text: (len(text), text)):
         lasts[text[:-1]] = lasts.get(text[:-1], "") + text[-1]
@@ -45,7 +47,10 @@ def _heads(heads: list[str]) -> str:
 
 
 def _digits(digits: str) -> str:
-    """A pattern for one digit of a sorted set. Not \\d, which means more than ten digits to .NET."""
+    """A pattern for one digit of a sorted set.
+
+    Not \\d, which means more than ten digits to .NET.
+    """
     if len(digits) == 1:
         return digits
     runs: list[str] = []
@@ -58,7 +63,7 @@ def _digits(digits: str) -> str:
 
 
 def octets(spans: Spans, count: int = 4) -> str:
-    """A pattern, without anchors, for the numbers in `spans` written as `count` octets with dots between them.
+    """A pattern, without anchors, for the numbers in `spans`, written as `count` octets with dots.
 
     `spans` is neither empty nor unsorted, and none of its pairs (first, last) touches another.
     """

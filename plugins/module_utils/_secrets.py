@@ -1,10 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which texts of some options are secrets, told before anything is judged, however wrong the options are.
+"""Which texts of some options are secrets, however wrong the options are.
 
-An argument spec knows the secrets of well-formed options only. A login that is misspelt, misplaced or of the wrong type
-is still a login, and an error that quotes it would print it.
+An argument spec knows the secrets of well-formed options only. A login that is misspelt, misplaced
+or of the wrong type is still a login, and an error that quotes it would print it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import json
 import re
 import typing as t
 
-# Words in the name of an option whose value is a secret, as they are meant; and of one that has a login in it.
+# Words in the name of an option whose value is a secret, as they are meant; and of one that has a
+# login in it.
 _WORDS = ("password", "passwd", "passphrase", "secret", "token", "apikey")
 _SHORT_WORDS = frozenset({"pass", "pwd", "psk"})
 _LOGINS = ("credential", "credentials", "login")
@@ -28,7 +29,7 @@ MARK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def holds_secret(name: str) -> bool:
-    """Whether a name says that its value is a secret or has one in it, also where it is misspelt."""
+    """Whether a name, misspelt or not, says that its value is a secret or has one in it."""
     if name.lower() in _HARMLESS:
         return False
     parts = [part for part in re.split(r"[^a-z]+", name.lower()) if part]
@@ -41,10 +42,10 @@ def holds_secret(name: str) -> bool:
 
 
 def secrets_in(options: t.Any) -> set[str]:
-    """Every text that stands under a name that can hold a secret, at any depth, except user names of logins.
+    """Every text under a name that can hold a secret, at any depth, except user names of logins.
 
-    Each also in the forms in which an error quotes it. A text of blanks is none: it would turn every gap of a message
-    into asterisks.
+    Each also in the forms in which an error quotes it. A text of blanks is none: it would turn
+    every gap of a message into asterisks.
     """
     found: set[str] = set()
     for text in _secrets(options, below=False):

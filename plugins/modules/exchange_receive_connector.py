@@ -30,8 +30,7 @@ extends_documentation_fragment:
   - mailedge.lockdown._attributes.exchange
 options:
   name:
-    description:
-      - The name of the connector, without the server, at most 64 characters.
+    description: The name of the connector, without the server, at most 64 characters.
     type: str
     required: true
   state:
@@ -84,8 +83,7 @@ options:
       - Setting V(false) takes that right away.
     type: bool
   enabled:
-    description:
-      - Whether the connector is in service.
+    description: Whether the connector is in service.
     type: bool
   transport_role:
     description:
@@ -105,12 +103,10 @@ options:
         the version and the date.
     type: str
   comment:
-    description:
-      - A note for other administrators.
+    description: A note for other administrators.
     type: str
   default_domain:
-    description:
-      - The domain added to a sender without one.
+    description: The domain added to a sender without one.
     type: str
   usage:
     description:
@@ -119,20 +115,16 @@ options:
     type: str
     choices: [Client, Custom, Internal, Internet, Partner]
   require_tls:
-    description:
-      - Whether mail is refused before STARTTLS.
+    description: Whether mail is refused before STARTTLS.
     type: bool
   require_ehlo_domain:
-    description:
-      - Whether the sender must give a domain in EHLO.
+    description: Whether the sender must give a domain in EHLO.
     type: bool
   domain_secure_enabled:
-    description:
-      - Whether mutual TLS is offered to domains that require it.
+    description: Whether mutual TLS is offered to domains that require it.
     type: bool
   tls_certificate_name:
-    description:
-      - The certificate, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
+    description: The certificate, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
     type: str
   tls_domain_capabilities:
     description:
@@ -143,21 +135,17 @@ options:
         parts of it.
     type: raw
   service_discovery_fqdn:
-    description:
-      - The name under which clients discover the service. Exchange 2013 and later.
+    description: The name under which clients discover the service. Exchange 2013 and later.
     type: str
   extended_protection_policy:
-    description:
-      - Extended protection for authentication. Exchange 2010 and later.
+    description: Extended protection for authentication. Exchange 2010 and later.
     type: str
     choices: ['None', Allow, Require]
   enable_auth_gssapi:
-    description:
-      - Whether GSSAPI is advertised in the AUTH answer. Exchange 2007 SP1 and later.
+    description: Whether GSSAPI is advertised in the AUTH answer. Exchange 2007 SP1 and later.
     type: bool
   suppress_x_anonymous_tls:
-    description:
-      - Whether X-ANONYMOUSTLS is withheld. Exchange 2010 and later.
+    description: Whether X-ANONYMOUSTLS is withheld. Exchange 2010 and later.
     type: bool
   advertise_client_settings:
     description:
@@ -165,8 +153,7 @@ options:
         Exchange 2010 and later.
     type: bool
   protocol_logging_level:
-    description:
-      - Whether the protocol of every session is logged.
+    description: Whether the protocol of every session is logged.
     type: str
     choices: ['None', Verbose]
   max_inbound_connection:
@@ -195,16 +182,13 @@ options:
       - A size such as V(36MB), V(256KB), or bytes.
     type: str
   max_hop_count:
-    description:
-      - How many Received headers a message may have, 1 to 500.
+    description: How many Received headers a message may have, 1 to 500.
     type: int
   max_local_hop_count:
-    description:
-      - How many local hops a message may have, 0 to 50.
+    description: How many local hops a message may have, 0 to 50.
     type: int
   max_logon_failures:
-    description:
-      - How many failed logons before the connection is closed, 0 to 10.
+    description: How many failed logons before the connection is closed, 0 to 10.
     type: int
   max_protocol_errors:
     description:
@@ -212,8 +196,7 @@ options:
       - A number, or V(unlimited).
     type: str
   max_recipients_per_message:
-    description:
-      - How many recipients a message may have, 1 to 512000.
+    description: How many recipients a message may have, 1 to 512000.
     type: int
   max_acknowledgement_delay:
     description:
@@ -226,8 +209,7 @@ options:
       - A number, or V(unlimited).
     type: str
   message_rate_source:
-    description:
-      - What the message rate is counted by. Exchange 2010 and later.
+    description: What the message rate is counted by. Exchange 2010 and later.
     type: str
     choices: ['None', IPAddress, User, All]
   connection_timeout:
@@ -251,45 +233,35 @@ options:
       - A time span as C(hh:mm:ss), C(d.hh:mm:ss), or seconds.
     type: str
   size_enabled:
-    description:
-      - How SIZE is advertised.
+    description: How SIZE is advertised.
     type: str
     choices: [Enabled, Disabled, EnabledWithoutValue]
   pipelining_enabled:
-    description:
-      - Whether PIPELINING is advertised.
+    description: Whether PIPELINING is advertised.
     type: bool
   chunking_enabled:
-    description:
-      - Whether CHUNKING is advertised.
+    description: Whether CHUNKING is advertised.
     type: bool
   binary_mime_enabled:
-    description:
-      - Whether BINARYMIME is advertised.
+    description: Whether BINARYMIME is advertised.
     type: bool
   eight_bit_mime_enabled:
-    description:
-      - Whether 8BITMIME is advertised.
+    description: Whether 8BITMIME is advertised.
     type: bool
   delivery_status_notification_enabled:
-    description:
-      - Whether DSN is advertised.
+    description: Whether DSN is advertised.
     type: bool
   enhanced_status_codes_enabled:
-    description:
-      - Whether ENHANCEDSTATUSCODES is advertised.
+    description: Whether ENHANCEDSTATUSCODES is advertised.
     type: bool
   long_addresses_enabled:
-    description:
-      - Whether long X.400 addresses are accepted. Exchange 2007 SP1 and later.
+    description: Whether long X.400 addresses are accepted. Exchange 2007 SP1 and later.
     type: bool
   orar_enabled:
-    description:
-      - Whether ORAR is advertised. Exchange 2007 SP1 and later.
+    description: Whether ORAR is advertised. Exchange 2007 SP1 and later.
     type: bool
   smtp_utf8_enabled:
-    description:
-      - Whether SMTPUTF8 is advertised. Exchange 2013 and later, set after creation.
+    description: Whether SMTPUTF8 is advertised. Exchange 2013 and later, set after creation.
     type: bool
   bare_linefeed_rejection_enabled:
     description:
@@ -305,8 +277,7 @@ options:
       - Whether recipients in reserved second-level domains are refused. Exchange 2016 and later.
     type: bool
   reject_single_label_recipient_domains:
-    description:
-      - Whether recipients in single-label domains are refused. Exchange 2016 and later.
+    description: Whether recipients in single-label domains are refused. Exchange 2016 and later.
     type: bool
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow

@@ -27,8 +27,7 @@ extends_documentation_fragment:
   - mailedge.lockdown._attributes.exchange
 options:
   name:
-    description:
-      - The name of the connector, at most 64 characters.
+    description: The name of the connector, at most 64 characters.
     type: str
     required: true
   state:
@@ -65,12 +64,10 @@ options:
         parts of it.
     type: raw
   enabled:
-    description:
-      - Whether the connector is in service.
+    description: Whether the connector is in service.
     type: bool
   port:
-    description:
-      - The port of the smart hosts.
+    description: The port of the smart hosts.
     type: int
   smart_host_auth_mechanism:
     description:
@@ -79,12 +76,10 @@ options:
     type: str
     choices: ['None', BasicAuth, BasicAuthRequireTLS, ExchangeServer, ExternalAuthoritative]
   require_tls:
-    description:
-      - Whether mail goes out by TLS only. Cannot be V(true) with O(ignore_starttls).
+    description: Whether mail goes out by TLS only. Cannot be V(true) with O(ignore_starttls).
     type: bool
   ignore_starttls:
-    description:
-      - Whether STARTTLS is passed over.
+    description: Whether STARTTLS is passed over.
     type: bool
   tls_auth_level:
     description:
@@ -97,16 +92,13 @@ options:
         Exchange 2010 and later.
     type: str
   tls_certificate_name:
-    description:
-      - The certificate it shows, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
+    description: The certificate it shows, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
     type: str
   cloud_services_mail_enabled:
-    description:
-      - Whether it is the hybrid path. Exchange 2013 and later.
+    description: Whether it is the hybrid path. Exchange 2013 and later.
     type: bool
   connector_type:
-    description:
-      - The kind of connector. Exchange 2016 and later.
+    description: The kind of connector. Exchange 2016 and later.
     type: str
     choices: [Default, XPremises]
   frontend_proxy_enabled:
@@ -115,24 +107,19 @@ options:
         Exchange 2013 and later.
     type: bool
   use_external_dns_servers_enabled:
-    description:
-      - Whether the external DNS servers of the transport service are asked.
+    description: Whether the external DNS servers of the transport service are asked.
     type: bool
   domain_secure_enabled:
-    description:
-      - Whether mutual TLS is used with domains that require it.
+    description: Whether mutual TLS is used with domains that require it.
     type: bool
   force_helo:
-    description:
-      - Whether HELO is sent in place of EHLO.
+    description: Whether HELO is sent in place of EHLO.
     type: bool
   fqdn:
-    description:
-      - The name it gives in EHLO.
+    description: The name it gives in EHLO.
     type: str
   comment:
-    description:
-      - A note for other administrators.
+    description: A note for other administrators.
     type: str
   is_scoped_connector:
     description:
@@ -140,8 +127,7 @@ options:
         later.
     type: bool
   max_message_size:
-    description:
-      - The largest message, such as V(35MB), bytes, or V(unlimited).
+    description: The largest message, such as V(35MB), bytes, or V(unlimited).
     type: str
   connection_inactivity_time_out:
     description:
@@ -149,8 +135,7 @@ options:
       - A time span as C(hh:mm:ss), C(d.hh:mm:ss), or seconds.
     type: str
   smtp_max_messages_per_connection:
-    description:
-      - How many messages go through one connection. Exchange 2010 and later.
+    description: How many messages go through one connection. Exchange 2010 and later.
     type: int
   error_policies:
     description:
@@ -160,13 +145,11 @@ options:
         parts of it.
     type: raw
   protocol_logging_level:
-    description:
-      - Whether the protocol of every session is logged.
+    description: Whether the protocol of every session is logged.
     type: str
     choices: ['None', Verbose]
   source_ip_address:
-    description:
-      - The local address it sends from. Edge only.
+    description: The local address it sends from. Edge only.
     type: str
   authentication_credential:
     description:

@@ -46,8 +46,7 @@ options:
     type: str
     required: true
   recipient:
-    description:
-      - A mailbox at the site that exists.
+    description: A mailbox at the site that exists.
     type: str
     required: true
   relay_recipient:
@@ -199,9 +198,7 @@ seealso:
 EXAMPLES = r"""
 - name: See what a stranger meets
   mailedge.lockdown.mail_edge_probe:
-    targets:
-      - mail.hafen.example
-      - owa.hafen.example
+    targets: [mail.hafen.example, owa.hafen.example]
     sender: probe@watchtower.example
     recipient: postmaster@hafen.example
     relay_recipient: probe@watchtower.example.net
@@ -215,9 +212,7 @@ EXAMPLES = r"""
     sender: probe@watchtower.example
     recipient: postmaster@hafen.example
     control_host: mx.watchtower.example
-    allowed_ranges:
-      - 198.51.100.0/24
-      - 2001:db8:25::/48
+    allowed_ranges: [198.51.100.0/24, "2001:db8:25::/48"]
     expect: closed
   delegate_to: watchtower
   register: stranger
@@ -255,20 +250,12 @@ EXAMPLES = r"""
     looks:
       - {name: the first line, targets: [mail.hafen.example]}
       - {name: the second line, targets: [mail2.hafen.example], address_family: ipv4}
-
-- name: Believe in the lock only if both proofs hold
-  ansible.builtin.assert:
-    that:
-      - stranger.verdict == 'closed'
-      - provider.delivery == 'open' or not stranger.needs_positive_control
-    fail_msg: "{{ stranger.sentences + provider.sentences }}"
 """
 
 RETURN = r"""
 verdict:
-  description:
-    - All questions at all addresses together.
-    - V(open) if one of them is open, V(closed) if all are closed, V(inconclusive) otherwise.
+  description: V(open) if one question at one address is open, V(closed) if all are closed,
+    V(inconclusive) otherwise.
   returned: without O(looks)
   type: str
   sample: closed
@@ -284,8 +271,7 @@ relay:
   type: str
   sample: closed
 spoof:
-  description: The same for mail that claims to come from O(own_domain_sender). Null where it was
-    not asked.
+  description: The same for mail that claims to come from O(own_domain_sender). Null if not asked.
   returned: without O(looks)
   type: str
   sample: closed
@@ -300,8 +286,7 @@ reachable_addresses:
   elements: str
   sample: ["203.0.113.25"]
 control:
-  description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null where it was not
-    asked.
+  description: Whether O(control_host) greeted over C(ipv4) and C(ipv6). Null if not asked.
   returned: without O(looks)
   type: dict
   sample: {"ipv4": true, "ipv6": null}
@@ -315,14 +300,9 @@ sentences:
   returned: without O(looks)
   type: list
   elements: str
-  sample:
-    - >-
-      203.0.113.25:25 (mail.hafen.example) is closed to mail of strangers. Senders that do not log
-      in are refused. The answer to MAIL FROM was: 530 5.7.57 Client was not authenticated to send
-      anonymous mail during MAIL FROM
+  sample: ["203.0.113.25:25 (mail.hafen.example) is closed to mail of strangers."]
 addresses:
-  description: What was found at each address, in the order in which they were looked at, then the
-    targets that have no address.
+  description: What was found at each address, in order, then the targets that have no address.
   returned: without O(looks)
   type: list
   elements: dict

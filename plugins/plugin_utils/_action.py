@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The base of every host-side action: options checked, agent called over the host's own connection, results scrubbed."""
+"""The base of every host-side action: options checked, the agent called, results scrubbed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
 
 
 class Failure(Exception):
-    """A failure to report as it stands: one sentence or more for the operator, and facts that go into the result."""
+    """A failure to report as it stands: sentences for the operator, and facts for the result."""
 
     def __init__(self, message: str, **facts: t.Any) -> None:
         super().__init__(message)
@@ -39,7 +39,8 @@ class Failure(Exception):
 class HostAction(ActionBase):
     """An action whose module runs on the controller and reaches the host by the agent.
 
-    A subclass names its `arguments` (keyword arguments of ArgumentSpecValidator) and implements `execute`.
+    A subclass names its `arguments` (keyword arguments of ArgumentSpecValidator) and implements
+    `execute`.
     """
 
     _supports_check_mode = True
@@ -52,7 +53,9 @@ class HostAction(ActionBase):
         raise AnsibleError(f"{type(self).__name__} does not say what it executes.")
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        """What else is wrong with `params`, one sentence each; called when they fit the arguments. May complete them.
+        """What else is wrong with `params`, one sentence each; called when they fit the arguments.
+
+        May complete them.
 
         Secrets that the arguments do not know of go into ``self._secrets``.
         """
@@ -87,7 +90,8 @@ class HostAction(ActionBase):
         except (AgentTimeout, AgentNoise) as error:
             result.update(failed=True, msg=str(error))
         except AnsibleConnectionFailure as error:
-            # Raised again, so that the host is UNREACHABLE as with every other module, but never with a secret in it.
+            # Raised again, so that the host is UNREACHABLE as with every other module, but never
+            # with a secret in it.
             raise AnsibleConnectionFailure(self._scrub(str(error))) from None
         return t.cast("dict[str, t.Any]", remove_values(result, self._secrets))
 
@@ -95,7 +99,10 @@ class HostAction(ActionBase):
         return str(remove_values(text, self._secrets))
 
     def _exec(self, stdin: bytes) -> tuple[int, bytes, bytes]:
-        """One PowerShell on the host. Whatever the transport's libraries raise becomes a connection failure."""
+        """One PowerShell on the host.
+
+        Whatever the transport's libraries raise becomes a connection failure.
+        """
         try:
             outcome = self._connection.exec_command(
                 command_for(self._connection, BOOTSTRAP_SCRIPT), in_data=stdin, sudoable=False
@@ -103,8 +110,9 @@ class HostAction(ActionBase):
         except AnsibleConnectionFailure:
             raise
         except Exception as error:
-            # pywinrm, pypsrp and requests raise classes of their own when a connection breaks in the middle of a call;
-            # the plugins let several of them through, which Ansible would report as a crash of the task.
+            # pywinrm, pypsrp and requests raise classes of their own when a connection breaks in
+            # the middle of a call; the plugins let several of them through, which Ansible would
+            # report as a crash of the task.
             raise AnsibleConnectionFailure(
                 f"The connection to the host broke during a call: {type(error).__name__}: {error}"
             ) from error
@@ -113,7 +121,8 @@ class HostAction(ActionBase):
     def credential(self, username: str | None, password: str | None) -> Credential | None:
         """The credential that opens the Exchange session: the one given, else the connection's own.
 
-        A given one is refused where the connection would carry it in clear; the connection's own is then left out.
+        A given one is refused where the connection would carry it in clear; the connection's own is
+        then left out.
         """
         if password and not username:
             raise Failure(

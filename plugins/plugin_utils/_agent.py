@@ -24,9 +24,9 @@ Execute = t.Callable[[bytes], "tuple[int, bytes | str, bytes | str]"]
 class AgentError(Exception):
     """The agent answered that something failed.
 
-    `error_class` is stable and in no human language (``Mailedge.*`` or the name of the server's exception class);
-    `step` is the id of the step that stopped the run, None where none had begun; `answer` is the whole answer, with
-    whatever was done before, and the steps that run in any case.
+    `error_class` is stable and in no human language (``Mailedge.*`` or the name of the server's
+    exception class); `step` is the id of the step that stopped the run, None where none had begun;
+    `answer` is the whole answer, with whatever was done before, and the steps that run in any case.
     """
 
     def __init__(
@@ -59,11 +59,17 @@ class AgentTimeout(Exception):
 
 
 class AgentNoise(Exception):
-    """What came back is no answer of the agent, or only a part of one. What the server did is not known."""
+    """What came back is no answer of the agent, or only a part of one.
+
+    What the server did is not known.
+    """
 
 
 class Agent:
-    """Runs requests on one host by `execute`, each at most `time_limit` seconds. `starts` counts PowerShell starts."""
+    """Runs requests on one host by `execute`, each at most `time_limit` seconds.
+
+    `starts` counts PowerShell starts.
+    """
 
     def __init__(self, execute: Execute, time_limit: float) -> None:
         self._execute = execute
@@ -73,7 +79,8 @@ class Agent:
     def run(self, request: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Send `request`, give the agent's answer.
 
-        Raises AgentError, AgentTimeout, AgentNoise, CodecError (before anything is sent), and whatever `execute` raises.
+        Raises AgentError, AgentTimeout, AgentNoise, CodecError (before anything is sent), and
+        whatever `execute` raises.
         """
         stdin = encode_request(request)
         code, stdout, stderr = self._bounded(stdin)
@@ -94,7 +101,7 @@ class Agent:
         return answer
 
     def _bounded(self, stdin: bytes) -> tuple[int, bytes | str, bytes | str]:
-        """`execute` in a thread of its own: neither pywinrm nor pypsrp limits how long a whole command may take."""
+        """`execute` in its own thread, since pywinrm and pypsrp do not limit a command."""
         outcome: list[tuple[int, bytes | str, bytes | str]] = []
         failure: list[BaseException] = []
 

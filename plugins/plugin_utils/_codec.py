@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a request travels to agent.ps1, and its answer back.
 
-Standard input is lines of base64, because powershell.exe reads it in the OEM code page: the agent's text in the first
-line, the request in the rest. The request is one token a line, led by a letter for its type (PowerShell 2.0 has no JSON):
+Standard input is lines of base64, because powershell.exe reads it in the OEM code page: the agent's
+text in the first line, the request in the rest. The request is one token a line, led by a letter
+for its type (PowerShell 2.0 has no JSON):
 
 ======  ===========================================================================================
 ``n``   null
@@ -19,8 +20,9 @@ line, the request in the rest. The request is one token a line, led by a letter 
 ``h``   the name of a host fact, whose value on the server takes this place
 ======  ===========================================================================================
 
-It begins with the line ``mailedge 1`` and ends with the line ``.``, so that a cut request is seen. The answer is JSON in
-UTF-8, as base64 between two sentinel lines; white space in it does not matter, since a console may wrap lines.
+It begins with the line ``mailedge 1`` and ends with the line ``.``, so that a cut request is seen.
+The answer is JSON in UTF-8, as base64 between two sentinel lines; white space in it does not
+matter, since a console may wrap lines.
 """
 
 from __future__ import annotations
@@ -40,14 +42,18 @@ END = "----- END MAILEDGE ANSWER -----"
 
 _HEADER = f"mailedge {PROTOCOL}"
 _FOOTER = "."
-# Short enough for any line buffer on the way, long enough that psrp, which sends an object a line, has few to send.
+# Short enough for any line buffer on the way, long enough that psrp, which sends an object a line,
+# has few to send.
 _LINE = 32_000
 _ANSWER_LINE = 4_000
 _INT64 = 1 << 63
 
 
 class CodecError(ValueError):
-    """A request that cannot be sent, or an answer that cannot be read. The message never contains a value."""
+    """A request that cannot be sent, or an answer that cannot be read.
+
+    The message never contains a value.
+    """
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,13 @@ class Credential:
 
 @dataclass(frozen=True)
 class HostFact:
-    """Stands for the value that the server itself reports under `name` (a key of the answer's ``host``)."""
+    """Stands for what the server reports under `name` (a key of the answer's ``host``)."""
 
     name: str
 
 
 def constrained_answer() -> dict[str, t.Any]:
-    """What the bootstrap answers on a server under application control, where the agent cannot run."""
+    """What the bootstrap answers under application control, where the agent cannot run."""
     return {
         "protocol": PROTOCOL,
         "ok": False,
@@ -89,9 +95,10 @@ def constrained_answer() -> dict[str, t.Any]:
 
 def _bootstrap_script() -> str:
     refusal = base64.b64encode(json.dumps(constrained_answer(), separators=(",", ":")).encode()).decode()
-    # Under ConstrainedLanguage only core types and cmdlets work, so the refusal is a constant. Windows PowerShell 2.0 may
-    # not know the LanguageMode property: it is then $null, and there is no constrained mode to be afraid of.
-    # No cmdlet sees the lines of $input: module logging would write a cmdlet's arguments to the event log.
+    # Under ConstrainedLanguage only core types and cmdlets work, so the refusal is a constant.
+    # Windows PowerShell 2.0 may not know the LanguageMode property: it is then $null, and there is
+    # no constrained mode to be afraid of. No cmdlet sees the lines of $input: module logging would
+    # write a cmdlet's arguments to the event log.
     return "\n".join(
         [
             "$ProgressPreference='SilentlyContinue';$ErrorActionPreference='Stop'",
@@ -121,8 +128,8 @@ def agent_text() -> str:
 def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     """The bytes for standard input: the agent, then `request`.
 
-    Values: None, bool, int, float, str, list, tuple, mapping with string keys, Credential, HostFact.
-    Raises CodecError for anything else, and for strings that are not Unicode text.
+    Values: None, bool, int, float, str, list, tuple, mapping with string keys, Credential,
+    HostFact. Raises CodecError for anything else, and for strings that are not Unicode text.
     """
     tokens = [_HEADER]
     _write(request, tokens, "request")
@@ -184,7 +191,10 @@ def _write(value: t.Any, tokens: list[str], where: str) -> None:
 
 
 def decode_request(stdin: bytes | str) -> dict[str, t.Any]:
-    """What encode_request was given, tuples as lists; for a stand-in of the agent. Raises CodecError."""
+    """What encode_request was given, tuples as lists; for a stand-in of the agent.
+
+    Raises CodecError.
+    """
     text = stdin.decode("ascii") if isinstance(stdin, bytes) else stdin
     try:
         body = base64.b64decode("".join(text.splitlines()[1:]), validate=True).decode("utf-8")

@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's own Ansible connection, as the agent uses it: which command it needs, and whether it keeps a secret.
+"""The host's own Ansible connection: which command the agent needs, whether it keeps a secret.
 
-The winrm, psrp and ssh plugins of ansible-core 2.16 to 2.21 disagree about who encodes a PowerShell command. Handing
-each the form that it does not encode once more keeps the promise of one PowerShell start a call.
+The winrm, psrp and ssh plugins of ansible-core 2.16 to 2.21 disagree about who encodes a PowerShell
+command. Handing each the form that it does not encode once more keeps the promise of one PowerShell
+start a call.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ansible.release import __version__ as core_version
 # (plugins/shell/powershell.py, _common_args) and runs it inside its own runspace.
 _ENCODED_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
 
-# Transports that encrypt their messages by themselves over http (pywinrm and pypsrp, message_encryption "auto").
+# Transports that encrypt their messages by themselves over http (pywinrm and pypsrp,
+# message_encryption "auto").
 _ENCRYPTING_TRANSPORTS = frozenset({"ntlm", "kerberos", "credssp", "negotiate"})
 
 
@@ -29,11 +31,12 @@ def short_name(connection: t.Any) -> str:
 
 
 def command_for(connection: t.Any, script: str) -> str:
-    """The text for ``connection.exec_command`` that runs `script` in one PowerShell, with standard input as ``$input``.
+    """The text for ``exec_command`` that runs `script` in one PowerShell, its input as ``$input``.
 
-    winrm wraps whatever it is given (2.16 wraps even what is encoded already), so it gets the script itself. psrp runs
-    an encoded command in its runspace, where a plain one would receive standard input as bytes. ssh passes the command on,
-    but wrapped it for Windows before 2.19 (2.17 and 2.18: unverified).
+    winrm wraps whatever it is given (2.16 wraps even what is encoded already), so it gets the
+    script itself. psrp runs an encoded command in its runspace, where a plain one would receive
+    standard input as bytes. ssh passes the command on, but wrapped it for Windows before 2.19 (2.17
+    and 2.18: unverified).
     """
     name = short_name(connection)
     if name == "winrm" or (name == "ssh" and _wraps_for_windows(connection)):
@@ -61,10 +64,10 @@ def _as_list(value: t.Any) -> list[str]:
 
 
 def reason_not_private(connection: t.Any, variables: t.Mapping[str, t.Any]) -> str | None:
-    """Why a secret sent over this connection could be read on the way, as a clause; None where it could not.
+    """Why a secret sent over this connection could be read, as a clause; None where it could not.
 
-    Decided before anything is sent, from the connection's options and, for what winrm takes only as extra variables,
-    from the host's `variables`.
+    Decided before anything is sent, from the connection's options and, for what winrm takes only as
+    extra variables, from the host's `variables`.
     """
     name = short_name(connection)
     if name == "ssh":
@@ -96,7 +99,7 @@ def _http_reason(prefix: str, scheme: str, transports: t.Sequence[str], encrypti
 
 
 def login(connection: t.Any) -> tuple[str | None, str | None]:
-    """The user name and password that the connection itself logs in with; None for what it does not have."""
+    """The user name and password that the connection logs in with; None for what it lacks."""
     user, password = _option(connection, "remote_user"), _option(connection, "remote_password")
     if password is None:
         password = _option(connection, "password")

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who a certificate is for, read from its bytes (RFC 5280, X.690).
 
-The ssl module reads a certificate only after it has verified it, and mail servers have certificates that no one but
-themselves has signed. Nothing is verified here: it is what the server shows, not who it is.
+The ssl module reads a certificate only after it has verified it, and mail servers have certificates
+that no one but themselves has signed. Nothing is verified here: it is what the server shows, not
+who it is.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ class _Node(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a server has shown. All but the fingerprint is None or empty where the bytes could not be understood."""
+    """What a server has shown.
+
+    All but the fingerprint is None or empty where the bytes could not be understood.
+    """
 
     sha256: str
     subject: str | None = None
@@ -76,7 +80,10 @@ def _certificate(sha256: str, der: bytes) -> Certificate:
 
 
 def _nodes(data: bytes) -> t.Iterator[_Node]:
-    """The values that stand one after the other. Raises ValueError or IndexError for bytes that are not DER."""
+    """The values that stand one after the other.
+
+    Raises ValueError or IndexError for bytes that are not DER.
+    """
     at = 0
     while at < len(data):
         tag, length = data[at], data[at + 1]
@@ -130,7 +137,7 @@ def _name(name: _Node) -> str:
 
 
 def _time(node: _Node) -> str:
-    """A time as `2027-01-31T12:00:00Z`; years of two digits belong to 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
+    """A time as `2027-01-31T12:00:00Z`. Two digits mean 1950 to 2049 (RFC 5280, 4.1.2.5.1)."""
     text = node.content.decode("ascii")
     if node.tag == _UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text

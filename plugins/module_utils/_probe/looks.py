@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 
-# The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of mail_edge_probe}]}.
+# The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
+# mail_edge_probe}]}.
 VANTAGE = "__mailedge_vantage"
 EXPECTED = "closed"
 
@@ -45,7 +46,10 @@ def _of_host(item: Plain) -> t.Iterator[Taken]:
 
 
 def to_take(looks: t.Iterable[Plain], before: Plain | None) -> list[dict[str, t.Any]]:
-    """The option `looks` of mail_edge_probe. `before`: what the same host found when it looked before."""
+    """The option `looks` of mail_edge_probe.
+
+    `before`: what the same host found when it looked before.
+    """
     earlier = (before or {}).get("looks") or []
     asked = []
     for index, look in enumerate(looks):

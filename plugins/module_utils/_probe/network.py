@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What there is to look at, where this host looks from, and whether it can reach any mail server at all."""
+"""What there is to look at, from where, and whether this host can reach any mail server at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAMILY_WORDS = {"ipv4": "IPv4", "ipv6": "IPv6", "any": "IP"}
 
 @dataclass(frozen=True)
 class Door:
-    """One address and port to look at; `names` are the targets that led to it, `sockaddr` is what connect() takes.
+    """One address and port to look at; `names`: what led to it; `sockaddr`: for connect().
 
     `address` and `family` are empty for a target that has no address.
     """
@@ -32,7 +32,7 @@ class Door:
 
     @property
     def peer(self) -> str:
-        """The address and port in one text, such as `192.0.2.25:25` or `[2001:db8::25]:25`; '' without an address."""
+        """Address and port, `192.0.2.25:25` or `[2001:db8::25]:25`; '' without an address."""
         if not self.address:
             return ""
         return f"[{self.address}]:{self.port}" if self.family == "ipv6" else f"{self.address}:{self.port}"
@@ -68,7 +68,10 @@ def _is_address(target: str) -> bool:
 
 
 def _resolve(name: str, port: int, family: int, seconds: float) -> list[tuple[t.Any, ...]]:
-    """getaddrinfo() with a limit of its own: a resolver that hangs would hold the task. Raises OSError."""
+    """getaddrinfo() with a limit of its own: a resolver that hangs would hold the task.
+
+    Raises OSError.
+    """
     answer: list[list[tuple[t.Any, ...]]] = []
     failure: list[Exception] = []
 
@@ -91,9 +94,10 @@ def _resolve(name: str, port: int, family: int, seconds: float) -> list[tuple[t.
 def find_doors(
     targets: t.Iterable[str], port: int, family: str, seconds: float
 ) -> tuple[list[Door], list[tuple[str, str]]]:
-    """The addresses behind some names and addresses, each once, in the order of the targets; and what led nowhere.
+    """The addresses behind the targets, each once, in their order; and what led nowhere.
 
-    What led nowhere is pairs of the target and the second half of a sentence about it. `family` is any, ipv4 or ipv6.
+    What led nowhere is pairs of the target and the second half of a sentence about it. `family` is
+    any, ipv4 or ipv6.
     """
     found: dict[str, Door] = {}
     lost: list[tuple[str, str]] = []
@@ -143,7 +147,7 @@ def is_local(address: str) -> bool:
 
 
 class Egress:
-    """Whether this host reaches a mail server that is known to answer, asked once for each family of addresses."""
+    """Whether this host reaches a server that is known to answer, asked once a family."""
 
     def __init__(
         self, host: str | None, port: int, source: str | None, connect_seconds: float, reply_seconds: float
@@ -165,7 +169,8 @@ class Egress:
         return self.answers[family]
 
     def _greets(self, family: str) -> bool:
-        # A greeting and not only a connection: firewalls exist that take connections for whomever they like.
+        # A greeting and not only a connection: firewalls exist that take connections for whomever
+        # they like.
         doors, lost = find_doors([self._host or ""], self._port, family, self._reply_seconds)
         self.transcript += [f"* {target} {what}" for target, what in lost]
         for door in doors:

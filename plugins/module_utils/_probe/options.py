@@ -58,7 +58,8 @@ ARGUMENTS["looks"] = {
 
 # RFC 2606 and RFC 6761.
 _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE)
-# RFC 5321, 4.1.2, without quoted local parts: what is quoted there would have to be quoted in a command as well.
+# RFC 5321, 4.1.2, without quoted local parts: what is quoted there would have to be quoted in a
+# command as well.
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)")
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -70,7 +71,10 @@ class OptionError(ValueError):
 
 
 def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
-    """The looks of a task: name, and the options of each. One without a name where the task names none."""
+    """The looks of a task: name, and the options of each.
+
+    One without a name where the task names none.
+    """
     if not params["looks"]:
         return [("", dict(params))]
     return [
@@ -96,7 +100,8 @@ def _address_or_name(option: str, text: str) -> str:
         return bare
     except RangeError:
         pass
-    # A name with other letters is what it becomes in the DNS; one with a colon or a slash is no name.
+    # A name with other letters is what it becomes in the DNS; one with a colon or a slash is no
+    # name.
     try:
         ascii_name = bare.encode("idna").decode("ascii")
     except UnicodeError:
@@ -196,6 +201,6 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
 
 
 def reserved_addresses(question: Question) -> list[str]:
-    """The addresses in domains that are reserved for examples, which Exchange may refuse for just that reason."""
+    """The addresses in domains reserved for examples, which Exchange may refuse for that reason."""
     asked = (question.sender, question.recipient, question.relay_recipient, question.own_domain_sender)
     return list(dict.fromkeys(one for one in asked if one and _RESERVED.fullmatch(one.rpartition("@")[2])))

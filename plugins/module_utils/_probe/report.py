@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was found, as plain data for a module's result, and what it is worth beside what was expected."""
+"""What was found, as plain data for a module's result, held against what was expected."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class Shortfall(t.NamedTuple):
 def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
     """Where a result is not as expected; None where it is.
 
-    `closed` asks for every question at every address. `open` asks for delivery alone, and one address is enough: it is
-    asked from an allowed sender, to see that mail still flows.
+    `closed` asks for every question at every address. `open` asks for delivery alone, and one
+    address is enough: it is asked from an allowed sender, to see that mail still flows.
     """
     if expect == OPEN and result[DELIVERY] != OPEN:
         reasons = _reasons(result, lambda case, _verdict: case == DELIVERY)

@@ -1,11 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One SMTP conversation on a socket, written down line by line, with a limit on everything the other side can do.
+"""One SMTP conversation on a socket, written down line by line, with limits for the other side.
 
-Why not smtplib: it keeps no transcript but prints to standard error, where a module's answer would be spoilt; its
-timeout is per read, so a server that sends a byte a minute holds it for ever; it hides a reply behind the next one
-when a server talks out of turn; and it can send DATA. This client knows the commands in SAFE_COMMANDS and no others.
+Why not smtplib: it keeps no transcript but prints to standard error, where a module's answer would
+be spoilt; its timeout is per read, so a server that sends a byte a minute holds it for ever; it
+hides a reply behind the next one when a server talks out of turn; and it can send DATA. This client
+knows the commands in SAFE_COMMANDS and no others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.certificate import Certificate, read_certificate
 
-# A message would need DATA or BDAT, an account AUTH, a search for mailboxes VRFY or EXPN. None of them can be sent.
+# A message would need DATA or BDAT, an account AUTH, a search for mailboxes VRFY or EXPN. None of
+# them can be sent.
 SAFE_COMMANDS = frozenset({"EHLO", "HELO", "STARTTLS", "MAIL", "RCPT", "RSET", "QUIT"})
 
 # RFC 5321, 4.5.3.1.5: a reply line has 512 octets at most. Who sends more is read on, but not kept.
@@ -47,10 +49,13 @@ _CONNECT_TROUBLE = {
 
 
 class Trouble(Exception):
-    """The conversation can't go on. `kind` says why, the message is the second half of a sentence about the server.
+    """The conversation can't go on.
 
-    Kinds: at the connection `timeout`, `refused`, `unreachable` (said by something on the way) and `local` (this host
-    could not even try); afterwards `timeout`, `closed`, `unasked`, `malformed`, `too_long` and `tls`.
+    `kind` says why, the message is the second half of a sentence about the server.
+
+    Kinds: at the connection `timeout`, `refused`, `unreachable` (said by something on the way) and
+    `local` (this host could not even try); afterwards `timeout`, `closed`, `unasked`, `malformed`,
+    `too_long` and `tls`.
     """
 
     def __init__(self, kind: str, message: str, seconds: float = 0.0) -> None:
@@ -61,7 +66,7 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered: its code, RFC 3463 status if it gave one, text in one line, and after how long."""
+    """What the server answered: code, RFC 3463 status if any, text in one line, seconds."""
 
     code: int
     enhanced: str | None
@@ -89,19 +94,21 @@ class Tls:
 
 
 def readable(raw: bytes) -> str:
-    """The text of some bytes from the network, with everything that can't be printed shown as an escape."""
+    """The text of some bytes from the network; what can't be printed is shown as an escape."""
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 
 def _tls_context() -> ssl.SSLContext:
-    # Mail servers encrypt for whoever asks, with certificates of their own and, up to Exchange 2010, with TLS 1.0.
-    # Nothing secret is sent, so whatever the server speaks is good enough to see it.
+    # Mail servers encrypt for whoever asks, with certificates of their own and, up to Exchange
+    # 2010, with TLS 1.0. Nothing secret is sent, so whatever the server speaks is good enough to
+    # see it.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    # Named in the ssl module from Python 3.12 only; without it, servers that lack RFC 5746 are refused.
+    # Named in the ssl module from Python 3.12 only; without it, servers that lack RFC 5746 are
+    # refused.
     context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
     # Where this fails, the library is not OpenSSL, and its own defaults have to do.
     with contextlib.suppress(ssl.SSLError):
@@ -145,10 +152,12 @@ def connect(
 
 
 class Session:
-    """A conversation over a connected socket. Every method raises Trouble, after which nothing more can be said.
+    """A conversation over a connected socket.
 
-    `seconds` is how long the server may take for one whole reply, however it cuts it. `transcript` is appended to:
-    `C: ` what was sent, `S: ` what came, `* ` what happened.
+    Every method raises Trouble, after which nothing more can be said.
+
+    `seconds` is how long the server may take for one whole reply, however it cuts it. `transcript`
+    is appended to: `C: ` what was sent, `S: ` what came, `* ` what happened.
     """
 
     def __init__(self, sock: socket.socket, seconds: float, transcript: list[str]) -> None:
@@ -163,7 +172,10 @@ class Session:
         return self._reply()
 
     def command(self, verb: str, argument: str = "") -> Reply:
-        """Send one command and give its reply. Raises ValueError for a command that is not safe, or two in one."""
+        """Send one command and give its reply.
+
+        Raises ValueError for a command that is not safe, or two in one.
+        """
         if verb not in SAFE_COMMANDS:
             raise ValueError(f"The probe does not send {verb!r}.")
         line = f"{verb} {argument}".rstrip()
@@ -179,15 +191,17 @@ class Session:
         return self._reply()
 
     def starttls(self, server_name: str | None) -> tuple[Reply, Tls | None]:
-        """Ask for TLS and, if the server agrees, begin it; `server_name` is sent along as SNI if it is a name."""
+        """Ask for TLS and begin it if the server agrees; `server_name` is sent as SNI."""
         reply = self.command("STARTTLS")
         if reply.code != 220:
             return reply, None
-        # What came in clear together with the agreement must not be taken for part of the encrypted conversation.
+        # What came in clear together with the agreement must not be taken for part of the encrypted
+        # conversation.
         self._must_be_silent(look=False)
         begin = time.monotonic()
         try:
-            # Exchange chooses its certificate without a name; one that TLS can't carry would end the connection.
+            # Exchange chooses its certificate without a name; one that TLS can't carry would end
+            # the connection.
             name = server_name if server_name and _SNI.fullmatch(server_name) else None
             secured = _tls_context().wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
             self._sock = secured
@@ -233,7 +247,7 @@ class Session:
                 raise OSError(f"no end within {self._seconds:.0f} seconds")
 
     def _must_be_silent(self, look: bool = True) -> None:
-        """Raise Trouble if the server has said something that it was not asked for: replies would be mixed up."""
+        """Raise Trouble if the server spoke unasked, since replies would be mixed up."""
         begin = time.monotonic()
         if look and not self._buffer:
             try:
@@ -333,6 +347,7 @@ class Session:
 
 def _made_reply(code: int, lines: tuple[str, ...], seconds: float) -> Reply:
     text = " ".join(line.strip() for line in lines).strip()
-    # The last line decides; a server that wraps its sentence gives the status on each line, or only on the first.
+    # The last line decides; a server that wraps its sentence gives the status on each line, or only
+    # on the first.
     found = _ENHANCED.match(lines[-1].strip()) or _ENHANCED.match(text)
     return Reply(code, found.group(1) if found else None, text[:KEPT_LINE], lines, seconds)

@@ -1,9 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The look at one address: as far as the recipient of a message, for up to three messages, none of which is ever sent.
+"""The look at one address: up to three messages as far as their recipients, none of them sent.
 
-connect, greeting, EHLO, STARTTLS and EHLO again, then for each question MAIL FROM, RCPT TO, RSET, and at the end QUIT.
+connect, greeting, EHLO, STARTTLS and EHLO again, then for each question MAIL FROM, RCPT TO, RSET,
+and at the end QUIT.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 
-# How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`, with the address it sees (unverified).
+# How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`, with the address it
+# sees (unverified).
 _HELLO = re.compile(r"\bhello \[(?:IPv6:)?([0-9a-f:.]+)(?:%[^\]]*)?\]", re.IGNORECASE)
 ENVELOPE_STAGES = ("mail", "rcpt")
 # Not understood (RFC 5321, 4.2.4): such a server may still know HELO.
@@ -66,7 +68,10 @@ class NamedCase(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every address, and how. Seconds are for one connection, and for one reply."""
+    """What is asked of every address, and how.
+
+    Seconds are for one connection, and for one reply.
+    """
 
     sender: str
     recipient: str
@@ -92,7 +97,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer to one question: the stage it was decided at, what was said there, and what it means."""
+    """The answer to one question: where it was decided, what was said there, and what it means."""
 
     stage: str
     judgement: Judgement
@@ -150,7 +155,7 @@ class Look:
 
     @property
     def address_hidden(self) -> bool:
-        """Whether something in between shows the server a private address instead of the sender's own."""
+        """Whether something in between shows the server a private address, not the sender's own."""
         return (
             self.seen_as is not None
             and parse_address(self.seen_as) in PRIVATE
@@ -276,7 +281,10 @@ class _Visit:
         return reply
 
     def _begin(self) -> tuple[Session, Reply | None]:
-        """A conversation up to the envelope, with the reply if one ended it before. Raises Trouble."""
+        """A conversation up to the envelope, with the reply if one ended it before.
+
+        Raises Trouble.
+        """
         session = self._connect()
         self._stage = "banner"
         reply = session.banner()

@@ -1,14 +1,18 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an answer means: closed, open or inconclusive. A table, read from the top; the first row that fits decides.
+"""What an answer means: closed, open or inconclusive.
 
-Only an answer that says why it refuses is called closed, and only an accepted recipient open. Everything that may have
-another reason is inconclusive: a false `closed` leaves a door open that somebody believes to be shut.
+A table, read from the top; the first row that fits decides.
 
-Codes of Exchange and Exchange Online: learn.microsoft.com, non-delivery-reports-in-exchange-online.md and
-Set-OrganizationConfig.md (RejectDirectSend). What no document shows is marked unverified. RFC 5321 and RFC 4954 have
-the codes, RFC 3463 the status codes.
+Only an answer that says why it refuses is called closed, and only an accepted recipient open.
+Everything that may have another reason is inconclusive: a false `closed` leaves a door open that
+somebody believes to be shut.
+
+Codes of Exchange and Exchange Online: learn.microsoft.com,
+non-delivery-reports-in-exchange-online.md and Set-OrganizationConfig.md (RejectDirectSend). What no
+document shows is marked unverified. RFC 5321 and RFC 4954 have the codes, RFC 3463 the status
+codes.
 """
 
 from __future__ import annotations
@@ -43,8 +47,8 @@ STAGE_WORDS = {
 class Judgement:
     """One verdict: its word, a stable id of the reason, and the reason as a sentence.
 
-    `needs_control`: a server that is down or busy would have looked the same, so the proof is only whole together
-    with a look from an allowed sender that finds it open.
+    `needs_control`: a server that is down or busy would have looked the same, so the proof is only
+    whole together with a look from an allowed sender that finds it open.
     """
 
     verdict: str
@@ -55,7 +59,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row: the cases and stages it is for, and expressions that the code, the status and the text must match."""
+    """One row: the cases and stages it is for, and what code, status and text must match."""
 
     verdict: str
     reason: str
@@ -117,7 +121,8 @@ _TABLE = (
         stages=_ANYWHERE,
         enhanced=r"5\.7\.510",
     ),
-    # Set-ReceiveConnector.md: RejectReservedTopLevelRecipientDomains, RejectReservedSecondLevelRecipientDomains.
+    # Set-ReceiveConnector.md: RejectReservedTopLevelRecipientDomains,
+    # RejectReservedSecondLevelRecipientDomains.
     _Row(
         INCONCLUSIVE,
         "reserved_domain",
@@ -143,7 +148,8 @@ _TABLE = (
         text="service not available",
         needs_control=True,
     ),
-    # Who has not logged in may not send. The code 530 is unverified for Exchange, 5.7.57 is documented.
+    # Who has not logged in may not send. The code 530 is unverified for Exchange, 5.7.57 is
+    # documented.
     _Row(
         INCONCLUSIVE,
         "tls_required",
@@ -180,7 +186,8 @@ _TABLE = (
         stages=_RCPT,
         enhanced=r"5\.1\.1|5\.1\.10|5\.4\.1",
     ),
-    # Relay. 5.7.64 is documented for Exchange Online, 5.7.54 of Exchange 2013 and later is unverified.
+    # Relay. 5.7.64 is documented for Exchange Online, 5.7.54 of Exchange 2013 and later is
+    # unverified.
     *(
         _Row(verdict, reason, sentence, cases, _RCPT, code="5", enhanced=enhanced, text=text)
         for verdict, reason, sentence, cases in (
@@ -280,9 +287,10 @@ def judge_trouble(stage: str, trouble: Trouble, egress: bool | None, reached_bef
 
 
 def judge_again(first: Judgement) -> Judgement:
-    """What a judgement is worth that came before the envelope, on a connection after one that was greeted.
+    """What a judgement before the envelope is worth, on a connection after one that was greeted.
 
-    Then the door is not shut, whatever the second connection met: a limit on connections, more likely than a lock.
+    Then the door is not shut, whatever the second connection met: a limit on connections, more
+    likely than a lock.
     """
     if first.verdict != CLOSED:
         return first
@@ -291,7 +299,10 @@ def judge_again(first: Judgement) -> Judgement:
 
 
 def together(verdicts: t.Iterable[str | None]) -> str:
-    """One verdict for several: open if one is open, closed if all are closed. None is a question not asked."""
+    """One verdict for several: open if one is open, closed if all are closed.
+
+    None is a question not asked.
+    """
     known = [verdict for verdict in verdicts if verdict is not None]
     if OPEN in known:
         return OPEN

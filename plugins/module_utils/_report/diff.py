@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``--diff`` shows, in one style for every layer: who gets what, then one line for every value that differs."""
+"""What ``--diff`` shows for every layer: who gets what, then one line for each differing value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Fields = t.Mapping[str, t.Any]
 
 
 def field_lines(subject: str, fields: Fields) -> list[str]:
-    """``subject: option: value``, one line a value, so that a long list shows what it gains and loses."""
+    """``subject: option: value``, one line a value: a long list shows what it gains and loses."""
     lines: list[str] = []
     for name, value in fields.items():
         if isinstance(value, (list, tuple, set, frozenset)):

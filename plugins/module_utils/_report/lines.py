@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verdicts of a run as lines for a screen: one a site, worst first, then what there is to know."""
+"""The verdicts of a run as lines for a screen: one a site, worst first, then the details."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
 
-# More than this of one kind is counted, not printed; the report in the run's statistics has them all.
+# More than this of one kind is counted, not printed; the report in the run's statistics has them
+# all.
 _MOST = 8
 
 _FINE = (IN_ORDER, RESTORED)
@@ -108,7 +109,7 @@ def _record_lines(one: Record, playbook: str, *, check_mode: bool, verbose: bool
 
 
 def _exposed(one: Record, *, pending: bool) -> list[str]:
-    """Who gets what: what changes, or, where a door stands open and nothing changes, how it stands."""
+    """Who gets what: what changes, or how it stands where a door is open and nothing changes."""
     if not one.plan:
         return [f"now: {text}" for text in (*one.exposure, *one.after)] if one.state == OPEN else []
     was, becomes = ("now", "as described") if pending else ("before", "after")

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run says of a site: one record for every layer of every host, and one state for the site.
 
-Only what was looked at and found so is in order. A layer that was left out, a result that carries no
-state, a host that never answered are none of them green.
+Only what was looked at and found so is in order. A layer that was left out, a result that carries
+no state, a host that never answered are none of them green.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ NOT_LOOKED_AT = "not looked at"
 RESTORED = "restored"
 NOT_JUDGED = "not judged"
 
-# Worst first. What was not looked at stands before what is in order: it says nothing, and that is told.
+# Worst first. What was not looked at stands before what is in order: it says nothing, and that is
+# told.
 _WORST_FIRST = (OPEN, UNKNOWN, DRIFT, ACCEPTED, NOT_LOOKED_AT, RESTORED, IN_ORDER, NOT_JUDGED, NOT_MANAGED)
 
 MANAGED = "managed"
@@ -55,8 +56,9 @@ _NO_ANSWER = "The host never answered: it has no result."
 class Part:
     """What a run is to do with one layer of a host.
 
-    `how` is MANAGED; NOT_MANAGED; ELSEWHERE, where another selected host does it; LEFT_OUT, where that
-    host was not selected; or NOT_LOOKED_AT, where the site does not ask for it. `why` is a sentence.
+    `how` is MANAGED; NOT_MANAGED; ELSEWHERE, where another selected host does it; LEFT_OUT, where
+    that host was not selected; or NOT_LOOKED_AT, where the site does not ask for it. `why` is a
+    sentence.
     """
 
     how: str
@@ -67,8 +69,8 @@ class Part:
 class Record:
     """What was found of one layer of one host. `findings` and `plan` are sentences.
 
-    `exposure` says who gets what, one line a sender, with an arrow where it changes; `before` and `after` say the same in two lists,
-    for a layer whose lines cannot be told pair by pair.
+    `exposure` says who gets what, one line a sender, with an arrow where it changes; `before` and
+    `after` say the same in two lists, for a layer whose lines cannot be told pair by pair.
     """
 
     layer: str
@@ -88,7 +90,7 @@ class Record:
     changed: bool = True
 
     def as_dict(self) -> dict[str, t.Any]:
-        """The record as plain data: {layer, host, state, findings, plan, exposure, before, after, snapshot}."""
+        """{layer, host, state, findings, plan, exposure, before, after, snapshot}."""
         return {
             "layer": self.layer,
             "host": self.host,
@@ -120,7 +122,7 @@ def record(
     acceptance: Acceptance | None = None,
     today: datetime.date | None = None,
 ) -> Record | None:
-    """The record of one layer from the result that its task registered; None for one done elsewhere."""
+    """The record of one layer, from the result of its task; None for a layer done elsewhere."""
     if part.how == ELSEWHERE:
         return None
     if part.how == NOT_MANAGED:
@@ -172,7 +174,10 @@ def record(
 
 
 def _written(result: t.Mapping[str, t.Any], playbook: str) -> bool:
-    """Whether the plan was carried out. Who writes to a server or a firewall has saved a snapshot, which a check has not."""
+    """Whether the plan was carried out.
+
+    Who writes to a server or a firewall has saved a snapshot, which a check has not.
+    """
     return bool(result.get("changed")) and (playbook not in ("apply", "rollback") or bool(result.get("snapshot")))
 
 
@@ -187,7 +192,8 @@ def _findings(result: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         sentences.append(str(result.get("msg") or "The task failed and said nothing.").strip())
     strangers = result.get("strangers") or {}
     if result.get("state") == OPEN:
-        # Who writes keeps a snapshot; where nothing was written, what is there now is what was read.
+        # Who writes keeps a snapshot; where nothing was written, what is there now is what was
+        # read.
         now = "after" if result.get("snapshot") else "before"
         sentences += [str(one) for one in strangers.get(now) or ()]
     sentences += [str(guard.get("sentence")) for guard in result.get("guards") or ()]
@@ -214,7 +220,7 @@ class HostVerdict:
 
     @property
     def state(self) -> str:
-        """The worst state of its layers; unknown where nothing was looked at, or something was left out."""
+        """The worst state of its layers; unknown where nothing, or not all, was looked at."""
         if self.elsewhere and not self.trouble:
             return NOT_MANAGED
         states = {one.state for one in self.records}
@@ -229,7 +235,8 @@ class HostVerdict:
     def breaks(self, playbook: str, *, check_mode: bool = False) -> bool:
         """Whether the host is to fail.
 
-        A check of apply is there to show what would be done: it fails where that cannot be done, or would leave a door open.
+        A check of apply is there to show what would be done: it fails where that cannot be done, or
+        would leave a door open.
         """
         if playbook == "apply" and check_mode:
             return bool(self.trouble) or self.state == UNKNOWN or any(one.stays_open for one in self.records)

@@ -1,10 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds of values: what a server prints or a user types becomes one canonical value, and goes out again from there.
+"""Kinds of values: what a server prints or a user types becomes one canonical value, and back.
 
-Two values mean the same exactly if their canonical forms are equal. Errors are clauses that end with a full stop; table.py
-puts the option's name in front.
+Two values mean the same exactly if their canonical forms are equal. Errors are clauses that end
+with a full stop; table.py puts the option's name in front.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import typing as t
 
 
 class KindError(ValueError):
-    """A value that is none of its kind. The message is a sentence, without the name of the option."""
+    """A value that is none of its kind.
+
+    The message is a sentence, without the name of the option.
+    """
 
 
 class Kind(abc.ABC):
@@ -26,10 +29,16 @@ class Kind(abc.ABC):
 
     @abc.abstractmethod
     def parse(self, value: t.Any) -> t.Any:
-        """The canonical value of what a user typed or a server printed; '' and null give None, unset. Raises KindError."""
+        """The canonical value of what was typed or printed; '' and null give None.
+
+        Raises KindError.
+        """
 
     def read(self, value: t.Any) -> t.Any:
-        """The same for what a server printed, which may be newer than this collection. Raises KindError."""
+        """The same for what a server printed, which may be newer than this collection.
+
+        Raises KindError.
+        """
         return self.parse(value)
 
     def merge(self, current: t.Any, wish: t.Any) -> t.Any:
@@ -37,7 +46,7 @@ class Kind(abc.ABC):
         return self.parse(wish)
 
     def show(self, canonical: t.Any) -> t.Any:
-        """Plain data that parse() takes back, for people and for snapshots; None where there is nothing to show."""
+        """Plain data for people and snapshots, which parse() takes back; None where unset."""
         return canonical
 
     def write(self, canonical: t.Any) -> t.Any:
@@ -98,7 +107,10 @@ class Bool(Kind):
 
 
 class Choice(Kind):
-    """One of some words; canonical in the spelling given here, None when unset. ``None`` may be one of the words."""
+    """One of some words; canonical in the spelling given here, None when unset.
+
+    ``None`` may be one of the words.
+    """
 
     def __init__(self, *choices: str) -> None:
         self.choices = choices
@@ -130,7 +142,7 @@ UNLIMITED = "unlimited"
 
 
 class Int(Kind):
-    """A whole number from `first` to `last`, where asked for also ``unlimited``; canonical is an int."""
+    """A whole number from `first` to `last`, or ``unlimited``; canonical is an int."""
 
     def __init__(self, first: int, last: int, *, unlimited: bool = False) -> None:
         self.first, self.last, self.unlimited = first, last, unlimited
@@ -156,7 +168,8 @@ class Int(Kind):
         return f"a whole number from {self.first} to {self.last}{' or unlimited' if self.unlimited else ''}"
 
     def write(self, canonical: t.Any) -> t.Any:
-        # Unlimited<int> takes texts of both forms; an int for the one and a text for the other would need two conversions.
+        # Unlimited<int> takes texts of both forms; an int for the one and a text for the other
+        # would need two conversions.
         return canonical if canonical is None or not self.unlimited else str(canonical)
 
     def show(self, canonical: t.Any) -> t.Any:
@@ -169,8 +182,9 @@ class Int(Kind):
 class Size(Kind):
     """A size; canonical is bytes as an int, or ``unlimited`` where asked for.
 
-    `unit` is what the server rounds up to. Read-back forms: ``36 MB (37,748,736 bytes)`` with the thousands separator of the
-    server's culture (its effect is unverified), ``6672B`` from Exchange 2007. A number without a unit is bytes.
+    `unit` is what the server rounds up to. Read-back forms: ``36 MB (37,748,736 bytes)`` with the
+    thousands separator of the server's culture (its effect is unverified), ``6672B`` from Exchange
+    2007. A number without a unit is bytes.
     """
 
     _UNITS: t.ClassVar[t.Mapping[str, int]] = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
@@ -205,7 +219,8 @@ class Size(Kind):
         return round(float(typed.group(1)) * self._UNITS[(typed.group(2) or "b").lower()])
 
     def write(self, canonical: t.Any) -> t.Any:
-        # With a unit: small values without one may be rounded up to a kilobyte (New-ReceiveConnector.md, MaxMessageSize).
+        # With a unit: small values without one may be rounded up to a kilobyte
+        # (New-ReceiveConnector.md, MaxMessageSize).
         if not isinstance(canonical, int):
             return canonical
         for unit in ("GB", "MB", "KB"):

@@ -1,7 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds of lists. None of them has an order that means anything; a wish may be a table of add, remove and set."""
+"""Kinds of lists.
+
+None of them has an order that means anything; a wish may be a table of add, remove and set.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds 
 
 
 class ListKind(Kind):
-    """The base of the kinds of lists. A text in place of a list is taken as its items, parted by commas."""
+    """The base of the kinds of lists.
+
+    A text in place of a list is taken as its items, parted by commas.
+    """
 
     listlike: t.ClassVar[bool] = True
 
@@ -65,7 +71,7 @@ class ListKind(Kind):
 
 
 class Flags(ListKind):
-    """A set of words; canonical is a frozenset in the spelling given here, without `zero` (none of them) and `dropped`."""
+    """A set of words; canonical is a frozenset in this spelling, without `zero` and `dropped`."""
 
     def __init__(self, *words: str, zero: str = "None", dropped: t.Iterable[str] = ()) -> None:
         self.words, self.zero, self.dropped = words, zero, tuple(dropped)
@@ -92,7 +98,8 @@ class Flags(ListKind):
         return known + sorted(canonical - set(known))
 
     def write(self, canonical: t.Any) -> t.Any:
-        # As one text, which is how an enumeration of flags reads itself; a list would need a conversion of its own.
+        # As one text, which is how an enumeration of flags reads itself; a list would need a
+        # conversion of its own.
         return ", ".join(self.show(canonical)) or self.zero
 
 
@@ -113,7 +120,8 @@ class Ranges(ListKind):
         touched: list[Interval] = []
         lasts = [(interval.version, interval.last) for interval in removed.intervals]
         for entry in current.entries:
-            # The first removed interval that does not end before the entry begins is the only one that can tell.
+            # The first removed interval that does not end before the entry begins is the only one
+            # that can tell.
             at = bisect.bisect_left(lasts, (entry.version, entry.first))
             meets = at < len(lasts) and lasts[at][0] == entry.version and removed.intervals[at].first <= entry.last
             (touched if meets else untouched).append(entry)
@@ -144,7 +152,7 @@ class Bindings(ListKind):
 
 
 class Hosts(ListKind):
-    """Names or addresses of hosts; canonical is a frozenset of lower-case texts, addresses without brackets."""
+    """Names or addresses of hosts; canonical is a frozenset in lower case, without brackets."""
 
     def parse(self, value: t.Any) -> frozenset[str]:
         return frozenset(self._host(str(item)) for item in self.items(value))
@@ -167,7 +175,8 @@ class Hosts(ListKind):
 class ServerNames(Hosts):
     """Names of servers in the directory; canonical is a frozenset of short, lower-case names.
 
-    Forms: the short name, the full name in the DNS, a distinguished name, a canonical path that ends with the name.
+    Forms: the short name, the full name in the DNS, a distinguished name, a canonical path that
+    ends with the name.
     """
 
     def items(self, value: t.Any) -> list[t.Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A resource as a table of properties: one engine reads, compares and writes whatever a table describes."""
+"""A resource as a table of properties; one engine reads, compares and writes all of them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class Availability(t.Protocol):
 class Property:
     """One property of a resource.
 
-    `parameter` is the name on the other side, in the object as read and on the command line; empty where the property
-    is neither (it is then read and written by means of its own). `create_only`: taken by New- only and never compared.
-    `set_only`: not taken by New-, so a new object gets it in a second call. `readable`: whether it can be read back.
+    `parameter` is the name on the other side, in the object as read and on the command line; empty
+    where the property is neither (it is then read and written by means of its own). `create_only`:
+    taken by New- only and never compared. `set_only`: not taken by New-, so a new object gets it in
+    a second call. `readable`: whether it can be read back.
     """
 
     option: str
@@ -89,7 +90,10 @@ class Resource:
         return (prop for prop in self.properties.values() if prop.exists(version, edge))
 
     def read(self, row: t.Mapping[str, t.Any], version: t.Any, edge: bool = False) -> dict[str, t.Any]:
-        """The canonical object of one `row` as the server printed it. Raises OptionError where a value cannot be understood."""
+        """The canonical object of one `row` as the server printed it.
+
+        Raises OptionError where a value cannot be understood.
+        """
         canonical: dict[str, t.Any] = {"name": str(row["Name"])}
         for prop in self.here(version, edge):
             if not prop.readable or not prop.parameter or prop.parameter not in row:
@@ -104,7 +108,7 @@ class Resource:
         return canonical
 
     def show(self, canonical: Canonical) -> dict[str, t.Any]:
-        """The input form of a canonical object or of some of its options: plain data, which YAML can hold."""
+        """The input form of a canonical object or of some of its options, as plain data."""
         shown = {
             option: self.properties[option].kind.show(value)
             for option, value in canonical.items()
@@ -124,7 +128,8 @@ def resource(name: str, noun: str, cmdlet_noun: str, properties: t.Iterable[Prop
 def resolve(prop: Property, current: t.Any, wish: t.Any) -> t.Any:
     """The canonical value that `wish` makes of the canonical `current`.
 
-    `wish` is a plain value, for list-like kinds also a table of add, remove and set; None, that is not named, leaves what is
-    there. What is removed goes first, so that an item that is both removed and added is there in the end. Raises OptionError.
+    `wish` is a plain value, for list-like kinds also a table of add, remove and set; None, that is
+    not named, leaves what is there. What is removed goes first, so that an item that is both
+    removed and added is there in the end. Raises OptionError.
     """
     return prop.resolve(current, wish)

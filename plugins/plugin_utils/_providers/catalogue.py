@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The catalogue of filtering providers: where its data lies, and which of its entries a site may use."""
+"""The catalogue of filtering providers: its data, and which of its entries a site may use."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def _entries(provider: t.Mapping[str, t.Any]) -> t.Iterator[Entry]:
 
 
 def find(provider: str, region: str = "") -> Entry:
-    """The entry of a provider's region; the region may be left out where there is one only. Raises ProviderError."""
+    """The entry of a provider's region; the region may be left out where there is one only.
+
+    Raises ProviderError.
+    """
     entries = [entry for entry in load() if entry.provider == provider]
     if not entries:
         names = sorted({entry.provider for entry in load()})
@@ -96,7 +99,10 @@ def find(provider: str, region: str = "") -> Entry:
 
 
 def usable(entry: Entry, accept_grade: str) -> RangeSet:
-    """The ranges of the catalogue, where they are good enough for the site. Raises ProviderError."""
+    """The ranges of the catalogue, where they are good enough for the site.
+
+    Raises ProviderError.
+    """
     if not entry.ranges:
         raise ProviderError(
             f"The ranges of '{entry.provider}' are supplied to each customer. {entry.ask} Name them in mailedge_provider_ranges, or keep them "

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site's lock file of provider ranges: one range a line in a stable order, so that a provider's change is a diff that a person reads."""
+"""A site's lock file of provider ranges: a provider's change is a diff that a person reads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _HEAD = """---
 
 @dataclass(frozen=True)
 class Locked:
-    """What is locked of one region of a provider. `leaving`: what is gone from the list, with the last day on which it still counts."""
+    """What is locked of one region of a provider.
+
+    `leaving`: what is gone from the list, with the last day on which it still counts.
+    """
 
     mechanism: str
     source: str
@@ -135,7 +138,10 @@ def _text(path: str) -> str | None:
 
 
 def write(path: str, text: str) -> None:
-    """Write the file whole or not at all; one that is there keeps its mode. Raises ProviderError."""
+    """Write the file whole or not at all; one that is there keeps its mode.
+
+    Raises ProviderError.
+    """
     target = file_of(path)
     mode = 0o644
     with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a provider's live answer to what is locked: what cannot be true is refused, and what is gone stays for a while."""
+"""From a live answer to what is locked: what cannot be is refused, what is gone stays a while."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ GUARDS = Registry(
 
 @dataclass(frozen=True)
 class Limits:
-    """What is still believed. `removed` is the share of the locked addresses that one answer may lack, in percent."""
+    """What is still believed.
+
+    `removed` is the share of the locked addresses that one answer may lack, in percent.
+    """
 
     ranges: int = 2000
     removed: int = 30
@@ -36,7 +39,10 @@ class Limits:
 
 
 def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Finding]:
-    """What the guards find about an answer. An empty answer is no matter of judgement: it raises ProviderError."""
+    """What the guards find about an answer.
+
+    An empty answer is no matter of judgement: it raises ProviderError.
+    """
     if not answer:
         raise ProviderError("The answer is empty, and a lock to nobody would stop all mail.")
     yield from _ranges_guards.check(answer, "The answer")
@@ -70,7 +76,10 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
 def renew(
     old: Locked | None, answer: RangeSet, *, mechanism: str, source: str, today: datetime.date, grace_days: int
 ) -> Locked:
-    """What is locked from now on. An answer without news gives the old entry, so that the file has no diff."""
+    """What is locked from now on.
+
+    An answer without news gives the old entry, so that the file has no diff.
+    """
     leaving = [(ranges - answer, until) for ranges, until in (old.leaving if old else ()) if today <= until]
     if old is not None:
         known = RangeSet(())

@@ -1,7 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds a range, by netaddr's copy of the tables of IANA. They are as old as the netaddr that is installed."""
+"""Who holds a range, by netaddr's copy of the tables of IANA.
+
+They are as old as the netaddr that is installed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ _GIVEN_OUT = frozenset({"allocated", "legacy"})
 
 @dataclass(frozen=True)
 class Block:
-    """The block of a registry that a range is in. `holder` is a registry, or who had the block before there was one."""
+    """The block of a registry that a range is in.
+
+    `holder` is a registry, or who had the block before there was one.
+    """
 
     prefix: str
     holder: str
@@ -34,7 +40,10 @@ class Block:
 
 
 def block_of(cidr: str) -> Block | None:
-    """The block of a CIDR prefix; None where it is in none. Raises ProviderError where netaddr is missing."""
+    """The block of a CIDR prefix; None where it is in none.
+
+    Raises ProviderError where netaddr is missing.
+    """
     try:
         import netaddr
     except ImportError:
@@ -42,7 +51,8 @@ def block_of(cidr: str) -> Block | None:
             "Saying who holds a range needs the Python library netaddr on the controller. Install it: pip install netaddr."
         ) from None
     info = netaddr.IPNetwork(cidr).info
-    # "IPv6" has the eighth of the space that is unicast; which registry has a part of it is in another table.
+    # "IPv6" has the eighth of the space that is unicast; which registry has a part of it is in
+    # another table.
     for record in [*(info["IPv4"] or ()), *(info["IPv6_unicast"] or ())]:
         return Block(
             str(record["prefix"]),
@@ -53,7 +63,10 @@ def block_of(cidr: str) -> Block | None:
 
 
 def told(ranges: RangeSet, what: str) -> list[str]:
-    """A sentence for each range. `what`: what is done with it, for the beginning of the sentence."""
+    """A sentence for each range.
+
+    `what`: what is done with it, for the beginning of the sentence.
+    """
     sentences = []
     for cidr in ranges.to_cidrs():
         block = block_of(cidr)

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The live mechanisms by which providers tell their ranges: Microsoft's web service, DNS, an SPF chain, a plain list."""
+"""How providers tell their ranges: Microsoft's web service, DNS, an SPF chain, a plain list."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def _ranges(texts: t.Iterable[t.Any], url: str) -> RangeSet:
 
 
 def read_list(url: str, *, timeout: float = 30, ca_path: str | None = None) -> RangeSet:
-    """A plain list: one range a line, or a JSON list of them. Empty lines and what follows a # are passed over. Raises ProviderError."""
+    """A plain list: one range a line, or a JSON list of them.
+
+    Empty lines and what follows a # are passed over. Raises ProviderError.
+    """
     text, kind = _fetch(url, timeout, ca_path=ca_path)
     if "json" in kind.lower() or text.lstrip()[:1] in ("[", "{"):
         try:
@@ -98,9 +101,12 @@ def read_list(url: str, *, timeout: float = 30, ca_path: str | None = None) -> R
 
 
 def read_microsoft(url: str, *, timeout: float = 30, ca_path: str | None = None) -> RangeSet:
-    """Microsoft's web service of endpoints: the addresses that deliver mail on port 25. Raises ProviderError.
+    """Microsoft's web service of endpoints: the addresses that deliver mail on port 25.
 
-    It is the endpoint set whose port is 25 and whose host names are those of Exchange Online Protection; its number (10) is not relied on.
+    Raises ProviderError.
+
+    It is the endpoint set whose port is 25 and whose host names are those of Exchange Online
+    Protection; its number (10) is not relied on.
     """
     address = f"{url}?{urllib.parse.urlencode({'ServiceAreas': 'Exchange', 'clientrequestid': str(uuid.uuid4())})}"
     text, _kind = _fetch(address, timeout, ca_path=ca_path)
@@ -125,7 +131,10 @@ def read_microsoft(url: str, *, timeout: float = 30, ca_path: str | None = None)
 
 
 class Names:
-    """Asks DNS. `resolver`: an address, with a port after a #; the system's own where not set. Counts what it asks."""
+    """Asks DNS. `resolver`: an address, with a port after a #; the system's own where not set.
+
+    Counts what it asks.
+    """
 
     def __init__(self, resolver: str | None = None, timeout: float = 30) -> None:
         try:
@@ -144,7 +153,10 @@ class Names:
         self._resolver.cache = None
 
     def ask(self, name: str, kind: str) -> list[t.Any]:
-        """The records; none where the name has none of that kind, or is not there. Raises ProviderError."""
+        """The records; none where the name has none of that kind, or is not there.
+
+        Raises ProviderError.
+        """
         try:
             return list(self._resolver.resolve(name, kind, search=False))
         except (self._dns.resolver.NoAnswer, self._dns.resolver.NXDOMAIN):
@@ -167,7 +179,10 @@ def read_dns(host: str, names: Names) -> RangeSet:
 
 
 def read_spf(domain: str, names: Names) -> RangeSet:
-    """Everything that the SPF record of a domain passes, through includes and redirects (RFC 7208). Raises ProviderError."""
+    """Everything that the SPF record of a domain passes, through includes and redirects (RFC 7208).
+
+    Raises ProviderError.
+    """
     return _Chain(names).follow(domain, ())
 
 
