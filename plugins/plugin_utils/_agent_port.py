@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The port of a host-side layer: the agent, over the host's own connection.
 
-Two remote calls at most. The second one refuses to write if the server is no longer what the first one read.
+Two remote calls at most. The second one refuses to write if the server is no longer what the first
+one read.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
 
-# On the server itself, so that it outlives a controller that is a container; the agent lets administrators only read it.
+# On the server itself, so that it outlives a controller that is a container; the agent lets
+# administrators only read it.
 SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
 # The newest, as many as are read at once.
 MOST_SNAPSHOTS = 100
@@ -52,11 +54,12 @@ Step = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class AgentReading(Reading[State]):
-    """What one remote read gave, with the digests that the write has to find again, and all rows that were answered."""
+    """What one remote read gave: also the digests that the write has to find again, and all rows."""
 
     digests: t.Mapping[str, str] = field(default_factory=dict)
     answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = field(default_factory=dict)
-    # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time that its answer took, too little.
+    # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time
+    # that its answer took, too little.
     clock: float = 0.0
 
     def server_time(self, later: float = 0) -> float:
@@ -66,7 +69,9 @@ class AgentReading(Reading[State]):
 
 @dataclass(frozen=True)
 class Options:
-    """How a host is reached. `shell` is the request's part of that name. `snapshot` is what a rollback asks for.
+    """How a host is reached.
+
+    `shell` is the request's part of that name. `snapshot` is what a rollback asks for.
 
     `snapshot_copy` is a folder on the controller that gets a copy of the snapshot.
     """
@@ -124,7 +129,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         )
 
     def _read_mutex(self) -> dict[str, t.Any] | None:
-        # A write that was given up may still be in its last step; what it leaves is to be given back as well.
+        # A write that was given up may still be in its last step; what it leaves is to be restored
+        # as well.
         if self._options.snapshot is None:
             return None
         return {**_MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5))}

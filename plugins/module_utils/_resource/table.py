@@ -17,7 +17,10 @@ Canonical = t.Mapping[str, t.Any]
 
 
 class OptionError(PlanError):
-    """An option that cannot be used. The message is one sentence or more for the operator, and names the option."""
+    """An option that cannot be used.
+
+    The message is one sentence or more for the operator, and names the option.
+    """
 
 
 class Availability(t.Protocol):
