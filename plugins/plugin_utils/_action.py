@@ -143,7 +143,7 @@ class HostAction(ActionBase):
         return None
 
     def in_clear(self, option: str) -> str | None:
-        """Why the secret of `option` would travel in clear over this connection; None: it would not."""
+        """Why the secret of `option` would travel in clear text; None: it would not."""
         reason = reason_not_private(self._connection, self._variables)
         if not reason:
             return None

@@ -54,7 +54,7 @@ Step = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class AgentReading(Reading[State]):
-    """What one remote read gave: also the digests that the write has to find again, and all rows."""
+    """What one remote read gave, with the digests that the write has to find again."""
 
     digests: t.Mapping[str, str] = field(default_factory=dict)
     answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = field(default_factory=dict)

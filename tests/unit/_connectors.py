@@ -204,6 +204,7 @@ def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> st
         time=snapshot.stamp(TIME),
         run_id="4f1c2a",
         desired=taken_back,
+        made=TABLES.made(changes),
         lost=lost,
     )
     return made.text()

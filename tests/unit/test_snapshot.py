@@ -47,6 +47,8 @@ def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
         ),
     )
 
+    made_options = TABLES["receive_connector"].plain(changes[0].after)
+    assert made_options["remote_ip_ranges"] == [sites.PROVIDER]
     assert json.loads(sites.snapshot_text(changes)) == {
         "format": 2,
         "layer": "exchange",
@@ -64,6 +66,23 @@ def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
                 "options": {
                     "banner": "",
                     "permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"],
+                },
+                "place": None,
+            },
+        ],
+        "made": [
+            {
+                "table": "receive_connector",
+                "key": "New",
+                "options": made_options,
+                "place": None,
+            },
+            {
+                "table": "receive_connector",
+                "key": DEFAULT,
+                "options": {
+                    "banner": "220 x",
+                    "permission_groups": ["ExchangeServers", "ExchangeLegacyServers"],
                 },
                 "place": None,
             },
@@ -111,6 +130,30 @@ def test_what_others_changed_since_is_left_alone() -> None:
     back = apply_all(plan(later, sites.saved(sites.snapshot_text(changes))), later)
 
     assert back.receive[DEFAULT.casefold()] == {**state.receive[DEFAULT.casefold()], "banner": "220 colleague"}
+
+
+def test_a_run_that_undoes_itself_leaves_alone_what_was_changed_since() -> None:
+    state = sites.modern()
+    new = {"name": "New", "bindings": ["0.0.0.0:25"], "remote_ip_ranges": [sites.PROVIDER]}
+    wish = desired(receive=[new, {"name": DEFAULT, "permission_groups": ["ExchangeServers"]}])
+    changes = plan(state, wish)
+    kept = snapshot.parse(sites.snapshot_text(changes), "exchange", TABLES)
+    locked = apply_all(changes, state)
+
+    assert TABLES.changed_since(locked, kept.desired, kept.made) == (kept.desired, ())
+    for theirs, row in (
+        ({"name": "New", "remote_ip_ranges": {"add": [sites.LAN]}}, 0),
+        ({"name": "New", "state": "absent"}, 0),
+        ({"name": DEFAULT, "permission_groups": {"add": ["ExchangeUsers"]}}, 1),
+    ):
+        later = apply_all(plan(locked, desired(receive=[theirs])), locked)
+        undone, told = TABLES.changed_since(later, kept.desired, kept.made)
+        assert undone == (kept.desired[1 - row],)
+        assert len(told) == 1
+        assert f"'{theirs['name']}' was changed after the run" in told[0]
+    # What the run did not change is no reason to leave anything.
+    later = apply_all(plan(locked, desired(receive=[{"name": DEFAULT, "banner": "220 theirs"}])), locked)
+    assert TABLES.changed_since(later, kept.desired, kept.made)[1] == ()
 
 
 def _with_login() -> tuple[State, tuple[Desired[str], ...]]:
