@@ -95,9 +95,13 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 
 # ---------------------------------------------------------------- tests
 
-test: static pytest ## every check that is quick: what a change must pass
+# What takes long, and what depends on the core's minor version, is for .ci/run, which has all cores.
+test: static quick ## every check that is quick: what a change must pass
 
 check: sanity test ## `make test` and ansible-test sanity
+
+quick: $(VENV)/.ready link
+	@$(run_tests) -m "not long and not forks" $(TESTS)
 
 pytest: $(VENV)/.ready link ## unit tests, and integration tests on the lab (PYTEST_ARGS="-k receive")
 	@$(run_tests) $(TESTS)
@@ -117,7 +121,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test check pytest unit integration sanity
+.PHONY: test quick check pytest unit integration sanity
 
 # ---------------------------------------------------------------- static checks
 

@@ -76,7 +76,7 @@ def summary(run: Run) -> str:
             STAND_IN,
         ),
         # tests/integration/test_standin_agrees.py holds the stand-in against the engine, edition by edition.
-        pytest.param({"se": "se"}, None, marks=REAL.marks),
+        pytest.param({"se": "se"}, None, marks=[*REAL.marks, pytest.mark.long]),
     ],
 )
 def test_sites_are_locked_proven_checked_and_given_back(editions: dict[str, str], pwsh: str | None) -> None:
@@ -140,7 +140,7 @@ def test_sites_are_locked_proven_checked_and_given_back(editions: dict[str, str]
                 assert not {"DATA", "BDAT", "VRFY", "AUTH"} & verbs
 
 
-@pytest.mark.parametrize("editions", [("2007", "2013"), ("2010", "2016")])
+@pytest.mark.parametrize("editions", [("2007", "2013"), pytest.param(("2010", "2016"), marks=pytest.mark.long)])
 def test_two_versions_in_one_organization(editions: tuple[str, str]) -> None:
     with Lab([Site("birke", editions)], pwsh=STAND_IN) as lab:
 

@@ -37,7 +37,7 @@ from ansible_collections.mailedge.lockdown.tests.unit.engine import (
     start_engine,
 )
 
-pytestmark = needs_engine
+pytestmark = [needs_engine, pytest.mark.long]
 
 LOGIN = Credential("SITE\\admin", CANARY)
 SHELL = {"way": "auto", "fqdn": None, "credential": LOGIN, "authentication": "Kerberos", "seconds": 20}

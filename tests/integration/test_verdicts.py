@@ -322,6 +322,7 @@ def test_hosts_that_are_lost_on_the_way_fail_the_run(task: str, tmp_path: pathli
 # ---------------------------------------------------------------- one screen for many sites
 
 
+@pytest.mark.long
 def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> None:
     names = [f"site{letter}" for letter in "abcdefghijkl"]
     firewalls = {"sitec", "sitef"}
@@ -381,6 +382,7 @@ def own_signals() -> t.Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("own_signals")
 def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
     """By ansible-runner, with AWX's arguments: a wrapper playbook, a limit, a generated inventory, answers of a survey."""
