@@ -45,6 +45,6 @@ class ActionModule(ExchangeAction):
                 "listeners": words.listeners(state),
                 "words": words.exposure_words(state, state, promises),
             },
-            "snapshots": [name for name, _text in reading.snapshots],
+            "snapshots": [held.name for held in reading.snapshots],
             "cost": port.cost(),
         }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -47,6 +48,9 @@ _MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
 _SNAPSHOTS = "snapshots"
+# Administrators and the system, as security descriptors abbreviate them and in full
+# (learn.microsoft.com, "SID Strings").
+_OWNERS = ("BA", "SY", "S-1-5-32-544", "S-1-5-18")
 
 State = t.TypeVar("State")
 Step = dict[str, t.Any]
@@ -121,7 +125,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             where=f"on the server {origin['server']}",
             kept=f"on the server {origin['server']}",
             facts=layer.facts(state, str(answer.get("way"))),
-            snapshots=tuple((str(row["name"]), str(row["text"])) for row in reversed(answers.get(_SNAPSHOTS, []))),
+            snapshots=tuple(map(_held, reversed(answers.get(_SNAPSHOTS, [])))),
             most_snapshots=MOST_SNAPSHOTS,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
@@ -203,6 +207,17 @@ def _seconds(text: str) -> float:
     """A time of the agent, as seconds since 1970."""
     moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
     return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def _held(row: t.Mapping[str, t.Any]) -> snapshots.Held:
+    """A file of the folder. Any user can make it before we do, and put files into it."""
+    owner = re.match(r"O:(S-[0-9-]+|[A-Z]{2})", str(row.get("sddl") or ""))
+    distrust = ""
+    if owner is None:
+        distrust = "Who owns it could not be read."
+    elif owner[1] not in _OWNERS:
+        distrust = f"It belongs to {owner[1]}, and not to the administrators or the system."
+    return snapshots.Held(str(row["name"]), str(row["text"]), distrust)
 
 
 def _digest_id(name: str) -> str:

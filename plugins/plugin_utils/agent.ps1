@@ -369,6 +369,7 @@ function Invoke-WriteFileStep($step) {
         if ([System.IO.File]::Exists($path)) { throw "$path exists already." }
         [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
         [System.IO.File]::Move("$path.tmp", $path)
+        [void](& 'icacls' $path '/setowner' $administrators)
     } catch {
         $failure = Get-Failure $_
         Stop-Agent 'SnapshotFailed' "The file $path could not be written. Nothing was changed. The server said: $($failure.message)" $failure.id
@@ -388,7 +389,13 @@ function Invoke-ReadFilesStep($step) {
     # Their names begin with the time, so the last by name are the newest.
     if ($step['last'] -and $names.Count -gt $step['last']) { $names.RemoveRange(0, $names.Count - $step['last']) }
     $result = [System.Collections.ArrayList]@()
-    foreach ($name in @($names.ToArray())) { [void]$result.Add(@{ name = $name; text = [System.IO.File]::ReadAllText([System.IO.Path]::Combine($folder, $name)) }) }
+    foreach ($name in @($names.ToArray())) {
+        # Whoever could make the folder first could put files into it: the controller looks at the owner.
+        $path = [System.IO.Path]::Combine($folder, $name)
+        try { $sddl = [string](Get-Acl -Path $path).Sddl } catch { $sddl = '' }
+        $text = if ((New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
+        [void]$result.Add(@{ name = $name; text = $text; sddl = $sddl })
+    }
     ,$result.ToArray()
 }
 

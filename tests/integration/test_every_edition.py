@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import json
 import pathlib
 import typing as t
 
@@ -128,7 +129,9 @@ def test_where_the_first_snapshot_is_not_known_original_is_refused(tmp_path: pat
     assert not do(wire, INBOUND).get("failed")
     [path] = tmp_path.rglob("*-apply.json")
     for number in range(MOST_SNAPSHOTS):
-        path.with_name(f"20250101T000000.{number:03}Z-aaaaaa-apply.json").write_bytes(path.read_bytes())
+        copy = path.with_name(f"20250101T000000.{number:03}Z-aaaaaa-apply.json")
+        copy.write_bytes(path.read_bytes())
+        host.own(copy)
     locked = host.shown()
     refused = do(wire, {"snapshot": "original"})
     assert refused["failed"]
@@ -146,14 +149,20 @@ def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path
     start = host.shown()
     assert not do(wire, INBOUND).get("failed")
     [path] = tmp_path.rglob("*-apply.json")
-    planted = {
-        "99991231T235959Z-aaaaaa-apply.json": path.read_text(encoding="utf-8").replace('"EX1"', '"EX9"'),
-        "99991231T235958Z-aaaaaa-apply.json": path.read_text(encoding="utf-8")[:200],
-        "99991231T235957Z-aaaaaa-apply.json": '{"meta": {"format": 99}}',
-        "99991231T235956Z-aaaaaa-apply.json": "[" * 100_000,
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    relay = {"table": "receive_connector", "key": "Relay", "place": None, "options": {"anonymous_relay": True}}
+    ours = {
+        "99991231T235959.000Z-aaaaaa-apply.json": path.read_text(encoding="utf-8").replace('"EX1"', '"EX9"'),
+        "99991231T235958.000Z-aaaaaa-apply.json": path.read_text(encoding="utf-8")[:200],
+        "99991231T235957.000Z-aaaaaa-apply.json": '{"meta": {"format": 99}}',
+        "99991231T235956.000Z-aaaaaa-apply.json": "[" * 100_000,
     }
+    theirs = {"99991231T235955.000Z-aaaaaa-apply.json": json.dumps({**whole, "desired": [relay]})}
+    planted = {**ours, **theirs}
     for name, text in planted.items():
         path.with_name(name).write_text(text, encoding="utf-8")
+        if name in ours:
+            host.own(path.with_name(name))
     for name in planted:
         refused = do(wire, {"snapshot": name})
         assert refused["failed"]
@@ -165,6 +174,8 @@ def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path
     for name in planted:
         assert f"The snapshot {name} was passed over." in told
     assert "It is of the server EX9." in told
+    # Any user can put a file into a folder that he made before we did.
+    assert "and not to the administrators" in told
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))

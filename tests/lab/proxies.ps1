@@ -105,6 +105,11 @@ function icacls {
     $global:LASTEXITCODE = [int](Invoke-Lab $lab @{ op = 'icacls'; arguments = @(foreach ($one in $args) { foreach ($part in $one) { [string]$part } }) })
 }
 
+function Get-Acl {
+    [CmdletBinding()] param($Path)
+    [pscustomobject]@{ Sddl = [string](Invoke-Lab $lab @{ op = 'acl'; path = [string]$Path }) }
+}
+
 $global:labNewObject = Get-Command New-Object -CommandType Cmdlet
 function New-Object {
     [CmdletBinding()] param([Parameter(Position = 0)][string]$TypeName, [Parameter(Position = 1)][object[]]$ArgumentList, $Property, $ComObject)

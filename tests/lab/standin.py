@@ -306,6 +306,7 @@ class _Run:
             with open(f"{path}.tmp", "w", encoding="utf-8", newline="") as file:
                 file.write(step["text"])
             os.rename(f"{path}.tmp", path)
+            self.host.run_icacls([path, "/setowner", administrators])
         except OSError as error:
             raise _Stop(
                 "SnapshotFailed",
@@ -326,8 +327,9 @@ class _Run:
             names = names[-step["last"] :]
         found = []
         for name in names:
-            with open(os.path.join(folder, name), encoding="utf-8-sig", newline="") as file:
-                found.append({"name": name, "text": file.read()})
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8-sig", newline="") as file:
+                found.append({"name": name, "text": file.read(), "sddl": self.host.sddl(path)})
         return found
 
 

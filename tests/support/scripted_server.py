@@ -91,7 +91,7 @@ class Server:
         if step["op"] == "reach":
             return [{"host": host, "reachable": True} for host, _port in step["targets"]]
         if step["op"] == "read_files":
-            return [{"name": name, "text": text} for name, text in self.files.items()]
+            return [{"name": name, "text": text, "sddl": "O:BAG:SYD:AI"} for name, text in self.files.items()]
         if step["op"] == "write_file":
             self.files[step["name"]] = step["text"]
             return [{"path": step["name"]}]

@@ -287,6 +287,7 @@ ICACLS = r"""
 function icacls {
   [System.IO.File]::AppendAllText("$env:TEST_FOLDER/icacls", (@($args | ForEach-Object { $_ }) -join ' ') + "`n")
   if ($env:TEST_REFUSE) { $global:LASTEXITCODE = 5 } }
+function Get-Acl { param($Path) [pscustomobject]@{ Sddl = 'O:BAG:SYD:AI' + [System.IO.Path]::GetFileName($Path) } }
 """
 
 
@@ -307,14 +308,19 @@ def test_a_snapshot_is_written_for_administrators_only_and_read_back(tmp_path: p
     )
     assert objects(answer, "before") == []
     assert objects(answer, "w3") == [{"path": f"{folder}/20260103T000000Z.json"}]
-    assert objects(answer, "newest") == [{"name": f"2026010{i}T000000Z.json", "text": text} for i in (2, 3)]
-    assert objects(answer, "named") == [{"name": "20260101T000000Z.json", "text": text}]
+    rows = [
+        {"name": name, "text": text, "sddl": f"O:BAG:SYD:AI{name}"}
+        for name in (f"2026010{i}T000000Z.json" for i in (1, 2, 3))
+    ]
+    assert objects(answer, "newest") == rows[1:]
+    assert objects(answer, "named") == rows[:1]
     assert sorted(path.name for path in folder.iterdir()) == [f"2026010{i}T000000Z.json" for i in (1, 2, 3)]
     assert (folder / "20260101T000000Z.json").read_bytes() == text.encode()
-    assert (tmp_path / "icacls").read_text().splitlines()[:3] == [
+    assert (tmp_path / "icacls").read_text().splitlines()[:4] == [
         f"{folder} /setowner *S-1-5-32-544",
         f"{folder} /reset /q",
         f"{folder} /inheritance:r /grant:r *S-1-5-32-544:(OI)(CI)F *S-1-5-18:(OI)(CI)F",
+        f"{folder}/20260103T000000Z.json /setowner *S-1-5-32-544",
     ]
 
 

@@ -42,7 +42,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.por
     Stopped,
     Written,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held, Snapshot
 
 CONTENT = "content"
 """What a rollback asks for whose snapshot is among its options."""
@@ -74,7 +74,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             return self._reading(self._state(self._layer.paths(), self._layer.feeds()), ())
         # The serial number, by which snapshots are told apart, is in every answer.
         self._client.table(POLICY, fields=["policyid"])
-        held = [(CONTENT, self._content)] if self._content else list(self._folder.held())
+        held = [Held(CONTENT, self._content)] if self._content else list(self._folder.held())
         identity = self._reading(DeviceState(self._client.version or (0, 0, 0), {}), ())
         choice = snapshots.choose(
             held,
@@ -101,7 +101,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         entries = feed.read_entries(self._client, state, feeds)
         return dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
 
-    def _reading(self, state: DeviceState, held: tuple[tuple[str, str], ...]) -> Reading[DeviceState]:
+    def _reading(self, state: DeviceState, held: tuple[Held, ...]) -> Reading[DeviceState]:
         client = self._client
         version = ".".join(map(str, client.version or ()))
         return Reading(
@@ -125,9 +125,9 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
     def keep(self, snapshot: Snapshot[Key], time: datetime.datetime) -> Kept:
         """Several tasks of one run share one snapshot."""
         name = self._folder.name_for(time, snapshot.run_id, snapshot.reason)
-        earlier = dict(self._folder.held()).get(name)
-        if earlier is not None:
-            first = snapshots.parse(earlier, self._layer.name, self._layer.tables)
+        earlier = [one for one in self._folder.held() if one.name == name]
+        if earlier:
+            first = snapshots.parse(earlier[0].text, self._layer.name, self._layer.tables)
             snapshot = dataclasses.replace(
                 first,
                 # What the earlier task has saved counts.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
 import typing as t
 
@@ -32,14 +33,17 @@ class Folder:
             ) from None
         return str(self.path / name)
 
-    def held(self) -> t.Iterator[tuple[str, str]]:
-        """The snapshots, newest first: (name, text). A file that cannot be read has no text, which is no snapshot either."""
+    def held(self) -> t.Iterator[snapshots.Held]:
+        """The snapshots, newest first. A file that cannot be read has no text, which is no snapshot either."""
         names = (path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name))
         for name in sorted(names, reverse=True):
+            path = self.path / name
             try:
-                yield name, (self.path / name).read_text(encoding="utf-8")
+                owner = path.stat().st_uid
+                distrust = "" if owner in (0, os.getuid()) else f"It belongs to another user, of the number {owner}."
+                yield snapshots.Held(name, path.read_text(encoding="utf-8"), distrust)
             except (OSError, UnicodeDecodeError):
-                yield name, ""
+                yield snapshots.Held(name, "")
 
     def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
         """The name of the snapshot of a run: the one that an earlier task of it has made, else a new one.

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held, Snapshot
 
 State = t.TypeVar("State")
 Key = t.TypeVar("Key", bound=t.Hashable)
@@ -22,9 +22,10 @@ Key = t.TypeVar("Key", bound=t.Hashable)
 class Reading(t.Generic[State]):
     """What was read: the state, by what clock, and of which server or device.
 
-    `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`. `facts` go into the result
-    as they are, `notes` are warnings. `snapshots` are (name, text), newest first, as far as they were asked for; `most_snapshots` is how many were
-    read at most, None for all; `kept` is where they are, as a phrase.
+    `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`.
+    `facts` go into the result as they are, `notes` are warnings. `snapshots` are newest first, as
+    far as they were asked for; `most_snapshots` is how many were read at most, None for all; `kept`
+    is where they are, as a phrase.
     """
 
     state: State
@@ -34,7 +35,7 @@ class Reading(t.Generic[State]):
     kept: str
     facts: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    snapshots: tuple[tuple[str, str], ...] = ()
+    snapshots: tuple[Held, ...] = ()
     most_snapshots: int | None = None
 
 

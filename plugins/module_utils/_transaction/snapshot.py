@@ -123,6 +123,14 @@ def _desired(row: t.Mapping[str, t.Any], tables: Tables[State, Key]) -> Desired[
     return Desired(table, t.cast("Key", key), options, place)
 
 
+class Held(t.NamedTuple):
+    """A file among the snapshots. `distrust` says in one sentence why it must not be used; empty: it may."""
+
+    name: str
+    text: str
+    distrust: str = ""
+
+
 @dataclass(frozen=True)
 class Choice(t.Generic[Key]):
     """What is to be given back, and of what it was. `further` are the snapshots that go further back, newest first.
@@ -140,7 +148,7 @@ class Choice(t.Generic[Key]):
 
 
 def choose(
-    held: t.Sequence[tuple[str, str]],
+    held: t.Sequence[Held],
     wanted: str,
     *,
     layer: str,
@@ -149,15 +157,17 @@ def choose(
     where: str,
     most: int | None = None,
 ) -> Choice[Key]:
-    """What `wanted`, which is LATEST, ORIGINAL or a name, gives back of the snapshots held: (name, text), newest first.
+    """What `wanted`, which is LATEST, ORIGINAL or a name, gives back of the snapshots held, newest first.
 
     `foreign` says in one sentence why a snapshot is not of this server or device; empty where it is. `most` is how many were
     read at most. Raises SnapshotError.
     """
     usable: list[tuple[str, Snapshot[Key]]] = []
     passed_over: list[str] = []
-    for name, text in held:
+    for name, text, distrust in held:
         try:
+            if distrust:
+                raise SnapshotError(distrust)
             snapshot = parse(text, layer, tables)
             reason = foreign(snapshot)
             if reason:

@@ -106,6 +106,7 @@ class Bridge:
             "account": lambda asked: self.host.rights.anonymous if asked["sid"] == "S-1-5-7" else None,
             "setup": lambda _asked: self.host.setup_running,
             "icacls": lambda asked: self.host.run_icacls([str(one) for one in asked["arguments"]]),
+            "acl": lambda asked: self.host.sddl(str(asked["path"])),
             "wait": lambda asked: self.host.mutexes.wait(asked["name"], holder, asked["seconds"]),
             "release": lambda asked: self.host.mutexes.release(asked["name"], holder),
             "open": self._open,

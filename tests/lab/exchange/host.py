@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import datetime
 import ipaddress
+import os
 import pathlib
 import shutil
 import tempfile
@@ -39,6 +40,8 @@ Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 
 The opening of a shell is such an event too, under the name sessions.SHELL."""
 
+# A user of the domain who is no administrator.
+COLLEAGUE = "S-1-5-21-1004336348-1177238915-682003330-1105"
 # The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
 _SEPARATORS = {"de-DE": ".", "de-CH": "\u2019", "fr-FR": "\u202f", "tr-TR": "."}
 
@@ -79,6 +82,8 @@ class ExchangeHost:
         # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
         self.icacls: list[list[str]] = []
         self.icacls_code = 0
+        # Paths that the administrators own.
+        self._owned: set[str] = set()
         self._folder = folder
         self._folder_lock = threading.Lock()
         directory.servers[self.server.name.casefold()] = self.server
@@ -113,7 +118,18 @@ class ExchangeHost:
     def run_icacls(self, arguments: list[str]) -> int:
         """Run icacls; give its exit code."""
         self.icacls.append(arguments)
+        if arguments[1:] == ["/setowner", "*S-1-5-32-544"] and not self.icacls_code:
+            self.own(arguments[0])
         return self.icacls_code
+
+    def own(self, path: str | pathlib.Path) -> None:
+        """Make a file one of the administrators'; others belong to a user of the domain."""
+        self._owned.add(os.path.realpath(path))
+
+    def sddl(self, path: str) -> str:
+        """The security descriptor of a file, as Get-Acl tells it (learn.microsoft.com, "SID Strings")."""
+        owned = os.path.realpath(path) in self._owned
+        return "O:BAG:SYD:AI" if owned else f"O:{COLLEAGUE}G:DUD:AI"
 
     def now(self) -> float:
         """What the clock of the server says, as seconds since 1970."""
