@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import json
+import os
 import pathlib
 import typing as t
 
