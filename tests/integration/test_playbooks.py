@@ -129,7 +129,7 @@ def test_sites_are_locked_proven_checked_and_given_back(editions: dict[str, str]
                 now = dump(host)[0]
                 assert {name: now[name] for name in locked[host][0]} == locked[host][0]
 
-        run = play("rollback", lab.inventory, *forks, variables={**how, "mailedge_snapshot": "original"})
+        run = play("rollback", lab.inventory, *forks, variables={**how, "mailedge_exchange_snapshot": "original"})
         assert run.code == 0, run.output
         for host in hosts:
             now = dump(host)
@@ -177,7 +177,7 @@ def test_a_network_that_is_named_after_the_lock_is_let_in_and_one_that_cannot_be
 
 
 A_PROOF_THAT_FAILS = {
-    "mailedge_probes": [
+    "mailedge_probe_looks": [
         {"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}
     ]
 }
@@ -330,8 +330,8 @@ def test_several_sites_at_once_and_one_owner_of_each_sites_send_connectors() -> 
     with Lab(pwsh=STAND_IN) as lab:
         outbound = {
             **NO_LOOK,
-            "mailedge_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9},
-            "mailedge_accept_risks": ["smart_host_unreachable"],
+            "mailedge_exchange_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9},
+            "mailedge_exchange_accept_risks": ["smart_host_unreachable"],
         }
         run = play("apply", lab.inventory, variables=outbound)
         assert run.code == 0, run.output

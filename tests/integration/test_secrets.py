@@ -80,12 +80,16 @@ def test_no_password_appears_anywhere(
     with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh=(find_pwsh() or "") if real else "") as lab:
         secrets = tmp_path / "secrets.json"
         login = {"username": "birke@filter.example", "password": SMART_HOST}
-        secrets.write_text(json.dumps({"mailedge_outbound_credential": login}), encoding="utf-8")
+        secrets.write_text(json.dumps({"mailedge_exchange_outbound_credential": login}), encoding="utf-8")
         variables: dict[str, t.Any] = {
             "lab_connection": connection,
-            "mailedge_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9, "smart_host_auth_mechanism": "BasicAuth"},
-            "mailedge_accept_risks": ["smart_host_unreachable"],
-            "mailedge_snapshot_copy": str(copies),
+            "mailedge_exchange_outbound": {
+                "smart_hosts": ["127.0.0.1"],
+                "port": 9,
+                "smart_host_auth_mechanism": "BasicAuth",
+            },
+            "mailedge_exchange_accept_risks": ["smart_host_unreachable"],
+            "mailedge_exchange_snapshot_copy": str(copies),
         }
         env = {"TMPDIR": str(temporary), "ANSIBLE_HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home / "tmp")}
         with Watch(temporary, home, copies) as watch:
@@ -136,19 +140,19 @@ def test_no_error_in_the_options_prints_a_login() -> None:
     out = {"smart_hosts": ["127.0.0.1"], "port": 9}
     wrongs: list[dict[str, t.Any]] = [
         {
-            "mailedge_inbound": {"method": "nope"},
-            "mailedge_send_connectors": [{"name": "x", "authentication_credential": login}],
+            "mailedge_exchange_inbound": {"method": "nope"},
+            "mailedge_exchange_send_connectors": [{"name": "x", "authentication_credential": login}],
         },
         {
-            "mailedge_send_connectors": [
+            "mailedge_exchange_send_connectors": [
                 {"name": "x", "authentication_credential": {"username": "u", "pasword": SMART_HOST}}
             ]
         },
-        {"mailedge_receive_connectors": [{"name": "x", "authentication_credential": login}]},
-        {"mailedge_outbound": {**out, "authentication_credential": f"site:{SMART_HOST}"}},
-        {"mailedge_outbound": {**out, "authentication_credental": login}},
-        {"mailedge_outbound": out, "mailedge_outbound_credential": f"site {SMART_HOST}"},
-        {"mailedge_exchange_password": SMART_HOST, "mailedge_time_limit": "soon"},
+        {"mailedge_exchange_receive_connectors": [{"name": "x", "authentication_credential": login}]},
+        {"mailedge_exchange_outbound": {**out, "authentication_credential": f"site:{SMART_HOST}"}},
+        {"mailedge_exchange_outbound": {**out, "authentication_credental": login}},
+        {"mailedge_exchange_outbound": out, "mailedge_exchange_outbound_credential": f"site {SMART_HOST}"},
+        {"mailedge_exchange_password": SMART_HOST, "mailedge_exchange_time_limit": "soon"},
     ]
     with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh="") as lab:
         for wrong in wrongs:
@@ -167,12 +171,12 @@ def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
     login = {"username": "birke@filter.example", "password": "relay"}
     wish = {
         "mailedge_probe_targets": "",
-        "mailedge_outbound_credential": login,
-        "mailedge_outbound": {
+        "mailedge_exchange_outbound_credential": login,
+        "mailedge_exchange_outbound": {
             "smart_hosts": ["relay.filter.example"],
             "smart_host_auth_mechanism": "BasicAuthRequireTLS",
         },
-        "mailedge_accept_risks": ["smart_host_unreachable"],
+        "mailedge_exchange_accept_risks": ["smart_host_unreachable"],
     }
     with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh="") as lab:
         run = play("apply", lab.inventory, variables=wish)

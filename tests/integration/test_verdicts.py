@@ -117,8 +117,8 @@ def test_a_limit_tells_of_those_it_selects_and_of_no_others(lab: Lab) -> None:
 def test_what_a_limit_leaves_out_is_told_and_the_site_is_not_called_in_order(lab: Lab) -> None:
     outwards = {
         **NO_LOOK,
-        "mailedge_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9},
-        "mailedge_accept_risks": ["smart_host_unreachable"],
+        "mailedge_exchange_outbound": {"smart_hosts": ["127.0.0.1"], "port": 9},
+        "mailedge_exchange_accept_risks": ["smart_host_unreachable"],
     }
     run = play("drift", lab.inventory, "--limit", EX2, variables=outwards)
     assert run.code != 0
@@ -187,8 +187,8 @@ def test_an_empty_answer_counts_as_not_set() -> None:
         described = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["children"]["birke"]
         set_there = {*described["vars"], *described["hosts"][EX1]}
         empty = {name: "" for name in options() if name not in set_there}
-        assert "mailedge_snapshot" in empty
-        assert "mailedge_time_limit" in empty
+        assert "mailedge_exchange_snapshot" in empty
+        assert "mailedge_exchange_time_limit" in empty
         run = play("apply", lab.inventory, variables=empty)
         assert run.code == 0, run.output
         locked = lab.client().dump(EX1)["receive_connectors"]
@@ -234,8 +234,8 @@ def test_a_stranger_is_the_control_of_its_own_look_where_a_firewall_drops_packet
         for name in ("mailedge_probe_control_host", "mailedge_probe_control_port"):
             del text["mailedge"]["children"]["birke"]["vars"][name]
         host = text["mailedge"]["children"]["birke"]["hosts"][EX1]
-        host["mailedge_probes"] = [
-            {key: value for key, value in one.items() if key != "control_host"} for one in host["mailedge_probes"]
+        host["mailedge_probe_looks"] = [
+            {key: value for key, value in one.items() if key != "control_host"} for one in host["mailedge_probe_looks"]
         ]
         lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
         run = play("apply", lab.inventory)
@@ -411,11 +411,14 @@ def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
 
         assert job("drift", limit="birke").status == "failed", "the site is open"
         assert job("drift", limit="elm").status == "failed"
-        assert job("apply", limit="birke", mailedge_snapshot="", mailedge_accept_risks="").status == "successful"
+        assert (
+            job("apply", limit="birke", mailedge_exchange_snapshot="", mailedge_exchange_accept_risks="").status
+            == "successful"
+        )
         assert job("drift", limit="birke").status == "successful"
         for playbook in PLAYBOOKS:
             assert job(playbook, mailedge_hosts="elm").status == "failed", playbook
         locked = lab.client().dump(EX1)["receive_connectors"]
-        assert job("rollback", limit="birke", mailedge_snapshot="").status == "successful"
+        assert job("rollback", limit="birke", mailedge_exchange_snapshot="").status == "successful"
         assert lab.client().dump(EX1)["receive_connectors"] != locked
         assert lab.client().counters("hafen-ex1")["writes"] == 0

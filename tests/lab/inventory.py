@@ -74,7 +74,7 @@ def _host(host: LabHost) -> Variables:
         **_connection(host),
         "mailedge_probe_targets": [host.front_end.address],
         "mailedge_probe_port": host.front_end.port,
-        "mailedge_probes": _probes(host),
+        "mailedge_probe_looks": _probes(host),
         "lab_smtp": _smtp(host),
         "lab_web": {"address": host.web.address, "port": host.web.port} if host.web else {},
         "lab_https": {"port": host.https.port, "certificate": str(host.certificate.path)},

@@ -140,18 +140,18 @@ def test_every_registry_of_guards_is_documented() -> None:
 
 # Dictionaries whose options stand elsewhere.
 ELSEWHERE = {
-    "mailedge_receive_connectors": "as exchange_mail_flow takes them: exchange_receive_connector documents the options",
-    "mailedge_send_connectors": "as exchange_mail_flow takes them: exchange_send_connector documents the options",
+    "mailedge_exchange_receive_connectors": "as exchange_mail_flow takes them: exchange_receive_connector documents the options",
+    "mailedge_exchange_send_connectors": "as exchange_mail_flow takes them: exchange_send_connector documents the options",
 }
 
 # Dictionary of a role → the argument spec of what it is handed to.
 HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
-    "mailedge_inbound": argspec.INBOUND_LOCK_OPTIONS,
-    "mailedge_outbound": argspec.OUTBOUND_LOCK_OPTIONS,
-    "mailedge_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS["authentication_credential"]["options"],
+    "mailedge_exchange_inbound": argspec.INBOUND_LOCK_OPTIONS,
+    "mailedge_exchange_outbound": argspec.OUTBOUND_LOCK_OPTIONS,
+    "mailedge_exchange_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS["authentication_credential"]["options"],
     "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
     "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],
-    "mailedge_probes": PROBE["looks"]["options"],
+    "mailedge_probe_looks": PROBE["looks"]["options"],
 }
 
 DICTIONARIES = {
@@ -168,7 +168,7 @@ def test_every_dictionary_has_its_options() -> None:
 
 
 # Options that a role has for itself.
-OF_THE_ROLE = {"mailedge_probes": {"from", "expect"}}
+OF_THE_ROLE = {"mailedge_probe_looks": {"from", "expect"}}
 
 
 @pytest.mark.parametrize("name", HANDED_TO)
@@ -190,9 +190,9 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_fortigate_name",
         "mailedge_fortigate_outbound_enabled",
         "mailedge_fortigate_owner",
-        "mailedge_outbound_enabled",
-        "mailedge_outbound_owner",
-        "mailedge_probes",
+        "mailedge_exchange_outbound_enabled",
+        "mailedge_exchange_outbound_owner",
+        "mailedge_probe_looks",
         "mailedge_provider_ranges",
         "mailedge_published_name",
         "mailedge_site",
@@ -200,7 +200,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_site_owner",
     },
     "the module has a default of its own, or leaves it as it is": {
-        "mailedge_domain_controller",
+        "mailedge_exchange_domain_controller",
         "mailedge_exchange_username",
         "mailedge_fortigate_ca_path",
         "mailedge_probe_address_family",
@@ -217,7 +217,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
     "a secret": {
         "mailedge_exchange_password",
         "mailedge_fortigate_token",
-        "mailedge_outbound_credential",
+        "mailedge_exchange_outbound_credential",
     },
     "only the site knows it, and without it nothing of the kind is done": {
         "mailedge_drift_accepted_reason",
@@ -229,12 +229,12 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_probe_sender",
         "mailedge_probe_targets",
         "mailedge_published_folder",
-        "mailedge_snapshot_copy",
+        "mailedge_exchange_snapshot_copy",
     },
     "that it is named at all says which layer is rolled back": {
         "mailedge_fortigate_snapshot",
         "mailedge_fortigate_snapshot_content",
-        "mailedge_snapshot",
+        "mailedge_exchange_snapshot",
     },
     "read by a playbook before any role is there": {"mailedge_hosts"},
 }

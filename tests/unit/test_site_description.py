@@ -71,9 +71,14 @@ def test_a_variable_that_resembles_none_is_refused_without_a_guess() -> None:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    wrong = {**SITE, "mailedge_own_network": "x", "mailedge_time_limit": "soon", "mailedge_inbound": {"method": "nope"}}
+    wrong = {
+        **SITE,
+        "mailedge_own_network": "x",
+        "mailedge_exchange_time_limit": "soon",
+        "mailedge_exchange_inbound": {"method": "nope"},
+    }
     errors = " ".join(described(wrong).errors)
-    for part in ("mailedge_own_network.", "mailedge_time_limit", "nope"):
+    for part in ("mailedge_own_network.", "mailedge_exchange_time_limit", "nope"):
         assert part in errors
 
 
@@ -108,14 +113,16 @@ def test_names_of_firewall_objects_keep_their_blanks() -> None:
 
 
 def test_lists_inside_of_dictionaries_are_converted_too() -> None:
-    found = described({**SITE, "mailedge_outbound": {"smart_hosts": "out1.filter.example out2.filter.example"}})
-    assert found.values["outbound"] == {"smart_hosts": ["out1.filter.example", "out2.filter.example"]}
-    assert found.values["outbound_enabled"] is True
+    found = described(
+        {**SITE, "mailedge_exchange_outbound": {"smart_hosts": "out1.filter.example out2.filter.example"}}
+    )
+    assert found.values["exchange_outbound"] == {"smart_hosts": ["out1.filter.example", "out2.filter.example"]}
+    assert found.values["exchange_outbound_enabled"] is True
 
 
 def test_numbers_and_truths_of_a_survey_are_converted() -> None:
-    found = described({**WHOLE, "mailedge_time_limit": "60", "mailedge_exchange_enabled": "no"})
-    assert (found.values["time_limit"], found.values["exchange_enabled"]) == (60, False)
+    found = described({**WHOLE, "mailedge_exchange_time_limit": "60", "mailedge_exchange_enabled": "no"})
+    assert (found.values["exchange_time_limit"], found.values["exchange_enabled"]) == (60, False)
 
 
 @pytest.mark.parametrize("value", ["198.51.100.0/33", "198.51.100.9-198.51.100.1", "nonsense"])
@@ -135,9 +142,9 @@ def test_a_range_that_is_none_is_refused_with_its_variable(value: str) -> None:
         ({"mailedge_provider_ranges": ""}, "names no provider range"),
         ({"mailedge_fortigate_outbound": {"mail_servers": ["10.0.0.1"]}}, "lacks smart_hosts and interfaces"),
         ({"mailedge_probe_sender": ""}, "mailedge_probe_sender"),
-        ({"mailedge_probes": [{"from": "watchtower"}]}, "has no name"),
+        ({"mailedge_probe_looks": [{"from": "watchtower"}]}, "has no name"),
         ({"mailedge_drift_accepted_until": "soon"}, "not a day such as"),
-        ({"mailedge_outbound_enabled": True}, "names no smart_hosts"),
+        ({"mailedge_exchange_outbound_enabled": True}, "names no smart_hosts"),
     ],
 )
 def test_what_a_layer_needs_is_asked_for_before_anything_is_sent(wrong: dict[str, t.Any], clause: str) -> None:
@@ -175,7 +182,7 @@ def test_what_is_handed_around_has_no_place_for_what_nobody_knows() -> None:
         for name, spec in options().items()
         if "dict" in (spec.get("type"), spec.get("elements")) and not spec.get("options")
     }
-    assert unchecked == {"mailedge_receive_connectors", "mailedge_send_connectors"}
+    assert unchecked == {"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"}
     found = described({**WHOLE, **{name: [{"name": "x", "pasword": "canary"}] for name in unchecked}})
     assert "canary" not in repr(found.values)
 
@@ -188,9 +195,9 @@ def test_no_secret_is_in_what_is_handed_around() -> None:
             **WHOLE,
             "mailedge_fortigate_token": secret,
             "mailedge_exchange_password": secret,
-            "mailedge_outbound_credential": login,
-            "mailedge_outbound": {"smart_hosts": ["out.filter.example"], "authentication_credential": login},
-            "mailedge_send_connectors": [{"name": "x", "authentication_credential": login}],
+            "mailedge_exchange_outbound_credential": login,
+            "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"], "authentication_credential": login},
+            "mailedge_exchange_send_connectors": [{"name": "x", "authentication_credential": login}],
         }
     )
     assert not found.errors
@@ -208,7 +215,7 @@ def test_who_does_what() -> None:
 
 
 def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() -> None:
-    outbound = {**WHOLE, "mailedge_outbound": {"smart_hosts": ["out.filter.example"]}}
+    outbound = {**WHOLE, "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"]}}
     found = described(outbound, host="birke-ex2", selected=["birke-ex2"])
     assert parts(found) == {
         "exchange": "managed",
@@ -224,7 +231,7 @@ def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() 
 
 def test_every_slice_of_a_job_takes_the_same_host_for_the_owner() -> None:
     """A slice has its own hosts in its inventory, and no others."""
-    outbound = {**WHOLE, "mailedge_outbound": {"smart_hosts": ["out.filter.example"]}}
+    outbound = {**WHOLE, "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"]}}
     variables = {"mailedge_site": "birke", **outbound}
     alone: dict[str, t.Any] = {"host": "birke-ex2", "selected": ["birke-ex2"], "site_hosts": ["birke-ex2"]}
     assert parts(described(variables, **alone))["fortigate way in"] == "managed", "it seems to be the only host"
@@ -249,7 +256,7 @@ HOSTS = {"mailedge_site_hosts": ["birke-ex1", "birke-ex2"]}
             "mailedge_site_owner is 'birke-ex9'",
         ),
         ({**HOSTS, "mailedge_fortigate_owner": "ex1"}, "mailedge_fortigate_owner is 'ex1'"),
-        ({**HOSTS, "mailedge_outbound_owner": "EX1"}, "mailedge_outbound_owner is 'EX1'"),
+        ({**HOSTS, "mailedge_exchange_outbound_owner": "EX1"}, "mailedge_exchange_outbound_owner is 'EX1'"),
     ],
 )
 def test_an_owner_that_is_no_host_of_the_site_is_refused(variables: dict[str, t.Any], told: str) -> None:
@@ -260,19 +267,23 @@ def test_an_owner_that_is_no_host_of_the_site_is_refused(variables: dict[str, t.
 @pytest.mark.parametrize("name", ["ha\nfen: in order", "ha\x1b[2Jfen", "ha\u202efen"])
 def test_a_name_that_would_forge_a_line_of_the_report_is_refused(name: str) -> None:
     assert any("cannot be printed" in error for error in described({**SITE, "mailedge_site": name}).errors)
-    probes = {"mailedge_probes": [{"name": name}]}
-    assert any("Entry 1 of mailedge_probes" in error for error in described({**WHOLE, **probes}).errors)
+    probes = {"mailedge_probe_looks": [{"name": name}]}
+    assert any("Entry 1 of mailedge_probe_looks" in error for error in described({**WHOLE, **probes}).errors)
 
 
 def test_layers_that_are_switched_off_are_not_managed() -> None:
     off = {**WHOLE, "mailedge_exchange_enabled": False, "mailedge_fortigate_enabled": False}
     assert parts(described(off)) == {"exchange": "not managed", "fortigate": "not managed", "outside": "managed"}
-    outward = {**SITE, "mailedge_inbound_enabled": False, "mailedge_outbound": {"smart_hosts": ["o.filter.example"]}}
+    outward = {
+        **SITE,
+        "mailedge_exchange_inbound_enabled": False,
+        "mailedge_exchange_outbound": {"smart_hosts": ["o.filter.example"]},
+    }
     assert parts(described(outward))["exchange way in"] == "not managed"
 
 
 def test_a_named_snapshot_is_of_one_layer() -> None:
-    assert parts(described({**WHOLE, "mailedge_snapshot": "latest"}, playbook="rollback")) == {
+    assert parts(described({**WHOLE, "mailedge_exchange_snapshot": "latest"}, playbook="rollback")) == {
         "exchange": "managed",
         "fortigate": "not managed",
     }
@@ -287,7 +298,7 @@ def test_every_look_has_all_that_it_needs() -> None:
         {
             **WHOLE,
             "mailedge_probe_control_host": "mx.service.example",
-            "mailedge_probes": [
+            "mailedge_probe_looks": [
                 {"name": "a", "port": "2525"},
                 {"name": "b", "from": "watchtower", "expect": "open"},
                 {"name": "c", "targets": "192.0.2.9"},
@@ -308,8 +319,8 @@ def test_the_roles_take_the_options_of_the_modules() -> None:
     """What a dictionary of a role takes is what its module takes, by name, type and choices."""
     fields = ("type", "elements", "choices")
     for name, spec in (
-        ("mailedge_inbound", argspec.INBOUND_LOCK_OPTIONS),
-        ("mailedge_outbound", argspec.OUTBOUND_LOCK_OPTIONS),
+        ("mailedge_exchange_inbound", argspec.INBOUND_LOCK_OPTIONS),
+        ("mailedge_exchange_outbound", argspec.OUTBOUND_LOCK_OPTIONS),
     ):
         ours = {key: {field: one.get(field) for field in fields} for key, one in options()[name]["options"].items()}
         theirs = {key: {field: one.get(field) for field in fields} for key, one in spec.items()}

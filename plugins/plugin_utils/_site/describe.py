@@ -35,10 +35,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert im
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown
 
 # Never in the description, which is handed around: the roles take them from the variables themselves.
-SECRETS = frozenset({"mailedge_fortigate_token", "mailedge_exchange_password", "mailedge_outbound_credential"})
+SECRETS = frozenset({"mailedge_fortigate_token", "mailedge_exchange_password", "mailedge_exchange_outbound_credential"})
 _CREDENTIAL = "authentication_credential"
 # Connectors in full may hold a login; their own module checks them, before it writes anything.
-_CONNECTORS = frozenset({"mailedge_receive_connectors", "mailedge_send_connectors"})
+_CONNECTORS = frozenset({"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"})
 
 _RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
@@ -100,11 +100,13 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
         _check_token(values, found)
     if around.playbook == "probe" or found.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
         _check_probe(values, found)
-    for index, probe in enumerate(values["probes"], 1):
+    for index, probe in enumerate(values["probe_looks"], 1):
         if not probe.get("name"):
-            found.errors.append(f"Entry {index} of mailedge_probes has no name: say in words who looks.")
+            found.errors.append(f"Entry {index} of mailedge_probe_looks has no name: say in words who looks.")
         elif not probe["name"].isprintable():
-            found.errors.append(f"Entry {index} of mailedge_probes has a character in its name that cannot be printed.")
+            found.errors.append(
+                f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be printed."
+            )
     if around.playbook == "publish_ranges" and not values["published_folder"]:
         found.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
     values["vantage_points"] = _vantage_points(values)
@@ -128,7 +130,7 @@ def _vantage_points(values: Values) -> list[dict[str, t.Any]]:
         "expect": values["probe_expect"],
     }
     points: dict[str, list[dict[str, t.Any]]] = {}
-    for probe in values["probes"] or [_STRANGER]:
+    for probe in values["probe_looks"] or [_STRANGER]:
         look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
         if values["probe_expect"] == "any":
             look["expect"] = "any"
@@ -148,13 +150,13 @@ def _complete(values: Values, around: Surroundings) -> None:
     values["site"] = values["site"] or around.host
     hosts = values["site_hosts"] or around.site_hosts
     values["site_owner"] = values["site_owner"] or next(iter(hosts), around.host)
-    values["outbound_owner"] = values["outbound_owner"] or values["site_owner"]
+    values["exchange_outbound_owner"] = values["exchange_outbound_owner"] or values["site_owner"]
     values["fortigate_owner"] = values["fortigate_owner"] or values["site_owner"]
     short = _UNFIT.sub("-", values["site"])
     values["published_name"] = values["published_name"] or short
     values["fortigate_name"] = values["fortigate_name"] or short[:15]
-    if values["outbound_enabled"] is None:
-        values["outbound_enabled"] = bool(values["outbound"].get("smart_hosts"))
+    if values["exchange_outbound_enabled"] is None:
+        values["exchange_outbound_enabled"] = bool(values["exchange_outbound"].get("smart_hosts"))
     if values["fortigate_enabled"] is None:
         values["fortigate_enabled"] = bool(values["fortigate_host"])
     if values["fortigate_inbound_enabled"] is None:
@@ -171,7 +173,7 @@ def _check_owners(values: Values, around: Surroundings, found: Description) -> N
     hosts = values["site_hosts"]
     for name, host in (
         ("", around.host),
-        *((f"mailedge_{name}", values[name]) for name in ("site_owner", "outbound_owner", "fortigate_owner")),
+        *((f"mailedge_{name}", values[name]) for name in ("site_owner", "exchange_outbound_owner", "fortigate_owner")),
     ):
         if hosts and host not in hosts:
             what = f"{name} is '{host}', which" if name else f"This host, {host},"
@@ -220,7 +222,7 @@ def _provider(values: Values, today: datetime.date, found: Description) -> None:
 
 
 def _inbound(values: Values) -> bool:
-    return bool(values["exchange_enabled"] and values["inbound_enabled"])
+    return bool(values["exchange_enabled"] and values["exchange_inbound_enabled"])
 
 
 def _check_exchange(values: Values, found: Description) -> None:
@@ -228,11 +230,17 @@ def _check_exchange(values: Values, found: Description) -> None:
         found.errors.append(
             f"Site '{values['site']}' names no provider range (mailedge_provider_ranges, or mailedge_provider). A "
             "lock without one would shut out all mail. Name the ranges from which the filtering provider "
-            "delivers, or set mailedge_inbound_enabled to false."
+            "delivers, or set mailedge_exchange_inbound_enabled to false."
         )
 
-    if values["exchange_enabled"] and values["outbound_enabled"] and not values["outbound"].get("smart_hosts"):
-        found.errors.append("mailedge_outbound_enabled is true, but mailedge_outbound names no smart_hosts.")
+    if (
+        values["exchange_enabled"]
+        and values["exchange_outbound_enabled"]
+        and not values["exchange_outbound"].get("smart_hosts")
+    ):
+        found.errors.append(
+            "mailedge_exchange_outbound_enabled is true, but mailedge_exchange_outbound names no smart_hosts."
+        )
 
 
 def _check_token(values: Values, found: Description) -> None:
@@ -332,18 +340,25 @@ def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     if not values["exchange_enabled"]:
         return {"exchange": Part(NOT_MANAGED, "mailedge_exchange_enabled is false.")}
     if around.playbook == "rollback":
-        if values["snapshot"] is None and values["fortigate_snapshot"] is not None:
+        if values["exchange_snapshot"] is None and values["fortigate_snapshot"] is not None:
             return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
         return {"exchange": Part(MANAGED)}
-    inbound, outbound = values["inbound_enabled"], values["outbound_enabled"] or values["send_connectors"]
+    inbound, outbound = (
+        values["exchange_inbound_enabled"],
+        values["exchange_outbound_enabled"] or values["exchange_send_connectors"],
+    )
     parts: dict[str, Part] = {}
     if outbound:
-        out = _owned("The way out", values["outbound_owner"], around)
+        out = _owned("The way out", values["exchange_outbound_owner"], around)
         if out.how == LEFT_OUT:
             parts["exchange way out"] = out
     if not inbound:
-        parts["exchange way in"] = Part(NOT_MANAGED, "mailedge_inbound_enabled is false.")
-    if inbound or values["receive_connectors"] or (outbound and values["outbound_owner"] == around.host):
+        parts["exchange way in"] = Part(NOT_MANAGED, "mailedge_exchange_inbound_enabled is false.")
+    if (
+        inbound
+        or values["exchange_receive_connectors"]
+        or (outbound and values["exchange_outbound_owner"] == around.host)
+    ):
         return {"exchange": Part(MANAGED), **parts}
     return parts
 
@@ -353,8 +368,8 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         return {"fortigate": Part(NOT_MANAGED)}
     part = _owned("The firewall", values["fortigate_owner"], around)
     if around.playbook == "rollback":
-        if values["fortigate_snapshot"] is None and values["snapshot"] is not None:
-            part = Part(NOT_MANAGED, "Only mailedge_snapshot is named.")
+        if values["fortigate_snapshot"] is None and values["exchange_snapshot"] is not None:
+            part = Part(NOT_MANAGED, "Only mailedge_exchange_snapshot is named.")
         return {"fortigate": part}
     if part.how != MANAGED:
         return {"fortigate": part}
