@@ -284,13 +284,16 @@ TO_BE_WRAPPED = (
     "module_utils/_fortios",
     "module_utils/_transaction",
     "plugin_utils/_mail_flow.py",
-    "plugin_utils/_site",
 )
 
 
 def comment_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
     """The lines of comments and docstrings: file, number, text."""
     plugins = REPOSITORY / "plugins"
+    for path in [*REPOSITORY.glob("playbooks/**/*.yml"), *REPOSITORY.glob("roles/*/tasks/*.yml")]:
+        for number, line in enumerate(documentation.read(path).splitlines(), 1):
+            if line.lstrip().startswith("#"):
+                yield path, number, line
     for path in plugins.rglob("*.py"):
         if str(path.relative_to(plugins)).startswith(TO_BE_WRAPPED):
             continue

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values as their options want them: texts of a survey become lists, what was left empty is not set.
+"""Values as their options want them: texts of a survey become lists, empty ones are not set.
 
 A survey of AWX knows texts and no lists, and gives an unanswered question as an empty text
 (docs.ansible.com, AWX "Surveys"; measured on 24.6.1). This is the one place where a text is split.
@@ -44,7 +44,7 @@ def split(text: str, *, blanks: bool = True) -> list[str]:
 
 
 def convert(name: str, value: t.Any, spec: Spec) -> t.Any:
-    """`value` in the shape that `spec` asks for, as far as it can be told; None where it is not set.
+    """`value` in the shape that `spec` asks for, as far as possible; None where it is not set.
 
     What does not fit is left as it is: the argument spec names it.
     """

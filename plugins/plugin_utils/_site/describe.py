@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The description of a site: its variables checked as a whole and converted, before anything is sent.
+"""The description of a site: its variables checked as a whole and converted.
 
 Pure functions on templated values; the action site_description brings them.
 """
@@ -34,7 +34,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.range
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown
 
-# Never in the description, which is handed around: the roles take them from the variables themselves.
+# Never in the description, which is handed around: the roles take them from the variables
+# themselves.
 SECRETS = frozenset({"mailedge_fortigate_token", "mailedge_exchange_password", "mailedge_exchange_outbound_credential"})
 _CREDENTIAL = "authentication_credential"
 # Connectors in full may hold a login; their own module checks them, before it writes anything.
@@ -49,7 +50,7 @@ Values = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a description needs beside its variables: the host, the hosts of its site, who was selected."""
+    """What a description needs beside variables: host, hosts of its site, who was selected."""
 
     host: str
     playbook: str
@@ -68,7 +69,7 @@ class Description:
 
 
 def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: datetime.date) -> Description:
-    """Check and convert the variables of a host whose names begin with the prefix; all problems at once."""
+    """Check and convert the variables of a host with our prefix; all problems at once."""
     known = options()
     found = Description(errors=unknown(variables))
     given = {}
@@ -120,7 +121,8 @@ _STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger o
 def _vantage_points(values: Values) -> list[dict[str, t.Any]]:
     """The hosts that look, each with its looks, and each look with everything that it needs.
 
-    One task a host takes all its looks: {from, looks: [{name, expect, options of mail_edge_probe}]}.
+    One task a host takes all its looks: {from, looks: [{name, expect, options of
+    mail_edge_probe}]}.
     """
     everybody = {
         "targets": values["probe_targets"],

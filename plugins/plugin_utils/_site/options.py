@@ -23,9 +23,12 @@ Spec = dict[str, t.Any]
 
 
 def _spec(described: t.Mapping[str, t.Any], *, inside: bool = False) -> Spec:
-    """An option of argument_specs.yml as an argument spec. Required ones are asked for by who needs them.
+    """An option of argument_specs.yml as an argument spec.
 
-    A dictionary gets no defaults for its own options: a module has them, and what is not said stays unsaid.
+    Required ones are asked for by who needs them.
+
+    A dictionary gets no defaults for its own options: a module has them, and what is not said stays
+    unsaid.
     """
     keys = ("type", "elements", "choices", "no_log") if inside or "options" in described else _KEYS
     spec = {key: described[key] for key in keys if key in described}
