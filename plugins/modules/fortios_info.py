@@ -197,7 +197,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
                 "name": str(row.get("name") or ""),
                 "action": str(row.get("action") or "deny"),
                 "target": str(target),
-                "sources": words(model.sources(row, target.version)),
+                "sources": words(model.names.sources(row, target.version)),
             }
             for target in wanted.targets
             for key, row, _how in model.concerned(target)

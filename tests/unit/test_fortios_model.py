@@ -10,13 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
-    Match,
-    Model,
-    Target,
-    exposure,
-    words,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, exposure, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
 
 Rows = dict[str, dict[str, t.Any]]
@@ -50,9 +45,9 @@ def model(**tables: Rows) -> Model:
 def test_services(row: dict[str, t.Any], port: int, answer: Match) -> None:
     one = model(service={"s": row}, service_group={"g": {"member": ["s", "g"]}})
     for name in ("s", "g"):
-        assert one.service({"service": [name]}, port) is answer
-        assert one.service({"service": [name], "service-negate": "enable"}, port) is Match(2 - answer)
-    assert one.service({"service": ["nobody knows"]}, port) is Match.PERHAPS
+        assert one.services.matches({"service": [name]}, port) is answer
+        assert one.services.matches({"service": [name], "service-negate": "enable"}, port) is Match(2 - answer)
+    assert one.services.matches({"service": ["nobody knows"]}, port) is Match.PERHAPS
 
 
 @pytest.mark.parametrize(
@@ -68,10 +63,10 @@ def test_services(row: dict[str, t.Any], port: int, answer: Match) -> None:
 )
 def test_a_service_for_one_port_alone(row: dict[str, t.Any], only: bool) -> None:
     one = model(service={"s": row}, service_group={"g": {"member": ["s"]}})
-    assert one.only_port({"service": ["s"]}, 25) is only
-    assert one.only_port({"service": ["g"]}, 25) is only
-    assert not one.only_port({"service": ["s"], "service-negate": "enable"}, 25)
-    assert not one.only_port({"service": []}, 25)
+    assert one.services.only({"service": ["s"]}, 25) is only
+    assert one.services.only({"service": ["g"]}, 25) is only
+    assert not one.services.only({"service": ["s"], "service-negate": "enable"}, 25)
+    assert not one.services.only({"service": []}, 25)
 
 
 def test_addresses_and_groups() -> None:
@@ -93,18 +88,18 @@ def test_addresses_and_groups() -> None:
         feed={"feed": {}, "unread": {}},
         feed_entries={"feed": {"entries": ["192.0.2.0/24", "2001:db8::/32"]}},
     )
-    assert one.named("both", 4).known == RangeSet.parse(["198.51.100.0/24", "203.0.113.10-203.0.113.20"])
-    assert one.named("but", 4).known == RangeSet.parse(["198.51.100.128/25"])
-    assert one.named("round", 4) == one.named("both", 4)
-    assert one.named("feed", 4).known == RangeSet.parse(["192.0.2.0/24"])
-    assert one.named("feed", 6).known == RangeSet.parse(["2001:db8::/32"])
-    assert {str(opaque) for opaque in one.named("odd", 4).opaque} == {
+    assert one.names.named("both", 4).known == RangeSet.parse(["198.51.100.0/24", "203.0.113.10-203.0.113.20"])
+    assert one.names.named("but", 4).known == RangeSet.parse(["198.51.100.128/25"])
+    assert one.names.named("round", 4) == one.names.named("both", 4)
+    assert one.names.named("feed", 4).known == RangeSet.parse(["192.0.2.0/24"])
+    assert one.names.named("feed", 6).known == RangeSet.parse(["2001:db8::/32"])
+    assert {str(opaque) for opaque in one.names.named("odd", 4).opaque} == {
         "FQDN 'name'",
         "country 'land'",
         "ipmask 'broken'",
         "source 'missing'",
     }
-    assert [str(opaque) for opaque in one.named("unread", 4).opaque] == ["feed 'unread'"]
+    assert [str(opaque) for opaque in one.names.named("unread", 4).opaque] == ["feed 'unread'"]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +163,7 @@ def test_an_address_without_a_virtual_ip() -> None:
 
 def test_words() -> None:
     one = model()
-    assert words(one.named("all", 4)) == "everybody"
+    assert words(one.names.named("all", 4)) == "everybody"
     many = model(address={"a": {"type": "iprange", "start-ip": "0.0.0.1", "end-ip": "255.255.255.255"}})
-    assert words(many.named("a", 4)) == "nearly everybody"
+    assert words(many.names.named("a", 4)) == "nearly everybody"
     assert exposure(["a", "b"], ["b", "c"])["words"] == ["until now: a", "b", "c"]

@@ -11,8 +11,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import Lock, Wanted
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Sources, Target, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, is_deny, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -155,7 +156,7 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
 
 def _by_whom(model: Model, target: Target) -> str:
     """The policies that refuse before anybody is let through."""
-    refusing = [key for key, row, _how in model.concerned(target) if row.get("action") != "accept"]
+    refusing = [key for key, row, _how in model.concerned(target) if is_deny(row)]
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 

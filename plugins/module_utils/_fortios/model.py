@@ -12,30 +12,34 @@ IP has let in, unless it says match-vip (Fortinet's knowledge base; the default 
 
 from __future__ import annotations
 
-import enum
 import itertools
-import types
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    ALL,
+    NOBODY,
+    NOTHING,
+    Names,
+    Opaque,
+    Sources,
+    everything,
+    negation,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
+    Match,
+    Services,
+    covers,
+    forwarded,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
-    ADDRESS,
-    ADDRESS6,
-    FEED,
-    FEED_ENTRIES,
-    GROUP,
-    GROUP6,
     POLICY,
-    SERVICE,
-    SERVICE_GROUP,
     VIP,
     VIP_GROUP,
     DeviceState,
-    subnet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
-    EVERYTHING,
     Interval,
     RangeError,
     RangeSet,
@@ -45,31 +49,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 MATCH_VIP_BY_DEFAULT_AFTER: Version = (7, 2, 3)
 ANY = "any"
 _UNNAMED = ""  # An interface that no policy names; those for any interface are for it as well.
-ALL = "all"
-NOTHING = RangeSet(())
-EVERY_PORT = ((0, 65535),)
-_OTHER_PORTS = ("udp-portrange", "udplite-portrange", "sctp-portrange")
-Ports = tuple[tuple[int, int], ...]
-
-INTERNET_SERVICE_FIELDS = (
-    "internet-service-src-name",
-    "internet-service-src-group",
-    "internet-service-src-custom",
-    "internet-service-src-custom-group",
-    "internet-service-src-id",
-    "internet-service-src-fortiguard",
-)
-_KINDS: t.Mapping[str, str] = types.MappingProxyType(
-    {"fqdn": "FQDN", "geography": "country", "dynamic": "dynamic address", "interface-subnet": "interface's network"}
-)
-
-
-class Match(enum.IntEnum):
-    """Whether a policy matches: not, perhaps (the tables do not tell), or certainly."""
-
-    NO = 0
-    PERHAPS = 1
-    YES = 2
 
 
 @dataclass(frozen=True)
@@ -89,37 +68,6 @@ class Target:
         return f"port {self.port} of {f'the virtual IP {self.vip!r}' if self.vip else self.address}"
 
 
-class Opaque(t.NamedTuple):
-    """A source whose addresses the tables do not tell."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} '{self.name}'"
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Addresses, and names of what has addresses that are not known."""
-
-    known: RangeSet = NOTHING
-    opaque: frozenset[Opaque] = frozenset()
-
-    def __or__(self, other: Sources) -> Sources:
-        return Sources(self.known | other.known, self.opaque | other.opaque)
-
-    def __bool__(self) -> bool:
-        return bool(self.known or self.opaque)
-
-    def beyond(self, allowed: Sources) -> Sources:
-        """What is in these and not in those."""
-        return Sources(self.known - allowed.known, self.opaque - allowed.opaque)
-
-
-NOBODY = Sources()
-
-
 @dataclass(frozen=True)
 class Admission:
     """An accept policy and those whom it lets through to a target."""
@@ -133,94 +81,45 @@ class Model:
 
     def __init__(self, state: DeviceState, ways_in: t.Collection[str] = ()) -> None:
         self.state, self._ways_in = state, frozenset(ways_in)
-        self._held: dict[tuple[int, str], Sources] = {}
-
-    # ------------------------------------------------------------ sources
-
-    def named(self, name: str, version: int) -> Sources:
-        """Who is behind the name of an address, a group or a feed."""
-        if (version, name) not in self._held:
-            # A group that holds itself holds nothing by that.
-            self._held[version, name] = NOBODY
-            self._held[version, name] = self._named(name, version)
-        return self._held[version, name]
-
-    def all_named(self, names: t.Iterable[str], version: int) -> Sources:
-        """Who is behind several names."""
-        known: list[RangeSet] = []
-        opaque: set[Opaque] = set()
-        for name in names:
-            found = self.named(str(name), version)
-            known.append(found.known)
-            opaque |= found.opaque
-        return Sources(RangeSet(one for ranges in known for one in ranges.intervals), frozenset(opaque))
-
-    def _named(self, name: str, version: int) -> Sources:
-        group = self.state.table(GROUP if version == 4 else GROUP6).get(name)
-        if group is not None:
-            found = self.all_named(group.get("member") or (), version)
-            if group.get("exclude") == "enable":
-                left_out = self.all_named(group.get("exclude-member") or (), version)
-                found = Sources(found.known - left_out.known, found.opaque)
-            return found
-        row = self.state.table(ADDRESS if version == 4 else ADDRESS6).get(name)
-        if row is not None:
-            return _address(name, row, version)
-        entries = self.state.table(FEED_ENTRIES).get(name)
-        if entries is not None:
-            held = RangeSet.parse(entries["entries"])
-            return Sources(held.v4 if version == 4 else held.v6)
-        if name == ALL:
-            return Sources(_everything(version))
-        return Sources(NOTHING, frozenset((Opaque("feed" if name in self.state.table(FEED) else "source", name),)))
-
-    def sources(self, policy: Row, version: int) -> Sources:
-        """From whom a policy takes traffic."""
-        if policy.get("internet-service-src") == "enable" and version == 4:
-            if policy.get("internet-service-src-negate") == "enable":
-                return Sources(_everything(version))
-            names = [str(name) for field in INTERNET_SERVICE_FIELDS for name in policy.get(field) or ()]
-            return Sources(NOTHING, frozenset(Opaque("internet service", name) for name in names))
-        if policy.get("internet-service6-src") == "enable" and version == 6:
-            names6 = policy.get("internet-service6-src-name") or ["?"]
-            return Sources(NOTHING, frozenset(Opaque("internet service", str(name)) for name in names6))
-        found = self.all_named(policy.get("srcaddr" if version == 4 else "srcaddr6") or (), version)
-        if policy.get("srcaddr-negate" if version == 4 else "srcaddr6-negate") == "enable":
-            return Sources(_everything(version) - found.known)
-        return found
+        self.names, self.services = Names(state), Services(state)
 
     # ------------------------------------------------------------ destination and service
 
     def destination(self, policy: Row, target: Target) -> Match:
         """Whether a policy is for the target."""
-        four = target.version == 4
-        names = [str(name) for name in policy.get("dstaddr" if four else "dstaddr6") or ()]
+        field, six = "dstaddr", "" if target.version == 4 else "6"
+        if policy.get(f"internet-service{six}") == "enable":
+            # Somewhere on the internet, and not the own server, unless it is one that the site has made, or all but the named ones.
+            own = policy.get(f"internet-service{six}-custom") or policy.get(f"internet-service{six}-custom-group")
+            negated = policy.get(f"internet-service{six}-negate") == "enable"
+            return Match.PERHAPS if own or negated else Match.NO
+        names = [str(name) for name in policy.get(f"{field}{six}") or ()]
         if not names:
-            # A destination by internet service is somewhere on the internet, and never the own server.
             return Match.NO
         found = max(self._destined(name, policy, target) for name in names)
-        if policy.get("dstaddr-negate" if four else "dstaddr6-negate") == "enable":
-            return Match(2 - found)
-        return found
+        negated = negation(policy, field, target.version)
+        if negated is None:
+            return Match.PERHAPS
+        return Match(2 - found) if negated else found
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
         if target.vip:
             group = self.state.table(VIP_GROUP).get(name)
             if name == target.vip or (group is not None and target.vip in map(str, group.get("member") or ())):
                 return Match.YES
-            if policy.get("action") != "accept" and not self._matches_vips(policy):
+            if is_deny(policy) and not self._matches_vips(policy):
                 return Match.NO
             if name == ALL:
                 return Match.YES
             if name in self.state.table(VIP) or group is not None:
                 return Match.NO
             # Whether an address object matches what a virtual IP has translated to it is unverified; it counts as open.
-            found = self.named(name, 4)
+            found = self.names.named(name, 4)
             behind = self.mapped(target.vip)
             return Match.PERHAPS if found.opaque or not found.known.isdisjoint(behind) else Match.NO
-        found = self.named(name, target.version)
+        found = self.names.named(name, target.version)
         wanted = RangeSet(() if target.address is None else (target.address,))
-        if wanted <= found.known:
+        if wanted <= found.certain:
             return Match.YES
         return Match.PERHAPS if found.opaque or not found.known.isdisjoint(wanted) else Match.NO
 
@@ -240,50 +139,12 @@ class Model:
     def serves(self, vip: str, port: int) -> bool:
         """Whether a virtual IP leads to this port of its server."""
         row = self.state.table(VIP)[vip]
-        return row.get("portforward") != "enable" or _covers(_forwarded(row), port)
+        return row.get("portforward") != "enable" or covers(forwarded(row), port)
 
     def only(self, vip: str, port: int) -> bool:
         """Whether a virtual IP leads to this port and to no other."""
         row = self.state.table(VIP)[vip]
-        return row.get("portforward") == "enable" and _forwarded(row) == ((port, port),)
-
-    def ports(self, name: str, above: frozenset[str] = frozenset()) -> Ports | None:
-        """The TCP ports of a service or a group of them; None where the tables do not tell."""
-        group = self.state.table(SERVICE_GROUP).get(name)
-        if group is not None:
-            members = [str(one) for one in group.get("member") or () if one not in above]
-            found = [self.ports(one, above | {name}) for one in members]
-            if any(one is None for one in found):
-                return None
-            return tuple(sorted({span for one in found for span in one or ()}))
-        row = self.state.table(SERVICE).get(name)
-        if row is None:
-            return EVERY_PORT if name == "ALL" else None
-        return _service_ports(row)
-
-    def service(self, policy: Row, port: int) -> Match:
-        """Whether a policy is for the port."""
-        names = [str(name) for name in policy.get("service") or ()]
-        answers = [self.ports(name) for name in names]
-        if any(one is not None and _covers(one, port) for one in answers):
-            found = Match.YES
-        else:
-            found = Match.PERHAPS if any(one is None for one in answers) else Match.NO
-        return Match(2 - found) if policy.get("service-negate") == "enable" else found
-
-    def only_port(self, policy: Row, port: int) -> bool:
-        """Whether a policy is for this TCP port and nothing else."""
-        if policy.get("service-negate") == "enable":
-            return False
-        names = [str(name) for name in policy.get("service") or ()]
-        return bool(names) and all(self.ports(name) == ((port, port),) and self._only_tcp(name) for name in names)
-
-    def _only_tcp(self, name: str) -> bool:
-        group = self.state.table(SERVICE_GROUP).get(name)
-        if group is not None:
-            return all(self._only_tcp(str(one)) for one in group.get("member") or () if one != name)
-        row = self.state.table(SERVICE).get(name, {})
-        return not any(str(row.get(field) or "").strip() for field in _OTHER_PORTS)
+        return row.get("portforward") == "enable" and forwarded(row) == ((port, port),)
 
     # ------------------------------------------------------------ the policies in their order
 
@@ -296,7 +157,7 @@ class Model:
                 continue
             if set(map(str, row.get("dstintf") or ())) <= outside:
                 continue
-            how = min(self.destination(row, target), self.service(row, target.port))
+            how = min(self.destination(row, target), self.services.matches(row, target.port))
             if how is not Match.NO:
                 found.append((key, row, how))
         return found
@@ -331,21 +192,21 @@ class Model:
         return [Admission(key, found[key]) for key in order]
 
     def _fold(self, concerned: t.Iterable[tuple[Key, Row, Match]], target: Target) -> t.Iterator[Admission]:
-        undecided = self._let_in(target)
+        undecided, decided = self._let_in(target), frozenset[Opaque]()
         for key, row, how in concerned:
-            sources = self.sources(row, target.version)
-            met = Sources(sources.known & undecided, sources.opaque)
+            sources = self.names.sources(row, target.version)
+            met = Sources(sources.known & undecided, sources.opaque - decided)
             certain = how is Match.YES and row.get("schedule", "always") == "always" and not _needs_login(row)
-            if row.get("action") == "accept" and met:
+            if not is_deny(row) and met:
                 yield Admission(key, met)
             if certain:
-                undecided -= sources.known
+                undecided, decided = undecided - sources.certain, decided | sources.whole
             if not undecided:
                 return
 
     def _let_in(self, target: Target) -> RangeSet:
         """Whom the virtual IP itself lets in: it may have a filter of sources."""
-        everybody = _everything(target.version)
+        everybody = everything(target.version)
         if not target.vip:
             return everybody
         texts = [str(one) for one in self.state.table(VIP)[target.vip].get("src-filter") or ()]
@@ -405,22 +266,9 @@ def words(sources: Sources) -> str:
     return ", ".join([*parts, *sorted(map(str, sources.opaque))])
 
 
-def _everything(version: int) -> RangeSet:
-    return EVERYTHING.v4 if version == 4 else EVERYTHING.v6
-
-
-def _address(name: str, row: Row, version: int) -> Sources:
-    kind = str(row.get("type") or ("ipmask" if version == 4 else "ipprefix"))
-    try:
-        if kind in ("ipmask", "ipprefix"):
-            found = subnet(row.get("subnet" if version == 4 else "ip6"))
-            if found is not None and found.version == version:
-                return Sources(RangeSet([found]))
-        if kind == "iprange":
-            return Sources(RangeSet.parse([f"{row.get('start-ip')}-{row.get('end-ip')}"]))
-    except RangeError:
-        pass
-    return Sources(NOTHING, frozenset((Opaque(_KINDS.get(kind, kind), name),)))
+def is_deny(policy: Row) -> bool:
+    """Whether a policy stops what matches it; an action that is not known lets through."""
+    return str(policy.get("action") or "deny") == "deny"
 
 
 def _interfaces(concerned: t.Iterable[tuple[Key, Row, Match]], field: str) -> set[str]:
@@ -435,40 +283,3 @@ def _passes(row: Row, way_in: str, way_out: str) -> bool:
 
 def _needs_login(row: Row) -> bool:
     return any(row.get(field) for field in ("groups", "users", "fsso-groups"))
-
-
-def _span(text: str) -> tuple[int, int]:
-    first, _dash, last = text.strip().partition("-")
-    return int(first), int(last or first)
-
-
-def _forwarded(row: Row) -> Ports:
-    """The ports behind a virtual IP that forwards ports."""
-    text = str(row.get("mappedport") or row.get("extport") or "0")
-    first, last = _span(text if text not in ("", "0") else str(row.get("extport") or "0"))
-    if first == last:
-        # Only the first port behind may be given; as many follow as there are in front.
-        outer, outer_last = _span(str(row.get("extport") or "0"))
-        last = first + outer_last - outer
-    return ((first, last),)
-
-
-def _service_ports(row: Row) -> Ports | None:
-    protocol = str(row.get("protocol") or "TCP/UDP/SCTP")
-    if protocol in ("IP", "ALL"):
-        return EVERY_PORT if str(row.get("protocol-number") or "0") in ("0", "6") else ()
-    if protocol in ("ICMP", "ICMP6"):
-        return ()
-    if not protocol.startswith("TCP/UDP"):  # Later FortiOS names UDP-Lite there as well.
-        return None
-    parts = str(row.get("tcp-portrange") or "").split()
-    if any(":" in part for part in parts):
-        return None  # 25:1024-65535 is for some of the sender's ports only.
-    try:
-        return tuple(sorted({_span(part) for part in parts}))
-    except ValueError:
-        return None
-
-
-def _covers(ports: Ports, port: int) -> bool:
-    return any(first <= port <= last for first, last in ports)

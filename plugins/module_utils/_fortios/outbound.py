@@ -13,18 +13,18 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences, groups
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
-    ANY,
     NOTHING,
-    Match,
-    Model,
     Opaque,
     Sources,
-    words,
+    everything,
+    exactly,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, is_deny, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -36,7 +36,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     VIP,
     DeviceState,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
@@ -116,11 +116,11 @@ class Lock:
         for key, row in state.table(POLICY).items():
             if row.get("status", "enable") != "enable" or not self._goes_out(row):
                 continue
-            how = model.service(row, self.wanted.port)
+            how = model.services.matches(row, self.wanted.port)
             if how is Match.NO:
                 continue
             for version in (4, 6):
-                if row.get("action") != "accept":
+                if is_deny(row):
                     if how is Match.YES and self._is_wall(model, row, version):
                         barriers.append((version, row))
                 elif self._leaks(model, row, version) and not any(
@@ -155,7 +155,7 @@ class Lock:
         """Who sends to whom, in sentences for the operator."""
         model = Model(state)
         found = [
-            f"{words(model.sources(row, version))} → port {self.wanted.port} of {words(self._destinations(model, row, version))}, by policy "
+            f"{words(model.names.sources(row, version))} → port {self.wanted.port} of {words(model.names.destinations(row, version))}, by policy "
             f"{key}{f' {name!r}' if (name := row.get('name')) and name != key else ''}"
             for key, row in self.leaking(state)
             for version in (4, 6)
@@ -172,10 +172,10 @@ class Lock:
     def _ways_out(self, state: DeviceState) -> bool:
         model = Model(state)
         return any(
-            row.get("action") == "accept"
+            not is_deny(row)
             and row.get("status", "enable") == "enable"
             and self._goes_out(row)
-            and model.service(row, self.wanted.port)
+            and model.services.matches(row, self.wanted.port)
             for row in state.table(POLICY).values()
         )
 
@@ -187,9 +187,11 @@ class Lock:
         for row in state.table(POLICY).values():
             if row.get("status", "enable") != "enable" or not self._goes_out(row):
                 continue
-            if not model.service(row, self.wanted.port) or model.sources(row, version).known.isdisjoint(servers):
+            if not model.services.matches(row, self.wanted.port) or model.names.sources(row, version).known.isdisjoint(
+                servers
+            ):
                 continue
-            if row.get("action") == "accept":
+            if not is_deny(row):
                 return True
             if self._is_wall(model, row, version):
                 return False
@@ -199,30 +201,22 @@ class Lock:
         return bool({ANY, *self.wanted.interfaces} & set(map(str, row.get("dstintf") or ())))
 
     def _is_wall(self, model: Model, row: Row, version: int) -> bool:
-        everything = EVERYTHING.v4 if version == 4 else EVERYTHING.v6
+        everybody = everything(version)
         return (
-            row.get("schedule", "always") == "always"
-            and everything <= model.sources(row, version).known
-            and everything <= self._destinations(model, row, version).known
+            is_deny(row)
+            and row.get("schedule", "always") == "always"
+            and everybody <= model.names.sources(row, version).certain
+            and everybody <= model.names.destinations(row, version).certain
         )
-
-    def _destinations(self, model: Model, row: Row, version: int) -> Sources:
-        if row.get("internet-service") == "enable" and version == 4:
-            names = row.get("internet-service-name") or ["?"]
-            return Sources(NOTHING, frozenset(Opaque("internet service", str(name)) for name in names))
-        found = model.all_named(row.get("dstaddr" if version == 4 else "dstaddr6") or (), version)
-        if row.get("dstaddr-negate" if version == 4 else "dstaddr6-negate") == "enable":
-            return Sources((EVERYTHING.v4 if version == 4 else EVERYTHING.v6) - found.known)
-        return found
 
     def _leaks(self, model: Model, row: Row, version: int) -> bool:
         """Whether a policy lets others out, or to others than the smart hosts."""
-        sources, destinations = model.sources(row, version), self._destinations(model, row, version)
+        sources, destinations = model.names.sources(row, version), model.names.destinations(row, version)
         if not sources or not destinations:
             return False
-        hosts = frozenset(Opaque("FQDN", _host_name(self.wanted.name, host)) for host in self.wanted.smart_host_names)
-        allowed = Sources(self.wanted.smart_hosts, hosts)
-        return bool(sources.beyond(Sources(self.wanted.mail_servers)) or destinations.beyond(allowed))
+        hosts = [Opaque("FQDN", _host_name(self.wanted.name, host)) for host in self.wanted.smart_host_names]
+        allowed = exactly(self.wanted.smart_hosts, hosts)
+        return bool(sources.beyond(exactly(self.wanted.mail_servers)) or destinations.beyond(allowed))
 
     # ------------------------------------------------------------ entries
 

@@ -258,11 +258,15 @@ class Config:
                 raise Refused(schema.EMPTY)
         elif "internet-service-src-name" in row:
             row["internet-service-src-name"] = []
-        if not row["srcintf"] or not row["dstintf"] or not row["service"]:
+        if row["internet-service"] == "enable":
+            row["dstaddr"], row["service"] = [], []
+        if not row["srcintf"] or not row["dstintf"]:
+            raise Refused(schema.EMPTY)
+        if row["internet-service"] == "disable" and not row["service"]:
             raise Refused(schema.EMPTY)
         if row["internet-service-src"] == "disable" and not (row["srcaddr"] or row.get("srcaddr6")):
             raise Refused(schema.EMPTY)
-        if not (row["dstaddr"] or row.get("dstaddr6")):
+        if row["internet-service"] == "disable" and not (row["dstaddr"] or row.get("dstaddr6")):
             raise Refused(schema.EMPTY)
         if row["action"] == "accept" and body.get("match-vip") == "enable" and self.device.version >= (6, 4, 3):
             row["match-vip"] = "disable"  # Only deny policies have it since then.
@@ -278,7 +282,11 @@ class Transaction:
 
 
 class Device:
-    """One FortiGate. `names` answers for fqdn addresses; `limits` are maximum entries by table, `page` rows of one answer (0: all)."""
+    """One FortiGate. `limits` are maximum entries by table, `page` rows of one answer (0: all).
+
+    What its configuration does not tell: `names` holds the addresses of host names, `countries` the ranges of countries, `dynamic` those
+    of dynamic addresses.
+    """
 
     def __init__(
         self,
@@ -298,6 +306,8 @@ class Device:
         self.interfaces = ["wan1", "internal", "dmz"]
         self.user_groups = ["staff"]
         self.names: dict[str, list[str]] = {}
+        self.countries: dict[str, list[str]] = {}
+        self.dynamic: dict[str, list[str]] = {}
         self.hits: dict[int, int] = {}
         self.page = 0
         self.routes = [

@@ -36,7 +36,7 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     vip, port = look.translate(packet)
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
-            return policy["action"] == "accept", int(number)
+            return policy["action"] != "deny", int(number)
     return False, 0
 
 
@@ -85,10 +85,20 @@ class _Look:
         names = policy.get("srcaddr6", ()) if ":" in source else policy["srcaddr"]
         if not names:
             return False
-        return bool(any(self._address(name, source) for name in names) != (policy["srcaddr-negate"] == "enable"))
+        return any(self._address(name, source) for name in names) != self._negated(policy, "srcaddr", source)
+
+    def _negated(self, policy: Row, field: str, address: str) -> bool:
+        """IPv6 has a switch of its own since 7.2.1; before, one switch is for both."""
+        six = ":" in address and f"{field}6-negate" in policy
+        return bool(policy[f"{field}6-negate" if six else f"{field}-negate"] == "enable")
 
     def _destination(self, policy: Row, destination: str, vip: str) -> bool:
-        negated = policy["dstaddr-negate"] == "enable"
+        if policy["internet-service"] == "enable":
+            found = any(
+                destination in self._device.internet_service(name) for name in policy.get("internet-service-name", ())
+            )
+            return bool(found != (policy["internet-service-negate"] == "enable"))
+        negated = self._negated(policy, "dstaddr", destination)
         if ":" in destination:
             names = policy.get("dstaddr6", ())
             return bool(names) and any(self._address(name, destination) for name in names) != negated
@@ -102,7 +112,7 @@ class _Look:
             return bool(plain) and any(self._address(name, destination) for name in plain) != negated
         groups = self._rows("firewall/vipgrp")
         named = any(name == vip or (name in groups and vip in groups[name]["member"]) for name in names)
-        if policy["action"] == "accept" or policy["match-vip"] == "enable":
+        if policy["action"] != "deny" or policy["match-vip"] == "enable":
             named = named or _PREDEFINED_ALL in names
         return bool(named != negated)
 
@@ -112,6 +122,10 @@ class _Look:
         six = "6" if ":" in address else ""
         group = self._rows(f"firewall/addrgrp{six}").get(name)
         if group is not None:
+            if group.get("exclude") == "enable" and any(
+                self._address(one, address, depth + 1) for one in group["exclude-member"]
+            ):
+                return False
             return any(self._address(one, address, depth + 1) for one in group["member"])
         feed = self._device.feed_entries(self._vdom, name)
         if feed is not None:
@@ -119,15 +133,20 @@ class _Look:
         row = self._rows(f"firewall/address{six}").get(name)
         if row is None:
             return False
-        if six:
-            return within(address, row["ip6"])
-        if row["type"] == "iprange":
+        kind = row["type"]
+        if kind == "fqdn":
+            return any(within(address, one) for one in self._device.names.get(row["fqdn"], ()))
+        if kind == "geography":
+            return any(within(address, one) for one in self._device.countries.get(row["country"], ()))
+        if kind in ("dynamic", "interface-subnet"):
+            return any(within(address, one) for one in self._device.dynamic.get(name, ()))
+        if kind == "iprange":
             return within(address, f"{row['start-ip']}-{row['end-ip']}")
-        if row["type"] == "fqdn":
-            return address in self._device.names.get(row["fqdn"], ())
-        return row["type"] == "ipmask" and within(address, row["subnet"].replace(" ", "/"))
+        return within(address, row["ip6"] if six else row["subnet"].replace(" ", "/"))
 
     def _service(self, policy: Row, port: int) -> bool:
+        if policy["internet-service"] == "enable":
+            return True  # An internet service has ports of its own; the lab's have all.
         return bool(any(self._port(name, port) for name in policy["service"]) != (policy["service-negate"] == "enable"))
 
     def _port(self, name: str, port: int, depth: int = 0) -> bool:

@@ -179,6 +179,11 @@ _POLICY: dict[str, Field] = {
     "match-vip": _switch(),
     "nat": _switch(),
     "ippool": _switch(),
+    "internet-service": _switch(),
+    "internet-service-name": _refs("firewall/internet-service-name", since=(6, 4, 0)),
+    "internet-service-negate": _switch(),
+    "srcaddr6-negate": _switch(since=(7, 2, 1)),
+    "dstaddr6-negate": _switch(since=(7, 2, 1)),
     "logtraffic": _choice("utm", "all", "disable"),
     "utm-status": _switch(),
     "inspection-mode": _choice("flow", "proxy", since=(6, 2, 0)),
@@ -206,6 +211,8 @@ TABLES: t.Mapping[str, Table] = {
         "name",
         {
             "member": _refs("firewall/address", "firewall/addrgrp"),
+            "exclude": _switch(since=(6, 2, 0)),
+            "exclude-member": _refs("firewall/address", "firewall/addrgrp", since=(6, 2, 0)),
             "comment": Field(),
             "color": Field("int", 0, high=32),
         },
@@ -214,7 +221,14 @@ TABLES: t.Mapping[str, Table] = {
         members="member",
     ),
     "firewall/address6": Table(
-        "name", {"type": _choice("ipprefix", "iprange", "fqdn"), "ip6": Field("ip6", "::/0"), "comment": Field()}
+        "name",
+        {
+            "type": _choice("ipprefix", "iprange", "fqdn", "geography", "dynamic"),
+            "ip6": Field("ip6", "::/0"),
+            "fqdn": Field(),
+            "country": Field(longest=2),
+            "comment": Field(),
+        },
     ),
     "firewall/addrgrp6": Table(
         "name",

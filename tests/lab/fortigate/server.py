@@ -289,25 +289,26 @@ class FortiGateServer:
             }
         if key is not None:
             known, row = config.one(table, key)
-            return {"results": [_shown(described, row)], "size": 1, "mkey": known}
+            return {"results": [shown(described, row)], "size": 1, "mkey": known}
         rows = list(config.all(table).values())
+        held = len(rows)
         matched = [row for row in rows if all(_passes(row, one) for one in query.get("filter", ()))]
         start, count = int(query.get("start", ["0"])[0]), int(query.get("count", ["0"])[0]) or len(matched)
         if self.device.page:
             count = min(count, self.device.page)
-        shown = [_shown(described, row) for row in matched[start : start + count]]
+        rows = [shown(described, row) for row in matched[start : start + count]]
         wanted = [one for one in query.get("format", [""])[0].split("|") if one]
         if wanted:
             kept = {*wanted, "q_origin_key"}
-            shown = [{name: value for name, value in row.items() if name in kept} for row in shown]
+            rows = [{name: value for name, value in row.items() if name in kept} for row in rows]
         if query.get("with_meta"):
-            for row in shown:
+            for row in rows:
                 row["q_ref"] = len(config.users(table, row[described.key]))
         return {
-            "results": shown,
-            "size": len(rows),
+            "results": rows,
+            "size": held,
             "matched_count": len(matched),
-            "next_idx": max(0, start + len(shown) - 1),
+            "next_idx": max(0, start + len(rows) - 1),
         }
 
     # ------------------------------------------------------------ monitors
@@ -345,7 +346,7 @@ def _revision(vdom: str, number: int) -> str:
     return hashlib.md5(f"{vdom}{number}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _shown(table: schema.Table, row: schema.Row) -> schema.Row:
+def shown(table: schema.Table, row: schema.Row) -> schema.Row:
     """A row as the device answers it: lists of tables, each with its origin key."""
     found: schema.Row = {table.key: row[table.key], "q_origin_key": row[table.key]}
     for name, value in row.items():

@@ -1,0 +1,167 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever the tables do not tell for certain never counts as closed: each case with packets through the lab's FortiGate."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import NOTHING, Opaque, exactly
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_info,
+    fortios_outbound_lock,
+)
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import PROVIDER, STRANGER, Firewall
+from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_inbound_lock import (
+    LOCK,
+    locked,
+    meets,
+    policy,
+    refs,
+    running,
+)
+
+SMART = "198.51.100.25"
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    for running_one in running(tmp_path):
+        device, config = running_one.device, running_one.device.configs["root"]
+        config.create("firewall/address", {"name": "host", "type": "fqdn", "fqdn": "mx.partner.example"})
+        config.create("firewall/address", {"name": "land", "type": "geography", "country": "AQ"})
+        config.create("firewall/address", {"name": "provider", "subnet": "198.51.100.0/24"})
+        config.create(
+            "firewall/addrgrp",
+            {"name": "all but land", "member": refs("all"), "exclude": "enable", "exclude-member": refs("land")},
+        )
+        # What no table tells: the stranger is in all of them, and so are provider and office.
+        everybody = [STRANGER, PROVIDER, "10.20.0.0/16", SMART]
+        device.names["mx.partner.example"] = device.countries["AQ"] = everybody
+        yield running_one
+
+
+DENIES = {
+    "negated FQDN": {"srcaddr": refs("host"), "srcaddr-negate": "enable"},
+    "negated country": {"srcaddr": refs("land"), "srcaddr-negate": "enable"},
+    "negated range and FQDN": {"srcaddr": refs("provider", "host"), "srcaddr-negate": "enable"},
+    "group that excludes a country": {"srcaddr": refs("all but land")},
+    "negated group that excludes a country": {"srcaddr": refs("all but land"), "srcaddr-negate": "enable"},
+}
+
+
+@pytest.mark.parametrize("deny", DENIES.values(), ids=DENIES)
+def test_a_deny_stops_only_who_is_certainly_in_it(firewall: Firewall, deny: dict[str, t.Any]) -> None:
+    if deny == DENIES["negated group that excludes a country"]:
+        firewall.device.countries["AQ"] = []
+    policy(firewall, "Deny", top=True, action="deny", **deny)
+    assert meets(firewall, STRANGER)
+    told = firewall.done(fortios_info)
+    assert told["exposure"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    made = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (made["changed"], made["state"]) == (True, "in order")
+    assert locked(firewall)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+def test_a_deny_on_all_but_an_internet_service(firewall: Firewall) -> None:
+    service = "Microsoft-Outlook"
+    outlook = {
+        "internet-service-src": "enable",
+        "internet-service-src-name": refs(service),
+        "internet-service-src-negate": "enable",
+        "srcaddr": [],
+    }
+    policy(firewall, "Deny", top=True, action="deny", **outlook)
+    stranger = "40.92.0.1"
+    assert meets(firewall, stranger)
+    assert "nobody" not in firewall.done(fortios_info)["exposure"][0]
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert not meets(firewall, stranger)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+def test_an_accept_lets_in_whoever_could_be_in_it(firewall: Firewall) -> None:
+    """All but the stranger's country, as the tables tell it; the country is another one."""
+    firewall.device.countries["AQ"] = []
+    firewall.device.configs["root"].update("firewall/policy", "1", {"srcaddr": refs("all but land")})
+    assert meets(firewall, STRANGER)
+    assert "everybody" in firewall.done(fortios_info)["exposure"][0]
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert locked(firewall)
+
+
+def test_a_named_source_that_is_stopped_as_a_whole_is_stopped(firewall: Firewall) -> None:
+    policy(firewall, "Deny", top=True, action="deny", srcaddr=refs("land"))
+    firewall.device.configs["root"].update("firewall/policy", "1", {"srcaddr": refs("land")})
+    assert not meets(firewall, STRANGER)
+    assert firewall.done(fortios_info)["exposure"] == ["nobody → port 25 of the virtual IP 'VIP-mail'"]
+
+
+def test_an_ipsec_policy_lets_through(firewall: Firewall) -> None:
+    firewall.device.configs["root"].update("firewall/policy", "1", {"action": "ipsec"})
+    assert meets(firewall, STRANGER)
+    assert "everybody" in firewall.done(fortios_info)["exposure"][0]
+    # A deny before it, for the mail alone; the tunnel keeps its own sources.
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert locked(firewall)
+    assert firewall.device.configs["root"].all("firewall/policy")[1]["srcaddr"] == ["all"]
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+OUT: dict[str, t.Any] = {
+    "name": "birke",
+    "mail_servers": ["10.20.1.11"],
+    "smart_hosts": ["out.filter.example"],
+    "interfaces": ["wan1"],
+}
+OUTWARDS: dict[str, t.Any] = {"srcintf": refs("internal"), "dstintf": refs("wan1")}
+WALLS = {
+    "all but the FQDN": {"dstaddr": refs("host"), "dstaddr-negate": "enable"},
+    "all but a country": {"dstaddr": refs("all but land")},
+    "from all but an FQDN": {"dstaddr": refs("all"), "srcaddr": refs("host"), "srcaddr-negate": "enable"},
+}
+
+
+@pytest.mark.parametrize("wall", WALLS.values(), ids=WALLS)
+def test_a_wall_outwards_is_one_for_everybody_to_everybody(firewall: Firewall, wall: dict[str, t.Any]) -> None:
+    firewall.device.names["out.filter.example"] = [SMART]
+    policy(firewall, "Wall", top=True, action="deny", **OUTWARDS, **wall)
+    printer = "10.20.3.3"
+    assert firewall.device.admits(printer, SMART, 25, "internal")
+    made = firewall.done(fortios_outbound_lock, **OUT)
+    assert made["exposure"]["before"] == ["everybody → port 25 of everybody, by policy 3 'LAN out'"]
+    assert not firewall.device.admits(printer, SMART, 25, "internal")
+    assert not firewall.done(fortios_outbound_lock, **OUT)["changed"]
+
+
+def test_a_way_out_to_an_internet_service_is_one(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    service = {"internet-service": "enable", "internet-service-name": refs("Microsoft-Outlook")}
+    policy(firewall, "To the cloud", top=True, **OUTWARDS, dstaddr=[], service=[], **service)
+    config.update("firewall/policy", "3", {"status": "disable"})
+    assert firewall.device.admits("10.20.3.3", "40.92.0.1", 25, "internal")
+    made = firewall.done(fortios_outbound_lock, **OUT, check=True)
+    assert made["exposure"]["before"] == [
+        "everybody → port 25 of internet service 'Microsoft-Outlook', by policy 4 'To the cloud'"
+    ]
+    firewall.done(fortios_outbound_lock, **OUT)
+    assert not firewall.device.admits("10.20.3.3", "40.92.0.1", 25, "internal")
+
+
+def test_two_bounds_of_a_difference() -> None:
+    ten, half = RangeSet.parse(["10.0.0.0/8"]), RangeSet.parse(["10.0.0.0/9"])
+    land = Opaque("country", "land")
+    less = exactly(ten).beyond(exactly(half, [land]))
+    assert (less.known, less.certain) == (ten - half, NOTHING)
+    of_land = exactly(ten, [land]).beyond(exactly(half))
+    assert of_land.opaque == {land}
+    assert not of_land.whole
+    assert not exactly(opaque=[land]).beyond(exactly(opaque=[land]))
+    assert exactly(opaque=[land]).beyond(of_land).opaque == {land}
