@@ -165,3 +165,78 @@ def test_two_bounds_of_a_difference() -> None:
     assert not of_land.whole
     assert not exactly(opaque=[land]).beyond(exactly(opaque=[land]))
     assert exactly(opaque=[land]).beyond(of_land).opaque == {land}
+
+
+CONDITIONS: dict[str, dict[str, t.Any]] = {
+    "schedule": {"schedule": "nights"},
+    "login": {"groups": refs("staff")},
+    "user": {"users": refs("guest")},
+    "directory": {"fsso-groups": refs("CN=STAFF")},
+    "maker of the card": {"src-vendor-mac": refs("36")},
+    "VLAN": {"vlan-filter": "10"},
+    "mark": {"tos-mask": "0xff"},
+    "reputation": {"reputation-minimum": 3},
+    "ZTNA": {"ztna-status": "enable"},
+    "ZTNA tag": {"ztna-ems-tag": refs("EMS1_ZTNA_Low")},
+    "security group": {"sgt-check": "enable"},
+    "expiry": {"policy-expiry": "enable"},
+    "RADIUS": {"radius-mac-auth-bypass": "enable"},
+    "of a later FortiOS": {"moon-phase": "full"},
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
+def test_a_deny_under_a_condition_stops_nobody_for_certain(tmp_path: pathlib.Path, condition: dict[str, t.Any]) -> None:
+    for firewall in running(tmp_path, future=["moon-phase"]):
+        policy(firewall, "Deny", top=True, action="deny", **condition)
+        assert meets(firewall, STRANGER)
+        assert "everybody" in firewall.done(fortios_info)["exposure"][0]
+        firewall.done(fortios_inbound_lock, **LOCK)
+        assert locked(firewall)
+        assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+        # Outwards as well.
+        policy(firewall, "Wall", top=True, action="deny", **OUTWARDS, **{**condition, "dstaddr": refs("all")})
+        firewall.done(fortios_outbound_lock, **OUT)
+        assert not firewall.device.admits("10.20.3.3", SMART, 25, "internal")
+
+
+@pytest.mark.parametrize("version", ["v6.2.16", "v6.4.14", "v7.0.12", "v7.4.4", "v7.6.4"])
+def test_a_deny_as_the_device_makes_it_is_certain(tmp_path: pathlib.Path, version: str) -> None:
+    for firewall in running(tmp_path, version=version):
+        policy(firewall, "Deny", top=True, action="deny", **{"auto-asic-offload": "disable", "av-profile": "default"})
+        assert not meets(firewall, STRANGER)
+        assert firewall.done(fortios_info)["exposure"] == ["nobody → port 25 of the virtual IP 'VIP-mail'"]
+
+
+NARROW_SERVICES = {
+    "addresses": {"iprange": "10.20.9.1-10.20.9.9"},
+    "host name": {"fqdn": "other.example"},
+    "application": {"app-service-type": "app-id"},
+}
+
+
+@pytest.mark.parametrize("more", NARROW_SERVICES.values(), ids=NARROW_SERVICES)
+def test_a_service_for_some_servers_is_no_barrier(firewall: Firewall, more: dict[str, t.Any]) -> None:
+    config = firewall.device.configs["root"]
+    config.create("firewall.service/custom", {"name": "Some SMTP", "tcp-portrange": "25", **more})
+    policy(firewall, "Deny", top=True, action="deny", service=refs("Some SMTP"))
+    # The device has no other service for the port alone, so that the fence before a wide policy is tempted to take this one.
+    config.update("firewall.service/custom", "SMTP", {"tcp-portrange": "25 587"})
+    config.update("firewall/policy", "1", {"service": refs("ALL"), "dstaddr": refs("all")})
+    assert meets(firewall, STRANGER)
+    assert "everybody" in firewall.done(fortios_info)["exposure"][0]
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert locked(firewall)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+@pytest.mark.parametrize("matches", ["enable", "disable"])
+def test_a_deny_on_all_but_an_address_needs_match_vip(firewall: Firewall, matches: str) -> None:
+    config = firewall.device.configs["root"]
+    config.create("firewall/address", {"name": "elsewhere", "subnet": "10.99.0.0/16"})
+    but = {"dstaddr": refs("elsewhere"), "dstaddr-negate": "enable", "match-vip": matches}
+    policy(firewall, "Deny", top=True, action="deny", **but)
+    assert "everybody" in firewall.done(fortios_info)["exposure"][0]
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert not meets(firewall, STRANGER)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Services
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, Services
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY, SERVICE, DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 
@@ -69,7 +69,12 @@ def taken_over(row: Row) -> Row:
 def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired[Key]]]:
     """A service of the device that is the port and nothing else, or the name of one and the wish that makes it."""
     known = Services(state)
-    names = [str(one) for one in state.table(SERVICE) if known.only({"service": [one]}, port)]
+    # One for the port and an address or a host name alone would hold back nobody else.
+    names = [
+        str(name)
+        for name in state.table(SERVICE)
+        if known.only({"service": [name]}, port) and known.matches({"service": [name]}, port) is Match.YES
+    ]
     own = f"{name}-tcp-{port}"
     best = min(names, key=lambda one: (one != "SMTP", one)) if names else own
     if best != own:

@@ -16,6 +16,7 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOBODY,
@@ -26,7 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     everything,
     negation,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
     Match,
     Services,
@@ -46,7 +47,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 
-MATCH_VIP_BY_DEFAULT_AFTER: Version = (7, 2, 3)
 ANY = "any"
 _UNNAMED = ""  # An interface that no policy names; those for any interface are for it as well.
 
@@ -100,6 +100,9 @@ class Model:
         negated = negation(policy, field, target.version)
         if negated is None:
             return Match.PERHAPS
+        if negated and target.vip and is_deny(policy):
+            # Whether a deny on all but some addresses meets what a virtual IP has translated is unverified; without match-vip it does not.
+            return Match.PERHAPS if found is not Match.YES and self._matches_vips(policy) else Match.NO
         return Match(2 - found) if negated else found
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
@@ -110,7 +113,7 @@ class Model:
             if is_deny(policy) and not self._matches_vips(policy):
                 return Match.NO
             if name == ALL:
-                return Match.YES
+                return Match.YES if everything(4) <= self.names.named(ALL, 4).certain else Match.PERHAPS
             if name in self.state.table(VIP) or group is not None:
                 return Match.NO
             # Whether an address object matches what a virtual IP has translated to it is unverified; it counts as open.
@@ -124,10 +127,8 @@ class Model:
         return Match.PERHAPS if found.opaque or not found.known.isdisjoint(wanted) else Match.NO
 
     def _matches_vips(self, policy: Row) -> bool:
-        value = policy.get("match-vip")
-        if value in (None, ""):
-            return self.state.version > MATCH_VIP_BY_DEFAULT_AFTER
-        return bool(value == "enable")
+        # Every version tells it; its default is not documented alike everywhere.
+        return bool(policy.get("match-vip") == "enable")
 
     def mapped(self, vip: str) -> RangeSet:
         """The addresses of the servers behind a virtual IP; nothing where it has none that can be read."""
@@ -196,7 +197,7 @@ class Model:
         for key, row, how in concerned:
             sources = self.names.sources(row, target.version)
             met = Sources(sources.known & undecided, sources.opaque - decided)
-            certain = how is Match.YES and row.get("schedule", "always") == "always" and not _needs_login(row)
+            certain = how is Match.YES and not conditions.of_policy(row)
             if not is_deny(row) and met:
                 yield Admission(key, met)
             if certain:
@@ -279,7 +280,3 @@ def _passes(row: Row, way_in: str, way_out: str) -> bool:
     """Whether a policy is for traffic between two interfaces."""
     into, outof = set(map(str, row.get("srcintf") or ())), set(map(str, row.get("dstintf") or ()))
     return bool({way_in, ANY} & into and {way_out, ANY} & outof)
-
-
-def _needs_login(row: Row) -> bool:
-    return any(row.get(field) for field in ("groups", "users", "fsso-groups"))

@@ -12,7 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences, groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, fences, groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOTHING,
@@ -204,7 +204,7 @@ class Lock:
         everybody = everything(version)
         return (
             is_deny(row)
-            and row.get("schedule", "always") == "always"
+            and not conditions.of_policy(row)
             and everybody <= model.names.sources(row, version).certain
             and everybody <= model.names.destinations(row, version).certain
         )

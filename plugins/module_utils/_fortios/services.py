@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     SERVICE,
@@ -51,12 +52,20 @@ class Services:
         """Whether a policy is for the port."""
         if policy.get("internet-service") == "enable":
             return Match.PERHAPS  # An internet service has ports of its own, which the tables do not tell.
-        answers = [self.ports(str(name)) for name in policy.get("service") or ()]
-        if any(one is not None and covers(one, port) for one in answers):
-            found = Match.YES
-        else:
-            found = Match.PERHAPS if any(one is None for one in answers) else Match.NO
+        found = max((self._match(str(name), port) for name in policy.get("service") or ()), default=Match.NO)
         return Match(2 - found) if policy.get("service-negate") == "enable" else found
+
+    def _match(self, name: str, port: int, above: frozenset[str] = frozenset()) -> Match:
+        group = self._state.table(SERVICE_GROUP).get(name)
+        if group is not None:
+            members = [str(member) for member in group.get("member") or () if member not in above]
+            return max((self._match(member, port, above | {name}) for member in members), default=Match.NO)
+        ports = self.ports(name)
+        if ports is None:
+            return Match.PERHAPS
+        if not covers(ports, port):
+            return Match.NO
+        return Match.PERHAPS if conditions.of_service(self._state.table(SERVICE).get(name, {})) else Match.YES
 
     def only(self, policy: Row, port: int) -> bool:
         """Whether a policy is for this TCP port and nothing else."""

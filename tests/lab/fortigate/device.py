@@ -11,6 +11,7 @@ Not modelled: renaming an entry, IPv4 and IPv6 policies apart (before 6.4), sess
 from __future__ import annotations
 
 import copy
+import dataclasses
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -74,6 +75,9 @@ class Config:
         table = schema.TABLES.get(path)
         if table is None or table.since > self.device.version:
             raise Refused(schema.NOT_FOUND, status=404)
+        if path == POLICY and self.device.future:
+            more = {name: schema.Field() for name in self.device.future}
+            return dataclasses.replace(table, fields={**table.fields, **more})
         return table
 
     def all(self, path: str) -> Rows:
@@ -228,6 +232,8 @@ class Config:
         for table in one.refers:
             if table == "interface":
                 there = name in self.device.interfaces or name == "any"
+            elif table == "anything":
+                there = True
             elif table == "user/group":
                 there = name in self.device.user_groups
             elif table == FEED and self.device.version < FEED_AS_SOURCE_SINCE:
@@ -285,7 +291,8 @@ class Device:
     """One FortiGate. `limits` are maximum entries by table, `page` rows of one answer (0: all).
 
     What its configuration does not tell: `names` holds the addresses of host names, `countries` the ranges of countries, `dynamic` those
-    of dynamic addresses.
+    of dynamic addresses, and `holds` whether a condition of a policy holds, by its field; where it is silent, an accept's does and a deny's
+    does not. `future`: conditions of policies that no schema has yet.
     """
 
     def __init__(
@@ -297,6 +304,7 @@ class Device:
         group_members: int = 300,
         limits: t.Mapping[str, int] | None = None,
         services: t.Mapping[str, InternetService] | None = None,
+        future: t.Collection[str] = (),
     ) -> None:
         first, second, third = (int(part) for part in version.lstrip("v").split("."))
         self.version: Version = (first, second, third)
@@ -308,6 +316,8 @@ class Device:
         self.names: dict[str, list[str]] = {}
         self.countries: dict[str, list[str]] = {}
         self.dynamic: dict[str, list[str]] = {}
+        self.holds: dict[str, bool] = {}
+        self.future = tuple(future)
         self.hits: dict[int, int] = {}
         self.page = 0
         self.routes = [
@@ -361,6 +371,16 @@ class Device:
     def internet_service(self, name: str) -> Network:
         """The addresses of an internet service."""
         return self.services.get(name, NOWHERE)
+
+    def met(self, policy: t.Mapping[str, t.Any]) -> bool:
+        """Whether the conditions of a policy hold."""
+        fields = schema.TABLES[POLICY].fields
+        for name in (*schema.CONDITIONS, *self.future):
+            default = fields[name].default if name in fields else ""
+            value = policy.get(name, default)
+            if (value or default) != default and not self.holds.get(name, policy["action"] != "deny"):
+                return False
+        return True
 
     def route(self, address: str) -> str:
         """The interface that an address is behind."""

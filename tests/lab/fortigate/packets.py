@@ -72,7 +72,9 @@ class _Look:
         behind = self._device.route(server or packet.destination)
         if not {"any", packet.interface} & set(policy["srcintf"]) or not {"any", behind} & set(policy["dstintf"]):
             return False
-        if not self._source(policy, packet.source) or not self._service(policy, port):
+        if not self._source(policy, packet.source) or not self._service(policy, port, server or packet.destination):
+            return False
+        if not self._device.met(policy):
             return False
         return self._destination(policy, packet.destination, vip)
 
@@ -144,16 +146,23 @@ class _Look:
             return within(address, f"{row['start-ip']}-{row['end-ip']}")
         return within(address, row["ip6"] if six else row["subnet"].replace(" ", "/"))
 
-    def _service(self, policy: Row, port: int) -> bool:
+    def _service(self, policy: Row, port: int, server: str) -> bool:
         if policy["internet-service"] == "enable":
             return True  # An internet service has ports of its own; the lab's have all.
-        return bool(any(self._port(name, port) for name in policy["service"]) != (policy["service-negate"] == "enable"))
+        found = any(self._port(name, port, server) for name in policy["service"])
+        return bool(found != (policy["service-negate"] == "enable"))
 
-    def _port(self, name: str, port: int, depth: int = 0) -> bool:
+    def _port(self, name: str, port: int, server: str, depth: int = 0) -> bool:
         group = self._rows("firewall.service/group").get(name)
         if group is not None:
-            return depth < 16 and any(self._port(one, port, depth + 1) for one in group["member"])
+            return depth < 16 and any(self._port(one, port, server, depth + 1) for one in group["member"])
         row = self._rows("firewall.service/custom")[name]
+        if row["iprange"] != "0.0.0.0" and not within(server, row["iprange"]):
+            return False
+        if row["fqdn"] and server not in self._device.names.get(row["fqdn"], ()):
+            return False
+        if row["app-service-type"] != "disable":
+            return False  # What an application is shows after the first packet.
         if row["protocol"] in ("IP", "ALL"):
             return row["protocol-number"] in (0, 6)
         for part in row["tcp-portrange"].split():

@@ -189,8 +189,46 @@ _POLICY: dict[str, Field] = {
     "inspection-mode": _choice("flow", "proxy", since=(6, 2, 0)),
     "comments": Field(longest=1023),
     "groups": _refs("user/group"),
+    # Conditions under which alone a policy matches.
+    "users": _refs("anything"),
+    "fsso-groups": _refs("anything", since=(6, 2, 0)),
+    "devices": _refs("anything", until=(6, 2, 0)),
+    "src-vendor-mac": _refs("anything", since=(6, 4, 0)),
+    "vlan-filter": Field(),
+    "tos-mask": Field(default="0x00", since=(6, 2, 0)),
+    "reputation-minimum": Field("int", 0, high=5, since=(6, 2, 0)),
+    "ztna-status": _switch(since=(7, 0, 0)),
+    "ztna-ems-tag": _refs("anything", since=(7, 0, 0)),
+    "sgt-check": _switch(since=(7, 0, 1)),
+    "policy-expiry": _switch(since=(7, 2, 0)),
+    "scim-groups": _refs("anything", since=(7, 6, 4)),
+    "radius-mac-auth-bypass": _switch(),
+    # No conditions, and yet not empty as they are made.
+    "anti-replay": _switch("enable", since=(6, 2, 0)),
+    "auto-asic-offload": _switch("enable"),
+    "session-ttl": Field(default="0"),
+    "geoip-match": _choice("physical-location", "registered-location", since=(6, 4, 0)),
+    "tos": Field(default="0x00", since=(6, 2, 0)),
+    "reputation-direction": _choice("destination", "source", since=(6, 2, 0)),
+    "ztna-tags-match-logic": _choice("or", "and", since=(7, 2, 4)),
+    "policy-expiry-date": Field(default="0000-00-00 00:00:00", since=(7, 2, 0)),
+    "firewall-session-dirty": _choice("check-all", "check-new"),
+    "tcp-session-without-syn": _choice("disable", "all", "data-only"),
+    "diffservcode-forward": Field(default="000000"),
+    "vlan-cos-fwd": Field("int", 255),
+    "natip": Field(default="0.0.0.0 0.0.0.0"),
+    "wanopt-detection": _choice("active", "passive", "off"),
+    "profile-type": _choice("single", "group"),
+    "fsso": _switch("enable", until=(6, 4, 0)),
     **{name: Field(longest=35) for name in _PROFILES},
 }
+
+CONDITIONS = (
+    *("schedule", "groups", "users", "fsso-groups", "devices", "src-vendor-mac", "vlan-filter", "tos-mask"),
+    *("reputation-minimum", "ztna-status", "ztna-ems-tag", "sgt-check", "policy-expiry", "scim-groups"),
+    *("radius-mac-auth-bypass",),
+)
+"""Fields of a policy that, other than as they are made, let it match some packets only."""
 
 TABLES: t.Mapping[str, Table] = {
     "firewall/address": Table(
@@ -263,6 +301,11 @@ TABLES: t.Mapping[str, Table] = {
             "protocol-number": Field("int", 0, high=254),
             "tcp-portrange": Field("ports"),
             "udp-portrange": Field("ports"),
+            "iprange": Field(default="0.0.0.0"),
+            "fqdn": Field(),
+            "app-service-type": _choice("disable", "app-id", "app-category"),
+            "helper": _choice("auto", "disable", "ftp"),
+            "tcp-halfclose-timer": Field("int", 0),
             "comment": Field(),
         },
     ),
