@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import typing as t
 
@@ -68,9 +69,8 @@ def test_a_list_of_envelopes_is_read_for_our_vdom(firewall: Firewall) -> None:
         with pytest.raises(DeviceError, match="refused GET"):
             client.table(POLICY)
     # As a device answers where a vdom is asked for that it takes as all of them.
-    answer = (
-        '[{"vdom": "other", "status": "success", "results": []}, {"vdom": "root", "status": "success", "results": [1]}]'
-    )
+    told = {"status": "success", "version": "v7.4.4"}
+    answer = json.dumps([{"vdom": "other", "results": [], **told}, {"vdom": "root", "results": [1], **told}])
     with firewall.client() as client:
         envelope = client._envelope(answer)
         assert envelope is not None

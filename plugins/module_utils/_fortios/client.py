@@ -99,13 +99,15 @@ class FortiOS:
         for _page in range(_PAGE_LIMIT):
             page = [*query, ("start", str(len(rows)))] if rows else query
             answer = self._ask("GET", f"cmdb/{path}", query=page)
-            found = answer.get("results") or []
+            found = answer.get("results")
             if not isinstance(found, list):
                 raise self._nonsense("GET", path, "a table that is no list")
             rows.extend(found)
             total = answer.get("matched_count")
-            if not found or not isinstance(total, int) or len(rows) >= total:
+            if not isinstance(total, int) or len(rows) >= total:
                 return rows
+            if not found:
+                raise self._nonsense("GET", path, f"{len(rows)} rows of a table of {total}")
         raise self._nonsense("GET", path, "no end of the table")
 
     def create(self, path: str, row: t.Mapping[str, t.Any]) -> str:
@@ -184,7 +186,9 @@ class FortiOS:
         if envelope is None:
             # HTML where a login, a lockout or a proxy answers.
             plain = _TAGS.sub(" ", text).strip()
-            raise DeviceError(method, path, status=status, text=plain or "an empty answer", where=self.where)
+            raise DeviceError(
+                method, path, status=status, text=plain or "an empty answer", where=self.where, enveloped=False
+            )
         if envelope.get("status") != "success" or status >= 400 or envelope.get("error") not in (None, 0):
             code = envelope.get("error")
             raise DeviceError(
@@ -198,7 +202,7 @@ class FortiOS:
         return envelope
 
     def _envelope(self, text: str) -> dict[str, t.Any] | None:
-        """The envelope of our vdom; an answer for several vdoms is a list of them."""
+        """The envelope of our vdom; an answer for several vdoms is a list of them. None for what no FortiGate answers."""
         try:
             answer = json.loads(text)
         except ValueError:
@@ -206,7 +210,9 @@ class FortiOS:
         if isinstance(answer, list):
             mine = [one for one in answer if isinstance(one, dict) and one.get("vdom") == self.vdom]
             answer = mine[0] if len(mine) == 1 else None
-        return answer if isinstance(answer, dict) else None
+        # Every envelope says how it went and by which version, that of an error too.
+        told = isinstance(answer, dict) and _VERSION.match(str(answer.get("version"))) and "status" in answer
+        return answer if told else None
 
     def _remember(self, envelope: t.Mapping[str, t.Any]) -> None:
         found = _VERSION.match(str(envelope.get("version") or ""))

@@ -77,15 +77,26 @@ class DeviceError(FortiOSError):
     """The device refused a request.
 
     `code` is the number of the configuration database, None where the answer has none; `status` is that of HTTP; `text` is what the
-    device said in its own words.
+    device said in its own words; `enveloped`: whether the answer had the form that a FortiGate's has.
     """
 
     def __init__(
-        self, method: str, path: str, *, status: int, code: int | None = None, text: str = "", where: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int,
+        code: int | None = None,
+        text: str = "",
+        where: str = "",
+        enveloped: bool = True,
     ) -> None:
         self.method, self.path, self.status, self.code, self.text = method, path, status, code, text
+        self.enveloped = enveloped
         meaning = _MEANINGS.get(code) if code is not None else None
-        if meaning is None:
+        if not enveloped and status in (200, 400, 404):
+            meaning = "the answer is none of a FortiGate's API. Look at host and api_port, and for a proxy or a web server in between"
+        elif meaning is None:
             meaning = _STATUS.get(status, "it gives no reason that we know")
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""

@@ -111,7 +111,7 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
         try:
             answer = client.monitor("system/external-resource/entry-list", mkey=name)
         except DeviceError as error:
-            if error.status != 404:
+            if error.status != 404 or not error.enveloped:
                 raise
             continue  # Before 7.2.1 the device does not tell.
         found[name] = {"name": name, "entries": _entries(answer)}

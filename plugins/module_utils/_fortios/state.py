@@ -56,6 +56,8 @@ _RANGE_FIELDS = frozenset({"subnet", "ip6"})
 _FIELDS: t.Mapping[str, t.Sequence[str]] = {
     INTERNET_SERVICE: ("id", "name", "direction", "ip-range-number", "ip-number")
 }
+# Tables that a FortiOS before these does not have, or does not use for policies; all others are on every one.
+_SINCE: t.Mapping[str, Version] = {FEED: (6, 2, 0)}
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,10 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
         try:
             found = client.table(path, fields=_FIELDS.get(path, ()))
         except DeviceError as error:
-            if error.status != 404 or error.refuses_us:
+            # An older FortiOS has fewer tables; a 404 for another reason (a wrong port, a proxy) must not read as an empty one.
+            missing = error.status == 404 and error.enveloped and not error.refuses_us
+            if not missing or (client.version or (0, 0, 0)) >= _SINCE.get(path, (0, 0, 0)):
                 raise
-            # An older FortiOS has fewer tables.
             found = []
         rows[path] = {_key(path, row): plain(row) for row in found}
     return DeviceState(client.version or (0, 0, 0), rows)

@@ -64,6 +64,10 @@ class Faults:
     slow: float = 0.0
     fail: dict[str, int] = field(default_factory=dict)
     """`METHOD path` → the error number that the device gives for it."""
+    instead: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """A part of a path, '' for all → status and body that something else than the device answers."""
+    gone: tuple[str, ...] = ()
+    """Tables that the device says it does not have."""
     seen: int = 0
 
 
@@ -134,6 +138,9 @@ class FortiGateServer:
     ) -> tuple[int, str, str, dict[str, str]]:
         if self.faults.html:
             return self._page(self.faults.html)
+        for part, (status, text) in self.faults.instead.items():
+            if part in path:
+                return status, "application/json" if text.startswith(("{", "[")) else "text/html", text, {}
         if self.faults.redirect:
             self.faults.redirect -= 1
             return 301, "text/html", _HTML.format("Moved"), {"Location": f"https://elsewhere.example{path}"}
@@ -194,6 +201,8 @@ class FortiGateServer:
             wrong = self.faults.fail.get(f"{method} {table}")
             if wrong is not None:
                 raise Refused(wrong)
+            if table in self.faults.gone:
+                raise Refused(schema.NOT_FOUND, status=404)
             # The vendor's collection sends null with a move.
             sent = (json.loads(body) if body else None) or {}
             key = urllib.parse.unquote(parts[3]) if len(parts) > 3 else None
