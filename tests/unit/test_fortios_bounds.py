@@ -240,3 +240,33 @@ def test_a_deny_on_all_but_an_address_needs_match_vip(firewall: Firewall, matche
     firewall.done(fortios_inbound_lock, **LOCK)
     assert not meets(firewall, STRANGER)
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+def test_a_policy_counts_where_another_one_leads_to_any_interface(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    both = {"srcintf": refs("wan1", "internal"), "dstintf": refs("any"), "srcaddr": refs("provider")}
+    config.update("firewall/policy", "1", both)
+    policy(firewall, "Everything in", dstaddr=refs("all"), service=refs("ALL"))
+    assert meets(firewall, STRANGER)
+    assert any("Everything in" in told for told in firewall.done(fortios_info)["exposure"])
+    assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == "in order"
+    assert not meets(firewall, STRANGER)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+def test_a_policy_that_is_disabled_tells_nothing_of_the_way(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    config.update("firewall/policy", "1", {"dstaddr": refs("all")})
+    policy(firewall, "Old", status="disable", srcintf=refs("internal"), dstintf=refs("dmz"))
+    assert meets(firewall, STRANGER)
+    assert any("everybody" in told for told in firewall.done(fortios_info, interface="wan1")["exposure"])
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert not meets(firewall, STRANGER)
+
+
+def test_a_policy_that_is_disabled_makes_no_way_of_one_outwards(firewall: Firewall) -> None:
+    policy(firewall, "Old", status="disable", srcintf=refs("dmz"), dstintf=refs("wan1"))
+    made = firewall.done(fortios_inbound_lock, **LOCK)
+    assert not any("LAN out" in told for told in made["exposure"]["before"])
+    assert not any("policy 3" in change for change in made["plan"])
+    assert locked(firewall)

@@ -68,7 +68,7 @@ DOUBTFUL = {
     **FIELDS,
     "action": st.sampled_from(["accept", "deny", "deny", "ipsec"]),
     "status": st.sampled_from(["enable"] * 7 + ["disable"]),
-    "srcintf": st.sampled_from([refs("wan1")] * 4 + [refs("any"), refs("dmz")]),
+    "srcintf": st.sampled_from([refs("wan1")] * 4 + [refs("any"), refs("dmz"), refs("internal", "wan1")]),
     "dstintf": st.sampled_from([refs("internal")] * 4 + [refs("any"), refs("wan1")]),
     "srcaddr": some("half", "office", *UNKNOWN_NAMES, "all but land", "others but host"),
     "srcaddr-negate": EVEN,

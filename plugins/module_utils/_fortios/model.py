@@ -164,19 +164,25 @@ class Model:
         return found
 
     def _outside(self, target: Target) -> frozenset[str]:
-        """The interfaces that the target is not behind: those that policies naming it come from, and that none of them leads to."""
+        """The interfaces that the target is not behind: those that policies naming it come from, and that none of them leads to.
+
+        Only policies in force that let through tell that. Where they contradict each other, or lead to any interface, they do not; what
+        remains is the interface of the virtual IP itself.
+        """
         come: set[str] = set()
         lead: set[str] = set()
+        field = "dstaddr" if target.version == 4 else "dstaddr6"
         for row in self.state.table(POLICY).values():
-            names = [
-                str(name) for name in row.get("dstaddr" if target.version == 4 else "dstaddr6") or () if name != ALL
-            ]
+            if is_deny(row) or row.get("status", "enable") != "enable":
+                continue
+            names = [str(name) for name in row.get(field) or () if name != ALL]
             if any(self._destined(name, row, target) is Match.YES for name in names):
                 come |= set(map(str, row.get("srcintf") or ()))
                 lead |= set(map(str, row.get("dstintf") or ()))
-        if target.vip:
-            come.add(str(self.state.table(VIP)[target.vip].get("extintf") or ANY))
-        return frozenset(come - lead - {ANY})
+        front = {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
+        if ANY in lead or come & lead:
+            come = set()
+        return frozenset((come | front) - lead - {ANY})
 
     def admissions(self, target: Target) -> list[Admission]:
         """Who reaches the target, by the accept policies that let them through."""
