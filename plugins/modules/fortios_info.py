@@ -119,12 +119,18 @@ sources:
       type: str
       returned: always
     passes:
-      description: Whether it gets through, by the collection's model. What the configuration does
-        not tell counts as open.
+      description:
+        - Whether it gets through, by the collection's model. What the configuration does not tell counts as open.
+      type: bool
+      returned: always
+    certain:
+      description:
+        - Whether the configuration tells so for certain. V(false) where the source could be behind an FQDN, a country or an internet service,
+          or where a policy on the way holds under a condition only; RV(sources[].passes) is then V(true).
       type: bool
       returned: always
     policy:
-      description: The policy that lets it through, by the collection's model; 0 where none does.
+      description: The policy that lets it through, or could, by the collection's model; 0 where none does.
       type: int
       returned: always
     device_passes:
@@ -206,8 +212,9 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             {
                 "source": source,
                 "target": str(target),
-                "passes": (found := model.lookup(source, target)) is not None,
-                "policy": found or 0,
+                "passes": (passage := model.lookup(source, target)) is not None,
+                "certain": passage is None or passage.certain,
+                "policy": 0 if passage is None else passage.policy,
                 **_by_device(client, state, source, target, params["interface"]),
             }
             for target in wanted.targets

@@ -270,3 +270,37 @@ def test_a_policy_that_is_disabled_makes_no_way_of_one_outwards(firewall: Firewa
     assert not any("LAN out" in told for told in made["exposure"]["before"])
     assert not any("policy 3" in change for change in made["plan"])
     assert locked(firewall)
+
+
+def test_a_source_that_is_not_known_passes_and_is_said_to_be_unknown(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+
+    def told(source: str) -> tuple[bool, bool, int]:
+        [answer] = firewall.done(fortios_info, sources=[source])["sources"]
+        return answer["passes"], answer["certain"], answer["policy"]
+
+    assert told(STRANGER) == (True, True, 1)
+    for name in ("host", "land"):
+        config.update("firewall/policy", "1", {"srcaddr": refs(name)})
+        assert meets(firewall, STRANGER)
+        assert told(STRANGER) == (True, False, 1)
+    # Another policy names the address; that one is told.
+    named = policy(firewall, "Provider", srcaddr=refs("provider"))
+    assert told(PROVIDER) == (True, True, named)
+    config.update("firewall/policy", "1", {"status": "disable"})
+    assert told(STRANGER) == (False, True, 0)
+    # Behind a deny that could stop it, and by a policy under a condition.
+    refusing = policy(firewall, "Not these", top=True, action="deny", srcaddr=refs("land"))
+    assert told(PROVIDER) == (True, False, named)
+    config.delete("firewall/policy", str(refusing))
+    assert told(PROVIDER) == (True, True, named)
+    config.update("firewall/policy", str(named), {"groups": refs("staff")})
+    assert told(PROVIDER) == (True, False, named)
+
+
+def test_a_source_in_an_internet_service_passes(firewall: Firewall) -> None:
+    by_service = {"internet-service-src": "enable", "internet-service-src-name": refs("Microsoft-Outlook")}
+    firewall.device.configs["root"].update("firewall/policy", "1", {**by_service, "srcaddr": []})
+    assert meets(firewall, "40.92.0.1")
+    [answer] = firewall.done(fortios_info, sources=["40.92.0.1"])["sources"]
+    assert (answer["passes"], answer["certain"]) == (True, False)

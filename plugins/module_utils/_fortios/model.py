@@ -76,6 +76,14 @@ class Admission:
     sources: Sources
 
 
+@dataclass(frozen=True)
+class Passage:
+    """The policy that lets somebody through. `certain`: whether the tables tell so; else it only could."""
+
+    policy: Key
+    certain: bool
+
+
 class Model:
     """Answers about one state of the device. `ways_in`: the interfaces that somebody may come from; empty: all of them."""
 
@@ -200,12 +208,19 @@ class Model:
 
     def _fold(self, concerned: t.Iterable[tuple[Key, Row, Match]], target: Target) -> t.Iterator[Admission]:
         undecided, decided = self._let_in(target), frozenset[Opaque]()
+        sure = undecided  # Those whom no policy so far could have stopped.
         for key, row, how in concerned:
             sources = self.names.sources(row, target.version)
-            met = Sources(sources.known & undecided, sources.opaque - decided)
             certain = how is Match.YES and not conditions.of_policy(row)
+            met = Sources(
+                sources.known & undecided,
+                sources.opaque - decided,
+                sources.certain & sure & undecided if certain else NOTHING,
+            )
             if not is_deny(row) and met:
                 yield Admission(key, met)
+            if is_deny(row):
+                sure = NOTHING if sources.opaque else sure - sources.known
             if certain:
                 undecided, decided = undecided - sources.certain, decided | sources.whole
             if not undecided:
@@ -229,13 +244,19 @@ class Model:
             found |= one.sources
         return found
 
-    def lookup(self, source: str, target: Target) -> Key | None:
-        """The accept policy that lets this address through to the target; None where it is stopped."""
+    def lookup(self, source: str, target: Target) -> Passage | None:
+        """How this address could get through to the target; None where it is certainly stopped."""
         address = parse_address(source)
-        for one in self.admissions(target):
-            if address in one.sources.known:
-                return one.policy
-        return None
+        admissions = self.admissions(target)
+        for admission in admissions:
+            if address in admission.sources.certain:
+                return Passage(admission.policy, certain=True)
+        # Not by the first that could let it through, where another one names its address.
+        for admission in admissions:
+            if address in admission.sources.known:
+                return Passage(admission.policy, certain=False)
+        unknown = [admission.policy for admission in admissions if admission.sources.opaque]
+        return Passage(unknown[0], certain=False) if unknown else None
 
 
 def reaching(model: Model, target: Target) -> list[str]:
