@@ -126,15 +126,35 @@ guards:
       returned: always
 # end of generated
   returned: when the device could be read
-# generated: returns fortios.state fortios.device
+strangers:
+  description:
+    - By which policies others than the mail server could send, or to others than the smart hosts,
+      and the lock does not shut them.
+    - What the configuration does not tell counts as open.
+  returned: when there are such policies
+  type: dict
+  contains:
+    before:
+      description: One sentence for each policy, as it was when the task began.
+      type: list
+      elements: str
+      returned: always
+    after:
+      description: The same as it is in the end, read again; where nothing was written, as it would
+        be by the plan.
+      type: list
+      elements: str
+      returned: always
 state:
   description:
-    - How what is described is when the task ends, V(drift) where something is not so, else V(in
-      order).
+    - How what is described is when the task ends. V(open) where others could send although the lock
+      is as it shall be (the guard V(still_open)), V(drift) where something is not as described, else
+      V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
   type: str
   sample: in order
+# generated: returns fortios.device
 device:
   description: The device that was read.
   type: dict
@@ -175,7 +195,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
@@ -236,6 +256,12 @@ class OutboundLock(FortiOSLayer):
 
     def is_locked(self, before: DeviceState, state: DeviceState) -> bool:
         return not outbound.Lock(before, self._wanted).leaking(state)
+
+    def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
+        lock = outbound.Lock(before, self._wanted)
+        # What a run would shut is drift; what it would leave open is open.
+        locked = apply_all(plan(before, lock.wishes()), before) if state is before else state
+        return lock.left_open(locked) or None
 
     def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         lock = outbound.Lock(before, self._wanted)

@@ -28,6 +28,12 @@ LOCK: dict[str, t.Any] = {
     "ranges": ["198.51.100.0/24"],
     "own_networks": ["10.20.0.0/16"],
 }
+OUT: dict[str, t.Any] = {
+    "name": "birke",
+    "mail_servers": ["10.20.1.11"],
+    "smart_hosts": ["out.filter.example"],
+    "interfaces": ["wan1"],
+}
 Result = dict[str, t.Any]
 
 

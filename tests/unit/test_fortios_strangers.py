@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import typing as t
 import unittest.mock
@@ -13,8 +14,21 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import LOCK, PUBLIC, Firewall, policy, refs, running
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report import verdict
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_outbound_lock,
+    fortios_rollback,
+)
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import (
+    LOCK,
+    OUT,
+    PUBLIC,
+    Firewall,
+    policy,
+    refs,
+    running,
+)
 
 
 @pytest.fixture
@@ -83,3 +97,27 @@ def test_a_virtual_ip_to_an_address_that_is_locked_is_another_way_in(firewall: F
     by_address = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
     found = firewall.done(fortios_inbound_lock, **by_address, check=True)
     assert "other_way_in" in [one["id"] for one in found["guards"]]
+
+
+def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: Firewall) -> None:
+    """Inwards and outwards: the guard still_open alone, with nothing left to change."""
+    config = firewall.device.configs["root"]
+    config.update("firewall/policy", "1", {"service": refs("ALL"), "dstaddr": refs("all")})
+    part, until = verdict.Part(verdict.MANAGED), verdict.Acceptance(datetime.date.max, "They know.")
+    for lock, options, barrier in (
+        (fortios_inbound_lock, LOCK, "birke-1-stop"),
+        (fortios_outbound_lock, OUT, "birke-3-held"),
+    ):
+        assert firewall.done(lock, **options)["state"] == "in order"
+        [key] = [number for number, row in config.all("firewall/policy").items() if row["name"] == barrier]
+        config.update("firewall/policy", str(key), {"groups": refs("staff")})
+        told = firewall.done(lock, **options, check=True)
+        assert [one["id"] for one in told["guards"]] == ["still_open"]
+        assert (told["plan"], told["state"]) == ([], "open")
+        assert told["strangers"]["before"]
+        record = verdict.record("fortigate", "fw", part, told, playbook="drift", acceptance=until)
+        assert record is not None
+        assert record.state == "open"
+        assert record.stays_open
+        config.update("firewall/policy", str(key), {"groups": []})
+        assert firewall.done(lock, **options, check=True)["state"] == "in order"

@@ -145,11 +145,14 @@ class Lock:
                 f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts any more.",
             )
         for key, row in self.leaking(after):
-            yield Finding(
-                "still_open",
-                WARN,
-                f"After the lock, others would still send through policy {key} '{row.get('name', '')}'.",
-            )
+            yield Finding("still_open", WARN, f"After the lock, others would still send through {_shown(key, row)}.")
+
+    def left_open(self, locked: DeviceState) -> list[str]:
+        """By which policies others could send although everything is as the lock makes it, in sentences."""
+        return [
+            f"Others can send to port {self.wanted.port} through {_shown(key, row)}, which the lock does not shut."
+            for key, row in self.leaking(locked)
+        ]
 
     def exposure(self, state: DeviceState) -> list[str]:
         """Who sends to whom, in sentences for the operator."""
@@ -251,6 +254,10 @@ class Lock:
         if out:
             yield fences.fence(wanted.name, key, _EXIT, {**shared, **ways, **out})
         yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, "action": "deny", "logtraffic": "all"})
+
+
+def _shown(key: Key, row: Row) -> str:
+    return f"policy {key} '{row['name']}'" if row.get("name") and row["name"] != key else f"policy {key}"
 
 
 def _covers(wall: Row, row: Row, interfaces: t.Collection[str]) -> bool:
