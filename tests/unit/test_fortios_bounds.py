@@ -304,3 +304,57 @@ def test_a_source_in_an_internet_service_passes(firewall: Firewall) -> None:
     assert meets(firewall, "40.92.0.1")
     [answer] = firewall.done(fortios_info, sources=["40.92.0.1"])["sources"]
     assert (answer["passes"], answer["certain"]) == (True, False)
+
+
+BY_ADDRESS: dict[str, t.Any] = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
+
+
+@pytest.mark.parametrize("version", ["v7.2.3", "v7.4.4"])
+@pytest.mark.parametrize("by", ["the virtual IP", "a group", "a wide policy"])
+def test_the_address_of_a_server_behind_a_virtual_ip_is_refused(tmp_path: pathlib.Path, version: str, by: str) -> None:
+    """A deny to the address does not stop what the virtual IP has translated, or stops the provider as well, by match-vip."""
+    for firewall in running(tmp_path, version=version):
+        config = firewall.device.configs["root"]
+        config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
+        config.create("firewall/vipgrp", {"name": "of mail", "member": refs("VIP-mail")})
+        named = {
+            "the virtual IP": refs("VIP-mail"),
+            "a group": refs("of mail"),
+            "a wide policy": refs("VIP-mail", "server"),
+        }
+        config.update("firewall/policy", "1", {"dstaddr": named[by], "service": refs("ALL")})
+        before = firewall.dump()
+        failed = firewall.run(fortios_inbound_lock, **BY_ADDRESS)
+        assert failed["failed"]
+        assert "'VIP-mail'" in failed["msg"]
+        assert "Name it in vips" in failed["msg"]
+        assert firewall.dump() == before
+        firewall.done(fortios_inbound_lock, **{**BY_ADDRESS, "vips": ["VIP-mail"]})
+        assert locked(firewall)
+        assert not firewall.done(fortios_inbound_lock, **{**BY_ADDRESS, "vips": ["VIP-mail"]})["changed"]
+
+
+def test_the_address_of_a_server_behind_a_virtual_ip_of_ipv6_is_refused(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    public, server, stranger = "2001:db8:80::25", "2001:db8:20::25", "2001:db8:bad::1"
+    config.create("firewall/vip6", {"name": "VIP6-mail", "extip": public, "mappedip": server, "extintf": "wan1"})
+    policy(firewall, "Mail6", top=True, srcaddr6=refs("all"), dstaddr6=refs("VIP6-mail"))
+    assert firewall.device.admits(stranger, public, 25)
+    failed = firewall.run(fortios_inbound_lock, **{**LOCK, "addresses": [server]})
+    assert failed["failed"]
+    assert "'VIP6-mail'" in failed["msg"]
+
+
+@pytest.mark.parametrize("version", ["v7.2.3", "v7.4.4"])
+def test_every_barrier_says_match_vip(tmp_path: pathlib.Path, version: str) -> None:
+    """Its default differs by version, and the sources about which one differ too."""
+    for firewall in running(tmp_path, version=version):
+        config = firewall.device.configs["root"]
+        config.update("firewall/policy", "1", {"service": refs("ALL"), "dstaddr": refs("all")})
+        firewall.done(fortios_inbound_lock, **LOCK)
+        firewall.done(fortios_outbound_lock, **OUT)
+        barriers = {
+            row["name"]: row["match-vip"] for row in config.all("firewall/policy").values() if row["action"] == "deny"
+        }
+        assert barriers == {"birke-1-stop": "enable", "birke-3-held": "disable"}
+        assert locked(firewall)

@@ -91,14 +91,6 @@ def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Fir
     assert other["state"] == "open"
 
 
-def test_a_virtual_ip_to_an_address_that_is_locked_is_another_way_in(firewall: Firewall) -> None:
-    firewall.device.configs["root"].create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
-    policy(firewall, "Server in", dstaddr=refs("server"))
-    by_address = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
-    found = firewall.done(fortios_inbound_lock, **by_address, check=True)
-    assert "other_way_in" in [one["id"] for one in found["guards"]]
-
-
 def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: Firewall) -> None:
     """Inwards and outwards: the guard still_open alone, with nothing left to change."""
     config = firewall.device.configs["root"]

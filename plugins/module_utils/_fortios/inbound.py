@@ -25,7 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     exactly,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Admission, Model, Target
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Admission, Model, Target, is_deny
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
@@ -201,6 +201,7 @@ class Lock:
                     f"The virtual IP '{vip}' does not lead to port {wanted.port} of its server. Nothing was changed. Name the virtual IP that "
                     "does, or the port of the server."
                 )
+        self._refuse_translated()
         if 6 in wanted.versions and version < IPV6_IN_POLICIES_SINCE:
             raise PlanError(
                 f"FortiOS {shown} has policies of their own for IPv6, which this collection cannot lock; 6.4 has not. Nothing was changed. "
@@ -210,6 +211,30 @@ class Lock:
             raise PlanError(
                 f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was changed. Name ranges instead."
             )
+
+    def _refuse_translated(self) -> None:
+        """Refuse an address that a policy reaches by a virtual IP which is not locked with it.
+
+        By version and match-vip, a deny to the address does not hold for what a virtual IP has translated, or stops the mail with it.
+        """
+        model = Model(self.state)
+        for target in self.wanted.targets:
+            if target.address is None:
+                continue
+            for key, row in self.state.table(POLICY).items():
+                if is_deny(row) or row.get("status", "enable") != "enable":
+                    continue
+                vips = [vip for vip in model.translating(row, target) if vip not in self.wanted.vips]
+                if vips and model.services.matches(row, target.port):
+                    remedy = (
+                        "Name it in vips; the address can stay, for policies without a virtual IP."
+                        if target.version == 4
+                        else "It may be a virtual IP for IPv6, which this collection cannot lock; lock it by hand and leave the address out."
+                    )
+                    raise PlanError(
+                        f"Policy {key} leads to {target} by '{vips[0]}', and a lock of the address does not hold for what a virtual IP has "
+                        f"translated. Nothing was changed. {remedy}"
+                    )
 
     def _groups(self) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted
@@ -353,7 +378,14 @@ class Lock:
         yield self._made(
             key,
             _BARRIER,
-            {**barrier, **self._where(row, versions), **everybody, "action": "deny", "logtraffic": "all"},
+            {
+                **barrier,
+                **self._where(row, versions),
+                **everybody,
+                "action": "deny",
+                "match-vip": "enable",
+                "logtraffic": "all",
+            },
         )
 
     def _made(self, key: Key, kind: str, fields: Row) -> Desired[Key]:

@@ -145,6 +145,26 @@ class Model:
         except (RangeError, KeyError):
             return NOTHING
 
+    def translating(self, policy: Row, target: Target) -> list[str]:
+        """The virtual IPs by which a policy leads to an address, and what could be one of IPv6, whose table is not read."""
+        if target.address is None:
+            return []
+        if target.version == 6:
+            names = [str(name) for name in policy.get("dstaddr6") or ()]
+            return [name for name in names if Opaque("source", name) in self.names.named(name, 6).opaque]
+        names = [str(name) for name in policy.get("dstaddr") or ()]
+        inside = [
+            str(vip) for name in names for vip in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
+        ]
+        server = RangeSet([target.address])
+        return [
+            vip
+            for vip in inside
+            if vip in self.state.table(VIP)
+            and self.serves(vip, target.port)
+            and not self.mapped(vip).isdisjoint(server)
+        ]
+
     def serves(self, vip: str, port: int) -> bool:
         """Whether a virtual IP leads to this port of its server."""
         row = self.state.table(VIP)[vip]

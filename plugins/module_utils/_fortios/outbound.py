@@ -253,7 +253,9 @@ class Lock:
                 out.update({f"srcaddr{suffix}": [servers[version]], f"dstaddr{suffix}": to})
         if out:
             yield fences.fence(wanted.name, key, _EXIT, {**shared, **ways, **out})
-        yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, "action": "deny", "logtraffic": "all"})
+        # What a virtual IP has translated goes inwards: a wall for any interface must not stop that, whatever the version's default.
+        held = {"action": "deny", "match-vip": "disable", "logtraffic": "all"}
+        yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, **held})
 
 
 def _shown(key: Key, row: Row) -> str:

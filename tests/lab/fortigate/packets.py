@@ -4,7 +4,8 @@
 """Whether one packet gets through the lab's FortiGate, judged packet by packet and not from the collection's model.
 
 The virtual IP is applied before the policies are looked at, in their order. A deny whose destination is `all` does not match what a virtual
-IP has translated, unless it says match-vip (vendor's knowledge base; the default of match-vip changed after 7.2.3).
+IP has translated, unless it says match-vip (vendor's knowledge base; the default of match-vip changed after 7.2.3), and one to the server's
+own address does not either.
 """
 
 from __future__ import annotations
@@ -47,9 +48,12 @@ class _Look:
     def _rows(self, path: str) -> t.Mapping[t.Any, Row]:
         return self._device.rows(self._vdom, path)
 
+    def _vips(self, address: str) -> t.Mapping[t.Any, Row]:
+        return self._rows("firewall/vip6" if ":" in address else "firewall/vip")
+
     def translate(self, packet: Packet) -> tuple[str, int]:
         """The virtual IP that the packet meets, '' for none, and the port behind it."""
-        for name, vip in self._rows("firewall/vip").items():
+        for name, vip in self._vips(packet.destination).items():
             if vip["extintf"] not in ("any", packet.interface) or vip["extip"] != packet.destination:
                 continue
             if vip["portforward"] == "enable":
@@ -68,7 +72,8 @@ class _Look:
         return "", packet.port
 
     def matches(self, policy: Row, packet: Packet, vip: str, port: int) -> bool:
-        server = str(self._rows("firewall/vip")[vip]["mappedip"][0]["range"]).split("-", maxsplit=1)[0] if vip else ""
+        mapped = self._vips(packet.destination)[vip]["mappedip"] if vip else ""
+        server = str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split("-", maxsplit=1)[0]
         behind = self._device.route(server or packet.destination)
         if not {"any", packet.interface} & set(policy["srcintf"]) or not {"any", behind} & set(policy["dstintf"]):
             return False
@@ -76,7 +81,7 @@ class _Look:
             return False
         if not self._device.met(policy):
             return False
-        return self._destination(policy, packet.destination, vip)
+        return self._destination(policy, packet.destination, vip, server)
 
     def _source(self, policy: Row, source: str) -> bool:
         if policy["internet-service-src"] == "enable":
@@ -94,7 +99,7 @@ class _Look:
         six = ":" in address and f"{field}6-negate" in policy
         return bool(policy[f"{field}6-negate" if six else f"{field}-negate"] == "enable")
 
-    def _destination(self, policy: Row, destination: str, vip: str) -> bool:
+    def _destination(self, policy: Row, destination: str, vip: str, server: str) -> bool:
         if policy["internet-service"] == "enable":
             found = any(
                 destination in self._device.internet_service(name) for name in policy.get("internet-service-name", ())
@@ -103,6 +108,8 @@ class _Look:
         negated = self._negated(policy, "dstaddr", destination)
         if ":" in destination:
             names = policy.get("dstaddr6", ())
+            if vip:
+                return (vip in names or (policy["action"] != "deny" and _PREDEFINED_ALL in names)) != negated
             return bool(names) and any(self._address(name, destination) for name in names) != negated
         names = list(policy["dstaddr"])
         if not vip:
@@ -116,6 +123,8 @@ class _Look:
         named = any(name == vip or (name in groups and vip in groups[name]["member"]) for name in names)
         if policy["action"] != "deny" or policy["match-vip"] == "enable":
             named = named or _PREDEFINED_ALL in names
+        if policy["action"] == "deny" and policy["match-vip"] == "enable":
+            named = named or any(self._address(name, server) for name in names)
         return bool(named != negated)
 
     def _address(self, name: str, address: str, depth: int = 0) -> bool:

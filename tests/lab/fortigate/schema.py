@@ -167,7 +167,7 @@ _POLICY: dict[str, Field] = {
         "firewall/address", "firewall/addrgrp", "firewall/vip", "firewall/vipgrp", "system/external-resource"
     ),
     "srcaddr6": _refs("firewall/address6", "firewall/addrgrp6", "system/external-resource", since=(6, 4, 0)),
-    "dstaddr6": _refs("firewall/address6", "firewall/addrgrp6", since=(6, 4, 0)),
+    "dstaddr6": _refs("firewall/address6", "firewall/addrgrp6", "firewall/vip6", since=(6, 4, 0)),
     "srcaddr-negate": _switch(),
     "dstaddr-negate": _switch(),
     "service": _refs("firewall.service/custom", "firewall.service/group"),
@@ -289,6 +289,18 @@ TABLES: t.Mapping[str, Table] = {
             "comment": Field(),
         },
         rivals=_SHARED,
+    ),
+    "firewall/vip6": Table(
+        "name",
+        {
+            "extip": Field(),
+            "extintf": Field(default="any", longest=35),
+            "mappedip": Field(),
+            "portforward": _switch(),
+            "extport": Field("ports", "0"),
+            "mappedport": Field("ports", "0"),
+            "src-filter": Field("filter", ()),
+        },
     ),
     "firewall/vipgrp": Table(
         "name", {"member": _refs("firewall/vip"), "interface": Field(default="any")}, rivals=_SHARED, needs=("member",)
