@@ -98,6 +98,9 @@ options:
       - Only look at policies for these incoming interfaces or zones, such as V(wan1). All where
         empty.
       - Who gets through by the others is told by the guard V(still_open).
+      - A member of a zone or an SD-WAN zone is taken for the zone, which is what policies name. One
+        that the device does not have is refused.
+      - Where any is named, the API user has to read network settings (C(netgrp)) as well.
     type: list
     elements: str
     default: []
@@ -260,9 +263,15 @@ cost:
   sample: {"requests": 7}
 """
 
+import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, inbound_guards, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    inbound,
+    inbound_guards,
+    interfaces,
+    module,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
@@ -314,6 +323,8 @@ class InboundLock(FortiOSLayer):
             **names,
         )
         inbound.check(self._wanted)
+        self._named = self._wanted.interfaces
+        self._interfaces: interfaces.Interfaces | None = None
         self._last: inbound.Lock | None = None
 
     def paths(self) -> t.Sequence[str]:
@@ -323,7 +334,15 @@ class InboundLock(FortiOSLayer):
         return self._wanted.feeds
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
+        self._resolve(state)
         return self._lock(state).wishes()
+
+    def _resolve(self, state: DeviceState) -> None:
+        """Policies name zones where the user may have named their members. Raises PlanError."""
+        if self._named and self._interfaces is None:
+            self._interfaces = interfaces.read(self.client, state.version)
+            named = self._interfaces.for_policies(self._named)
+            self._wanted = dataclasses.replace(self._wanted, interfaces=named)
 
     def _lock(self, state: DeviceState) -> inbound.Lock:
         """The lock of a state that was read.
@@ -338,10 +357,24 @@ class InboundLock(FortiOSLayer):
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
         before = reading.state
-        return inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
+        if self._interfaces is not None:
+            yield from self._interfaces.findings(self._named)
+        yield from inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
 
     def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
-        return [one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)]
+        found = [one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)]
+        if self._interfaces is None:
+            return found
+        model = Model(state)
+        for target in self._wanted.targets:
+            leads = {str(name) for _key, row, _how in model.concerned(target) for name in row.get("dstintf") or ()}
+            found += [
+                f"Whoever comes from another interface of the zone '{zone}' can reach {target} without any policy "
+                "(intrazone allow)."
+                for zone in self._interfaces.free(self._named)
+                if zone in leads
+            ]
+        return found
 
     def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         shown = {}

@@ -16,7 +16,8 @@ description:
   - For given sources it says what they would meet, by the collection's own model of the policies,
     and beside it by the device's own C(policy-lookup) where O(interface) is named and the device
     offers it.
-  - Changes nothing. Needs an API user that may read firewall policies, addresses and services.
+  - Changes nothing. Needs an API user that may read firewall policies, addresses and services,
+    and network settings where O(interface) is named.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
@@ -47,8 +48,10 @@ options:
     elements: str
     default: []
   interface:
-    description: The interface that the O(sources) come from. Needed for the device's own
-      C(policy-lookup).
+    description:
+      - The interface that the O(sources) come from. Needed for the device's own C(policy-lookup).
+      - A member of a zone or an SD-WAN zone is taken for the zone, which is what policies name. One
+        that the device does not have is refused.
     type: str
 seealso:
   - module: mailedge.lockdown.fortios_inbound_lock
@@ -154,7 +157,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, interfaces, module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
@@ -187,7 +190,8 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         addresses=tuple(parse_range(text) for text in params["addresses"]),
     )
     state = read(client, wanted.tables)
-    model = Model(state, [params["interface"]] if params["interface"] else [])
+    named = [params["interface"]] if params["interface"] else []
+    model = Model(state, interfaces.read(client, state.version).for_policies(named) if named else [])
     missing = [vip for vip in wanted.vips if vip not in state.table(VIP)]
     if missing:
         raise PlanError(f"There is no virtual IP '{missing[0]}' on the device.")

@@ -48,8 +48,12 @@ options:
     elements: str
     required: true
   interfaces:
-    description: The outgoing interfaces or zones that lead to the internet, such as V(wan1) or
-      V(virtual-wan-link).
+    description:
+      - The outgoing interfaces or zones that lead to the internet, such as V(wan1) or
+        V(virtual-wan-link).
+      - A member of a zone or an SD-WAN zone is taken for the zone, which is what policies name. One
+        that the device does not have is refused.
+      - The API user has to read network settings (C(netgrp)) as well.
     type: list
     elements: str
     required: true
@@ -188,9 +192,10 @@ cost:
 """
 
 import contextlib
+import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, outbound
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces, module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
@@ -242,17 +247,29 @@ class OutboundLock(FortiOSLayer):
             smart_host_names=tuple(dict.fromkeys(hosts)),
         )
         outbound.check(self._wanted)
+        self._named = self._wanted.interfaces
+        self._interfaces: interfaces.Interfaces | None = None
 
     def paths(self) -> t.Sequence[str]:
         return outbound.TABLES
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
+        self._resolve(state)
         return outbound.Lock(state, self._wanted).wishes()
+
+    def _resolve(self, state: DeviceState) -> None:
+        """Policies name zones where the user may have named their members. Raises PlanError."""
+        if self._named and self._interfaces is None:
+            self._interfaces = interfaces.read(self.client, state.version)
+            named = self._interfaces.for_policies(self._named)
+            self._wanted = dataclasses.replace(self._wanted, interfaces=named)
 
     def judge(
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
-        return outbound.Lock(reading.state, self._wanted).speak(reading.state, after)
+        if self._interfaces is not None:
+            yield from self._interfaces.findings(self._named)
+        yield from outbound.Lock(reading.state, self._wanted).speak(reading.state, after)
 
     def is_locked(self, before: DeviceState, state: DeviceState) -> bool:
         return not outbound.Lock(before, self._wanted).leaking(state)

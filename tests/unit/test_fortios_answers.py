@@ -15,9 +15,12 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_info,
     fortios_outbound_lock,
 )
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import Firewall
-from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_bounds import OUT
-from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_inbound_lock import LOCK, running
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import (
+    LOCK,
+    OUT,
+    Firewall,
+    running,
+)
 
 QUESTIONS: list[tuple[t.Any, dict[str, t.Any]]] = [
     (fortios_info, {}),

@@ -17,9 +17,12 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_info,
     fortios_outbound_lock,
 )
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import PROVIDER, STRANGER, Firewall
-from ansible_collections.mailedge.lockdown.tests.unit.test_fortios_inbound_lock import (
+from ansible_collections.mailedge.lockdown.tests.unit._fortigate import (
     LOCK,
+    OUT,
+    PROVIDER,
+    STRANGER,
+    Firewall,
     locked,
     meets,
     policy,
@@ -115,12 +118,6 @@ def test_an_ipsec_policy_lets_through(firewall: Firewall) -> None:
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
 
 
-OUT: dict[str, t.Any] = {
-    "name": "birke",
-    "mail_servers": ["10.20.1.11"],
-    "smart_hosts": ["out.filter.example"],
-    "interfaces": ["wan1"],
-}
 OUTWARDS: dict[str, t.Any] = {"srcintf": refs("internal"), "dstintf": refs("wan1")}
 WALLS = {
     "all but the FQDN": {"dstaddr": refs("host"), "dstaddr-negate": "enable"},

@@ -89,7 +89,8 @@ def test_trap_a_deny_that_does_match_virtual_ips_shuts_the_provider_out(firewall
     before = firewall.dump()
     failed = firewall.run(fortios_inbound_lock, **LOCK)
     assert failed["failed"]
-    assert "no_way_in" in failed["msg"]
+    assert "nothing to lock" in failed["msg"]
+    assert "accept_risks" not in failed["msg"]
     assert firewall.dump() == before
 
 

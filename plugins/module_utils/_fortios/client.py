@@ -110,6 +110,13 @@ class FortiOS:
                 raise self._nonsense("GET", path, f"{len(rows)} rows of a table of {total}")
         raise self._nonsense("GET", path, "no end of the table")
 
+    def single(self, path: str) -> Row:
+        """What is one object and no table, such as the settings of SD-WAN. Raises FortiOSError."""
+        found = self._ask("GET", f"cmdb/{path}").get("results")
+        if not isinstance(found, dict):
+            raise self._nonsense("GET", path, "no object")
+        return found
+
     def create(self, path: str, row: t.Mapping[str, t.Any]) -> str:
         """Make an entry; give its key. Raises FortiOSError."""
         return str(self._ask("POST", f"cmdb/{path}", body=row).get("mkey") or "")

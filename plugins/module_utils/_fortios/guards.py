@@ -21,8 +21,9 @@ GUARDS = Registry(
         "feed_empty": "A feed that is named as a source holds no addresses on this device.",
         "still_open": "Others than the named sources could still reach the port after the lock.",
         "other_way_in": "Another virtual IP leads to the same server and port.",
+        "interface_in_zone": "A named interface is a member of a zone, which is looked at in its place.",
+        "intrazone": "Traffic between the members of a named zone passes without any policy.",
         "no_way_out": "Nothing lets the port out today, so that nothing can be locked.",
         "mail_shut_in": "The mail server would not get out to its smart hosts any more.",
-        "no_way_in": "Nothing that is named as the target lets the port through today, so that nothing can be locked.",
     }
 )

@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
 # Internet services that anybody can become a customer of.
@@ -137,8 +138,10 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
                     f"No source of IPv{target.version} is named, so that nobody would reach {target} any more.",
                 )
         elif not was.admissions(target) and not becomes.admissions(target):
-            yield Finding(
-                "no_way_in", STOP, f"No policy lets anybody through to {target}, so that there is nothing to lock."
+            # No risk that could be accepted: whoever named something else by mistake would be told that all is shut.
+            raise PlanError(
+                f"No policy lets anybody through to {target}{_from(wanted)}, so that there is nothing to lock. Nothing was changed. Name "
+                "the virtual IP, port and interfaces that policies name, or leave the firewall out of the site's description."
             )
     for target, missing in lock.lacking(becomes):
         ranges = missing.known - own
@@ -152,6 +155,10 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
         lost = missing.known & own & was.reached(target).known
         if lost:
             yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
+
+
+def _from(wanted: Wanted) -> str:
+    return f" from {' or '.join(wanted.interfaces)}" if wanted.interfaces else ""
 
 
 def _by_whom(model: Model, target: Target) -> str:

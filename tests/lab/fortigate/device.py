@@ -231,7 +231,7 @@ class Config:
     def _refer(self, path: str, key: str, one: schema.Field, name: str) -> None:
         for table in one.refers:
             if table == "interface":
-                there = name in self.device.interfaces or name == "any"
+                there = name in self.device.for_policies()
             elif table == "anything":
                 there = True
             elif table == "user/group":
@@ -292,7 +292,8 @@ class Device:
 
     What its configuration does not tell: `names` holds the addresses of host names, `countries` the ranges of countries, `dynamic` those
     of dynamic addresses, and `holds` whether a condition of a policy holds, by its field; where it is silent, an accept's does and a deny's
-    does not. `future`: conditions of policies that no schema has yet.
+    does not. `future`: conditions of policies that no schema has yet. `zones` and `sdwan`: zone → its interfaces, which policies cannot name
+    from 6.4.1; `intrazone`: the zones whose interfaces reach each other without a policy.
     """
 
     def __init__(
@@ -312,6 +313,9 @@ class Device:
         self.limits = dict(limits or {})
         self.services = dict(SERVICES if services is None else services)
         self.interfaces = ["wan1", "internal", "dmz"]
+        self.zones: dict[str, list[str]] = {}
+        self.sdwan: dict[str, list[str]] = {}
+        self.intrazone: set[str] = set()
         self.user_groups = ["staff"]
         self.names: dict[str, list[str]] = {}
         self.countries: dict[str, list[str]] = {}
@@ -371,6 +375,16 @@ class Device:
     def internet_service(self, name: str) -> Network:
         """The addresses of an internet service."""
         return self.services.get(name, NOWHERE)
+
+    def zone(self, interface: str) -> str:
+        """The zone or SD-WAN zone of an interface, '' for none."""
+        zones = {**self.zones, **self.sdwan}
+        return next((name for name, members in zones.items() if interface in members), "")
+
+    def for_policies(self) -> list[str]:
+        """What policies can name: no member of a zone, from 6.4.1."""
+        plain = [name for name in self.interfaces if self.version < (6, 4, 1) or not self.zone(name)]
+        return ["any", *plain, *self.zones, *self.sdwan]
 
     def met(self, policy: t.Mapping[str, t.Any]) -> bool:
         """Whether the conditions of a policy hold."""

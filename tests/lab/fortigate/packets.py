@@ -35,6 +35,9 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     """Whether it gets through, and the number of the policy that decided; 0 is the implicit deny."""
     look = _Look(device, vdom)
     vip, port = look.translate(packet)
+    zone = device.zone(packet.interface)
+    if zone in device.intrazone and zone == device.zone(device.route(look.server(packet, vip))):
+        return True, 0  # No policy is asked.
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
             return policy["action"] != "deny", int(number)
@@ -47,6 +50,11 @@ class _Look:
 
     def _rows(self, path: str) -> t.Mapping[t.Any, Row]:
         return self._device.rows(self._vdom, path)
+
+    def server(self, packet: Packet, vip: str) -> str:
+        """Where the packet goes, behind the virtual IP."""
+        mapped = self._vips(packet.destination)[vip]["mappedip"] if vip else packet.destination
+        return str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split("-", maxsplit=1)[0]
 
     def _vips(self, address: str) -> t.Mapping[t.Any, Row]:
         return self._rows("firewall/vip6" if ":" in address else "firewall/vip")
@@ -72,12 +80,12 @@ class _Look:
         return "", packet.port
 
     def matches(self, policy: Row, packet: Packet, vip: str, port: int) -> bool:
-        mapped = self._vips(packet.destination)[vip]["mappedip"] if vip else ""
-        server = str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split("-", maxsplit=1)[0]
-        behind = self._device.route(server or packet.destination)
-        if not {"any", packet.interface} & set(policy["srcintf"]) or not {"any", behind} & set(policy["dstintf"]):
-            return False
-        if not self._source(policy, packet.source) or not self._service(policy, port, server or packet.destination):
+        server = self.server(packet, vip)
+        behind = self._device.route(server)
+        for field, interface in (("srcintf", packet.interface), ("dstintf", behind)):
+            if not {"any", interface, self._device.zone(interface)} & set(policy[field]):
+                return False
+        if not self._source(policy, packet.source) or not self._service(policy, port, server):
             return False
         if not self._device.met(policy):
             return False

@@ -208,6 +208,8 @@ class FortiGateServer:
             key = urllib.parse.unquote(parts[3]) if len(parts) > 3 else None
             if kind == "cmdb" and not table:
                 envelope.update(self._transaction(method, query, headers, vdom))
+            elif kind == "cmdb" and method == "GET" and table in device_tables(device):
+                envelope["results"] = device_tables(device)[table]
             elif kind == "cmdb":
                 envelope.update(self._cmdb(method, table, key, query, headers, sent, vdom, config))
             elif kind == "monitor":
@@ -349,6 +351,33 @@ class FortiGateServer:
         if path == "system/config-revision/save" and method == "POST":
             return {"results": {}}
         raise Refused(schema.NOT_FOUND, status=404)
+
+
+def device_tables(device: Device) -> dict[str, t.Any]:
+    """Interfaces, zones, and SD-WAN, which is one object and no table: until 6.4 under another name, with one zone of a fixed name."""
+
+    def members(names: list[str], zone: str = "") -> list[dict[str, str]]:
+        return [{"interface": name, **({"zone": zone} if zone else {})} for name in names]
+
+    zones = [
+        {
+            "name": name,
+            "intrazone": "allow" if name in device.intrazone else "deny",
+            "interface": [{"interface-name": one, "q_origin_key": one} for one in held],
+        }
+        for name, held in device.zones.items()
+    ]
+    status = "enable" if device.sdwan else "disable"
+    if device.version < (6, 4, 0):
+        sdwan = {"status": status, "members": members([one for held in device.sdwan.values() for one in held])}
+    else:
+        rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
+        sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}
+    return {
+        "system/interface": [{"name": name, "q_origin_key": name} for name in device.interfaces],
+        "system/zone": zones,
+        "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,
+    }
 
 
 def _revision(vdom: str, number: int) -> str:

@@ -1,0 +1,96 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces, zones and SD-WAN zones: what policies name where the user names an interface.
+
+From 6.4.1 policies cannot name the members of a zone or of an SD-WAN zone; they name the zone. Before, they may name either.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+
+ANY = "any"
+ZONES_ALONE_SINCE: Version = (6, 4, 1)
+SDWAN_SINCE: Version = (6, 4, 0)
+_ONE_SDWAN_ZONE = "virtual-wan-link"
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """What a device has. `zones`: zone → its members, SD-WAN zones with them; `intrazone`: those whose members reach each other freely."""
+
+    version: Version
+    names: frozenset[str]
+    zones: t.Mapping[str, frozenset[str]]
+    intrazone: frozenset[str]
+
+    def for_policies(self, wanted: t.Sequence[str]) -> tuple[str, ...]:
+        """The names that policies have for these interfaces. Raises PlanError for one that the device does not have."""
+        unknown = [name for name in wanted if name != ANY and name not in self.names and name not in self.zones]
+        if unknown:
+            has = sorted({*self.names, *self.zones})
+            near = difflib.get_close_matches(unknown[0], has, n=1)
+            like = f" Is '{near[0]}' meant?" if near else ""
+            raise PlanError(
+                f"The device has no interface and no zone '{unknown[0]}'.{like} Nothing was changed. It has: {', '.join(has)}."
+            )
+        found: list[str] = []
+        for name in wanted:
+            zones = self._of(name)
+            found += zones
+            if not zones or self.version < ZONES_ALONE_SINCE:
+                found.append(name)
+        return tuple(dict.fromkeys(found))
+
+    def findings(self, wanted: t.Sequence[str]) -> t.Iterator[Finding]:
+        """What the user should know of the named interfaces."""
+        for name in wanted:
+            for zone in self._of(name):
+                yield Finding(
+                    "interface_in_zone",
+                    WARN,
+                    f"The interface '{name}' is a member of the zone '{zone}', which policies name in its place; the whole zone is looked at.",
+                )
+        for zone in self.free(wanted):
+            yield Finding(
+                "intrazone",
+                WARN,
+                f"Between the members of the zone '{zone}' ({', '.join(sorted(self.zones[zone]))}) traffic passes without any policy "
+                "(intrazone allow), so that no lock stops it.",
+            )
+
+    def free(self, wanted: t.Sequence[str]) -> list[str]:
+        """Those zones of the named interfaces whose members reach each other without a policy."""
+        return [zone for zone in self.for_policies(wanted) if zone in self.intrazone and len(self.zones[zone]) > 1]
+
+    def _of(self, name: str) -> list[str]:
+        return sorted(zone for zone, members in self.zones.items() if name in members)
+
+
+def read(client: FortiOS, version: Version) -> Interfaces:
+    """Read interfaces, zones and SD-WAN: three requests. Raises FortiOSError."""
+    names = frozenset(str(row.get("name")) for row in client.table("system/interface", fields=("name",)))
+    zones: dict[str, frozenset[str]] = {}
+    intrazone: set[str] = set()
+    for row in client.table("system/zone"):
+        members = row.get("interface") or ()
+        zones[str(row["name"])] = frozenset(
+            str(one.get("interface-name") or one.get("q_origin_key")) for one in members
+        )
+        if row.get("intrazone") == "allow":
+            intrazone.add(str(row["name"]))
+    sdwan = client.single("system/sdwan" if version >= SDWAN_SINCE else "system/virtual-wan-link")
+    if sdwan.get("status") == "enable":
+        for row in sdwan.get("zone") or ({"name": _ONE_SDWAN_ZONE},):
+            zones.setdefault(str(row["name"]), frozenset())
+        for member in sdwan.get("members") or ():
+            zone = str(member.get("zone") or _ONE_SDWAN_ZONE)
+            zones[zone] = zones.get(zone, frozenset()) | {str(member.get("interface"))}
+    return Interfaces(version, names, zones, frozenset(intrazone))
