@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import ARGUMENTS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import refusal
@@ -159,7 +160,7 @@ def _entry(params: t.Mapping[str, t.Any]) -> catalogue.Entry | None:
 def _read(params: t.Mapping[str, t.Any], entry: catalogue.Entry | None) -> tuple[RangeSet, str, str]:
     """The answer, its mechanism, and its source."""
     if params["ranges"]:
-        return RangeSet.parse(params["ranges"]), "given", "given by the site"
+        return _ranges_guards.named(params["ranges"]), "given", "given by the site"
     mechanism = params["mechanism"] or (entry.mechanism if entry else "")
     source = params["source"] or (entry.source if entry else "")
     # A variable of a site that is not set arrives as an empty text.

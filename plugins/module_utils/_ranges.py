@@ -142,15 +142,37 @@ def parse_address(text: str) -> Address:
     return _parse_address(stripped, stripped)
 
 
+def netmask_length(address: Address) -> int | None:
+    """The prefix length that an IPv4 address stands for as a netmask or as its inverse; None where it is neither."""
+    for value in (address.value, _LAST[4] ^ address.value):
+        free = _LAST[4] ^ value
+        if address.version == 4 and address.value and value >> 24 == 255 and not free & (free + 1):
+            return 32 - free.bit_length()
+    return None
+
+
 def _prefixed(whole: str, address: Address, text: str) -> Interval:
     bits, length = _BITS[address.version], _PREFIXES[address.version].get(text)
     if length is None:
+        _refuse_mask(whole, address, text)
         raise RangeError(
             f"{_quoted(whole)} has the prefix length {_quoted(text)}, which is not a number from 0 to {bits}."
         )
     free = bits - length
     first = address.value >> free << free
     return Interval(address.version, first, first | (1 << free) - 1)
+
+
+def _refuse_mask(whole: str, address: Address, text: str) -> None:
+    """Tell who wrote `text` as the mask of an address how it is written here. Raises RangeError where it is one."""
+    try:
+        length = netmask_length(parse_address(text))
+    except RangeError:
+        return
+    if address.version == 4 and length is not None:
+        raise RangeError(
+            f"{_quoted(whole)} is an address with a netmask. Write {_prefixed(whole, address, str(length))}."
+        )
 
 
 def _masked(whole: str, address: Address, text: str) -> Interval:
@@ -184,6 +206,9 @@ def parse_range(text: str) -> Interval:
         if first.value > last.value:
             raise RangeError(f"{_quoted(whole)} is reversed: it ends before it begins.")
         return Interval(first.version, first.value, last.value)
+    if " " in whole:
+        start, _blank, mask = whole.partition(" ")
+        _refuse_mask(whole, _parse_address(start, whole), mask)
     address = _parse_address(whole, whole)
     return Interval(address.version, address.value, address.value)
 

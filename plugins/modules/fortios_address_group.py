@@ -176,7 +176,7 @@ class AddressGroup(FortiOSLayer):
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         groups.check_name(params["name"])
-        self._ranges = RangeSet.parse(params["ranges"] or []) if params["state"] == "present" else None
+        self._ranges = _ranges_guards.named(params["ranges"] or []) if params["state"] == "present" else None
         if self._ranges is not None and not self._ranges:
             raise PlanError(
                 "ranges is empty. A policy with an empty group lets nobody through. Nothing was sent to the device."

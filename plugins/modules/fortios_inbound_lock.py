@@ -266,6 +266,7 @@ cost:
 import dataclasses
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
     inbound,
     inbound_guards,
@@ -279,7 +280,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, exposure, reaching
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
@@ -317,8 +318,8 @@ class InboundLock(FortiOSLayer):
             name=params["name"],
             port=params["port"],
             addresses=tuple(dict.fromkeys(parse_range(text) for text in params["addresses"])),
-            ranges=RangeSet.parse(params["ranges"]),
-            own_networks=RangeSet.parse(params["own_networks"]),
+            ranges=_ranges_guards.named(params["ranges"]),
+            own_networks=_ranges_guards.friends(params["own_networks"]),
             group_size=params["group_size"],
             **names,
         )

@@ -195,6 +195,7 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces, module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
@@ -242,7 +243,7 @@ class OutboundLock(FortiOSLayer):
             name=params["name"],
             port=params["port"],
             interfaces=tuple(dict.fromkeys(params["interfaces"])),
-            mail_servers=RangeSet.parse(params["mail_servers"]),
+            mail_servers=_ranges_guards.friends(params["mail_servers"]),
             smart_hosts=RangeSet(ranges),
             smart_host_names=tuple(dict.fromkeys(hosts)),
         )

@@ -190,7 +190,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import FEED, DeviceState
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
@@ -219,7 +218,7 @@ class RangeFeed(FortiOSLayer):
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         pushed = params["state"] == "present" and params["mode"] == feed.PUSH
-        self._ranges = RangeSet.parse(params["ranges"] or []) if pushed else None
+        self._ranges = _ranges_guards.named(params["ranges"] or []) if pushed else None
         feed.check_options(params, self._ranges)
 
     def paths(self) -> t.Sequence[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
@@ -32,7 +33,8 @@ class ExchangeAction(HostAction):
         problems: list[str] = []
         for option in _SETS:
             try:
-                sets[option] = RangeSet.parse(params.get(option) or [])
+                understand = _ranges_guards.named if option == "provider_ranges" else _ranges_guards.friends
+                sets[option] = understand(params.get(option) or [])
             except RangeError as error:
                 problems.append(f"The option {option} cannot be used as given: {error}")
         if problems:

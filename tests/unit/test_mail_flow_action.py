@@ -170,6 +170,40 @@ def test_the_whole_internet_as_provider_is_stopped_by_a_guard(server: Server) ->
     assert server.written == []
 
 
+MISTAKES = [
+    (["10.20.0.0-255.255.0.0"], "Write 10.20.0.0/16."),
+    (["0.0.0.0/0"], "Name the networks alone."),
+    (["10.20.0.0/1"], "Write 10.20.0.0/16"),
+]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("option", "texts", "meant"),
+    [
+        *((option, *one) for option in ("own_networks", "hybrid_ranges", "exchange_servers") for one in MISTAKES),
+        # Of a provider that is all of the internet the guard range_too_wide tells.
+        ("provider_ranges", *MISTAKES[0]),
+        ("provider_ranges", *MISTAKES[2]),
+    ],
+)
+def test_most_of_the_internet_is_nobodys_network(
+    server: Server, texts: list[str], meant: str, option: str, check: bool
+) -> None:
+    result = run(server, {**LOCK, option: [*LOCK.get(option, []), *texts]}, check=check)
+    assert result["failed"]
+    assert result["msg"].startswith(f"The option {option} cannot be used as given: ")
+    assert meant in result["msg"]
+    assert "state" not in result
+    assert server.requests == []
+
+
+def test_a_provider_that_is_the_internet_is_no_friend_even_where_it_is_accepted(server: Server) -> None:
+    accepted = {"accept_risks": ["range_too_wide", "private_range"], "provider_ranges": ["0.0.0.0/0"]}
+    run(server, {**LOCK, **accepted})
+    assert run(server, {**LOCK, **accepted}, check=True)["state"] == "open"
+
+
 def test_the_login_of_the_connection_opens_the_session_and_is_never_shown(server: Server) -> None:
     result = run(server, LOCK)
     assert server.requests[0]["shell"]["credential"] == Credential("LAB\\admin", "canary-login")

@@ -97,6 +97,7 @@ def test_what_is_empty_counts_as_not_set(name: str, empty: str | None) -> None:
         ("198.51.100.0/24\r\n203.0.113.0/28\n\n", ["198.51.100.0/24", "203.0.113.0/28"]),
         ("  198.51.100.0/24   2001:db8::/48 ;", ["198.51.100.0/24", "2001:db8::/48"]),
         ("198.51.100.1 - 198.51.100.9,", ["198.51.100.1-198.51.100.9"]),
+        ("198.51.100.0 / 24 203.0.113.7", ["198.51.100.0/24", "203.0.113.7"]),
         ("198.51.100.1", ["198.51.100.1"]),
     ],
 )
@@ -130,6 +131,34 @@ def test_a_range_that_is_none_is_refused_with_its_variable(value: str) -> None:
     errors = described({**SITE, "mailedge_own_networks": value}).errors
     assert len(errors) == 1
     assert errors[0].startswith("mailedge_own_networks cannot be used: ")
+
+
+@pytest.mark.parametrize("option", ["own_networks", "exchange_servers", "hybrid_ranges", "provider_ranges"])
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("10.20.0.0-255.255.0.0", "Write 10.20.0.0/16."),
+        ("10.20.0.0 - 255.255.0.0", "Write 10.20.0.0/16."),
+        ("10.20.0.0 255.255.0.0", "Write 10.20.0.0/16 for '10.20.0.0 255.255.0.0'."),
+        ("10.20.0.0 / 255.255.0.0", "Write 10.20.0.0/16."),
+        (["10.20.0.0 255.255.0.0"], "Write 10.20.0.0/16 for '10.20.0.0 255.255.0.0'."),
+        ("198.51.100.0/8", "Write 198.51.100.0/24, or 198.0.0.0/8 if that is meant."),
+    ],
+)
+def test_a_mistake_in_a_range_is_told_with_what_was_meant(option: str, value: t.Any, meant: str) -> None:
+    errors = described({**SITE, f"mailedge_{option}": value}).errors
+    assert len(errors) == 1
+    assert errors[0].startswith(f"mailedge_{option} cannot be used: ")
+    assert meant in errors[0]
+
+
+def test_the_networks_of_a_site_are_not_the_internet() -> None:
+    for name in ("own_networks", "exchange_servers", "hybrid_ranges"):
+        (error,) = described({**SITE, f"mailedge_{name}": ["0.0.0.0/0"]}).errors
+        assert "Name the networks alone." in error
+    outbound = {"mail_servers": ["10.20.1.0/1"], "smart_hosts": ["out.filter.example"], "interfaces": ["wan1"]}
+    errors = described({**WHOLE, "mailedge_fortigate_outbound": outbound}).errors
+    assert [one for one in errors if one.startswith("mailedge_fortigate_outbound.mail_servers cannot be used: ")]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,12 @@ def check(
     """What the guards find."""
     view = _Sides(before, after, promises)
     yield from _ranges_guards.check(promises.provider, "The option provider_ranges")
+    for networks, option in (
+        (promises.own_networks, "own_networks"),
+        (promises.exchange_servers, "exchange_servers"),
+        (promises.hybrid, "hybrid_ranges"),
+    ):
+        yield from _ranges_guards.check_friends(networks, f"The option {option}")
     yield from _provider(view)
     yield from _own_networks(view)
     yield from _own_networks_refused(view)

@@ -12,6 +12,7 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
@@ -62,13 +63,14 @@ def relays(answer: Answer) -> bool:
 
 def sending(connectors: Connectors, promises: Promises, port: int = 25) -> Opening:
     """The internet addresses that nobody has named and that may send without a login."""
-    named = promises.provider | promises.own_networks | promises.exchange_servers | promises.hybrid
+    groups = (promises.provider, promises.own_networks, promises.exchange_servers, promises.hybrid)
+    named = RangeSet(one for group in groups for one in _ranges_guards.believed(group).intervals)
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
 def relaying(connectors: Connectors, promises: Promises, port: int = 25) -> Opening:
     """Whoever may relay beside the site's own networks and servers; the provider has no business to."""
-    inside = promises.own_networks | promises.exchange_servers
+    inside = _ranges_guards.believed(promises.own_networks) | _ranges_guards.believed(promises.exchange_servers)
     return _opening(connectors, port, relays, doors.public(inside) | promises.provider, relay=True)
 
 

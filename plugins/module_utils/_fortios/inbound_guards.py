@@ -46,6 +46,7 @@ def speak(
 ) -> t.Iterator[Finding]:
     """The guards on a lock."""
     yield from _ranges_guards.check(wanted.ranges, "The option ranges")
+    yield from _ranges_guards.check_friends(wanted.own_networks, "The option own_networks")
     yield from _about_sources(wanted, before, check_mode=check_mode)
     was, becomes = Model(before, wanted.interfaces), Model(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)

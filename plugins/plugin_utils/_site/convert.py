@@ -36,11 +36,11 @@ def is_unset(value: t.Any) -> bool:
 def split(text: str, *, blanks: bool = True) -> list[str]:
     """The entries of a text: between commas, new lines and, unless entries may hold them, blanks.
 
-    A range may be written with blanks around its dash.
+    A range may be written with blanks around its dash, or around the slash before its prefix length.
     """
     if not blanks:
         return [part.strip() for part in _LINES.split(text) if part.strip()]
-    return [part for part in _SEPARATORS.split(re.sub(r"\s+([-\u2013])\s+", r"\1", text)) if part]
+    return [part for part in _SEPARATORS.split(re.sub(r"\s+([-\u2013/])\s+", r"\1", text)) if part]
 
 
 def convert(name: str, value: t.Any, spec: Spec) -> t.Any:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeError,
-    RangeSet,
     parse_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
@@ -193,15 +193,20 @@ def _accepted(values: Values, found: Description) -> None:
 
 def _check_ranges(values: Values, found: Description) -> None:
     for name in _RANGES:
-        try:
-            RangeSet.parse(values[name] or [])
-        except RangeError as error:
-            found.errors.append(f"mailedge_{name} cannot be used: {error}")
+        _understood(f"mailedge_{name}", values[name], found, provider=name == "provider_ranges")
+    _understood("mailedge_fortigate_outbound.mail_servers", values["fortigate_outbound"].get("mail_servers"), found)
     for address in values["fortigate_addresses"]:
         try:
             parse_address(address)
         except RangeError as error:
             found.errors.append(f"mailedge_fortigate_addresses cannot be used: {error}")
+
+
+def _understood(name: str, texts: t.Any, found: Description, *, provider: bool = False) -> None:
+    try:
+        (_ranges_guards.named if provider else _ranges_guards.friends)(texts or [])
+    except RangeError as error:
+        found.errors.append(f"{name} cannot be used: {error}")
 
 
 def _provider(values: Values, today: datetime.date, found: Description) -> None:
