@@ -52,12 +52,12 @@ send_connectors:
   type: list
   elements: dict
 exposure:
-  description: What senders meet on port 25.
+  description: What senders meet on every port that the server listens on.
   returned: success
   type: dict
   contains:
     listeners:
-      description: For each local address, which senders meet which connector, and what it means.
+      description: For each local address and port, which senders meet which connector, and what it means.
       type: list
       elements: dict
       returned: always

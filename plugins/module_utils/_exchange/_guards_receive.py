@@ -83,6 +83,15 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
             if not is_loopback(endpoint):
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     lost = view.lost(doors.accepts_anonymous, [25]) & provider
+    for port in view.ports:
+        elsewhere = view.lost(doors.accepts_anonymous, [port]) & provider
+        if port != 25 and elsewhere:
+            # By a firewall that maps port 25 to another one the provider may come in there.
+            yield Finding(
+                "provider_shut_out",
+                STOP,
+                f"The provider's {ranges(elsewhere)} would no longer be accepted on port {port}.",
+            )
     refused = ((provider & heard) - doors.holding(view.new, doors.accepts_anonymous)) - lost
     if lost:
         yield Finding(
@@ -198,12 +207,14 @@ def _loses_group(view: _Sides) -> RangeSet:
 def _hybrid(view: _Sides) -> t.Iterator[Finding]:
     hybrid = view.promises.hybrid
     lost = view.lost(doors.accepts_anonymous, [25])
-    if hybrid and lost & hybrid:
-        yield Finding(
-            "hybrid_shut_out",
-            STOP,
-            f"Exchange Online's {ranges(lost & hybrid)} would no longer be accepted on port 25.",
-        )
+    for port in view.ports:
+        shut_out = view.lost(doors.accepts_anonymous, [port]) & hybrid
+        if shut_out:
+            yield Finding(
+                "hybrid_shut_out",
+                STOP,
+                f"Exchange Online's {ranges(shut_out)} would no longer be accepted on port {port}.",
+            )
     if view.same:
         return
     old = {name: known.hybrid_capabilities(one) for name, one in view.before.receive.items()}
@@ -245,7 +256,13 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
                 opening = opening.only(EVERYTHING_V4)
         if opening and strangers.judged(view.promises):
             severity = STOP if port == 25 and locks and known.is_wide(opening.senders) else WARN
-            yield Finding("still_open", severity, opening.words("could still"))
+            # A firewall may map port 25 of the internet to any other one.
+            hint = (
+                f" To close port {port} as well, name it in the bindings of inbound_lock."
+                if port != 25 and locks
+                else ""
+            )
+            yield Finding("still_open", severity, f"{opening.words('could still')}{hint}")
 
 
 def _relay(view: _Sides) -> t.Iterator[Finding]:

@@ -20,7 +20,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receiv
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, Interval, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    LOOPBACK,
+    Endpoint,
+    Interval,
+    RangeError,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
@@ -296,9 +302,14 @@ class _Inbound:
         limits, and the right to relay only where it is there today. One that is there already gets the part added.
         """
         losing = self._losing(entries, name, group)
-        source = self.state.receive[max(losing, key=lambda key: (losing[key].size, key))]
+        sources = {key: self.state.receive[key] for key in losing}
+        # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so here.
+        source = sources[max(losing, key=lambda key: (_PORT in doors.ports([sources[key]]), losing[key].size, key))]
+        groups = frozenset({ANONYMOUS}.union(*(one["permission_groups"] for one in sources.values())))
         part = RangeSet(interval for one in losing.values() for interval in one.intervals)
-        ranges = self._entries(entries, name, group, part)
+        bindings = self._closed_bindings(losing)
+        there = self.state.receive.get(name.casefold(), {}).get("bindings") or frozenset()
+        ranges = self._entries(entries, name, group, part, bindings | there)
         if name.casefold() in self.state.receive:
             return {
                 "name": name,
@@ -310,11 +321,9 @@ class _Inbound:
             "name": name,
             "state": "present",
             "enabled": True,
-            "bindings": self._closed_bindings(losing),
+            "bindings": [str(one) for one in sorted(bindings)],
             "remote_ip_ranges": ranges,
-            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(
-                source["permission_groups"] | {ANONYMOUS}
-            ),
+            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
             "anonymous_relay": bool(source.get("anonymous_relay")),
             "comment": _COMMENT.format(source["name"]),
         }
@@ -325,17 +334,20 @@ class _Inbound:
                 entry[option] = RECEIVE.properties[option].kind.show(source[option])
         return entry
 
-    def _closed_bindings(self, losing: t.Mapping[str, RangeSet]) -> list[str]:
-        found = {one for key in losing for one in self.state.receive[key]["bindings"]}
-        return [str(one) for one in sorted(found)]
+    def _closed_bindings(self, losing: t.Mapping[str, RangeSet]) -> frozenset[Endpoint]:
+        return frozenset(one for key in losing for one in self.state.receive[key]["bindings"])
 
-    def _entries(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet, part: RangeSet) -> list[str]:
+    def _entries(
+        self,
+        entries: list[dict[str, t.Any]],
+        name: str,
+        group: RangeSet,
+        part: RangeSet,
+        bindings: frozenset[Endpoint],
+    ) -> list[str]:
         """`part` as ranges: the entries as the site wrote them where those are legal beside the others, else what they leave."""
         whole = [entry for entry in group.entries if not RangeSet([entry]).isdisjoint(part)]
         others = [one for key, one in self._after(entries).receive.items() if key != name.casefold()]
-        bindings = frozenset(
-            endpoint for one in others for endpoint in one.get("bindings") or () if endpoint.port == _PORT
-        )
         trial = {"name": name, "bindings": bindings, "remote_ip_ranges": RangeSet(whole)}
         legal = whole and not any(between(trial, one) for one in others)
         return [str(one) for one in (whole if legal else part.intervals)]

@@ -161,53 +161,76 @@ def senders(promises: Promises) -> list[tuple[str, RangeSet]]:
     return found
 
 
-def _heard(*states: State) -> RangeSet:
+def _heard(port: int, *states: State) -> RangeSet:
     """The families that anybody can come by; of the others there is nothing to say, before or after."""
     found = RangeSet(())
     for state in states:
-        for endpoint in doors.View(state.receive.values(), 25).endpoints:
+        for endpoint in doors.View(state.receive.values(), port).endpoints:
             if not is_loopback(endpoint):
                 found = found | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     return found or EVERYTHING
 
 
-def _met(state: State, group: RangeSet) -> dict[str, RangeSet]:
-    """What a group meets on port 25, in words → the part of the group that meets it; the biggest part first."""
+def _ports(*states: State) -> list[int]:
+    """Port 25, and the others on which anybody may send without a login; on those it goes without saying that nobody may."""
+    found = set()
+    for port in doors.ports(one for state in states for one in state.receive.values()):
+        if any(doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states):
+            found.add(port)
+    return [25, *sorted(found - {25})]
+
+
+def _on(name: str, port: int) -> str:
+    return name if port == 25 else f"{name} on port {port}"
+
+
+def _met(state: State, group: RangeSet, port: int) -> dict[str, RangeSet]:
+    """What a group meets on a port, in words → the part of the group that meets it; the biggest part first."""
     texts: dict[str, RangeSet] = {}
-    for answer, part in doors.met(state.receive.values(), group).items():
+    for answer, part in doors.met(state.receive.values(), group, port).items():
         text = answer.words()
         texts[text] = texts.get(text, RangeSet(())) | part
     return dict(sorted(texts.items(), key=lambda item: (-item[1].size, item[0])))
 
 
 def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
-    """What each group of senders meets on port 25: group → words, or words → ranges where its parts meet different things."""
+    """What each group of senders meets: group → words, or words → ranges where its parts meet different things.
+
+    On port 25, and by `group on port 26` on any other port where somebody may send without a login.
+    """
     tree: dict[str, t.Any] = {}
-    heard = _heard(state)
-    for name, group in senders(promises):
-        texts = _met(state, group & heard)
-        if len(texts) == 1:
-            tree[name] = next(iter(texts))
-        elif texts:
-            first = next(iter(texts))
-            tree[name] = {
-                text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()
-            }
+    for port in _ports(state):
+        heard = _heard(port, state)
+        for name, group in senders(promises):
+            texts = _met(state, group & heard, port)
+            if len(texts) == 1:
+                tree[_on(name, port)] = next(iter(texts))
+            elif texts:
+                first = next(iter(texts))
+                tree[_on(name, port)] = {
+                    text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()
+                }
     return tree
 
 
 def exposure_words(before: State, after: State, promises: Promises) -> list[str]:
-    """What each group of senders meets on port 25, one sentence a group, with an arrow where something changes.
+    """What each group of senders meets, one sentence a group and port, with an arrow where something changes.
 
-    Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges.
+    Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges. The
+    ports are those of exposure_tree().
     """
+    return [line for port in _ports(before, after) for line in _port_words(before, after, promises, port)]
+
+
+def _port_words(before: State, after: State, promises: Promises, port: int) -> list[str]:
     lines: list[str] = []
-    heard = _heard(before, after)
-    for name, everybody in senders(promises):
+    heard = _heard(port, before, after)
+    for group_name, everybody in senders(promises):
+        name = _on(group_name, port)
         group = everybody & heard
         parts: dict[tuple[str, str], RangeSet] = {}
-        after_parts = _met(after, group)
-        for old, old_part in _met(before, group).items():
+        after_parts = _met(after, group, port)
+        for old, old_part in _met(before, group, port).items():
             for new, new_part in after_parts.items():
                 shared = old_part & new_part
                 if shared:
@@ -237,8 +260,8 @@ def _without_repeats(lines: list[str]) -> list[str]:
     return lines
 
 
-def listeners(state: State, port: int = 25) -> list[dict[str, t.Any]]:
-    """For each local address, which senders meet which connector and what it means: plain data for the info module."""
+def listeners(state: State) -> list[dict[str, t.Any]]:
+    """For each local address and port, which senders meet which connector and what it means: plain data for the info module."""
     return [
         {
             "listener": str(one.listener),
@@ -248,5 +271,6 @@ def listeners(state: State, port: int = 25) -> list[dict[str, t.Any]]:
             "relay": one.answer.relay,
             "require_tls": one.answer.require_tls,
         }
+        for port in sorted(doors.ports(state.receive.values()))
         for one in folded(state.receive.values(), port)
     ]
