@@ -110,3 +110,101 @@ def test_to_close_the_port_that_the_provider_comes_by_is_stopped(tmp_path: pathl
 def test_ports_where_nobody_is_let_in_without_a_login_make_no_noise(tmp_path: pathlib.Path) -> None:
     result = do(Wire(defaults.site("2019", folder=tmp_path)), INBOUND)
     assert not [line for line in result["exposure"]["words"] if "on port" in line]
+
+
+LEFT_OVER = "Default Frontend EX1\nCNF:6f1c5a9e-0d2b-4c57-9a3e-8c1b2d3e4f50"
+SHOWN = LEFT_OVER.replace("\n", "\\n")
+
+
+def with_left_over(host: ExchangeHost, **more: t.Any) -> None:
+    """Leave a second connector with the very claim of the default one, as a replication conflict does."""
+    twin = {
+        "Bindings": ["0.0.0.0:25", "[::]:25"],
+        "RemoteIPRanges": EVERYBODY,
+        "PermissionGroups": "AnonymousUsers, ExchangeServers",
+        "AuthMechanism": "Tls, ExchangeServer",
+        "TransportRole": "FrontendTransport",
+        **more,
+    }
+    defaults.add_receive(host, LEFT_OVER, twin)
+
+
+@pytest.mark.parametrize("edition", ["2010", "2019"])
+def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(edition, folder=tmp_path)
+    default = "Default EX1" if edition == "2010" else "Default Frontend EX1"
+    with_left_over(host)
+    wire = Wire(host)
+    start = host.state()
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert done["strangers"]["before"] == [
+        f"The internet may send without a login on port 25, through '{default}' and '{SHOWN}'."
+    ]
+    assert not doors.knock(host, STRANGER).accepts
+    assert doors.knock(host, PROVIDER).accepts
+    assert doors.knock(host, COLLEAGUE).accepts
+    assert f"The receive connectors '{default}' and '{SHOWN}' both hear" in told(done)
+    assert "which of them answers is not known" in told(done)
+    again = do(wire, INBOUND, check=True)
+    assert not again["changed"], again["plan"]
+    assert again["state"] == "in order"
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    assert host.state().receive == start.receive
+
+
+@pytest.mark.parametrize("closed", ["Default Frontend EX1", LEFT_OVER])
+def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    with_left_over(host)
+    wire = Wire(host)
+    assert not do(wire, INBOUND).get("failed")
+    opened = SHOWN if closed == "Default Frontend EX1" else "Default Frontend EX1"
+    for one in host.directory.view(""):
+        if one.name != closed and one.name in (LEFT_OVER, "Default Frontend EX1"):
+            one.rights = host.rights.regroup(one.rights, ["AnonymousUsers", "ExchangeServers"])
+    assert doors.knock(host, STRANGER).accepts
+    seen = do(wire, INBOUND, check=True)
+    assert seen["state"] == "open"
+    assert seen["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{opened}'."]
+    assert any("refused by another" in line for line in seen["exposure"]["words"])
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert done["state"] == "in order"
+    assert not doors.knock(host, STRANGER).accepts
+
+
+def test_what_exchange_refuses_of_connectors_that_conflict_is_told_before(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    with_left_over(host, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative")
+    wire = Wire(host)
+    assert doors.knock(host, STRANGER).relays
+    stopped = do(wire, INBOUND)
+    assert stopped["failed"]
+    assert f"Exchange refuses to change auth_mechanism of the receive connector '{SHOWN}'" in told(stopped)
+    assert host.counters["writes"] == 0
+    removed = {**INBOUND, "receive_connectors": [{"name": SHOWN, "state": "absent"}]}
+    # Through the one that is removed the own networks could relay, which is told.
+    assert "The own networks 10.20.0.0/16 could no longer relay" in told(do(wire, removed))
+    done = do(wire, {**removed, "accept_risks": ["own_networks_shut_out"]})
+    assert not done.get("failed"), done["msg"]
+    assert not doors.knock(host, STRANGER).accepts
+    assert done["state"] == "in order"
+
+
+def test_names_are_shown_escaped_and_no_line_is_forged(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    with_left_over(host)
+    defaults.add_send(host, "Internet\nCNF:1b2c", {"AddressSpaces": ["SMTP:*;1"]})
+    wire = Wire(host)
+    both = {**INBOUND, "outbound_lock": {"smart_hosts": ["127.0.0.1"], "port": 9}}
+    both["accept_risks"] = ["smart_host_unreachable"]
+    done = do(wire, both)
+    assert not done.get("failed"), done["msg"]
+    texts = [*done["plan"], *done["exposure"]["words"], *(one["sentence"] for one in done["guards"])]
+    assert any("Internet\\nCNF:1b2c" in text for text in texts)
+    assert not [text for text in texts if not text.isprintable()]
+    assert not do(wire, both)["changed"]

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import conflicts, doors, known, strangers
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import RIGHTS_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -92,7 +93,7 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
                 STOP,
                 f"The provider's {ranges(elsewhere)} would no longer be accepted on port {port}.",
             )
-    refused = ((provider & heard) - doors.holding(view.new, doors.accepts_anonymous)) - lost
+    refused = ((provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)) - lost
     if lost:
         yield Finding(
             "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
@@ -365,13 +366,36 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
 
 
 def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
-    if not changes:
-        return
     there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
+    touched = {change.key.casefold(): change for change in changes}
     for conflict in conflicts.conflicts(after.receive.values()):
-        if conflict.pair not in there:
+        if conflict.pair in there:
+            yield from _old_conflict(conflict, touched)
+        elif changes:
             yield Finding(
                 ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
                 STOP,
                 conflict.sentence(),
+            )
+
+
+def _old_conflict(conflict: conflicts.Conflict, touched: t.Mapping[str, Change]) -> t.Iterator[Finding]:
+    """Two connectors that a replication conflict has left side by side."""
+    names = " and ".join(f"'{name}'" for name in conflict.names)
+    if conflict.kind == conflicts.RANGE and conflict.ranges[0] == conflict.ranges[1]:
+        yield Finding(
+            "range_conflict",
+            WARN,
+            f"The receive connectors {names} both hear {conflict.ranges[0]} on {conflict.where}, and which of them answers is not "
+            "known. Remove the one that is left over.",
+        )
+    for name in conflict.names:
+        change = touched.get(name.casefold())
+        refused = sorted(set(change.after) - RIGHTS_OPTIONS) if change else []
+        if refused:
+            yield Finding(
+                "range_conflict",
+                STOP,
+                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' as long as {names} conflict. Remove "
+                "the one that is left over.",
             )

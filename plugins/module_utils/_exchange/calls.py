@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import ANY_RECIPIENT, State
@@ -32,6 +35,21 @@ DIGEST_IGNORE = ("OriginatingServer",)
 _ABOUT = ("Name", "Identity", "DistinguishedName", "OriginatingServer")
 # Options that are no parameter, or that are put on the command line in a way of their own.
 _APART = frozenset({"name", "server", "usage", "anonymous_relay", "is_scoped_connector", "authentication_credential"})
+
+
+RIGHTS_OPTIONS = frozenset({"permission_groups", "anonymous_relay"})
+"""Options that are rights on the connector, which can be given and taken without setting a parameter of it.
+
+Of the permission groups that is so for AnonymousUsers.
+"""
+
+# What the group AnonymousUsers stands for (receive-connectors.md, "Receive connector permission groups").
+_ANONYMOUS_PRESET = (
+    "ms-Exch-SMTP-Submit",
+    "ms-Exch-SMTP-Accept-Any-Sender",
+    "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender",
+    "ms-Exch-Accept-Headers-Routing",
+)
 
 
 class CallError(ValueError):
@@ -126,20 +144,35 @@ def change_calls(
         ]
     known = (state.receive if resource is RECEIVE else state.send).get(change.key.casefold(), {})
     whole = {**known, **change.after}
+    steps: list[Step] = []
+    if resource is RECEIVE and _by_rights_alone(change, known, state):
+        given = ANONYMOUS in change.after["permission_groups"]
+        steps = [_rights_step(change, state, f"{step}-group", _ANONYMOUS_PRESET, given)]
+        options = {option: value for option, value in change.after.items() if option != "permission_groups"}
+        change = dataclasses.replace(change, after=options)
     parameters = _parameters(resource, change, whole, state, credential)
     if change.action == Action.CREATE:
         steps = _creation(resource, change, parameters, state, step)
     else:
         identity = _identity(resource, change.key, state)
-        steps = (
-            [_step(step, resource.verbs["set"], {"Identity": identity, **parameters, **_common(state)})]
-            if parameters
-            else []
-        )
+        if parameters:
+            steps.append(_step(step, resource.verbs["set"], {"Identity": identity, **parameters, **_common(state)}))
     relay = change.after.get("anonymous_relay")
     if relay is not None and (relay or change.action != Action.CREATE):
-        steps.append(_relay_step(change, state, step, bool(relay)))
+        steps.append(_rights_step(change, state, f"{step}-right", (ANY_RECIPIENT,), bool(relay), created=step))
     return steps
+
+
+def _by_rights_alone(change: Change[str], current: Canonical, state: State) -> bool:
+    """Whether AnonymousUsers has to be given or taken as the rights that it stands for.
+
+    While two connectors conflict, Exchange refuses whatever is set on either of them, and no right.
+    """
+    if change.action != Action.MODIFY or "permission_groups" not in change.after:
+        return False
+    if change.after["permission_groups"] ^ (current.get("permission_groups") or frozenset()) != {ANONYMOUS}:
+        return False
+    return any(between(current, one) for one in state.receive.values() if one["name"] != current["name"])
 
 
 def _creation(
@@ -227,6 +260,10 @@ def _credential(prop: Property, login: Login | None, name: str, credential: Cred
 
 
 def _identity(resource: Resource, name: str, state: State) -> str:
+    found = (state.identities if resource is RECEIVE else state.send_identities).get(name.casefold(), "")
+    if _UNPRINTABLE.search(found):
+        # Shown with escapes, the name is not the one that Exchange knows.
+        return found
     # The name alone could be another server's connector.
     return f"{state.server.name}\\{name}" if resource is RECEIVE else name
 
@@ -245,18 +282,22 @@ def _step(step: str, cmdlet: str, parameters: dict[str, t.Any]) -> Step:
     return {"op": "call", "id": step, "cmdlet": cmdlet, "parameters": parameters}
 
 
-def _relay_step(change: Change[str], state: State, step: str, relay: bool) -> Step:
-    """The right of ANONYMOUS LOGON to reach any recipient, given or taken (learn.microsoft.com, allow-anonymous-relay)."""
-    parameters = {"User": state.server.anonymous_account, "ExtendedRights": [ANY_RECIPIENT], **_common(state)}
-    result = _step(f"{step}-right", "Add-ADPermission" if relay else "Remove-ADPermission", parameters)
+def _rights_step(
+    change: Change[str], state: State, step: str, rights: t.Sequence[str], given: bool, created: str = ""
+) -> Step:
+    """Rights of ANONYMOUS LOGON, given or taken (learn.microsoft.com, allow-anonymous-relay). `created`: the step that makes the connector."""
+    parameters = {"User": state.server.anonymous_account, "ExtendedRights": [*rights], **_common(state)}
+    result = _step(step, "Add-ADPermission" if given else "Remove-ADPermission", parameters)
     if change.action == Action.CREATE:
         # By the distinguished name that New- gave: a bare name is ambiguous among servers.
-        result["each"] = {"step": step, "property": "DistinguishedName", "parameter": "Identity"}
+        result["each"] = {"step": created, "property": "DistinguishedName", "parameter": "Identity"}
     else:
         parameters["Identity"] = distinguished_name(change.key, state)
     return result
 
 
+# A control character in a distinguished name (RFC 4514).
+_UNPRINTABLE = re.compile(r"\\[01][0-9A-Fa-f]|[\x00-\x1f]")
 _SPECIAL = re.compile(r'([,+"\\<>;=])')
 
 

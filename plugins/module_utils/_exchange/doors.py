@@ -11,6 +11,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     ANONYMOUS,
     REFUSED,
     Answer,
+    answer_of,
     exposure,
     is_loopback,
 )
@@ -46,6 +47,16 @@ def rights(answer: Answer) -> frozenset[Right]:
 def accepts_anonymous(answer: Answer) -> bool:
     """Whether a sender that does not log in may send."""
     return answer.accepts_anonymous
+
+
+def surely_accepts_anonymous(answer: Answer) -> bool:
+    """Whether it may send whichever of several connectors with the same claim answers."""
+    return answer.accepts_anonymous and not answer.doubtful
+
+
+def openers(answer: Answer, connectors: t.Mapping[str, Connector], right: t.Callable[[Answer], bool]) -> list[str]:
+    """The names of those of the answering connectors that allow `right` by themselves; `connectors` is by casefolded name."""
+    return [name for name in answer.names if right(answer_of(connectors[name.casefold()]))]
 
 
 def ports(connectors: t.Iterable[Connector]) -> set[int]:

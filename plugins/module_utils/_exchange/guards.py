@@ -29,7 +29,7 @@ GUARDS = Registry(
         "open_relay": "Strangers, or the provider's addresses, could relay to any recipient.",
         "foreign_binding": "A connector would listen on an address that the server does not have; the service would not start again.",
         "transport_role_conflict": "Connectors of different transport roles would listen on one port, or port 25 would go to the wrong role.",
-        "range_conflict": "Two connectors would hear the same addresses, or overlap in part, on one binding, which Exchange refuses.",
+        "range_conflict": "Two connectors hear the same addresses, or would overlap in part, on one binding, which Exchange refuses.",
         "send_leak": "Outgoing mail would go past the connector that is meant to carry it.",
         "smart_host_unreachable": "A smart host does not answer the server.",
         "hybrid_wizard_undone": "The hybrid wizard has put back the wide ranges or the anonymous right of a connector that was locked.",

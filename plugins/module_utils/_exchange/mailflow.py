@@ -7,6 +7,9 @@ The rule (learn.microsoft.com, receive-connectors.md): among the enabled connect
 in, the one with the most specific remote range that holds the sender's address. Unverified, and taken as a socket
 behaves: a binding to the very local address beats the one to all addresses, for all senders.
 
+Exchange refuses two connectors with the same range on one binding, but a replication conflict leaves such, and which of
+them answers is not known. Whoever gets in by one of them gets in.
+
 Connectors are mappings of canonical values (_resource/kinds.py): `name`, `enabled`, `bindings`, `remote_ip_ranges`,
 `permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`. All are of one server.
 """
@@ -49,6 +52,8 @@ class Answer:
     `connector`: its name, None where no connector hears the sender. `groups`: the permission groups that may send.
     `relay`: whether a sender that does not log in may send to any recipient. `require_tls`: only after STARTTLS.
     `external`: whoever is heard counts as an Exchange server (ExternalAuthoritative).
+    `rivals`: other connectors with the very same claim; the answer is then what any of them allows, `connector` the most generous, and
+    `doubtful` says that another of them refuses who does not log in.
     """
 
     connector: str | None
@@ -56,6 +61,13 @@ class Answer:
     relay: bool
     require_tls: bool
     external: bool
+    rivals: frozenset[str] = frozenset()
+    doubtful: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The connectors that may answer, sorted."""
+        return tuple(sorted({*self.rivals, *([] if self.connector is None else [self.connector])}))
 
     @property
     def accepts_anonymous(self) -> bool:
@@ -72,6 +84,7 @@ class Answer:
         if self.accepts_anonymous:
             text = "trusted as an Exchange server without a login" if self.external else "anonymous mail accepted"
             text += " over TLS only" if self.require_tls else ""
+            text += " by one of several connectors with the same claim, refused by another" if self.doubtful else ""
             return f"{text}, relayed to any recipient (open relay)" if self.relay else text
         # In the order of _WHO, each once; a group that a newer server may have goes by its own name.
         known = dict.fromkeys(who for group, who in _WHO.items() if group in self.groups)
@@ -95,17 +108,34 @@ class Exposure:
 
 
 # One remote range of one connector: (how many addresses, rank of the connector, first, last). The smallest of those
-# that hold a sender is the one it meets. Exchange refuses two connectors with the same range on one binding; where a
-# state that was not written yet has such, the name decides, so that the answer does not depend on the order of the
-# connectors.
+# that hold a sender are what it meets.
 _Entry = tuple[int, int, int, int]
 
 
-def _answer(connector: Connector) -> Answer:
+def answer_of(connector: Connector) -> Answer:
+    """What a connector answers to those whom it hears."""
     groups = frozenset(connector.get("permission_groups") or ())
     external = EXTERNAL in (connector.get("auth_mechanism") or ())
     relay = external or (bool(connector.get("anonymous_relay")) and ANONYMOUS in groups)
     return Answer(connector["name"], groups, relay, bool(connector.get("require_tls")), external)
+
+
+def _joined(connectors: t.Sequence[Connector]) -> Answer:
+    """What connectors with the very same claim answer: all that any of them allows."""
+    single = [answer_of(connector) for connector in connectors]
+    if len(single) == 1:
+        return single[0]
+    best = max(single, key=lambda one: (one.accepts_anonymous, one.external, one.relay, not one.require_tls))
+    open_ones = [one for one in single if one.accepts_anonymous]
+    return Answer(
+        best.connector,
+        frozenset().union(*(one.groups for one in single)),
+        any(one.relay for one in single),
+        all(one.require_tls for one in open_ones or single),
+        any(one.external for one in single),
+        rivals=frozenset(str(one.connector) for one in single) - {str(best.connector)},
+        doubtful=0 < len(open_ones) < len(single),
+    )
 
 
 def _bound(connectors: t.Iterable[Connector], port: int) -> dict[Endpoint, list[Connector]]:
@@ -163,7 +193,22 @@ def match(
         named = [connector for endpoint, found in bound.items() if not is_loopback(endpoint) for connector in found]
         heard = sorted(named, key=lambda one: (one["name"].casefold(), one["name"]))
     held = [entry for entry in _entries(heard, sender.version) if entry[2] <= sender.value <= entry[3]]
-    return _answer(heard[min(held)[1]]) if held else REFUSED
+    if not held:
+        return REFUSED
+    ranks = sorted({entry[1] for entry in held if entry[0] == min(held)[0]})
+    return _joined([heard[rank] for rank in ranks])
+
+
+def _closest(held: list[_Entry], first: int) -> tuple[int, ...]:
+    """The connectors whose smallest ranges hold the address `first`, by rank; ranges that end before it leave the heap."""
+    equal: list[_Entry] = []
+    while held and (held[0][3] < first or not equal or held[0][0] == equal[0][0]):
+        entry = heapq.heappop(held)
+        if entry[3] >= first:
+            equal.append(entry)
+    for entry in equal:
+        heapq.heappush(held, entry)
+    return tuple(sorted({entry[1] for entry in equal}))
 
 
 def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, RangeSet]:
@@ -176,20 +221,19 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
     borders = sorted(
         {0, *(entry[2] for entry in entries), *(entry[3] + 1 for entry in entries if entry[3] < whole.last)}
     )
-    pieces: dict[int, list[tuple[int, int]]] = {}
+    pieces: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     held: list[_Entry] = []
     at = 0
     for position, first in enumerate(borders):
         while at < len(entries) and entries[at][2] == first:
             heapq.heappush(held, entries[at])
             at += 1
-        while held and held[0][3] < first:
-            heapq.heappop(held)
+        ranks = _closest(held, first)
         last = borders[position + 1] - 1 if position + 1 < len(borders) else whole.last
-        pieces.setdefault(held[0][1] if held else -1, []).append((first, last))
+        pieces.setdefault(ranks, []).append((first, last))
     folded: dict[Answer, RangeSet] = {}
-    for rank, found in pieces.items():
-        answer = _answer(connectors[rank]) if rank >= 0 else REFUSED
+    for ranks, found in pieces.items():
+        answer = _joined([connectors[rank] for rank in ranks]) if ranks else REFUSED
         # As a set, pieces that were cut only because another range begins or ends there are one again.
         folded[answer] = folded.get(answer, RangeSet()) | RangeSet.of_spans(version, found)
     return folded

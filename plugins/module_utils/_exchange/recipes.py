@@ -198,10 +198,9 @@ class _Inbound:
             view = doors.View(state.receive.values(), port)
             for endpoint in view.endpoints:
                 for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
-                    if doors.accepts_anonymous(answer) and answer.connector:
-                        found.setdefault(answer.connector.casefold(), []).append(
-                            Interval(endpoint.version, first, last)
-                        )
+                    if doors.accepts_anonymous(answer):
+                        for name in doors.openers(answer, state.receive, doors.accepts_anonymous):
+                            found.setdefault(name.casefold(), []).append(Interval(endpoint.version, first, last))
         strangers = self._strangers()
         return [
             key
@@ -219,6 +218,9 @@ class _Inbound:
         """
         entry: dict[str, t.Any] = {"name": connector["name"]}
         method = self.method
+        if self._has_rival(connector):
+            # All that Exchange lets be changed while two connectors conflict are their rights.
+            method = "strip_anonymous"
         if method == "auto":
             shared = "ExchangeServers" in (connector.get("permission_groups") or ())
             method = "strip_anonymous" if self.state.server.version >= Version.E2013 or shared else "disable"
@@ -233,6 +235,9 @@ class _Inbound:
             # Asleep without AnonymousUsers, but whoever gives that back would open a relay to the world.
             entry["anonymous_relay"] = False
         return entry
+
+    def _has_rival(self, connector: Connector) -> bool:
+        return any(between(connector, one) for one in self.state.receive.values() if one["name"] != connector["name"])
 
     def _narrowed(self, connector: Connector) -> list[str]:
         """The named networks, and the server itself, as far as the connector hears them today."""
@@ -273,8 +278,9 @@ class _Inbound:
             views = (doors.View(old.values(), port), doors.View(new.receive.values(), port))
             for endpoint in doors.endpoints(views):
                 for first, last, (then, now) in doors.walk(views, endpoint):
-                    if doors.accepts_anonymous(then) and not doors.accepts_anonymous(now) and then.connector:
-                        found.setdefault(then.connector.casefold(), []).append(Interval(endpoint.version, first, last))
+                    if doors.accepts_anonymous(then) and not doors.accepts_anonymous(now):
+                        for source in doors.openers(then, old, doors.accepts_anonymous):
+                            found.setdefault(source.casefold(), []).append(Interval(endpoint.version, first, last))
         parts = {key: RangeSet(intervals) & group for key, intervals in found.items()}
         return {key: part for key, part in parts.items() if part}
 
@@ -304,7 +310,7 @@ class _Inbound:
         losing = self._losing(entries, name, group)
         sources = {key: self.state.receive[key] for key in losing}
         # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so here.
-        source = sources[max(losing, key=lambda key: (_PORT in doors.ports([sources[key]]), losing[key].size, key))]
+        source = sources[max(losing, key=lambda key: (*self._as_model(sources[key]), losing[key].size, key))]
         groups = frozenset({ANONYMOUS}.union(*(one["permission_groups"] for one in sources.values())))
         part = RangeSet(interval for one in losing.values() for interval in one.intervals)
         bindings = self._closed_bindings(losing)
@@ -333,6 +339,11 @@ class _Inbound:
             if source.get(option) is not None:
                 entry[option] = RECEIVE.properties[option].kind.show(source[option])
         return entry
+
+    @staticmethod
+    def _as_model(connector: Connector) -> tuple[bool, bool]:
+        # Of two with the same claim nobody knows which one the senders met: the one that trusts them less.
+        return _PORT in doors.ports([connector]), "ExternalAuthoritative" not in (connector.get("auth_mechanism") or ())
 
     def _closed_bindings(self, losing: t.Mapping[str, RangeSet]) -> frozenset[Endpoint]:
         return frozenset(one for key in losing for one in self.state.receive[key]["bindings"])

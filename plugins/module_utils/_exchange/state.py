@@ -56,7 +56,8 @@ class State:
     """Server and connectors. The keys of `receive` and `send` are casefolded names.
 
     `supported` maps the name of a cmdlet to the parameters that it has for this user on this server, where that was read.
-    `identities` maps the casefolded name of a receive connector to its distinguished name, for its rights.
+    `identities` maps the casefolded name of a receive connector to its distinguished name, for its rights; `send_identities` does so
+    for send connectors.
     """
 
     server: Server
@@ -65,6 +66,7 @@ class State:
     domain_controller: str | None = None
     supported: t.Mapping[str, frozenset[str]] | None = None
     identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    send_identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def connectors(self, resource: str) -> t.Mapping[str, Connector]:
         """The connectors of a resource, by its name."""
@@ -129,6 +131,7 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         if owner.casefold() not in (server.name.casefold(), server.fqdn.casefold()):
             continue
         connector: dict[str, t.Any] = {**RECEIVE.read(row, server.version, server.edge), "server": server.name}
+        connector["name"] = printable(connector["name"])
         key = connector["name"].casefold()
         identity = str(row.get("DistinguishedName") or "")
         if identity:
@@ -138,8 +141,11 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         receive[key] = connector
         controllers.add(str(row.get("OriginatingServer") or ""))
     send: dict[str, Connector] = {}
+    send_identities: dict[str, str] = {}
     for row in answers.get("send") or ():
         connector = SEND.read(_plain_send(row), server.version, server.edge)
+        connector["name"] = printable(connector["name"])
+        send_identities[connector["name"].casefold()] = str(row.get("DistinguishedName") or "")
         if server.version is Version.E2007RTM:
             connector["is_scoped_connector"] = _has_local_scope(row)
         send[connector["name"].casefold()] = connector
@@ -152,7 +158,16 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         domain_controller=None if server.edge else min(controllers, default=None),
         supported=_supported(answers.get("commands") or ()),
         identities=identities,
+        send_identities=send_identities,
     )
+
+
+def printable(name: str) -> str:
+    """A name as it is shown and keyed: with escapes for what cannot be printed.
+
+    Replication conflicts are called ``Name``, a new line, ``CNF:`` and a GUID. calls.py names such a connector by its distinguished name.
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
 
 
 def _owner(row: t.Mapping[str, t.Any], server: Server) -> str:

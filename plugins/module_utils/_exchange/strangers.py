@@ -102,8 +102,10 @@ def _opening(
 ) -> Opening:
     view = doors.View(connectors, port)
     held: dict[str, list[Interval]] = {}
+    by_name = {one["name"].casefold(): one for one in connectors}
     for endpoint in view.endpoints:
         for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
-            if answer.connector and right(answer):
-                held.setdefault(answer.connector, []).append(Interval(endpoint.version, first, last))
+            if right(answer):
+                for name in doors.openers(answer, by_name, right):
+                    held.setdefault(name, []).append(Interval(endpoint.version, first, last))
     return Opening(port, relay, {name: RangeSet(intervals) & among for name, intervals in held.items()})

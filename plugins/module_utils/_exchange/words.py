@@ -266,7 +266,7 @@ def listeners(state: State) -> list[dict[str, t.Any]]:
         {
             "listener": str(one.listener),
             "senders": one.ranges.to_texts(),
-            "connector": one.answer.connector or "",
+            "connector": ", ".join(one.answer.names),
             "answer": one.answer.words(),
             "relay": one.answer.relay,
             "require_tls": one.answer.require_tls,

@@ -85,12 +85,10 @@ class Stored:
     def answers_to(self, identity: str) -> bool:
         """Whether `identity` is its GUID, distinguished name, ``Server\\Name`` or name."""
         wanted = identity.casefold()
-        return wanted in {
-            self.guid.casefold(),
-            self.distinguished_name.casefold(),
-            self.identity.casefold(),
-            self.name.casefold(),
-        }
+        sure = {self.guid.casefold(), self.distinguished_name.casefold()}
+        # Whether a name with a control character in it, such as a replication conflict has, is taken as text is unverified.
+        names = {self.identity.casefold(), self.name.casefold()} if self.name.isprintable() else set()
+        return wanted in sure | names
 
     def touch(self) -> None:
         """Note that it was changed now."""
@@ -100,6 +98,7 @@ class Stored:
 def escape_rdn(name: str) -> str:
     """A name as a part of a distinguished name (RFC 4514)."""
     text = "".join(f"\\{character}" if character in ',+"\\<>;=' else character for character in name)
+    text = "".join(f"\\{ord(character):02X}" if character < " " else character for character in text)
     if text[:1] in ("#", " "):
         text = f"\\{text}"
     return f"{text[:-1]}\\ " if name.endswith(" ") and len(name) > 1 else text
