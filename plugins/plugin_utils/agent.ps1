@@ -215,8 +215,11 @@ function Get-HostFact {
         break
     }
     # Windows has its built-in accounts in its own language; the SID is the same everywhere.
-    try { $anonymous = (New-Object System.Security.Principal.SecurityIdentifier 'S-1-5-7').Translate([System.Security.Principal.NTAccount]).Value }
-    catch { $anonymous = 'NT AUTHORITY\ANONYMOUS LOGON' }
+    $accounts = @{ 'S-1-5-7' = 'NT AUTHORITY\ANONYMOUS LOGON'; 'S-1-1-0' = 'Everyone' }
+    foreach ($sid in @($accounts.Keys)) {
+        try { $accounts[$sid] = (New-Object System.Security.Principal.SecurityIdentifier $sid).Translate([System.Security.Principal.NTAccount]).Value }
+        catch { continue }
+    }
     try { $admin = (New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator) }
     catch { $admin = $null }
     try { $setupRunning = @(Get-Process -Name 'ExSetup*' -ErrorAction Stop).Count -gt 0 } catch { $setupRunning = $false }
@@ -224,7 +227,8 @@ function Get-HostFact {
         name = $name; fqdn = $fqdn; exchange = $exchange; roles = $roles.ToArray(); edge = $roles.Contains('EdgeTransport')
         powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
         language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
-        anonymous_account = [string]$anonymous; setup_running = $setupRunning
+        anonymous_account = [string]$accounts['S-1-5-7']; everyone_account = [string]$accounts['S-1-1-0']
+        setup_running = $setupRunning
     }
 }
 

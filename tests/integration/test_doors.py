@@ -19,8 +19,10 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     Wire,
     do,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, doors
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, doors, rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
+from ansible_collections.mailedge.lockdown.tests.unit.engine import in_a_runspace, needs_engine
 
 EVERYBODY = ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
 
@@ -208,3 +210,176 @@ def test_names_are_shown_escaped_and_no_line_is_forged(tmp_path: pathlib.Path) -
     assert any("Internet\\nCNF:1b2c" in text for text in texts)
     assert not [text for text in texts if not text.isprintable()]
     assert not do(wire, both)["changed"]
+
+
+SUBMIT, ANY_SENDER, ANY_RECIPIENT = rights.SUBMIT, rights.ANY_SENDER, rights.ANY_RECIPIENT
+DEFAULT = "Default Frontend EX1"
+GERMAN = r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG"
+
+
+def give(host: ExchangeHost, user: str, *names: str, take: bool = False, **more: t.Any) -> None:
+    """Change rights on the default connector as an administrator does."""
+    [one] = [one for one in host.directory.view("") if one.name == DEFAULT]
+    given = {
+        "Identity": one.distinguished_name,
+        "User": user,
+        **({"ExtendedRights": [*names]} if names else {}),
+        **more,
+    }
+    host.colleague("Remove-ADPermission" if take else "Add-ADPermission", given)
+
+
+def inherit(host: ExchangeHost, *entries: Ace) -> None:
+    [one] = [one for one in host.directory.view("") if one.name == DEFAULT]
+    one.inherited = entries
+
+
+def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_taken_back(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    do(wire, INBOUND)
+    give(host, rights.ANONYMOUS, SUBMIT, ANY_SENDER, ANY_RECIPIENT)
+    assert doors.knock(host, STRANGER).relays
+    seen = do(wire, INBOUND, check=True)
+    assert seen["state"] == "open"
+    assert seen["strangers"]["before"] == [
+        f"The internet may send without a login on port 25, through '{DEFAULT}'.",
+        f"The internet may relay to any recipient on port 25, through '{DEFAULT}'.",
+    ]
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert done["state"] == "in order"
+    assert doors.knock(host, STRANGER) == doors.Door((DEFAULT,))
+    assert not do(wire, INBOUND)["changed"]
+    back = do(wire, {"snapshot": "latest", "accept_risks": ["open_relay"]})
+    assert not back.get("failed"), back["msg"]
+    assert doors.knock(host, STRANGER).relays
+
+
+HARDENED = "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"
+
+
+@pytest.mark.parametrize("edition", ["2010", "2019"])
+def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_closed(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(edition, folder=tmp_path)
+    wide = "Default EX1" if edition == "2010" else DEFAULT
+    [one] = [one for one in host.directory.view("") if one.name == wide]
+    one.rights = tuple(ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED))
+    assert doors.knock(host, STRANGER).accepts
+    wire = Wire(host)
+    start = host.state()
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert done["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{wide}'."]
+    assert done["state"] == "in order"
+    assert not doors.knock(host, STRANGER).accepts
+    assert doors.knock(host, PROVIDER).accepts
+    own = doors.knock(host, COLLEAGUE)
+    assert own.accepts
+    [keeper] = [one for one in host.directory.view("") if one.name in own.connectors]
+    assert not doors.may(host, keeper, HARDENED), "what was hardened stays so"
+    assert not do(wire, INBOUND)["changed"]
+    back = do(wire, {"snapshot": "latest"})
+    assert not back.get("failed"), back["msg"]
+    assert host.state().receive == start.receive
+
+
+@pytest.mark.parametrize(("anonymous", "everyone"), [(rights.ANONYMOUS, "Everyone"), (GERMAN, "Jeder")])
+def test_everyone_is_a_stranger_in_every_language(anonymous: str, everyone: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path, anonymous_account=anonymous, everyone_account=everyone)
+    wire = Wire(host)
+    do(wire, INBOUND)
+    give(host, rights.AUTHENTICATED, SUBMIT, ANY_RECIPIENT)
+    assert do(wire, INBOUND, check=True)["state"] == "in order"
+    give(host, everyone, SUBMIT)
+    assert doors.knock(host, STRANGER).accepts
+    assert do(wire, INBOUND, check=True)["state"] == "open"
+    assert do(wire, INBOUND)["state"] == "in order"
+    assert not doors.knock(host, STRANGER).accepts
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (Ace("Everyone", SUBMIT),),
+        (Ace(rights.ANONYMOUS, ALL),),
+        (Ace("Everyone", FULL),),
+    ],
+)
+def test_what_is_inherited_is_told_and_never_called_closed(entries: tuple[Ace, ...], tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    inherit(host, *entries)
+    wire = Wire(host)
+    stopped = do(wire, INBOUND)
+    assert stopped["failed"]
+    assert stopped["state"] == "open"
+    assert f"'{DEFAULT}' has" in told(stopped)
+    assert "inherited: this is not taken away here." in told(stopped)
+    done = do(wire, {**INBOUND, "accept_risks": ["still_open", "open_relay"]})
+    assert not done.get("failed"), done["msg"]
+    assert done["state"] == "open"
+    assert doors.knock(host, STRANGER).accepts
+
+
+@pytest.mark.parametrize("access", [ALL, FULL])
+def test_all_rights_at_once_are_all_rights(access: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    do(wire, INBOUND)
+    give(host, rights.ANONYMOUS, AccessRights=[access])
+    assert doors.knock(host, STRANGER).relays
+    seen = do(wire, INBOUND, check=True)
+    assert seen["state"] == "open"
+    assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON: this is not taken away here." in told(seen)
+
+
+def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    give(host, rights.ANONYMOUS, SUBMIT, Deny=True)
+    assert not doors.knock(host, STRANGER).accepts
+    seen = do(Wire(host), INBOUND, check=True)
+    assert seen["strangers"] == {"before": [], "after": []}
+    # What the provider would meet counts as much: it is not taken for granted that groups let it in.
+    wire = Wire(host)
+    assert not do(wire, INBOUND).get("failed")
+    [mine] = [one for one in host.directory.view("") if one.name == "Mail from filter"]
+    mine.rights = (*mine.rights, Ace(rights.ANONYMOUS, SUBMIT, True))
+    assert not doors.knock(host, PROVIDER).accepts
+    shut = do(wire, INBOUND, check=True)
+    assert "The provider's 198.51.100.0/24 would not be accepted on port 25." in told(shut)
+
+
+class EngineWire(Wire):
+    """The agent itself in a real engine in place of the stand-in."""
+
+    def __call__(self, stdin: bytes) -> tuple[int, bytes, bytes]:
+        self.starts += 1
+        with bridge.Bridge(self.host) as served:
+            return 0, in_a_runspace(bridge.prelude(), stdin, served.environment), b""
+
+
+@needs_engine
+def test_every_door_is_judged_with_a_real_engine_too(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path, anonymous_account=GERMAN, everyone_account="Jeder")
+    with_left_over(host)
+    with_wide(host, 26)
+    wire = EngineWire(host)
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert done["strangers"]["before"] == [
+        f"The internet may send without a login on port 25, through '{DEFAULT}' and '{SHOWN}'.",
+        "The internet may send without a login on port 26, through 'Port 26'.",
+    ]
+    assert not doors.knock(host, STRANGER).accepts
+    assert doors.knock(host, PROVIDER).accepts
+    give(host, "Jeder", SUBMIT, ANY_RECIPIENT)
+    give(host, GERMAN, AccessRights=[ALL])
+    assert doors.knock(host, STRANGER).relays
+    seen = do(wire, INBOUND, check=True)
+    assert f"The internet may relay to any recipient on port 25, through '{DEFAULT}'." in seen["strangers"]["before"]
+    assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON" in told(seen)
+    give(host, GERMAN, AccessRights=[ALL], take=True)
+    assert not do(wire, INBOUND).get("failed")
+    assert not doors.knock(host, STRANGER).accepts

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
     StateError,
     read_server,
@@ -54,9 +55,21 @@ def row(name: str = "Birke", **more: t.Any) -> dict[str, t.Any]:
 
 
 def right(
-    user: str = GERMAN, deny: t.Any = False, inherited: t.Any = False, rights: t.Any = (ANY,), each: str = DN
+    user: str = GERMAN,
+    deny: t.Any = False,
+    inherited: t.Any = False,
+    rights: t.Any = (ANY,),
+    each: str = DN,
+    access: t.Any = (),
 ) -> dict[str, t.Any]:
-    return {"User": user, "ExtendedRights": list(rights), "Deny": deny, "IsInherited": inherited, "_each": each}
+    return {
+        "User": user,
+        "ExtendedRights": list(rights),
+        "AccessRights": access,
+        "Deny": deny,
+        "IsInherited": inherited,
+        "_each": each,
+    }
 
 
 def test_the_server_is_what_its_facts_say() -> None:
@@ -106,7 +119,7 @@ def test_the_own_server_is_known_in_every_form(owner: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rights", "relay"),
+    ("entries", "relay"),
     [
         ([], False),
         ([right()], True),
@@ -123,11 +136,57 @@ def test_the_own_server_is_known_in_every_form(owner: str | None) -> None:
         ([right(inherited=True), right(deny=True, inherited=True)], False),
         ([right(inherited=True), right(deny=True)], False),
         ([right(each=DN.replace("Birke", "Other"))], False),
+        # Everyone is anybody, in the language of the server; Authenticated Users is not.
+        ([right(user="Jeder")], True),
+        ([right(user="Everyone")], True),
+        ([right(user="S-1-1-0")], True),
+        ([right(user=r"NT-AUTORITÄT\Authentifizierte Benutzer")], False),
+        ([right(user="Jeder"), right(deny=True)], False),
+        # Without a list an entry is for all extended rights, if it is for any.
+        ([right(rights=[], access=["ExtendedRight"])], True),
+        ([right(rights=[], access="ReadProperty, ExtendedRight")], True),
+        ([right(rights=[], access=["GenericAll"], inherited=True)], True),
+        ([right(rights=[], access=["ReadProperty"])], False),
+        ([right(rights=[])], False),
+        ([right(rights=["ms-Exch-SMTP-Submit"], access=["ExtendedRight"])], False),
+        ([right(), right(rights=[], access=["GenericAll"], deny=True)], False),
+        ([right(rights=[], access=["GenericAll"]), right(deny=True, inherited=True)], True),
     ],
 )
-def test_an_anonymous_relay_is_seen_by_the_rights(rights: list[dict[str, t.Any]], relay: bool) -> None:
-    state = read_state(host(), {"receive": [row()], "send": [], "rights": rights})
-    assert state.receive["birke"]["anonymous_relay"] is relay
+def test_an_anonymous_relay_is_seen_by_the_rights(entries: list[dict[str, t.Any]], relay: bool) -> None:
+    state = read_state(host(everyone_account="Jeder"), {"receive": [row()], "send": [], "rights": entries})
+    assert (ANY in rights.held(state.receive["birke"])) is relay
+
+
+def test_what_can_be_taken_away_is_told_from_what_stays() -> None:
+    entries = [
+        right(rights=["ms-Exch-SMTP-Submit"]),
+        right(user="Everyone", rights=[ANY.lower(), "Receive-As"]),
+        right(rights=["ms-Exch-SMTP-Accept-Any-Sender"], inherited=True),
+        right(rights=[ANY], inherited=True),
+        right(user="Everyone", rights=[], access=["GenericAll"]),
+    ]
+    birke = read_state(host(), {"receive": [row()], "send": [], "rights": entries}).receive["birke"]
+    assert birke["anonymous_rights"] == {"anonymous:ms-Exch-SMTP-Submit", f"everyone:{ANY}"}
+    assert birke["anonymous_relay"] is False
+    assert birke["fixed_rights"] == {ANY, "ms-Exch-SMTP-Submit"}
+    assert rights.fixed_entries(birke) == (
+        "all rights of Everyone",
+        rf"{ANY} of NT AUTHORITY\ANONYMOUS LOGON, inherited",
+    )
+
+
+def test_the_rights_of_a_group_are_those_of_the_group() -> None:
+    preset = [right(rights=[name]) for name in rights.PRESET]
+    whole = row(PermissionGroups="AnonymousUsers")
+    assert not read_state(host(), {"receive": [whole], "send": [], "rights": preset}).receive["birke"][
+        "anonymous_rights"
+    ]
+    lacking = [one for one in preset if "Authoritative" not in one["ExtendedRights"][0]]
+    hardened = row(PermissionGroups="Custom")
+    birke = read_state(host(), {"receive": [hardened], "send": [], "rights": lacking}).receive["birke"]
+    assert birke["anonymous_rights"] == {f"anonymous:{one['ExtendedRights'][0]}" for one in lacking}
+    assert "ms-Exch-SMTP-Submit" in rights.held(birke)
 
 
 def test_rights_that_were_not_read_are_not_known() -> None:

@@ -8,7 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import conflicts, doors, known, strangers
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    conflicts,
+    doors,
+    known,
+    rights,
+    strangers,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import RIGHTS_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
@@ -263,7 +269,20 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
                 if port != 25 and locks
                 else ""
             )
-            yield Finding("still_open", severity, f"{opening.words('could still')}{hint}")
+            yield Finding("still_open", severity, f"{opening.words('could still')}{hint}{_not_ours(view, opening)}")
+
+
+def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
+    """What keeps a connector open that no change of the connector takes away."""
+    behind = [
+        f"'{name}' has {listed(entries)}"
+        for name, part in sorted(opening.parts.items())
+        for entries in [rights.fixed_entries(view.after.receive[name.casefold()])]
+        if part and entries
+    ]
+    if not behind:
+        return ""
+    return f" {'; '.join(behind)}: this is not taken away here. Remove it where it was given, with Remove-ADPermission."
 
 
 def _relay(view: _Sides) -> t.Iterator[Finding]:

@@ -9,6 +9,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -34,22 +35,24 @@ DIGEST_IGNORE = ("OriginatingServer",)
 
 _ABOUT = ("Name", "Identity", "DistinguishedName", "OriginatingServer")
 # Options that are no parameter, or that are put on the command line in a way of their own.
-_APART = frozenset({"name", "server", "usage", "anonymous_relay", "is_scoped_connector", "authentication_credential"})
+_APART = frozenset(
+    {
+        "name",
+        "server",
+        "usage",
+        "anonymous_relay",
+        "anonymous_rights",
+        "is_scoped_connector",
+        "authentication_credential",
+    }
+)
 
 
-RIGHTS_OPTIONS = frozenset({"permission_groups", "anonymous_relay"})
+RIGHTS_OPTIONS = frozenset({"permission_groups", "anonymous_relay", "anonymous_rights"})
 """Options that are rights on the connector, which can be given and taken without setting a parameter of it.
 
 Of the permission groups that is so for AnonymousUsers.
 """
-
-# What the group AnonymousUsers stands for (receive-connectors.md, "Receive connector permission groups").
-_ANONYMOUS_PRESET = (
-    "ms-Exch-SMTP-Submit",
-    "ms-Exch-SMTP-Accept-Any-Sender",
-    "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender",
-    "ms-Exch-Accept-Headers-Routing",
-)
 
 
 class CallError(ValueError):
@@ -91,7 +94,7 @@ def read_steps(
             "cmdlet": "Get-ADPermission",
             "parameters": shared,
             "each": {"step": f"{prefix}receive", "property": "DistinguishedName", "parameter": "Identity"},
-            "select": ["User", "ExtendedRights", "Deny", "IsInherited"],
+            "select": ["User", "ExtendedRights", "AccessRights", "Deny", "IsInherited"],
             "always": always,
         },
         {
@@ -147,7 +150,7 @@ def change_calls(
     steps: list[Step] = []
     if resource is RECEIVE and _by_rights_alone(change, known, state):
         given = ANONYMOUS in change.after["permission_groups"]
-        steps = [_rights_step(change, state, f"{step}-group", _ANONYMOUS_PRESET, given)]
+        steps = [_rights_step(change, state, f"{step}-group", rights.PRESET, given)]
         options = {option: value for option, value in change.after.items() if option != "permission_groups"}
         change = dataclasses.replace(change, after=options)
     parameters = _parameters(resource, change, whole, state, credential)
@@ -160,7 +163,24 @@ def change_calls(
     relay = change.after.get("anonymous_relay")
     if relay is not None and (relay or change.action != Action.CREATE):
         steps.append(_rights_step(change, state, f"{step}-right", (ANY_RECIPIENT,), bool(relay), created=step))
+    if "anonymous_rights" in change.after:
+        steps += _entry_steps(change, whole, state, step)
     return steps
+
+
+def _entry_steps(change: Change[str], whole: Canonical, state: State, step: str) -> t.Iterator[Step]:
+    """The entries of accounts that need no login, given and taken beside what the group AnonymousUsers stands for."""
+    before: frozenset[str] = change.before.get("anonymous_rights") or frozenset()
+    after: frozenset[str] = change.after["anonymous_rights"]
+    grouped = ANONYMOUS in (whole.get("permission_groups") or ())
+    by_group = {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if grouped else set()
+    for verb, entries in (("take", before - after - by_group), ("give", after - before - by_group)):
+        for account, name in state.server.accounts.items():
+            listed = sorted(entry.partition(":")[2] for entry in entries if entry.startswith(f"{account}:"))
+            if listed:
+                yield _rights_step(
+                    change, state, f"{step}-{verb}-{account}", listed, verb == "give", created=step, account=name
+                )
 
 
 def _by_rights_alone(change: Change[str], current: Canonical, state: State) -> bool:
@@ -201,7 +221,7 @@ def _creation(
             if server.version >= Version.E2013:
                 new.setdefault("TransportRole", "FrontendTransport")
     steps = [_step(step, resource.verbs["new"], new)]
-    if resource is RECEIVE and change.after.get("anonymous_relay"):
+    if resource is RECEIVE and (change.after.get("anonymous_relay") or change.after.get("anonymous_rights")):
         steps[0]["select"] = ["DistinguishedName"]
     if later:
         identity = _identity(resource, change.key, state)
@@ -283,10 +303,19 @@ def _step(step: str, cmdlet: str, parameters: dict[str, t.Any]) -> Step:
 
 
 def _rights_step(
-    change: Change[str], state: State, step: str, rights: t.Sequence[str], given: bool, created: str = ""
+    change: Change[str],
+    state: State,
+    step: str,
+    names: t.Sequence[str],
+    given: bool,
+    created: str = "",
+    account: str = "",
 ) -> Step:
-    """Rights of ANONYMOUS LOGON, given or taken (learn.microsoft.com, allow-anonymous-relay). `created`: the step that makes the connector."""
-    parameters = {"User": state.server.anonymous_account, "ExtendedRights": [*rights], **_common(state)}
+    """Rights of ANONYMOUS LOGON, or of another account, given or taken (learn.microsoft.com, allow-anonymous-relay).
+
+    `created`: the step that makes the connector.
+    """
+    parameters = {"User": account or state.server.anonymous_account, "ExtendedRights": [*names], **_common(state)}
     result = _step(step, "Add-ADPermission" if given else "Remove-ADPermission", parameters)
     if change.action == Action.CREATE:
         # By the distinguished name that New- gave: a bare name is ambiguous among servers.

@@ -11,7 +11,7 @@ Exchange refuses two connectors with the same range on one binding, but a replic
 them answers is not known. Whoever gets in by one of them gets in.
 
 Connectors are mappings of canonical values (_resource/kinds.py): `name`, `enabled`, `bindings`, `remote_ip_ranges`,
-`permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`. All are of one server.
+`permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`, and those of rights.py. All are of one server.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import heapq
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     EVERYTHING_V6,
@@ -32,7 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 Connector = t.Mapping[str, t.Any]
 
-ANONYMOUS = "AnonymousUsers"
+ANONYMOUS = rights.ANONYMOUS_GROUP
 EXTERNAL = "ExternalAuthoritative"
 
 _FAMILIES = {4: EVERYTHING_V4, 6: EVERYTHING_V6}
@@ -114,9 +115,12 @@ _Entry = tuple[int, int, int, int]
 
 def answer_of(connector: Connector) -> Answer:
     """What a connector answers to those whom it hears."""
-    groups = frozenset(connector.get("permission_groups") or ())
+    held = rights.held(connector)
+    # The groups are labels; whether a session without a login may submit is a right.
+    others = frozenset(connector.get("permission_groups") or ()) - {ANONYMOUS}
+    groups = others | {ANONYMOUS} if rights.SUBMIT in held else others
     external = EXTERNAL in (connector.get("auth_mechanism") or ())
-    relay = external or (bool(connector.get("anonymous_relay")) and ANONYMOUS in groups)
+    relay = external or {rights.SUBMIT, rights.ANY_RECIPIENT} <= held
     return Answer(connector["name"], groups, relay, bool(connector.get("require_tls")), external)
 
 

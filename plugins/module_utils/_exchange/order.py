@@ -36,6 +36,7 @@ _DOOR_OPTIONS = frozenset(
         "permission_groups",
         "auth_mechanism",
         "anonymous_relay",
+        "anonymous_rights",
         "require_tls",
         "transport_role",
     }
@@ -221,7 +222,11 @@ def is_staged(change: Change) -> bool:
     """
     if change.action != Action.CREATE or change.after.get("enabled") is not True:
         return False
-    return change.table == SEND.name or change.after.get("anonymous_relay") is True
+    return (
+        change.table == SEND.name
+        or change.after.get("anonymous_relay") is True
+        or bool(change.after.get("anonymous_rights"))
+    )
 
 
 def _ways(change: Change) -> list[tuple[Change, ...]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import types
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rights import AnonymousRights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Capabilities
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
     EVERYWHERE,
@@ -56,6 +57,8 @@ RECEIVE = resource(
         Property("auth_mechanism", "AuthMechanism", Flags(*AUTH_MECHANISMS), EVERYWHERE),
         # No parameter of the connector, but a right of ANONYMOUS LOGON on it (learn.microsoft.com, allow-anonymous-relay).
         Property("anonymous_relay", "", Bool(), EVERYWHERE),
+        # Nor these, which are entries of its access control list beyond its groups.
+        Property("anonymous_rights", "", AnonymousRights(), EVERYWHERE),
         Property("transport_role", "TransportRole", Choice("FrontendTransport", "HubTransport"), _MAILBOX_2013),
         Property("usage", "Usage", Choice(*USAGES), EVERYWHERE, create_only=True, readable=False),
         Property("fqdn", "Fqdn", Host(), EVERYWHERE),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, routing
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, rights, routing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
@@ -141,6 +141,9 @@ class _Inbound:
             "protocol_logging_level": options.get("protocol_logging_level") or "Verbose",
             **{option: options[option] for option in _PASSED if options.get(option) is not None},
         }
+        if self.state.receive.get(self.name.casefold(), {}).get("anonymous_rights"):
+            # Its groups are all that it is meant to give.
+            entry["anonymous_rights"] = []
         if known.is_mailbox_2013(self.state.server):
             entry["transport_role"] = "FrontendTransport"
         return entry
@@ -231,6 +234,8 @@ class _Inbound:
         entry["permission_groups"] = {"remove": [ANONYMOUS]}
         if "ExternalAuthoritative" in (connector.get("auth_mechanism") or ()):
             entry["auth_mechanism"] = {"remove": ["ExternalAuthoritative"]}
+        if connector.get("anonymous_rights"):
+            entry["anonymous_rights"] = []
         if connector.get("anonymous_relay"):
             # Asleep without AnonymousUsers, but whoever gives that back would open a relay to the world.
             entry["anonymous_relay"] = False
@@ -311,7 +316,9 @@ class _Inbound:
         sources = {key: self.state.receive[key] for key in losing}
         # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so here.
         source = sources[max(losing, key=lambda key: (*self._as_model(sources[key]), losing[key].size, key))]
-        groups = frozenset({ANONYMOUS}.union(*(one["permission_groups"] for one in sources.values())))
+        groups = frozenset().union(*(one["permission_groups"] for one in sources.values()))
+        if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
+            groups |= {ANONYMOUS}
         part = RangeSet(interval for one in losing.values() for interval in one.intervals)
         bindings = self._closed_bindings(losing)
         there = self.state.receive.get(name.casefold(), {}).get("bindings") or frozenset()
@@ -333,6 +340,8 @@ class _Inbound:
             "anonymous_relay": bool(source.get("anonymous_relay")),
             "comment": _COMMENT.format(source["name"]),
         }
+        if source.get("anonymous_rights"):
+            entry["anonymous_rights"] = sorted(source["anonymous_rights"])
         if source.get("transport_role"):
             entry["transport_role"] = source["transport_role"]
         for option in kept:

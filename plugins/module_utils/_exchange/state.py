@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
@@ -25,9 +26,11 @@ Connector = t.Mapping[str, t.Any]
 
 Rows = t.Sequence[t.Mapping[str, t.Any]]
 
-DEFAULT_ANONYMOUS_ACCOUNT = r"NT AUTHORITY\ANONYMOUS LOGON"
-_ANONYMOUS_SID = "S-1-5-7"
-ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
+DEFAULT_ANONYMOUS_ACCOUNT = rights.DEFAULT_NAMES[rights.ANONYMOUS]
+DEFAULT_EVERYONE_ACCOUNT = rights.DEFAULT_NAMES[rights.EVERYONE]
+ANY_RECIPIENT = rights.ANY_RECIPIENT
+# Of a connector whose name in the directory is not known, so that nothing can be said of its list.
+_NO_RIGHTS: t.Mapping[str, t.Any] = {"anonymous_relay": False}
 
 
 class StateError(PlanError):
@@ -46,9 +49,15 @@ class Server:
     roles: frozenset[str] = frozenset()
     addresses: tuple[Address, ...] = ()
     anonymous_account: str = DEFAULT_ANONYMOUS_ACCOUNT
+    everyone_account: str = DEFAULT_EVERYONE_ACCOUNT
     language: str = ""
     setup_running: bool = False
     note: str | None = None
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The accounts that a session without a login has, by their names in `anonymous_rights`."""
+        return {rights.ANONYMOUS: self.anonymous_account, rights.EVERYONE: self.everyone_account}
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ def read_server(host: t.Mapping[str, t.Any]) -> Server:
         roles=frozenset(str(role) for role in host.get("roles") or ()),
         addresses=tuple(_addresses(host.get("addresses") or ())),
         anonymous_account=str(host.get("anonymous_account") or DEFAULT_ANONYMOUS_ACCOUNT),
+        everyone_account=str(host.get("everyone_account") or DEFAULT_EVERYONE_ACCOUNT),
         language=str(host.get("culture") or ""),
         setup_running=bool(host.get("setup_running")),
         note=unknown_note(*numbers),
@@ -121,7 +131,6 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
     may be missing. Raises StateError, and OptionError where a value cannot be understood.
     """
     server = read_server(host)
-    relays = _relays(answers["rights"], server) if "rights" in answers else None
     receive: dict[str, Connector] = {}
     identities: dict[str, str] = {}
     controllers: set[str] = set()
@@ -136,10 +145,18 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         identity = str(row.get("DistinguishedName") or "")
         if identity:
             identities[key] = identity
-        if relays is not None:
-            connector["anonymous_relay"] = identity.casefold() in relays
         receive[key] = connector
         controllers.add(str(row.get("OriginatingServer") or ""))
+    if "rights" in answers:
+        groups = {
+            identities[key].casefold(): one.get("permission_groups") or ()
+            for key, one in receive.items()
+            if key in identities
+        }
+        found = rights.read(answers["rights"], groups, server.accounts)
+        receive = {
+            key: {**one, **found.get(identities.get(key, "").casefold(), _NO_RIGHTS)} for key, one in receive.items()
+        }
     send: dict[str, Connector] = {}
     send_identities: dict[str, str] = {}
     for row in answers.get("send") or ():
@@ -204,30 +221,3 @@ def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
         if parameters & {"Identity", "Name"}:
             found[str(row.get("Name"))] = parameters
     return found or None
-
-
-def _relays(rows: Rows, server: Server) -> frozenset[str]:
-    """Casefolded distinguished names of the connectors on which an anonymous sender may relay.
-
-    Active Directory's order of access control entries: explicit before inherited, and there deny before allow
-    (learn.microsoft.com, "Order of ACEs in a DACL").
-    """
-    accounts = {server.anonymous_account.casefold(), DEFAULT_ANONYMOUS_ACCOUNT.casefold(), _ANONYMOUS_SID.casefold()}
-    verdicts: dict[str, tuple[int, bool]] = {}
-    for row in rows:
-        if str(row.get("User") or "").casefold() not in accounts:
-            continue
-        rights = row.get("ExtendedRights") or ()
-        rights = rights.split(",") if isinstance(rights, str) else rights
-        if ANY_RECIPIENT.casefold() not in {str(right).strip().casefold() for right in rights}:
-            continue
-        deny, inherited = _truth(row.get("Deny")), _truth(row.get("IsInherited"))
-        entry = (2 * inherited + (not deny), not deny)
-        target = str(row.get("_each") or "").casefold()
-        verdicts[target] = min(verdicts.get(target, entry), entry)
-    return frozenset(target for target, (_rank, allowed) in verdicts.items() if allowed)
-
-
-def _truth(value: t.Any) -> bool:
-    # A SwitchParameter, which is what these two are, prints as text.
-    return value is True or str(value).casefold() == "true"

@@ -103,7 +103,7 @@ class Bridge:
         operations: dict[str, t.Callable[[Request], t.Any]] = {
             "registry": lambda asked: self._registry(str(asked["path"])),
             "addresses": lambda _asked: list(self.host.addresses),
-            "account": lambda asked: self.host.rights.anonymous if asked["sid"] == "S-1-5-7" else None,
+            "account": lambda asked: self._accounts().get(asked["sid"]),
             "setup": lambda _asked: self.host.setup_running,
             "icacls": lambda asked: self.host.run_icacls([str(one) for one in asked["arguments"]]),
             "acl": lambda asked: self.host.sddl(str(asked["path"])),
@@ -119,6 +119,9 @@ class Bridge:
             return {"value": operations[request["op"]](request)}
         except ExchangeError as error:
             return {"error": error.plain()}
+
+    def _accounts(self) -> dict[str, str]:
+        return {"S-1-5-7": self.host.rights.anonymous, "S-1-1-0": self.host.rights.everyone}
 
     def _registry(self, path: str) -> dict[str, t.Any] | None:
         """The values of a key; None where there is no such key."""

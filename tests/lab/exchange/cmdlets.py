@@ -25,7 +25,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     null_argument,
     task_error,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace, Setting, Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import RIGHTS, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Mismatch, Shown, Style, Text
 
@@ -293,6 +293,20 @@ class Cmdlets:
 
     def _change_rights(self, adding: bool, given: Parameters, controller: str, trial: bool) -> Rows:
         held = self._object(self._identity(given), controller)
+        access = given.get("AccessRights")
+        if access is not None and given.get("ExtendedRights") is None:
+            # Without a list of extended rights an entry is for all of them (Add-ADPermission.md).
+            names = access if isinstance(access, (list, tuple)) else [access]
+            wrong = [name for name in names if str(name) not in (ALL, FULL)]
+            if wrong or given.get("User") is None:
+                raise missing_parameters("ExtendedRights")
+            return self._put_rights(
+                adding,
+                held,
+                [Ace(self._account(given["User"]), str(one), bool(given.get("Deny"))) for one in names],
+                controller,
+                trial,
+            )
         missing = [name for name in ("User", "ExtendedRights") if given.get(name) is None]
         if missing:
             raise missing_parameters(*missing)
@@ -304,7 +318,12 @@ class Cmdlets:
                 "ManagementObjectNotFoundException", f'The extended right "{", ".join(unknown)}" wasn\'t found.'
             )
         account = self._account(given["User"])
-        entries = {Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names}
+        entries = [Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names]
+        return self._put_rights(adding, held, entries, controller, trial)
+
+    def _put_rights(self, adding: bool, held: Stored, entries: t.Iterable[Ace], controller: str, trial: bool) -> Rows:
+        """Add or remove entries of the object's own; those that it inherits stay, whatever is asked."""
+        entries = set(entries)
         if trial:
             return []
         changed = copy.deepcopy(held)

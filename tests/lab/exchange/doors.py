@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import rights
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Stored
 
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
@@ -81,10 +81,19 @@ def _trusted(one: Stored) -> bool:
 
 
 def may(host: ExchangeHost, one: Stored, right: str) -> bool:
-    """Whether the token of a session without a login has a right: the first entry that speaks of it decides."""
-    token = {host.rights.anonymous.casefold()}
-    ordered = sorted(one.rights, key=lambda ace: not ace.deny)
-    return next((not ace.deny for ace in ordered if ace.user.casefold() in token and ace.right == right), False)
+    """Whether the token of a session without a login has a right: the first entry that speaks of it decides.
+
+    Everyone holds such a session too; Authenticated Users does not. An entry's own place beats what is inherited, and there what is
+    denied what is allowed.
+    """
+    token = {host.rights.anonymous.casefold(), host.rights.everyone.casefold()}
+    ordered = [
+        *sorted(one.rights, key=lambda ace: not ace.deny),
+        *sorted(one.inherited, key=lambda ace: not ace.deny),
+    ]
+    return next(
+        (not ace.deny for ace in ordered if ace.user.casefold() in token and ace.right in (right, ALL, FULL)), False
+    )
 
 
 def ports(host: ExchangeHost) -> list[int]:
@@ -92,3 +101,15 @@ def ports(host: ExchangeHost) -> list[int]:
     with host.directory.lock:
         held = [one for one in host.directory.view("") if one.server == host.name and one.values["Enabled"]]
     return sorted({binding.port for one in held for binding in one.values["Bindings"]})
+
+
+def listens(host: ExchangeHost, local: str, port: int = 25) -> bool:
+    """Whether anything answers at a local address."""
+    near = ipaddress.ip_address(local)
+    with host.directory.lock:
+        held = [one for one in host.directory.view("") if one.server == host.name and one.values["Enabled"]]
+    return any(
+        (b.version, b.port) == (near.version, port) and b.address in (0, int(near))
+        for one in held
+        for b in one.values["Bindings"]
+    )

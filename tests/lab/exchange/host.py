@@ -31,7 +31,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, EVERYONE, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
 
@@ -62,6 +62,7 @@ class ExchangeHost:
         addresses: t.Sequence[str] = ("192.0.2.25", "2001:db8::25"),
         culture: str = "en-US",
         anonymous_account: str = ANONYMOUS,
+        everyone_account: str = EVERYONE,
         folder: pathlib.Path | None = None,
     ) -> None:
         self.edition = EDITIONS[edition] if isinstance(edition, str) else edition
@@ -76,7 +77,7 @@ class ExchangeHost:
         self.hidden: set[str | tuple[str, str]] = set()
         self.hooks: list[Hook] = []
         self.counters: collections.Counter[str] = collections.Counter()
-        self.rights = Rights(directory.netbios, anonymous_account)
+        self.rights = Rights(directory.netbios, anonymous_account, everyone=everyone_account)
         self.sessions = Sessions(self)
         self.mutexes = Mutexes()
         # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
@@ -160,6 +161,7 @@ class ExchangeHost:
             "roles": list(self.edition.roles),
             "addresses": list(self.addresses),
             "anonymous_account": self.rights.anonymous,
+            "everyone_account": self.rights.everyone,
             "setup_running": self.setup_running,
             "admin": True,
         }

@@ -53,11 +53,16 @@ class Setting:
 
 
 class Ace(t.NamedTuple):
-    """An access control entry: one extended right of one account."""
+    """An access control entry: one extended right of one account, or all rights at once under the name of the access (ALL, FULL)."""
 
     user: str
     right: str
     deny: bool = False
+
+
+# The access of an entry that names no extended right: all of those, and everything.
+ALL = "ExtendedRight"
+FULL = "GenericAll"
 
 
 def _now() -> datetime.datetime:
@@ -66,13 +71,15 @@ def _now() -> datetime.datetime:
 
 @dataclass
 class Stored:
-    """A connector in the directory. `server` is empty for a send connector; `rights` are explicit entries of a receive connector."""
+    """A connector in the directory. `server` is empty for a send connector; `rights` are explicit entries of a receive connector, and
+    `inherited` those that it has from the containers above it."""
 
     name: str
     distinguished_name: str
     values: dict[str, t.Any]
     server: str = ""
     rights: tuple[Ace, ...] = ()
+    inherited: tuple[Ace, ...] = ()
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
     created: datetime.datetime = field(default_factory=_now)
     changed: datetime.datetime = field(default_factory=_now)

@@ -27,7 +27,7 @@ COMMON = (
 )
 """Parameters that every cmdlet has; only Get-Command shows them here."""
 
-_RIGHTS = ("Identity", "User", "ExtendedRights", "Deny", "DomainController")
+_RIGHTS = ("Identity", "User", "AccessRights", "ExtendedRights", "Deny", "DomainController")
 
 _SWITCHES = frozenset({*receive.USAGES, *send.USAGES, "Confirm", "WhatIf", "Force", "Deny"})
 

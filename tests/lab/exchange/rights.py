@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace
 
 ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
 AUTHENTICATED = r"NT AUTHORITY\Authenticated Users"
+EVERYONE = "Everyone"
 
 SUBMIT = "ms-Exch-SMTP-Submit"
 ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
@@ -84,10 +85,13 @@ GROUPS = ("AnonymousUsers", "ExchangeUsers", "ExchangeServers", "ExchangeLegacyS
 class Rights:
     """The groups of one server, whose accounts have the names of its language."""
 
-    def __init__(self, domain: str, anonymous: str = ANONYMOUS, authenticated: str = AUTHENTICATED) -> None:
-        self.anonymous = anonymous
+    def __init__(
+        self, domain: str, anonymous: str = ANONYMOUS, authenticated: str = AUTHENTICATED, everyone: str = EVERYONE
+    ) -> None:
+        self.anonymous, self.everyone = anonymous, everyone
         self._groups = {group: group_rights(group, domain, anonymous, authenticated) for group in GROUPS}
         self._accounts = {ace.user.casefold(): ace.user for entries in self._groups.values() for ace in entries}
+        self._accounts[everyone.casefold()] = everyone
 
     def account(self, name: str) -> str | None:
         """The account of that name as it prints; None where there is none.

@@ -13,13 +13,14 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Generation
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace, Setting, Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown, Style
 
 Row = dict[str, t.Any]
 Settings = t.Mapping[str, Setting]
 
+READ = "ReadProperty"
 _ID = "Microsoft.Exchange.Data.Directory.ADObjectId"
 
 
@@ -109,8 +110,15 @@ def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> lis
         {
             "Identity": Shown(one.distinguished_name, _ID),
             "User": Shown(entry.user, "Microsoft.Exchange.Configuration.Tasks.SecurityPrincipalIdParameter"),
-            "ExtendedRights": [Shown(entry.right, "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter")],
-            "AccessRights": [Shown("ExtendedRight", "System.DirectoryServices.ActiveDirectoryRights")],
+            "ExtendedRights": None
+            if entry.right in (ALL, FULL, READ)
+            else [Shown(entry.right, "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter")],
+            "AccessRights": [
+                Shown(
+                    entry.right if entry.right in (FULL, READ) else ALL,
+                    "System.DirectoryServices.ActiveDirectoryRights",
+                )
+            ],
             "Deny": _switch(entry.deny),
             "IsInherited": _switch(inherited),
         }
@@ -120,10 +128,9 @@ def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> lis
 
 def rights_rows(one: Stored, rights: Rights, directory: Directory) -> list[Row]:
     """All entries of an object, also those that it inherits, and those that are no extended right."""
-    found = entry_rows(one.rights, one, inherited=False)
-    for user in [f"{directory.netbios}\\Organization Management"] if directory.netbios else [r"BUILTIN\Administrators"]:
-        row = entry_rows([Ace(user, "")], one, inherited=True)[0]
-        full = Shown("GenericAll", "System.DirectoryServices.ActiveDirectoryRights")
-        found.append({**row, "ExtendedRights": None, "AccessRights": [full]})
+    manager = f"{directory.netbios}\\Organization Management" if directory.netbios else r"BUILTIN\Administrators"
+    # To read an object is no right to send by it.
+    above = [Ace(manager, FULL), Ace(rights.everyone, READ), Ace(rights.anonymous, READ), *one.inherited]
+    found = entry_rows(one.rights, one, inherited=False) + entry_rows(above, one, inherited=True)
     directory.random.shuffle(found)
     return found
