@@ -148,7 +148,7 @@ def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed
     assert not doors.knock(host, STRANGER).accepts
     assert doors.knock(host, PROVIDER).accepts
     assert doors.knock(host, COLLEAGUE).accepts
-    assert f"The receive connectors '{default}' and '{SHOWN}' both hear" in told(done)
+    assert f"The receive connectors '{default}' and '{SHOWN}' all hear" in told(done)
     assert "which of them answers is not known" in told(done)
     again = do(wire, INBOUND, check=True)
     assert not again["changed"], again["plan"]

@@ -272,6 +272,13 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
             yield Finding("still_open", severity, f"{opening.words('could still')}{hint}{_not_ours(view, opening)}")
 
 
+def _how_to_close(view: _Sides, opening: strangers.Opening) -> str:
+    connectors = [view.after.receive[name.casefold()] for name, part in opening.parts.items() if part]
+    if opening.port == 25 or any(known.inner_reason(one, view.after.server) for one in connectors):
+        return ""
+    return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
+
+
 def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
     """What keeps a connector open that no change of the connector takes away."""
     behind = [
@@ -385,12 +392,21 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
 
 
 def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+    for where, heard, names in conflicts.equal_claims(after.receive.values()):
+        yield Finding(
+            "range_conflict",
+            WARN,
+            f"The receive connectors {_quoted(names)} all hear {heard} on {where}, and which of them answers is not known. "
+            "Remove what is left over.",
+        )
+    if not changes:
+        return
     there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
     touched = {change.key.casefold(): change for change in changes}
     for conflict in conflicts.conflicts(after.receive.values()):
         if conflict.pair in there:
             yield from _old_conflict(conflict, touched)
-        elif changes:
+        else:
             yield Finding(
                 ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
                 STOP,
@@ -399,15 +415,7 @@ def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.It
 
 
 def _old_conflict(conflict: conflicts.Conflict, touched: t.Mapping[str, Change]) -> t.Iterator[Finding]:
-    """Two connectors that a replication conflict has left side by side."""
-    names = " and ".join(f"'{name}'" for name in conflict.names)
-    if conflict.kind == conflicts.RANGE and conflict.ranges[0] == conflict.ranges[1]:
-        yield Finding(
-            "range_conflict",
-            WARN,
-            f"The receive connectors {names} both hear {conflict.ranges[0]} on {conflict.where}, and which of them answers is not "
-            "known. Remove the one that is left over.",
-        )
+    """Exchange refuses whatever is set on one of two connectors that conflict, but no right."""
     for name in conflict.names:
         change = touched.get(name.casefold())
         refused = sorted(set(change.after) - RIGHTS_OPTIONS) if change else []
@@ -415,6 +423,10 @@ def _old_conflict(conflict: conflicts.Conflict, touched: t.Mapping[str, Change])
             yield Finding(
                 "range_conflict",
                 STOP,
-                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' as long as {names} conflict. Remove "
-                "the one that is left over.",
+                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' as long as {_quoted(conflict.names)} "
+                "conflict. Remove the one that is left over.",
             )
+
+
+def _quoted(names: t.Iterable[str]) -> str:
+    return listed(f"'{name}'" for name in names)

@@ -90,3 +90,24 @@ def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
     ordered = sorted(connectors, key=lambda one: one["name"].casefold())
     found = (between(one, other) for one, other in itertools.combinations(ordered, 2))
     return [conflict for conflict in found if conflict is not None]
+
+
+def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(endpoint, range, names) of connectors in service that hear the very same range, once for each set of names."""
+    claims: dict[tuple[Endpoint, Interval], list[str]] = {}
+    for one in connectors:
+        if one.get("enabled") is not False:
+            for endpoint, entry in itertools.product(one.get("bindings") or (), _entries(one)):
+                if endpoint.version == entry.version:
+                    claims.setdefault((endpoint, entry), []).append(one["name"])
+    found: dict[tuple[str, ...], tuple[str, str, tuple[str, ...]]] = {}
+    for (endpoint, entry), names in sorted(claims.items()):
+        key = tuple(sorted(names))
+        if len(key) > 1:
+            found.setdefault(key, (str(endpoint), str(entry), key))
+    return list(found.values())
+
+
+def _entries(connector: Connector) -> tuple[Interval, ...]:
+    ranges = connector.get("remote_ip_ranges")
+    return ranges.entries if ranges else ()
