@@ -80,16 +80,17 @@ options:
         id.
       # generated: guards fortios
       - "V(feed_empty): A feed that is named as a source holds no addresses on this device."
+      - "V(interface_in_zone): A named interface is a member of a zone, which is looked at in its
+        place."
       - "V(internet_service_destination): An internet service that is named as a source has
         addresses of destinations only."
       - "V(internet_service_empty): An internet service that is named as a source holds no addresses
         on this device."
+      - "V(intrazone): Traffic between the members of a named zone passes without any policy."
       - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."
       - "V(missing_source): A group, feed or internet service that is named as a source does not
         exist on the device."
       - "V(no_source): Nobody could reach the mail server any more, because no source is named."
-      - "V(no_way_in): Nothing that is named as the target lets the port through today, so that
-        nothing can be locked."
       - "V(no_way_out): Nothing lets the port out today, so that nothing can be locked."
       - "V(other_way_in): Another virtual IP leads to the same server and port."
       - "V(own_networks_shut_out): The own networks would lose the way that they have today."

@@ -49,8 +49,8 @@ options:
       - The addresses of the mail server itself, for a way in without a virtual IP, which is the
         usual one for IPv6.
       - IPv6 addresses need FortiOS 6.4, which has policies for both.
-      - Refused where a policy leads to one of them by a virtual IP that is not in O(vips), because a lock of the address does not hold for
-        what a virtual IP has translated.
+      - Refused where a policy leads to one of them by a virtual IP that is not in O(vips), because
+        a lock of the address does not hold for what a virtual IP has translated.
     type: list
     elements: str
     default: []

@@ -123,17 +123,20 @@ sources:
       returned: always
     passes:
       description:
-        - Whether it gets through, by the collection's model. What the configuration does not tell counts as open.
+        - Whether it gets through, by the collection's model. What the configuration does not tell
+          counts as open.
       type: bool
       returned: always
     certain:
       description:
-        - Whether the configuration tells so for certain. V(false) where the source could be behind an FQDN, a country or an internet service,
-          or where a policy on the way holds under a condition only; RV(sources[].passes) is then V(true).
+        - Whether the configuration tells so for certain. V(false) where the source could be behind
+          an FQDN, a country or an internet service, or where a policy on the way holds under a
+          condition only; RV(sources[].passes) is then V(true).
       type: bool
       returned: always
     policy:
-      description: The policy that lets it through, or could, by the collection's model; 0 where none does.
+      description: The policy that lets it through, or could, by the collection's model; 0 where
+        none does.
       type: int
       returned: always
     device_passes:

@@ -152,8 +152,8 @@ strangers:
 state:
   description:
     - How what is described is when the task ends. V(open) where others could send although the lock
-      is as it shall be (the guard V(still_open)), V(drift) where something is not as described, else
-      V(in order).
+      is as it shall be (the guard V(still_open)), V(drift) where something is not as described,
+      else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
   type: str
