@@ -130,11 +130,11 @@ options:
       - "V(protected_send_connector): A send connector of the hybrid wizard or of an edge
         subscription would be changed."
       - "V(provider_shut_out): The provider, or a part of its ranges, would not be accepted."
-      - "V(range_conflict): Two connectors would hear the same addresses, or overlap in part, on one
+      - "V(range_conflict): Two connectors hear the same addresses, or would overlap in part, on one
         binding, which Exchange refuses."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
-        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
-        nothing."
+        together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
+        that it locks next to nothing."
       - "V(send_leak): Outgoing mail would go past the connector that is meant to carry it."
       - "V(smart_host_unreachable): A smart host does not answer the server."
       - "V(still_open): Internet addresses other than the provider's may still send anonymously

@@ -97,8 +97,8 @@ options:
       - "V(private_range): A range holds addresses that nobody on the internet sends from."
       - "V(provider_shut_out): The provider, or a part of its ranges, would not get through."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
-        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
-        nothing."
+        together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
+        that it locks next to nothing."
       - "V(shared_source): A source is shared by all customers of its owner, so that any of them can
         reach the server."
       - "V(still_open): Others than the named sources could still reach the port after the lock."

@@ -102,8 +102,8 @@ options:
       # generated: guards provider
       - "V(private_range): A range holds addresses that nobody on the internet sends from."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
-        together than a /8 or a /20. No provider has so many addresses, so that it locks next to
-        nothing."
+        together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
+        that it locks next to nothing."
       - "V(sharply_shrunken): The answer lacks a large part of what is locked."
       - "V(too_many_ranges): The answer holds more ranges than a provider has."
       - "V(unallocated_range): The answer holds a new range that no registry has given to anybody,
