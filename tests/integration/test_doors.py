@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, doors, rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 from ansible_collections.mailedge.lockdown.tests.unit.engine import in_a_runspace, needs_engine
 
 EVERYBODY = ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
@@ -82,7 +83,7 @@ def test_a_port_that_is_named_is_closed_as_well(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     with_wide(host, 26)
     wire = Wire(host)
-    start = host.state()
+    start = read(host)
     lock = {**SITE, "inbound_lock": {"bindings": ["0.0.0.0:25", "[::]:25", "0.0.0.0:26", "[::]:26"]}}
     done = do(wire, lock)
     assert not done.get("failed"), done["msg"]
@@ -95,7 +96,7 @@ def test_a_port_that_is_named_is_closed_as_well(tmp_path: pathlib.Path) -> None:
     assert not again["changed"], again["plan"]
     assert again["state"] == "in order"
     do(wire, {"snapshot": "latest"})
-    assert host.state().receive == start.receive
+    assert read(host).receive == start.receive
 
 
 def test_to_close_the_port_that_the_provider_comes_by_is_stopped(tmp_path: pathlib.Path) -> None:
@@ -139,7 +140,7 @@ def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed
     default = "Default EX1" if edition == "2010" else "Default Frontend EX1"
     with_left_over(host)
     wire = Wire(host)
-    start = host.state()
+    start = read(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
     assert done["strangers"]["before"] == [
@@ -155,7 +156,7 @@ def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed
     assert again["state"] == "in order"
     back = do(wire, {"snapshot": "latest"})
     assert not back.get("failed"), back["msg"]
-    assert host.state().receive == start.receive
+    assert read(host).receive == start.receive
 
 
 @pytest.mark.parametrize("closed", ["Default Frontend EX1", LEFT_OVER])
@@ -269,7 +270,7 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     one.rights = tuple(ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED))
     assert doors.knock(host, STRANGER).accepts
     wire = Wire(host)
-    start = host.state()
+    start = read(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
     assert done["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{wide}'."]
@@ -283,7 +284,7 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     assert not do(wire, INBOUND)["changed"]
     back = do(wire, {"snapshot": "latest"})
     assert not back.get("failed"), back["msg"]
-    assert host.state().receive == start.receive
+    assert read(host).receive == start.receive
 
 
 @pytest.mark.parametrize(("anonymous", "everyone"), [(rights.ANONYMOUS, "Everyone"), (GERMAN, "Jeder")])

@@ -17,6 +17,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, d
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 
 ADDRESSES = ("192.0.2.25", "192.0.2.26", "2001:db8::25")
 STRANGERS = ("203.0.113.9", "198.18.7.7", "203.0.113.200", "2001:db8:9::9")
@@ -124,14 +125,14 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
     with tempfile.TemporaryDirectory() as folder:
         host = build(pathlib.Path(folder), connectors, setup)
         wire = Wire(host)
-        start = host.state()
+        start = read(host)
         lock = {**INBOUND, "accept_risks": RISKS if accepting else []}
 
         done = do(wire, lock)
 
         if done.get("failed"):
             event("stopped")
-            assert host.state().receive == start.receive, done["msg"]
+            assert read(host).receive == start.receive, done["msg"]
             if "strangers" in done:
                 assert not untold(host, done["strangers"]["before"]), done["strangers"]
             return
@@ -147,4 +148,4 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
         if done["changed"]:
             back = do(wire, {"snapshot": "latest", "accept_risks": RISKS})
             assert not back.get("failed"), back["msg"]
-            assert host.state().receive == start.receive
+            assert read(host).receive == start.receive
