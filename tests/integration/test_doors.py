@@ -19,7 +19,7 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     Wire,
     do,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, doors, rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, rights, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
 from ansible_collections.mailedge.lockdown.tests.support.reading import read
@@ -52,8 +52,8 @@ def test_a_wide_connector_on_any_port_is_told_with_its_port(port: int, tmp_path:
     wire = Wire(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
-    assert not doors.knock(host, STRANGER).accepts
-    assert doors.knock(host, STRANGER, port).accepts
+    assert not host.admission(STRANGER).submit
+    assert host.admission(STRANGER, port=port).submit
 
     seen = do(wire, INBOUND, check=True)
     for result in (done, seen):
@@ -71,7 +71,7 @@ def test_a_wide_connector_on_any_port_is_told_with_its_port(port: int, tmp_path:
 def test_a_relay_on_another_port_is_told_with_its_port(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     with_wide(host, 2526, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative")
-    assert doors.knock(host, STRANGER, 2526).relays
+    assert host.admission(STRANGER, port=2526).relays
     result = do(Wire(host), INBOUND)
     assert not result.get("failed"), result["msg"]
     assert result["state"] == "open"
@@ -88,9 +88,9 @@ def test_a_port_that_is_named_is_closed_as_well(tmp_path: pathlib.Path) -> None:
     done = do(wire, lock)
     assert not done.get("failed"), done["msg"]
     for port in (25, 26):
-        assert not doors.knock(host, STRANGER, port).accepts
-        assert doors.knock(host, PROVIDER, port).accepts
-        assert doors.knock(host, COLLEAGUE, port).accepts
+        assert not host.admission(STRANGER, port=port).submit
+        assert host.admission(PROVIDER, port=port).submit
+        assert host.admission(COLLEAGUE, port=port).submit
     assert "any internet address on port 26: anonymous mail accepted → refused" in done["exposure"]["words"]
     again = do(wire, lock, check=True)
     assert not again["changed"], again["plan"]
@@ -107,7 +107,7 @@ def test_to_close_the_port_that_the_provider_comes_by_is_stopped(tmp_path: pathl
     stopped = do(wire, shut)
     assert stopped["failed"]
     assert "The provider's 198.51.100.0/24 would no longer be accepted on port 26." in told(stopped)
-    assert doors.knock(host, PROVIDER, 26).accepts
+    assert host.admission(PROVIDER, port=26).submit
 
 
 def test_ports_where_nobody_is_let_in_without_a_login_make_no_noise(tmp_path: pathlib.Path) -> None:
@@ -146,9 +146,9 @@ def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed
     assert done["strangers"]["before"] == [
         f"The internet may send without a login on port 25, through '{default}' and '{SHOWN}'."
     ]
-    assert not doors.knock(host, STRANGER).accepts
-    assert doors.knock(host, PROVIDER).accepts
-    assert doors.knock(host, COLLEAGUE).accepts
+    assert not host.admission(STRANGER).submit
+    assert host.admission(PROVIDER).submit
+    assert host.admission(COLLEAGUE).submit
     assert f"The receive connectors '{default}' and '{SHOWN}' all hear" in told(done)
     assert "which of them answers is not known" in told(done)
     again = do(wire, INBOUND, check=True)
@@ -169,7 +169,7 @@ def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: 
     for one in host.directory.view(""):
         if one.name != closed and one.name in (LEFT_OVER, "Default Frontend EX1"):
             one.rights = host.rights.regroup(one.rights, ["AnonymousUsers", "ExchangeServers"])
-    assert doors.knock(host, STRANGER).accepts
+    assert host.admission(STRANGER).submit
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
     assert seen["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{opened}'."]
@@ -177,14 +177,14 @@ def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: 
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
     assert done["state"] == "in order"
-    assert not doors.knock(host, STRANGER).accepts
+    assert not host.admission(STRANGER).submit
 
 
 def test_what_exchange_refuses_of_connectors_that_conflict_is_told_before(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     with_left_over(host, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative")
     wire = Wire(host)
-    assert doors.knock(host, STRANGER).relays
+    assert host.admission(STRANGER).relays
     stopped = do(wire, INBOUND)
     assert stopped["failed"]
     assert f"Exchange refuses to change auth_mechanism of the receive connector '{SHOWN}'" in told(stopped)
@@ -194,7 +194,7 @@ def test_what_exchange_refuses_of_connectors_that_conflict_is_told_before(tmp_pa
     assert "The own networks 10.20.0.0/16 could no longer relay" in told(do(wire, removed))
     done = do(wire, {**removed, "accept_risks": ["own_networks_shut_out"]})
     assert not done.get("failed"), done["msg"]
-    assert not doors.knock(host, STRANGER).accepts
+    assert not host.admission(STRANGER).submit
     assert done["state"] == "in order"
 
 
@@ -240,7 +240,7 @@ def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_take
     wire = Wire(host)
     do(wire, INBOUND)
     give(host, rights.ANONYMOUS, SUBMIT, ANY_SENDER, ANY_RECIPIENT)
-    assert doors.knock(host, STRANGER).relays
+    assert host.admission(STRANGER).relays
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
     assert seen["strangers"]["before"] == [
@@ -250,11 +250,12 @@ def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_take
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
     assert done["state"] == "in order"
-    assert doors.knock(host, STRANGER) == doors.Door((DEFAULT,))
+    assert host.admission(STRANGER).heard == (DEFAULT,)
+    assert not host.admission(STRANGER).submit
     assert not do(wire, INBOUND)["changed"]
     back = do(wire, {"snapshot": "latest", "accept_risks": ["open_relay"]})
     assert not back.get("failed"), back["msg"]
-    assert doors.knock(host, STRANGER).relays
+    assert host.admission(STRANGER).relays
 
 
 HARDENED = "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"
@@ -268,19 +269,19 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     wide = "Default EX1" if edition == "2010" else DEFAULT
     [one] = [one for one in host.directory.view("") if one.name == wide]
     one.rights = tuple(ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED))
-    assert doors.knock(host, STRANGER).accepts
+    assert host.admission(STRANGER).submit
     wire = Wire(host)
     start = read(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
     assert done["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{wide}'."]
     assert done["state"] == "in order"
-    assert not doors.knock(host, STRANGER).accepts
-    assert doors.knock(host, PROVIDER).accepts
-    own = doors.knock(host, COLLEAGUE)
-    assert own.accepts
-    [keeper] = [one for one in host.directory.view("") if one.name in own.connectors]
-    assert not doors.may(host, keeper, HARDENED), "what was hardened stays so"
+    assert not host.admission(STRANGER).submit
+    assert host.admission(PROVIDER).submit
+    own = host.admission(COLLEAGUE)
+    assert own.submit
+    [keeper] = [one for one in host.directory.view("") if one.name in own.heard]
+    assert not transport.may(keeper, host.rights.stranger, HARDENED), "what was hardened stays so"
     assert not do(wire, INBOUND)["changed"]
     back = do(wire, {"snapshot": "latest"})
     assert not back.get("failed"), back["msg"]
@@ -295,10 +296,10 @@ def test_everyone_is_a_stranger_in_every_language(anonymous: str, everyone: str,
     give(host, rights.AUTHENTICATED, SUBMIT, ANY_RECIPIENT)
     assert do(wire, INBOUND, check=True)["state"] == "in order"
     give(host, everyone, SUBMIT)
-    assert doors.knock(host, STRANGER).accepts
+    assert host.admission(STRANGER).submit
     assert do(wire, INBOUND, check=True)["state"] == "open"
     assert do(wire, INBOUND)["state"] == "in order"
-    assert not doors.knock(host, STRANGER).accepts
+    assert not host.admission(STRANGER).submit
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ def test_what_is_inherited_is_told_and_never_called_closed(entries: tuple[Ace, .
     done = do(wire, {**INBOUND, "accept_risks": ["still_open", "open_relay"]})
     assert not done.get("failed"), done["msg"]
     assert done["state"] == "open"
-    assert doors.knock(host, STRANGER).accepts
+    assert host.admission(STRANGER).submit
 
 
 @pytest.mark.parametrize("access", [ALL, FULL])
@@ -330,7 +331,7 @@ def test_all_rights_at_once_are_all_rights(access: str, tmp_path: pathlib.Path) 
     wire = Wire(host)
     do(wire, INBOUND)
     give(host, rights.ANONYMOUS, AccessRights=[access])
-    assert doors.knock(host, STRANGER).relays
+    assert host.admission(STRANGER).relays
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
     assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON: this is not taken away here." in told(seen)
@@ -339,7 +340,7 @@ def test_all_rights_at_once_are_all_rights(access: str, tmp_path: pathlib.Path) 
 def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     give(host, rights.ANONYMOUS, SUBMIT, Deny=True)
-    assert not doors.knock(host, STRANGER).accepts
+    assert not host.admission(STRANGER).submit
     seen = do(Wire(host), INBOUND, check=True)
     assert seen["strangers"] == {"before": [], "after": []}
     # What the provider would meet counts as much: it is not taken for granted that groups let it in.
@@ -347,7 +348,7 @@ def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
     assert not do(wire, INBOUND).get("failed")
     [mine] = [one for one in host.directory.view("") if one.name == "Mail from filter"]
     mine.rights = (*mine.rights, Ace(rights.ANONYMOUS, SUBMIT, True))
-    assert not doors.knock(host, PROVIDER).accepts
+    assert not host.admission(PROVIDER).submit
     shut = do(wire, INBOUND, check=True)
     assert "The provider's 198.51.100.0/24 would not be accepted on port 25." in told(shut)
 
@@ -373,14 +374,14 @@ def test_every_door_is_judged_with_a_real_engine_too(tmp_path: pathlib.Path) -> 
         f"The internet may send without a login on port 25, through '{DEFAULT}' and '{SHOWN}'.",
         "The internet may send without a login on port 26, through 'Port 26'.",
     ]
-    assert not doors.knock(host, STRANGER).accepts
-    assert doors.knock(host, PROVIDER).accepts
+    assert not host.admission(STRANGER).submit
+    assert host.admission(PROVIDER).submit
     give(host, "Jeder", SUBMIT, ANY_RECIPIENT)
     give(host, GERMAN, AccessRights=[ALL])
-    assert doors.knock(host, STRANGER).relays
+    assert host.admission(STRANGER).relays
     seen = do(wire, INBOUND, check=True)
     assert f"The internet may relay to any recipient on port 25, through '{DEFAULT}'." in seen["strangers"]["before"]
     assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON" in told(seen)
     give(host, GERMAN, AccessRights=[ALL], take=True)
     assert not do(wire, INBOUND).get("failed")
-    assert not doors.knock(host, STRANGER).accepts
+    assert not host.admission(STRANGER).submit

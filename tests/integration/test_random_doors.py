@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, Wire, do
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, doors, receive_rules, rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, receive_rules, rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
@@ -96,12 +96,12 @@ def build(folder: pathlib.Path, connectors: list[dict[str, t.Any]], setup: bool)
 def open_ports(host: ExchangeHost) -> set[tuple[int, bool]]:
     """The ports at which a stranger may send, and those at which one may relay, by the lab's own reading."""
     found = set()
-    for port in doors.ports(host):
+    for port in host.ports():
         for sender in STRANGERS:
             for local in ADDRESSES:
                 if (":" in local) == (":" in sender):
-                    door = doors.knock(host, sender, port, local)
-                    found |= {(port, relay) for relay in (False, True) if (door.relays if relay else door.accepts)}
+                    door = host.admission(sender, local, port)
+                    found |= {(port, relay) for relay in (False, True) if (door.relays if relay else door.submit)}
     return found
 
 
@@ -140,8 +140,8 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
         assert (done["state"] == "in order") <= (not open_ports(host))
         event(done["state"])
         for local in ADDRESSES:
-            if ":" not in local and doors.listens(host, local):
-                assert doors.knock(host, PROVIDER, 25, local).accepts, done["plan"]
+            if ":" not in local and host.listens_at(local):
+                assert host.admission(PROVIDER, local, 25).submit, done["plan"]
         again = do(wire, lock)
         assert not again.get("failed"), again["msg"]
         assert not again["changed"], again["plan"]

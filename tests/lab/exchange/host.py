@@ -266,13 +266,22 @@ class ExchangeHost:
         local = self._local(version)
         return local is not None and bool(transport.listening(self.receive_connectors(), local, port))
 
+    def listens_at(self, local: str, port: int = 25) -> bool:
+        """The same of one of its addresses."""
+        return bool(transport.listening(self.receive_connectors(), ipaddress.ip_address(local), port))
+
     def admission(self, sender: str, local: str | None = None, port: int = 25) -> transport.Admission:
         """What a sender may do without a login that comes to `local`, or to the server's own address of its family."""
         address = ipaddress.ip_address(sender)
         came_to = ipaddress.ip_address(local) if local else self._local(address.version)
         if came_to is None:
             return transport.Admission()
-        return transport.admit(self.receive_connectors(), self.rights.anonymous, address, came_to, port)
+        return transport.admit(self.receive_connectors(), self.rights.stranger, address, came_to, port)
+
+    def ports(self) -> list[int]:
+        """The ports that a connector in service listens on."""
+        enabled = [one for one in self.receive_connectors() if one.values["Enabled"]]
+        return sorted({binding.port for one in enabled for binding in one.values["Bindings"]})
 
     def foreign_bindings(self) -> list[str]:
         """Bindings of receive connectors to addresses that the server does not have: at its next restart the transport service may fail

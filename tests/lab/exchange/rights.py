@@ -93,6 +93,11 @@ class Rights:
         self._accounts = {ace.user.casefold(): ace.user for entries in self._groups.values() for ace in entries}
         self._accounts[everyone.casefold()] = everyone
 
+    @property
+    def stranger(self) -> tuple[str, ...]:
+        """The accounts that a session holds which does not log in."""
+        return (self.anonymous, self.everyone)
+
     def account(self, name: str) -> str | None:
         """The account of that name as it prints; None where there is none.
 

@@ -6,19 +6,23 @@
 The collection's model of the same is what is tested, so nothing of it is used here.
 
 Source: receive-connectors.md. Rights decide: permission groups are only what Exchange reads out of
-them. Denied rights are denied whatever else allows them (learn.microsoft.com, "Order of ACEs in a
-DACL"). Unverified: a binding to the very local address beats the one to all addresses, for all
-senders; a session on a connector with ExternalAuthoritative has the rights of the externally
-secured servers and those of anonymous senders; of two equal claims the more generous one answers.
+them. The first entry that speaks of a right decides: an entry's own place beats what is inherited,
+and there what is denied what is allowed (learn.microsoft.com, "Order of ACEs in a DACL"). A session
+that does not log in holds Everyone as well; Authenticated Users it does not.
+
+Unverified: a binding to the very local address beats the one to all addresses, for all senders; a
+session on a connector with ExternalAuthoritative has the rights of the externally secured servers
+and those of anonymous senders; of two equal claims the more generous one answers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import (
     ANY_RECIPIENT,
     ANY_SENDER,
@@ -34,9 +38,9 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Admission:
     """What a session that does not log in may do. `connector`: the one it meets; None: none.
 
-    `submit`: send at all. `any_recipient`: to any recipient. `any_sender` and `own_domain_sender`:
-    from an address of another domain, and of the organization's own ones. `tls_first`: only after
-    STARTTLS.
+    `heard`: the names of all that may take it, more than one where claims are equal. `submit`: send
+    at all. `any_recipient`: to any recipient. `any_sender` and `own_domain_sender`: from an address
+    of another domain, and of the organization's own ones. `tls_first`: only after STARTTLS.
     """
 
     connector: Stored | None = None
@@ -45,6 +49,7 @@ class Admission:
     any_sender: bool = False
     own_domain_sender: bool = False
     tls_first: bool = False
+    heard: tuple[str, ...] = ()
 
     @property
     def relays(self) -> bool:
@@ -100,40 +105,50 @@ def claimants(connectors: t.Sequence[Stored], sender: IPAddress, local: IPAddres
     return [connector for size, connector in sizes if size == smallest]
 
 
-def rights_of(connector: Stored, account: str) -> frozenset[str]:
-    """The extended rights that an account has on the connector."""
-    held = [entry for entry in connector.rights if entry.user == account]
-    denied = {entry.right for entry in held if entry.deny}
-    return frozenset(entry.right for entry in held) - denied
+def may(connector: Stored, accounts: t.Iterable[str], right: str) -> bool:
+    """Whether a session that holds these accounts has the extended right on the connector."""
+    token = {account.casefold() for account in accounts}
+    entries = [
+        *sorted(connector.rights, key=lambda entry: not entry.deny),
+        *sorted(connector.inherited, key=lambda entry: not entry.deny),
+    ]
+    speaking = (entry for entry in entries if entry.user.casefold() in token and entry.right in (right, ALL, FULL))
+    return any(not entry.deny for entry in list(speaking)[:1])
 
 
-def _admission(connector: Stored, anonymous: str) -> Admission:
-    rights = rights_of(connector, anonymous)
+def _admission(connector: Stored, accounts: t.Collection[str]) -> Admission:
+    tokens = [accounts]
     if "ExternalAuthoritative" in connector.values["AuthMechanism"]:
-        rights |= rights_of(connector, EXTERNALLY_SECURED)
+        tokens.append((EXTERNALLY_SECURED,))
+
+    def has(right: str) -> bool:
+        return any(may(connector, token, right) for token in tokens)
+
     return Admission(
         connector,
-        submit=SUBMIT in rights,
-        any_recipient=ANY_RECIPIENT in rights,
-        any_sender=ANY_SENDER in rights,
-        own_domain_sender=OWN_DOMAIN_SENDER in rights,
+        submit=has(SUBMIT),
+        any_recipient=has(ANY_RECIPIENT),
+        any_sender=has(ANY_SENDER),
+        own_domain_sender=has(OWN_DOMAIN_SENDER),
         tls_first=bool(connector.values["RequireTLS"]),
     )
 
 
 def admit(
     connectors: t.Sequence[Stored],
-    anonymous: str,
+    accounts: t.Collection[str],
     sender: IPAddress,
     local: IPAddress,
     port: int = 25,
 ) -> Admission:
     """What `sender` may do without a login that comes to `local` on `port`.
 
-    `anonymous` is the account of senders that do not log in, by the name that the server prints.
+    `accounts` are those that such a session holds, by the names that the server prints.
     """
-    admissions = [_admission(connector, anonymous) for connector in claimants(connectors, sender, local, port)]
-    return max(admissions, key=_generosity, default=Admission())
+    admissions = [_admission(connector, accounts) for connector in claimants(connectors, sender, local, port)]
+    best = max(admissions, key=_generosity, default=Admission())
+    names = {admission.connector.name for admission in admissions if admission.connector is not None}
+    return dataclasses.replace(best, heard=tuple(sorted(names)))
 
 
 def _generosity(admission: Admission) -> tuple[bool, ...]:
