@@ -19,16 +19,14 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_regex import Span, Spans, octets
-
 _BITS = {4: 32, 6: 128}
 _LAST = {version: (1 << bits) - 1 for version, bits in _BITS.items()}
 _PREFIXES = {version: {str(length): length for length in range(bits + 1)} for version, bits in _BITS.items()}
 _ZONE = re.compile(r"[0-9A-Za-z_.]+")
 _ENDPOINT = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})")
 _LONGEST_QUOTE = 80
-# More than a /8 in pieces of a /24 is no list that anybody wanted.
-_MOST_SLASH24S = 1 << 16
+Span = tuple[int, int]
+Spans = tuple[Span, ...]
 
 
 class RangeError(ValueError):
@@ -402,54 +400,17 @@ class RangeSet:
         """Whether no address is in both."""
         return not self & other
 
-    def to_cidrs(self) -> list[str]:
-        """The fewest CIDRs, IPv4 first, each with its prefix length."""
+    def to_cidrs(self, longest: int = 0) -> list[str]:
+        """The fewest CIDRs, IPv4 first, each with its prefix length, which is `longest` at least."""
         return [
             f"{_text(version, first)}/{_BITS[version] - free}"
             for version, spans in zip((4, 6), self._spans)
-            for first, free in _cidrs(version, spans, _BITS[version])
+            for first, free in _cidrs(version, spans, _BITS[version] - longest)
         ]
 
     def to_texts(self) -> list[str]:
         """One text for each interval, the shortest: an address, a CIDR or `a-b`."""
         return [str(interval) for interval in self.intervals]
-
-    def to_slash24s(self) -> list[str]:
-        """IPv4 CIDRs of /24 or narrower (New-InboundConnector.md, SenderIPAddresses).
-
-        Nothing is widened. Raises RangeError for IPv6, which Exchange Online does not take there,
-        and for more than a /8.
-        """
-        four, six = self._spans
-        if six:
-            raise RangeError(
-                f"{_quoted(self.v6.to_texts()[0])} is IPv6, which has no form as a /24: take the IPv4 part alone."
-            )
-        if sum((last >> 8) - (first >> 8) + 1 for first, last in four) > _MOST_SLASH24S:
-            raise RangeError(
-                f"{_quoted(self.to_texts()[0])} and what goes with it are too wide for a list of /24s: more than a /8."
-            )
-        return [f"{_text(4, first)}/{32 - free}" for first, free in _cidrs(4, four, 8)]
-
-    def to_regex(self) -> str:
-        """An anchored regular expression for the dotted text of each address and nothing else.
-
-        Only what ECMAScript, .NET and Python read alike. Raises RangeError for IPv6, which has many
-        texts for one address, for all of IPv4, and for the empty set: the one would allow
-        everybody, the other nobody.
-        """
-        four, six = self._spans
-        if six:
-            raise RangeError(
-                f"{_quoted(self.v6.to_texts()[0])} is IPv6, which no regular expression can tell by its text."
-            )
-        if not four:
-            raise RangeError("An empty set of addresses has no regular expression.")
-        if four == ((0, _LAST[4]),):
-            raise RangeError(
-                f"{_quoted(self.to_texts()[0])} is all of IPv4, for which a regular expression decides nothing."
-            )
-        return f"^{octets(four)}$"
 
 
 @dataclass(frozen=True, order=True)

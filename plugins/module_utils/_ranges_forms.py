@@ -1,19 +1,55 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regular expressions for sets of IPv4 addresses, which ECMAScript, .NET and Python read alike.
+"""Sets of IPv4 addresses in forms that others take: lists of /24s, and regular expressions.
 
-Leading zeros do not match.
-
-Knows whole numbers and no addresses; _ranges.py is its only user.
+The expressions are such as ECMAScript, .NET and Python read alike; leading zeros do not match.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-Span = tuple[int, int]
-Spans = tuple[Span, ...]
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING_V4,
+    RangeError,
+    RangeSet,
+    Span,
+    Spans,
+)
+
+# More than a /8 in pieces of a /24 is no list that anybody wanted.
+_MOST_SLASH24S = 1 << 16
+
+
+def to_slash24s(ranges: RangeSet) -> list[str]:
+    """IPv4 CIDRs of /24 or narrower (New-InboundConnector.md, SenderIPAddresses).
+
+    Nothing is widened. Raises RangeError for IPv6, which Exchange Online does not take there, and
+    for more than a /8.
+    """
+    if ranges.v6:
+        raise RangeError(f"'{ranges.v6.to_texts()[0]}' is IPv6, which has no form as a /24: take the IPv4 part alone.")
+    if sum((one.last >> 8) - (one.first >> 8) + 1 for one in ranges.intervals) > _MOST_SLASH24S:
+        raise RangeError(
+            f"'{ranges.to_texts()[0]}' and what goes with it are too wide for a list of /24s: more than a /8."
+        )
+    return ranges.to_cidrs(longest=24)
+
+
+def to_regex(ranges: RangeSet) -> str:
+    """An anchored regular expression for the dotted text of each address and nothing else.
+
+    Raises RangeError for IPv6, which has many texts for one address, for all of IPv4, and for the
+    empty set: the one would allow everybody, the other nobody.
+    """
+    if ranges.v6:
+        raise RangeError(f"'{ranges.v6.to_texts()[0]}' is IPv6, which no regular expression can tell by its text.")
+    if not ranges:
+        raise RangeError("An empty set of addresses has no regular expression.")
+    if ranges == EVERYTHING_V4:
+        raise RangeError(f"'{ranges.to_texts()[0]}' is all of IPv4, for which a regular expression decides nothing.")
+    return f"^{octets(tuple((one.first, one.last) for one in ranges.intervals))}$"
 
 
 def _one_of(patterns: list[str]) -> str:
