@@ -91,6 +91,8 @@ options:
       - "V(missing_source): A group, feed or internet service that is named as a source does not
         exist on the device."
       - "V(no_source): Nobody could reach the mail server any more, because no source is named."
+      - "V(no_way_in): Nothing lets the port through to one of the targets today, while others are
+        locked."
       - "V(no_way_out): Nothing lets the port out today, so that nothing can be locked."
       - "V(other_way_in): Another virtual IP leads to the same server and port."
       - "V(own_networks_shut_out): The own networks would lose the way that they have today."

@@ -183,7 +183,7 @@ def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
 
 def test_a_firewall_that_reboots_in_the_middle(lab: Lab) -> None:
     before = state(lab)
-    lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 22)
+    lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 25)
     run = play("apply", lab.inventory)
     assert run.code != 0
     assert "cannot be reached" in summary(run)

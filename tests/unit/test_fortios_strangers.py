@@ -113,3 +113,16 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
         assert record.stays_open
         config.update("firewall/policy", str(key), {"groups": []})
         assert firewall.done(lock, **options, check=True)["state"] == "in order"
+
+
+def test_a_target_without_a_way_in_does_not_keep_the_others_open(firewall: Firewall) -> None:
+    forward = {"extip": PUBLIC, "mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1", "portforward": "enable"}
+    config = firewall.device.configs["root"]
+    config.create("firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward})
+    made = firewall.done(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-mail", "VIP-2525"]})
+    assert (made["changed"], made["state"]) == (True, "in order")
+    assert [(one["id"], one["severity"]) for one in made["guards"]] == [("no_way_in", "warn")]
+    failed = firewall.run(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-2525"]})
+    assert failed["failed"]
+    assert "nothing to lock" in failed["msg"]
+    assert "accept_risks" not in failed["msg"]

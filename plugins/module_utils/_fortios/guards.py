@@ -23,6 +23,7 @@ GUARDS = Registry(
         "other_way_in": "Another virtual IP leads to the same server and port.",
         "interface_in_zone": "A named interface is a member of a zone, which is looked at in its place.",
         "intrazone": "Traffic between the members of a named zone passes without any policy.",
+        "no_way_in": "Nothing lets the port through to one of the targets today, while others are locked.",
         "no_way_out": "Nothing lets the port out today, so that nothing can be locked.",
         "mail_shut_in": "The mail server would not get out to its smart hosts any more.",
     }

@@ -128,6 +128,13 @@ def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t
 
 def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Iterator[Finding]:
     own = wanted.own_networks
+    shut = [target for target in wanted.targets if not was.admissions(target) and not becomes.admissions(target)]
+    if len(shut) == len(wanted.targets) and all(lock.allowed(target.version) for target in shut):
+        # No risk that could be accepted: whoever named something else by mistake would be told that all is shut.
+        raise PlanError(
+            f"No policy lets anybody through to {' or '.join(map(str, shut))}{_from(wanted)}, so that there is nothing to lock. Nothing was "
+            "changed. Name the virtual IP, port and interfaces that policies name, or leave the firewall out of the site's description."
+        )
     for target in wanted.targets:
         # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a mistake.
         if not lock.allowed(target.version):
@@ -138,12 +145,8 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
                     severity,
                     f"No source of IPv{target.version} is named, so that nobody would reach {target} any more.",
                 )
-        elif not was.admissions(target) and not becomes.admissions(target):
-            # No risk that could be accepted: whoever named something else by mistake would be told that all is shut.
-            raise PlanError(
-                f"No policy lets anybody through to {target}{_from(wanted)}, so that there is nothing to lock. Nothing was changed. Name "
-                "the virtual IP, port and interfaces that policies name, or leave the firewall out of the site's description."
-            )
+        elif target in shut:
+            yield Finding("no_way_in", WARN, f"No policy lets anybody through to {target}{_from(wanted)}.")
     for target, missing in lock.lacking(becomes):
         ranges = missing.known - own
         if (ranges or missing.opaque) and becomes.admissions(target):
