@@ -231,12 +231,12 @@ options:
     type: str
   tarpit_interval:
     description:
-      - How long a refusal is held back.
+      - How long a refusal is held back, at most ten minutes.
       - A time span as C(hh:mm:ss), C(d.hh:mm:ss), or seconds.
     type: str
   auth_tarpit_interval:
     description:
-      - How long a failed logon is held back. Exchange 2016 and later.
+      - How long a failed logon is held back, at most ten minutes. Exchange 2016 and later.
       - A time span as C(hh:mm:ss), C(d.hh:mm:ss), or seconds.
     type: str
   size_enabled:

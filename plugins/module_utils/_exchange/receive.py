@@ -38,6 +38,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table 
 
 _MOST = 2147483647
 _DAY = 86400
+_LONGEST_TARPIT = 600
 _MAILBOX_2013 = Where(Version.E2013, edge=False)
 
 PERMISSION_GROUPS = ("AnonymousUsers", "ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers", "Partners")
@@ -103,8 +104,8 @@ RECEIVE = resource(
         Property("message_rate_source", "MessageRateSource", Choice("None", "IPAddress", "User", "All"), SINCE_2010),
         Property("connection_timeout", "ConnectionTimeout", TimeSpan(1, _DAY), EVERYWHERE),
         Property("connection_inactivity_timeout", "ConnectionInactivityTimeout", TimeSpan(1, _DAY), EVERYWHERE),
-        Property("tarpit_interval", "TarpitInterval", TimeSpan(0, _DAY), EVERYWHERE),
-        Property("auth_tarpit_interval", "AuthTarpitInterval", TimeSpan(0, _DAY), SINCE_2016),
+        Property("tarpit_interval", "TarpitInterval", TimeSpan(0, _LONGEST_TARPIT), EVERYWHERE),
+        Property("auth_tarpit_interval", "AuthTarpitInterval", TimeSpan(0, _LONGEST_TARPIT), SINCE_2016),
         Property("size_enabled", "SizeEnabled", Choice("Enabled", "Disabled", "EnabledWithoutValue"), EVERYWHERE),
         Property("pipelining_enabled", "PipeliningEnabled", Bool(), EVERYWHERE),
         Property("chunking_enabled", "ChunkingEnabled", Bool(), EVERYWHERE),
