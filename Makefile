@@ -17,7 +17,7 @@ WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
 # The long ones first, so that both workers end at the same time.
-TESTS ?= tests/integration tests/unit
+TESTS ?= tests/integration tests/machine tests/unit
 SANITY_ARGS ?=
 
 SHELL := /bin/sh
@@ -112,6 +112,9 @@ unit: $(VENV)/.ready link ## unit tests alone
 integration: $(VENV)/.ready link ## integration tests alone
 	@$(run_tests) tests/integration
 
+machine: $(VENV)/.ready link ## long stories, two runs at once, every property (MAILEDGE_EXAMPLES=200)
+	@$(run_tests) tests/machine
+
 # Only the interpreter of the virtual environment: ansible-test would otherwise look for every
 # Python that it knows. In a copy of its own, because it writes there, and `make copy` removes what
 # git does not track.
@@ -121,7 +124,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick check pytest unit integration sanity
+.PHONY: test quick check pytest unit integration machine sanity
 
 # ---------------------------------------------------------------- static checks
 
