@@ -6,19 +6,22 @@
 #   VENV=.venv-2.16     the virtual environment to use (give it its own name together with CORE)
 #   WORKERS=2           how many tests run at a time
 #   TESTS=tests/unit    which tests `make pytest` runs
-#   PYTEST_ARGS, SANITY_ARGS   more arguments for pytest and ansible-test sanity
+#   PYTEST_ARGS, SANITY_ARGS, MUTATION_ARGS   more arguments for pytest, ansible-test sanity and
+#                       tests/tools/mutation.py
 
 PYTHON ?= python3
 CORE ?=
 VENV ?= .venv
 LINT_VENV ?= .venv-lint
 PEER_VENV ?= .venv-peer
+MUTATION_VENV ?= .venv-mutation
 WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
 # The long ones first, so that both workers end at the same time.
 TESTS ?= tests/integration tests/machine tests/unit
 SANITY_ARGS ?=
+MUTATION_ARGS ?=
 
 SHELL := /bin/sh
 .SUFFIXES:
@@ -63,6 +66,12 @@ $(PEER_VENV)/.ready: requirements-peer.txt | new-enough
 	@echo "Installing the collection that is compared with into $(PEER_VENV) ..."
 	@$(PYTHON) -m venv $(PEER_VENV)
 	@$(PEER_VENV)/bin/python $(pip_install) -r requirements-peer.txt
+	@touch $@
+
+$(MUTATION_VENV)/.ready: requirements-mutation.txt | new-enough
+	@echo "Installing what makes mutants into $(MUTATION_VENV) ..."
+	@$(PYTHON) -m venv $(MUTATION_VENV)
+	@$(MUTATION_VENV)/bin/python $(pip_install) -r requirements-mutation.txt
 	@touch $@
 
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, which tests and benchmarks compare with
@@ -115,6 +124,12 @@ integration: $(VENV)/.ready link ## integration tests alone
 machine: $(VENV)/.ready link ## long stories, two runs at once, every property (MAILEDGE_EXAMPLES=200)
 	@$(run_tests) tests/machine
 
+# In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
+mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## how much of guards, order, models and verdicts the unit tests notice
+	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
+	@$(MUTATION_VENV)/bin/python tests/tools/mutation.py --python $(CURDIR)/$(VENV)/bin/python $(MUTATION_ARGS) \
+	  $(cache)/mutation/ansible_collections/mailedge/lockdown
+
 # Only the interpreter of the virtual environment: ansible-test would otherwise look for every
 # Python that it knows. In a copy of its own, because it writes there, and `make copy` removes what
 # git does not track.
@@ -124,7 +139,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick check pytest unit integration machine sanity
+.PHONY: test quick check pytest unit integration machine mutation sanity
 
 # ---------------------------------------------------------------- static checks
 
