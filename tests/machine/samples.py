@@ -34,6 +34,7 @@ NAMED: t.Mapping[str, t.Mapping[str, tuple[t.Any, ...]]] = {
         "remote_ip_ranges": (["10.20.9.9"], ["10.20.9.0/24", "192.168.40.1-192.168.40.9"]),
         "permission_groups": (["AnonymousUsers"], ["AnonymousUsers", "ExchangeUsers"], ["Partners"], []),
         "auth_mechanism": (["Tls"], ["Tls", "Integrated"], ["Tls", "BasicAuth", "BasicAuthRequireTLS"]),
+        "anonymous_rights": (["everyone:ms-Exch-SMTP-Submit"], []),
         "usage": ("Custom",),
         "fqdn": ("mail.birke.example", "mx.birke.example"),
         "banner": ("220 birke", "220 birke, at your service"),
