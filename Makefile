@@ -19,7 +19,7 @@ WORKERS ?= 2
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
 # The long ones first, so that both workers end at the same time.
-TESTS ?= tests/integration tests/machine tests/unit
+TESTS ?= tests/integration tests/machine tests/lab_tests tests/unit
 SANITY_ARGS ?=
 MUTATION_ARGS ?=
 
@@ -112,11 +112,14 @@ check: sanity test ## `make test` and ansible-test sanity
 quick: $(VENV)/.ready link
 	@$(run_tests) -m "not long and not forks" $(TESTS)
 
-pytest: $(VENV)/.ready link ## unit tests, and integration tests on the lab (PYTEST_ARGS="-k receive")
+pytest: $(VENV)/.ready link ## unit tests, tests of the lab, and integration tests on it (PYTEST_ARGS="-k receive")
 	@$(run_tests) $(TESTS)
 
-unit: $(VENV)/.ready link ## unit tests alone
+unit: $(VENV)/.ready link ## unit tests alone, which need no running lab
 	@$(run_tests) tests/unit
+
+lab-tests: $(VENV)/.ready link ## tests of the lab itself
+	@$(run_tests) tests/lab_tests
 
 integration: $(VENV)/.ready link ## integration tests alone
 	@$(run_tests) tests/integration
@@ -139,7 +142,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick check pytest unit integration machine mutation sanity
+.PHONY: test quick check pytest unit lab-tests integration machine mutation sanity
 
 # ---------------------------------------------------------------- static checks
 

@@ -141,7 +141,7 @@ def parse_address(text: str) -> Address:
 
 
 def netmask_length(address: Address) -> int | None:
-    """The prefix length that an IPv4 address stands for as a netmask or as its inverse; None where it is neither."""
+    """The prefix length of an IPv4 netmask or its inverse; None where it is neither."""
     for value in (address.value, _LAST[4] ^ address.value):
         free = _LAST[4] ^ value
         if address.version == 4 and address.value and value >> 24 == 255 and not free & (free + 1):
@@ -162,7 +162,7 @@ def _prefixed(whole: str, address: Address, text: str) -> Interval:
 
 
 def _refuse_mask(whole: str, address: Address, text: str) -> None:
-    """Tell who wrote `text` as the mask of an address how it is written here. Raises RangeError where it is one."""
+    """Tell how a mask behind an address is written here. Raises RangeError where `text` is one."""
     try:
         length = netmask_length(parse_address(text))
     except RangeError:
@@ -401,7 +401,7 @@ class RangeSet:
         return not self & other
 
     def to_cidrs(self, longest: int = 0) -> list[str]:
-        """The fewest CIDRs, IPv4 first, each with its prefix length, which is `longest` at least."""
+        """The fewest CIDRs, IPv4 first, each with its prefix length, `longest` or longer."""
         return [
             f"{_text(version, first)}/{_BITS[version] - free}"
             for version, spans in zip((4, 6), self._spans)

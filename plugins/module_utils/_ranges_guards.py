@@ -1,9 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ranges that a site names, its provider's and its own: what looks like a mistake, and what is too much for anybody.
+"""Ranges that a site names, its provider's and its own: what looks like a mistake, what is too much.
 
-One place for every layer. Whoever is named is a friend, so that a slip of the pen would let in the internet.
+One place for every layer. Whoever is named is a friend, so that a slip of the pen would let in the
+internet.
 """
 
 from __future__ import annotations
@@ -39,18 +40,19 @@ _WIDEST = {4: 1 << (32 - 10), 6: 1 << (128 - 24)}
 _MOST = {4: 1 << (32 - 8), 6: 1 << (128 - 20)}
 _BITS = {4: 32, 6: 128}
 _INTERNET = EVERYTHING - NOT_INTERNET
-# What one group of a written address has in bits, and from where on a host with its prefix length is an ordinary way to write a
-# network of the internet: 198.51.100.7/24, 2001:db8::7/48.
+# What one group of a written address has in bits, and from where on a host with its prefix length
+# is an ordinary way to write a network of the internet: 198.51.100.7/24, 2001:db8::7/48.
 _GROUP = {4: 8, 6: 16}
 _INTERFACE = {4: 24, 6: 48}
 _HOST_PART = {4: 0xFF, 6: (1 << 64) - 1}
 
 
 def named(texts: str | t.Iterable[str]) -> RangeSet:
-    """The set of the ranges that somebody wrote down by hand. Raises RangeError with all that looks like a mistake.
+    """The set of the ranges that somebody wrote down by hand.
 
-    A netmask where an end, a prefix length or an address was meant, and a network far above its prefix length. What a server or
-    a device has is read by RangeSet.parse(), because it is so whatever was meant.
+    Raises RangeError with all that looks like a mistake: a netmask where an end, a prefix length or
+    an address was meant, and a network far above its prefix length. What a server or a device has
+    is read by RangeSet.parse(), because it is so whatever was meant.
     """
     intervals: list[Interval] = []
     problems: list[str] = []
@@ -70,9 +72,9 @@ def named(texts: str | t.Iterable[str]) -> RangeSet:
 
 
 def friends(texts: str | t.Iterable[str]) -> RangeSet:
-    """The same for networks of the site itself, of its other servers or of Exchange Online, which are bounded.
+    """The same for networks of the site itself, of its other servers or of Exchange Online.
 
-    Raises RangeError also where they hold a sizeable part of the internet.
+    These are bounded: raises RangeError also where they hold a sizeable part of the internet.
     """
     found = named(texts)
     much = _sizeable(found)
@@ -85,7 +87,10 @@ def friends(texts: str | t.Iterable[str]) -> RangeSet:
 
 
 def believed(ranges: RangeSet) -> RangeSet:
-    """The named ranges whose senders are no strangers: all of them, or of a sizeable part of the internet only what is private."""
+    """The named ranges whose senders are no strangers.
+
+    All of them, or of a sizeable part of the internet only what is private.
+    """
     return ranges - _INTERNET if _sizeable(ranges) else ranges
 
 
@@ -128,7 +133,7 @@ def _network(address: Address, length: int) -> Interval:
 
 
 def _above_its_prefix(text: str, interval: Interval) -> t.Iterator[str]:
-    """Told where the address says more than its prefix length lets stand, by a whole group of digits and more."""
+    """Told where the address says more than its prefix length lets stand, by a group of digits."""
     address = parse_address(text.partition("/")[0].partition("(")[0])
     version, group = address.version, _GROUP[address.version]
     length = _BITS[version] - interval.size.bit_length() + 1
@@ -151,7 +156,7 @@ def _above_its_prefix(text: str, interval: Interval) -> t.Iterator[str]:
 
 
 def check_friends(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
-    """What is wrong with ranges of the site itself, which may be private, and as many of those as it likes."""
+    """What is wrong with ranges of the site itself, which may be private as it likes."""
     wide = [one for one in (ranges & _INTERNET).intervals if one.size > _WIDEST[one.version]]
     if wide or _sizeable(ranges):
         shown = wide[0] if wide else _sizeable(ranges).intervals[0]

@@ -57,7 +57,8 @@ exposure:
   type: dict
   contains:
     listeners:
-      description: For each local address and port, which senders meet which connector, and what it means.
+      description: For each local address and port, which senders meet which connector, and what
+        it means.
       type: list
       elements: dict
       returned: always

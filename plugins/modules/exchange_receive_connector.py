@@ -84,10 +84,12 @@ options:
     type: bool
   anonymous_rights:
     description:
-      - Other rights of senders that do not log in, beyond those that its O(permission_groups) stand for, such as
-        C(everyone:ms-Exch-SMTP-Submit). The account is C(anonymous) or C(everyone).
-      - An empty list takes them away. What the connector inherits, and entries for all rights at once, stay.
-      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes parts of it.
+      - Other rights of senders that do not log in, beyond those that its O(permission_groups) stand
+        for, such as C(everyone:ms-Exch-SMTP-Submit). The account is C(anonymous) or C(everyone).
+      - An empty list takes them away. What the connector inherits, and entries for all rights at
+        once, stay.
+      - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes
+        parts of it.
     type: raw
   enabled:
     description: Whether the connector is in service.

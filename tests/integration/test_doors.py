@@ -22,8 +22,8 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, rights, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
+from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runspace, needs_engine
 from ansible_collections.mailedge.lockdown.tests.support.reading import read
-from ansible_collections.mailedge.lockdown.tests.unit.engine import in_a_runspace, needs_engine
 
 EVERYBODY = ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
 

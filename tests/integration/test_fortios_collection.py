@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inboun
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import OFFICE, PROVIDER, PUBLIC, STRANGER, Firewall
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import OFFICE, PROVIDER, PUBLIC, STRANGER, Firewall
 
 PYTHON = os.environ.get("MAILEDGE_PEER_PYTHON", "")
 

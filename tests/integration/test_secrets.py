@@ -135,7 +135,7 @@ def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_p
 
 @pytest.mark.core
 def test_no_error_in_the_options_prints_a_login() -> None:
-    """At -vvv, through the playbook as it is used; each option error and place by itself is in tests/unit/test_mail_flow_action.py."""
+    """At -vvv, through the playbook as it is used; each option error and place by itself is in tests/unit/plugins/action/test_exchange_mail_flow.py."""
     login = {"username": "birke@filter.example", "password": SMART_HOST}
     out = {"smart_hosts": ["127.0.0.1"], "port": 9}
     wrongs: list[dict[str, t.Any]] = [

@@ -27,7 +27,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, rig
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.defaults import site
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON
-from ansible_collections.mailedge.lockdown.tests.unit.engine import (
+from ansible_collections.mailedge.lockdown.tests.support.engine import (
     CANARY,
     agent_with,
     asking,

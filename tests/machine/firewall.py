@@ -18,8 +18,8 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer, Profile
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns
-from ansible_collections.mailedge.lockdown.tests.unit import _fortigate
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import Firewall, Result
+from ansible_collections.mailedge.lockdown.tests.support import fortigate
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result
 
 STRANGER, PROVIDER = "192.0.2.77", "198.51.100.7"
 DOORS = {"VIP-mail": "203.0.113.80", "VIP-mail-b": "203.0.113.81"}
@@ -86,7 +86,7 @@ def story(pair: Pair, schedule: str, only: str = "ab", version: str = "v7.4.4", 
             return told
 
         runs = {"a": lambda: run("a", pair.first), "b": lambda: run("b", pair.second)}
-        engine = vars(_fortigate)["engine"]
+        engine = vars(fortigate)["engine"]
         # Each run puts its own in the place of AnsibleModule, and takes it away out of turn.
         with (
             unittest.mock.patch.object(engine, "Module", engine.Module),

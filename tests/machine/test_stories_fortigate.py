@@ -22,7 +22,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POL
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.machine.searching import examples
-from ansible_collections.mailedge.lockdown.tests.unit._fortigate import Firewall, Result
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result
 
 PUBLIC, SERVER, SMART_HOST = "203.0.113.80", "10.20.1.11", "198.51.100.25"
 PROVIDERS = {

@@ -98,13 +98,13 @@ def test_the_lab_knows_nothing_of_the_product_that_decides() -> None:
 
 
 def test_the_oracle_knows_nothing_of_the_product_but_its_types() -> None:
-    (oracle,) = TESTS.rglob("_oracle.py")
+    (oracle,) = TESTS.rglob("oracle.py")
     assert of_the_product(oracle) == set(ORACLE_MAY_IMPORT)
 
 
 def test_no_judge_is_imported_by_its_text() -> None:
     """importlib, exec and the like would get past the two above."""
-    for path in [*(TESTS / "lab").rglob("*.py"), *TESTS.rglob("_oracle.py")]:
+    for path in [*(TESTS / "lab").rglob("*.py"), *TESTS.rglob("oracle.py")]:
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -123,3 +123,24 @@ def test_no_test_imports_a_test() -> None:
 def test_every_file_fits_on_a_few_screens() -> None:
     for path in [*TESTS.rglob("*.py"), *PLUGINS.rglob("*.py")]:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def test_unit_tests_mirror_the_code() -> None:
+    folders = {path.parent.relative_to(TESTS / "unit") for path in (TESTS / "unit").rglob("test_*.py")}
+    assert len(folders) > 5
+    assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+def test_what_is_called_unit_needs_no_running_lab() -> None:
+    """The lab's Exchange is a model in memory; whatever else of the lab a test takes listens somewhere."""
+    for path in (TESTS / "unit").rglob("test_*.py"):
+        lab = {name for name in imported(path) if name.startswith("tests.lab.")}
+        assert {name for name in lab if not name.startswith("tests.lab.exchange.")} == set(), path
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    folders = {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.rglob("test_*.py")}
+    (named,) = [line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if line.startswith("TESTS ?= ")]
+    assert set(named.split()[2:]) == folders
+    settings = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert all(f'"{folder}"' in settings for folder in folders)

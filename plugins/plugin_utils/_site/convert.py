@@ -36,7 +36,8 @@ def is_unset(value: t.Any) -> bool:
 def split(text: str, *, blanks: bool = True) -> list[str]:
     """The entries of a text: between commas, new lines and, unless entries may hold them, blanks.
 
-    A range may be written with blanks around its dash, or around the slash before its prefix length.
+    A range may be written with blanks around its dash, or around the slash before its prefix
+    length.
     """
     if not blanks:
         return [part.strip() for part in _LINES.split(text) if part.strip()]

@@ -1,0 +1,92 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Interfaces, zones and SD-WAN: what policies name where the user names an interface."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_info,
+    fortios_outbound_lock,
+)
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    OUT,
+    STRANGER,
+    Firewall,
+    locked,
+    meets,
+    running,
+)
+
+KINDS = [("v6.2.16", "virtual-wan-link"), ("v7.4.4", "virtual-wan-link"), ("v7.4.4", "outside")]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: " ".join(kind))
+def zoned(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    """wan1 is a member of SD-WAN or of a zone, and the policies name that."""
+    version, zone = request.param
+    for firewall in running(tmp_path, version=version):
+        device, rows = firewall.device, firewall.device.configs["root"].all("firewall/policy")
+        (device.sdwan if zone == "virtual-wan-link" else device.zones)[zone] = ["wan1"]
+        device.names["out.filter.example"] = ["198.51.100.25"]
+        for row in rows.values():
+            for field in ("srcintf", "dstintf"):
+                row[field] = [zone if name == "wan1" else name for name in row[field]]
+        yield firewall
+
+
+def test_a_member_is_taken_for_its_zone(zoned: Firewall) -> None:
+    inwards = {**LOCK, "interfaces": ["wan1"]}
+    assert meets(zoned, STRANGER)
+    assert "everybody" in zoned.done(fortios_info, interface="wan1")["exposure"][0]
+    made = zoned.done(fortios_inbound_lock, **inwards)
+    assert "interface_in_zone" in [one["id"] for one in made["guards"]]
+    assert made["exposure"]["before"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert locked(zoned)
+    assert not zoned.done(fortios_inbound_lock, **inwards)["changed"]
+    assert zoned.device.admits("10.20.3.3", "192.0.2.99", 25, "internal")
+    zoned.done(fortios_outbound_lock, **OUT)
+    assert not zoned.device.admits("10.20.3.3", "192.0.2.99", 25, "internal")
+    assert zoned.device.admits("10.20.1.11", "198.51.100.25", 25, "internal")
+    assert not zoned.done(fortios_outbound_lock, **OUT)["changed"]
+
+
+@pytest.mark.parametrize("name", ["wan9", "Wan1"])
+def test_a_name_that_is_none_is_refused(zoned: Firewall, name: str) -> None:
+    before = zoned.dump()
+    for module, options in (
+        (fortios_info, {"interface": name}),
+        (fortios_inbound_lock, {**LOCK, "interfaces": [name]}),
+        (fortios_outbound_lock, {**OUT, "interfaces": [name]}),
+    ):
+        failed = zoned.run(module, **options)
+        assert failed["failed"]
+        assert f"'{name}'" in failed["msg"]
+        assert "Is 'wan1' meant?" in failed["msg"]
+        assert "accept_risks" not in failed["msg"]
+    assert zoned.dump() == before
+
+
+def test_members_that_reach_each_other_without_a_policy_are_told(tmp_path: pathlib.Path) -> None:
+    for firewall in running(tmp_path):
+        device = firewall.device
+        device.zones["all of it"] = ["wan1", "internal"]
+        device.intrazone.add("all of it")
+        for row in device.configs["root"].all("firewall/policy").values():
+            row["srcintf"] = row["dstintf"] = ["all of it"]
+        firewall.done(fortios_inbound_lock, **LOCK)
+        assert meets(firewall, STRANGER)
+        told = firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)
+        [sentence] = [one["sentence"] for one in told["guards"] if one["id"] == "intrazone"]
+        assert "without any policy" in sentence
+        assert told["state"] == "open"
+        device.intrazone.clear()
+        assert not meets(firewall, STRANGER)
+        assert firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)["state"] == "in order"

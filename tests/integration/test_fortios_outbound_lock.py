@@ -1,0 +1,207 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""fortios_outbound_lock and fortios_info against the lab's FortiGate."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_info,
+    fortios_outbound_lock,
+    fortios_rollback,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import STRANGER, Firewall
+
+POLICY = "firewall/policy"
+SERVER, PRINTER = "10.20.1.11", "10.20.3.3"
+SMART, OTHER = "198.51.100.25", "192.0.2.99"
+LOCK: dict[str, t.Any] = {
+    "name": "birke",
+    "mail_servers": [SERVER],
+    "smart_hosts": ["out.filter.example"],
+    "interfaces": ["wan1"],
+}
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    with FortiGateServer() as server:
+        server.device.seed_mail_site(external6="2001:db8:20::25")
+        server.device.names["out.filter.example"] = [SMART]
+        yield Firewall(server, tmp_path / "snapshots")
+
+
+def refs(*names: str) -> list[dict[str, str]]:
+    return [{"name": name} for name in names]
+
+
+def sends(firewall: Firewall, source: str, to: str, port: int = 25) -> bool:
+    return firewall.device.admits(source, to, port, "internal")
+
+
+def locked(firewall: Firewall) -> bool:
+    """The server reaches its smart host and nobody else does, or anything else."""
+    return [sends(firewall, source, to) for source in (SERVER, PRINTER) for to in (SMART, OTHER)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_locked_once_and_given_back(firewall: Firewall) -> None:
+    before = firewall.dump()
+    assert sends(firewall, PRINTER, OTHER)
+    checked = firewall.done(fortios_outbound_lock, **LOCK, check=True)
+    assert firewall.dump() == before
+    made = firewall.done(fortios_outbound_lock, **LOCK, diff=True)
+    assert made["plan"] == checked["plan"] != []
+    assert (checked["state"], made["state"]) == ("drift", "in order")
+    assert "strangers" not in made
+    assert made["exposure"] == {
+        "before": ["everybody → port 25 of everybody, by policy 3 'LAN out'"],
+        "after": ["only 10.20.1.11 → port 25 of the smart hosts"],
+        "words": [
+            "until now: everybody → port 25 of everybody, by policy 3 'LAN out'",
+            "only 10.20.1.11 → port 25 of the smart hosts",
+        ],
+    }
+    assert locked(firewall)
+    assert sends(firewall, PRINTER, OTHER, 443)
+    again = firewall.done(fortios_outbound_lock, **LOCK)
+    assert not again["changed"], again["plan"]
+    assert again["cost"] == {"requests": 11}
+    firewall.done(fortios_rollback)
+    assert firewall.dump() == before
+
+
+def test_a_policy_for_mail_alone_above_the_wide_one(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    key = config.create(
+        POLICY,
+        {
+            "name": "Scanner",
+            "action": "accept",
+            "srcintf": refs("internal"),
+            "dstintf": refs("any"),
+            "srcaddr": refs("all"),
+            "dstaddr": refs("all"),
+            "service": refs("Email Access"),
+            "nat": "enable",
+        },
+    )
+    config.move(POLICY, str(key), before="1")
+    firewall.done(fortios_outbound_lock, **LOCK)
+    assert locked(firewall)
+    assert not firewall.done(fortios_outbound_lock, **LOCK)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["out", "held"])
+def test_a_colleague_opens_it_again(firewall: Firewall, kind: str) -> None:
+    firewall.done(fortios_outbound_lock, **LOCK)
+    config = firewall.device.configs["root"]
+    [key] = [number for number, row in config.all(POLICY).items() if row["name"] == f"birke-3-{kind}"]
+    for change in (
+        lambda: config.update(POLICY, str(key), {"status": "disable"}),
+        lambda: config.move(POLICY, str(key), after="3"),
+        lambda: config.update(POLICY, str(key), {"service": refs("HTTP")}),
+    ):
+        change()
+        assert not locked(firewall)
+        firewall.done(fortios_outbound_lock, **LOCK)
+        assert locked(firewall)
+
+
+def test_addresses_of_both_versions(firewall: Firewall) -> None:
+    wish = {**LOCK, "mail_servers": [SERVER, "2001:db8:20::25"], "smart_hosts": ["198.51.100.0/25", "2001:db8:100::25"]}
+    firewall.device.configs["root"].update(POLICY, "3", {"srcaddr6": refs("all"), "dstaddr6": refs("all")})
+    assert sends(firewall, "2001:db8:20::99", "2001:db8:bad::1")
+    firewall.done(fortios_outbound_lock, **wish)
+    assert locked(firewall)
+    assert sends(firewall, "2001:db8:20::25", "2001:db8:100::25")
+    assert not sends(firewall, "2001:db8:20::25", "2001:db8:bad::1")
+    assert not sends(firewall, "2001:db8:20::99", "2001:db8:100::25")
+    assert not firewall.done(fortios_outbound_lock, **wish)["changed"]
+
+
+def test_nothing_to_lock(firewall: Firewall) -> None:
+    result = firewall.done(fortios_outbound_lock, **{**LOCK, "interfaces": ["dmz"]})
+    assert not result["changed"]
+    assert [one["id"] for one in result["guards"]] == ["no_way_out"]
+
+
+def test_a_wall_above_that_shuts_the_mail_in(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    row = {
+        "name": "Wall",
+        "srcintf": refs("any"),
+        "dstintf": refs("any"),
+        "srcaddr": refs("all"),
+        "dstaddr": refs("all"),
+    }
+    key = config.create(POLICY, {**row, "action": "deny", "service": refs("SMTP")})
+    config.move(POLICY, str(key), before="1")
+    before = firewall.dump()
+    failed = firewall.run(fortios_outbound_lock, **LOCK)
+    assert failed["failed"]
+    assert "mail_shut_in" in failed["msg"]
+    assert firewall.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mail_servers": []}, "nobody could send"),
+        ({"smart_hosts": []}, "nobody could send"),
+        ({"smart_hosts": ["filter"]}, "full host name"),
+        ({"smart_hosts": ["filter.example\u2019"]}, "full host name"),
+        ({"smart_hosts": [f"{'x' * 60}.filter.example"]}, "more than 63"),
+        ({"interfaces": []}, "what is outwards"),
+        ({"port": 70000}, "no TCP port"),
+        ({"name": "a b"}, "cannot be the name"),
+    ],
+)
+def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any], words: str) -> None:
+    before = firewall.dump()
+    failed = firewall.run(fortios_outbound_lock, **{**LOCK, **options})
+    assert failed["failed"]
+    assert words in failed["msg"]
+    assert firewall.dump() == before
+    assert firewall.server.requests == 0
+
+
+def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Firewall) -> None:
+    question: dict[str, t.Any] = {"sources": [STRANGER, "198.51.100.7"], "interface": "wan1"}
+    before = firewall.dump()
+    found = firewall.done(fortios_info, **question)
+    assert found["exposure"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert [(one["passes"], one["policy"]) for one in found["sources"]] == [(True, 1), (True, 1)]
+    assert [(one["device_passes"], one["device_policy"]) for one in found["sources"]] == [(True, 1), (True, 1)]
+    assert found["policies"] == [
+        {
+            "policy": 1,
+            "name": "Mail in",
+            "action": "accept",
+            "target": "port 25 of the virtual IP 'VIP-mail'",
+            "sources": "everybody",
+        }
+    ]
+    assert firewall.dump() == before
+    firewall.done(fortios_inbound_lock, name="birke", vips=["VIP-mail"], ranges=["198.51.100.0/24"])
+    found = firewall.done(fortios_info, **question)
+    assert [(one["passes"], one["device_passes"]) for one in found["sources"]] == [(False, False), (True, True)]
+
+
+def test_info_over_ipv6_and_without_the_devices_own_answer(firewall: Firewall) -> None:
+    found = firewall.done(fortios_info, addresses=["2001:db8:20::25"], sources=[STRANGER, "2001:db8:bad::1"])
+    assert [(one["source"], one["passes"]) for one in found["sources"]] == [("2001:db8:bad::1", True)]
+    assert "device_passes" not in found["sources"][0]
+    assert firewall.run(fortios_info, vips=["VIP-nail"])["msg"] == "There is no virtual IP 'VIP-nail' on the device."
+    assert "nonsense" in firewall.run(fortios_info, sources=["nonsense"])["msg"]

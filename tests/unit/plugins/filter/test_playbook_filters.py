@@ -1,0 +1,82 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks compute: why a task failed, what could not be proven, what was disproven."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.filter.disproof import disproof
+from ansible_collections.mailedge.lockdown.plugins.filter.reason import reason
+from ansible_collections.mailedge.lockdown.plugins.filter.unprovable import unprovable
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import to_take
+from ansible_collections.mailedge.lockdown.tests.support.looks import look
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"msg": " The door stands open. "}, "The door stands open."),
+        ({"results": [{"msg": "fine"}, {"failed": True, "msg": "One."}, {"failed": True, "msg": "Two."}]}, "One. Two."),
+        (
+            {
+                "results": [{"failed": True, "msg": "One."}, {"failed": True, "msg": "One."}],
+                "msg": "All items completed",
+            },
+            "One.",
+        ),
+        ({"results": [{"failed": True}], "msg": "All items completed"}, "All items completed"),
+        ({}, "A task failed, and said nothing."),
+        ({"msg": None}, "A task failed, and said nothing."),
+        (None, "A task failed, and left no result."),
+        ("text", "A task failed, and left no result."),
+    ],
+)
+def test_a_reason_is_never_empty(result: t.Any, expected: str) -> None:
+    assert reason(result) == expected
+
+
+def test_what_was_not_expected_is_told_open_doors_first() -> None:
+    looks = [
+        look("the filter", "open", "closed"),
+        look("nobody in particular", "any", "open"),
+        look("a stranger", "closed", "open"),
+        look("another stranger", "closed", "closed"),
+    ]
+    assert disproof({"results": looks}) == [
+        "a stranger: 192.0.2.9:25 is open to mail of strangers: It is open.",
+        "the filter: 192.0.2.9:25 is closed to mail of strangers: It is closed.",
+    ]
+    assert disproof({"results": looks[3:]}) == []
+    point = {"looks": [{"name": "a stranger"}, {"name": "the filter", "expect": "open"}]}
+    lost = {"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}
+    assert disproof({"results": [lost]}) == ["a stranger: No route.", "the filter: No route."]
+    assert disproof({"results": [{"unreachable": True, "msg": "No route."}]}) == ["A look: No route."]
+
+
+def test_silence_before_a_change_can_prove_nothing_for_a_stranger() -> None:
+    silent = look("a stranger", "closed", "inconclusive", "egress_unproven")
+    [sentence] = unprovable({"results": [silent]})
+    assert sentence.startswith("a stranger: 192.0.2.9:25 was not reached")
+    # Who is to find an open door proves it by an answer.
+    assert unprovable({"results": [look("the filter", "open", "inconclusive", "egress_unproven")]}) == []
+    assert unprovable({"results": [look("a stranger", "closed", "open")]}) == []
+    [unreachable] = unprovable({"results": [{"msg": "No route."}]})
+    assert unreachable.startswith("A look: No route.")
+
+
+def test_what_a_look_reached_is_held_for_it_in_the_next_one_of_the_same_host() -> None:
+    looks: list[dict[str, t.Any]] = [
+        {"name": "a stranger", "expect": "closed", "targets": ["192.0.2.9"], "port": 25},
+        {"name": "the filter", "expect": "open", "source_address": "198.51.100.9"},
+    ]
+    asked: list[dict[str, t.Any]] = [
+        {"name": "a stranger", "targets": ["192.0.2.9"], "port": 25},
+        {"name": "the filter", "source_address": "198.51.100.9"},
+    ]
+    assert to_take(looks, None) == to_take(looks, {"msg": "No route."}) == asked
+    before = {"looks": [{"reachable_addresses": ["192.0.2.9"]}, {"reachable_addresses": []}]}
+    assert to_take(looks, before) == [{**asked[0], "reached_before": ["192.0.2.9"]}, asked[1]]

@@ -1,0 +1,410 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_edge_probe as a module: its options, what it fails with, its documentation, and one run through Ansible itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import typing as t
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS, reserved_addresses
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
+from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
+from ansible_collections.mailedge.lockdown.tests.support.smtp_server import Answer, Street
+
+SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
+NOT_ANONYMOUS: dict[str, Answer] = {"MAIL": "530 5.7.57 Client was not authenticated to send anonymous mail"}
+
+
+@pytest.fixture
+def street() -> t.Iterator[Street]:
+    made = Street()
+    yield made
+    made.close()
+
+
+class Ended(Exception):
+    """The module has ended, with a result."""
+
+
+class FakeModule:
+    """AnsibleModule without a process: options are checked by the class that checks them in the real one."""
+
+    given: t.ClassVar[dict[str, t.Any]] = {}
+    warnings: t.ClassVar[list[str]] = []
+    _verbosity = 0
+
+    def __init__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool) -> None:
+        assert supports_check_mode
+        checked = ArgumentSpecValidator(argument_spec).validate(self.given)
+        assert not checked.error_messages, checked.error_messages
+        self.params = checked.validated_parameters
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": False, **json.loads(json.dumps(result))})
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        raise Ended({"failed": True, **json.loads(json.dumps(result))})
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    def running(**options: t.Any) -> dict[str, t.Any]:
+        FakeModule.warnings = []
+        FakeModule.given = {
+            "targets": "127.0.0.1",
+            "sender": SENDER,
+            "recipient": RECIPIENT,
+            "timeout": 1,
+            "connect_timeout": 1,
+            **options,
+        }
+        monkeypatch.setattr(mail_edge_probe, "AnsibleModule", FakeModule)
+        with pytest.raises(Ended) as ended:
+            mail_edge_probe.main()
+        return t.cast("dict[str, t.Any]", ended.value.args[0])
+
+    return running
+
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expect", "failed"),
+    [
+        (NOT_ANONYMOUS, "closed", False),
+        (NOT_ANONYMOUS, "any", False),
+        (NOT_ANONYMOUS, "open", True),
+        ({}, "open", False),
+        ({}, "any", False),
+        ({}, "closed", True),
+        ({"RCPT": "451 4.7.500 Server busy"}, "any", False),
+        ({"RCPT": "451 4.7.500 Server busy"}, "closed", True),
+        ({"RCPT": "451 4.7.500 Server busy"}, "open", True),
+    ],
+)
+def test_the_task_fails_where_it_finds_something_else(
+    street: Street, run: Run, answers: dict[str, Answer], expect: str, failed: bool
+) -> None:
+    result = run(port=street.server(answers).port, expect=expect)
+    assert result["failed"] is failed
+    if failed:
+        assert "127.0.0.1" in result["msg"]
+        assert str(next(iter(answers.values()), "250 2.1.5 Recipient OK")) in result["msg"]
+    else:
+        assert result["changed"] is False
+        assert result["addresses"][0]["transcript"]
+
+
+def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
+    street: Street, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = street.server().port
+    question = {"port": port, "relay_recipient": "probe@elsewhere.example", "control_host": "127.0.0.1"}
+    failed = run(**question, expect="closed")
+    assert "C: MAIL FROM" not in json.dumps(failed)
+    assert "transcript" not in json.dumps(failed)
+    assert set(failed["addresses"][0]["cases"]["relay"]) == {"verdict", "reason", "needs_positive_control", "sentence"}
+    assert failed["addresses"][0]["cases"]["spoof"] is None
+    # What is left is judged like the whole.
+    whole = run(**question)
+    assert whole["addresses"][0]["transcript"]
+    assert whole["control_transcript"] == []
+    assert judge_look(failed, "closed") == judge_look(whole, "closed")
+    lines = looks_as_lines(whole, whole, "a stranger", "closed")
+    assert looks_as_lines(failed, failed, "a stranger", "closed") == lines
+    monkeypatch.setattr(FakeModule, "_verbosity", 1)
+    loud = run(**question, expect="closed")
+    assert loud["failed"] is True
+    assert set(loud["addresses"][0]) == set(whole["addresses"][0])
+    assert set(loud["addresses"][0]["cases"]["relay"]) == set(whole["addresses"][0]["cases"]["relay"])
+    assert loud["addresses"][0]["transcript"]
+
+
+def test_mail_flows_if_one_address_takes_it(street: Street, run: Run) -> None:
+    four = street.server(NOT_ANONYMOUS)
+    street.server(address="::1", port=four.port)
+    result = run(targets=["127.0.0.1", "::1"], port=four.port, expect="open")
+    assert (result["failed"], result["delivery"]) == (False, "open")
+    result = run(targets=["127.0.0.1", "[::1]"], port=four.port, expect="closed")
+    assert result["failed"] is True
+    assert "[::1]" in result["msg"]
+
+
+@pytest.mark.parametrize("targets", [["127.0.0.1", "::1"], ["localhost"]])
+def test_a_family_can_be_left_out_but_not_everything(street: Street, run: Run, targets: list[str]) -> None:
+    four = street.server(NOT_ANONYMOUS)
+    six = street.server(address="::1", port=four.port)
+    result = run(targets=targets, port=four.port, expect="closed", address_family="ipv4")
+    assert (result["failed"], [one["address"] for one in result["addresses"]]) == (False, ["127.0.0.1"])
+    assert six.connections == 0
+    result = run(targets=["127.0.0.1"], port=four.port, expect="closed", address_family="ipv6")
+    delivery = result["addresses"][0]["cases"]["delivery"]
+    assert (result["failed"], result["verdict"], delivery["reason"]) == (True, "inconclusive", "no_address")
+
+
+def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, run: Run) -> None:
+    server = street.server({f"RCPT TO:<{RECIPIENT}>": "451 4.7.500 Server busy"})
+    result = run(port=server.port, relay_recipient="probe@elsewhere.example", expect="open")
+    assert (result["failed"], result["verdict"], result["relay"]) == (True, "open", "open")
+    assert any("open relay" in warning for warning in FakeModule.warnings)
+
+
+def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, run: Run) -> None:
+    shut, wide = street.server(NOT_ANONYMOUS), street.server()
+    looks = [{"name": "a stranger", "port": shut.port}, {"name": "the filter", "port": wide.port}]
+    found = run(looks=looks)
+    assert "verdict" not in found
+    assert [look["name"] for look in found["looks"]] == ["a stranger", "the filter"]
+    for look, given in zip(found["looks"], looks):
+        alone = run(port=given["port"])
+        assert set(look) - {"name"} == set(alone) - {"changed", "failed"}
+        assert (look["verdict"], look["reachable_addresses"]) == (alone["verdict"], alone["reachable_addresses"])
+    failed = run(looks=looks, expect="closed")
+    assert failed["failed"]
+    assert failed["msg"].startswith("the filter: This should be closed")
+    assert "transcript" not in json.dumps(failed)
+    assert [look["verdict"] for look in failed["looks"]] == ["closed", "open"]
+
+
+def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
+    server = street.server(NOT_ANONYMOUS)
+    looks = [
+        {"name": "from the filter", "allowed_ranges": ["127.0.0.0/8"]},
+        {"name": "from nowhere", "targets": ["::1"], "address_family": "ipv4"},
+        {"name": "a stranger"},
+    ]
+    found = run(port=server.port, looks=looks)
+    assert [look["verdict"] for look in found["looks"]] == ["inconclusive", "inconclusive", "closed"]
+    assert any(warning.startswith("from the filter: ") for warning in FakeModule.warnings)
+
+
+def test_every_look_with_a_mistake_is_named_before_anything_is_sent(street: Street, run: Run) -> None:
+    server = street.server()
+    looks = [
+        {"name": "one", "source_address": "192.0.2.1"},
+        {"name": "two"},
+        {"name": "three", "reached_before": ["192.0.2.0/24"]},
+    ]
+    result = run(port=server.port, looks=looks)
+    assert result["failed"]
+    assert result["msg"].startswith("one: source_address is 192.0.2.1")
+    assert "three: reached_before takes addresses only" in result["msg"]
+    assert server.connections == 0
+    assert "targets is empty" in run(port=server.port, targets=None, looks=[{"name": "one"}])["msg"]
+
+
+def test_a_name_that_leads_nowhere_is_never_closed(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    def unknown(*_question: t.Any) -> t.NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = run(targets=["mail.hafen.example"], expect="closed", relay_recipient="probe@elsewhere.example")
+    assert (result["failed"], result["verdict"], result["relay"]) == (True, "inconclusive", "inconclusive")
+    assert "mail.hafen.example" in result["msg"]
+    address = result["addresses"][0]
+    assert (address["cases"]["delivery"]["reason"], address["address"]) == ("no_address", None)
+
+
+def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_question: never.wait(30))
+    doors, lost = find_doors(["mail.hafen.example"], 25, "any", 0.1)
+    never.set()
+    assert doors == []
+    assert "no answer from the resolver" in lost[0][1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("targets", [], "targets is empty"),
+        ("targets", ["mail.hafen.example:25"], "mail.hafen.example:25"),
+        ("targets", ["https://mail.hafen.example/"], "neither a host name"),
+        ("targets", ["mail hafen"], "neither a host name"),
+        ("port", 0, "port is 0"),
+        ("control_port", 70000, "control_port is 70000"),
+        ("timeout", 0, "timeout is 0"),
+        ("connect_timeout", -1, "connect_timeout is -1"),
+        ("sender", "probe", "not a mail address"),
+        ("sender", "", "both needed"),
+        ("sender", "a@b.example>\r\nDATA", "not a mail address"),
+        ("sender", "größe@b.example", "not a mail address"),
+        ("recipient", "a b@hafen.example", "not a mail address"),
+        ("relay_recipient", "<x@elsewhere.example>", "not a mail address"),
+        ("relay_recipient", "someone@Hafen.example", "that is no relaying"),
+        ("sender", "someone@hafen.example", "own_domain_sender asks that"),
+        ("own_domain_sender", "office", "not a mail address"),
+        ("helo_name", "a\r\nDATA", "neither a host name"),
+        ("helo_name", "[not an address]", "neither a host name"),
+        ("source_address", "192.0.2.299", "not an IP address"),
+        ("source_address", "192.0.2.1", "no address of this host"),
+        ("allowed_ranges", ["198.51.100.9-198.51.100.1"], "reversed"),
+        ("control_host", "mail:25", "control_host"),
+        ("reached_before", ["mail.hafen.example"], "reached_before takes addresses only"),
+        ("reached_before", ["127.0.0.0/8"], "reached_before takes addresses only"),
+        ("reached_before", ["203.0.113.25", ""], "reached_before takes addresses only"),
+        ("reached_before", ["203.0.113.25:25"], "'203.0.113.25:25'"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_before_anything_is_sent(
+    street: Street, run: Run, option: str, value: t.Any, words: str
+) -> None:
+    server = street.server()
+    result = run(**{"port": server.port, option: value})
+    assert result["failed"] is True
+    assert words in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("name", ["watchtower.example", "[192.0.2.7]", "[IPv6:2001:db8::7]"])
+def test_the_name_of_this_host_can_be_chosen(street: Street, run: Run, name: str) -> None:
+    server = street.server()
+    run(port=server.port, helo_name=name)
+    assert server.commands[0] == f"EHLO {name}"
+
+
+def test_reserved_domains_are_named_once() -> None:
+    question = Question("a@mail.example.com", "b@hafen.test", "a@mail.example.com", "c@real-name.de")
+    assert reserved_addresses(question) == ["a@mail.example.com", "b@hafen.test"]
+    assert reserved_addresses(Question("a@notexample.com", "b@my-example.org")) == []
+
+
+def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run: Run) -> None:
+    result = run(port=street.server({"RCPT": "550 5.1.4 Recipient refused"}).port)
+    assert result["verdict"] == "inconclusive"
+    assert f"{SENDER}, {RECIPIENT}" in FakeModule.warnings[0]
+
+
+def test_the_documentation_is_the_argument_spec() -> None:
+    facts = ("type", "elements", "required", "default", "choices")
+
+    def spec(documented: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {
+            name: {
+                **{fact: option[fact] for fact in facts if fact in option},
+                **({"options": spec(option["suboptions"])} if "suboptions" in option else {}),
+            }
+            for name, option in documented.items()
+        }
+
+    assert spec(yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]) == ARGUMENTS
+
+
+def test_every_result_is_documented_and_every_documented_result_is_there(street: Street, run: Run) -> None:
+    result = run(port=street.server().port)
+    documented = yaml.safe_load(mail_edge_probe.RETURN)
+    assert set(documented) == {*result, "looks"} - {"changed", "failed"}
+    assert set(documented["addresses"]["contains"]) == set(result["addresses"][0])
+
+
+def test_the_examples_take_options_that_exist() -> None:
+    tasks = [task for task in yaml.safe_load(mail_edge_probe.EXAMPLES) if "mailedge.lockdown.mail_edge_probe" in task]
+    assert len(tasks) == 6
+    for task in tasks:
+        checked = ArgumentSpecValidator(ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
+        assert checked.error_messages == []
+
+
+def play(tasks: list[dict[str, t.Any]], folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Some tasks on this host, by Ansible itself."""
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            *arguments,
+            folder / "play.yml",
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(paths),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.core
+def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib.Path) -> None:
+    server = street.server(NOT_ANONYMOUS)
+    options = {
+        "targets": ["127.0.0.1"],
+        "port": server.port,
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "expect": "closed",
+    }
+    task = {"name": "Look", "mailedge.lockdown.mail_edge_probe": options, "register": "found"}
+    show = {
+        "name": "Show",
+        "ansible.builtin.copy": {"content": "{{ found.sentences | first }}", "dest": str(tmp_path / "said")},
+    }
+    finished = play([task, {**show, "check_mode": False}], tmp_path, "--check")
+    assert finished.returncode == 0, (finished.stdout, finished.stderr)
+    assert "is closed to mail of strangers" in (tmp_path / "said").read_text()
+    assert server.verbs[-1] == "QUIT"
+
+
+def test_the_example_with_a_look_before_proves_the_lock(street: Street, tmp_path: pathlib.Path) -> None:
+    server = street.server()
+
+    def lock(sock: socket.socket) -> None:
+        sock.sendall(b"221 2.0.0 Service closing transmission channel\r\n")
+        server.leave()
+
+    # The door is shut between the two looks.
+    server.answers["QUIT"] = lock
+    tasks = yaml.safe_load(mail_edge_probe.EXAMPLES)
+    before = next(number for number, task in enumerate(tasks) if task.get("register") == "before")
+    looks = tasks[before : before + 2]
+    for task in looks:
+        # On loopback instead of from watchtower to the site; everything else as it stands.
+        del task["delegate_to"]
+        task["mailedge.lockdown.mail_edge_probe"].update(targets="127.0.0.1", port=server.port)
+    finished = play(looks, tmp_path)
+    assert finished.returncode == 0, (finished.stdout, finished.stderr)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("verbosity", [[], ["-v"]])
+def test_what_ansible_prints_of_a_failed_task(street: Street, tmp_path: pathlib.Path, verbosity: list[str]) -> None:
+    options = {
+        "targets": "127.0.0.1",
+        "port": street.server().port,
+        "sender": SENDER,
+        "recipient": RECIPIENT,
+        "expect": "closed",
+    }
+    finished = play([{"name": "Look", "mailedge.lockdown.mail_edge_probe": options}], tmp_path, *verbosity)
+    assert finished.returncode != 0
+    assert "a door stands open" in finished.stdout
+    assert ("C: MAIL FROM" in finished.stdout) is bool(verbosity)
