@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ranges that a site names, its provider's and its own: what looks like a mistake, what is too much.
+"""Ranges that a site names, its provider's and its own: what looks like a mistake.
+
 
 One place for every layer. Whoever is named is a friend, so that a slip of the pen would let in the
 internet.
