@@ -25,8 +25,8 @@ class ActionModule(ExchangeAction):
     arguments = INFO_MODULE
 
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
-        promises = self.promises(params)
-        layer = ExchangeLayer(promises, lambda _state: (), domain_controller=params.get("domain_controller"))
+        networks = self.networks(params)
+        layer = ExchangeLayer(networks, lambda _state: (), domain_controller=params.get("domain_controller"))
         limit = float(params.get("time_limit") or 300)
         port = AgentPort(agent, layer, Options(self.shell(params), limit, with_snapshots=True))
         try:
@@ -34,7 +34,7 @@ class ActionModule(ExchangeAction):
         except PlanError as error:
             raise Failure(str(error)) from None
         state = reading.state
-        told = strangers.sentences(state.receive.values(), promises)
+        told = strangers.sentences(state.receive.values(), networks)
         return {
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
@@ -43,7 +43,7 @@ class ActionModule(ExchangeAction):
             "send_connectors": [shown(SEND, state.send[key]) for key in sorted(state.send)],
             "exposure": {
                 "listeners": words.listeners(state),
-                "words": words.exposure_words(state, state, promises),
+                "words": words.exposure_words(state, state, networks),
             },
             "snapshots": [held.name for held in reading.snapshots],
             "cost": port.cost(),

@@ -314,7 +314,7 @@ class InboundLock(FortiOSLayer):
             option: tuple(dict.fromkeys(params[option]))
             for option in ("vips", "groups", "feeds", "internet_services", "interfaces")
         }
-        self._wanted = inbound.Wanted(
+        self._wanted = inbound.InboundOptions(
             name=params["name"],
             port=params["port"],
             addresses=tuple(dict.fromkeys(parse_range(text) for text in params["addresses"])),
@@ -326,7 +326,7 @@ class InboundLock(FortiOSLayer):
         inbound.check(self._wanted)
         self._named = self._wanted.interfaces
         self._interfaces: interfaces.Interfaces | None = None
-        self._last: inbound.Lock | None = None
+        self._last: inbound.InboundRecipe | None = None
 
     def paths(self) -> t.Sequence[str]:
         return self._wanted.tables
@@ -345,13 +345,13 @@ class InboundLock(FortiOSLayer):
             named = self._interfaces.for_policies(self._named)
             self._wanted = dataclasses.replace(self._wanted, interfaces=named)
 
-    def _lock(self, state: DeviceState) -> inbound.Lock:
+    def _lock(self, state: DeviceState) -> inbound.InboundRecipe:
         """The lock of a state that was read.
 
         It is asked several times of one state, and a group of thousands takes its time.
         """
         if self._last is None or self._last.state is not state:
-            self._last = inbound.Lock(state, self._wanted)
+            self._last = inbound.InboundRecipe(state, self._wanted)
         return self._last
 
     def judge(

@@ -186,7 +186,7 @@ ARGUMENTS = module.spec(
 def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     """The whole answer. Raises FortiOSError, PlanError and RangeError."""
     sources = [str(parse_address(text)) for text in params["sources"]]
-    wanted = inbound.Wanted(
+    wanted = inbound.InboundOptions(
         name="",
         port=params["port"],
         vips=tuple(dict.fromkeys(params["vips"])),

@@ -239,7 +239,7 @@ class OutboundLock(FortiOSLayer):
                 ranges.append(parse_range(text))
                 continue
             hosts.append(text.rstrip(".").lower())
-        self._wanted = outbound.Wanted(
+        self._wanted = outbound.OutboundOptions(
             name=params["name"],
             port=params["port"],
             interfaces=tuple(dict.fromkeys(params["interfaces"])),
@@ -256,7 +256,7 @@ class OutboundLock(FortiOSLayer):
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         self._resolve(state)
-        return outbound.Lock(state, self._wanted).wishes()
+        return outbound.OutboundRecipe(state, self._wanted).wishes()
 
     def _resolve(self, state: DeviceState) -> None:
         """Policies name zones where the user may have named their members. Raises PlanError."""
@@ -270,19 +270,19 @@ class OutboundLock(FortiOSLayer):
     ) -> t.Iterable[Finding]:
         if self._interfaces is not None:
             yield from self._interfaces.findings(self._named)
-        yield from outbound.Lock(reading.state, self._wanted).speak(reading.state, after)
+        yield from outbound.OutboundRecipe(reading.state, self._wanted).speak(reading.state, after)
 
     def is_locked(self, before: DeviceState, state: DeviceState) -> bool:
-        return not outbound.Lock(before, self._wanted).leaking(state)
+        return not outbound.OutboundRecipe(before, self._wanted).leaking(state)
 
     def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
-        lock = outbound.Lock(before, self._wanted)
+        lock = outbound.OutboundRecipe(before, self._wanted)
         # What a run would shut is drift; what it would leave open is open.
         locked = apply_all(plan(before, lock.wishes()), before) if state is before else state
         return lock.left_open(locked) or None
 
     def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
-        lock = outbound.Lock(before, self._wanted)
+        lock = outbound.OutboundRecipe(before, self._wanted)
         return {"exposure": exposure(lock.exposure(before), lock.exposure(after))}
 
 

@@ -45,6 +45,8 @@ SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
 # The newest, as many as are read at once.
 MOST_SNAPSHOTS = 100
 _MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
+# A file or two that somebody planted among them do not hide ours.
+_NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
 _SNAPSHOTS = "snapshots"
@@ -100,10 +102,11 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         layer, wanted = self._layer, self._options.snapshot
         steps = layer.read_steps(HostFact("name"))
         steps.extend(self._digest_step(name, None) for name in layer.digests)
-        if wanted or self._options.with_snapshots:
-            names = [wanted] if wanted and snapshots.is_name(wanted) else None
-            read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
-            steps.append({**read_files, "names": names, "last": MOST_SNAPSHOTS})
+        names = [wanted] if wanted and snapshots.is_name(wanted) else None
+        # The newest in any case: the next one must be newer, also where the clock was put back.
+        most = MOST_SNAPSHOTS if wanted or self._options.with_snapshots else _NEWEST
+        read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
+        steps.append({**read_files, "names": names, "last": most})
         request = {"protocol": 1, "shell": self._options.shell, "mutex": self._read_mutex(), "steps": steps}
         try:
             answer = self._agent.run(request)
@@ -148,7 +151,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         same = server.casefold() == reading.origin["server"].casefold()
         return "" if same else f"It is of the server {server}."
 
-    def keep(self, snapshot: snapshots.Snapshot[str], time: datetime.datetime) -> Kept:
+    def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
+        held = (held.name for held in reading.snapshots if not held.distrust)
+        time = snapshots.newest_after(held, reading.time)
         name = snapshots.file_name(time, snapshot.run_id, snapshot.reason)
         kept = Kept(name, snapshot.text(), {"name": name, "folder": SNAPSHOT_FOLDER})
         if not self._options.snapshot_copy:

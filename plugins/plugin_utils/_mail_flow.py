@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
@@ -27,7 +27,7 @@ _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 class ExchangeAction(HostAction):
     """Reads an Exchange server over the host's connection."""
 
-    def promises(self, params: t.Mapping[str, t.Any]) -> Promises:
+    def networks(self, params: t.Mapping[str, t.Any]) -> SiteNetworks:
         """Whom the task's options name. Raises Failure for a range that cannot be understood."""
         sets: dict[str, RangeSet] = {}
         problems: list[str] = []
@@ -39,7 +39,7 @@ class ExchangeAction(HostAction):
                 problems.append(f"The option {option} cannot be used as given: {error}")
         if problems:
             raise Failure(" ".join([*problems, "Nothing was sent to the server."]))
-        return Promises(
+        return SiteNetworks(
             provider=sets["provider_ranges"],
             own_networks=sets["own_networks"],
             exchange_servers=sets["exchange_servers"],
@@ -76,7 +76,7 @@ class MailFlowAction(ExchangeAction):
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         """Read, plan, judge; write and read again unless in check mode."""
         layer = ExchangeLayer(
-            self.promises(params),
+            self.networks(params),
             lambda state: self.described(params, state),
             smart_hosts=self.smart_hosts(params),
             domain_controller=params.get("domain_controller"),

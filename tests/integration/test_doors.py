@@ -362,6 +362,7 @@ class EngineWire(Wire):
             return 0, in_a_runspace(bridge.prelude(), stdin, served.environment), b""
 
 
+@pytest.mark.long
 @needs_engine
 def test_every_door_is_judged_with_a_real_engine_too(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path, anonymous_account=GERMAN, everyone_account="Jeder")

@@ -73,6 +73,7 @@ def _web(lab: Lab, role: str = "internet") -> int:
         return 0
 
 
+@pytest.mark.long
 def test_the_web_is_left_alone(lab: Lab) -> None:
     """Where one policy serves both; where each has its own, `make demo` looks at the web as well."""
     device = lab.firewalls["birke"].device
@@ -123,6 +124,7 @@ def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> No
     assert looks(run)["a stranger on the internet"] == "open"
 
 
+@pytest.mark.long
 @pytest.mark.core
 def test_drift_of_the_firewall_alone_is_caught(lab: Lab) -> None:
     assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
@@ -181,6 +183,7 @@ def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
     assert state(lab) == middle != before
 
 
+@pytest.mark.long
 def test_a_firewall_that_reboots_in_the_middle(lab: Lab) -> None:
     before = state(lab)
     lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 25)
@@ -206,7 +209,7 @@ def test_a_firewall_that_does_not_answer_is_unknown_and_not_in_order(lab: Lab) -
     assert "does not accept the token" in summary(run)
 
 
-@pytest.mark.parametrize("mode", ["push", "poll"])
+@pytest.mark.parametrize("mode", ["push", pytest.param("poll", marks=pytest.mark.long)])
 def test_ranges_by_a_feed(lab: Lab, mode: str, tmp_path: pathlib.Path) -> None:
     feed: dict[str, t.Any] = {"mode": mode}
     if mode == "poll":

@@ -166,7 +166,7 @@ def leads_inwards(policies: list[dict[str, t.Any]]) -> bool:
 
 
 def read(firewall: Firewall) -> states.DeviceState:
-    wanted = inbound.Wanted("birke", 25, vips=("VIP-mail",))
+    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
     with firewall.client() as client:
         return states.read(client, wanted.tables)
 
@@ -202,7 +202,7 @@ def test_what_is_shut_no_packet_passes(
     seed(device, policies)
     device.holds.update(holds)
     tell(device, truth)
-    wanted = inbound.Wanted("birke", 25, vips=("VIP-mail",))
+    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
     model = Model(states.read(t.cast("t.Any", Direct(device)), wanted.tables), ["wan1"])
     for vip, port in (("VIP-mail", 25), ("VIP-both", 25), ("VIP-both", 443)):
         reached = model.reached(Target(port, vip=vip))

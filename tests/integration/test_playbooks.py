@@ -308,7 +308,11 @@ NASTY = "\u2018one\u2019 \u201atwo\u201b \u201cthree\u201e 'four' \"five\" `$(bo
 
 @pytest.mark.parametrize(
     ("pwsh", "connection"),
-    [(STAND_IN, "winrm"), (STAND_IN, "psrp"), pytest.param(None, "winrm", marks=REAL.marks)],
+    [
+        (STAND_IN, "winrm"),
+        (STAND_IN, "psrp"),
+        pytest.param(None, "winrm", marks=[*REAL.marks, pytest.mark.long]),
+    ],
 )
 def test_quotes_and_metacharacters_arrive_unharmed(pwsh: str | None, connection: str) -> None:
     with site("2016", pwsh) as lab:

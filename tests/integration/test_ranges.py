@@ -110,6 +110,7 @@ def test_sites_with_their_own_providers(tmp_path: pathlib.Path) -> None:
     assert run.tasks[0].result["msg"] == locked["cloudflare/global"]["ranges"]
 
 
+@pytest.mark.long
 def test_lists_that_firewalls_poll(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "lists"
     folder.mkdir()

@@ -70,7 +70,7 @@ def short_path() -> t.Iterator[pathlib.Path]:
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
 @pytest.mark.core
-@pytest.mark.parametrize(("connection", "real"), [("winrm", True), ("psrp", False)])
+@pytest.mark.parametrize(("connection", "real"), [pytest.param("winrm", True, marks=pytest.mark.long), ("psrp", False)])
 def test_no_password_appears_anywhere(
     connection: str, real: bool, tmp_path: pathlib.Path, short_path: pathlib.Path
 ) -> None:
@@ -108,6 +108,7 @@ def test_no_password_appears_anywhere(
         assert watch.seen == set()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
 def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_path: pathlib.Path) -> None:
     home = tmp_path / "home"

@@ -82,7 +82,8 @@ def story(pair: Pair, schedule: str, only: str = "ab", version: str = "v7.4.4", 
             named = {"snapshot": earlier} if task[1].get("snapshot") == EARLIER else {}
             told = firewall.run(task[0], token=f"token-{name}", **{**task[1], **named})
             if undo and told["failed"] and "snapshot" in told:
-                firewall.run(fortios_rollback, token=f"token-{name}", snapshot=told["snapshot"]["name"])
+                undone = {"snapshot": told["snapshot"]["name"], "keep_later_changes": True}
+                firewall.run(fortios_rollback, token=f"token-{name}", **undone)
             return told
 
         runs = {"a": lambda: run("a", pair.first), "b": lambda: run("b", pair.second)}

@@ -147,7 +147,7 @@ class Story(RuleBasedStateMachine):
                 had, has, will = (rights.get(key, judge.NOTHING) for rights in (before, moment, after))
                 assert had & will <= has <= had | will, (number, key, had, has, will)
 
-    def _promises(self, wish: t.Mapping[str, t.Any], before: Rights) -> None:
+    def _networks(self, wish: t.Mapping[str, t.Any], before: Rights) -> None:
         """What no run of ours may do, and not a broken one either."""
         named = {**PROVIDERS, **OWN}
         for moment in [*self.written, self.rights()]:
@@ -178,7 +178,7 @@ class Story(RuleBasedStateMachine):
         wish, before = self.wish(drawn), self.rights()
         checked = self.run(check=True, **wish)
         done = self.run(**wish)
-        self._promises(wish, before)
+        self._networks(wish, before)
         assert (checked["failed"], checked["plan"]) == (done["failed"], done["plan"]), (checked, done)
         if done["failed"]:
             assert not done["changed"], done["msg"]
@@ -206,7 +206,7 @@ class Story(RuleBasedStateMachine):
         self.server.faults.add(**fault)
         self.run(**wish)
         self.server.faults.clear()
-        self._promises(wish, before)
+        self._networks(wish, before)
 
     @precondition(lambda self: self.on("check"))
     @rule(drawn=wishes())

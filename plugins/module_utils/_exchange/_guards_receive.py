@@ -9,15 +9,15 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    builtin_connectors,
     conflicts,
     doors,
-    known,
     rights,
     strangers,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import RIGHTS_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
@@ -37,17 +37,17 @@ _SERVER_GROUPS = frozenset({"ExchangeServers", "ExchangeLegacyServers"})
 
 
 def check(
-    before: State, after: State, promises: Promises, changes: t.Sequence[Change], _unreachable: frozenset[str]
+    before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], _unreachable: frozenset[str]
 ) -> t.Iterator[Finding]:
     """What the guards find."""
-    view = _Sides(before, after, promises)
-    yield from _ranges_guards.check(promises.provider, "The option provider_ranges")
-    for networks, option in (
-        (promises.own_networks, "own_networks"),
-        (promises.exchange_servers, "exchange_servers"),
-        (promises.hybrid, "hybrid_ranges"),
+    view = _Sides(before, after, networks)
+    yield from _ranges_guards.check(networks.provider, "The option provider_ranges")
+    for named, option in (
+        (networks.own_networks, "own_networks"),
+        (networks.exchange_servers, "exchange_servers"),
+        (networks.hybrid, "hybrid_ranges"),
     ):
-        yield from _ranges_guards.check_friends(networks, f"The option {option}")
+        yield from _ranges_guards.check_friends(named, f"The option {option}")
     yield from _provider(view)
     yield from _own_networks(view)
     yield from _own_networks_refused(view)
@@ -66,10 +66,10 @@ def check(
 class _Sides:
     """Both states with what the guards ask of them again and again."""
 
-    def __init__(self, before: State, after: State, promises: Promises) -> None:
-        self.before, self.after, self.promises = before, after, promises
+    def __init__(self, before: State, after: State, networks: SiteNetworks) -> None:
+        self.before, self.after, self.networks = before, after, networks
         self.old, self.new = list(before.receive.values()), list(after.receive.values())
-        self.named = promises.provider | promises.own_networks | promises.exchange_servers | promises.hybrid
+        self.named = networks.provider | networks.own_networks | networks.exchange_servers | networks.hybrid
         self.ports = sorted(doors.ports([*self.old, *self.new]))
         self.same = before.receive == after.receive
 
@@ -83,7 +83,7 @@ class _Sides:
 
 
 def _provider(view: _Sides) -> t.Iterator[Finding]:
-    provider = view.promises.provider
+    provider = view.networks.provider
     heard = _NOBODY
     for connectors in (view.old, view.new):
         for endpoint in doors.View(connectors, 25).endpoints:
@@ -105,7 +105,7 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
             "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
         )
     if refused:
-        severity = STOP if view.promises.inbound_lock else WARN
+        severity = STOP if view.networks.inbound_lock else WARN
         yield Finding(
             "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
         )
@@ -125,7 +125,7 @@ def _users(answer: Answer) -> bool:
 
 
 def _own_networks(view: _Sides) -> t.Iterator[Finding]:
-    own = view.promises.own_networks - view.promises.provider
+    own = view.networks.own_networks - view.networks.provider
     for right, text in (
         (doors.accepts_anonymous, "send without a login"),
         (_users, "send with a login"),
@@ -150,8 +150,8 @@ def _own_networks(view: _Sides) -> t.Iterator[Finding]:
 
 def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
     """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is how setup leaves it."""
-    own = view.promises.own_networks - view.promises.provider
-    if not view.promises.inbound_lock or not known.is_mailbox_2013(view.after.server):
+    own = view.networks.own_networks - view.networks.provider
+    if not view.networks.inbound_lock or not builtin_connectors.is_mailbox_2013(view.after.server):
         return
     refused = _left_over(view.new, own) & _left_over(view.old, own)
     if refused:
@@ -166,7 +166,7 @@ def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
 def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -> RangeSet:
     """The part of a group that is refused without a login on port 25, and that no connector was made for: nobody hears it, or a wide one."""
     listening = {one.version for one in doors.View(connectors, 25).endpoints if not is_loopback(one)}
-    wide = {one["name"] for one in connectors if known.is_wide(one["remote_ip_ranges"])}
+    wide = {one["name"] for one in connectors if builtin_connectors.is_wide(one["remote_ip_ranges"])}
     found = _NOBODY
     for answer, part in doors.met(connectors, group).items():
         if not doors.accepts_anonymous(answer) and (answer.connector is None or answer.connector in wide):
@@ -181,19 +181,19 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Finding]:
     for port in view.ports:
         views = (doors.View(view.old, port), doors.View(view.new, port))
         lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
-    named = lost & view.promises.exchange_servers
+    named = lost & view.networks.exchange_servers
     if named:
         yield Finding(
             "exchange_servers_shut_out",
             STOP,
             f"The Exchange servers {ranges(named)} could no longer send to this server as today.",
         )
-    elif not view.promises.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
+    elif not view.networks.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
         # A site with one server has none to name, and nothing that is read tells it from one with several. The method `auto` takes the
         # group from nobody, so that a first lock is not stopped here; where own networks are named, they keep it.
         yield Finding(
             "exchange_servers_shut_out",
-            WARN if view.promises.own_networks else STOP,
+            WARN if view.networks.own_networks else STOP,
             "No exchange_servers are named, and other Exchange servers in the internal network, if there are any, could no longer send to "
             "this server as such.",
         )
@@ -212,7 +212,7 @@ def _loses_group(view: _Sides) -> RangeSet:
 
 
 def _hybrid(view: _Sides) -> t.Iterator[Finding]:
-    hybrid = view.promises.hybrid
+    hybrid = view.networks.hybrid
     lost = view.lost(doors.accepts_anonymous, [25])
     for port in view.ports:
         shut_out = view.lost(doors.accepts_anonymous, [port]) & hybrid
@@ -224,8 +224,8 @@ def _hybrid(view: _Sides) -> t.Iterator[Finding]:
             )
     if view.same:
         return
-    old = {name: known.hybrid_capabilities(one) for name, one in view.before.receive.items()}
-    new = {name: known.hybrid_capabilities(one) for name, one in view.after.receive.items()}
+    old = {name: builtin_connectors.hybrid_capabilities(one) for name, one in view.before.receive.items()}
+    new = {name: builtin_connectors.hybrid_capabilities(one) for name, one in view.after.receive.items()}
     if not any(old.values()):
         return
 
@@ -252,17 +252,21 @@ def _hybrid(view: _Sides) -> t.Iterator[Finding]:
 
 
 def _internet(view: _Sides) -> t.Iterator[Finding]:
-    locks = view.promises.inbound_lock
+    locks = view.networks.inbound_lock
     for port in view.ports:
-        opening = strangers.sending(view.new, view.promises, port)
+        opening = strangers.sending(view.new, view.networks, port)
         # A lock claims to shut port 25. What is open elsewhere is told, and keeps the site from being called in order.
-        if port == 25 and known.is_wide(opening.senders.v6) and not known.is_wide(opening.senders.v4):
+        if (
+            port == 25
+            and builtin_connectors.is_wide(opening.senders.v6)
+            and not builtin_connectors.is_wide(opening.senders.v4)
+        ):
             four = doors.public(view.named) & EVERYTHING_V4
             if locks or view.lost(doors.accepts_anonymous, [port]) & four:
                 yield Finding("ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut.")
                 opening = opening.only(EVERYTHING_V4)
-        if opening and strangers.judged(view.promises):
-            severity = STOP if port == 25 and locks and known.is_wide(opening.senders) else WARN
+        if opening and strangers.judged(view.networks):
+            severity = STOP if port == 25 and locks and builtin_connectors.is_wide(opening.senders) else WARN
             # A firewall may map port 25 of the internet to any other one.
             hint = (
                 f" To close port {port} as well, name it in the bindings of inbound_lock."
@@ -274,7 +278,7 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
 
 def _how_to_close(view: _Sides, opening: strangers.Opening) -> str:
     connectors = [view.after.receive[name.casefold()] for name, part in opening.parts.items() if part]
-    if opening.port == 25 or any(known.inner_reason(one, view.after.server) for one in connectors):
+    if opening.port == 25 or any(builtin_connectors.inner_reason(one, view.after.server) for one in connectors):
         return ""
     return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
 
@@ -294,8 +298,8 @@ def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
 
 def _relay(view: _Sides) -> t.Iterator[Finding]:
     for port in view.ports:
-        opening = strangers.relaying(view.new, view.promises, port)
-        fresh = opening.senders - strangers.relaying(view.old, view.promises, port).senders
+        opening = strangers.relaying(view.new, view.networks, port)
+        fresh = opening.senders - strangers.relaying(view.old, view.networks, port).senders
         if fresh:
             yield Finding("open_relay", STOP, opening.only(fresh).words("could"))
         elif opening:
@@ -304,7 +308,7 @@ def _relay(view: _Sides) -> t.Iterator[Finding]:
 
 def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     """Told by what a first lock never meets: the provider has its narrow connector already, and the hybrid one is wide again."""
-    provider = view.promises.provider
+    provider = view.networks.provider
     if not provider:
         return
     closed = {
@@ -315,13 +319,19 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     if not narrow or len(narrow) != len(met):
         return
     for answer in narrow:
-        if known.is_wide(view.before.receive[t.cast(str, answer.connector).casefold()]["remote_ip_ranges"]):
+        if builtin_connectors.is_wide(
+            view.before.receive[t.cast(str, answer.connector).casefold()]["remote_ip_ranges"]
+        ):
             return
     for answer, part in doors.met(view.old, doors.public(view.named)).items():
         key = (answer.connector or "").casefold()
-        if not doors.accepts_anonymous(answer) or not known.is_wide(part) or key not in view.before.receive:
+        if (
+            not doors.accepts_anonymous(answer)
+            or not builtin_connectors.is_wide(part)
+            or key not in view.before.receive
+        ):
             continue
-        if known.hybrid_capabilities(view.before.receive[key]) and key in closed:
+        if builtin_connectors.hybrid_capabilities(view.before.receive[key]) and key in closed:
             yield Finding(
                 "hybrid_wizard_undone",
                 WARN,
@@ -338,14 +348,14 @@ def _protected(change: Change, before: State) -> t.Iterator[Finding]:
     if current is None:
         return
     if change.action == Action.REMOVE:
-        if known.is_setup_made(current, before.server):
+        if builtin_connectors.is_setup_made(current, before.server):
             yield Finding(
                 "protected_connector",
                 STOP,
                 f"The receive connector '{change.key}' was made by setup and would be removed.",
             )
         return
-    reason = known.inner_reason(current, before.server)
+    reason = builtin_connectors.inner_reason(current, before.server)
     if reason is None:
         return
     harm = [
@@ -380,7 +390,7 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
     becomes_hub = "transport_role" in change.after or bool(fresh)
     if (
         becomes_hub
-        and known.is_mailbox_2013(server)
+        and builtin_connectors.is_mailbox_2013(server)
         and connector.get("transport_role") == "HubTransport"
         and 25 in doors.ports([connector])
     ):

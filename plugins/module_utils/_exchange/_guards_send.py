@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import routing
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
@@ -19,7 +19,7 @@ _PLACE = frozenset({"enabled", "address_spaces"})
 
 
 def check(
-    before: State, after: State, _promises: Promises, changes: t.Sequence[Change], unreachable: frozenset[str]
+    before: State, after: State, _networks: SiteNetworks, changes: t.Sequence[Change], unreachable: frozenset[str]
 ) -> t.Iterator[Finding]:
     """What the guards find."""
     mine = [change for change in changes if change.table == SEND.name]

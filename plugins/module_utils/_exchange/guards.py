@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_receive as receive_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding, Registry
 
@@ -51,7 +51,7 @@ ABOUT_STATE = frozenset(GUARDS) - {
 def findings(
     before: State,
     after: State,
-    promises: Promises,
+    networks: SiteNetworks,
     changes: t.Sequence[Change],
     unreachable: t.Collection[str] = (),
 ) -> t.Iterator[Finding]:
@@ -60,4 +60,4 @@ def findings(
     `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses.
     """
     for side in (receive_side, send_side):
-        yield from side.check(before, after, promises, changes, frozenset(unreachable))
+        yield from side.check(before, after, networks, changes, frozenset(unreachable))

@@ -19,7 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     CREDENTIAL,
     TABLES,
     Change,
-    Promises,
+    SiteNetworks,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
@@ -52,14 +52,14 @@ class ExchangeLayer(HostLayer[State]):
 
     def __init__(
         self,
-        promises: Promises,
+        networks: SiteNetworks,
         describe: t.Callable[[State], t.Sequence[Desired[str]]],
         *,
         smart_hosts: t.Sequence[tuple[str, int]] = (),
         domain_controller: str | None = None,
         in_clear: str | None = None,
     ) -> None:
-        self._promises, self._describe, self._in_clear = promises, describe, in_clear
+        self._networks, self._describe, self._in_clear = networks, describe, in_clear
         self._smart_hosts, self._domain_controller = smart_hosts, domain_controller
 
     # ------------------------------------------------------------ what the plan means
@@ -70,10 +70,10 @@ class ExchangeLayer(HostLayer[State]):
     def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         answers: Answers = getattr(reading, "answers", {})
         unreachable = [str(row["host"]) for row in answers.get(_REACH, ()) if not row.get("reachable")]
-        return findings(reading.state, after, self._promises, changes, unreachable)
+        return findings(reading.state, after, self._networks, changes, unreachable)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
-        return order(changes, state, self._promises)
+        return order(changes, state, self._networks)
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change]) -> str:
         server = reading.state.server
@@ -87,7 +87,7 @@ class ExchangeLayer(HostLayer[State]):
         )
 
     def strangers(self, before: State, state: State) -> list[str] | None:
-        return strangers.sentences(state.receive.values(), self._promises)
+        return strangers.sentences(state.receive.values(), self._networks)
 
     def is_visible(self, change: Change) -> bool:
         """A login that is written in every run is never equal to what can be read back; another user name is."""
@@ -102,7 +102,7 @@ class ExchangeLayer(HostLayer[State]):
     def told(self, before: State, after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         return {
             **words.before_after(before, after, changes),
-            "exposure": words.exposure(before, after, self._promises),
+            "exposure": words.exposure(before, after, self._networks),
         }
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:

@@ -18,7 +18,12 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, routing, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, Promises, apply, apply_all
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+    apply,
+    apply_all,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -46,8 +51,8 @@ _DOOR_OPTIONS = frozenset(
 class _Doors:
     """The receive side, port by port, by folded exposure: the cost does not depend on how many addresses there are."""
 
-    def __init__(self, start: State, goal: State, promises: Promises) -> None:
-        self._start, self._goal, self._promises = start, goal, promises
+    def __init__(self, start: State, goal: State, networks: SiteNetworks) -> None:
+        self._start, self._goal, self._networks = start, goal, networks
         self._views: dict[int, tuple[doors.View, doors.View]] = {}
 
     def fault(self, state: State, last: Change) -> str | None:
@@ -96,7 +101,7 @@ class _Doors:
 
     def _whom(self, senders: RangeSet) -> str:
         """Senders by the name of their group where they have one."""
-        for name, group in words.senders(self._promises):
+        for name, group in words.senders(self._networks):
             shared = senders & group
             if shared:
                 return f"{name} ({words.ranges(shared)})"
@@ -125,7 +130,7 @@ class _Routes:
         return None
 
 
-def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tuple[Change, ...]:
+def order(changes: t.Sequence[Change], state: State, networks: SiteNetworks) -> tuple[Change, ...]:
     """The changes in a safe order, some of them split in two steps. Raises NoSafeOrder.
 
     New doors come first and closing ones last. A staged connector is created disabled and then enabled; the ranges of a
@@ -137,16 +142,16 @@ def order(changes: t.Sequence[Change], state: State, promises: Promises) -> tupl
         neutral = [change for change in group if _is_neutral(change)]
         ordered += [
             *neutral,
-            *_search([change for change in group if change not in neutral], apply_all(neutral, state), promises),
+            *_search([change for change in group if change not in neutral], apply_all(neutral, state), networks),
         ]
     return tuple(ordered)
 
 
-def first_fault(steps: t.Sequence[Change], start: State, promises: Promises) -> str | None:
+def first_fault(steps: t.Sequence[Change], start: State, networks: SiteNetworks) -> str | None:
     """What these steps, taken in just this order, would break first; None when they are safe. order() gives none that is not."""
     goal = apply_all(steps, start)
     judges: dict[str, StepJudge[State, str]] = {
-        RECEIVE.name: _Doors(start, goal, promises),
+        RECEIVE.name: _Doors(start, goal, networks),
         SEND.name: _Routes(start, goal, steps),
     }
     state = start
@@ -170,7 +175,7 @@ def _is_neutral(change: Change) -> bool:
     return change.table == RECEIVE.name and not _DOOR_OPTIONS & set(change.after)
 
 
-def _search(changes: list[Change], start: State, promises: Promises) -> list[Change]:
+def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list[Change]:
     if not changes:
         return []
     changes = sorted(changes, key=_rank)
@@ -179,7 +184,7 @@ def _search(changes: list[Change], start: State, promises: Promises) -> list[Cha
     for most in (1, None):
         ways = [_ways(change)[:most] for change in changes]
         try:
-            return search(ways, start, apply, _judge(start, goal, promises, ways))
+            return search(ways, start, apply, _judge(start, goal, networks, ways))
         except NoSafeOrder as error:
             reasons = str(error)
     raise NoSafeOrder(
@@ -189,11 +194,11 @@ def _search(changes: list[Change], start: State, promises: Promises) -> list[Cha
 
 
 def _judge(
-    start: State, goal: State, promises: Promises, ways: t.Sequence[t.Sequence[t.Sequence[Change]]]
+    start: State, goal: State, networks: SiteNetworks, ways: t.Sequence[t.Sequence[t.Sequence[Change]]]
 ) -> StepJudge[State, str]:
     steps = [step for choices in ways for way in choices for step in way]
     if steps[0].table == RECEIVE.name:
-        return _Doors(start, goal, promises)
+        return _Doors(start, goal, networks)
     return _Routes(start, goal, steps)
 
 

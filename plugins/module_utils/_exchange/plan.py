@@ -30,7 +30,7 @@ _ABOUT = frozenset({"name", "state", "update_credential", "server"})
 
 
 @dataclass(frozen=True)
-class Promises:
+class SiteNetworks:
     """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on port 25."""
 
     provider: RangeSet = field(default_factory=lambda: RangeSet(()))

@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known, rights, routing
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    builtin_connectors,
+    doors,
+    rights,
+    routing,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
@@ -144,7 +149,7 @@ class _Inbound:
         if self.state.receive.get(self.name.casefold(), {}).get("anonymous_rights"):
             # Its groups are all that it is meant to give.
             entry["anonymous_rights"] = []
-        if known.is_mailbox_2013(self.state.server):
+        if builtin_connectors.is_mailbox_2013(self.state.server):
             entry["transport_role"] = "FrontendTransport"
         return entry
 
@@ -208,9 +213,9 @@ class _Inbound:
         return [
             key
             for key, senders in sorted(found.items())
-            if known.is_wide(RangeSet(senders) & strangers)
+            if builtin_connectors.is_wide(RangeSet(senders) & strangers)
             and not self._is_ours(state.receive[key])
-            and known.inner_reason(state.receive[key], state.server) is None
+            and builtin_connectors.inner_reason(state.receive[key], state.server) is None
         ]
 
     def _closing(self, connector: Connector) -> dict[str, t.Any]:

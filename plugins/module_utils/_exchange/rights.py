@@ -32,7 +32,20 @@ PRESET = (
     "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender",
     "ms-Exch-Accept-Headers-Routing",
 )
-_SPELLING = {right.casefold(): right for right in (*PRESET, ANY_RECIPIENT)}
+# As they are documented there; others are held in small letters, which Windows does not tell apart.
+_SPELLING = {
+    right.casefold(): right
+    for right in (
+        *PRESET,
+        ANY_RECIPIENT,
+        "ms-Exch-SMTP-Accept-Authentication-Flag",
+        "ms-Exch-SMTP-Accept-Exch50",
+        "ms-Exch-Accept-Headers-Organization",
+        "ms-Exch-Accept-Headers-Forest",
+        "ms-Exch-Bypass-Anti-Spam",
+        "ms-Exch-Bypass-Message-Size-Limit",
+    )
+}
 # Rights on mail. An object of the directory has others, which let nobody send.
 _ON_MAIL = ("ms-exch-smtp-", "ms-exch-accept-headers-", "ms-exch-bypass-")
 _DECIDING = (SUBMIT, ANY_RECIPIENT)
@@ -66,7 +79,7 @@ class AnonymousRights(ListKind):
 
 
 def _spelled(right: str) -> str:
-    return _SPELLING.get(right.casefold(), right)
+    return _SPELLING.get(right.casefold(), right.casefold())
 
 
 def held(connector: Connector) -> frozenset[str]:

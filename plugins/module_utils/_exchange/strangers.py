@@ -13,13 +13,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, known
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 
 if t.TYPE_CHECKING:
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 
 Connectors = t.Sequence[doors.Connector]
 
@@ -51,9 +51,9 @@ class Opening:
         return f"{who(self.senders)} {may} {what} on port {self.port}, through {names}."
 
 
-def judged(promises: Promises) -> bool:
+def judged(networks: SiteNetworks) -> bool:
     """Whether a task says so much about the way in that somebody can be a stranger to it."""
-    return promises.inbound_lock or bool(promises.provider)
+    return networks.inbound_lock or bool(networks.provider)
 
 
 def relays(answer: Answer) -> bool:
@@ -61,37 +61,37 @@ def relays(answer: Answer) -> bool:
     return answer.relay or answer.external
 
 
-def sending(connectors: Connectors, promises: Promises, port: int = 25) -> Opening:
+def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
     """The internet addresses that nobody has named and that may send without a login."""
-    groups = (promises.provider, promises.own_networks, promises.exchange_servers, promises.hybrid)
+    groups = (networks.provider, networks.own_networks, networks.exchange_servers, networks.hybrid)
     named = RangeSet(one for group in groups for one in _ranges_guards.believed(group).intervals)
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
-def relaying(connectors: Connectors, promises: Promises, port: int = 25) -> Opening:
+def relaying(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
     """Whoever may relay beside the site's own networks and servers; the provider has no business to."""
-    inside = _ranges_guards.believed(promises.own_networks) | _ranges_guards.believed(promises.exchange_servers)
-    return _opening(connectors, port, relays, doors.public(inside) | promises.provider, relay=True)
+    inside = _ranges_guards.believed(networks.own_networks) | _ranges_guards.believed(networks.exchange_servers)
+    return _opening(connectors, port, relays, doors.public(inside) | networks.provider, relay=True)
 
 
-def openings(connectors: Connectors, promises: Promises) -> list[Opening]:
+def openings(connectors: Connectors, networks: SiteNetworks) -> list[Opening]:
     """All of them, on every port."""
     every = (
-        look(connectors, promises, port) for port in sorted(doors.ports(connectors)) for look in (sending, relaying)
+        look(connectors, networks, port) for port in sorted(doors.ports(connectors)) for look in (sending, relaying)
     )
     return [opening for opening in every if opening]
 
 
-def sentences(connectors: t.Iterable[doors.Connector], promises: Promises) -> list[str] | None:
+def sentences(connectors: t.Iterable[doors.Connector], networks: SiteNetworks) -> list[str] | None:
     """The openings in words; empty where certainly nobody gets in, None where the task does not judge that."""
-    return [one.words() for one in openings(list(connectors), promises)] if judged(promises) else None
+    return [one.words() for one in openings(list(connectors), networks)] if judged(networks) else None
 
 
 def who(senders: RangeSet) -> str:
     """Senders at the beginning of a sentence."""
-    if known.is_wide(senders.v4):
+    if builtin_connectors.is_wide(senders.v4):
         return "The internet"
-    if known.is_wide(senders.v6):
+    if builtin_connectors.is_wide(senders.v6):
         others = f" and {ranges(senders.v4)}" if senders.v4 else ""
         return f"Every IPv6 internet address{others}"
     return ranges(senders)

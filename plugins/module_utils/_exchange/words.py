@@ -13,7 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
     Change,
-    Promises,
+    SiteNetworks,
     table,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -141,13 +141,13 @@ def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any])
     return lines
 
 
-def senders(promises: Promises) -> list[tuple[str, RangeSet]]:
+def senders(networks: SiteNetworks) -> list[tuple[str, RangeSet]]:
     """The groups of senders that are told apart, nobody in two of them, each with its name for a sentence."""
     named = [
-        ("the provider", promises.provider),
-        ("other Exchange servers", promises.exchange_servers),
-        ("own networks", promises.own_networks),
-        ("Exchange Online", promises.hybrid),
+        ("the provider", networks.provider),
+        ("other Exchange servers", networks.exchange_servers),
+        ("own networks", networks.own_networks),
+        ("Exchange Online", networks.hybrid),
     ]
     taken = RangeSet(())
     found: list[tuple[str, RangeSet]] = []
@@ -193,7 +193,7 @@ def _met(state: State, group: RangeSet, port: int) -> dict[str, RangeSet]:
     return dict(sorted(texts.items(), key=lambda item: (-item[1].size, item[0])))
 
 
-def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
+def exposure_tree(state: State, networks: SiteNetworks) -> dict[str, t.Any]:
     """What each group of senders meets: group → words, or words → ranges where its parts meet different things.
 
     On port 25, and by `group on port 26` on any other port where somebody may send without a login.
@@ -201,7 +201,7 @@ def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
     tree: dict[str, t.Any] = {}
     for port in _ports(state):
         heard = _heard(port, state)
-        for name, group in senders(promises):
+        for name, group in senders(networks):
             texts = _met(state, group & heard, port)
             if len(texts) == 1:
                 tree[_on(name, port)] = next(iter(texts))
@@ -213,19 +213,19 @@ def exposure_tree(state: State, promises: Promises) -> dict[str, t.Any]:
     return tree
 
 
-def exposure_words(before: State, after: State, promises: Promises) -> list[str]:
+def exposure_words(before: State, after: State, networks: SiteNetworks) -> list[str]:
     """What each group of senders meets, one sentence a group and port, with an arrow where something changes.
 
     Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges. The
     ports are those of exposure_tree().
     """
-    return [line for port in _ports(before, after) for line in _port_words(before, after, promises, port)]
+    return [line for port in _ports(before, after) for line in _port_words(before, after, networks, port)]
 
 
-def _port_words(before: State, after: State, promises: Promises, port: int) -> list[str]:
+def _port_words(before: State, after: State, networks: SiteNetworks, port: int) -> list[str]:
     lines: list[str] = []
     heard = _heard(port, before, after)
-    for group_name, everybody in senders(promises):
+    for group_name, everybody in senders(networks):
         name = _on(group_name, port)
         group = everybody & heard
         parts: dict[tuple[str, str], RangeSet] = {}
@@ -242,12 +242,12 @@ def _port_words(before: State, after: State, promises: Promises, port: int) -> l
     return _without_repeats(lines)
 
 
-def exposure(before: State, after: State, promises: Promises) -> dict[str, t.Any]:
+def exposure(before: State, after: State, networks: SiteNetworks) -> dict[str, t.Any]:
     """{"before": tree, "after": tree, "words": sentences} for results and diffs; see exposure_tree and exposure_words."""
     return {
-        "before": exposure_tree(before, promises),
-        "after": exposure_tree(after, promises),
-        "words": exposure_words(before, after, promises),
+        "before": exposure_tree(before, networks),
+        "after": exposure_tree(after, networks),
+        "words": exposure_words(before, after, networks),
     }
 
 

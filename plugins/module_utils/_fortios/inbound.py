@@ -52,7 +52,7 @@ _ENTRANCE, _SERVICES, _BARRIER = "in", "is", "stop"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InboundOptions:
     """What the lock is asked for. `name` is the first part of the names of everything that it makes."""
 
     name: str
@@ -94,7 +94,7 @@ class Wanted:
         return (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, *six, SERVICE, SERVICE_GROUP, *feeds, *services)
 
 
-def check(wanted: Wanted) -> None:
+def check(wanted: InboundOptions) -> None:
     """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
     made_groups.check_name(wanted.name, longest=fences.LONGEST_NAME)
     problem = ""
@@ -112,10 +112,10 @@ def check(wanted: Wanted) -> None:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
 
-class Lock:
+class InboundRecipe:
     """The lock of one state of a device."""
 
-    def __init__(self, state: DeviceState, wanted: Wanted) -> None:
+    def __init__(self, state: DeviceState, wanted: InboundOptions) -> None:
         self.state, self.wanted = state, wanted
         self._check_device()
         self._base = list(self._groups())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import Lock, Wanted
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import InboundOptions, InboundRecipe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, is_deny, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
@@ -42,7 +42,7 @@ SHARED: t.Mapping[str, str] = types.MappingProxyType(
 
 
 def speak(
-    wanted: Wanted, lock: Lock, before: DeviceState, after: DeviceState, *, check_mode: bool
+    wanted: InboundOptions, lock: InboundRecipe, before: DeviceState, after: DeviceState, *, check_mode: bool
 ) -> t.Iterator[Finding]:
     """The guards on a lock."""
     yield from _ranges_guards.check(wanted.ranges, "The option ranges")
@@ -79,14 +79,14 @@ class Opening:
         return f"{text[0].upper()}{text[1:]}."
 
 
-def openings(wanted: Wanted, lock: Lock, state: DeviceState) -> list[Opening]:
+def openings(wanted: InboundOptions, lock: InboundRecipe, state: DeviceState) -> list[Opening]:
     """Who gets through that nobody has named, from whatever interface: the guards and the result of the module come from here."""
     model = Model(state)
     found = [Opening(target, one.sources, _policy(state, one.policy)) for target, one in lock.beyond(model)]
     return [*found, *_by_other_ways(wanted, lock, model)]
 
 
-def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t.Iterator[Finding]:
+def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bool) -> t.Iterator[Finding]:
     tables = (ADDRESS, GROUP, ADDRESS6, GROUP6)
     missing = [f"group '{name}'" for name in wanted.groups if not any(name in state.table(path) for path in tables)]
     missing += [f"feed '{name}'" for name in wanted.feeds if name not in state.table(FEED)]
@@ -126,7 +126,7 @@ def _about_sources(wanted: Wanted, state: DeviceState, *, check_mode: bool) -> t
             yield Finding("shared_source", WARN, f"The internet service '{name}' lets {SHARED[name]} through.")
 
 
-def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Iterator[Finding]:
+def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes: Model) -> t.Iterator[Finding]:
     own = wanted.own_networks
     shut = [target for target in wanted.targets if not was.admissions(target) and not becomes.admissions(target)]
     if len(shut) == len(wanted.targets) and all(lock.allowed(target.version) for target in shut):
@@ -161,7 +161,7 @@ def _about_ways(wanted: Wanted, lock: Lock, was: Model, becomes: Model) -> t.Ite
             yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
 
 
-def _from(wanted: Wanted) -> str:
+def _from(wanted: InboundOptions) -> str:
     return f" from {' or '.join(wanted.interfaces)}" if wanted.interfaces else ""
 
 
@@ -171,7 +171,7 @@ def _by_whom(model: Model, target: Target) -> str:
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 
-def _by_other_ways(wanted: Wanted, lock: Lock, model: Model) -> t.Iterator[Opening]:
+def _by_other_ways(wanted: InboundOptions, lock: InboundRecipe, model: Model) -> t.Iterator[Opening]:
     """Other virtual IPs to the same server and port."""
     behind = {
         target: model.mapped(target.vip) if target.vip else RangeSet([t.cast(Interval, target.address)])

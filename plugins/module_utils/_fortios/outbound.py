@@ -48,7 +48,7 @@ _LONGEST_ADDRESS = 63
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OutboundOptions:
     """What the lock is asked for. `interfaces` are those that lead to the internet."""
 
     name: str
@@ -59,7 +59,7 @@ class Wanted:
     smart_host_names: tuple[str, ...] = ()
 
 
-def check(wanted: Wanted) -> None:
+def check(wanted: OutboundOptions) -> None:
     """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
     groups.check_name(wanted.name, longest=fences.LONGEST_NAME)
     problem = ""
@@ -84,10 +84,10 @@ def _host_name(name: str, host: str) -> str:
     return f"{name}-host-{host}"
 
 
-class Lock:
+class OutboundRecipe:
     """The outbound lock of one state of a device."""
 
-    def __init__(self, state: DeviceState, wanted: Wanted) -> None:
+    def __init__(self, state: DeviceState, wanted: OutboundOptions) -> None:
         self.state, self.wanted = state, wanted
         self._service, made = fences.service(state, wanted.name, wanted.port)
         self._base = [*made, *self._entries()]

@@ -122,12 +122,18 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         )
         return "" if same else f"It is of the device {origin.get('serial')}, vdom {origin.get('vdom')}."
 
-    def keep(self, snapshot: Snapshot[Key], time: datetime.datetime) -> Kept:
+    def keep(self, snapshot: Snapshot[Key], reading: Reading[DeviceState]) -> Kept:
         """Several tasks of one run share one snapshot."""
-        name = self._folder.name_for(time, snapshot.run_id, snapshot.reason)
-        earlier = [one for one in self._folder.held() if one.name == name]
+        name = self._folder.name_for(reading.time, snapshot.run_id, snapshot.reason)
+        earlier = [held.text for held in self._folder.held() if held.name == name]
+        return self._keep(name, snapshot, earlier[0] if earlier else "")
+
+    def keep_less(self, kept: Kept, snapshot: Snapshot[Key]) -> Kept:
+        return self._keep(kept.name, snapshot, kept.earlier)
+
+    def _keep(self, name: str, snapshot: Snapshot[Key], earlier: str) -> Kept:
         if earlier:
-            first = snapshots.parse(earlier[0].text, self._layer.name, self._layer.tables)
+            first = snapshots.parse(earlier, self._layer.name, self._layer.tables)
             snapshot = dataclasses.replace(
                 first,
                 # What the earlier task has saved counts.
@@ -138,7 +144,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             )
         text = snapshot.text()
         self._folder.write(name, text)
-        return Kept(name, text, {"name": name, "folder": str(self._folder.path), "content": text})
+        return Kept(name, text, {"name": name, "folder": str(self._folder.path), "content": text}, earlier)
 
     def write(self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept) -> Written[DeviceState, Key]:
         done: list[Change] = []
@@ -149,7 +155,8 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             paths = [path for path in before.rows if path != FEED_ENTRIES]
             state = self._state(paths, list(dict.fromkeys(map(str, feeds))))
         except FortiOSError as error:
-            raise Stopped(str(error), done=len(done)) from None
+            # What a device answers it has not done; a lost answer says nothing.
+            raise Stopped(str(error), done=len(done), refused=isinstance(error, DeviceError)) from None
         return Written(state, tuple(in_use))
 
 

@@ -54,8 +54,4 @@ class Folder:
         for name in reversed(names):
             if name.endswith(f"-{run_id}-{reason}.json"):
                 return name
-        step = datetime.timedelta(milliseconds=1)
-        if names:
-            newest = datetime.datetime.strptime(f"{names[-1][:19]}+0000", "%Y%m%dT%H%M%S.%f%z")
-            time = max(time, newest + step)
-        return snapshots.file_name(time, run_id, reason)
+        return snapshots.file_name(snapshots.newest_after(names, time), run_id, reason)

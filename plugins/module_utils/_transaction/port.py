@@ -50,24 +50,36 @@ class Written(t.Generic[State, Key]):
 class Stopped(Exception):
     """A write ended early.
 
-    `done` is how many steps are known to have been made; None: how many is not known. `untouched`: certainly none, and no
-    snapshot either. `facts` go into the result.
+    `done` is how many steps are known to have been made; None: how many is not known. `refused`: the
+    step after them was certainly not made. `untouched`: certainly none was, and there is no snapshot
+    either. `facts` go into the result.
     """
 
     def __init__(
-        self, message: str, *, done: int | None, untouched: bool = False, facts: t.Mapping[str, t.Any] | None = None
+        self,
+        message: str,
+        *,
+        done: int | None,
+        refused: bool = False,
+        untouched: bool = False,
+        facts: t.Mapping[str, t.Any] | None = None,
     ) -> None:
         super().__init__(message)
-        self.done, self.untouched, self.facts = done, untouched, dict(facts or {})
+        self.done, self.refused, self.untouched, self.facts = done, refused, untouched, dict(facts or {})
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A snapshot on its way: its file name, its text, and what the result says of it (``name``, ``folder``, and more)."""
+    """A snapshot on its way: its file name, its text, and what the result says of it.
+
+    That is ``name``, ``folder``, and more. `earlier` is the text of what an earlier task of the run
+    had kept under that name; empty: nothing.
+    """
 
     name: str
     text: str
     facts: t.Mapping[str, t.Any]
+    earlier: str = ""
 
 
 ReadingType = t.TypeVar("ReadingType", bound=Reading[t.Any])
@@ -85,11 +97,18 @@ class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
         return "" if origin == reading.origin else f"It is of {' '.join(origin.values())}."
 
     @abc.abstractmethod
-    def keep(self, snapshot: Snapshot[Key], time: datetime.datetime) -> Kept:
-        """Keep a snapshot before the first write. Raises SnapshotError.
+    def keep(self, snapshot: Snapshot[Key], reading: ReadingType) -> Kept:
+        """Keep a snapshot before the first write, as the newest. Raises SnapshotError.
 
         Where it can only be kept over there, write() keeps it, before its first step.
         """
+
+    def keep_less(self, kept: Kept, snapshot: Snapshot[Key]) -> Kept:
+        """Put a snapshot of what was made in the place of one of all that was planned, where that is possible.
+
+        What was not made is not there to be undone: the same rows may be somebody else's by now.
+        """
+        return kept
 
     @abc.abstractmethod
     def write(self, steps: t.Sequence[Change[Key]], reading: ReadingType, kept: Kept) -> Written[State, Key]:

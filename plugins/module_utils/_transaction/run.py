@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import typing as t
 from dataclasses import dataclass
@@ -134,24 +135,17 @@ class _Run(t.Generic[State, Key]):
     ) -> None:
         layer, result = self._layer, self._result
         result["changed"] = False
-        taken_back, lost = layer.tables.way_back(changes)
-        snapshot: snapshots.Snapshot[Key] = snapshots.Snapshot(
-            layer=layer.name,
-            origin=reading.origin,
-            reason=snapshots.APPLY if self._task.snapshot is None else snapshots.ROLLBACK,
-            time=snapshots.stamp(reading.time),
-            run_id=self._task.run_id or secrets.token_hex(3),
-            desired=taken_back,
-            made=layer.tables.made(changes),
-            plan=tuple(result["plan"]),
-            lost=lost,
-        )
-        kept = self._port.keep(snapshot, reading.time)
+        snapshot = self._snapshot(reading, changes, result["plan"])
+        kept = self._port.keep(snapshot, reading)
         result["snapshot"] = dict(kept.facts)
         try:
             written = self._port.write(steps, reading, kept)
         except Stopped as stopped:
-            raise self._stopped(stopped, steps) from None
+            if stopped.done is not None and stopped.refused:
+                made = self._snapshot(reading, steps[: stopped.done], result["plan"][: stopped.done])
+                made = dataclasses.replace(made, run_id=snapshot.run_id)
+                result["snapshot"] = dict(self._port.keep_less(kept, made).facts)
+            raise self._stopped(stopped) from None
         after = written.state
         result["changed"] = True
         if written.kept:
@@ -172,7 +166,23 @@ class _Run(t.Generic[State, Key]):
                 result,
             )
 
-    def _stopped(self, stopped: Stopped, steps: t.Sequence[Change[Key]]) -> Refused:
+    def _snapshot(
+        self, reading: Reading[State], changes: t.Sequence[Change[Key]], plan: t.Sequence[str]
+    ) -> snapshots.Snapshot[Key]:
+        taken_back, lost = self._layer.tables.way_back(changes)
+        return snapshots.Snapshot(
+            layer=self._layer.name,
+            origin=reading.origin,
+            reason=snapshots.APPLY if self._task.snapshot is None else snapshots.ROLLBACK,
+            time=snapshots.stamp(reading.time),
+            run_id=self._task.run_id or secrets.token_hex(3),
+            desired=taken_back,
+            made=self._layer.tables.made(changes),
+            plan=tuple(plan),
+            lost=lost,
+        )
+
+    def _stopped(self, stopped: Stopped) -> Refused:
         """The failure for a write that ended early, with what was done before it."""
         result = {**self._result, **stopped.facts}
         if stopped.untouched:
@@ -190,7 +200,8 @@ class _Run(t.Generic[State, Key]):
             else "Nothing is known to have been done before it."
         )
         rest = f" Not done: {_some(result['not_done'])}" if result["not_done"] else ""
-        return Refused(f"{stopped} {story}{rest} {self._way_back()}", {**result, "changed": True})
+        changed = bool(stopped.done) or not stopped.refused
+        return Refused(f"{stopped} {story}{rest} {self._way_back()}", {**result, "changed": changed})
 
     def _way_back(self) -> str:
         name = self._result["snapshot"]["name"]

@@ -10,6 +10,7 @@ holds a password.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -64,6 +65,15 @@ def stamp(time: datetime.datetime) -> str:
 def file_name(time: datetime.datetime, run_id: str, reason: str) -> str:
     """`20260114T101500.250Z-4f1c2a-apply.json`: sorts by time, in UTC."""
     return f"{stamp(time).replace('-', '').replace(':', '')}-{run_id}-{reason}.json"
+
+
+def newest_after(names: t.Iterable[str], time: datetime.datetime) -> datetime.datetime:
+    """`time`, or one after all that the names tell: a new snapshot is the newest, wherever the clock is."""
+    stamps = [name[:19] for name in names if is_name(name)]
+    with contextlib.suppress(ValueError, OverflowError):
+        newest = datetime.datetime.strptime(f"{max(stamps)}+0000", "%Y%m%dT%H%M%S.%f%z")
+        return max(time, newest + datetime.timedelta(milliseconds=1))
+    return time
 
 
 def is_name(name: str) -> bool:

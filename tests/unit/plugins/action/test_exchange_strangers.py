@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import result as outcome
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
@@ -27,9 +27,9 @@ def server() -> Server:
     return Server()
 
 
-def _named(**named: t.Any) -> Promises:
+def _named(**named: t.Any) -> SiteNetworks:
     given = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], **named}
-    return Promises(inbound_lock=False, **{name: RangeSet.parse(texts) for name, texts in given.items()})
+    return SiteNetworks(inbound_lock=False, **{name: RangeSet.parse(texts) for name, texts in given.items()})
 
 
 def _told(*connectors: t.Mapping[str, t.Any], **named: t.Any) -> list[str] | None:
@@ -166,8 +166,8 @@ def test_whoever_is_named_is_no_stranger_and_nobody_but_the_site_relays() -> Non
 
 
 def test_who_names_neither_provider_nor_lock_is_not_judged() -> None:
-    assert strangers.sentences([sites.receive("One", permission_groups=["AnonymousUsers"])], Promises()) is None
-    assert strangers.sentences([], Promises(inbound_lock=True)) == []
+    assert strangers.sentences([sites.receive("One", permission_groups=["AnonymousUsers"])], SiteNetworks()) is None
+    assert strangers.sentences([], SiteNetworks(inbound_lock=True)) == []
 
 
 def test_the_state_in_one_word() -> None:

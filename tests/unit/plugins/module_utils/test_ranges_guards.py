@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Promises
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     EVERYTHING_V6,
@@ -61,7 +61,7 @@ def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
         found = RangeSet.parse([text])
         told = {(one.id, one.severity) for one in _ranges_guards.check(found, "It")}
         assert told, text
-        of_exchange = guards.findings(sites.modern(), sites.modern(), Promises(provider=found), ())
+        of_exchange = guards.findings(sites.modern(), sites.modern(), SiteNetworks(provider=found), ())
         assert told <= {(one.id, one.severity) for one in of_exchange}
         assert told <= {(one.id, one.severity) for one in refresh.judge(found, found, refresh.Limits())}
     assert list(_ranges_guards.check(RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]), "It")) == []

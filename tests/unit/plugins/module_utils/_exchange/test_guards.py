@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
-    Promises,
+    SiteNetworks,
     apply_all,
     desired,
     plan,
@@ -37,14 +37,14 @@ HYBRID: dict[str, t.Any] = {"tls_domain_capabilities": ["mail.protection.outlook
 EXCHANGE_ONLINE = "192.0.2.0/24"
 
 
-def _promises(**named: t.Any) -> Promises:
+def _networks(**named: t.Any) -> SiteNetworks:
     lock = named.pop("inbound_lock", False)
-    return Promises(inbound_lock=lock, **{name: RangeSet.parse(texts) for name, texts in named.items()})
+    return SiteNetworks(inbound_lock=lock, **{name: RangeSet.parse(texts) for name, texts in named.items()})
 
 
 def _found(
     state: State,
-    promises: Promises,
+    networks: SiteNetworks,
     changes: t.Sequence[t.Any],
     accept_risks: t.Sequence[str] = (),
     *,
@@ -52,25 +52,33 @@ def _found(
     **options: t.Any,
 ) -> tuple[Finding, ...]:
     """What a run would say of the changes, those that stop first."""
-    spoken = guards.findings(state, apply_all(changes, state), promises, changes, **options)
+    spoken = guards.findings(state, apply_all(changes, state), networks, changes, **options)
     return guards.GUARDS.settle(spoken, accept_risks, guards.ABOUT_STATE if restoring else ())
 
 
 def _spoken(
-    state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = (), **options: t.Any
+    state: State,
+    networks: SiteNetworks,
+    *receive: t.Mapping[str, t.Any],
+    send: t.Sequence[t.Any] = (),
+    **options: t.Any,
 ) -> dict[str, str]:
     """Id → severity; the sentences of one id are looked at where a test says so."""
-    return _severities(state, promises, desired(receive=receive, send=send), **options)
+    return _severities(state, networks, desired(receive=receive, send=send), **options)
 
 
-def _severities(state: State, promises: Promises, rows: t.Sequence[Desired[str]], **options: t.Any) -> dict[str, str]:
-    found = _found(state, promises, plan(state, rows), **options)
+def _severities(
+    state: State, networks: SiteNetworks, rows: t.Sequence[Desired[str]], **options: t.Any
+) -> dict[str, str]:
+    found = _found(state, networks, plan(state, rows), **options)
     return {one.id: one.severity for one in reversed(found)}
 
 
-def _sentences(state: State, promises: Promises, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()) -> str:
+def _sentences(
+    state: State, networks: SiteNetworks, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()
+) -> str:
     changes = plan(state, desired(receive=receive, send=send))
-    return " ".join(one.sentence for one in _found(state, promises, changes))
+    return " ".join(one.sentence for one in _found(state, networks, changes))
 
 
 NAMED = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "exchange_servers": ["10.20.1.12"]}
@@ -86,7 +94,7 @@ def test_the_default_lock_of_a_described_site_wakes_no_guard(state: State) -> No
             "exchange_servers": ["10.20.1.12"],
         },
     )
-    assert _severities(state, _promises(**NAMED, inbound_lock=True), wish) == {}
+    assert _severities(state, _networks(**NAMED, inbound_lock=True), wish) == {}
 
 
 def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -> None:
@@ -95,8 +103,8 @@ def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -
 
 
 def test_guard_no_provider_range() -> None:
-    assert _spoken(sites.modern(), Promises(), STRIP)["no_provider_range"] == "stop"
-    assert "no_provider_range" not in _spoken(sites.modern(), Promises(), STRIP, FILTER)
+    assert _spoken(sites.modern(), SiteNetworks(), STRIP)["no_provider_range"] == "stop"
+    assert "no_provider_range" not in _spoken(sites.modern(), SiteNetworks(), STRIP, FILTER)
 
 
 @pytest.mark.parametrize(
@@ -113,18 +121,18 @@ def test_guard_no_provider_range() -> None:
     ],
 )
 def test_guard_range_too_wide(ranges: list[str], speaks: bool) -> None:
-    assert ("range_too_wide" in _spoken(sites.modern(), _promises(provider=ranges))) is speaks
+    assert ("range_too_wide" in _spoken(sites.modern(), _networks(provider=ranges))) is speaks
 
 
 def test_guard_private_range() -> None:
-    told = _promises(provider=[sites.PROVIDER, "192.168.4.4"])
+    told = _networks(provider=[sites.PROVIDER, "192.168.4.4"])
 
     assert _spoken(sites.modern(), told)["private_range"] == "stop"
     assert "192.168.4.4" in _sentences(sites.modern(), told)
 
 
 def test_guard_provider_shut_out() -> None:
-    told = _promises(provider=[sites.PROVIDER, "203.0.113.0/25"])
+    told = _networks(provider=[sites.PROVIDER, "203.0.113.0/25"])
 
     assert _spoken(sites.modern(), told, STRIP, FILTER)["provider_shut_out"] == "stop"
     assert "203.0.113.0/25" in _sentences(sites.modern(), told, STRIP, FILTER)
@@ -134,12 +142,12 @@ def test_guard_provider_shut_out() -> None:
 def test_guard_provider_shut_out__never_accepted_is_only_told_unless_it_is_a_lock() -> None:
     state = sites.older(anonymous=False)
 
-    assert _spoken(state, _promises(provider=[sites.PROVIDER]))["provider_shut_out"] == "warn"
-    assert _spoken(state, _promises(provider=[sites.PROVIDER], inbound_lock=True))["provider_shut_out"] == "stop"
+    assert _spoken(state, _networks(provider=[sites.PROVIDER]))["provider_shut_out"] == "warn"
+    assert _spoken(state, _networks(provider=[sites.PROVIDER], inbound_lock=True))["provider_shut_out"] == "stop"
 
 
 def test_guard_provider_shut_out__ipv6_counts_only_where_somebody_listens() -> None:
-    told = _promises(provider=[sites.PROVIDER, "2001:db8:100::/48"], inbound_lock=True)
+    told = _networks(provider=[sites.PROVIDER, "2001:db8:100::/48"], inbound_lock=True)
 
     assert "provider_shut_out" in _spoken(sites.modern(), told, STRIP, FILTER)
     assert "provider_shut_out" not in _spoken(
@@ -151,11 +159,11 @@ def test_guard_provider_shut_out__ipv6_counts_only_where_somebody_listens() -> N
 
 
 def test_guard_own_networks_shut_out() -> None:
-    told = _promises(**NAMED)
+    told = _networks(**NAMED)
 
     assert _spoken(sites.modern(), told, STRIP, FILTER)["own_networks_shut_out"] == "stop"
     assert "without a login" in _sentences(sites.modern(), told, STRIP, FILTER)
-    unnamed = _promises(provider=[sites.PROVIDER])
+    unnamed = _networks(provider=[sites.PROVIDER])
     assert _spoken(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "stop"
     assert "No own_networks are named" in _sentences(sites.modern(), unnamed, STRIP, FILTER)
     meant = _spoken(sites.modern(), unnamed, STRIP, FILTER, accept_risks=["own_networks_shut_out"])
@@ -163,7 +171,7 @@ def test_guard_own_networks_shut_out() -> None:
 
 
 def test_guard_own_networks_shut_out__not_where_no_internal_sender_loses_anything() -> None:
-    unnamed = _promises(provider=[sites.PROVIDER])
+    unnamed = _networks(provider=[sites.PROVIDER])
     itself = {**FILTER, "name": "LAN", "remote_ip_ranges": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
     others = ["100.64.0.0/10", "169.254.0.0/16", "0.0.0.0/8", "224.0.0.0/3", "fc00::/7", "fe80::/10", "ff00::/8", "::"]
 
@@ -176,17 +184,17 @@ def test_guard_own_networks_refused() -> None:
     lock = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "inbound_lock": True}
     locked = sites.modern(permission_groups=["ExchangeServers"])
 
-    assert _spoken(locked, _promises(**lock), FILTER) == {"own_networks_refused": "warn"}
-    assert "10.20.0.0/16" in _sentences(locked, _promises(**lock), FILTER)
+    assert _spoken(locked, _networks(**lock), FILTER) == {"own_networks_refused": "warn"}
+    assert "10.20.0.0/16" in _sentences(locked, _networks(**lock), FILTER)
     # What this very change takes is another guard's, which stops.
-    assert "own_networks_refused" not in _spoken(sites.modern(), _promises(**lock), STRIP, FILTER)
-    assert _spoken(locked, _promises(**{**lock, "inbound_lock": False})) == {"provider_shut_out": "warn"}
-    assert "own_networks_refused" not in _spoken(sites.older(anonymous=False), _promises(**lock), FILTER)
+    assert "own_networks_refused" not in _spoken(sites.modern(), _networks(**lock), STRIP, FILTER)
+    assert _spoken(locked, _networks(**{**lock, "inbound_lock": False})) == {"provider_shut_out": "warn"}
+    assert "own_networks_refused" not in _spoken(sites.older(anonymous=False), _networks(**lock), FILTER)
 
 
 @pytest.mark.parametrize("groups", [["AnonymousUsers"], ["ExchangeUsers"]])
 def test_guard_own_networks_refused__not_where_somebody_made_a_connector_for_them(groups: list[str]) -> None:
-    lock = _promises(provider=[sites.PROVIDER], own_networks=[sites.LAN], inbound_lock=True)
+    lock = _networks(provider=[sites.PROVIDER], own_networks=[sites.LAN], inbound_lock=True)
     lan = {**FILTER, "name": "LAN", "remote_ip_ranges": [sites.LAN], "permission_groups": groups}
 
     state = sites.modern(permission_groups=["ExchangeServers"])
@@ -198,29 +206,29 @@ def test_guard_own_networks_shut_out__logins_and_relay_count_too() -> None:
     client = {"name": f"Client Frontend {sites.NAME}", "enabled": False}
     relay = {"name": DEFAULT, "anonymous_relay": False}
 
-    assert "with a login" in _sentences(sites.modern(), _promises(**NAMED), client)
-    assert "relay without" in _sentences(sites.modern(anonymous_relay=True), _promises(**NAMED), relay)
+    assert "with a login" in _sentences(sites.modern(), _networks(**NAMED), client)
+    assert "relay without" in _sentences(sites.modern(anonymous_relay=True), _networks(**NAMED), relay)
 
 
 def test_guard_exchange_servers_shut_out() -> None:
     off = {"name": DEFAULT, "enabled": False}
 
-    assert _spoken(sites.modern(), _promises(**NAMED), off, FILTER)["exchange_servers_shut_out"] == "stop"
-    assert "10.20.1.12" in _sentences(sites.modern(), _promises(**NAMED), off, FILTER)
-    assert _spoken(sites.modern(), _promises(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"] == "stop"
-    described = _promises(provider=[sites.PROVIDER], own_networks=[sites.LAN])
+    assert _spoken(sites.modern(), _networks(**NAMED), off, FILTER)["exchange_servers_shut_out"] == "stop"
+    assert "10.20.1.12" in _sentences(sites.modern(), _networks(**NAMED), off, FILTER)
+    assert _spoken(sites.modern(), _networks(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"] == "stop"
+    described = _networks(provider=[sites.PROVIDER], own_networks=[sites.LAN])
     assert _spoken(sites.modern(), described, off)["exchange_servers_shut_out"] == "warn"
-    assert "exchange_servers_shut_out" not in _spoken(sites.modern(), _promises(**NAMED), STRIP, FILTER)
+    assert "exchange_servers_shut_out" not in _spoken(sites.modern(), _networks(**NAMED), STRIP, FILTER)
 
 
 def test_guard_exchange_servers_shut_out__a_narrower_door_without_their_group_shuts_them_out() -> None:
     scanners = {**FILTER, "name": "Scanners", "remote_ip_ranges": [sites.LAN]}
 
-    assert _spoken(sites.modern(), _promises(**NAMED), scanners)["exchange_servers_shut_out"] == "stop"
+    assert _spoken(sites.modern(), _networks(**NAMED), scanners)["exchange_servers_shut_out"] == "stop"
 
 
 def test_guard_hybrid_shut_out() -> None:
-    named, unnamed = _promises(**NAMED, hybrid=[EXCHANGE_ONLINE]), _promises(**NAMED)
+    named, unnamed = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE]), _networks(**NAMED)
 
     assert _spoken(sites.modern(**HYBRID), named, STRIP, FILTER)["hybrid_shut_out"] == "stop"
     assert _spoken(sites.modern(**HYBRID), unnamed, STRIP, FILTER)["hybrid_shut_out"] == "stop"
@@ -229,7 +237,7 @@ def test_guard_hybrid_shut_out() -> None:
 
 def test_guard_hybrid_shut_out__a_door_without_the_capability_is_no_hybrid_path() -> None:
     plain = {**FILTER, "name": "From Microsoft", "remote_ip_ranges": [EXCHANGE_ONLINE]}
-    named = _promises(**NAMED, hybrid=[EXCHANGE_ONLINE])
+    named = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE])
 
     assert _spoken(sites.modern(**HYBRID), named, plain)["hybrid_shut_out"] == "stop"
     assert "hybrid_shut_out" not in _spoken(sites.modern(**HYBRID), named, {**plain, **HYBRID})
@@ -239,19 +247,19 @@ def test_guard_ipv6_open() -> None:
     # What comes of naming IPv4 alone and leaving a second wide connector for IPv6.
     state = sites.modern()
     six = {**FILTER, "name": "Six", "bindings": ["[::]:25"], "remote_ip_ranges": ["2000::/3"]}
-    told = _promises(**NAMED, inbound_lock=True)
+    told = _networks(**NAMED, inbound_lock=True)
 
     assert _spoken(state, told, STRIP, FILTER, six)["ipv6_open"] == "stop"
     assert "ipv6_open" not in _spoken(state, told, STRIP, FILTER)
 
 
 def test_guard_still_open() -> None:
-    locks, looks = _promises(**NAMED, inbound_lock=True), _promises(**NAMED)
+    locks, looks = _networks(**NAMED, inbound_lock=True), _networks(**NAMED)
     partner = {**FILTER, "name": "Partner", "remote_ip_ranges": ["203.0.113.77"]}
 
     assert _spoken(sites.modern(), locks, FILTER)["still_open"] == "stop"
     assert _spoken(sites.modern(), looks, FILTER)["still_open"] == "warn"
-    assert _spoken(sites.modern(), Promises(), {**FILTER, "comment": "x"}) == {}
+    assert _spoken(sites.modern(), SiteNetworks(), {**FILTER, "comment": "x"}) == {}
     assert _spoken(sites.modern(), locks, STRIP, FILTER, partner)["still_open"] == "warn"
     assert "203.0.113.77 could still send without a login on port 25, through 'Partner'." in _sentences(
         sites.modern(), locks, STRIP, FILTER, partner
@@ -260,7 +268,7 @@ def test_guard_still_open() -> None:
 
 def test_guard_still_open__on_another_port_too_and_there_it_is_told() -> None:
     client = {"name": f"Client Frontend {sites.NAME}", "permission_groups": {"add": ["AnonymousUsers"]}}
-    told = _promises(**NAMED, inbound_lock=True)
+    told = _networks(**NAMED, inbound_lock=True)
 
     assert _spoken(sites.modern(), told, STRIP, FILTER, client)["still_open"] == "warn"
     assert (
@@ -273,10 +281,10 @@ def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_woul
     locked = sites.modern(permission_groups=["ExchangeServers"], anonymous_relay=False)
     wide = {"name": DEFAULT, "permission_groups": ["AnonymousUsers"], "anonymous_relay": True}
 
-    assert _spoken(locked, _promises(**NAMED), wide)["open_relay"] == "stop"
-    assert _spoken(locked, _promises(**NAMED), wide, restoring=True)["open_relay"] == "warn"
+    assert _spoken(locked, _networks(**NAMED), wide)["open_relay"] == "stop"
+    assert _spoken(locked, _networks(**NAMED), wide, restoring=True)["open_relay"] == "warn"
     foreign = {**FILTER, "bindings": ["10.20.1.99:25"]}
-    assert _spoken(locked, _promises(**NAMED), foreign, restoring=True)["foreign_binding"] == "stop"
+    assert _spoken(locked, _networks(**NAMED), foreign, restoring=True)["foreign_binding"] == "stop"
 
 
 @pytest.mark.parametrize(
@@ -293,20 +301,20 @@ def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_woul
     ],
 )
 def test_guard_protected_connector(harm: dict[str, t.Any]) -> None:
-    assert _spoken(sites.modern(), Promises(), harm)["protected_connector"] == "stop"
+    assert _spoken(sites.modern(), SiteNetworks(), harm)["protected_connector"] == "stop"
 
 
 def test_guard_protected_connector__is_told_by_role_and_port_when_renamed_and_lets_rights_be_given_back() -> None:
     renamed = sites.inner("Standard", "HubTransport", 2525, ["ExchangeServers"])
     state = sites.site(Version.E2019, [renamed])
 
-    assert "protected_connector" in _spoken(state, Promises(), {"name": "Standard", "enabled": False})
-    assert _spoken(state, Promises(), {"name": "Standard", "permission_groups": {"add": ["ExchangeUsers"]}}) == {}
-    assert "protected_connector" not in _spoken(sites.older(), Promises(), {"name": HUB, "comment": "x"})
+    assert "protected_connector" in _spoken(state, SiteNetworks(), {"name": "Standard", "enabled": False})
+    assert _spoken(state, SiteNetworks(), {"name": "Standard", "permission_groups": {"add": ["ExchangeUsers"]}}) == {}
+    assert "protected_connector" not in _spoken(sites.older(), SiteNetworks(), {"name": HUB, "comment": "x"})
 
 
 def test_guard_open_relay() -> None:
-    told = _promises(**NAMED)
+    told = _networks(**NAMED)
     relay = {**FILTER, "anonymous_relay": True}
     external = {
         **FILTER,
@@ -325,7 +333,7 @@ def test_guard_open_relay() -> None:
 
 def test_guard_foreign_binding() -> None:
     def bound(to: str) -> dict[str, str]:
-        return _spoken(sites.modern(), Promises(), {**FILTER, "bindings": [to]})
+        return _spoken(sites.modern(), SiteNetworks(), {**FILTER, "bindings": [to]})
 
     assert bound("10.20.1.99:25")["foreign_binding"] == "stop"
     assert "foreign_binding" not in bound(f"{sites.LAN_ADDRESS}:25")
@@ -335,34 +343,36 @@ def test_guard_foreign_binding() -> None:
 def test_guard_transport_role_conflict() -> None:
     hub = {**FILTER, "transport_role": "HubTransport"}
 
-    assert _spoken(sites.modern(), Promises(), hub)["transport_role_conflict"] == "stop"
-    assert "range_conflict" not in _spoken(sites.modern(), Promises(), hub)
-    assert "transport_role_conflict" in _spoken(sites.modern(), Promises(), {**FILTER, "bindings": ["0.0.0.0:2525"]})
+    assert _spoken(sites.modern(), SiteNetworks(), hub)["transport_role_conflict"] == "stop"
+    assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), hub)
+    assert "transport_role_conflict" in _spoken(
+        sites.modern(), SiteNetworks(), {**FILTER, "bindings": ["0.0.0.0:2525"]}
+    )
 
 
 def test_guard_range_conflict() -> None:
     same = {**FILTER, "remote_ip_ranges": ["0.0.0.0/0"]}
     cross = {**FILTER, "name": "Other", "remote_ip_ranges": ["198.51.100.128-198.51.101.3"]}
 
-    assert _spoken(sites.modern(), Promises(), same)["range_conflict"] == "stop"
+    assert _spoken(sites.modern(), SiteNetworks(), same)["range_conflict"] == "stop"
     assert "overlap in part: 198.51.100.0/24 and 198.51.100.128-198.51.101.3" in _sentences(
-        sites.modern(), Promises(), FILTER, cross
+        sites.modern(), SiteNetworks(), FILTER, cross
     )
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}
-    assert "range_conflict" not in _spoken(sites.modern(), Promises(), FILTER, other_port)
+    assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), FILTER, other_port)
 
 
 def test_guard_send_leak() -> None:
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
     state = sites.modern()
 
-    assert _spoken(state, Promises(), send=[new])["send_leak"] == "stop"
-    assert "send_leak" not in _spoken(state, Promises(), send=[new, {"name": "Internet", "enabled": False}])
+    assert _spoken(state, SiteNetworks(), send=[new])["send_leak"] == "stop"
+    assert "send_leak" not in _spoken(state, SiteNetworks(), send=[new, {"name": "Internet", "enabled": False}])
     # At a lower cost the new one wins, and the old one is only told of.
     dear = {"name": "Internet", "address_spaces": ["*;50"]}
-    assert _spoken(state, Promises(), send=[new, dear])["send_leak"] == "warn"
+    assert _spoken(state, SiteNetworks(), send=[new, dear])["send_leak"] == "warn"
     closer = sites.site(Version.E2016, [], [sites.send("Old", address_spaces=["*.com"])])
-    assert _spoken(closer, Promises(), send=[new])["send_leak"] == "stop"
+    assert _spoken(closer, SiteNetworks(), send=[new])["send_leak"] == "stop"
 
 
 def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() -> None:
@@ -370,9 +380,9 @@ def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() ->
     state = sites.site(Version.E2016, [], [partner])
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
 
-    assert _spoken(state, Promises(), send=[new]) == {"send_leak": "warn"}
+    assert _spoken(state, SiteNetworks(), send=[new]) == {"send_leak": "warn"}
     assert "to partner.example would go through the send connector 'Partner'" in _sentences(
-        state, Promises(), send=[new]
+        state, SiteNetworks(), send=[new]
     )
 
 
@@ -382,14 +392,15 @@ def test_guard_smart_host_unreachable() -> None:
     state = sites.modern()
 
     assert (
-        _spoken(state, Promises(), send=[new], unreachable=["OUT1.filter.example"])["smart_host_unreachable"] == "warn"
+        _spoken(state, SiteNetworks(), send=[new], unreachable=["OUT1.filter.example"])["smart_host_unreachable"]
+        == "warn"
     )
-    assert _spoken(state, Promises(), send=[new], unreachable=hosts)["smart_host_unreachable"] == "stop"
-    assert _spoken(state, Promises(), send=[new], unreachable=["other.example"]) == {}
+    assert _spoken(state, SiteNetworks(), send=[new], unreachable=hosts)["smart_host_unreachable"] == "stop"
+    assert _spoken(state, SiteNetworks(), send=[new], unreachable=["other.example"]) == {}
 
 
 def test_guard_hybrid_wizard_undone() -> None:
-    told = _promises(**NAMED, hybrid=[EXCHANGE_ONLINE], inbound_lock=True)
+    told = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE], inbound_lock=True)
     options = {
         "provider_ranges": [sites.PROVIDER],
         "own_networks": [sites.LAN],
@@ -419,7 +430,7 @@ def test_guard_hybrid_wizard_undone() -> None:
 def test_guard_protected_send_connector(theirs: dict[str, t.Any]) -> None:
     state = sites.site(Version.E2019, [], [theirs])
 
-    found = _spoken(state, Promises(), send=[{"name": theirs["name"], "enabled": False}])
+    found = _spoken(state, SiteNetworks(), send=[{"name": theirs["name"], "enabled": False}])
 
     assert found["protected_send_connector"] == "stop"
 
@@ -431,25 +442,25 @@ def test_guard_protected_send_connector__all_of_them_on_a_subscribed_edge_server
     alone = sites.site(Version.E2019, [], [sites.send("Other")], edge=True)
     change = {"name": "Other", "enabled": False}
 
-    assert "protected_send_connector" in _spoken(subscribed, Promises(), send=[change])
-    assert _spoken(alone, Promises(), send=[change]) == {}
+    assert "protected_send_connector" in _spoken(subscribed, SiteNetworks(), send=[change])
+    assert _spoken(alone, SiteNetworks(), send=[change]) == {}
 
 
 def test_an_accepted_risk_is_still_told_but_does_not_stop() -> None:
-    told = _spoken(sites.modern(), Promises(), STRIP, accept_risks=["no_provider_range"])
+    told = _spoken(sites.modern(), SiteNetworks(), STRIP, accept_risks=["no_provider_range"])
 
     assert told["no_provider_range"] == "warn"
 
 
 def test_an_accepted_risk_that_is_no_guard_is_refused() -> None:
     with pytest.raises(PlanError, match=r"'own_network_shut_out', which is no guard.*own_networks_shut_out"):
-        _spoken(sites.modern(), Promises(), STRIP, accept_risks=["own_network_shut_out"])
+        _spoken(sites.modern(), SiteNetworks(), STRIP, accept_risks=["own_network_shut_out"])
 
 
 def test_those_that_stop_come_first() -> None:
     changes = plan(sites.modern(), desired(receive=[STRIP]))
     accepted = ["no_provider_range"]
-    found = _found(sites.modern(), Promises(), changes, accepted)
+    found = _found(sites.modern(), SiteNetworks(), changes, accepted)
 
     assert [one.severity for one in found] == sorted(one.severity for one in found)
     assert {one.severity for one in found} == {"stop", "warn"}

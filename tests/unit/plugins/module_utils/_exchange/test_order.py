@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
-    Promises,
+    SiteNetworks,
     apply_all,
     desired,
     plan,
@@ -36,9 +36,9 @@ OPEN: dict[str, t.Any] = {
 }
 
 
-def _ordered(state: State, wish: tuple[Desired[str], ...], promises: Promises | None = None) -> tuple[Change, ...]:
+def _ordered(state: State, wish: tuple[Desired[str], ...], networks: SiteNetworks | None = None) -> tuple[Change, ...]:
     changes = plan(state, wish)
-    steps = order(changes, state, promises or Promises())
+    steps = order(changes, state, networks or SiteNetworks())
     assert oracle.broken(state, steps, apply_all(changes, state)) is None
     return steps
 
@@ -126,7 +126,7 @@ def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_wi
         ]
     )
     with pytest.raises(NoSafeOrder) as caught:
-        order(plan(state, wish), state, Promises())
+        order(plan(state, wish), state, SiteNetworks())
 
     assert "Nothing was changed." in str(caught.value)
     assert "'A' and 'B' both hear 10.5.0.0/16" in str(caught.value)
@@ -141,7 +141,7 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
     wish = desired(receive=[OPEN, {"name": "Old filter", "state": "absent"}])
 
     with pytest.raises(NoSafeOrder) as caught:
-        order(plan(state, wish), state, Promises(provider=RangeSet.parse([sites.PROVIDER])))
+        order(plan(state, wish), state, SiteNetworks(provider=RangeSet.parse([sites.PROVIDER])))
 
     assert "shut out the provider (198.51.100.0/24) on port 25" in str(caught.value)
 
@@ -158,7 +158,7 @@ def test_a_stranger_is_never_let_in_on_the_way() -> None:
     with pytest.raises(
         NoSafeOrder, match="Change the receive connector 'A'.* would for a time shut out any internet|'A'"
     ):
-        order(plan(state, wish), state, Promises())
+        order(plan(state, wish), state, SiteNetworks())
 
 
 def test_the_right_to_relay_is_a_step_of_its_own() -> None:
@@ -278,6 +278,6 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
     begun = time.monotonic()
 
     with pytest.raises(NoSafeOrder):
-        order(plan(state, desired(receive=tuple(entries))), state, Promises())
+        order(plan(state, desired(receive=tuple(entries))), state, SiteNetworks())
 
     assert time.monotonic() - begun < 20

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
-    Promises,
+    SiteNetworks,
     apply,
     apply_all,
     desired,
@@ -293,7 +293,7 @@ def test_the_exposure_says_what_changes_for_whom() -> None:
     after = apply_all(
         plan(state, _receive(NARROW, {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}})), state
     )
-    told = words.exposure(state, after, Promises(own_networks=RangeSet.parse([sites.LAN])))
+    told = words.exposure(state, after, SiteNetworks(own_networks=RangeSet.parse([sites.LAN])))
 
     assert told["words"] == [
         "own networks: anonymous mail accepted → refused, except for Exchange servers that log in",
@@ -309,10 +309,10 @@ def test_ipv6_is_told_apart_only_where_it_differs_and_left_out_where_nobody_can_
     after = apply_all(plan(state, _receive({"name": DEFAULT, "bindings": ["0.0.0.0:25"]})), state)
     older = sites.older(Version.E2007RTM)
 
-    assert words.exposure_words(state, after, Promises())[1:] == [
+    assert words.exposure_words(state, after, SiteNetworks())[1:] == [
         "any IPv6 internet address: anonymous mail accepted → refused"
     ]
-    assert words.exposure_words(older, older, Promises()) == ["any internet address: anonymous mail accepted"]
+    assert words.exposure_words(older, older, SiteNetworks()) == ["any internet address: anonymous mail accepted"]
 
 
 def test_before_and_after_hold_the_changed_options_as_input_data() -> None:

@@ -20,7 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
-    Promises,
+    SiteNetworks,
     apply_all,
     desired,
     plan,
@@ -171,7 +171,7 @@ def test_no_step_breaks_a_promise(state: State, wish: tuple[Desired[str], ...]) 
     changes = _planned(state, wish)
     goal = apply_all(changes, state)
     try:
-        steps = order(changes, state, Promises())
+        steps = order(changes, state, SiteNetworks())
     except NoSafeOrder:
         event("refused")
         # The refusal must be true at least of whole changes: no order of them may be safe.
@@ -248,7 +248,7 @@ def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
     fault = oracle.broken(state, changes, apply_all(changes, state))
     event("safe" if fault is None else fault.split(" ")[0] + ("conflict" if "conflict" in fault else "door or way"))
 
-    assert (first_fault(changes, state, Promises()) is None) is (fault is None)
+    assert (first_fault(changes, state, SiteNetworks()) is None) is (fault is None)
 
 
 @settings(_thorough, max_examples=2 * _EXAMPLES)
@@ -261,7 +261,7 @@ def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(
     goal = apply_all(changes, state)
     safe = any(oracle.broken(state, permutation, goal) is None for permutation in itertools.permutations(changes))
     try:
-        steps = order(changes, state, Promises())
+        steps = order(changes, state, SiteNetworks())
     except NoSafeOrder:
         assert not safe
         return
@@ -296,21 +296,21 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
     changes = plan(state, wish)
     goal = apply_all(changes, state)
 
-    assert oracle.broken(state, order(changes, state, Promises()), goal) is None
+    assert oracle.broken(state, order(changes, state, SiteNetworks()), goal) is None
     assert plan(goal, recipes.inbound_lock(goal, options)) == ()
     # Whoever of the networks that are named later could send before the first lock can do so after the second.
     if f"{recipes.INBOUND_NAME} (own networks)".casefold() in goal.receive:
         more = {**options, "own_networks": [*own, *later]}
         again = plan(goal, recipes.inbound_lock(goal, more))
         wider = apply_all(again, goal)
-        assert oracle.broken(goal, order(again, goal, Promises()), wider) is None
+        assert oracle.broken(goal, order(again, goal, SiteNetworks()), wider) is None
         assert plan(wider, recipes.inbound_lock(wider, more)) == ()
         for network in later:
             sender = network.split("/")[0].replace(".0.0", ".7.7")
             could = [match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)]
             assert could in ([True, True], [False, False])
     back = plan(goal, sites.saved(sites.snapshot_text(changes)))
-    assert oracle.broken(goal, order(back, goal, Promises()), state) is None
+    assert oracle.broken(goal, order(back, goal, SiteNetworks()), state) is None
 
 
 @_thorough
@@ -320,7 +320,7 @@ def test_guards_speak_of_any_plan_without_a_fault_and_say_nothing_new_of_none(
 ) -> None:
     changes = _planned(state, wish)
 
-    spoken = list(guards.findings(state, apply_all(changes, state), Promises(), changes))
+    spoken = list(guards.findings(state, apply_all(changes, state), SiteNetworks(), changes))
 
     assert {one.id for one in spoken} <= set(guards.GUARDS)
-    assert [one for one in guards.findings(state, state, Promises(), ()) if one.severity == "stop"] == []
+    assert [one for one in guards.findings(state, state, SiteNetworks(), ()) if one.severity == "stop"] == []

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     TABLES,
-    Promises,
+    SiteNetworks,
     apply_all,
     desired,
     plan,
@@ -109,7 +109,7 @@ def test_the_steps_of_a_split_change_are_taken_together() -> None:
     state = sites.modern(anonymous_relay=True)
     options = {"provider_ranges": [sites.PROVIDER], "own_networks": [sites.LAN]}
     changes = plan(state, inbound_lock(state, options))
-    steps = order(changes, state, Promises())
+    steps = order(changes, state, SiteNetworks())
     assert len(steps) > len(changes)
 
     found = sites.saved(sites.snapshot_text(steps))
