@@ -30,6 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     record,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
@@ -48,6 +49,7 @@ class ActionModule(ActionBase):
     _supports_async = False
     _requires_connection = False
 
+    @profiled
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Read what every selected host registered, judge it, tell it.
 
@@ -111,10 +113,17 @@ def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) ->
     return {"state": "open" if before else "drift", "strangers": {"before": before, "after": before}, "plan": []}
 
 
+def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """The description of a host: by a task of its own, or along with the answer of its connectors; empty where there is none."""
+    answer = variables.get(f"{_RESULT}exchange") or {}
+    # A task that broke before it had described anything says why.
+    return variables.get(_DESCRIPTION) or answer.get("description") or {key: answer[key] for key in ("msg",) if key in answer}
+
+
 def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:
     """Whether drift fails a host. It is said of a run, so any host with a description can tell."""
     for host in hosts:
-        described = (hostvars.raw_get(host).get(_DESCRIPTION) or {}).get("described")
+        described = _about(hostvars.raw_get(host)).get("described")
         if described:
             return bool(boolean(described.get("fail_on_drift", True)))
     return True
@@ -128,7 +137,7 @@ class Judge:
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
-        about = variables.get(_DESCRIPTION) or {}
+        about = _about(variables)
         trouble = str(variables.get(_FAILURE) or "")
         if not about.get("parts"):
             why = str(about.get("msg") or trouble or _NEVER_RAN)

@@ -10,6 +10,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
+
 
 class ActionModule(ActionBase):
     """The action behind the module of the same name."""
@@ -18,6 +20,7 @@ class ActionModule(ActionBase):
     _supports_async = False
     _requires_connection = False
 
+    @profiled
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Read the name of the site of every host in the inventory."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)

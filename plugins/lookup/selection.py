@@ -50,8 +50,10 @@ import typing as t
 
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleLookupError
-from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import patterns, selected_hosts
 
 _UNTOUCHED = "Nothing was looked at and nothing was changed."
 # Measured: 200 open files carry 47 workers, 1,024 about 230.
@@ -66,12 +68,15 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         """Give the pattern, or raise AnsibleLookupError."""
-        pattern = ",".join(_patterns(terms))
+        pattern = ",".join(patterns(terms))
         known = variables or {}
         if context.CLIARGS.get("syntax"):
             return [pattern]
         problems = [*_parts_only(known), *_connection(known)]
-        hosts = self._hosts(pattern, known)
+        try:
+            hosts = selected_hosts(self._loader, pattern, known)
+        except AnsibleError as error:
+            raise AnsibleLookupError(f"{error} {_UNTOUCHED}") from None
         problems += _nobody(pattern, "mailedge_hosts", known) if hosts else []
         problems += _nobody(str(known.get("ansible_limit") or ""), "--limit", known) if hosts else []
         if not hosts:
@@ -84,32 +89,15 @@ class LookupModule(LookupBase):
             problems += _files(len(hosts), int(known.get("ansible_forks") or 5))
         if problems:
             raise AnsibleLookupError(" ".join([*problems, _UNTOUCHED]))
+        preload(self._connection_of(hosts[0], known))
         return [pattern]
 
-    def _hosts(self, pattern: str, variables: t.Mapping[str, t.Any]) -> list[t.Any]:
-        """The selected hosts, as the play will have them."""
-        manager = InventoryManager(self._loader, parse=False)
-        for group, hosts in (variables.get("groups") or {}).items():
-            manager.add_group(group)
-            for host in hosts:
-                manager.add_host(host, group=group)
+    def _connection_of(self, host: str, variables: t.Mapping[str, t.Any]) -> str:
+        """The connection plugin of a host. The others have the same, as a rule."""
         try:
-            if variables.get("ansible_limit"):
-                manager.subset(variables["ansible_limit"])
-            return list(manager.get_hosts(pattern=pattern))
-        except AnsibleError as error:
-            raise AnsibleLookupError(f"{error} {_UNTOUCHED}") from None
-
-
-def _patterns(terms: t.Iterable[t.Any]) -> list[str]:
-    """A survey gives a text, maybe with blanks and new lines around the commas."""
-    found: list[str] = []
-    for term in terms:
-        if isinstance(term, (list, tuple)):
-            found.extend(_patterns(term))
-        else:
-            found.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
-    return [part for part in found if part]
+            return str(variables["hostvars"][host]["ansible_connection"])
+        except (AnsibleError, KeyError):
+            return ""
 
 
 def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[str]:
@@ -121,7 +109,7 @@ def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[
     """
     groups = variables.get("groups") or {}
     known = {"localhost", *groups, *(host for hosts in groups.values() for host in hosts)}
-    plain = [part for part in _patterns([pattern]) if _PLAIN.fullmatch(part)]
+    plain = [part for part in patterns([pattern]) if _PLAIN.fullmatch(part)]
     missing = [f"'{part}'" for part in plain if part not in known]
     if not missing:
         return []

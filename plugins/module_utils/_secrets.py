@@ -10,6 +10,7 @@ or of the wrong type is still a login, and an error that quotes it would print i
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
 import typing as t
@@ -28,6 +29,7 @@ _KEYWORDS = frozenset({*_USER, *_WORDS})
 MARK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
+@functools.lru_cache(maxsize=1024)
 def holds_secret(name: str) -> bool:
     """Whether a name, misspelt or not, says that its value is a secret or has one in it."""
     if name.lower() in _HARMLESS:

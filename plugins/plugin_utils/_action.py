@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
     login,
     reason_not_private,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
 
 class Failure(Exception):
@@ -61,6 +62,7 @@ class HostAction(ActionBase):
         """
         return []
 
+    @profiled
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Check the options, refuse become, execute; scrub every secret from whatever leaves."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)

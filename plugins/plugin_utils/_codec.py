@@ -125,6 +125,12 @@ def agent_text() -> str:
     return pathlib.Path(__file__).with_name("agent.ps1").read_text(encoding="ascii")
 
 
+@functools.lru_cache(maxsize=1)
+def agent_line() -> str:
+    """The text of the agent as the first line of a request."""
+    return base64.b64encode(agent_text().encode("ascii")).decode("ascii")
+
+
 def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     """The bytes for standard input: the agent, then `request`.
 
@@ -139,7 +145,7 @@ def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     except UnicodeEncodeError:
         raise CodecError("The request contains half a surrogate pair, which is not text. Nothing was sent.") from None
     body = base64.b64encode(raw).decode("ascii")
-    lines = [base64.b64encode(agent_text().encode("ascii")).decode("ascii")]
+    lines = [agent_line()]
     lines += [body[at : at + _LINE] for at in range(0, len(body), _LINE)]
     return ("\n".join(lines) + "\n").encode("ascii")
 

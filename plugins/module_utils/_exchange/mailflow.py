@@ -21,6 +21,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     EVERYTHING_V6,
@@ -243,6 +244,7 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
     return folded
 
 
+@remembered
 def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposure, ...]:
     """What every address of a listener's family meets there, without a gap: sorted by listener and by first address.
 

@@ -15,9 +15,10 @@ SITE_HOSTS: dict[str, t.Any] = {"argument_spec": {}}
 SITE_DESCRIPTION: dict[str, t.Any] = {
     "argument_spec": {
         "playbook": {**_PLAYBOOK, "default": "apply"},
-        "sites": {"type": "dict", "default": {}},
+        "sites": {"type": "dict"},
     }
 }
+EXCHANGE_LOCK: dict[str, t.Any] = {"argument_spec": {"playbook": {**_PLAYBOOK, "default": "apply"}}}
 RUN_REPORT: dict[str, t.Any] = {
     "argument_spec": {
         "playbook": {**_PLAYBOOK, "required": True},

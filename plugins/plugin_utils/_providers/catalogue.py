@@ -11,9 +11,8 @@ import pathlib
 import typing as t
 from dataclasses import dataclass
 
-import yaml
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._yaml import read_yaml
 
 GRADES = ("A", "B", "C")
 MECHANISMS = ("json", "dns", "spf", "static", "customer")
@@ -51,8 +50,8 @@ class Entry:
 @functools.lru_cache(maxsize=1)
 def load() -> tuple[Entry, ...]:
     """All entries, by provider and region."""
-    text = pathlib.Path(__file__).with_name("catalogue.yml").read_text(encoding="utf-8")
-    return tuple(entry for provider in yaml.safe_load(text)["providers"] for entry in _entries(provider))
+    document = read_yaml(pathlib.Path(__file__).with_name("catalogue.yml"))
+    return tuple(entry for provider in document["providers"] for entry in _entries(provider))
 
 
 def _entries(provider: t.Mapping[str, t.Any]) -> t.Iterator[Entry]:

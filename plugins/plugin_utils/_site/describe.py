@@ -14,8 +14,6 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeError,
@@ -32,7 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown, validator
 
 # Never in the description, which is handed around: the roles take them from the variables
 # themselves.
@@ -77,7 +75,7 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
         value = convert(name, variables.get(name), spec)
         if value is not None:
             given[name] = value
-    validation = ArgumentSpecValidator(dict(known)).validate(given)
+    validation = validator().validate(given)
     found.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
     values = {name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known}
     for name, spec in known.items():

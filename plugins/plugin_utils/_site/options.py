@@ -10,7 +10,9 @@ import functools
 import pathlib
 import typing as t
 
-import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._yaml import read_yaml
 
 PREFIX = "mailedge_"
 _ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
@@ -45,11 +47,17 @@ def options() -> t.Mapping[str, Spec]:
     """Name of the variable → argument spec, of every entry point of every role."""
     specs: dict[str, Spec] = {}
     for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
         for entry in document["argument_specs"].values():
             for name, described in (entry.get("options") or {}).items():
                 specs.setdefault(name, _spec(described))
     return specs
+
+
+@functools.lru_cache(maxsize=1)
+def validator() -> ArgumentSpecValidator:
+    """What checks the values of all these options. It keeps nothing of what it has checked."""
+    return ArgumentSpecValidator(dict(options()))
 
 
 def unknown(names: t.Iterable[str]) -> list[str]:

@@ -1,0 +1,98 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Those hosts of a selection for which a play has something to do."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: subset
+author: mailedge.lockdown contributors (@mailedge)
+version_added: 0.1.0
+short_description: The hosts of a selection for which a play has something to do
+description:
+  - For the C(hosts) of a play that follows another one over P(mailedge.lockdown.selection#lookup).
+    A task that is skipped costs
+    Ansible as much as many a task that does something; a play without the host costs nothing.
+  - Where there is no such host, the pattern that it gives selects nobody, which is no error.
+options:
+  _terms:
+    description: The pattern of the selection, as a text or as a list.
+    required: true
+    type: list
+    elements: raw
+  which:
+    description:
+      - V(more_layers) for the hosts at which more than the connectors is managed, as
+        M(mailedge.lockdown.exchange_lock) found.
+      - V(failing) for those that the last M(mailedge.lockdown.run_report) let fail, and one that
+        does not fail, if there are both.
+    type: str
+    choices: [more_layers, failing]
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Fail the hosts that are not as described
+  hosts: "{{ lookup('mailedge.lockdown.subset', mailedge_hosts | default('mailedge', true),
+    which='failing') }}"
+  gather_facts: false
+  tasks:
+    - name: Fail
+      ansible.builtin.fail:
+        msg: "{{ lookup('mailedge.lockdown.failure') }}"
+      when: lookup('mailedge.lockdown.failure') | length > 0
+"""
+
+RETURN = r"""
+_raw:
+  description: A pattern.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible import context
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import NOBODY, patterns, selected_hosts
+
+_ANSWER, _REPORT, _CONNECTORS = "__mailedge_result_exchange", "__mailedge_report", "exchange"
+
+
+class LookupModule(LookupBase):
+    """The lookup."""
+
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
+        """Give a pattern of the hosts."""
+        self.set_options(var_options=variables, direct=kwargs)
+        if context.CLIARGS.get("syntax"):
+            return [NOBODY]
+        hosts = selected_hosts(self._loader, ",".join(patterns(terms)), variables)
+        chosen = {"more_layers": _with_more_layers, "failing": _failing}[self.get_option("which")]
+        return [",".join(chosen(hosts, variables["hostvars"])) or NOBODY]
+
+
+def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
+    found = []
+    for host in hosts:
+        about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
+        if set(about.get("layers") or ()) - {_CONNECTORS}:
+            found.append(host)
+    return found
+
+
+def _failing(hosts: t.Sequence[str], hostvars: t.Any) -> list[str]:
+    # Every host that was there for the report has all of it.
+    for host in hosts:
+        report = hostvars.raw_get(host).get(_REPORT)
+        if report:
+            failed = report.get("failed_hosts") or {}
+            failing = [one for one in hosts if one in failed]
+            # One that does not fail as well: ansible-core ends a run where all hosts of a play have
+            # failed, and with it the count of the verdicts, and what a user's playbook has after
+            # it.
+            others = [one for one in hosts if one not in failed][:1]
+            return failing + others if failing else []
+    return []

@@ -1,0 +1,82 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description of one host's site as a result: its variables templated, checked and converted."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.parameters import remove_values
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import Surroundings, describe
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options
+
+# What the role `site` registers: its hosts, for all of them, and the description of each.
+SITES, DESCRIPTION = "__mailedge_sites", "__mailedge"
+# What run_report reads of a description.
+REPORTED = frozenset({"site", "fail_on_drift", "drift_accepted_until", "drift_accepted_reason"})
+_UNTOUCHED = "Nothing was sent to any server."
+
+Result = dict[str, t.Any]
+
+
+def describe_host(
+    templar: t.Any, variables: t.Mapping[str, t.Any], playbook: str, sites: t.Mapping[str, t.Sequence[str]] | None
+) -> Result:
+    """{site, described, layers, parts, fortigate_run}, or {site, failed, msg}; no secret is in it.
+
+    `variables` are those of a task of the host, `sites` what site_hosts returned. Without them they are looked up among
+    the variables, and not templated: they name every host, and every host asks.
+    """
+    values, errors = _values(templar, variables)
+    host = str(variables["inventory_hostname"])
+    site = str(values.get("mailedge_site") or host).strip()
+    if sites is None:
+        sites = (variables.get(SITES) or {}).get("sites") or {}
+    around = Surroundings(
+        host=host,
+        playbook=playbook,
+        site_hosts=tuple(sites.get(site, ())),
+        selected=tuple(map(str, variables.get("ansible_play_hosts_all") or (host,))),
+    )
+    description = describe(values, around, datetime.datetime.now(datetime.timezone.utc).date())
+    errors += description.errors
+    result: Result = {"changed": False, "site": site}
+    if errors:
+        result.update(failed=True, msg=f"{_heading(site, len(errors))} {' '.join([*errors, _UNTOUCHED])}")
+        return t.cast("Result", remove_values(result, secrets_in(values)))
+    result.update(
+        described={key: value for key, value in description.values.items() if value is not None},
+        layers=[name for name, part in description.parts.items() if part.how == MANAGED],
+        parts={name: {"how": part.how, "why": part.why} for name, part in description.parts.items()},
+        fortigate_run=secrets.token_hex(4),
+    )
+    if description.warnings:
+        result["warnings"] = description.warnings
+    # Without a mask: no secret is in it, and a password "relay" would change the name relay.filter.example for the layers.
+    return result
+
+
+def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, list[str]]:
+    """The variables of ours, templated; a sentence for each that cannot be."""
+    values: Result = {}
+    errors: list[str] = []
+    for name in sorted(name for name in variables if name.startswith(PREFIX)):
+        if name not in options():
+            values[name] = None
+            continue
+        try:
+            values[name] = templar.template(variables[name])
+        except AnsibleError as error:
+            errors.append(f"The variable {name} cannot be read: {str(error).rstrip('.')}.")
+    return values, errors
+
+
+def _heading(site: str, count: int) -> str:
+    return f"The description of site '{site}' has {'a problem' if count == 1 else f'{count} problems'}."

@@ -1,0 +1,50 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hosts of a selection a later play has something to do for."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.lookup.subset import _failing, _with_more_layers
+
+HOSTS = ["ex1", "ex2", "ex3"]
+
+
+class Hostvars(dict[str, dict[str, t.Any]]):
+    """The variables of every host, as ansible-core gives them without rendering them."""
+
+    def raw_get(self, host: str) -> dict[str, t.Any]:
+        return self.get(host, {})
+
+
+@pytest.mark.parametrize(
+    ("failed", "chosen"),
+    [
+        ([], []),
+        # With one that does not fail, so that ansible-core goes on with the next play.
+        (["ex1"], ["ex1", "ex2"]),
+        (["ex2", "ex3"], ["ex2", "ex3", "ex1"]),
+        (HOSTS, HOSTS),
+    ],
+)
+def test_those_that_fail_and_one_that_does_not(failed: list[str], chosen: list[str]) -> None:
+    report = {"__mailedge_report": {"failed_hosts": dict.fromkeys(failed, "It is open.")}}
+    # The first one was lost before the report.
+    assert _failing(HOSTS, Hostvars(ex2=report, ex3=report)) == chosen
+
+
+def test_without_a_report_nobody_can_fail_by_it() -> None:
+    assert _failing(HOSTS, Hostvars()) == []
+
+
+def test_hosts_of_which_more_than_the_connectors_is_managed() -> None:
+    layers = {"ex1": ["exchange"], "ex2": ["exchange", "outside"], "ex3": ["fortigate way in"]}
+    known = {
+        host: {"__mailedge_result_exchange": {"unreachable": True, "description": {"layers": found}}}
+        for host, found in layers.items()
+    }
+    assert _with_more_layers([*HOSTS, "lost"], Hostvars(known)) == ["ex2", "ex3"]
