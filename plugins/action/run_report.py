@@ -86,6 +86,7 @@ class ActionModule(ActionBase):
             msg=lines,
             failed_hosts=failing,
             verdicts={one.host: one.state for one in verdicts},
+            snapshots=_snapshots(hostvars, hosts),
             report={
                 site.site: {
                     "state": site.state,
@@ -105,6 +106,31 @@ class ActionModule(ActionBase):
         return result
 
 
+def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
+    """Host → the snapshots of what this run has changed there, for a rollback that has nothing else."""
+    found = {}
+    for host in hosts:
+        variables = hostvars.raw_get(host)
+        entry: dict[str, t.Any] = {}
+        # The undo of a failed run has a snapshot of its own, which gives back what failed.
+        name = variables.get("__mailedge_undo_connectors") or _saved(variables, "exchange").get("name")
+        if name:
+            entry["exchange"] = name
+        # The tasks of one run save in one snapshot; the last one has seen all of it.
+        for layer in ("fortigate", "fortigate_feed", "fortigate_way_in", "fortigate_way_out"):
+            saved = _saved(variables, layer)
+            if saved and not (layer == "fortigate" and variables.get("__mailedge_undo_firewall")):
+                entry["fortigate"] = {"name": saved["name"], "content": saved["content"]}
+        if entry:
+            found[host] = entry
+    return found
+
+
+def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any]:
+    saved = (variables.get(_RESULT + layer) or {}).get("snapshot")
+    return saved if isinstance(saved, t.Mapping) else {}
+
+
 def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """The result of a layer whose change was undone: it stands as it was read before."""
     if undone.get("failed") or undone.get("unreachable") or not undone:
@@ -117,7 +143,11 @@ def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """The description of a host: by a task of its own, or along with the answer of its connectors; empty where there is none."""
     answer = variables.get(f"{_RESULT}exchange") or {}
     # A task that broke before it had described anything says why.
-    return variables.get(_DESCRIPTION) or answer.get("description") or {key: answer[key] for key in ("msg",) if key in answer}
+    return (
+        variables.get(_DESCRIPTION)
+        or answer.get("description")
+        or {key: answer[key] for key in ("msg",) if key in answer}
+    )
 
 
 def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_lock: documentation and argument spec. The work is done by the action plugin of the same name."""
+"""exchange_lock: documentation and argument spec. The action plugin does the work."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ module: exchange_lock
 short_description: Lock the connectors of an Exchange server as the variables of its site say
 version_added: 0.1.0
 description:
-  - Takes everything from the variables of the host whose names begin with C(mailedge_), checks them as
-    M(mailedge.lockdown.site_description) does, and does what M(mailedge.lockdown.exchange_mail_flow) does with what they say.
-  - One task for what would be two. Where the role C(mailedge.lockdown.site) has described the site before, that description counts.
+  - Takes everything from the variables of the host whose names begin with C(mailedge_), checks
+    them as
+    M(mailedge.lockdown.site_description) does, and does what
+    M(mailedge.lockdown.exchange_mail_flow) does with what they say.
+  - One task for what would be two. Where the role C(mailedge.lockdown.site) has described the site
+    before, that description counts.
   - Does nothing at a host at which the connectors are not managed.
 author:
   - mailedge.lockdown contributors (@mailedge)
@@ -21,7 +24,7 @@ options:
   playbook:
     description: What the site is described for. It decides which variables are needed.
     type: str
-    choices: [apply, drift, rollback, probe, refresh_ranges, publish_ranges]
+    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
 attributes:
   check_mode:
@@ -65,7 +68,8 @@ plan:
   type: list
   elements: str
   sample:
-    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and [::]:25."
+    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and
+      [::]:25."
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action

@@ -25,7 +25,7 @@ options:
   playbook:
     description: What the run was to do. It decides which states fail a host.
     type: str
-    choices: [apply, drift, rollback, probe, refresh_ranges, publish_ranges]
+    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     required: true
   hosts:
     description: The hosts that were selected, also those that failed or never answered.
@@ -66,6 +66,13 @@ failed_hosts:
   returned: success
   type: dict
   sample: {}
+snapshots:
+  description:
+    - Every host at which the run changed something → C(exchange), the name of the snapshot on the server, and C(fortigate), with the
+      C(name) and the C(content) of the one of the firewall.
+  returned: success
+  type: dict
+  sample: {"birke-ex1": {"exchange": "20260114T101500.250Z-4f1c2a-apply.json"}}
 report:
   description:
     - Every site → its C(state) and its C(hosts); every host → its C(state), C(trouble), C(looks)

@@ -29,7 +29,7 @@ options:
   playbook:
     description: What the site is described for. It decides which variables are needed.
     type: str
-    choices: [apply, drift, rollback, probe, refresh_ranges, publish_ranges]
+    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
   sites:
     description: What M(mailedge.lockdown.site_hosts) returned as

@@ -128,7 +128,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             where=f"on the server {origin['server']}",
             kept=f"on the server {origin['server']}",
             facts=layer.facts(state, str(answer.get("way"))),
-            snapshots=tuple(map(_held, reversed(answers.get(_SNAPSHOTS, [])))),
+            snapshots=tuple(map(held_file, reversed(answers.get(_SNAPSHOTS, [])))),
             most_snapshots=MOST_SNAPSHOTS,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
@@ -147,9 +147,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         return {"op": "digest", "id": _digest_id(name), "steps": ids, "ignore": ignored, "expect": expected}
 
     def foreign(self, origin: t.Mapping[str, str], reading: AgentReading[State]) -> str:
-        server = origin.get("server", "")
-        same = server.casefold() == reading.origin["server"].casefold()
-        return "" if same else f"It is of the server {server}."
+        return another_server(origin, reading.origin["server"])
 
     def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
         held = (held.name for held in reading.snapshots if not held.distrust)
@@ -214,7 +212,13 @@ def _seconds(text: str) -> float:
     return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
-def _held(row: t.Mapping[str, t.Any]) -> snapshots.Held:
+def another_server(origin: t.Mapping[str, str], here: str) -> str:
+    """Why a snapshot of that origin is not of the server `here`, in one sentence; empty where it is."""
+    server = origin.get("server", "")
+    return "" if server.casefold() == here.casefold() else f"It is of the server {server}."
+
+
+def held_file(row: t.Mapping[str, t.Any]) -> snapshots.Held:
     """A file of the folder. Any user can make it before we do, and put files into it."""
     owner = re.match(r"O:(S-[0-9-]+|[A-Z]{2})", str(row.get("sddl") or ""))
     distrust = ""

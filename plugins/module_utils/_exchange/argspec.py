@@ -98,6 +98,7 @@ OUTBOUND_LOCK_OPTIONS: Spec = {
 RECEIVE_MODULE: dict[str, t.Any] = {"argument_spec": {**RECEIVE_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}}
 SEND_MODULE: dict[str, t.Any] = {"argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}}
 INFO_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS, **NETWORK_OPTIONS}}
+SNAPSHOTS_MODULE: dict[str, t.Any] = {"argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}}
 MAIL_FLOW_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         **CONNECTION_OPTIONS,

@@ -115,12 +115,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         )
 
     def foreign(self, origin: t.Mapping[str, str], reading: Reading[DeviceState]) -> str:
-        """After a failover another member of a cluster, with a serial number of its own, answers at the same address."""
-        here = reading.origin
-        same = origin.get("vdom") == here["vdom"] and any(
-            origin.get(name) == here[name] for name in ("serial", "address")
-        )
-        return "" if same else f"It is of the device {origin.get('serial')}, vdom {origin.get('vdom')}."
+        return another_device(origin, self._client)
 
     def keep(self, snapshot: Snapshot[Key], reading: Reading[DeviceState]) -> Kept:
         """Several tasks of one run share one snapshot."""
@@ -158,6 +153,18 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             # What a device answers it has not done; a lost answer says nothing.
             raise Stopped(str(error), done=len(done), refused=isinstance(error, DeviceError)) from None
         return Written(state, tuple(in_use))
+
+
+def another_device(origin: t.Mapping[str, str], client: FortiOS) -> str:
+    """Why a snapshot of that origin is not of this device, in one sentence; empty where it is.
+
+    After a failover another member of a cluster, with a serial number of its own, answers at the
+    same address.
+    """
+    same = origin.get("serial") == client.serial or origin.get("address") == client.where
+    if same and origin.get("vdom") == client.vdom:
+        return ""
+    return f"It is of the device {origin.get('serial')}, vdom {origin.get('vdom')}."
 
 
 def _keys(steps: t.Iterable[Change], table: str) -> list[Key]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    LISTED,
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
@@ -23,7 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 # all.
 _MOST = 8
 
-_FINE = (IN_ORDER, RESTORED)
+_FINE = (IN_ORDER, RESTORED, LISTED)
 
 
 def shown(items: t.Sequence[str], most: int = _MOST) -> list[str]:
@@ -94,6 +95,8 @@ def detail_lines(host: HostVerdict, playbook: str, *, check_mode: bool, verbose:
 
 
 def _record_lines(one: Record, playbook: str, *, check_mode: bool, verbose: bool) -> list[str]:
+    if one.state == LISTED:
+        return [f"  {text}" for text in one.listed]
     most = 1000 if verbose else _MOST
     if one.state in (NOT_JUDGED, NOT_MANAGED, NOT_LOOKED_AT) or (
         one.state == IN_ORDER and not one.plan and not one.findings

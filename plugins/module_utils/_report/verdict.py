@@ -22,10 +22,11 @@ NOT_MANAGED = "not managed"
 NOT_LOOKED_AT = "not looked at"
 RESTORED = "restored"
 NOT_JUDGED = "not judged"
+LISTED = "listed"
 
 # Worst first. What was not looked at stands before what is in order: it says nothing, and that is
 # told.
-_WORST_FIRST = (OPEN, UNKNOWN, DRIFT, ACCEPTED, NOT_LOOKED_AT, RESTORED, IN_ORDER, NOT_JUDGED, NOT_MANAGED)
+_WORST_FIRST = (OPEN, UNKNOWN, DRIFT, ACCEPTED, NOT_LOOKED_AT, RESTORED, LISTED, IN_ORDER, NOT_JUDGED, NOT_MANAGED)
 
 MANAGED = "managed"
 ELSEWHERE = "elsewhere"
@@ -39,6 +40,7 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
         "probe": frozenset({OPEN, UNKNOWN, DRIFT}),
         # A rollback gives an open door back on purpose, and says so.
         "rollback": frozenset({UNKNOWN}),
+        "snapshots": frozenset({UNKNOWN}),
         "refresh_ranges": frozenset({UNKNOWN}),
         "publish_ranges": frozenset({UNKNOWN}),
     }
@@ -88,6 +90,8 @@ class Record:
     snapshot: str = ""
     # Whether something was written; the plan of a run that a guard stopped was not.
     changed: bool = True
+    # What was asked for in this run and is no change, such as the snapshots that are kept; lines for the screen.
+    listed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """{layer, host, state, findings, plan, exposure, before, after, snapshot}."""
@@ -135,6 +139,8 @@ def record(
     state = str(result.get("state") or "")
     if result.get("unreachable") or (result.get("failed") and state in ("", IN_ORDER)):
         state, findings = UNKNOWN, findings or (_NO_ANSWER,)
+    elif playbook == "snapshots":
+        state = LISTED
     elif playbook in ("rollback", "refresh_ranges", "publish_ranges") and not result.get("failed"):
         # These write; whoever gets in afterwards is told, and is not what they are judged by.
         state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
@@ -170,6 +176,7 @@ def record(
         stays_open=bool((result.get("strangers") or {}).get("after")),
         snapshot=str((result.get("snapshot") or {}).get("name") or ""),
         changed=_written(result, playbook),
+        listed=_texts(result.get("lines")),
     )
 
 
@@ -226,9 +233,9 @@ class HostVerdict:
         states = {one.state for one in self.records}
         worst = next((state for state in _WORST_FIRST if state in states), UNKNOWN)
         if worst == NOT_LOOKED_AT:
-            worst = next((state for state in (RESTORED, IN_ORDER, NOT_JUDGED) if state in states), UNKNOWN)
+            worst = next((state for state in (RESTORED, LISTED, IN_ORDER, NOT_JUDGED) if state in states), UNKNOWN)
         part_only = bool(self.trouble) or any(one.left_out for one in self.records)
-        if worst == NOT_MANAGED or (part_only and worst in (ACCEPTED, RESTORED, IN_ORDER)):
+        if worst == NOT_MANAGED or (part_only and worst in (ACCEPTED, RESTORED, LISTED, IN_ORDER)):
             return UNKNOWN
         return worst
 

@@ -34,16 +34,18 @@ class Folder:
         return str(self.path / name)
 
     def held(self) -> t.Iterator[snapshots.Held]:
-        """The snapshots, newest first. A file that cannot be read has no text, which is no snapshot either."""
-        names = (path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name))
-        for name in sorted(names, reverse=True):
-            path = self.path / name
+        """The snapshots, newest first."""
+        return (held for held in self.files() if snapshots.is_name(held.name))
+
+    def files(self) -> t.Iterator[snapshots.Held]:
+        """All files, the last by name first. One that cannot be read has no text, which is no snapshot."""
+        for path in sorted(self.path.glob("*"), reverse=True):
             try:
                 owner = path.stat().st_uid
                 distrust = "" if owner in (0, os.getuid()) else f"It belongs to another user, of the number {owner}."
-                yield snapshots.Held(name, path.read_text(encoding="utf-8"), distrust)
+                yield snapshots.Held(path.name, path.read_text(encoding="utf-8"), distrust)
             except (OSError, UnicodeDecodeError):
-                yield snapshots.Held(name, "")
+                yield snapshots.Held(path.name, "")
 
     def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
         """The name of the snapshot of a run: the one that an earlier task of it has made, else a new one.

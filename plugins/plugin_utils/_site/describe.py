@@ -40,6 +40,11 @@ _CREDENTIAL = "authentication_credential"
 _CONNECTORS = frozenset({"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"})
 
 _RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
+# What an earlier job of a workflow hands on as extra variables: it speaks of every host, and its own
+# part is taken out.
+HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots"})
+# The way back, and what there is to go back to.
+_BACK = ("rollback", "snapshots")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 _OF_THE_SITE = "belongs to the whole site and is managed through"
 
@@ -84,6 +89,8 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if found.errors:
         return found
     _complete(values, around)
+    if around.playbook == "rollback":
+        _take_handed_on(values, around, found)
     if not values["site"].isprintable():
         found.errors.append("mailedge_site has a character that cannot be printed, such as a line break.")
     _check_owners(values, around, found)
@@ -95,7 +102,7 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, found)
         _check_fortigate(values, found)
-    if found.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook == "rollback":
+    if found.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in _BACK:
         _check_token(values, found)
     if around.playbook == "probe" or found.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
         _check_probe(values, found)
@@ -163,6 +170,30 @@ def _complete(values: Values, around: Surroundings) -> None:
         values["fortigate_inbound_enabled"] = bool(values["fortigate_vips"] or values["fortigate_addresses"])
     if values["fortigate_outbound_enabled"] is None:
         values["fortigate_outbound_enabled"] = bool(values["fortigate_outbound"])
+
+
+def _take_handed_on(values: Values, around: Surroundings, found: Description) -> None:
+    """The snapshots of this host that an earlier run has handed on, where none is named."""
+    entry = values["snapshots"].get(around.host) or {}
+    fits = isinstance(entry, dict) and isinstance(entry.get("fortigate") or {}, dict)
+    texts = [entry.get("exchange"), *(entry.get("fortigate") or {}).values()] if fits else []
+    if not fits or not all(text is None or isinstance(text, str) for text in texts):
+        found.errors.append(f"mailedge_snapshots has something else for {around.host} than what a run hands on.")
+    elif (
+        values["exchange_snapshot"] is None and values["fortigate_snapshot"] is None and not values["fortigate_snapshot_content"]
+    ):
+        firewall = entry.get("fortigate") or {}
+        values["exchange_snapshot"] = entry.get("exchange")
+        values["fortigate_snapshot"] = firewall.get("name")
+        values["fortigate_snapshot_content"] = firewall.get("content")
+
+
+def _nothing_to_give_back(values: Values) -> Part | None:
+    """What is said of a layer that the run which handed its snapshots on has not changed."""
+    if values["snapshots"] and values["exchange_snapshot"] is None and values["fortigate_snapshot"] is None:
+        # Done elsewhere, as far as a verdict goes: it is neither in order nor unknown.
+        return Part(ELSEWHERE, "The run that handed on mailedge_snapshots changed nothing here.")
+    return None
 
 
 def _check_owners(values: Values, around: Surroundings, found: Description) -> None:
@@ -318,7 +349,7 @@ def _parts(values: Values, around: Surroundings) -> dict[str, Part]:
     if around.playbook == "probe":
         return {"outside": Part(MANAGED)}
     parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
-    if around.playbook != "rollback":
+    if around.playbook not in _BACK:
         parts["outside"] = outside
     others = [host for host in values["site_hosts"] or around.site_hosts if host not in around.selected]
     return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
@@ -344,7 +375,12 @@ def _refresh_part(values: Values, around: Surroundings) -> Part:
 def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     if not values["exchange_enabled"]:
         return {"exchange": Part(NOT_MANAGED, "mailedge_exchange_enabled is false.")}
+    if around.playbook == "snapshots":
+        return {"exchange": Part(MANAGED)}
     if around.playbook == "rollback":
+        nothing = _nothing_to_give_back(values)
+        if nothing:
+            return {"exchange": nothing}
         if values["exchange_snapshot"] is None and values["fortigate_snapshot"] is not None:
             return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
         return {"exchange": Part(MANAGED)}
@@ -373,10 +409,11 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         return {"fortigate": Part(NOT_MANAGED)}
     part = _owned("The firewall", values["fortigate_owner"], around)
     if around.playbook == "rollback":
+        part = _nothing_to_give_back(values) or part
         if values["fortigate_snapshot"] is None and values["exchange_snapshot"] is not None:
             part = Part(NOT_MANAGED, "Only mailedge_exchange_snapshot is named.")
         return {"fortigate": part}
-    if part.how != MANAGED:
+    if part.how != MANAGED or around.playbook == "snapshots":
         return {"fortigate": part}
     parts = {}
     if values["fortigate_feed"]:
@@ -392,7 +429,7 @@ def _public(values: Values) -> Values:
     """The values without anything that may hold a secret."""
     found = {}
     for name, value in values.items():
-        if PREFIX + name in SECRETS or PREFIX + name in _CONNECTORS:
+        if PREFIX + name in HANDED_ON | SECRETS or PREFIX + name in _CONNECTORS:
             continue
         found[name] = (
             {key: one for key, one in value.items() if key != _CREDENTIAL} if isinstance(value, dict) else value

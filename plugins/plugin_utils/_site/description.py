@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The description of one host's site as a result: its variables templated, checked and converted."""
+"""The description of a host's site: its variables templated, checked and converted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import Surroundings, describe
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import HANDED_ON, Surroundings, describe
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options
 
 # What the role `site` registers: its hosts, for all of them, and the description of each.
@@ -31,7 +31,8 @@ def describe_host(
 ) -> Result:
     """{site, described, layers, parts, fortigate_run}, or {site, failed, msg}; no secret is in it.
 
-    `variables` are those of a task of the host, `sites` what site_hosts returned. Without them they are looked up among
+    `variables` are those of a task of the host, `sites` what site_hosts returned. Without them
+    they are looked up among
     the variables, and not templated: they name every host, and every host asks.
     """
     values, errors = _values(templar, variables)
@@ -59,7 +60,8 @@ def describe_host(
     )
     if description.warnings:
         result["warnings"] = description.warnings
-    # Without a mask: no secret is in it, and a password "relay" would change the name relay.filter.example for the layers.
+    # Without a mask: no secret is in it, and a password "relay" would change the name
+    # relay.filter.example for the layers.
     return result
 
 
@@ -68,13 +70,19 @@ def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, l
     values: Result = {}
     errors: list[str] = []
     for name in sorted(name for name in variables if name.startswith(PREFIX)):
-        if name not in options():
+        if name in HANDED_ON:
+            # As it is: a template would be rendered for all hosts by each of them, and a
+            # firewall's comment is none.
+            if isinstance(variables[name], t.Mapping):
+                host = variables["inventory_hostname"]
+                values[name] = {host: variables[name].get(host) or {}}
+        elif name not in options():
             values[name] = None
-            continue
-        try:
-            values[name] = templar.template(variables[name])
-        except AnsibleError as error:
-            errors.append(f"The variable {name} cannot be read: {str(error).rstrip('.')}.")
+        else:
+            try:
+                values[name] = templar.template(variables[name])
+            except AnsibleError as error:
+                errors.append(f"The variable {name} cannot be read: {str(error).rstrip('.')}.")
     return values, errors
 
 

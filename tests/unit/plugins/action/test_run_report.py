@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge
+from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge, _snapshots
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 TODAY = datetime.date(2026, 1, 14)
@@ -66,3 +66,46 @@ def test_nothing_looked_at_is_nothing_to_report() -> None:
     judge = Judge("drift", TODAY)
     found = judge.host("ex1", {"__mailedge": {"parts": parts, "described": {"site": "birke"}}})
     assert set(judge.failing([found], report_only=True, check_mode=False)) == {"ex1"}
+
+
+def test_the_description_may_come_with_the_answer_of_the_connectors() -> None:
+    about = registered("drift", "exchange")["__mailedge"]
+    answer = {"changed": False, "state": "in order", "plan": [], "description": about}
+    assert Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": answer}).state == "in order"
+    lost = {"unreachable": True, "msg": "It does not answer.", "description": about}
+    found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": lost})
+    assert (found.site, found.state, found.records[0].findings) == ("birke", "unknown", ("It does not answer.",))
+    broken = Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": {"failed": True, "msg": "It broke."}})
+    assert (broken.state, broken.never_ran, broken.records[0].findings) == ("unknown", False, ("It broke.",))
+    nothing = Judge("drift", TODAY).host("ex1", {})
+    assert (nothing.state, nothing.never_ran) == ("unknown", True)
+
+
+class Hostvars:
+    """The variables of two hosts, as ansible-core gives them."""
+
+    def __init__(self, first: dict[str, t.Any]) -> None:
+        self._first = first
+
+    def raw_get(self, host: str) -> dict[str, t.Any]:
+        return self._first if host == "ex1" else {"__mailedge_result_exchange": {"changed": False}}
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool) -> None:
+    """The firewall's tasks of one run share a snapshot, of which the last one has the whole."""
+    variables: dict[str, t.Any] = {
+        "__mailedge_result_exchange": {"snapshot": {"name": "of-the-apply", "folder": "there"}},
+        "__mailedge_result_fortigate_way_in": {"snapshot": {"name": "f", "folder": "x", "content": "a half"}},
+        "__mailedge_result_fortigate_way_out": {"snapshot": {"name": "f", "folder": "x", "content": "the whole"}},
+    }
+    if undone:
+        variables.update(
+            __mailedge_undo_connectors="of-the-apply",
+            __mailedge_undo_firewall=True,
+            __mailedge_result_exchange={"snapshot": {"name": "of-the-undo", "folder": "there"}},
+            __mailedge_result_fortigate={"snapshot": {"name": "u", "folder": "x", "content": "of the undo"}},
+        )
+    assert _snapshots(Hostvars(variables), ["ex1", "ex2"]) == {
+        "ex1": {"exchange": "of-the-apply", "fortigate": {"name": "f", "content": "the whole"}}
+    }

@@ -1,0 +1,92 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The snapshots that a layer keeps, as results and as lines for a screen."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
+
+USABLE, UNREADABLE, FOREIGN = "usable", "unreadable", "foreign"
+# More sentences than this are counted, not printed; the result has them all.
+_MOST = 4
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file where snapshots are kept.
+
+    `state` is USABLE, UNREADABLE or FOREIGN, `why` says what is wrong with the last two. `time` is
+    by the clock of the server or device, `reason` what the run did. `restores` are sentences on
+    what it would restore.
+    """
+
+    name: str
+    state: str = USABLE
+    time: str = ""
+    reason: str = ""
+    run_id: str = ""
+    restores: tuple[str, ...] = ()
+    why: str = ""
+
+
+def kept(
+    held: snapshots.Held, layer: str, tables: Tables[t.Any, t.Any], foreign: t.Callable[[t.Mapping[str, str]], str]
+) -> Kept:
+    """What a file is to a layer; `foreign` says why a snapshot of an origin is not of this server or device."""
+    name = held.name
+    if not snapshots.is_name(name):
+        return Kept(name, FOREIGN, why="No run of this collection gives a file such a name.")
+    if held.distrust:
+        return Kept(name, FOREIGN, why=held.distrust)
+    try:
+        found: snapshots.Snapshot[t.Any] = snapshots.parse(held.text, layer, tables)
+    except SnapshotError as error:
+        return Kept(name, UNREADABLE, why=str(error))
+    why = foreign(found.origin)
+    if why:
+        return Kept(name, FOREIGN, why=why)
+    restores = [_sentence(tables[row.table].noun, row) for row in found.desired]
+    return Kept(
+        name, time=found.time, reason=found.reason, run_id=found.run_id, restores=(*restores, *found.lost)
+    )
+
+
+def _sentence(noun: str, row: Desired[t.Any]) -> str:
+    if row.options is None:
+        return f"the {noun} '{row.key}': gone, as it was"
+    return f"the {noun} '{row.key}': {', '.join(row.options) or 'its place'}"
+
+
+def as_result(kept: t.Sequence[Kept], what: str, where: str) -> dict[str, t.Any]:
+    """{snapshots, lines} of a module, newest first. `what` is kept `where`, in words."""
+    ordered = sorted(kept, key=lambda one: one.name, reverse=True)
+    usable = sum(one.state == USABLE for one in ordered)
+    lines = [
+        f"{what}, in {where}: {usable or 'no'} snapshot{'' if usable == 1 else 's'}{', newest first' * (usable > 1)}"
+    ]
+    for one in ordered:
+        lines += _lines(one)
+    return {"snapshots": [{**asdict(one), "restores": list(one.restores)} for one in ordered], "lines": lines}
+
+
+def _lines(one: Kept) -> list[str]:
+    # Whoever may write to the folder may choose the name.
+    name = one.name if one.name.isprintable() else repr(one.name)
+    if one.state != USABLE:
+        return [f"  {name}  {one.state}: {one.why}"]
+    head = [f"  {name}  {one.time}, before {_ARTICLES.get(one.reason, one.reason)}"]
+    head[0] += f", run {one.run_id}" if one.run_id else ""
+    shown = list(one.restores[:_MOST])
+    if len(one.restores) > _MOST:
+        shown.append(f"... and {len(one.restores) - _MOST} more.")
+    return head + [f"    restores {text}" if not text.startswith("...") else f"    {text}" for text in shown]
+
+
+_ARTICLES = {"apply": "an apply", "rollback": "a rollback"}

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_snapshots_info: documentation and argument spec. The action plugin does the work."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exchange_snapshots_info
+short_description: List the snapshots of the connectors of an Exchange server, and what each would
+  restore
+version_added: 0.1.0
+description:
+  - Reads the snapshots that M(mailedge.lockdown.exchange_mail_flow) has saved on the server, the
+    newest 100 of them.
+  - Costs one PowerShell start and no Exchange shell. Changes nothing.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+options:
+  time_limit:
+    description:
+      - How long the remote call may take, in seconds.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    description: Changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show, because nothing is changed.
+    support: N/A
+  idempotent:
+    description: Changes nothing.
+    support: N/A
+  platform:
+    description: What it runs against.
+    platforms: windows
+    support: full
+    details: Windows hosts with Exchange, over the connection of the host (winrm, psrp or ssh).
+seealso:
+  - module: mailedge.lockdown.exchange_mail_flow
+"""
+
+EXAMPLES = r"""
+- name: Which states could be given back?
+  mailedge.lockdown.exchange_snapshots_info:
+  register: kept
+
+- name: Print them
+  ansible.builtin.debug:
+    var: kept.lines
+"""
+
+RETURN = r"""
+server:
+  description: The name of the server.
+  returned: success
+  type: str
+  sample: EX1
+snapshots:
+  description: The files that are there, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name, as a rollback takes it.
+      type: str
+      returned: always
+    state:
+      description:
+        - V(usable), V(unreadable), or V(foreign) for one of another server and for one that no run
+          of this collection has written.
+          A rollback passes over the last two.
+      type: str
+      returned: always
+    why:
+      description: What is wrong with one that is not usable.
+      type: str
+      returned: always
+    time:
+      description: When it was made, by the server's clock.
+      type: str
+      returned: always
+    reason:
+      description: What the run did before which it was made, V(apply) or V(rollback).
+      type: str
+      returned: always
+    run_id:
+      description: The run that made it, where the snapshot says so.
+      type: str
+      returned: always
+    restores:
+      description: What it would give back, one sentence each.
+      type: list
+      elements: str
+      returned: always
+lines:
+  description: The same as lines for a screen.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import SNAPSHOTS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+
+
+def main() -> None:
+    """Fail: reached only where the action plugin of this module was not found."""
+    run_without_action(SNAPSHOTS_MODULE)
+
+
+if __name__ == "__main__":
+    main()
