@@ -32,10 +32,12 @@ options:
     choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
   sites:
-    description: What M(mailedge.lockdown.site_hosts) returned as
-      RV(mailedge.lockdown.site_hosts#module:sites).
+    description:
+      - What M(mailedge.lockdown.site_hosts) returned as
+        RV(mailedge.lockdown.site_hosts#module:sites).
+      - Where not set, what the role C(mailedge.lockdown.site) has registered. A template that names
+        all sites would be rendered for every host.
     type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
