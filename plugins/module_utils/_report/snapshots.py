@@ -68,25 +68,29 @@ def as_result(kept: t.Sequence[Kept], what: str, where: str) -> dict[str, t.Any]
     """{snapshots, lines} of a module, newest first. `what` is kept `where`, in words."""
     ordered = sorted(kept, key=lambda one: one.name, reverse=True)
     usable = sum(one.state == USABLE for one in ordered)
-    lines = [
-        f"{what}, in {where}: {usable or 'no'} snapshot{'' if usable == 1 else 's'}{', newest first' * (usable > 1)}"
-    ]
+    count = f"{usable} snapshots, newest first" if usable > 1 else f"{usable or 'no'} snapshot"
+    lines = [f"{what}, in {where}: {count}"]
     for one in ordered:
         lines += _lines(one)
-    return {"snapshots": [{**asdict(one), "restores": list(one.restores)} for one in ordered], "lines": lines}
+    return {
+        "snapshots": [{**asdict(one), "restores": list(one.restores)} for one in ordered],
+        "lines": [_printable(line) for line in lines],
+    }
+
+
+def _printable(line: str) -> str:
+    """A file may have any name, and say anything, but no line that it has made up itself."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _lines(one: Kept) -> list[str]:
-    # Whoever may write to the folder may choose the name.
-    name = one.name if one.name.isprintable() else repr(one.name)
     if one.state != USABLE:
-        return [f"  {name}  {one.state}: {one.why}"]
-    head = [f"  {name}  {one.time}, before {_ARTICLES.get(one.reason, one.reason)}"]
-    head[0] += f", run {one.run_id}" if one.run_id else ""
-    shown = list(one.restores[:_MOST])
-    if len(one.restores) > _MOST:
-        shown.append(f"... and {len(one.restores) - _MOST} more.")
-    return head + [f"    restores {text}" if not text.startswith("...") else f"    {text}" for text in shown]
+        return [f"  {one.name}  {one.state}: {one.why}"]
+    run = f", run {one.run_id}" if one.run_id else ""
+    lines = [f"  {one.name}  {one.time}, before {_ARTICLES.get(one.reason, one.reason)}{run}"]
+    lines += [f"    restores {text}" for text in one.restores[:_MOST]]
+    more = len(one.restores) - _MOST
+    return [*lines, f"    ... and {more} more."] if more > 0 else lines
 
 
 _ARTICLES = {"apply": "an apply", "rollback": "a rollback"}

@@ -168,6 +168,7 @@ def test_what_breaks_a_promise() -> None:
         "drift": {*strict, "not judged"},
         "probe": strict,
         "rollback": {"unknown"},
+        "snapshots": {"unknown"},
         "refresh_ranges": {"unknown"},
         "publish_ranges": {"unknown"},
     }
