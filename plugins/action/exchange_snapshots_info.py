@@ -34,7 +34,9 @@ class ActionModule(HostAction):
         server = str(answer["host"]["name"])
         files = answer["steps"]["snapshots"]["objects"] or []
         listed = [
-            kept(held_file(row), ExchangeLayer.name, ExchangeLayer.tables, lambda origin: another_server(origin, server))
+            kept(
+                held_file(row), ExchangeLayer.name, ExchangeLayer.tables, lambda origin: another_server(origin, server)
+            )
             for row in files
         ]
         return {

@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
 
 
 def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
-    """Host → the snapshots of what this run has changed there, for a rollback that has nothing else."""
+    """Host → the snapshots of what this run has changed there, for a rollback without others."""
     found = {}
     for host in hosts:
         variables = hostvars.raw_get(host)
@@ -140,7 +140,10 @@ def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) ->
 
 
 def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """The description of a host: by a task of its own, or along with the answer of its connectors; empty where there is none."""
+    """The description of a host: by a task of its own, or along with the answer of its connectors.
+
+    Empty where there is none.
+    """
     answer = variables.get(f"{_RESULT}exchange") or {}
     # A task that broke before it had described anything says why.
     return (

@@ -12,14 +12,16 @@ short_description: Lock the connectors of an Exchange server as the variables of
 version_added: 0.1.0
 description:
   - Takes everything from the variables of the host whose names begin with C(mailedge_), checks
-    them as
-    M(mailedge.lockdown.site_description) does, and does what
+    them as M(mailedge.lockdown.site_description) does, and does what
     M(mailedge.lockdown.exchange_mail_flow) does with what they say.
   - One task for what would be two. Where the role C(mailedge.lockdown.site) has described the site
     before, that description counts.
   - Does nothing at a host at which the connectors are not managed.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.writes
 options:
   playbook:
     description: What the site is described for. It decides which variables are needed.
@@ -27,20 +29,9 @@ options:
     choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
 attributes:
-  check_mode:
-    description: Can run in C(check_mode), and changes nothing there.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed in C(diff) mode.
-    support: full
-  idempotent:
-    description: Run a second time, it reports no change.
-    support: full
   platform:
-    description: What it runs against.
     platforms: windows
     support: full
-    details: Windows hosts with Exchange, over the connection of the host (winrm, psrp or ssh).
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
   - module: mailedge.lockdown.site_description

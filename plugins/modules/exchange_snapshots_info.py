@@ -17,6 +17,9 @@ description:
   - Costs one PowerShell start and no Exchange shell. Changes nothing.
 author:
   - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
 options:
   time_limit:
     description:
@@ -24,20 +27,9 @@ options:
     type: int
     default: 300
 attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show, because nothing is changed.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: N/A
   platform:
-    description: What it runs against.
     platforms: windows
     support: full
-    details: Windows hosts with Exchange, over the connection of the host (winrm, psrp or ssh).
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
 """
@@ -58,9 +50,9 @@ server:
   returned: success
   type: str
   sample: EX1
+# generated: returns layer.snapshots
 snapshots:
   description: The files that are there, newest first.
-  returned: success
   type: list
   elements: dict
   contains:
@@ -70,9 +62,9 @@ snapshots:
       returned: always
     state:
       description:
-        - V(usable), V(unreadable), or V(foreign) for one of another server and for one that no run
-          of this collection has written.
-          A rollback passes over the last two.
+        - V(usable), V(unreadable), or V(foreign) for one of another server or device, of another
+          owner, or that no run of this collection has written. A rollback passes over the last
+          two.
       type: str
       returned: always
     why:
@@ -80,7 +72,7 @@ snapshots:
       type: str
       returned: always
     time:
-      description: When it was made, by the server's clock.
+      description: When it was made, by the clock of the server or device.
       type: str
       returned: always
     reason:
@@ -88,19 +80,23 @@ snapshots:
       type: str
       returned: always
     run_id:
-      description: The run that made it, where the snapshot says so.
+      description: The run that made it.
       type: str
       returned: always
     restores:
-      description: What it would give back, one sentence each.
+      description: What it would restore, one sentence each.
       type: list
       elements: str
       returned: always
+# end of generated
+  returned: success
+# generated: returns layer.lines
 lines:
   description: The same as lines for a screen.
-  returned: success
   type: list
   elements: str
+# end of generated
+  returned: success
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import SNAPSHOTS_MODULE

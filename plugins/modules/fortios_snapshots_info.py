@@ -12,14 +12,15 @@ short_description: List the snapshots of a FortiGate, and what each would restor
 version_added: 0.1.0
 description:
   - Reads the folder in which the FortiGate modules save the state before a change, and says of
-    each file whether
-    M(mailedge.lockdown.fortios_rollback) could restore it on this device.
+    each file whether M(mailedge.lockdown.fortios_rollback) could restore it on this device.
   - The device is asked once for who it is. Changes nothing.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
-  - mailedge.lockdown._fortios.DEVICE
-  - mailedge.lockdown._fortios.ATTRIBUTES_INFO
+  - mailedge.lockdown._fortios.device
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.fortigate
 options:
   snapshot_folder:
     description: The folder, on the host that runs the module.
@@ -39,9 +40,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns layer.snapshots
 snapshots:
   description: The files that are there, newest first.
-  returned: success
   type: list
   elements: dict
   contains:
@@ -51,9 +52,9 @@ snapshots:
       returned: always
     state:
       description:
-        - V(usable), V(unreadable), or V(foreign) for one of another device and for one that no run
-          of this collection has written.
-          A rollback passes over the last two.
+        - V(usable), V(unreadable), or V(foreign) for one of another server or device, of another
+          owner, or that no run of this collection has written. A rollback passes over the last
+          two.
       type: str
       returned: always
     why:
@@ -61,7 +62,7 @@ snapshots:
       type: str
       returned: always
     time:
-      description: When it was made, as its name says.
+      description: When it was made, by the clock of the server or device.
       type: str
       returned: always
     reason:
@@ -69,19 +70,23 @@ snapshots:
       type: str
       returned: always
     run_id:
-      description: The run that made it, where the snapshot says so.
+      description: The run that made it.
       type: str
       returned: always
     restores:
-      description: What it would give back, one sentence each.
+      description: What it would restore, one sentence each.
       type: list
       elements: str
       returned: always
+# end of generated
+  returned: success
+# generated: returns layer.lines
 lines:
   description: The same as lines for a screen.
-  returned: success
   type: list
   elements: str
+# end of generated
+  returned: success
 cost:
   description: How many HTTP requests were sent.
   returned: always

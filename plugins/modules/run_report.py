@@ -68,8 +68,8 @@ failed_hosts:
   sample: {}
 snapshots:
   description:
-    - Every host at which the run changed something → C(exchange), the name of the snapshot on the server, and C(fortigate), with the
-      C(name) and the C(content) of the one of the firewall.
+    - Every host at which the run changed something → C(exchange), the name of the snapshot on the
+      server, and C(fortigate), with the C(name) and the C(content) of the one of the firewall.
   returned: success
   type: dict
   sample: {"birke-ex1": {"exchange": "20260114T101500.250Z-4f1c2a-apply.json"}}

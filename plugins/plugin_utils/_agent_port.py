@@ -213,7 +213,7 @@ def _seconds(text: str) -> float:
 
 
 def another_server(origin: t.Mapping[str, str], here: str) -> str:
-    """Why a snapshot of that origin is not of the server `here`, in one sentence; empty where it is."""
+    """Why a snapshot of that origin is not of the server `here`; empty where it is."""
     server = origin.get("server", "")
     return "" if server.casefold() == here.casefold() else f"It is of the server {server}."
 

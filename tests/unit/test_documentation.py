@@ -142,6 +142,7 @@ def test_every_registry_of_guards_is_documented() -> None:
 ELSEWHERE = {
     "mailedge_exchange_receive_connectors": "as exchange_mail_flow takes them: exchange_receive_connector documents the options",
     "mailedge_exchange_send_connectors": "as exchange_mail_flow takes them: exchange_send_connector documents the options",
+    "mailedge_snapshots": "its keys are hosts, and a run hands it on",
 }
 
 # Dictionary of a role → the argument spec of what it is handed to.
@@ -184,6 +185,7 @@ def test_the_options_of_a_dictionary_are_those_of_its_module(name: str) -> None:
 
 # Options without a default, by the reason why they have none.
 WITHOUT_DEFAULT: dict[str, set[str]] = {
+    "handed on by an earlier job of a workflow": {"mailedge_report", "mailedge_snapshots"},
     "follows from other variables, which site_description looks up": {
         "mailedge_fortigate_enabled",
         "mailedge_fortigate_inbound_enabled",

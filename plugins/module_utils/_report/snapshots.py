@@ -39,7 +39,10 @@ class Kept:
 def kept(
     held: snapshots.Held, layer: str, tables: Tables[t.Any, t.Any], foreign: t.Callable[[t.Mapping[str, str]], str]
 ) -> Kept:
-    """What a file is to a layer; `foreign` says why a snapshot of an origin is not of this server or device."""
+    """What a file is to a layer.
+
+    `foreign` says why a snapshot of an origin is not of this server or device; empty where it is.
+    """
     name = held.name
     if not snapshots.is_name(name):
         return Kept(name, FOREIGN, why="No run of this collection gives a file such a name.")
@@ -53,9 +56,7 @@ def kept(
     if why:
         return Kept(name, FOREIGN, why=why)
     restores = [_sentence(tables[row.table].noun, row) for row in found.desired]
-    return Kept(
-        name, time=found.time, reason=found.reason, run_id=found.run_id, restores=(*restores, *found.lost)
-    )
+    return Kept(name, time=found.time, reason=found.reason, run_id=found.run_id, restores=(*restores, *found.lost))
 
 
 def _sentence(noun: str, row: Desired[t.Any]) -> str:

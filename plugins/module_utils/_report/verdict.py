@@ -90,7 +90,7 @@ class Record:
     snapshot: str = ""
     # Whether something was written; the plan of a run that a guard stopped was not.
     changed: bool = True
-    # What was asked for in this run and is no change, such as the snapshots that are kept; lines for the screen.
+    # Lines for the screen about what was asked for and is no change, such as snapshots.
     listed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:

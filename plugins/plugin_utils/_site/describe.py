@@ -40,8 +40,8 @@ _CREDENTIAL = "authentication_credential"
 _CONNECTORS = frozenset({"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"})
 
 _RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
-# What an earlier job of a workflow hands on as extra variables: it speaks of every host, and its own
-# part is taken out.
+# What an earlier job of a workflow hands on as extra variables: it speaks of every host, and the
+# part of one host is taken out.
 HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots"})
 # The way back, and what there is to go back to.
 _BACK = ("rollback", "snapshots")
@@ -180,7 +180,9 @@ def _take_handed_on(values: Values, around: Surroundings, found: Description) ->
     if not fits or not all(text is None or isinstance(text, str) for text in texts):
         found.errors.append(f"mailedge_snapshots has something else for {around.host} than what a run hands on.")
     elif (
-        values["exchange_snapshot"] is None and values["fortigate_snapshot"] is None and not values["fortigate_snapshot_content"]
+        values["exchange_snapshot"] is None
+        and values["fortigate_snapshot"] is None
+        and not values["fortigate_snapshot_content"]
     ):
         firewall = entry.get("fortigate") or {}
         values["exchange_snapshot"] = entry.get("exchange")

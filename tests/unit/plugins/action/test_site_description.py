@@ -393,7 +393,7 @@ def handed_on(entry: t.Mapping[str, t.Any], **more: t.Any) -> Description:
 def test_a_rollback_takes_what_an_earlier_run_handed_on() -> None:
     found = handed_on(SAVED)
     assert parts(found) == {"exchange": "managed", "fortigate": "managed"}
-    assert found.values["snapshot"] == NAME
+    assert found.values["exchange_snapshot"] == NAME
     assert (found.values["fortigate_snapshot"], found.values["fortigate_snapshot_content"]) == (
         "birke-apply.json",
         "{}",
@@ -413,8 +413,8 @@ def test_something_else_than_what_a_run_hands_on_is_an_error(entry: t.Any) -> No
 
 
 def test_a_name_counts_more_than_what_was_handed_on() -> None:
-    found = handed_on(SAVED, snapshot="original")
-    assert found.values["snapshot"] == "original"
+    found = handed_on(SAVED, exchange_snapshot="original")
+    assert found.values["exchange_snapshot"] == "original"
     assert parts(found) == {"exchange": "managed", "fortigate": "not managed"}
 
 
@@ -423,7 +423,7 @@ def test_other_playbooks_are_given_it_as_well_and_do_not_mind(playbook: str) -> 
     variables = {**WHOLE, "mailedge_snapshots": {"birke-ex1": SAVED}, "mailedge_report": {"birke": {}}}
     found = described(variables, playbook=playbook)
     assert not found.errors
-    assert found.values["snapshot"] is None
+    assert found.values["exchange_snapshot"] is None
 
 
 def test_the_snapshots_are_listed_of_what_could_be_given_back() -> None:

@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspe
     ARGUMENTS as PROVIDER_RANGES_LOCK,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
+    EXCHANGE_LOCK,
     RUN_REPORT,
     SITE_DESCRIPTION,
     SITE_HOSTS,
@@ -47,6 +48,8 @@ ALL = {
     **MODULES,
     **RUNNING,
     "mail_edge_probe": {"argument_spec": PROBE},
+    "exchange_lock": EXCHANGE_LOCK,
+    "exchange_snapshots_info": argspec.SNAPSHOTS_MODULE,
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,
     "run_report": RUN_REPORT,
     "site_description": SITE_DESCRIPTION,

@@ -19,7 +19,7 @@ SITE: dict[str, t.Any] = {
     "mailedge_site": "birke",
     "mailedge_provider_ranges": ["198.51.100.0/24"],
     "mailedge_own_networks": "10.20.0.0/16, 10.21.0.0/16",
-    "mailedge_outbound": {
+    "mailedge_exchange_outbound": {
         "smart_hosts": ["out.filter.example"],
         "authentication_credential": {"username": "birke", "password": "canary"},
     },
@@ -38,22 +38,26 @@ def options(host: str, **more: t.Any) -> dict[str, t.Any]:
 
 
 def test_the_owner_locks_both_ways_and_the_other_servers_the_way_in() -> None:
-    owner, other = (options(host, send_connectors=[{"name": "Partner"}]) for host in HOSTS)
+    owner, other = (options(host, exchange_send_connectors=[{"name": "Partner"}]) for host in HOSTS)
     assert owner["own_networks"] == other["own_networks"] == ["10.20.0.0/16", "10.21.0.0/16"]
     assert owner["inbound_lock"] == other["inbound_lock"] == {}
-    assert owner["outbound_lock"] == SITE["mailedge_outbound"]
+    assert owner["outbound_lock"] == SITE["mailedge_exchange_outbound"]
     assert owner["send_connectors"] == [{"name": "Partner"}]
     assert not {"outbound_lock", "send_connectors"} & set(other)
 
 
 def test_a_login_of_its_own_counts_more_than_the_one_in_the_description() -> None:
     login = {"username": "relay", "password": "canary"}
-    assert options(HOSTS[0], outbound_credential=login)["outbound_lock"]["authentication_credential"] == login
+    assert options(HOSTS[0], exchange_outbound_credential=login)["outbound_lock"]["authentication_credential"] == login
 
 
 def test_what_is_not_managed_or_left_empty_is_not_asked_for() -> None:
     found = options(
-        HOSTS[0], inbound_enabled=False, outbound_enabled=False, exchange_password="", domain_controller=" "
+        HOSTS[0],
+        exchange_inbound_enabled=False,
+        exchange_outbound_enabled=False,
+        exchange_password="",
+        exchange_domain_controller=" ",
     )
     assert not {"inbound_lock", "outbound_lock", "exchange_password", "domain_controller", "receive_connectors"} & set(
         found
