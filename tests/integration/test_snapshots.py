@@ -60,6 +60,8 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
     (there / "99990101T000000.000Z-000000-apply.json").write_text("{", encoding="utf-8")
     of_another = (there / newest).read_text(encoding="utf-8").replace('"EX1"', '"EX9"')
     (there / "99990101T000001.000Z-000000-apply.json").write_text(of_another, encoding="utf-8")
+    for number in range(2):
+        lab.hosts[HOST].exchange.own(there / f"99990101T00000{number}.000Z-000000-apply.json")
     (there / "notes.txt").write_text("buy milk", encoding="utf-8")
     (folder(lab) / "zzz.json").write_text("{", encoding="utf-8")
     before = state(lab)
@@ -84,7 +86,7 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
     assert told[0].startswith("birke: listed. Looked at: exchange, fortigate.")
     assert any(line.startswith(f"  {found[-1]['name']}") for line in (line[2:] for line in told)), told
     firewall = run.of("List the snapshots of the firewall")[-1].result["snapshots"]
-    assert [one["state"] for one in firewall] == ["unreadable", "usable", "usable"]
+    assert [one["state"] for one in firewall] == ["foreign", "usable", "usable"]
     assert len(told) < 40
 
     # A name of the list is what a rollback takes.
