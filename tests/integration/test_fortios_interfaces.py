@@ -28,7 +28,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
 KINDS = [("v6.2.16", "virtual-wan-link"), ("v7.4.4", "virtual-wan-link"), ("v7.4.4", "outside")]
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: " ".join(kind))
+@pytest.fixture(params=KINDS, ids=" ".join)
 def zoned(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
     """wan1 is a member of SD-WAN or of a zone, and the policies name that."""
     version, zone = request.param

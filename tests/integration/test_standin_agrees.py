@@ -193,7 +193,7 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
     assert after["Comment"] == ODD
     assert after["Banner"] == f"220 {ODD}"
     assert after["PermissionGroups"] == "AnonymousUsers, Custom"
-    assert steps["files"]["objects"] == [{"name": "s.json", "text": ODD + "\r\n"}]
+    assert steps["files"]["objects"] == [{"name": "s.json", "text": ODD + "\r\n", "sddl": "O:BAG:SYD:AI"}]
     (out,) = [row for row in steps["after.send"]["objects"] if row["Name"] == "Out"]
     assert out["AuthenticationCredential.UserName"] == "relay"
     for host in (first, second):

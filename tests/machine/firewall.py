@@ -23,7 +23,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewa
 
 STRANGER, PROVIDER = "192.0.2.77", "198.51.100.7"
 DOORS = {"VIP-mail": "203.0.113.80", "VIP-mail-b": "203.0.113.81"}
-RANGES = ["198.51.100.0/24"]
+RANGES = ("198.51.100.0/24",)
 EARLIER = "the snapshot of the run before"
 
 Task = tuple[t.Any, dict[str, t.Any]]

@@ -123,7 +123,13 @@ def passes(python: str, root: pathlib.Path, tests: list[pathlib.Path], limit: fl
     command = [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, tests)]
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, timeout=limit, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=root,
+            env=environment,
+            timeout=limit,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

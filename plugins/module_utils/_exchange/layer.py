@@ -9,9 +9,17 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
-    calls,
     strangers,
     words,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import (
+    DIGEST_IGNORE,
+    DIGESTS,
+    CredentialType,
+    Step,
+    change_calls,
+    read_steps,
+    rows,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import ABOUT_STATE, GUARDS, findings
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
@@ -47,8 +55,8 @@ class ExchangeLayer(HostLayer[State]):
     tables = TABLES
     guards = GUARDS
     about_state = ABOUT_STATE
-    digests = calls.DIGESTS
-    digest_ignore = calls.DIGEST_IGNORE
+    digests = DIGESTS
+    digest_ignore = DIGEST_IGNORE
 
     def __init__(
         self,
@@ -113,12 +121,12 @@ class ExchangeLayer(HostLayer[State]):
 
     def read_steps(
         self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
-    ) -> list[calls.Step]:
+    ) -> list[Step]:
         """The steps that read the server; `state` is what an earlier reading gave, for a second one."""
         if state is not None:
             controller = state.domain_controller
-            return calls.read_steps(state.server.name, controller, prefix=prefix, always=always, commands=False)
-        steps = calls.read_steps(host_name, self._domain_controller, prefix=prefix, always=always)
+            return read_steps(state.server.name, controller, prefix=prefix, always=always, commands=False)
+        steps = read_steps(host_name, self._domain_controller, prefix=prefix, always=always)
         if self._smart_hosts:
             targets = [list(target) for target in self._smart_hosts]
             reach = {"op": "reach", "id": _REACH, "targets": targets, "seconds": _REACH_SECONDS}
@@ -127,13 +135,13 @@ class ExchangeLayer(HostLayer[State]):
 
     def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
         """The state of one reading. A named domain controller, or that of the earlier reading, is the one that is written to."""
-        state = read_state(answer["host"], calls.rows(answer["steps"], prefix))
+        state = read_state(answer["host"], rows(answer["steps"], prefix))
         controller = self._domain_controller if earlier is None else earlier.domain_controller
         return dataclasses.replace(state, domain_controller=controller) if controller else state
 
-    def calls(self, change: Change, state: State, *, step: str, credential: calls.CredentialType) -> list[calls.Step]:
+    def calls(self, change: Change, state: State, *, step: str, credential: CredentialType) -> list[Step]:
         """The steps that carry out a change."""
-        return calls.change_calls(change, state, step=step, credential=credential)
+        return change_calls(change, state, step=step, credential=credential)
 
     def concerned(self, steps: t.Sequence[Change]) -> set[str]:
         """The resources that have to be as they were read. What is locked inwards is judged with every plan."""

@@ -12,7 +12,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
 
 State = t.TypeVar("State")
-Judged = t.TypeVar("Judged", contravariant=True)
+State_contra = t.TypeVar("State_contra", contravariant=True)
 Key = t.TypeVar("Key", bound=t.Hashable)
 
 # How many half-way states are looked at before giving up. A plan of twelve changes that depend on each other has 4,096.
@@ -27,10 +27,10 @@ _Place = tuple[tuple[int, int], ...]
 _THROUGH = (-1, -1)
 
 
-class StepJudge(t.Protocol[Judged, Key]):
+class StepJudge(t.Protocol[State_contra, Key]):
     """Says of a half-way state what is wrong with it."""
 
-    def fault(self, state: Judged, last: Change[Key]) -> str | None:
+    def fault(self, state: State_contra, last: Change[Key]) -> str | None:
         """Why `state`, which `last` led to, breaks a promise, in one sentence; None when it does not."""
 
 
