@@ -58,7 +58,9 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import NOBODY, patterns, selected_hosts
 
-_ANSWER, _REPORT, _CONNECTORS = "__mailedge_result_exchange", "__mailedge_report", "exchange"
+_ANSWER = "__mailedge_result_exchange"
+_REPORT = "__mailedge_report"
+_CONNECTORS = "exchange"
 
 
 class LookupModule(LookupBase):
