@@ -104,9 +104,11 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         steps.extend(self._digest_step(name, None) for name in layer.digests)
         names = [wanted] if wanted and snapshots.is_name(wanted) else None
         # The newest in any case: the next one must be newer, also where the clock was put back.
-        most = MOST_SNAPSHOTS if wanted or self._options.with_snapshots else _NEWEST
+        needed = wanted or self._options.with_snapshots
         read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
-        steps.append({**read_files, "names": names, "last": most})
+        steps.append(
+            {**read_files, "names": names, "last": MOST_SNAPSHOTS if needed else _NEWEST, "unread": not needed}
+        )
         request = {"protocol": 1, "shell": self._options.shell, "mutex": self._read_mutex(), "steps": steps}
         try:
             answer = self._agent.run(request)

@@ -397,7 +397,7 @@ function Invoke-ReadFilesStep($step) {
         # Whoever could make the folder first could put files into it: the controller looks at the owner.
         $path = [System.IO.Path]::Combine($folder, $name)
         try { $sddl = [string](Get-Acl -Path $path).Sddl } catch { $sddl = '' }
-        $text = if ((New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
+        $text = if ($step['unread'] -or (New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
         [void]$result.Add(@{ name = $name; text = $text; sddl = $sddl })
     }
     ,$result.ToArray()

@@ -329,7 +329,8 @@ class _Run:
         for name in names:
             path = os.path.join(folder, name)
             with open(path, encoding="utf-8-sig", newline="") as file:
-                found.append({"name": name, "text": file.read(), "sddl": self.host.sddl(path)})
+                text = "" if step.get("unread") else file.read()
+                found.append({"name": name, "text": text, "sddl": self.host.sddl(path)})
         return found
 
 
