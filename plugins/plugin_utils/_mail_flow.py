@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every Exchange action does: its options become a layer and a port, which the transaction runs."""
+"""What every Exchange action does: its options become a layer and a port, which the transaction
+runs.
+"""
 
 from __future__ import annotations
 
@@ -59,14 +61,18 @@ class ExchangeAction(HostAction):
 
 
 class MailFlowAction(ExchangeAction):
-    """Brings an Exchange server into a described state. A subclass says what the task's options describe."""
+    """Brings an Exchange server into a described state. A subclass says what the task's options
+    describe.
+    """
 
     def described(self, params: dict[str, t.Any], state: State) -> t.Sequence[Desired[str]]:
         """What the task's options ask for, on a state. Raises PlanError."""
         raise Failure(f"{type(self).__name__} does not say what it describes. Nothing was changed.")
 
     def smart_hosts(self, params: t.Mapping[str, t.Any]) -> list[tuple[str, int]]:
-        """Smart hosts that the description would use, to be tried from the server in the same call as the read."""
+        """Smart hosts that the description would use, to be tried from the server in the same call
+        as the read.
+        """
         return []
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
@@ -102,5 +108,7 @@ class MailFlowAction(ExchangeAction):
 
 
 def shown(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A connector as the modules take it. What is unset is left out: not every option has a word for that."""
+    """A connector as the modules take it. What is unset is left out: not every option has a word
+    for that.
+    """
     return {option: value for option, value in resource.show(connector).items() if value != ""}

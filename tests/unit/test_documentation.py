@@ -280,15 +280,6 @@ def documentation_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
                     yield path, number, line
 
 
-# Rooms whose comments are still to be wrapped.
-TO_BE_WRAPPED = (
-    "module_utils/_exchange",
-    "module_utils/_fortios",
-    "module_utils/_transaction",
-    "plugin_utils/_mail_flow.py",
-)
-
-
 def comment_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
     """The lines of comments and docstrings: file, number, text."""
     plugins = REPOSITORY / "plugins"
@@ -297,8 +288,6 @@ def comment_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
             if line.lstrip().startswith("#"):
                 yield path, number, line
     for path in plugins.rglob("*.py"):
-        if str(path.relative_to(plugins)).startswith(TO_BE_WRAPPED):
-            continue
         text = documentation.read(path)
         lines = text.splitlines()
         numbers = {

@@ -149,7 +149,9 @@ def _own_networks(view: _Sides) -> t.Iterator[Finding]:
 
 
 def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
-    """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is how setup leaves it."""
+    """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is
+    how setup leaves it.
+    """
     own = view.networks.own_networks - view.networks.provider
     if not view.networks.inbound_lock or not builtin_connectors.is_mailbox_2013(view.after.server):
         return
@@ -164,7 +166,9 @@ def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
 
 
 def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -> RangeSet:
-    """The part of a group that is refused without a login on port 25, and that no connector was made for: nobody hears it, or a wide one."""
+    """The part of a group that is refused without a login on port 25, and that no connector was
+    made for: nobody hears it, or a wide one.
+    """
     listening = {one.version for one in doors.View(connectors, 25).endpoints if not is_loopback(one)}
     wide = {one["name"] for one in connectors if builtin_connectors.is_wide(one["remote_ip_ranges"])}
     found = _NOBODY
@@ -189,8 +193,9 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Finding]:
             f"The Exchange servers {ranges(named)} could no longer send to this server as today.",
         )
     elif not view.networks.exchange_servers and _loses_group(view) & (PRIVATE - LOOPBACK):
-        # A site with one server has none to name, and nothing that is read tells it from one with several. The method `auto` takes the
-        # group from nobody, so that a first lock is not stopped here; where own networks are named, they keep it.
+        # A site with one server has none to name, and nothing that is read tells it from one with
+        # several. The method `auto` takes the group from nobody, so that a first lock is not
+        # stopped here; where own networks are named, they keep it.
         yield Finding(
             "exchange_servers_shut_out",
             WARN if view.networks.own_networks else STOP,
@@ -255,7 +260,8 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
     locks = view.networks.inbound_lock
     for port in view.ports:
         opening = strangers.sending(view.new, view.networks, port)
-        # A lock claims to shut port 25. What is open elsewhere is told, and keeps the site from being called in order.
+        # A lock claims to shut port 25. What is open elsewhere is told, and keeps the site from
+        # being called in order.
         if (
             port == 25
             and builtin_connectors.is_wide(opening.senders.v6)
@@ -307,7 +313,9 @@ def _relay(view: _Sides) -> t.Iterator[Finding]:
 
 
 def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
-    """Told by what a first lock never meets: the provider has its narrow connector already, and the hybrid one is wide again."""
+    """Told by what a first lock never meets: the provider has its narrow connector already, and the
+    hybrid one is wide again.
+    """
     provider = view.networks.provider
     if not provider:
         return

@@ -24,7 +24,8 @@ def check(
     """What the guards find."""
     mine = [change for change in changes if change.table == SEND.name]
     yield from _protected(mine, before)
-    # Whoever says anew which mail a connector takes means it; of two such connectors the one that gets the mail is meant to.
+    # Whoever says anew which mail a connector takes means it; of two such connectors the one that
+    # gets the mail is meant to.
     placed = {change.key.casefold() for change in mine if change.action == Action.CREATE or _PLACE & set(change.after)}
     for change in mine:
         connector = after.send.get(change.key.casefold())

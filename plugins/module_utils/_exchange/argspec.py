@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The argument specs of the Exchange modules, built from the tables of the connectors.
 
-``*_OPTIONS`` are parts of a spec, ``*_MODULE`` are keyword arguments for AnsibleModule and for ArgumentSpecValidator alike.
+``*_OPTIONS`` are parts of a spec, ``*_MODULE`` are keyword arguments for AnsibleModule and for
+ArgumentSpecValidator alike.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ Spec = dict[str, dict[str, t.Any]]
 def connector_options(resource: Resource) -> Spec:
     """The spec of one connector: its name, its state, and each property of the table by its kind.
 
-    Kinds of lists are ``raw``, since a list and a table of add, remove and set are both taken; check_entry() looks at them.
+    Kinds of lists are ``raw``, since a list and a table of add, remove and set are both taken;
+    check_entry() looks at them.
     """
     return {
         "name": {"type": "str", "required": True},
@@ -105,7 +107,8 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
         **SITE_OPTIONS,
         "inbound_lock": {"type": "dict", "options": INBOUND_LOCK_OPTIONS},
         "outbound_lock": {"type": "dict", "options": OUTBOUND_LOCK_OPTIONS},
-        # Their options stand in the documentation of the modules for one connector; check_entries() checks them.
+        # Their options stand in the documentation of the modules for one connector; check_entries()
+        # checks them.
         "receive_connectors": {"type": "list", "elements": "dict", "default": []},
         "send_connectors": {"type": "list", "elements": "dict", "default": []},
         "snapshot": {"type": "str"},
@@ -116,7 +119,9 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
 
 
 class Checked(t.NamedTuple):
-    """Described connectors after the check: with their defaults, what is wrong with them, and the secrets in them."""
+    """Described connectors after the check: with their defaults, what is wrong with them, and the
+    secrets in them.
+    """
 
     entries: list[dict[str, t.Any]]
     errors: list[str]
@@ -126,7 +131,8 @@ class Checked(t.NamedTuple):
 def check_entries(resource: Resource, entries: t.Iterable[t.Mapping[str, t.Any]]) -> Checked:
     """Check described connectors as their own module checks its options, values of lists included.
 
-    The secrets are those found even where something is wrong, so that an error can be scrubbed of them.
+    The secrets are those found even where something is wrong, so that an error can be scrubbed of
+    them.
     """
     spec = RECEIVE_OPTIONS if resource is RECEIVE else SEND_OPTIONS
     validator = ArgumentSpecValidator(spec)
@@ -155,7 +161,8 @@ def check_entry(resource: Resource, entry: t.Mapping[str, t.Any]) -> list[str]:
         if prop is None or option == "authentication_credential":
             continue
         try:
-            # Against nothing, which shows the form; against what is there it is the plan's business.
+            # Against nothing, which shows the form; against what is there it is the plan's
+            # business.
             prop.resolve(prop.parse(""), value)
         except OptionError as error:
             sentences.append(f"In the description of the {resource.noun} '{entry.get('name')}': {error}")

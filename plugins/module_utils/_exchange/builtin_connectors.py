@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Receive connectors that Exchange itself, its setup or the hybrid wizard relies on, told by role and port, then by name.
+"""Receive connectors that Exchange itself, its setup or the hybrid wizard relies on, told by role
+and port, then by name.
 
-Source: learn.microsoft.com, receive-connectors.md ("Default Receive connectors created during setup"). Names hold the server's name;
-connectors can be renamed, and setups in other languages may name them otherwise (unverified), so names are only the second look.
+Source: learn.microsoft.com, receive-connectors.md ("Default Receive connectors created during
+setup"). Names hold the server's name; connectors can be renamed, and setups in other languages may
+name them otherwise (unverified), so names are only the second look.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ _SETUP_NAMES = ("default frontend", "client frontend", "default internal receive
 
 _HYBRID_CAPABILITIES = frozenset({"acceptcloudservicesmail", "acceptoorgprotocol"})
 
-# More than this many addresses are the internet, and not a partner: a /8 of IPv4, a /32 of IPv6 (what one provider is given).
+# More than this many addresses are the internet, and not a partner: a /8 of IPv4, a /32 of IPv6
+# (what one provider is given).
 _WIDE = {4: 1 << 24, 6: 1 << 96}
 
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which cmdlets are called: to read what is there, and to carry out one change. Steps are plain data for the agent."""
+"""Which cmdlets are called: to read what is there, and to carry out one change. Steps are plain
+data for the agent.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ Of the permission groups that is so for AnonymousUsers.
 
 
 class CallError(ValueError):
-    """A change that cannot be put into calls. The message is one sentence or more for the operator, without any secret."""
+    """A change that cannot be put into calls. The message is one sentence or more for the operator,
+    without any secret.
+    """
 
 
 def _selection(resource: Resource) -> list[str]:
@@ -71,11 +75,13 @@ def read_steps(
     always: bool = False,
     commands: bool = True,
 ) -> list[Step]:
-    """The steps that read all connectors of one server, their rights, and the send connectors of the organization.
+    """The steps that read all connectors of one server, their rights, and the send connectors of
+    the organization.
 
-    `host_name` is the server's name, or what stands for it in a request (``HostFact("name")``). `domain_controller` must be None for
-    an Edge server. `prefix` goes before every id, for a second reading in one request, and `always` runs that after a failure too.
-    `commands` also asks which parameters the user's cmdlets have; that step is optional.
+    `host_name` is the server's name, or what stands for it in a request (``HostFact("name")``).
+    `domain_controller` must be None for an Edge server. `prefix` goes before every id, for a second
+    reading in one request, and `always` runs that after a failure too. `commands` also asks which
+    parameters the user's cmdlets have; that step is optional.
     """
     shared = {"DomainController": domain_controller} if domain_controller else {}
     steps: list[Step] = [
@@ -83,7 +89,8 @@ def read_steps(
             "op": "call",
             "id": f"{prefix}receive",
             "cmdlet": RECEIVE.verbs["get"],
-            # Never by -Identity: with one that does not exist, Get-ReceiveConnector gives all (Get-ReceiveConnector.md).
+            # Never by -Identity: with one that does not exist, Get-ReceiveConnector gives all
+            # (Get-ReceiveConnector.md).
             "parameters": {"Server": host_name, **shared},
             "select": [*_selection(RECEIVE), "Server"],
             "always": always,
@@ -112,7 +119,8 @@ def read_steps(
                 "op": "call",
                 "id": f"{prefix}commands",
                 "cmdlet": "Get-Command",
-                # By wildcard, because a name that the user has no right to is an error and would hide the others.
+                # By wildcard, because a name that the user has no right to is an error and would
+                # hide the others.
                 "parameters": {"Name": ["*-ReceiveConnector", "*-SendConnector"]},
                 "select": ["Name", "Parameters.Keys"],
                 "always": always,
@@ -123,7 +131,9 @@ def read_steps(
 
 
 def rows(steps: t.Mapping[str, t.Mapping[str, t.Any]], prefix: str = "") -> dict[str, list[t.Any]]:
-    """The rows of an answer's `steps` under the ids of read_steps(), for state.read_state(). Failed steps are left out."""
+    """The rows of an answer's `steps` under the ids of read_steps(), for state.read_state(). Failed
+    steps are left out.
+    """
     return {
         step[len(prefix) :]: result["objects"]
         for step, result in steps.items()
@@ -134,9 +144,11 @@ def rows(steps: t.Mapping[str, t.Mapping[str, t.Any]], prefix: str = "") -> dict
 def change_calls(
     change: Change[str], state: State, *, step: str = "change", credential: CredentialType | None = None
 ) -> list[Step]:
-    """The steps that carry out `change` on a server in `state`, in their order; the ids begin with `step`.
+    """The steps that carry out `change` on a server in `state`, in their order; the ids begin with
+    `step`.
 
-    `credential` is needed where the change writes a login. Raises CallError for one whose password is not known.
+    `credential` is needed where the change writes a login. Raises CallError for one whose password
+    is not known.
     """
     resource = RECEIVE if change.table == RECEIVE.name else SEND
     if change.action == Action.REMOVE:
@@ -169,7 +181,9 @@ def change_calls(
 
 
 def _entry_steps(change: Change[str], whole: Canonical, state: State, step: str) -> t.Iterator[Step]:
-    """The entries of accounts that need no login, given and taken beside what the group AnonymousUsers stands for."""
+    """The entries of accounts that need no login, given and taken beside what the group
+    AnonymousUsers stands for.
+    """
     before: frozenset[str] = change.before.get("anonymous_rights") or frozenset()
     after: frozenset[str] = change.after["anonymous_rights"]
     grouped = ANONYMOUS in (whole.get("permission_groups") or ())
@@ -232,7 +246,9 @@ def _creation(
 def _parameters(
     resource: Resource, change: Change[str], whole: Canonical, state: State, credential: CredentialType | None
 ) -> dict[str, t.Any]:
-    """Parameter → value for the options that are parameters; `whole` is the connector as it will be."""
+    """Parameter → value for the options that are parameters; `whole` is the connector as it will
+    be.
+    """
     options, version, edge = change.after, state.server.version, state.server.edge
     parameters: dict[str, t.Any] = {}
     for option, value in options.items():
@@ -289,7 +305,9 @@ def _identity(resource: Resource, name: str, state: State) -> str:
 
 
 def _common(state: State) -> dict[str, t.Any]:
-    """What every call that writes has. 2007 RTM knows no -Confirm, and an Edge server no domain controller."""
+    """What every call that writes has. 2007 RTM knows no -Confirm, and an Edge server no domain
+    controller.
+    """
     common: dict[str, t.Any] = {}
     if state.server.version is not Version.E2007RTM:
         common["Confirm"] = False
@@ -311,7 +329,8 @@ def _rights_step(
     created: str = "",
     account: str = "",
 ) -> Step:
-    """Rights of ANONYMOUS LOGON, or of another account, given or taken (learn.microsoft.com, allow-anonymous-relay).
+    """Rights of ANONYMOUS LOGON, or of another account, given or taken (learn.microsoft.com,
+    allow-anonymous-relay).
 
     `created`: the step that makes the connector.
     """
@@ -331,7 +350,8 @@ _SPECIAL = re.compile(r'([,+"\\<>;=])')
 
 
 def distinguished_name(name: str, state: State) -> str:
-    """The distinguished name of a receive connector of the server: as it was read, else beside those that were read.
+    """The distinguished name of a receive connector of the server: as it was read, else beside
+    those that were read.
 
     Raises CallError where none was read.
     """

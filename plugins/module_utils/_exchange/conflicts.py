@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which receive connectors of one server Exchange would not have side by side.
 
-Sources: learn.microsoft.com, receive-connectors.md (a binding may be shared where ranges differ and one lies wholly inside the
-other); practical365.com on ReceiveConnectorRoleConflictException (transport roles never share a binding).
+Sources: learn.microsoft.com, receive-connectors.md (a binding may be shared where ranges differ and
+one lies wholly inside the other); practical365.com on ReceiveConnectorRoleConflictException
+(transport roles never share a binding).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ RANGE = "range"
 
 
 class Conflict(t.NamedTuple):
-    """Two connectors that cannot stand side by side: by transport role on `where`, or by the ranges `theirs` and `other`."""
+    """Two connectors that cannot stand side by side: by transport role on `where`, or by the ranges
+    `theirs` and `other`.
+    """
 
     kind: str
     names: tuple[str, str]
@@ -52,7 +55,9 @@ def _shared(one: Connector, other: Connector) -> Endpoint | None:
 
 
 def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
-    """An entry of each that are the same or overlap in part; None where every overlap is one entry wholly inside the other."""
+    """An entry of each that are the same or overlap in part; None where every overlap is one entry
+    wholly inside the other.
+    """
     marked = [(entry, 0) for entry in one] + [(entry, 1) for entry in other]
     marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
     open_entries: list[tuple[Interval, int]] = []
@@ -68,7 +73,8 @@ def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[In
 
 
 def between(one: Connector, other: Connector) -> Conflict | None:
-    """Why two connectors of one server cannot stand side by side, enabled or not; None when they can.
+    """Why two connectors of one server cannot stand side by side, enabled or not; None when they
+    can.
 
     That disabled connectors count as well is unverified; taking it so is the careful reading.
     """
@@ -93,7 +99,9 @@ def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
 
 
 def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tuple[str, ...]]]:
-    """(endpoint, range, names) of connectors in service that hear the very same range, once for each set of names."""
+    """(endpoint, range, names) of connectors in service that hear the very same range, once for
+    each set of names.
+    """
     claims: dict[tuple[Endpoint, Interval], list[str]] = {}
     for one in connectors:
         if one.get("enabled") is not False:

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The doors of a server side by side: what every sender meets at every local address in two or more states."""
+"""The doors of a server side by side: what every sender meets at every local address in two or more
+states.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _ends = {4: EVERYTHING_V4.intervals[0].last, 6: EVERYTHING_V6.intervals[0].last}
 
 
 def rights(answer: Answer) -> frozenset[Right]:
-    """All that an answer allows, so that less is a subset: the groups, each also without TLS where that is allowed, and relay."""
+    """All that an answer allows, so that less is a subset: the groups, each also without TLS where
+    that is allowed, and relay.
+    """
     held = set(answer.groups)
     if answer.external:
         # Externally secured: whoever is heard counts as an Exchange server (receive-connectors.md).
@@ -55,7 +59,9 @@ def surely_accepts_anonymous(answer: Answer) -> bool:
 
 
 def openers(answer: Answer, connectors: t.Mapping[str, Connector], right: t.Callable[[Answer], bool]) -> list[str]:
-    """The names of those of the answering connectors that allow `right` by themselves; `connectors` is by casefolded name."""
+    """The names of those of the answering connectors that allow `right` by themselves; `connectors`
+    is by casefolded name.
+    """
     return [name for name in answer.names if right(answer_of(connectors[name.casefold()]))]
 
 
@@ -90,9 +96,11 @@ class View:
         return frozenset(self._answers)
 
     def at(self, endpoint: Endpoint) -> list[tuple[int, int, Answer]]:
-        """(first, last, answer) for the senders that come to `endpoint`, sorted; gaps are closed doors.
+        """(first, last, answer) for the senders that come to `endpoint`, sorted; gaps are closed
+        doors.
 
-        Who comes to a local address without a listener of its own meets the one that listens on all addresses.
+        Who comes to a local address without a listener of its own meets the one that listens on all
+        addresses.
         """
         found = self._answers.get(endpoint)
         if found is None:
@@ -101,7 +109,9 @@ class View:
 
 
 def walk(views: t.Sequence[View], endpoint: Endpoint) -> t.Iterator[tuple[int, int, tuple[Answer, ...]]]:
-    """(first, last, one answer per view) over all senders of the endpoint's family, in order and without a gap."""
+    """(first, last, one answer per view) over all senders of the endpoint's family, in order and
+    without a gap.
+    """
     pieces = [view.at(endpoint) for view in views]
     starts = {0}
     for one in pieces:
@@ -146,13 +156,17 @@ def where(
 def lost(
     before: t.Iterable[Connector], after: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int
 ) -> RangeSet:
-    """The senders who have `right` before at some local endpoint and no longer after at that same one."""
+    """The senders who have `right` before at some local endpoint and no longer after at that same
+    one.
+    """
     views = (View(before, port), View(after, port))
     return where(views, lambda answers: right(answers[0]) and not right(answers[1]))
 
 
 def holding(connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25) -> RangeSet:
-    """The senders who have `right` at some local endpoint that others than the server itself can reach."""
+    """The senders who have `right` at some local endpoint that others than the server itself can
+    reach.
+    """
     return where((View(connectors, port),), lambda answers: right(answers[0]))
 
 
@@ -169,7 +183,9 @@ def _generosity(answer: Answer) -> tuple[t.Any, ...]:
 
 
 def met(connectors: t.Iterable[Connector], group: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
-    """What the senders of a group meet: each sender once, with the most generous answer of all local endpoints."""
+    """What the senders of a group meet: each sender once, with the most generous answer of all
+    local endpoints.
+    """
     view = View(connectors, port)
     best: list[tuple[RangeSet, Answer]] = []
     by_answer: dict[Answer, list[Interval]] = {}

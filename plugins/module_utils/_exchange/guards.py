@@ -57,7 +57,8 @@ def findings(
 ) -> t.Iterator[Finding]:
     """What the guards find about making `after` of `before`.
 
-    `unreachable` are smart hosts that were tried from the server and did not answer, as names or addresses.
+    `unreachable` are smart hosts that were tried from the server and did not answer, as names or
+    addresses.
     """
     for side in (receive_side, send_side):
         yield from side.check(before, after, networks, changes, frozenset(unreachable))

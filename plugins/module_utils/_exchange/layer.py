@@ -46,9 +46,9 @@ Answers = t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]]
 class ExchangeLayer(HostLayer[State]):
     """The connectors of one server, for one task.
 
-    `describe` gives what the task's options ask for, on a state. `smart_hosts` are tried from the server while it is read.
-    `domain_controller` is the one that the user named. `in_clear` says why a login would travel in clear text; None where it
-    would not.
+    `describe` gives what the task's options ask for, on a state. `smart_hosts` are tried from the
+    server while it is read. `domain_controller` is the one that the user named. `in_clear` says why
+    a login would travel in clear text; None where it would not.
     """
 
     name = "exchange"
@@ -98,7 +98,9 @@ class ExchangeLayer(HostLayer[State]):
         return strangers.sentences(state.receive.values(), self._networks)
 
     def is_visible(self, change: Change) -> bool:
-        """A login that is written in every run is never equal to what can be read back; another user name is."""
+        """A login that is written in every run is never equal to what can be read back; another
+        user name is.
+        """
         if set(change.after) != {CREDENTIAL}:
             return True
         held, desired = change.before[CREDENTIAL], change.after[CREDENTIAL]
@@ -122,7 +124,9 @@ class ExchangeLayer(HostLayer[State]):
     def read_steps(
         self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
     ) -> list[Step]:
-        """The steps that read the server; `state` is what an earlier reading gave, for a second one."""
+        """The steps that read the server; `state` is what an earlier reading gave, for a second
+        one.
+        """
         if state is not None:
             controller = state.domain_controller
             return read_steps(state.server.name, controller, prefix=prefix, always=always, commands=False)
@@ -134,7 +138,9 @@ class ExchangeLayer(HostLayer[State]):
         return steps
 
     def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
-        """The state of one reading. A named domain controller, or that of the earlier reading, is the one that is written to."""
+        """The state of one reading. A named domain controller, or that of the earlier reading, is
+        the one that is written to.
+        """
         state = read_state(answer["host"], rows(answer["steps"], prefix))
         controller = self._domain_controller if earlier is None else earlier.domain_controller
         return dataclasses.replace(state, domain_controller=controller) if controller else state
@@ -144,7 +150,9 @@ class ExchangeLayer(HostLayer[State]):
         return change_calls(change, state, step=step, credential=credential)
 
     def concerned(self, steps: t.Sequence[Change]) -> set[str]:
-        """The resources that have to be as they were read. What is locked inwards is judged with every plan."""
+        """The resources that have to be as they were read. What is locked inwards is judged with
+        every plan.
+        """
         return {RECEIVE.name, *(change.table for change in steps)}
 
     def origin(self, state: State) -> dict[str, str]:

@@ -3,15 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mail-flow model: which receive connector a sender meets, and with what rights.
 
-The rule (learn.microsoft.com, receive-connectors.md): among the enabled connectors that listen where the sender comes
-in, the one with the most specific remote range that holds the sender's address. Unverified, and taken as a socket
-behaves: a binding to the very local address beats the one to all addresses, for all senders.
+The rule (learn.microsoft.com, receive-connectors.md): among the enabled connectors that listen
+where the sender comes in, the one with the most specific remote range that holds the sender's
+address. Unverified, and taken as a socket behaves: a binding to the very local address beats the
+one to all addresses, for all senders.
 
-Exchange refuses two connectors with the same range on one binding, but a replication conflict leaves such, and which of
-them answers is not known. Whoever gets in by one of them gets in.
+Exchange refuses two connectors with the same range on one binding, but a replication conflict
+leaves such, and which of them answers is not known. Whoever gets in by one of them gets in.
 
-Connectors are mappings of canonical values (_resource/kinds.py): `name`, `enabled`, `bindings`, `remote_ip_ranges`,
-`permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`, and those of rights.py. All are of one server.
+Connectors are mappings of canonical values (_resource/kinds.py): `name`, `enabled`, `bindings`,
+`remote_ip_ranges`, `permission_groups`, `auth_mechanism`, `require_tls`, `anonymous_relay`, and
+those of rights.py. All are of one server.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ ANONYMOUS = rights.ANONYMOUS_GROUP
 EXTERNAL = "ExternalAuthoritative"
 
 _FAMILIES = {4: EVERYTHING_V4, 6: EVERYTHING_V6}
-# Who a permission group is, for a sentence (receive-connectors.md, "Receive connector permission groups").
+# Who a permission group is, for a sentence (receive-connectors.md, "Receive connector permission
+# groups").
 _WHO = {
     "ExchangeServers": "Exchange servers",
     "ExchangeLegacyServers": "Exchange servers",
@@ -51,11 +54,12 @@ _WHO = {
 class Answer:
     """What a sender meets.
 
-    `connector`: its name, None where no connector hears the sender. `groups`: the permission groups that may send.
-    `relay`: whether a sender that does not log in may send to any recipient. `require_tls`: only after STARTTLS.
-    `external`: whoever is heard counts as an Exchange server (ExternalAuthoritative).
-    `rivals`: other connectors with the very same claim; the answer is then what any of them allows, `connector` the most generous, and
-    `doubtful` says that another of them refuses who does not log in.
+    `connector`: its name, None where no connector hears the sender. `groups`: the permission groups
+    that may send. `relay`: whether a sender that does not log in may send to any recipient.
+    `require_tls`: only after STARTTLS. `external`: whoever is heard counts as an Exchange server
+    (ExternalAuthoritative). `rivals`: other connectors with the very same claim; the answer is then
+    what any of them allows, `connector` the most generous, and `doubtful` says that another of them
+    refuses who does not log in.
     """
 
     connector: str | None
@@ -78,7 +82,9 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Whether a sender that does not log in is turned away: no connector, or 530 5.7.57 from the one it meets."""
+        """Whether a sender that does not log in is turned away: no connector, or 530 5.7.57 from
+        the one it meets.
+        """
         return not self.accepts_anonymous
 
     def words(self) -> str:
@@ -88,7 +94,8 @@ class Answer:
             text += " over TLS only" if self.require_tls else ""
             text += " by one of several connectors with the same claim, refused by another" if self.doubtful else ""
             return f"{text}, relayed to any recipient (open relay)" if self.relay else text
-        # In the order of _WHO, each once; a group that a newer server may have goes by its own name.
+        # In the order of _WHO, each once; a group that a newer server may have goes by its own
+        # name.
         known = dict.fromkeys(who for group, who in _WHO.items() if group in self.groups)
         others = [*known, *sorted(self.groups - set(_WHO))]
         if not others:
@@ -109,8 +116,8 @@ class Exposure:
     answer: Answer
 
 
-# One remote range of one connector: (how many addresses, rank of the connector, first, last). The smallest of those
-# that hold a sender are what it meets.
+# One remote range of one connector: (how many addresses, rank of the connector, first, last). The
+# smallest of those that hold a sender are what it meets.
 _Entry = tuple[int, int, int, int]
 
 
@@ -144,7 +151,9 @@ def _joined(connectors: t.Sequence[Connector]) -> Answer:
 
 
 def _bound(connectors: t.Iterable[Connector], port: int) -> dict[Endpoint, list[Connector]]:
-    """The enabled connectors by the endpoint on `port` that they listen on; one whose `enabled` is not known counts."""
+    """The enabled connectors by the endpoint on `port` that they listen on; one whose `enabled` is
+    not known counts.
+    """
     bound: dict[Endpoint, list[Connector]] = {}
     for connector in sorted(connectors, key=lambda one: (one["name"].casefold(), one["name"])):
         if connector.get("enabled") is not False:
@@ -178,9 +187,10 @@ def match(
 ) -> Answer:
     """What the sender `address` meets that comes to the local address `local` on `port`.
 
-    Without `local` the server itself comes to the address it comes from, and everybody else to a local address that no
-    connector names; where no connector listens on all addresses, to all named ones but loopback at once, the most
-    specific range among them. Raises RangeError for a text that is no address.
+    Without `local` the server itself comes to the address it comes from, and everybody else to a
+    local address that no connector names; where no connector listens on all addresses, to all named
+    ones but loopback at once, the most specific range among them. Raises RangeError for a text that
+    is no address.
     """
     sender = parse_address(address) if isinstance(address, str) else address
     if local is None and sender in LOOPBACK:
@@ -205,7 +215,9 @@ def match(
 
 
 def _closest(held: list[_Entry], first: int) -> tuple[int, ...]:
-    """The connectors whose smallest ranges hold the address `first`, by rank; ranges that end before it leave the heap."""
+    """The connectors whose smallest ranges hold the address `first`, by rank; ranges that end
+    before it leave the heap.
+    """
     equal: list[_Entry] = []
     while held and (held[0][3] < first or not equal or held[0][0] == equal[0][0]):
         entry = heapq.heappop(held)
@@ -219,7 +231,8 @@ def _closest(held: list[_Entry], first: int) -> tuple[int, ...]:
 def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, RangeSet]:
     """The whole family by what its addresses meet at one listener with these connectors.
 
-    A sweep over where ranges begin and end; the heap has those that hold the current address, the most specific on top.
+    A sweep over where ranges begin and end; the heap has those that hold the current address, the
+    most specific on top.
     """
     entries = sorted(_entries(connectors, version), key=lambda entry: entry[2])
     whole = _FAMILIES[version].intervals[0]
@@ -239,14 +252,16 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
     folded: dict[Answer, RangeSet] = {}
     for ranks, found in pieces.items():
         answer = _joined([connectors[rank] for rank in ranks]) if ranks else REFUSED
-        # As a set, pieces that were cut only because another range begins or ends there are one again.
+        # As a set, pieces that were cut only because another range begins or ends there are one
+        # again.
         folded[answer] = folded.get(answer, RangeSet()) | RangeSet.of_spans(version, found)
     return folded
 
 
 @remembered
 def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposure, ...]:
-    """What every address of a listener's family meets there, without a gap: sorted by listener and by first address.
+    """What every address of a listener's family meets there, without a gap: sorted by listener and
+    by first address.
 
     A family without a listener on `port` does not appear: nobody can come to it.
     """
@@ -261,10 +276,12 @@ def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposur
 
 
 def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
-    """What the senders in `ranges` meet, over all listeners they can come to: answer → those who meet it at any.
+    """What the senders in `ranges` meet, over all listeners they can come to: answer → those who
+    meet it at any.
 
-    A listener on a loopback address counts for loopback senders only. Where listeners answer differently, a sender
-    stands with each of the answers. Who can come to no listener meets REFUSED.
+    A listener on a loopback address counts for loopback senders only. Where listeners answer
+    differently, a sender stands with each of the answers. Who can come to no listener meets
+    REFUSED.
     """
     found: dict[Answer, RangeSet] = {}
     reaching = RangeSet()

@@ -1,14 +1,17 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A safe order for a plan: no step shuts a door before the right one is open, and no step opens one that stays shut.
+"""A safe order for a plan: no step shuts a door before the right one is open, and no step opens one
+that stays shut.
 
 What holds after every step:
-* every sender, at every local address and port, holds at least what it holds both before and after the plan, and nothing that it
-  holds in neither (with or without TLS, relay included);
+* every sender, at every local address and port, holds at least what it holds both before and after
+  the plan, and nothing that it holds in neither (with or without TLS, relay included);
 * no two receive connectors conflict that did not conflict before the plan;
-* every message is carried by the connector that carries it before the plan or by the one that carries it after.
-A run that is cut anywhere therefore leaves a server that is no worse than one of its two ends for anybody.
+* every message is carried by the connector that carries it before the plan or by the one that
+  carries it after.
+A run that is cut anywhere therefore leaves a server that is no worse than one of its two ends for
+anybody.
 """
 
 from __future__ import annotations
@@ -49,7 +52,9 @@ _DOOR_OPTIONS = frozenset(
 
 
 class _Doors:
-    """The receive side, port by port, by folded exposure: the cost does not depend on how many addresses there are."""
+    """The receive side, port by port, by folded exposure: the cost does not depend on how many
+    addresses there are.
+    """
 
     def __init__(self, start: State, goal: State, networks: SiteNetworks) -> None:
         self._start, self._goal, self._networks = start, goal, networks
@@ -115,7 +120,8 @@ class _Routes:
         partial = [step.after for step in steps if step.table == SEND.name]
         asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
         allowed = [(message, (self._carried(start, message), self._carried(goal, message))) for message in asked]
-        # A message too big for every connector of today has no way to keep: whichever takes it first may have it.
+        # A message too big for every connector of today has no way to keep: whichever takes it
+        # first may have it.
         self._allowed = [(message, ways) for message, ways in allowed if not (message.size and ways[0] is None)]
 
     @staticmethod
@@ -133,8 +139,9 @@ class _Routes:
 def order(changes: t.Sequence[Change], state: State, networks: SiteNetworks) -> tuple[Change, ...]:
     """The changes in a safe order, some of them split in two steps. Raises NoSafeOrder.
 
-    New doors come first and closing ones last. A staged connector is created disabled and then enabled; the ranges of a
-    connector are changed in two steps where no order of whole changes is legal.
+    New doors come first and closing ones last. A staged connector is created disabled and then
+    enabled; the ranges of a connector are changed in two steps where no order of whole changes is
+    legal.
     """
     ordered: list[Change] = []
     for resource in (RECEIVE.name, SEND.name):
@@ -148,7 +155,9 @@ def order(changes: t.Sequence[Change], state: State, networks: SiteNetworks) -> 
 
 
 def first_fault(steps: t.Sequence[Change], start: State, networks: SiteNetworks) -> str | None:
-    """What these steps, taken in just this order, would break first; None when they are safe. order() gives none that is not."""
+    """What these steps, taken in just this order, would break first; None when they are safe.
+    order() gives none that is not.
+    """
     goal = apply_all(steps, start)
     judges: dict[str, StepJudge[State, str]] = {
         RECEIVE.name: _Doors(start, goal, networks),
@@ -223,7 +232,8 @@ def _rank(change: Change) -> int:
 def is_staged(change: Change) -> bool:
     """Whether a connector is created disabled and then enabled.
 
-    A right is granted, and a login is tried, only once the connector exists: until then nobody should meet it.
+    A right is granted, and a login is tried, only once the connector exists: until then nobody
+    should meet it.
     """
     if change.action != Action.CREATE or change.after.get("enabled") is not True:
         return False
@@ -282,7 +292,9 @@ _SPLIT = ("remote_ip_ranges", "bindings")
 
 
 def _shrunk(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
-    """Ranges and bindings that are there before and after; nothing where they share none, as Exchange wants at least one."""
+    """Ranges and bindings that are there before and after; nothing where they share none, as
+    Exchange wants at least one.
+    """
     shared = {option: (old, old & new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
     return {option: both for option, (old, both) in shared.items() if both and both != old}
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what is and what is wished to the list of changes. The diff, check mode, apply and rollback all come from that list."""
+"""From what is and what is wished to the list of changes. The diff, check mode, apply and rollback
+all come from that list.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _ABOUT = frozenset({"name", "state", "update_credential", "server"})
 
 @dataclass(frozen=True)
 class SiteNetworks:
-    """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on port 25."""
+    """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on
+    port 25.
+    """
 
     provider: RangeSet = field(default_factory=lambda: RangeSet(()))
     own_networks: RangeSet = field(default_factory=lambda: RangeSet(()))
@@ -54,7 +58,9 @@ def table(resource: str) -> Resource:
 
 
 def as_read(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Options as a read would give them back: without what only a creation takes, and a login without its password."""
+    """Options as a read would give them back: without what only a creation takes, and a login
+    without its password.
+    """
     return {
         option: Login(value.username) if isinstance(value, Login) else value
         for option, value in options.items()
@@ -68,7 +74,8 @@ _ONLY_AT_CREATION = frozenset(
 
 
 def desired(receive: t.Iterable[Options] = (), send: t.Iterable[Options] = ()) -> tuple[Desired[str], ...]:
-    """What described connectors, in the modules' input form, ask for. An option that is None or missing is not asked for.
+    """What described connectors, in the modules' input form, ask for. An option that is None or
+    missing is not asked for.
 
     Raises PlanError with every reason at once.
     """
@@ -177,7 +184,8 @@ def _undone_login(change: Change, options: dict[str, t.Any]) -> list[str]:
             options[CREDENTIAL] = ""
         return []
     if removed:
-        # Without a login Exchange would refuse the connector as it was; in service it would only collect mail.
+        # Without a login Exchange would refuse the connector as it was; in service it would only
+        # collect mail.
         options["smart_host_auth_mechanism"] = "None"
         options["enabled"] = False
     return [
@@ -203,12 +211,15 @@ def held(resource: Resource, connector: Connector, option: str) -> t.Any:
 
 
 def _match_dns_routing(wished: dict[str, t.Any]) -> None:
-    """Smart hosts and DNS routing exclude each other and change on one command line (learn.microsoft.com, Set-SendConnector)."""
+    """Smart hosts and DNS routing exclude each other and change on one command line
+    (learn.microsoft.com, Set-SendConnector).
+    """
     if "smart_hosts" in wished:
         wished.setdefault("dns_routing_enabled", not wished["smart_hosts"])
 
 
-# Usage → permission groups, authentication, and the binding where it may be left out (receive-connectors.md, "usage types").
+# Usage → permission groups, authentication, and the binding where it may be left out
+# (receive-connectors.md, "usage types").
 _PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = types.MappingProxyType(
     {
         "Client": (
@@ -229,7 +240,9 @@ _PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = ty
 
 
 def _creation(resource: Resource, state: State, name: str, named: Options) -> Connector:
-    """A new connector, with all that decides who meets it said outright, so that the plan does not hang on defaults of Exchange."""
+    """A new connector, with all that decides who meets it said outright, so that the plan does not
+    hang on defaults of Exchange.
+    """
     after: dict[str, t.Any] = {"name": name}
     for option, value in named.items():
         prop = resource.properties[option]
@@ -257,7 +270,8 @@ def _complete_receive(state: State, after: dict[str, t.Any]) -> list[str]:
     if after.get("usage") == "Internet":
         after.setdefault("remote_ip_ranges", EVERYTHING_V4)
     if RECEIVE.properties["transport_role"].exists(server.version, server.edge):
-        # Left to Exchange, it may become the transport service, which then takes port 25 from the front end (unverified).
+        # Left to Exchange, it may become the transport service, which then takes port 25 from the
+        # front end (unverified).
         after.setdefault("transport_role", "FrontendTransport")
     return [option for option in ("bindings", "remote_ip_ranges") if not after.get(option)]
 
@@ -277,7 +291,9 @@ def _complete_send(state: State, after: dict[str, t.Any]) -> list[str]:
 
 
 def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
-    """What Exchange would refuse about the change. What was wrong before the change is not held against it."""
+    """What Exchange would refuse about the change. What was wrong before the change is not held
+    against it.
+    """
     if change.action == Action.REMOVE:
         return []
     server = state.server

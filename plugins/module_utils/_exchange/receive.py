@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of receive connectors.
 
-Sources: New-ReceiveConnector.md and Set-ReceiveConnector.md (Exchange 2010 and later), TechNet bb125139 and bb125140 (2007 SP1 to SP3),
-bb629576 and bb629582 (2007 RTM).
+Sources: New-ReceiveConnector.md and Set-ReceiveConnector.md (Exchange 2010 and later), TechNet
+bb125139 and bb125140 (2007 SP1 to SP3), bb629576 and bb629582 (2007 RTM).
 """
 
 from __future__ import annotations
@@ -53,10 +53,12 @@ RECEIVE = resource(
         Property("enabled", "Enabled", Bool(), EVERYWHERE),
         Property("bindings", "Bindings", Bindings(), EVERYWHERE),
         Property("remote_ip_ranges", "RemoteIPRanges", Ranges(), EVERYWHERE),
-        # Custom appears by itself where the connector has rights beyond its groups (dsccommunity/ExchangeDsc issue 39).
+        # Custom appears by itself where the connector has rights beyond its groups
+        # (dsccommunity/ExchangeDsc issue 39).
         Property("permission_groups", "PermissionGroups", Flags(*PERMISSION_GROUPS, dropped=["Custom"]), EVERYWHERE),
         Property("auth_mechanism", "AuthMechanism", Flags(*AUTH_MECHANISMS), EVERYWHERE),
-        # No parameter of the connector, but a right of ANONYMOUS LOGON on it (learn.microsoft.com, allow-anonymous-relay).
+        # No parameter of the connector, but a right of ANONYMOUS LOGON on it (learn.microsoft.com,
+        # allow-anonymous-relay).
         Property("anonymous_relay", "", Bool(), EVERYWHERE),
         # Nor these, which are entries of its access control list beyond its groups.
         Property("anonymous_rights", "", AnonymousRights(), EVERYWHERE),
@@ -130,7 +132,8 @@ RECEIVE = resource(
     ],
 )
 
-# Usage → permission groups, authentication, and the port of the bindings where they may be left out (receive-connectors.md).
+# Usage → permission groups, authentication, and the port of the bindings where they may be left out
+# (receive-connectors.md).
 _CLIENT = ("Tls", "Integrated", "BasicAuth", "BasicAuthRequireTLS")
 _PRESETS: t.Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int]] = types.MappingProxyType(
     {
@@ -144,7 +147,8 @@ _PRESETS: t.Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int]] = types.M
 
 
 def new_connector(usage: str | None, version: Version, edge: bool = False) -> dict[str, t.Any]:
-    """What a new connector has before anything is said about it but its usage, as canonical options.
+    """What a new connector has before anything is said about it but its usage, as canonical
+    options.
 
     Without `bindings` or `remote_ip_ranges` where Exchange demands that they are said.
     """
@@ -168,7 +172,7 @@ def new_connector(usage: str | None, version: Version, edge: bool = False) -> di
     if usage == "Internet":
         options["remote_ip_ranges"] = EVERYTHING_V4
     if _MAILBOX_2013(version, edge):
-        # Never left to Exchange, which may choose the hub transport service; that one then takes port 25 from the front end
-        # (unverified).
+        # Never left to Exchange, which may choose the hub transport service; that one then takes
+        # port 25 from the front end (unverified).
         options["transport_role"] = "FrontendTransport"
     return options

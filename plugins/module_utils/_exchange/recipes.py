@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recipes of the lock: from what a site wants to the connectors that make it so, on what is there.
+"""The recipes of the lock: from what a site wants to the connectors that make it so, on what is
+there.
 
-The way in: a connector of its own hears the provider, and every connector through which the internet at large may send anonymously
-is closed to it. Adding the narrow connector alone would lock nothing, because everybody else still meets the wide one.
-The way out: one connector hands all mail to the smart hosts, and the others that carry mail to the internet are disabled and kept.
+The way in: a connector of its own hears the provider, and every connector through which the
+internet at large may send anonymously is closed to it. Adding the narrow connector alone would lock
+nothing, because everybody else still meets the wide one. The way out: one connector hands all mail
+to the smart hosts, and the others that carry mail to the internet are disabled and kept.
 """
 
 from __future__ import annotations
@@ -51,8 +53,9 @@ _NOBODY = RangeSet(())
 
 # Options of inbound_lock that are handed to the provider's connector as they are.
 _PASSED = ("fqdn", "banner", "require_tls", "tls_certificate_name", "tls_domain_capabilities")
-# What is kept of a closed connector for senders that are to meet what they meet today. Not fqdn: with ExchangeServer
-# authentication it may only be the server's own name, which is also what it is where nothing is said (Set-ReceiveConnector.md).
+# What is kept of a closed connector for senders that are to meet what they meet today. Not fqdn:
+# with ExchangeServer authentication it may only be the server's own name, which is also what it is
+# where nothing is said (Set-ReceiveConnector.md).
 _KEPT = (
     "auth_mechanism",
     "require_tls",
@@ -75,8 +78,9 @@ _KEPT_HYBRID = (*_KEPT, "tls_certificate_name", "tls_domain_capabilities")
 def inbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way in.
 
-    `options` are those of the module's inbound_lock with provider_ranges (required), own_networks, exchange_servers and hybrid_ranges
-    beside them, as texts. Raises PlanError where they cannot be used.
+    `options` are those of the module's inbound_lock with provider_ranges (required), own_networks,
+    exchange_servers and hybrid_ranges beside them, as texts. Raises PlanError where they cannot be
+    used.
     """
     return _Inbound(state, options).wish()
 
@@ -118,7 +122,9 @@ class _Inbound:
             )
 
     def wish(self) -> tuple[Desired[str], ...]:
-        """The provider's connector, the closed ones, and narrow ones for those who would lose what they have today."""
+        """The provider's connector, the closed ones, and narrow ones for those who would lose what
+        they have today.
+        """
         entries = [self._provider_entry()]
         closed = self._closings(entries)
         entries += closed.values()
@@ -140,7 +146,8 @@ class _Inbound:
             "permission_groups": [ANONYMOUS],
             "auth_mechanism": options.get("auth_mechanism") or ["Tls"],
             "anonymous_relay": False,
-            # A provider delivers from few addresses; 20 connections and 2 % each throttle it (event 1021, "421 4.3.2").
+            # A provider delivers from few addresses; 20 connections and 2 % each throttle it (event
+            # 1021, "421 4.3.2").
             "max_inbound_connection_per_source": "unlimited" if logins is None else logins,
             "max_inbound_connection_percentage_per_source": 100 if share is None else share,
             "protocol_logging_level": options.get("protocol_logging_level") or "Verbose",
@@ -157,10 +164,12 @@ class _Inbound:
         return connector["name"].casefold() in {one.casefold() for one in (self.name, self.own_name, self.hybrid_name)}
 
     def _bindings(self) -> list[str]:
-        """Where the site's connectors listen for mail today, in service or not: there the provider comes in.
+        """Where the site's connectors listen for mail today, in service or not: there the provider
+        comes in.
 
-        A connector on all addresses would be passed over where another one is bound to the very address (unverified), as on a Small
-        Business Server. All addresses where nothing listens yet.
+        A connector on all addresses would be passed over where another one is bound to the very
+        address (unverified), as on a Small Business Server. All addresses where nothing listens
+        yet.
         """
         found = {
             endpoint
@@ -181,10 +190,12 @@ class _Inbound:
         return doors.public(self.provider | self.own | self.servers | self.hybrid)
 
     def _closings(self, opened: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-        """One wish for each connector through which the internet may send anonymously, found by what strangers meet.
+        """One wish for each connector through which the internet may send anonymously, found by
+        what strangers meet.
 
-        Closing one may uncover another, so it looks again until nothing is found. Connectors that hear only some public addresses,
-        such as a partner's, are the administrator's own decision: the guard still_open tells of them.
+        Closing one may uncover another, so it looks again until nothing is found. Connectors that
+        hear only some public addresses, such as a partner's, are the administrator's own decision:
+        the guard still_open tells of them.
         """
         closed: dict[str, dict[str, t.Any]] = {}
         while True:
@@ -200,7 +211,9 @@ class _Inbound:
         return apply_all(plan(self.state, desired(receive=tuple(entries))), self.state)
 
     def _wide(self, state: State, provider: Options) -> list[str]:
-        """Keys of the connectors through which strangers may send anonymously, as far as they may be touched."""
+        """Keys of the connectors through which strangers may send anonymously, as far as they may
+        be touched.
+        """
         found: dict[str, list[Interval]] = {}
         for port in self._ports(provider):
             view = doors.View(state.receive.values(), port)
@@ -221,8 +234,9 @@ class _Inbound:
     def _closing(self, connector: Connector) -> dict[str, t.Any]:
         """How one wide connector is closed.
 
-        In 2013 and later the wide connector is also the door of other servers and users, so only the anonymous right goes. Before that,
-        `Default <server>` is such a door, and the others are Internet connectors with no other use: disabled, and kept for the way back.
+        In 2013 and later the wide connector is also the door of other servers and users, so only
+        the anonymous right goes. Before that, `Default <server>` is such a door, and the others are
+        Internet connectors with no other use: disabled, and kept for the way back.
         """
         entry: dict[str, t.Any] = {"name": connector["name"]}
         method = self.method
@@ -242,7 +256,8 @@ class _Inbound:
         if connector.get("anonymous_rights"):
             entry["anonymous_rights"] = []
         if connector.get("anonymous_relay"):
-            # Asleep without AnonymousUsers, but whoever gives that back would open a relay to the world.
+            # Asleep without AnonymousUsers, but whoever gives that back would open a relay to the
+            # world.
             entry["anonymous_relay"] = False
         return entry
 
@@ -262,10 +277,12 @@ class _Inbound:
         return ((named | LOOPBACK | itself) & heard).to_texts()
 
     def _before(self, name: str) -> t.Mapping[str, Connector]:
-        """The receive connectors as they are; where the narrow one of an earlier lock is there, as before that lock.
+        """The receive connectors as they are; where the narrow one of an earlier lock is there, as
+        before that lock.
 
-        That is without the narrow one, and with the one that it stands for open. So networks that are named since get what they had then,
-        as after a change of Exchange Online's ranges, and a narrow one that somebody has taken out of service is missed.
+        That is without the narrow one, and with the one that it stands for open. So networks that
+        are named since get what they had then, as after a change of Exchange Online's ranges, and a
+        narrow one that somebody has taken out of service is missed.
         """
         found = dict(self.state.receive)
         keeper = found.pop(name.casefold(), None)
@@ -278,7 +295,8 @@ class _Inbound:
         return {**found, source["name"].casefold(): {**source, "enabled": True, "permission_groups": groups}}
 
     def _losing(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet) -> dict[str, RangeSet]:
-        """Connector (key) → the part of a group that may send anonymously through it before the lock and no longer would.
+        """Connector (key) → the part of a group that may send anonymously through it before the
+        lock and no longer would.
 
         `name` is the group's narrow connector.
         """
@@ -295,7 +313,8 @@ class _Inbound:
         return {key: part for key, part in parts.items() if part}
 
     def _own_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
-        """A connector on which the own networks keep all they have today; None where they lose nothing.
+        """A connector on which the own networks keep all they have today; None where they lose
+        nothing.
 
         The server itself goes with them: what runs on it sends from loopback addresses.
         """
@@ -312,14 +331,17 @@ class _Inbound:
     def _keeper(
         self, entries: list[dict[str, t.Any]], name: str, group: RangeSet, kept: t.Sequence[str]
     ) -> dict[str, t.Any]:
-        """A narrow connector for the part of `group` that the lock would take the anonymous right from.
+        """A narrow connector for the part of `group` that the lock would take the anonymous right
+        from.
 
-        It gives what the closed connector gives: permission groups (other Exchange servers live in those networks too), authentication,
-        limits, and the right to relay only where it is there today. One that is there already gets the part added.
+        It gives what the closed connector gives: permission groups (other Exchange servers live in
+        those networks too), authentication, limits, and the right to relay only where it is there
+        today. One that is there already gets the part added.
         """
         losing = self._losing(entries, name, group)
         sources = {key: self.state.receive[key] for key in losing}
-        # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so here.
+        # Of several, that of port 25 is the model for the rest; who may log in at any of them may
+        # do so here.
         source = sources[max(losing, key=lambda key: (*self._as_model(sources[key]), losing[key].size, key))]
         groups = frozenset().union(*(one["permission_groups"] for one in sources.values()))
         if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
@@ -356,7 +378,8 @@ class _Inbound:
 
     @staticmethod
     def _as_model(connector: Connector) -> tuple[bool, bool]:
-        # Of two with the same claim nobody knows which one the senders met: the one that trusts them less.
+        # Of two with the same claim nobody knows which one the senders met: the one that trusts
+        # them less.
         return _PORT in doors.ports([connector]), "ExternalAuthoritative" not in (connector.get("auth_mechanism") or ())
 
     def _closed_bindings(self, losing: t.Mapping[str, RangeSet]) -> frozenset[Endpoint]:
@@ -370,7 +393,9 @@ class _Inbound:
         part: RangeSet,
         bindings: frozenset[Endpoint],
     ) -> list[str]:
-        """`part` as ranges: the entries as the site wrote them where those are legal beside the others, else what they leave."""
+        """`part` as ranges: the entries as the site wrote them where those are legal beside the
+        others, else what they leave.
+        """
         whole = [entry for entry in group.entries if not RangeSet([entry]).isdisjoint(part)]
         others = [one for key, one in self._after(entries).receive.items() if key != name.casefold()]
         trial = {"name": name, "bindings": bindings, "remote_ip_ranges": RangeSet(whole)}
@@ -381,9 +406,10 @@ class _Inbound:
 def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way out.
 
-    Every other enabled connector for the internet at large (`*`, `*.com`) or for one of the lock's own spaces is disabled and kept for
-    the way back. One for a partner's domain stays, because the partner may be reachable no other way; the guard send_leak tells of it.
-    Connectors of the hybrid wizard and of EdgeSync are never touched. Raises PlanError where the options cannot be used.
+    Every other enabled connector for the internet at large (`*`, `*.com`) or for one of the lock's
+    own spaces is disabled and kept for the way back. One for a partner's domain stays, because the
+    partner may be reachable no other way; the guard send_leak tells of it. Connectors of the hybrid
+    wizard and of EdgeSync are never touched. Raises PlanError where the options cannot be used.
     """
     name = options.get("name") or OUTBOUND_NAME
     if not options.get("smart_hosts"):

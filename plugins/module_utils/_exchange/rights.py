@@ -1,15 +1,18 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rights of a session without a login on a receive connector: read from the access control list, held in canonical values.
+"""Rights of a session without a login on a receive connector: read from the access control list,
+held in canonical values.
 
-A session may submit if its token has ms-Exch-SMTP-Submit; permission groups are what Exchange derives from the rights that it finds
-(learn.microsoft.com, receive-connectors, "Permission groups"). The token of a session without a login has ANONYMOUS LOGON and
-Everyone; that no other group is in it is unverified.
+A session may submit if its token has ms-Exch-SMTP-Submit; permission groups are what Exchange
+derives from the rights that it finds (learn.microsoft.com, receive-connectors, "Permission
+groups"). The token of a session without a login has ANONYMOUS LOGON and Everyone; that no other
+group is in it is unverified.
 
-What a connector has beyond its groups, by key: `anonymous_rights` and `anonymous_relay` can be given and taken; `fixed_rights` are
-inherited, or come from an entry for all rights at once, and `denied_rights` beat what the groups give. A connector that lacks these keys
-has what its groups say.
+What a connector has beyond its groups, by key: `anonymous_rights` and `anonymous_relay` can be
+given and taken; `fixed_rights` are inherited, or come from an entry for all rights at once, and
+`denied_rights` beat what the groups give. A connector that lacks these keys has what its groups
+say.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ Rows = t.Iterable[t.Mapping[str, t.Any]]
 ANONYMOUS_GROUP = "AnonymousUsers"
 SUBMIT = "ms-Exch-SMTP-Submit"
 ANY_RECIPIENT = "ms-Exch-SMTP-Accept-Any-Recipient"
-# What the group AnonymousUsers stands for (receive-connectors.md, "Receive connector permission groups").
+# What the group AnonymousUsers stands for (receive-connectors.md, "Receive connector permission
+# groups").
 PRESET = (
     SUBMIT,
     "ms-Exch-SMTP-Accept-Any-Sender",
@@ -56,7 +60,9 @@ _SIDS = {ANONYMOUS: "S-1-5-7", EVERYONE: "S-1-1-0"}
 
 
 class AnonymousRights(ListKind):
-    """Rights of who does not log in; canonical is a frozenset of ``account:right``, the account `anonymous` or `everyone`."""
+    """Rights of who does not log in; canonical is a frozenset of ``account:right``, the account
+    `anonymous` or `everyone`.
+    """
 
     def parse(self, value: t.Any) -> frozenset[str]:
         return frozenset(self._entry(str(item)) for item in self.items(value))
@@ -113,7 +119,8 @@ class _Entry(t.NamedTuple):
 def read(
     rows: Rows, groups: t.Mapping[str, t.Collection[str]], accounts: t.Mapping[str, str]
 ) -> dict[str, dict[str, t.Any]]:
-    """Casefolded distinguished name → the canonical values of each connector in `groups`, which has its permission groups.
+    """Casefolded distinguished name → the canonical values of each connector in `groups`, which has
+    its permission groups.
 
     `accounts` has the names of `anonymous` and `everyone` in the server's language.
     """
@@ -163,8 +170,8 @@ def _values(entries: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any
 def _fixed(entries: list[_Entry], denied: t.Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
     """The rights that no change of the connector takes away, and in words what gives them.
 
-    An object's own entries come before those that it inherits, and there what is denied before what is allowed
-    (learn.microsoft.com, "Order of ACEs in a DACL").
+    An object's own entries come before those that it inherits, and there what is denied before what
+    is allowed (learn.microsoft.com, "Order of ACEs in a DACL").
     """
     fixed: set[str] = set()
     behind: set[str] = set()

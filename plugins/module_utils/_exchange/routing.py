@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which send connector carries a message: Exchange's own selection, on canonical connectors.
 
-Sources: learn.microsoft.com, mail-routing ("How Exchange selects a Send connector") and TechNet aa998662 ("Understanding Send
-Connectors", table of address spaces: `*.contoso.com` is the domain and every domain below it).
+Sources: learn.microsoft.com, mail-routing ("How Exchange selects a Send connector") and TechNet
+aa998662 ("Understanding Send Connectors", table of address spaces: `*.contoso.com` is the domain
+and every domain below it).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ ACCEPTED_DOMAINS = "--"
 
 
 class Message(t.NamedTuple):
-    """What routing looks at. `domain` is the recipient's, lower case; `size` is in bytes; `server` is where the message waits."""
+    """What routing looks at. `domain` is the recipient's, lower case; `size` is in bytes; `server`
+    is where the message waits.
+    """
 
     domain: str
     type: str = "smtp"
@@ -27,7 +30,9 @@ class Message(t.NamedTuple):
 
 
 class Carrier(t.NamedTuple):
-    """A connector that would carry the message, smallest first: the order of the fields is the order of selection."""
+    """A connector that would carry the message, smallest first: the order of the fields is the
+    order of selection.
+    """
 
     vagueness: int
     cost: int
@@ -36,7 +41,9 @@ class Carrier(t.NamedTuple):
 
 
 def specificity(space: str, domain: str) -> int | None:
-    """How closely an address space (canonical, lower case) fits a domain: bigger is closer, None is not at all."""
+    """How closely an address space (canonical, lower case) fits a domain: bigger is closer, None is
+    not at all.
+    """
     if space == domain:
         return 2 * len(domain) + 1
     if space == "*":
@@ -64,10 +71,12 @@ def _closest(connector: Connector, message: Message) -> tuple[int, int] | None:
 
 
 def carriers(send_connectors: t.Iterable[Connector], message: Message) -> list[str]:
-    """Names of the enabled connectors that could carry the message, the one that Exchange chooses first.
+    """Names of the enabled connectors that could carry the message, the one that Exchange chooses
+    first.
 
-    The order is: closest address space, lowest cost, nearest source server, lowest name. Costs of Active Directory site links are
-    not known here, so `server` only tells "is a source server itself" from "is not"; connectors of one site behave like that.
+    The order is: closest address space, lowest cost, nearest source server, lowest name. Costs of
+    Active Directory site links are not known here, so `server` only tells "is a source server
+    itself" from "is not"; connectors of one site behave like that.
     """
     found: list[Carrier] = []
     for connector in send_connectors:
@@ -93,7 +102,9 @@ def route(
     size: int = 0,
     server: str | None = None,
 ) -> str | None:
-    """Name of the connector that carries a message to `domain`; None when it would wait in the Unreachable queue."""
+    """Name of the connector that carries a message to `domain`; None when it would wait in the
+    Unreachable queue.
+    """
     chosen = carriers(send_connectors, Message(domain.lower(), type.lower(), size, server.lower() if server else None))
     return chosen[0] if chosen else None
 
@@ -101,8 +112,8 @@ def route(
 def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
     """One message for every class that the connectors could treat differently.
 
-    Two messages of one class meet the same address spaces, the same size limits and the same source servers in every state that is
-    made of these connectors, so asking one of them is asking all.
+    Two messages of one class meet the same address spaces, the same size limits and the same source
+    servers in every state that is made of these connectors, so asking one of them is asking all.
     """
     everything = list(send_connectors)
     spaces = sorted({(space.type, space.space) for one in everything for space in one.get("address_spaces") or ()})
@@ -142,19 +153,25 @@ _NOT_THE_WAY = frozenset(
 
 
 def way(connector: Connector) -> tuple[tuple[str, t.Any], ...]:
-    """Where a connector takes mail and how: everything that says nothing about which messages it takes."""
+    """Where a connector takes mail and how: everything that says nothing about which messages it
+    takes.
+    """
     return tuple(sorted((option, value) for option, value in connector.items() if option not in _NOT_THE_WAY))
 
 
 def is_generic(space: str) -> bool:
-    """Whether an address space means the internet at large (`*`, `*.com`) and not one partner's domain."""
+    """Whether an address space means the internet at large (`*`, `*.com`) and not one partner's
+    domain.
+    """
     return space == "*" or (space.startswith("*.") and "." not in space[2:])
 
 
 def protected_reason(connector: Connector) -> str | None:
-    """Why a send connector belongs to somebody else and is not to be touched; None when it is the administrator's own.
+    """Why a send connector belongs to somebody else and is not to be touched; None when it is the
+    administrator's own.
 
-    Sources: the hybrid configuration wizard's log of its own New-SendConnector calls; TechNet bb629503 for EdgeSync.
+    Sources: the hybrid configuration wizard's log of its own New-SendConnector calls; TechNet
+    bb629503 for EdgeSync.
     """
     name = connector.get("name", "").casefold()
     if name.startswith("outbound to office 365") or connector.get("cloud_services_mail_enabled") is True:

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Exchange would refuse about one connector, found before anything is sent and said in the words of the options.
+"""What Exchange would refuse about one connector, found before anything is sent and said in the
+words of the options.
 
-Sources: New-ReceiveConnector.md, Set-ReceiveConnector.md, New-SendConnector.md, Set-SendConnector.md, receive-connectors.md. What takes
-several connectors to see (conflicts of ranges, leaks) is the business of the guards.
+Sources: New-ReceiveConnector.md, Set-ReceiveConnector.md, New-SendConnector.md,
+Set-SendConnector.md, receive-connectors.md. What takes several connectors to see (conflicts of
+ranges, leaks) is the business of the guards.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ NAME_LENGTH = 64
 
 
 def check_connector(resource: Resource | str, connector: Canonical, version: Version, edge: bool = False) -> list[str]:
-    """One sentence for each rule that a whole connector, as it would be after a change, breaks. Empty where it breaks none.
+    """One sentence for each rule that a whole connector, as it would be after a change, breaks.
+    Empty where it breaks none.
 
     An option that is missing is not known, and no rule is held against it.
     """
@@ -38,7 +41,9 @@ def check_connector(resource: Resource | str, connector: Canonical, version: Ver
 
 
 def check_supported(resource: Resource, change: Change[str], state: State) -> list[str]:
-    """One sentence for each option of `change` that this version of Exchange lacks, or that this user may not set."""
+    """One sentence for each option of `change` that this version of Exchange lacks, or that this
+    user may not set.
+    """
     server = state.server
     sentences: list[str] = []
     where = f"of the {resource.noun} '{change.key}'"
@@ -76,7 +81,8 @@ def check_supported(resource: Resource, change: Change[str], state: State) -> li
 
 def _verbs(resource: Resource, change: Change[str]) -> t.Iterator[tuple[str, list[str]]]:
     """The cmdlets that the change needs, and the options that each of them sets."""
-    # How the usage is given depends on the version, and 2007 RTM has the scope of a connector in its address spaces.
+    # How the usage is given depends on the version, and 2007 RTM has the scope of a connector in
+    # its address spaces.
     options = [
         name for name in change.after if name in resource.properties and name not in ("usage", "is_scoped_connector")
     ]

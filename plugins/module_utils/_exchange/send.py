@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of send connectors.
 
-Sources: New-SendConnector.md and Set-SendConnector.md (Exchange 2010 and later), TechNet aa998294 (2007 SP1 to SP3), bb691066 and
-bb629547 (2007 RTM).
+Sources: New-SendConnector.md and Set-SendConnector.md (Exchange 2010 and later), TechNet aa998294
+(2007 SP1 to SP3), bb691066 and bb629547 (2007 RTM).
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ SEND = resource(
 
 
 def new_connector(version: Version, edge: bool = False, server: str | None = None) -> dict[str, t.Any]:
-    """What a new connector has before anything is said about it, as canonical options. `server` is the one that creates it."""
+    """What a new connector has before anything is said about it, as canonical options. `server` is
+    the one that creates it.
+    """
     options: dict[str, t.Any] = {
         "enabled": True,
         "smart_hosts": frozenset(),

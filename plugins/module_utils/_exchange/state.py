@@ -34,12 +34,16 @@ _NO_RIGHTS: t.Mapping[str, t.Any] = {"anonymous_relay": False}
 
 
 class StateError(PlanError):
-    """The answer of a server that cannot be worked with. The message is one sentence or more for the operator."""
+    """The answer of a server that cannot be worked with. The message is one sentence or more for
+    the operator.
+    """
 
 
 @dataclass(frozen=True)
 class Server:
-    """The server that was read. `build` is ``15.2.2562.46``; `note` is a sentence where the version was guessed."""
+    """The server that was read. `build` is ``15.2.2562.46``; `note` is a sentence where the version
+    was guessed.
+    """
 
     name: str
     fqdn: str
@@ -64,9 +68,9 @@ class Server:
 class State:
     """Server and connectors. The keys of `receive` and `send` are casefolded names.
 
-    `supported` maps the name of a cmdlet to the parameters that it has for this user on this server, where that was read.
-    `identities` maps the casefolded name of a receive connector to its distinguished name, for its rights; `send_identities` does so
-    for send connectors.
+    `supported` maps the name of a cmdlet to the parameters that it has for this user on this
+    server, where that was read. `identities` maps the casefolded name of a receive connector to its
+    distinguished name, for its rights; `send_identities` does so for send connectors.
     """
 
     server: Server
@@ -89,7 +93,9 @@ class State:
 
 
 def read_server(host: t.Mapping[str, t.Any]) -> Server:
-    """The server behind the agent's host facts. Raises StateError where it has no Exchange that is known here."""
+    """The server behind the agent's host facts. Raises StateError where it has no Exchange that is
+    known here.
+    """
     exchange = host.get("exchange")
     name = str(host.get("name") or "")
     if not exchange:
@@ -117,7 +123,8 @@ def read_server(host: t.Mapping[str, t.Any]) -> Server:
 
 def _addresses(texts: t.Iterable[t.Any]) -> t.Iterator[Address]:
     for text in texts:
-        # An adapter may report what is not an address that mail can come to; it is no reason to stop.
+        # An adapter may report what is not an address that mail can come to; it is no reason to
+        # stop.
         try:
             yield parse_address(str(text))
         except RangeError:
@@ -127,8 +134,9 @@ def _addresses(texts: t.Iterable[t.Any]) -> t.Iterator[Address]:
 def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> State:
     """The state that the agent's host facts and the rows of its steps describe.
 
-    `answers` maps ids of calls.read_steps to their rows: ``receive``, ``send``, ``rights`` and ``commands``, of which the last two
-    may be missing. Raises StateError, and OptionError where a value cannot be understood.
+    `answers` maps ids of calls.read_steps to their rows: ``receive``, ``send``, ``rights`` and
+    ``commands``, of which the last two may be missing. Raises StateError, and OptionError where a
+    value cannot be understood.
     """
     server = read_server(host)
     receive: dict[str, Connector] = {}
@@ -136,7 +144,8 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
     controllers: set[str] = set()
     for row in answers.get("receive") or ():
         owner = _owner(row, server)
-        # Without -Server, or through a proxying endpoint, the connectors of other servers come along.
+        # Without -Server, or through a proxying endpoint, the connectors of other servers come
+        # along.
         if owner.casefold() not in (server.name.casefold(), server.fqdn.casefold()):
             continue
         connector: dict[str, t.Any] = {**RECEIVE.read(row, server.version, server.edge), "server": server.name}
@@ -182,23 +191,29 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
 def printable(name: str) -> str:
     """A name as it is shown and keyed: with escapes for what cannot be printed.
 
-    Replication conflicts are called ``Name``, a new line, ``CNF:`` and a GUID. calls.py names such a connector by its distinguished name.
+    Replication conflicts are called ``Name``, a new line, ``CNF:`` and a GUID. calls.py names such
+    a connector by its distinguished name.
     """
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
 
 
 def _owner(row: t.Mapping[str, t.Any], server: Server) -> str:
-    """The server of a receive connector: its Server property, else what stands before the backslash of its identity."""
+    """The server of a receive connector: its Server property, else what stands before the backslash
+    of its identity.
+    """
     owner = str(row.get("Server") or "")
     if not owner:
         identity = str(row.get("Identity") or "")
         owner = identity.split("\\", 1)[0] if "\\" in identity else server.name
-    # An ADObjectId prints as a short name in a remote session; a canonical path has the name at its end.
+    # An ADObjectId prints as a short name in a remote session; a canonical path has the name at its
+    # end.
     return owner.rsplit("/", 1)[-1]
 
 
 def _plain_send(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A row with the login's user name, where one was read, in place of the credential object's type name."""
+    """A row with the login's user name, where one was read, in place of the credential object's
+    type name.
+    """
     plain = dict(row)
     username = plain.pop("AuthenticationCredential.UserName", None)
     if plain.get("AuthenticationCredential") and username:
@@ -217,7 +232,8 @@ def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
     for row in rows:
         names = row.get("Parameters.Keys")
         parameters = frozenset(str(name) for name in names) if isinstance(names, (list, tuple)) else frozenset()
-        # Each of these cmdlets has one of the two; a proxy that takes its parameters as they come has neither.
+        # Each of these cmdlets has one of the two; a proxy that takes its parameters as they come
+        # has neither.
         if parameters & {"Identity", "Name"}:
             found[str(row.get("Name"))] = parameters
     return found or None

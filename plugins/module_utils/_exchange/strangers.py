@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Strangers: whoever the site has not named, and may send without a login or relay, on any port that the server listens on.
+"""Strangers: whoever the site has not named, and may send without a login or relay, on any port
+that the server listens on.
 
 The guards still_open, ipv6_open and open_relay, and the result of every module, come from here.
 """
@@ -26,7 +27,9 @@ Connectors = t.Sequence[doors.Connector]
 
 @dataclass(frozen=True)
 class Opening:
-    """What strangers may do on one port: those whom each connector lets in, by its name. False where nobody may."""
+    """What strangers may do on one port: those whom each connector lets in, by its name. False
+    where nobody may.
+    """
 
     port: int
     relay: bool
@@ -69,7 +72,9 @@ def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> O
 
 
 def relaying(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
-    """Whoever may relay beside the site's own networks and servers; the provider has no business to."""
+    """Whoever may relay beside the site's own networks and servers; the provider has no business
+    to.
+    """
     inside = _ranges_guards.believed(networks.own_networks) | _ranges_guards.believed(networks.exchange_servers)
     return _opening(connectors, port, relays, doors.public(inside) | networks.provider, relay=True)
 
@@ -83,7 +88,9 @@ def openings(connectors: Connectors, networks: SiteNetworks) -> list[Opening]:
 
 
 def sentences(connectors: t.Iterable[doors.Connector], networks: SiteNetworks) -> list[str] | None:
-    """The openings in words; empty where certainly nobody gets in, None where the task does not judge that."""
+    """The openings in words; empty where certainly nobody gets in, None where the task does not
+    judge that.
+    """
     return [one.words() for one in openings(list(connectors), networks)] if judged(networks) else None
 
 

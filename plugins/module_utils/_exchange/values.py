@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds of values that only Exchange has: address spaces, logins at smart hosts, capabilities of TLS partners."""
+"""Kinds of values that only Exchange has: address spaces, logins at smart hosts, capabilities of
+TLS partners.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ class AddressSpace(t.NamedTuple):
 class AddressSpaces(ListKind):
     """Canonical is a frozenset of AddressSpace.
 
-    Forms (New-SendConnector.md): ``contoso.example``, ``SMTP:contoso.example``, ``contoso.example;5``, ``SMTP:contoso.example;5``.
-    Exchange 2007 RTM puts a scope in front, ``Local:SMTP:*;1`` (TechNet bb629547); it is the option is_scoped_connector here.
+    Forms (New-SendConnector.md): ``contoso.example``, ``SMTP:contoso.example``,
+    ``contoso.example;5``, ``SMTP:contoso.example;5``. Exchange 2007 RTM puts a scope in front,
+    ``Local:SMTP:*;1`` (TechNet bb629547); it is the option is_scoped_connector here.
     """
 
     _FORM = re.compile(r"(?:(?P<type>[^:;]+):)?(?P<space>.*?)(?:;(?P<cost>[0-9]+))?", re.DOTALL)
@@ -57,7 +60,8 @@ class AddressSpaces(ListKind):
         return AddressSpace(kind, space, cost)
 
     def combine(self, current: t.Any, added: t.Any, removed: t.Any) -> t.Any:
-        # One space at another cost is the same space: what is added takes its place, and it is removed whatever its cost.
+        # One space at another cost is the same space: what is added takes its place, and it is
+        # removed whatever its cost.
         gone = {(space.type, space.space) for space in (*added, *removed)}
         return frozenset(space for space in current if (space.type, space.space) not in gone) | added
 
@@ -69,12 +73,15 @@ class AddressSpaces(ListKind):
 
 
 class Capabilities(ListKind):
-    """Capabilities of TLS partners; canonical is a frozenset of ``domain:Capability``, one capability each.
+    """Capabilities of TLS partners; canonical is a frozenset of ``domain:Capability``, one
+    capability each.
 
-    Exchange prints several of one domain as ``domain:One,Two``. The domain is lower case; ``NO-TLS`` stands for no domain at all.
+    Exchange prints several of one domain as ``domain:One,Two``. The domain is lower case;
+    ``NO-TLS`` stands for no domain at all.
     """
 
-    # Set-ReceiveConnector.md. There are more (office-docs-powershell issue 6292); they stay as they are spelled.
+    # Set-ReceiveConnector.md. There are more (office-docs-powershell issue 6292); they stay as they
+    # are spelled.
     _KNOWN = ("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader")
     _SPELLING: t.ClassVar[t.Mapping[str, str]] = {name.lower(): name for name in _KNOWN}
 
@@ -107,8 +114,8 @@ class Capabilities(ListKind):
 class Login:
     """A login at smart hosts. `username` is empty where there is one whose name is not shown.
 
-    Two are equal if their names are: a password can never be read back. One that is to be written in any case (`always`) equals
-    nothing, so that it is a change every time.
+    Two are equal if their names are: a password can never be read back. One that is to be written
+    in any case (`always`) equals nothing, so that it is a change every time.
     """
 
     username: str
@@ -129,7 +136,8 @@ class Login:
 class LoginKind(Kind):
     """The credential of a send connector; canonical is a Login, or None where it has none.
 
-    A wish is a table of username and password, and of update, which is ``always`` or ``on_create``; '' takes the login away.
+    A wish is a table of username and password, and of update, which is ``always`` or ``on_create``;
+    '' takes the login away.
     """
 
     def parse(self, value: t.Any) -> Login | None:
@@ -152,7 +160,8 @@ class LoginKind(Kind):
             return None
         if isinstance(value, t.Mapping):
             return Login(str(value.get("UserName") or ""))
-        # A credential that lost its type on the way prints as the name of that type, which is no user.
+        # A credential that lost its type on the way prints as the name of that type, which is no
+        # user.
         return Login("" if str(value).endswith("PSCredential") else str(value))
 
     def merge(self, current: t.Any, wish: t.Any) -> t.Any:
@@ -169,7 +178,9 @@ class LoginKind(Kind):
         return login
 
     def show(self, canonical: t.Any) -> t.Any:
-        """The user name alone, since a password is never shown; nothing where not even the name is known."""
+        """The user name alone, since a password is never shown; nothing where not even the name is
+        known.
+        """
         if canonical is None:
             return ""
         return {"username": canonical.username} if canonical.username else None

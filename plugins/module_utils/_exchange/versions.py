@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 
 class VersionError(ValueError):
-    """A build that belongs to no version of Exchange known here. The message is a sentence for the operator."""
+    """A build that belongs to no version of Exchange known here. The message is a sentence for the
+    operator.
+    """
 
 
 class Version(enum.IntEnum):
@@ -33,7 +35,8 @@ class Version(enum.IntEnum):
         """The name that Microsoft gives it, such as ``Exchange 2016``."""
         return _LABELS[self]
 
-    # Since Python 3.11 an IntEnum formats as its number, before as its name; a sentence wants neither.
+    # Since Python 3.11 an IntEnum formats as its number, before as its name; a sentence wants
+    # neither.
     def __str__(self) -> str:
         return self.label
 
@@ -57,7 +60,8 @@ _NEWEST = (15, 2)
 
 
 def detect(major: int, minor: int, build: int = 0, revision: int = 0) -> Version:
-    """The version that a build belongs to. Whatever is newer than all known counts as the newest known.
+    """The version that a build belongs to. Whatever is newer than all known counts as the newest
+    known.
 
     Raises VersionError for a build older than Exchange 2007.
     """
@@ -78,7 +82,9 @@ def detect(major: int, minor: int, build: int = 0, revision: int = 0) -> Version
 
 
 def unknown_note(major: int, minor: int, build: int = 0, revision: int = 0) -> str | None:
-    """A sentence where detect() had to take a newer build for the newest version known; None otherwise."""
+    """A sentence where detect() had to take a newer build for the newest version known; None
+    otherwise.
+    """
     if (major, minor) <= _NEWEST:
         return None
     return (
@@ -89,7 +95,9 @@ def unknown_note(major: int, minor: int, build: int = 0, revision: int = 0) -> s
 
 @dataclass(frozen=True)
 class Where:
-    """Where something exists: from `first` to `last`, and on Edge servers, on others, or (None) on both."""
+    """Where something exists: from `first` to `last`, and on Edge servers, on others, or (None) on
+    both.
+    """
 
     first: Version = Version.E2007RTM
     last: Version = Version.SE

@@ -108,7 +108,8 @@ def plan_words(changes: t.Iterable[Change]) -> list[str]:
 def before_after(before: State, after: State, changes: t.Iterable[Change]) -> dict[str, dict[str, t.Any]]:
     """The options that the changes are about, as they are in both states.
 
-    {"before": tree, "after": tree}; a tree is section → connector → option → plain value, and lacks a connector that is not there.
+    {"before": tree, "after": tree}; a tree is section → connector → option → plain value, and lacks
+    a connector that is not there.
     """
     touched: dict[tuple[str, str], set[str]] = {}
     for change in changes:
@@ -127,7 +128,9 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
 
 
 def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any]) -> list[str]:
-    """One side of a diff: what each group of senders meets, then the options; of exposure_tree() and before_after()."""
+    """One side of a diff: what each group of senders meets, then the options; of exposure_tree()
+    and before_after().
+    """
     lines: list[str] = []
     for group, met in exposure.items():
         parts = met.items() if isinstance(met, dict) else [(met, "")]
@@ -142,7 +145,9 @@ def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any])
 
 
 def senders(networks: SiteNetworks) -> list[tuple[str, RangeSet]]:
-    """The groups of senders that are told apart, nobody in two of them, each with its name for a sentence."""
+    """The groups of senders that are told apart, nobody in two of them, each with its name for a
+    sentence.
+    """
     named = [
         ("the provider", networks.provider),
         ("other Exchange servers", networks.exchange_servers),
@@ -162,7 +167,9 @@ def senders(networks: SiteNetworks) -> list[tuple[str, RangeSet]]:
 
 
 def _heard(port: int, *states: State) -> RangeSet:
-    """The families that anybody can come by; of the others there is nothing to say, before or after."""
+    """The families that anybody can come by; of the others there is nothing to say, before or
+    after.
+    """
     found = RangeSet(())
     for state in states:
         for endpoint in doors.View(state.receive.values(), port).endpoints:
@@ -172,7 +179,9 @@ def _heard(port: int, *states: State) -> RangeSet:
 
 
 def _ports(*states: State) -> list[int]:
-    """Port 25, and the others on which anybody may send without a login; on those it goes without saying that nobody may."""
+    """Port 25, and the others on which anybody may send without a login; on those it goes without
+    saying that nobody may.
+    """
     found = set()
     for port in doors.ports(one for state in states for one in state.receive.values()):
         if any(doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states):
@@ -185,7 +194,9 @@ def _on(name: str, port: int) -> str:
 
 
 def _met(state: State, group: RangeSet, port: int) -> dict[str, RangeSet]:
-    """What a group meets on a port, in words → the part of the group that meets it; the biggest part first."""
+    """What a group meets on a port, in words → the part of the group that meets it; the biggest
+    part first.
+    """
     texts: dict[str, RangeSet] = {}
     for answer, part in doors.met(state.receive.values(), group, port).items():
         text = answer.words()
@@ -194,7 +205,8 @@ def _met(state: State, group: RangeSet, port: int) -> dict[str, RangeSet]:
 
 
 def exposure_tree(state: State, networks: SiteNetworks) -> dict[str, t.Any]:
-    """What each group of senders meets: group → words, or words → ranges where its parts meet different things.
+    """What each group of senders meets: group → words, or words → ranges where its parts meet
+    different things.
 
     On port 25, and by `group on port 26` on any other port where somebody may send without a login.
     """
@@ -214,10 +226,11 @@ def exposure_tree(state: State, networks: SiteNetworks) -> dict[str, t.Any]:
 
 
 def exposure_words(before: State, after: State, networks: SiteNetworks) -> list[str]:
-    """What each group of senders meets, one sentence a group and port, with an arrow where something changes.
+    """What each group of senders meets, one sentence a group and port, with an arrow where
+    something changes.
 
-    Where parts of a group meet different things, the biggest part speaks for the group and the others follow by their ranges. The
-    ports are those of exposure_tree().
+    Where parts of a group meet different things, the biggest part speaks for the group and the
+    others follow by their ranges. The ports are those of exposure_tree().
     """
     return [line for port in _ports(before, after) for line in _port_words(before, after, networks, port)]
 
@@ -243,7 +256,9 @@ def _port_words(before: State, after: State, networks: SiteNetworks, port: int) 
 
 
 def exposure(before: State, after: State, networks: SiteNetworks) -> dict[str, t.Any]:
-    """{"before": tree, "after": tree, "words": sentences} for results and diffs; see exposure_tree and exposure_words."""
+    """{"before": tree, "after": tree, "words": sentences} for results and diffs; see exposure_tree
+    and exposure_words.
+    """
     return {
         "before": exposure_tree(before, networks),
         "after": exposure_tree(after, networks),
@@ -261,7 +276,9 @@ def _without_repeats(lines: list[str]) -> list[str]:
 
 
 def listeners(state: State) -> list[dict[str, t.Any]]:
-    """For each local address and port, which senders meet which connector and what it means: plain data for the info module."""
+    """For each local address and port, which senders meet which connector and what it means: plain
+    data for the info module.
+    """
     return [
         {
             "listener": str(one.listener),

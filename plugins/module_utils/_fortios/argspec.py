@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that all FortiGate modules share: how the device is reached, and what a module that writes needs besides."""
+"""The options that all FortiGate modules share: how the device is reached, and what a module that
+writes needs besides.
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is behind the names of addresses, groups, feeds and internet services, between two bounds.
 
-The tables do not tell the addresses of an FQDN or a country. An accept is judged by who *could* be in its sources, a deny by who
-*certainly* is, so that the answer is never smaller than the truth.
+The tables do not tell the addresses of an FQDN or a country. An accept is judged by who *could* be
+in its sources, a deny by who *certainly* is, so that the answer is never smaller than the truth.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _KINDS: t.Mapping[str, str] = types.MappingProxyType(
 
 
 class Opaque(t.NamedTuple):
-    """A name whose addresses the tables do not tell. The same name has the same addresses wherever it stands."""
+    """A name whose addresses the tables do not tell. The same name has the same addresses wherever
+    it stands.
+    """
 
     kind: str
     name: str
@@ -49,8 +51,8 @@ class Opaque(t.NamedTuple):
 class Sources:
     """A set of addresses between two bounds.
 
-    At most: the addresses `known` and those behind the names `opaque`. At least: the addresses `certain` and all of those behind the
-    names `whole`.
+    At most: the addresses `known` and those behind the names `opaque`. At least: the addresses
+    `certain` and all of those behind the names `whole`.
     """
 
     known: RangeSet = NOTHING
@@ -177,7 +179,8 @@ def negation(policy: Row, field: str, version: int) -> bool | None:
     own = policy.get(f"{field}6-negate")
     if own is not None:
         return bool(own == "enable")
-    # Until 7.2.1 IPv6 has no switch of its own, and whether the one of IPv4 is for both is not documented alike everywhere.
+    # Until 7.2.1 IPv6 has no switch of its own, and whether the one of IPv4 is for both is not
+    # documented alike everywhere.
     return None if negated else False
 
 

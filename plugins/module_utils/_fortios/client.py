@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client of the FortiOS REST API: one connection, one GET a table, success read from the body.
+"""A small client of the FortiOS REST API: one connection, one GET a table, success read from the
+body.
 
-The TLS context is made as ansible.module_utils.urls makes it. The requests go through http.client, because urllib closes its connection
-after every request, and a new TLS handshake for each of 10,000 objects takes hours (fortinet.fortios issue 343).
-The token travels in a header only: in an URL it would end in logs, and FortiOS refuses it there from 7.4.5.
+The TLS context is made as ansible.module_utils.urls makes it. The requests go through http.client,
+because urllib closes its connection after every request, and a new TLS handshake for each of 10,000
+objects takes hours (fortinet.fortios issue 343). The token travels in a header only: in an URL it
+would end in logs, and FortiOS refuses it there from 7.4.5.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def quote(text: object) -> str:
 
 
 class FortiOS:
-    """One vdom of one device. `requests` counts what was sent; `version`, `serial` and `clock` are known after the first answer.
+    """One vdom of one device. `requests` counts what was sent; `version`, `serial` and `clock` are
+    known after the first answer.
 
     `clock` is what the device's own clock said with its last answer; None where it does not tell.
     """
@@ -91,7 +94,9 @@ class FortiOS:
     # ------------------------------------------------------------ the configuration database
 
     def table(self, path: str, *, filters: t.Sequence[str] = (), fields: t.Sequence[str] = ()) -> list[Row]:
-        """All rows of a table, in the device's order; one request, and one more for each further page. Raises FortiOSError."""
+        """All rows of a table, in the device's order; one request, and one more for each further
+        page. Raises FortiOSError.
+        """
         query: list[tuple[str, str]] = [("filter", one) for one in filters]
         if fields:
             query.append(("format", "|".join(fields)))
@@ -146,7 +151,9 @@ class FortiOS:
 
     @contextlib.contextmanager
     def transaction(self) -> t.Iterator[bool]:
-        """All writes within take effect together, or none of them; gives False on a FortiOS before 6.4, where each takes effect by itself."""
+        """All writes within take effect together, or none of them; gives False on a FortiOS before
+        6.4, where each takes effect by itself.
+        """
         if self.version is None or self.version < TRANSACTIONS_SINCE or self._transaction:
             yield False
             return
@@ -160,7 +167,8 @@ class FortiOS:
         try:
             yield True
         except BaseException:
-            # The device gives it up by itself after the time limit; a broken connection must not hide the first error.
+            # The device gives it up by itself after the time limit; a broken connection must not
+            # hide the first error.
             with contextlib.suppress(DeviceError, DeviceUnreachable):
                 self._ask("POST", "cmdb", query=[("action", "transaction-abort")])
             raise
@@ -209,7 +217,9 @@ class FortiOS:
         return envelope
 
     def _envelope(self, text: str) -> dict[str, t.Any] | None:
-        """The envelope of our vdom; an answer for several vdoms is a list of them. None for what no FortiGate answers."""
+        """The envelope of our vdom; an answer for several vdoms is a list of them. None for what no
+        FortiGate answers.
+        """
         try:
             answer = json.loads(text)
         except ValueError:
@@ -243,8 +253,8 @@ class FortiOS:
             return self._once(method, url, data, headers)
         except (http.client.HTTPException, OSError) as error:
             self.close()
-            # A kept connection may have been closed by the device while it was idle. Reading again is harmless; a write is not repeated,
-            # since nobody knows whether it arrived.
+            # A kept connection may have been closed by the device while it was idle. Reading again
+            # is harmless; a write is not repeated, since nobody knows whether it arrived.
             if kept and method == "GET" and not isinstance(error, (TimeoutError, socket.timeout)):
                 try:
                     return self._once(method, url, data, headers)
@@ -292,7 +302,9 @@ class FortiOS:
 
 
 def _transaction_of(envelope: t.Mapping[str, t.Any]) -> str:
-    """The number of a transaction that was started; where it stands in the answer is not documented, so both places are read."""
+    """The number of a transaction that was started; where it stands in the answer is not
+    documented, so both places are read.
+    """
     results = envelope.get("results")
     inner = results if isinstance(results, dict) else {}
     return str(inner.get("transaction-id") or envelope.get("transaction-id") or envelope.get("transaction_id") or "")

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a row of a policy or a service holds always, or under a condition that the tables do not tell.
+"""Whether a row of a policy or a service holds always, or under a condition that the tables do not
+tell.
 
-What is not known here counts as a condition, so that a later FortiOS cannot make a barrier of what is none. The names were read in the
-public schema of the vendor's collection, for FortiOS 6.0 to 7.6; that an unknown field which is off is no condition is a judgement.
+What is not known here counts as a condition, so that a later FortiOS cannot make a barrier of what
+is none. The names were read in the public schema of the vendor's collection, for FortiOS 6.0 to
+7.6; that an unknown field which is off is no condition is a judgement.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ _TREATMENT = frozenset(
         *("webcache-https", "webproxy-forward-server", "ssl-mirror", "ssl-mirror-intf", "decrypted-traffic-mirror"),
         *("passive-wan-health-measurement", "permit-any-host", "permit-stun-host", "email-collect"),
         *("cgn-session-quota", "cgn-resource-quota", "cgn-log-server-grp", "cgn-eif", "cgn-eim"),
-        # They say how a country, a date, a mark or a login is looked up, and nothing where none is named.
+        # They say how a country, a date, a mark or a login is looked up, and nothing where none is
+        # named.
         *("geoip-anycast", "geoip-match", "reputation-direction", "reputation-direction6", "policy-expiry-date"),
         *("policy-expiry-date-utc", "dscp-value", "dscp-negate", "tos", "tos-negate", "ztna-tags-match-logic"),
         *("fsso", "wsso", "auth-cert", "auth-path", "auth-redirect-addr", "fsso-agent-for-ntlm", "ntlm-guest"),

@@ -12,7 +12,8 @@ NOT_FOUND = -3
 TOO_MANY = -4
 IN_USE = -23
 
-# Numbers of the FortiOS configuration database, as public clients and the vendor's knowledge base list them.
+# Numbers of the FortiOS configuration database, as public clients and the vendor's knowledge base
+# list them.
 _MEANINGS: t.Mapping[int, str] = types.MappingProxyType(
     {
         -1: "a value has a length that is not allowed",
@@ -62,11 +63,13 @@ _STATUS: t.Mapping[int, str] = types.MappingProxyType(
 
 
 class FortiOSError(Exception):
-    """What went wrong with the device; one sentence or more for the operator, never with a secret."""
+    """What went wrong with the device, in sentences for the operator, without any secret."""
 
 
 class DeviceUnreachable(FortiOSError):
-    """The device cannot be reached, or went away in the middle. `sent`: a write may have arrived there nevertheless."""
+    """The device cannot be reached, or went away in the middle. `sent`: a write may have arrived
+    there nevertheless.
+    """
 
     def __init__(self, message: str, *, sent: bool = False) -> None:
         super().__init__(message)
@@ -76,8 +79,9 @@ class DeviceUnreachable(FortiOSError):
 class DeviceError(FortiOSError):
     """The device refused a request.
 
-    `code` is the number of the configuration database, None where the answer has none; `status` is that of HTTP; `text` is what the
-    device said in its own words; `enveloped`: whether the answer had the form that a FortiGate's has.
+    `code` is the number of the configuration database, None where the answer has none; `status` is
+    that of HTTP; `text` is what the device said in its own words; `enveloped`: whether the answer
+    had the form that a FortiGate's has.
     """
 
     def __init__(

@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Range feeds: external resources of the type `address`, which the device polls or which are pushed to it.
+"""Range feeds: external resources of the type `address`, which the device polls or which are pushed
+to it.
 
-What a push feed still holds after a reboot or a failover of a cluster is unverified; a run pushes it again where it differs.
+What a push feed still holds after a reboot or a failover of a cluster is unverified; a run pushes
+it again where it differs.
 """
 
 from __future__ import annotations
@@ -103,7 +105,9 @@ def wishes(
 
 
 def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) -> dict[Key, Row]:
-    """Name → what the feed holds, for those feeds that exist, where the device tells it. One request each."""
+    """Name → what the feed holds, for those feeds that exist, where the device tells it. One
+    request each.
+    """
     found: dict[Key, Row] = {}
     for name in names:
         if state.find(FEED, name) is None:
@@ -119,7 +123,9 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
 
 
 def _entries(answer: t.Any) -> list[str]:
-    """The ranges of an entry list; the shape of its rows is not documented, so texts and tables are both read."""
+    """The ranges of an entry list; the shape of its rows is not documented, so texts and tables are
+    both read.
+    """
     if isinstance(answer, t.Mapping):
         answer = answer.get("entries", [])
     texts = [one.get("entry", "") if isinstance(one, t.Mapping) else one for one in answer or []]

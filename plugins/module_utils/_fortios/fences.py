@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fences: policies right before a wide one, which decide about one port before the wide one is asked."""
+"""Fences: policies right before a wide one, which decide about one port before the wide one is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 LONGEST_NAME = 15
 """Of the name of a lock: what is made from it has to fit into the 35 characters of a policy's name and the 79 of an address's."""
 
-# What a fence takes over from the policy that it stands before, so that mail is inspected as it was.
+# What a fence takes over from the policy that it stands before, so that mail is inspected as it
+# was.
 _TAKEN_OVER = (
     "srcintf",
     "dstintf",
@@ -43,7 +46,7 @@ _TAKEN_OVER = (
 
 
 def found(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
-    """Which policies have fences of this lock, and of which kinds, told by the names of the fences."""
+    """Which policies have fences of this lock, and of which kinds, told by their names."""
     mine = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
     policies = state.table(POLICY)
     parts: dict[Key, set[str]] = {}
@@ -67,7 +70,9 @@ def taken_over(row: Row) -> Row:
 
 
 def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired[Key]]]:
-    """A service of the device that is the port and nothing else, or the name of one and the wish that makes it."""
+    """A service of the device that is the port and nothing else, or the name of one and the wish
+    that makes it.
+    """
     known = Services(state)
     # One for the port and an address or a host name alone would hold back nobody else.
     names = [

@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A set of ranges as address objects and groups: which entries there shall be, with names that tell what is in them.
+"""A set of ranges as address objects and groups: which entries there shall be, with names that tell
+what is in them.
 
-IPv4 ranges are in the group that the user names, IPv6 ranges in one with `-v6` behind it: whether the IPv6 tables share their names with the
-IPv4 ones is unverified. A group with more members than `size` holds groups; a member stays in the one that it is in, so that one range
-more changes one group, and not all of them.
+IPv4 ranges are in the group that the user names, IPv6 ranges in one with `-v6` behind it: whether
+the IPv6 tables share their names with the IPv4 ones is unverified. A group with more members than
+`size` holds groups; a member stays in the one that it is in, so that one range more changes one
+group, and not all of them.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ def note(comment: str | None) -> str:
 
 
 def tables(ranges: RangeSet) -> tuple[str, ...]:
-    """Which tables have to be read: those of IPv6 addresses only where there are some, its groups always, for one that is left over."""
+    """Which tables have to be read: those of IPv6 addresses only where there are some, its groups
+    always, for one that is left over.
+    """
     return ALL_TABLES if ranges.v6 else (ADDRESS, GROUP, GROUP6)
 
 
@@ -84,7 +88,9 @@ def group_names(name: str, ranges: RangeSet) -> dict[int, str]:
 def wishes(
     state: DeviceState, name: str, ranges: RangeSet | None, *, size: int = GROUP_SIZE, comment: str = ""
 ) -> list[Desired[Key]]:
-    """What there shall be of a group with these ranges; None: nothing. Raises PlanError where a name is taken by somebody else's entry."""
+    """What there shall be of a group with these ranges; None: nothing. Raises PlanError where a
+    name is taken by somebody else's entry.
+    """
     check_name(name)
     found: list[Desired[Key]] = []
     for family in (V4, V6):
@@ -123,7 +129,9 @@ def _family(
 
 
 def _parts(state: DeviceState, family: Family, top: str, members: list[str], size: int) -> dict[str, list[str]]:
-    """The groups within the group and their members; a member stays where it is. Empty ones are to be removed."""
+    """The groups within the group and their members; a member stays where it is. Empty ones are to
+    be removed.
+    """
     prefix = f"{top}-part-"
     held = {
         str(key): [str(one) for one in row.get("member", [])]
@@ -178,7 +186,9 @@ def is_ours(row: t.Mapping[str, t.Any] | None) -> bool:
 
 
 def refuse_foreign(state: DeviceState, table: str, name: str) -> None:
-    """Refuse a name that somebody else's entry has, in this table or in one that shares its names. Raises PlanError."""
+    """Refuse a name that somebody else's entry has, in this table or in one that shares its names.
+    Raises PlanError.
+    """
     rivals = SHARED_NAMES if table in SHARED_NAMES else (table,)
     for rival in rivals:
         row = state.table(rival).get(name)

@@ -1,13 +1,16 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a port: which entries there shall be, so that only the wanted sources reach the targets.
+"""The lock of a port: which entries there shall be, so that only the wanted sources reach the
+targets.
 
-One more accept policy beside a wide one changes nothing. So every accept policy that lets somebody else through is dealt with:
+One more accept policy beside a wide one changes nothing. So every accept policy that lets somebody
+else through is dealt with:
 
 * one for the target and the port alone gets other sources, in place;
-* one that also serves something else (webmail, another server) stays as it is, and gets a fence right before it: an accept policy for the
-  wanted sources, and a deny that names the virtual IP, because a deny to `all` may not stop what a virtual IP has translated.
+* one that also serves something else (webmail, another server) stays as it is, and gets a fence
+  right before it: an accept policy for the wanted sources, and a deny that names the virtual IP,
+  because a deny to `all` may not stop what a virtual IP has translated.
 """
 
 from __future__ import annotations
@@ -53,7 +56,9 @@ _ENTRANCE, _SERVICES, _BARRIER = "in", "is", "stop"
 
 @dataclass(frozen=True)
 class InboundOptions:
-    """What the lock is asked for. `name` is the first part of the names of everything that it makes."""
+    """What the lock is asked for. `name` is the first part of the names of everything that it
+    makes.
+    """
 
     name: str
     port: int
@@ -134,7 +139,8 @@ class InboundRecipe:
             if leak is not None:
                 (narrowed if self._is_dedicated(leak) else fenced).add(leak)
                 continue
-            # Those who are wanted and do not get through are let in by a policy that is for the target alone, where there is one.
+            # Those who are wanted and do not get through are let in by a policy that is for the
+            # target alone, where there is one.
             entrance = self._entrance(narrowed | offered) if self.lacking(model) else None
             if entrance is None:
                 break
@@ -163,7 +169,8 @@ class InboundRecipe:
         found = []
         for target in self.wanted.targets:
             allowed, reached = self._allowed[target.version], model.reached(target)
-            # Only who certainly does not get through: that it is not known for sure does not lose mail.
+            # Only who certainly does not get through: that it is not known for sure does not lose
+            # mail.
             missing = Sources(allowed.known - reached.known, allowed.opaque - reached.opaque)
             if missing:
                 found.append((target, missing))
@@ -215,7 +222,8 @@ class InboundRecipe:
     def _refuse_translated(self) -> None:
         """Refuse an address that a policy reaches by a virtual IP which is not locked with it.
 
-        By version and match-vip, a deny to the address does not hold for what a virtual IP has translated, or stops the mail with it.
+        By version and match-vip, a deny to the address does not hold for what a virtual IP has
+        translated, or stops the mail with it.
         """
         model = Model(self.state)
         for target in self.wanted.targets:
@@ -295,7 +303,9 @@ class InboundRecipe:
         ]
 
     def _is_dedicated(self, key: Key) -> bool:
-        """Whether a policy is for the targets and the port, and for nothing else, so that its sources can be changed."""
+        """Whether a policy is for the targets and the port, and for nothing else, so that its
+        sources can be changed.
+        """
         row, model = self.state.table(POLICY)[key], Model(self.state)
         if row.get("action") != "accept":
             return False  # A policy of a tunnel has the tunnel's own sources.
@@ -307,7 +317,8 @@ class InboundRecipe:
             for name in names
             for member in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
         }
-        # A virtual IP that forwards this port alone serves nothing else, whatever the service says; over IPv6 there is no such thing.
+        # A virtual IP that forwards this port alone serves nothing else, whatever the service says;
+        # over IPv6 there is no such thing.
         forwarded = versions == {4} and inside <= vips and all(model.only(vip, self.wanted.port) for vip in inside)
         if not (forwarded or model.services.only(row, self.wanted.port)):
             return False

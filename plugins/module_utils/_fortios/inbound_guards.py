@@ -59,7 +59,9 @@ def speak(
 
 @dataclass(frozen=True)
 class Opening:
-    """Others than the allowed who reach a target, by one policy. `other_vip`: the virtual IP that leads there too, and is not locked."""
+    """Others than the allowed who reach a target, by one policy. `other_vip`: the virtual IP that
+    leads there too, and is not locked.
+    """
 
     target: Target
     sources: Sources
@@ -80,7 +82,9 @@ class Opening:
 
 
 def openings(wanted: InboundOptions, lock: InboundRecipe, state: DeviceState) -> list[Opening]:
-    """Who gets through that nobody has named, from whatever interface: the guards and the result of the module come from here."""
+    """Who gets through that nobody has named, from whatever interface: the guards and the result of
+    the module come from here.
+    """
     model = Model(state)
     found = [Opening(target, one.sources, _policy(state, one.policy)) for target, one in lock.beyond(model)]
     return [*found, *_by_other_ways(wanted, lock, model)]
@@ -130,13 +134,15 @@ def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes
     own = wanted.own_networks
     shut = [target for target in wanted.targets if not was.admissions(target) and not becomes.admissions(target)]
     if len(shut) == len(wanted.targets) and all(lock.allowed(target.version) for target in shut):
-        # No risk that could be accepted: whoever named something else by mistake would be told that all is shut.
+        # No risk that could be accepted: whoever named something else by mistake would be told that
+        # all is shut.
         raise PlanError(
             f"No policy lets anybody through to {' or '.join(map(str, shut))}{_from(wanted)}, so that there is nothing to lock. Nothing was "
             "changed. Name the virtual IP, port and interfaces that policies name, or leave the firewall out of the site's description."
         )
     for target in wanted.targets:
-        # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a mistake.
+        # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a
+        # mistake.
         if not lock.allowed(target.version):
             if was.admissions(target):
                 severity = STOP if target.version == 4 else WARN
@@ -155,7 +161,8 @@ def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes
                 STOP,
                 f"{words(Sources(ranges, missing.opaque))} would not get through to {target}{_by_whom(becomes, target)}.",
             )
-        # Own networks that have no way through the firewall today need none; their mail goes past it.
+        # Own networks that have no way through the firewall today need none; their mail goes past
+        # it.
         lost = missing.known & own & was.reached(target).known
         if lost:
             yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Interfaces, zones and SD-WAN zones: what policies name where the user names an interface.
 
-From 6.4.1 policies cannot name the members of a zone or of an SD-WAN zone; they name the zone. Before, they may name either.
+From 6.4.1 policies cannot name the members of a zone or of an SD-WAN zone; they name the zone.
+Before, they may name either.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _ONE_SDWAN_ZONE = "virtual-wan-link"
 
 @dataclass(frozen=True)
 class Interfaces:
-    """What a device has. `zones`: zone → its members, SD-WAN zones with them; `intrazone`: those whose members reach each other freely."""
+    """What a device has. `zones`: zone → its members, SD-WAN zones with them; `intrazone`: those
+    whose members reach each other freely.
+    """
 
     version: Version
     names: frozenset[str]
@@ -32,7 +35,9 @@ class Interfaces:
     intrazone: frozenset[str]
 
     def for_policies(self, wanted: t.Sequence[str]) -> tuple[str, ...]:
-        """The names that policies have for these interfaces. Raises PlanError for one that the device does not have."""
+        """The names that policies have for these interfaces. Raises PlanError for one that the
+        device does not have.
+        """
         unknown = [name for name in wanted if name != ANY and name not in self.names and name not in self.zones]
         if unknown:
             has = sorted({*self.names, *self.zones})

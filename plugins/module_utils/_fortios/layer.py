@@ -41,7 +41,9 @@ class FortiOSLayer(Layer[DeviceState, Key]):
 
     @abc.abstractmethod
     def paths(self) -> t.Sequence[str]:
-        """The tables to read, each with one request. Raises PlanError for options that cannot be meant; nothing was sent yet."""
+        """The tables to read, each with one request. Raises PlanError for options that cannot be
+        meant; nothing was sent yet.
+        """
 
     def feeds(self) -> t.Sequence[str]:
         """The names of the range feeds whose entries have to be read."""
@@ -55,7 +57,9 @@ class FortiOSLayer(Layer[DeviceState, Key]):
         return self.described(reading.state)
 
     def refuse(self, reading: Reading[DeviceState], steps: t.Sequence[Change]) -> str:
-        """Addresses, groups and virtual IPs share their names: a clash is told before anything is written."""
+        """Addresses, groups and virtual IPs share their names: a clash is told before anything is
+        written.
+        """
         before = reading.state
         new = {str(step.key) for step in steps if step.action == Action.CREATE and step.table in SHARED_NAMES}
         unread = [path for path in SHARED_NAMES if path not in before.rows]

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who reaches a port through a FortiGate: its policies, read in their order, from the tables alone.
 
-What the tables do not tell (the addresses of an FQDN or a country, a schedule, a login) is counted as open where it lets somebody through and
-as no protection where it stops somebody, so that the answer is never smaller than the truth.
+What the tables do not tell (the addresses of an FQDN or a country, a schedule, a login) is counted
+as open where it lets somebody through and as no protection where it stops somebody, so that the
+answer is never smaller than the truth.
 
-A virtual IP is applied before the policies: they see the port behind it, and a deny whose destination is `all` does not stop what a virtual
-IP has let in, unless it says match-vip (Fortinet's knowledge base; the default of match-vip changed after 7.2.3).
+A virtual IP is applied before the policies: they see the port behind it, and a deny whose
+destination is `all` does not stop what a virtual IP has let in, unless it says match-vip
+(Fortinet's knowledge base; the default of match-vip changed after 7.2.3).
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ _UNNAMED = ""  # An interface that no policy names; those for any interface are 
 
 @dataclass(frozen=True)
 class Target:
-    """What is reached: a virtual IP by its name, or an address. `port` is the one of the server behind the virtual IP."""
+    """What is reached: a virtual IP by its name, or an address. `port` is the one of the server
+    behind the virtual IP.
+    """
 
     port: int
     vip: str = ""
@@ -78,14 +82,18 @@ class Admission:
 
 @dataclass(frozen=True)
 class Passage:
-    """The policy that lets somebody through. `certain`: whether the tables tell so; else it only could."""
+    """The policy that lets somebody through. `certain`: whether the tables tell so; else it only
+    could.
+    """
 
     policy: Key
     certain: bool
 
 
 class Model:
-    """Answers about one state of the device. `ways_in`: the interfaces that somebody may come from; empty: all of them."""
+    """Answers about one state of the device. `ways_in`: the interfaces that somebody may come from;
+    empty: all of them.
+    """
 
     def __init__(self, state: DeviceState, ways_in: t.Collection[str] = ()) -> None:
         self.state, self._ways_in = state, frozenset(ways_in)
@@ -97,7 +105,8 @@ class Model:
         """Whether a policy is for the target."""
         field, six = "dstaddr", "" if target.version == 4 else "6"
         if policy.get(f"internet-service{six}") == "enable":
-            # Somewhere on the internet, and not the own server, unless it is one that the site has made, or all but the named ones.
+            # Somewhere on the internet, and not the own server, unless it is one that the site has
+            # made, or all but the named ones.
             own = policy.get(f"internet-service{six}-custom") or policy.get(f"internet-service{six}-custom-group")
             negated = policy.get(f"internet-service{six}-negate") == "enable"
             return Match.PERHAPS if own or negated else Match.NO
@@ -109,7 +118,8 @@ class Model:
         if negated is None:
             return Match.PERHAPS
         if negated and target.vip and is_deny(policy):
-            # Whether a deny on all but some addresses meets what a virtual IP has translated is unverified; without match-vip it does not.
+            # Whether a deny on all but some addresses meets what a virtual IP has translated is
+            # unverified; without match-vip it does not.
             return Match.PERHAPS if found is not Match.YES and self._matches_vips(policy) else Match.NO
         return Match(2 - found) if negated else found
 
@@ -124,7 +134,8 @@ class Model:
                 return Match.YES if everything(4) <= self.names.named(ALL, 4).certain else Match.PERHAPS
             if name in self.state.table(VIP) or group is not None:
                 return Match.NO
-            # Whether an address object matches what a virtual IP has translated to it is unverified; it counts as open.
+            # Whether an address object matches what a virtual IP has translated to it is
+            # unverified; it counts as open.
             found = self.names.named(name, 4)
             behind = self.mapped(target.vip)
             return Match.PERHAPS if found.opaque or not found.known.isdisjoint(behind) else Match.NO
@@ -139,14 +150,18 @@ class Model:
         return bool(policy.get("match-vip") == "enable")
 
     def mapped(self, vip: str) -> RangeSet:
-        """The addresses of the servers behind a virtual IP; nothing where it has none that can be read."""
+        """The addresses of the servers behind a virtual IP; nothing where it has none that can be
+        read.
+        """
         try:
             return RangeSet.parse([str(one) for one in self.state.table(VIP)[vip].get("mappedip") or ()])
         except (RangeError, KeyError):
             return NOTHING
 
     def translating(self, policy: Row, target: Target) -> list[str]:
-        """The virtual IPs by which a policy leads to an address, and what could be one of IPv6, whose table is not read."""
+        """The virtual IPs by which a policy leads to an address, and what could be one of IPv6,
+        whose table is not read.
+        """
         if target.address is None:
             return []
         if target.version == 6:
@@ -192,10 +207,11 @@ class Model:
         return found
 
     def _outside(self, target: Target) -> frozenset[str]:
-        """The interfaces that the target is not behind: those that policies naming it come from, and that none of them leads to.
+        """The interfaces that the target is not behind: those that policies naming it come from,
+        and that none of them leads to.
 
-        Only policies in force that let through tell that. Where they contradict each other, or lead to any interface, they do not; what
-        remains is the interface of the virtual IP itself.
+        Only policies in force that let through tell that. Where they contradict each other, or lead
+        to any interface, they do not; what remains is the interface of the virtual IP itself.
         """
         come: set[str] = set()
         lead: set[str] = set()
@@ -216,7 +232,8 @@ class Model:
         """Who reaches the target, by the accept policies that let them through."""
         concerned = self.concerned(target)
         into = self._ways_in or _interfaces(concerned, "srcintf") | {_UNNAMED}
-        # Which interface the server is behind is in the routes and not in the policies; each that one of them leads to is tried.
+        # Which interface the server is behind is in the routes and not in the policies; each that
+        # one of them leads to is tried.
         outof = (_interfaces(concerned, "dstintf") - self._outside(target)) | {_UNNAMED}
         found: dict[Key, Sources] = {}
         for way_in, way_out in itertools.product(sorted(into), sorted(outof)):

@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Port 25 outwards only from the mail server, and only to the smart hosts: a fence before every accept policy that lets others out.
+"""Port 25 outwards only from the mail server, and only to the smart hosts: a fence before every
+accept policy that lets others out.
 
-Destinations of a policy are read like sources: addresses that the tables tell, and names of those that they do not.
+Destinations of a policy are read like sources: addresses that the tables tell, and names of those
+that they do not.
 """
 
 from __future__ import annotations
@@ -148,7 +150,9 @@ class OutboundRecipe:
             yield Finding("still_open", WARN, f"After the lock, others would still send through {_shown(key, row)}.")
 
     def left_open(self, locked: DeviceState) -> list[str]:
-        """By which policies others could send although everything is as the lock makes it, in sentences."""
+        """By which policies others could send although everything is as the lock makes it, in
+        sentences.
+        """
         return [
             f"Others can send to port {self.wanted.port} through {_shown(key, row)}, which the lock does not shut."
             for key, row in self.leaking(locked)
@@ -183,7 +187,9 @@ class OutboundRecipe:
         )
 
     def _sends(self, state: DeviceState) -> bool:
-        """Whether the first policy that decides about the mail server lets it out; its own fences are such policies."""
+        """Whether the first policy that decides about the mail server lets it out; its own fences
+        are such policies.
+        """
         model = Model(state)
         version = 4 if self.wanted.mail_servers.v4 else 6
         servers = self.wanted.mail_servers.v4 or self.wanted.mail_servers.v6
@@ -253,7 +259,8 @@ class OutboundRecipe:
                 out.update({f"srcaddr{suffix}": [servers[version]], f"dstaddr{suffix}": to})
         if out:
             yield fences.fence(wanted.name, key, _EXIT, {**shared, **ways, **out})
-        # What a virtual IP has translated goes inwards: a wall for any interface must not stop that, whatever the version's default.
+        # What a virtual IP has translated goes inwards: a wall for any interface must not stop
+        # that, whatever the version's default.
         held = {"action": "deny", "match-vip": "disable", "logtraffic": "all"}
         yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, **held})
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The device's tables: when rows differ, and in which order they are changed.
 
-The order is safe by construction: what is referred to comes first, then whatever lets more through (an accept policy, more sources, a
-deny that goes), then whatever lets less through, and last what nobody refers to any more.
+The order is safe by construction: what is referred to comes first, then whatever lets more through
+(an accept policy, more sources, a deny that goes), then whatever lets less through, and last what
+nobody refers to any more.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ class DeviceTables(Tables[DeviceState, Key]):
     """The tables that are written to."""
 
     def plan(self, state: DeviceState, desired: t.Iterable[Desired[Key]]) -> tuple[Change, ...]:
-        """The changes in a safe order; what has the same rank keeps the order of what is desired."""
+        """The changes in a safe order; within a rank, in the order of what is desired."""
         changes = super().plan(state, desired)
         nesting = _nesting(changes)
         return tuple(sorted(changes, key=lambda change: _rank(change, nesting)))
@@ -211,7 +212,8 @@ def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int
     depth = nesting[change.table, change.key]
     if change.action == Action.REMOVE:
         return (9, -position, -depth)
-    # Of groups that gain and groups that lose, those that gain are first, so that a member that changes its group is never in none.
+    # Of groups that gain and groups that lose, those that gain are first, so that a member that
+    # changes its group is never in none.
     loses = change.action == Action.MODIFY and bool(
         set(map(str, change.before.get("member") or [])) - set(map(str, change.after.get("member") or []))
     )

@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port of the FortiGate layer: its REST API, and a folder of snapshots on the host that runs the module.
+"""The port of the FortiGate layer: its REST API, and a folder of snapshots on the host that runs
+the module.
 
-A FortiGate has no place for a file that the API could write. A snapshot's content is in the result as well, because the disk
-of a container does not outlive its job.
+A FortiGate has no place for a file that the API could write. A snapshot's content is in the result
+as well, because the disk of a container does not outlive its job.
 """
 
 from __future__ import annotations
@@ -172,7 +173,9 @@ def _keys(steps: t.Iterable[Change], table: str) -> list[Key]:
 
 
 def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], done: list[Change]) -> list[Key]:
-    """Carry the changes out in order; give the keys of entries that somebody else uses, which were not removed."""
+    """Carry the changes out in order; give the keys of entries that somebody else uses, which were
+    not removed.
+    """
     numbers: dict[Key, Key] = {}
     in_use: list[Key] = []
     pending = list(changes)
@@ -180,7 +183,8 @@ def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], don
         policies = pending[0].table == POLICY
         until = next((index for index, one in enumerate(pending) if (one.table == POLICY) != policies), len(pending))
         run, pending = pending[:until], pending[until:]
-        # The policies of a plan belong together; thousands of address objects before them do not, and a transaction has a time limit.
+        # The policies of a plan belong together; thousands of address objects before them do not,
+        # and a transaction has a time limit.
         with client.transaction() if policies else contextlib.nullcontext(False) as together:
             for change in run:
                 _write_one(client, state, change, numbers, in_use)

@@ -51,7 +51,8 @@ class Services:
     def matches(self, policy: Row, port: int) -> Match:
         """Whether a policy is for the port."""
         if policy.get("internet-service") == "enable":
-            return Match.PERHAPS  # An internet service has ports of its own, which the tables do not tell.
+            # An internet service has ports of its own, which the tables do not tell.
+            return Match.PERHAPS
         found = max((self._match(str(name), port) for name in policy.get("service") or ()), default=Match.NO)
         return Match(2 - found) if policy.get("service-negate") == "enable" else found
 

@@ -56,16 +56,19 @@ _RANGE_FIELDS = frozenset({"subnet", "ip6"})
 _FIELDS: t.Mapping[str, t.Sequence[str]] = {
     INTERNET_SERVICE: ("id", "name", "direction", "ip-range-number", "ip-number")
 }
-# Tables that a FortiOS before these does not have, or does not use for policies; all others are on every one.
+# Tables that a FortiOS before these does not have, or does not use for policies; all others are on
+# every one.
 _SINCE: t.Mapping[str, Version] = {FEED: (6, 2, 0)}
 
 
 @dataclass(frozen=True)
 class DeviceState:
-    """The tables that were read: path → key → row, in the device's order, which for policies is the order of matching.
+    """The tables that were read: path → key → row, in the device's order, which for policies is the
+    order of matching.
 
-    In a row a list of references is a list of their names, everything else as the device gave it. The key of a policy is its number; in
-    a simulated state a policy that does not exist yet has its name as key.
+    In a row a list of references is a list of their names, everything else as the device gave it.
+    The key of a policy is its number; in a simulated state a policy that does not exist yet has its
+    name as key.
     """
 
     version: Version
@@ -76,7 +79,9 @@ class DeviceState:
         return self.rows.get(path, {})
 
     def policy_key(self, key: Key) -> Key | None:
-        """The key of the policy with this number, or with this name where `key` is a text; None where there is none."""
+        """The key of the policy with this number, or with this name where `key` is a text; None
+        where there is none.
+        """
         policies = self.table(POLICY)
         if isinstance(key, int) or key in policies:
             return key if key in policies else None
@@ -97,7 +102,8 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
         try:
             found = client.table(path, fields=_FIELDS.get(path, ()))
         except DeviceError as error:
-            # An older FortiOS has fewer tables; a 404 for another reason (a wrong port, a proxy) must not read as an empty one.
+            # An older FortiOS has fewer tables; a 404 for another reason (a wrong port, a proxy)
+            # must not read as an empty one.
             missing = error.status == 404 and error.enveloped and not error.refuses_us
             if not missing or (client.version or (0, 0, 0)) >= _SINCE.get(path, (0, 0, 0)):
                 raise
@@ -134,7 +140,9 @@ def outgoing(row: t.Mapping[str, t.Any]) -> Row:
 
 
 def subnet(value: object) -> Interval | None:
-    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0`, or as a user does; None for what is none."""
+    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0`, or as a user does;
+    None for what is none.
+    """
     text = str(value).strip()
     address, blank, mask = text.partition(" ")
     try:
@@ -144,7 +152,9 @@ def subnet(value: object) -> Interval | None:
 
 
 def same(field: str, one: t.Any, other: t.Any) -> bool:
-    """Whether two values of a field mean the same: lists have no order, subnets have several texts, numbers may be texts."""
+    """Whether two values of a field mean the same: lists have no order, subnets have several texts,
+    numbers may be texts.
+    """
     if field == "entries":
         with contextlib.suppress(RangeError):
             return RangeSet.parse(one or []) == RangeSet.parse(other or [])

@@ -21,8 +21,8 @@ Key = t.TypeVar("Key")
 class Desired(t.Generic[Key]):
     """One row as it shall be: only the named `options` count. None: it shall not be there.
 
-    The options are in the input form of the layer's modules. In a table with an order, `place` is the
-    row that it must stand right before, or before others that are desired there as well.
+    The options are in the input form of the layer's modules. In a table with an order, `place` is
+    the row that it must stand right before, or before others that are desired there as well.
     """
 
     table: str
@@ -47,9 +47,10 @@ _INVERSE = {Action.CREATE: Action.REMOVE, Action.REMOVE: Action.CREATE}
 class Change(t.Generic[Key]):
     """One change to one row.
 
-    MODIFY: `before` and `after` hold the options that differ. CREATE: `before` is empty, `after` is the whole row.
-    REMOVE: the other way round. In a table with an order, `place` is the row that this one is put right before, and
-    `was` the one that it stood before; None: the end, or no order.
+    MODIFY: `before` and `after` hold the options that differ. CREATE: `before` is empty, `after` is
+    the whole row. REMOVE: the other way round. In a table with an order, `place` is the row that
+    this one is put right before, and `was` the one that it stood before; None: the end, or no
+    order.
     """
 
     table: str

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 
 class PlanError(ValueError):
-    """What is described cannot be planned. The message is one sentence or more for the operator; nothing was written."""
+    """What is described cannot be planned. The message is one sentence or more for the operator;
+    nothing was written.
+    """
 
 
 class NoSafeOrder(PlanError):

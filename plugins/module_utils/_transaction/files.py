@@ -14,10 +14,11 @@ PRIVATE = 0o600
 
 
 def write_whole(path: pathlib.Path, text: str, mode: int = PRIVATE) -> None:
-    """Write a file, readable by its owner only unless `mode` says otherwise. Raises OSError, and then leaves nothing behind.
+    """Write a file, readable by its owner only unless `mode` says otherwise. Raises OSError, and
+    then leaves nothing behind.
 
-    It is written beside its place and moved there, so that nobody ever reads a half, and what was there stays
-    if the disk is full.
+    It is written beside its place and moved there, so that nobody ever reads a half, and what was
+    there stays if the disk is full.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder of snapshots on the host that runs a module, for devices without a place of their own."""
+"""The folder of snapshots on the host that runs a module, for devices that keep none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Folder:
         return (held for held in self.files() if snapshots.is_name(held.name))
 
     def files(self) -> t.Iterator[snapshots.Held]:
-        """All files, the last by name first. One that cannot be read has no text, which is no snapshot."""
+        """All files, the last by name first. One that cannot be read has no text, which is no
+        snapshot.
+        """
         for path in sorted(self.path.glob("*"), reverse=True):
             try:
                 owner = path.stat().st_uid
@@ -48,7 +50,8 @@ class Folder:
                 yield snapshots.Held(path.name, "")
 
     def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
-        """The name of the snapshot of a run: the one that an earlier task of it has made, else a new one.
+        """The name of the snapshot of a run: the one that an earlier task of it has made, else a
+        new one.
 
         A new one is newer than all that are there, also where the clock was put back since.
         """

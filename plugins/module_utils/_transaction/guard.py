@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Guards: what would happen that nobody can want, told before anything is written.
 
-A guard has a stable id. One that stops is overridden on purpose by naming its id in accept_risks; it then warns.
+A guard has a stable id. One that stops is overridden on purpose by naming its id in accept_risks;
+it then warns.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Finding:
 
 
 class Registry(t.Mapping[str, str]):
-    """The guards of one layer: id → what would happen, in one sentence. The documentation lists them from here."""
+    """The guards of one layer: id → what would happen, in one sentence. The documentation lists
+    them from here.
+    """
 
     def __init__(self, guards: t.Mapping[str, str]) -> None:
         self._guards = dict(guards)
@@ -69,7 +72,8 @@ class Registry(t.Mapping[str, str]):
             raise PlanError(f"{wrong} Nothing was changed.")
         settled = []
         for finding in dict.fromkeys(findings):
-            self[finding.id]  # A guard that nobody could accept or read about is a mistake of ours: KeyError.
+            # A guard that nobody could accept or read about is a mistake of ours: KeyError.
+            self[finding.id]
             warns = finding.id in accept_risks or finding.id in exempt
             settled.append(dataclasses.replace(finding, severity=WARN) if warns else finding)
         return tuple(sorted(settled, key=lambda finding: finding.severity != STOP))

@@ -36,22 +36,30 @@ class Layer(abc.ABC, t.Generic[State, Key]):
         return ()
 
     def order(self, changes: t.Sequence[Change[Key]], state: State) -> tuple[Change[Key], ...]:
-        """The changes in an order in which every step is safe, some of them in several steps. Raises NoSafeOrder."""
+        """The changes in an order in which every step is safe, some of them in several steps.
+        Raises NoSafeOrder.
+        """
         return tuple(changes)
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change[Key]]) -> str:
-        """Why nothing can be written now, in sentences; empty where nothing stands against it. May read more."""
+        """Why nothing can be written now, in sentences; empty where nothing stands against it. May
+        read more.
+        """
         return ""
 
     def strangers(self, before: State, state: State) -> list[str] | None:
-        """Who gets in by `state` that nobody has named, in sentences; None where that is not this task's business.
+        """Who gets in by `state` that nobody has named, in sentences; None where that is not this
+        task's business.
 
-        `before` is the state that was read, which is `state` itself or the one that `state` was made of.
+        `before` is the state that was read, which is `state` itself or the one that `state` was
+        made of.
         """
         return None
 
     def is_locked(self, before: State, state: State) -> bool:
-        """Whether there is nothing left to lock in `state`; what a plan could not lock it does not show."""
+        """Whether there is nothing left to lock in `state`; what a plan could not lock it does not
+        show.
+        """
         return True
 
     def is_visible(self, change: Change[Key]) -> bool:
@@ -63,7 +71,9 @@ class Layer(abc.ABC, t.Generic[State, Key]):
         """One change as one sentence for the operator; never with a secret."""
 
     def told(self, before: State, after: State, changes: t.Sequence[Change[Key]]) -> dict[str, t.Any]:
-        """More of the result: ``exposure``, ``before`` and ``after``, as far as the layer knows them."""
+        """More of the result: ``exposure``, ``before`` and ``after``, as far as the layer knows
+        them.
+        """
         return {}
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change[Key]]) -> dict[str, str]:
@@ -77,8 +87,8 @@ Step = dict[str, t.Any]
 class HostLayer(Layer[State, str]):
     """What a layer adds that is read and written by the agent, over the host's own connection.
 
-    `digests` maps names to the ids of the steps that describe a part of the state; `digest_ignore` are properties that differ
-    from read to read.
+    `digests` maps names to the ids of the steps that describe a part of the state; `digest_ignore`
+    are properties that differ from read to read.
     """
 
     digests: t.ClassVar[t.Mapping[str, t.Sequence[str]]]
@@ -88,21 +98,26 @@ class HostLayer(Layer[State, str]):
     def read_steps(
         self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
     ) -> list[Step]:
-        """The steps that read the server; `state` is what an earlier reading gave, for a second one.
+        """The steps that read the server; `state` is what an earlier reading gave, for a second
+        one.
 
-        `host_name` stands for the server's name in a request. `prefix` goes before every id, and `always` runs the steps
-        after a failure too.
+        `host_name` stands for the server's name in a request. `prefix` goes before every id, and
+        `always` runs the steps after a failure too.
         """
 
     @abc.abstractmethod
     def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
-        """The state of one reading in the agent's answer. Raises PlanError where it cannot be understood."""
+        """The state of one reading in the agent's answer. Raises PlanError where it cannot be
+        understood.
+        """
 
     @abc.abstractmethod
     def calls(
         self, change: Change[str], state: State, *, step: str, credential: t.Callable[[str, str], t.Any]
     ) -> list[Step]:
-        """The steps that carry out a change; their ids begin with `step`. `credential` makes one for the request."""
+        """The steps that carry out a change; their ids begin with `step`. `credential` makes one
+        for the request.
+        """
 
     @abc.abstractmethod
     def concerned(self, steps: t.Sequence[Change[str]]) -> set[str]:

@@ -15,7 +15,8 @@ State = t.TypeVar("State")
 State_contra = t.TypeVar("State_contra", contravariant=True)
 Key = t.TypeVar("Key", bound=t.Hashable)
 
-# How many half-way states are looked at before giving up. A plan of twelve changes that depend on each other has 4,096.
+# How many half-way states are looked at before giving up. A plan of twelve changes that depend on
+# each other has 4,096.
 _MOST_STATES = 5000
 _MOST_FAULTS = 3
 
@@ -31,7 +32,9 @@ class StepJudge(t.Protocol[State_contra, Key]):
     """Says of a half-way state what is wrong with it."""
 
     def fault(self, state: State_contra, last: Change[Key]) -> str | None:
-        """Why `state`, which `last` led to, breaks a promise, in one sentence; None when it does not."""
+        """Why `state`, which `last` led to, breaks a promise, in one sentence; None when it does
+        not.
+        """
 
 
 @dataclass
@@ -48,9 +51,11 @@ def search(
     apply: t.Callable[[Change[Key], State], State],
     judge: StepJudge[State, Key],
 ) -> list[Change[Key]]:
-    """Steps in a safe order. `ways` has for each change the ways to make it, those to be tried first in front.
+    """Steps in a safe order. `ways` has for each change the ways to make it, those to be tried
+    first in front.
 
-    Depth first, and no half-way state is looked at twice. Raises NoSafeOrder, with what stood in the way at the furthest point.
+    Depth first, and no half-way state is looked at twice. Raises NoSafeOrder, with what stood in
+    the way at the furthest point.
     """
     seen: set[_Place] = set()
     faults: list[str] = []

@@ -41,7 +41,9 @@ class Reading(t.Generic[State]):
 
 @dataclass(frozen=True)
 class Written(t.Generic[State, Key]):
-    """What a write led to: the state as it was read back, and the keys of rows that somebody else uses and that were left."""
+    """What a write led to: the state as it was read back, and the keys of rows that somebody else
+    uses and that were left.
+    """
 
     state: State
     kept: tuple[Key, ...] = ()
@@ -50,9 +52,9 @@ class Written(t.Generic[State, Key]):
 class Stopped(Exception):
     """A write ended early.
 
-    `done` is how many steps are known to have been made; None: how many is not known. `refused`: the
-    step after them was certainly not made. `untouched`: certainly none was, and there is no snapshot
-    either. `facts` go into the result.
+    `done` is how many steps are known to have been made; None: how many is not known. `refused`:
+    the step after them was certainly not made. `untouched`: certainly none was, and there is no
+    snapshot either. `facts` go into the result.
     """
 
     def __init__(
@@ -93,7 +95,9 @@ class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
         """Everything that a plan needs."""
 
     def foreign(self, origin: t.Mapping[str, str], reading: ReadingType) -> str:
-        """Why a snapshot of that origin is not of what was read, in one sentence; empty where it is."""
+        """Why a snapshot of that origin is not of what was read, in one sentence; empty where it
+        is.
+        """
         return "" if origin == reading.origin else f"It is of {' '.join(origin.values())}."
 
     @abc.abstractmethod
@@ -104,7 +108,8 @@ class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
         """
 
     def keep_less(self, kept: Kept, snapshot: Snapshot[Key]) -> Kept:
-        """Put a snapshot of what was made in the place of one of all that was planned, where that is possible.
+        """Put a snapshot of what was made in the place of one of all that was planned, where that
+        is possible.
 
         What was not made is not there to be undone: the same rows may be somebody else's by now.
         """

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The result of every module that locks: its shape, and what of it a failure repeats.
 
-``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see judged()), ``exposure``,
-``before``, ``after`` and ``diff``, ``snapshot`` (where the state before is kept), ``cost``, ``warnings``; of a rollback
-``restored``, ``further`` and ``not_restored``; of a write that ended early ``done`` and ``not_done``.
+``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see
+judged()), ``exposure``, ``before``, ``after`` and ``diff``, ``snapshot`` (where the state before is
+kept), ``cost``, ``warnings``; of a rollback ``restored``, ``further`` and ``not_restored``; of a
+write that ended early ``done`` and ``not_done``.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Refused(Exception):
 def verdict(strangers: t.Collection[str] | None, *, unfinished: bool) -> str:
     """The state of a layer as it is now.
 
-    `strangers`: who gets in that should not, in sentences; None where the task does not judge that. `unfinished`: something
-    that is described is not so.
+    `strangers`: who gets in that should not, in sentences; None where the task does not judge that.
+    `unfinished`: something that is described is not so.
     """
     if strangers:
         return OPEN
@@ -41,7 +42,8 @@ def verdict(strangers: t.Collection[str] | None, *, unfinished: bool) -> str:
 def judged(
     before: t.Sequence[str] | None, after: t.Sequence[str] | None, now: t.Sequence[str] | None, *, unfinished: bool
 ) -> Result:
-    """The keys `strangers` and `state` of a result; `now` is whichever of the two holds at the moment.
+    """The keys `strangers` and `state` of a result; `now` is whichever of the two holds at the
+    moment.
 
     Without `strangers` where the task does not judge who gets in.
     """
@@ -58,7 +60,9 @@ def forget(result: Result) -> None:
 
 
 def shortened(result: t.Mapping[str, t.Any]) -> Result:
-    """What a failure repeats of a result: ansible prints a failed one in whole, and a screen is for reading."""
+    """What a failure repeats of a result: ansible prints a failed one in whole, and a screen is for
+    reading.
+    """
     short = {key: value for key, value in result.items() if key not in _WHOLE_TREES}
     exposure = result.get("exposure")
     if isinstance(exposure, t.Mapping):

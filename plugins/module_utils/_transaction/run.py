@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a layer: read → plan → guards → order → [check mode stops here] → save → write → re-read → result."""
+"""One run of a layer: read → plan → guards → order → [check mode stops here] → save → write → re-
+read → result.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ Key = t.TypeVar("Key", bound=t.Hashable)
 class Task:
     """What the caller asks for beside the layer's own options.
 
-    `snapshot` is what is to be given back: LATEST, ORIGINAL or a name; None: the layer's own options are to be so.
-    `keep_later_changes`: only of rows that are still as the run of that snapshot left them. `run_id` joins the snapshots of
-    several tasks of one run.
+    `snapshot` is what is to be given back: LATEST, ORIGINAL or a name; None: the layer's own
+    options are to be so. `keep_later_changes`: only of rows that are still as the run of that
+    snapshot left them. `run_id` joins the snapshots of several tasks of one run.
     """
 
     check_mode: bool = False
@@ -45,7 +47,9 @@ class Task:
 
 
 def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task) -> Result:
-    """The whole run, and its result. Raises Refused, and whatever the port raises where nothing could be read."""
+    """The whole run, and its result. Raises Refused, and whatever the port raises where nothing
+    could be read.
+    """
     result: Result = {"changed": False}
     try:
         _Run(layer, port, task, result).execute()
@@ -219,9 +223,12 @@ class _Run(t.Generic[State, Key]):
     def _judge(
         self, before: list[str] | None, after: list[str] | None, now: list[str] | None, *, unfinished: bool
     ) -> None:
-        """Put in who gets in, and in what state the layer is; `now` is the one of the two that holds."""
+        """Put in who gets in, and in what state the layer is; `now` is the one of the two that
+        holds.
+        """
         if self._task.snapshot is not None and before is None:
-            # What a snapshot gives back may well be a door that is open to everybody, and nobody has looked.
+            # What a snapshot gives back may well be a door that is open to everybody, and nobody
+            # has looked.
             return
         self._result.update(judged(before, after, now, unfinished=unfinished))
 

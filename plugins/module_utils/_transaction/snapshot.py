@@ -1,11 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots: what takes a run back, as what the same plan takes, so that the way back is a run like any other.
+"""Snapshots: what takes a run back, as what the same plan takes, so that the way back is a run like
+any other.
 
-A snapshot is JSON, and holds what is desired of the rows that a run changed, in the modules' own input form. Of a
-modified row it holds the changed options only, so that a rollback leaves alone what others have changed since. It never
-holds a password.
+A snapshot is JSON, and holds what is desired of the rows that a run changed, in the modules' own
+input form. Of a modified row it holds the changed options only, so that a rollback leaves alone
+what others have changed since. It never holds a password.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ State = t.TypeVar("State")
 class Snapshot(t.Generic[Key]):
     """A snapshot. `origin` says what it is of, `time` is by the clock of that server or device.
 
-    `desired` takes the run back, `made` is what the run led to. `plan` says in sentences what the run was about to do, `lost` what of it cannot be taken back.
+    `desired` takes the run back, `made` is what the run led to. `plan` says in sentences what the
+    run was about to do, `lost` what of it cannot be taken back.
     """
 
     layer: str
@@ -68,7 +70,9 @@ def file_name(time: datetime.datetime, run_id: str, reason: str) -> str:
 
 
 def newest_after(names: t.Iterable[str], time: datetime.datetime) -> datetime.datetime:
-    """`time`, or one after all that the names tell: a new snapshot is the newest, wherever the clock is."""
+    """`time`, or one after all that the names tell: a new snapshot is the newest, wherever the
+    clock is.
+    """
     stamps = [name[:19] for name in names if is_name(name)]
     with contextlib.suppress(ValueError, OverflowError):
         newest = datetime.datetime.strptime(f"{max(stamps)}+0000", "%Y%m%dT%H%M%S.%f%z")
@@ -96,7 +100,9 @@ def check_wanted(wanted: str) -> str:
 
 
 def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
-    """The snapshot in `text`. Raises SnapshotError for what is none, is of another layer or of another format."""
+    """The snapshot in `text`. Raises SnapshotError for what is none, is of another layer or of
+    another format.
+    """
     try:
         document = json.loads(text)
         version = document["format"] if "format" in document else document["meta"]["format"]
@@ -134,7 +140,9 @@ def _desired(row: t.Mapping[str, t.Any], tables: Tables[State, Key]) -> Desired[
 
 
 class Held(t.NamedTuple):
-    """A file among the snapshots. `distrust` says in one sentence why it must not be used; empty: it may."""
+    """A file among the snapshots. `distrust` says in one sentence why it must not be used; empty:
+    it may.
+    """
 
     name: str
     text: str
@@ -143,7 +151,8 @@ class Held(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Choice(t.Generic[Key]):
-    """What is to be given back, and of what it was. `further` are the snapshots that go further back, newest first.
+    """What is to be given back, and of what it was. `further` are the snapshots that go further
+    back, newest first.
 
     `passed_over` says in sentences which files were no snapshots of this one, and why.
     """
@@ -167,10 +176,11 @@ def choose(
     where: str,
     most: int | None = None,
 ) -> Choice[Key]:
-    """What `wanted`, which is LATEST, ORIGINAL or a name, gives back of the snapshots held, newest first.
+    """What `wanted`, which is LATEST, ORIGINAL or a name, gives back of the snapshots held, newest
+    first.
 
-    `foreign` says in one sentence why a snapshot is not of this server or device; empty where it is. `most` is how many were
-    read at most. Raises SnapshotError.
+    `foreign` says in one sentence why a snapshot is not of this server or device; empty where it
+    is. `most` is how many were read at most. Raises SnapshotError.
     """
     usable: list[tuple[str, Snapshot[Key]]] = []
     passed_over: list[str] = []

@@ -39,7 +39,9 @@ class Table(abc.ABC, t.Generic[State, Key]):
 
     @abc.abstractmethod
     def created(self, state: State, desired: Desired[Key]) -> Row:
-        """The whole of a new row, canonical. Raises PlanError where it cannot be made of what is desired."""
+        """The whole of a new row, canonical. Raises PlanError where it cannot be made of what is
+        desired.
+        """
 
     @abc.abstractmethod
     def differing(self, row: Row, options: Row) -> tuple[Row, Row]:
@@ -51,11 +53,15 @@ class Table(abc.ABC, t.Generic[State, Key]):
 
     @abc.abstractmethod
     def plain(self, row: Row) -> dict[str, t.Any]:
-        """Options as plain data in the modules' input form, without secrets and what a read does not show."""
+        """Options as plain data in the modules' input form, without secrets and what a read does
+        not show.
+        """
 
     @abc.abstractmethod
     def undone(self, change: Change[Key]) -> tuple[Desired[Key], t.Sequence[str]]:
-        """What takes a change back, as plain data for a snapshot; and in sentences what of it cannot be taken back."""
+        """What takes a change back, as plain data for a snapshot; and in sentences what of it
+        cannot be taken back.
+        """
 
     def complaints(self, state: State, change: Change[Key]) -> t.Iterable[str]:
         """Why the other side would refuse a change, in sentences."""
@@ -82,9 +88,11 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         return len(self._tables)
 
     def plan(self, state: State, desired: t.Iterable[Desired[Key]]) -> tuple[Change[Key], ...]:
-        """The changes that make `state` what is desired, in the order of what is desired; none where nothing differs.
+        """The changes that make `state` what is desired, in the order of what is desired; none
+        where nothing differs.
 
-        Only options that are named are compared, by what they mean. Raises PlanError with every reason at once.
+        Only options that are named are compared, by what they mean. Raises PlanError with every
+        reason at once.
         """
         rows = list(desired)
         changes: list[Change[Key]] = []
@@ -123,7 +131,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         return state
 
     def fold(self, *groups: t.Iterable[Desired[Key]]) -> tuple[Desired[Key], ...]:
-        """One list of several: per row the options of all, the later group winning where two name the same option."""
+        """One list of several: per row the options of all, the later group winning where two name
+        the same option.
+        """
         merged: dict[tuple[str, t.Hashable], Desired[Key]] = {}
         for row in (row for group in groups for row in group):
             identity = (row.table, self[row.table].identity(row.key))
@@ -154,7 +164,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
     def changed_since(
         self, state: State, desired: t.Iterable[Desired[Key]], made: t.Iterable[Desired[Key]]
     ) -> tuple[tuple[Desired[Key], ...], tuple[str, ...]]:
-        """What of a snapshot is about rows that are still as its run has `made` them, and in sentences what is not."""
+        """What of a snapshot is about rows that are still as its run has `made` them, and in
+        sentences what is not.
+        """
         left_as = {(row.table, self[row.table].identity(row.key)): row.options for row in made}
         kept: list[Desired[Key]] = []
         changed: list[str] = []
@@ -222,7 +234,9 @@ def _next(keys: t.Sequence[Key], key: Key) -> Key | None:
 
 
 def _moves(table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]]) -> t.Iterator[Change[Key]]:
-    """Rows that exist and do not stand before their place, in the order of what is desired; what else stands between does no harm."""
+    """Rows that exist and do not stand before their place, in the order of what is desired; what
+    else stands between does no harm.
+    """
     groups: dict[Key, list[tuple[Key, Row]]] = {}
     for row in desired:
         if row.place is None or row.options is None:
