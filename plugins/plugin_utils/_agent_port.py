@@ -63,7 +63,6 @@ class AgentReading(Reading[State]):
     """What one remote read gave, with the digests that the write has to find again."""
 
     digests: t.Mapping[str, str] = field(default_factory=dict)
-    answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = field(default_factory=dict)
     # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time
     # that its answer took, too little.
     clock: float = 0.0

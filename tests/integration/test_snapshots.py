@@ -108,8 +108,9 @@ def test_a_server_that_cannot_be_asked_is_unknown_and_not_without_snapshots(lab:
 def handed_on(run: Run) -> dict[str, t.Any]:
     """The statistics of the run, as a later job of a workflow gets them for variables."""
     found: dict[str, t.Any] = {}
-    for task in run.of("Hand the report on"):
-        found.update(task.result["ansible_stats"]["data"])
+    for name in ("Hand the report on", "Hand the snapshots on"):
+        for task in run.of(name):
+            found.update(task.result.get("ansible_stats", {"data": {}})["data"])
     return found
 
 
@@ -140,6 +141,8 @@ def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(lab:
     run = play("rollback", lab.inventory, variables={**NO_LOOK, **stats})
     assert run.code == 0, run.output
     assert state(lab) == start
+    # A later job must not take the rollback back.
+    assert "mailedge_snapshots" not in handed_on(run)
 
 
 def test_a_run_that_changed_nothing_hands_nothing_on_and_nothing_older_is_given_back_by_it(lab: Lab) -> None:

@@ -76,8 +76,7 @@ class ExchangeLayer(HostLayer[State]):
         return self._describe(reading.state)
 
     def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
-        answers: Answers = getattr(reading, "answers", {})
-        unreachable = [str(row["host"]) for row in answers.get(_REACH, ()) if not row.get("reachable")]
+        unreachable = [str(row["host"]) for row in reading.answers.get(_REACH, ()) if not row.get("reachable")]
         return findings(reading.state, after, self._networks, changes, unreachable)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:

@@ -35,19 +35,16 @@ class Folder:
 
     def held(self) -> t.Iterator[snapshots.Held]:
         """The snapshots, newest first."""
-        return (held for held in self.files() if snapshots.is_name(held.name))
+        return map(_held, (path for path in self._paths() if snapshots.is_name(path.name)))
 
     def files(self) -> t.Iterator[snapshots.Held]:
         """All files, the last by name first. One that cannot be read has no text, which is no
         snapshot.
         """
-        for path in sorted(self.path.glob("*"), reverse=True):
-            try:
-                owner = path.stat().st_uid
-                distrust = "" if owner in (0, os.getuid()) else f"It belongs to another user, of the number {owner}."
-                yield snapshots.Held(path.name, path.read_text(encoding="utf-8"), distrust)
-            except (OSError, UnicodeDecodeError):
-                yield snapshots.Held(path.name, "")
+        return map(_held, self._paths())
+
+    def _paths(self) -> list[pathlib.Path]:
+        return sorted(self.path.glob("*"), reverse=True)
 
     def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
         """The name of the snapshot of a run: the one that an earlier task of it has made, else a
@@ -60,3 +57,12 @@ class Folder:
             if name.endswith(f"-{run_id}-{reason}.json"):
                 return name
         return snapshots.file_name(snapshots.newest_after(names, time), run_id, reason)
+
+
+def _held(path: pathlib.Path) -> snapshots.Held:
+    try:
+        owner = path.stat().st_uid
+        distrust = "" if owner in (0, os.getuid()) else f"It belongs to another user, of the number {owner}."
+        return snapshots.Held(path.name, path.read_text(encoding="utf-8"), distrust)
+    except (OSError, UnicodeDecodeError):
+        return snapshots.Held(path.name, "")

@@ -25,7 +25,8 @@ class Reading(t.Generic[State]):
     `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`.
     `facts` go into the result as they are, `notes` are warnings. `snapshots` are newest first, as
     far as they were asked for; `most_snapshots` is how many were read at most, None for all; `kept`
-    is where they are, as a phrase.
+    is where they are, as a phrase. `answers` are the rows of whatever else was asked over there,
+    by the name of the question.
     """
 
     state: State
@@ -37,6 +38,7 @@ class Reading(t.Generic[State]):
     notes: tuple[str, ...] = ()
     snapshots: tuple[Held, ...] = ()
     most_snapshots: int | None = None
+    answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

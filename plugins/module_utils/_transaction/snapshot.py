@@ -197,8 +197,9 @@ def choose(
                 raise SnapshotError(f"{name} cannot be given back. {error} Nothing was changed.") from None
             passed_over.append(f"The snapshot {name} was passed over. {error}")
             continue
-        # A rollback is not what a rollback takes back, unless it is named.
-        if snapshot.reason == APPLY or name == wanted:
+        # A rollback is not what a rollback takes back, nor is a run that was refused at its first
+        # step and made nothing; unless it is named.
+        if name == wanted or (snapshot.reason == APPLY and (snapshot.desired or snapshot.lost)):
             usable.append((name, snapshot))
     named = [(name, snapshot) for name, snapshot in usable if wanted in (LATEST, name)][:1]
     chosen = usable if wanted == ORIGINAL else named

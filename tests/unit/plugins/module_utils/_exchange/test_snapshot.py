@@ -260,3 +260,21 @@ WHOLE: dict[str, t.Any] = json.loads(sites.snapshot_text(()))
 def test_what_is_no_snapshot_is_refused(text: str, says: str) -> None:
     with pytest.raises(SnapshotError, match=says):
         snapshot.parse(text, "exchange", TABLES)
+
+
+def test_a_run_that_made_nothing_does_not_hide_the_one_before_it() -> None:
+    state = sites.modern()
+    changes = plan(state, desired(receive=[{"name": DEFAULT, "banner": "220 x"}]))
+    refused, locked = (f"20260114T10150{second}.000Z-4f1c2a-apply.json" for second in (1, 0))
+    held = [
+        snapshot.Held(refused, sites.snapshot_text(())),
+        snapshot.Held(locked, sites.snapshot_text(changes)),
+    ]
+
+    def restored(wanted: str) -> tuple[str, tuple[str, ...]]:
+        choice = snapshot.choose(held, wanted, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here")
+        return choice.restored, choice.further
+
+    assert restored(snapshot.LATEST) == (locked, ())
+    assert restored(refused) == (refused, (locked,)), "a name is a name"
+    assert restored(snapshot.ORIGINAL) == (snapshot.ORIGINAL, ())
