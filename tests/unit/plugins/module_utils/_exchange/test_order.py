@@ -275,9 +275,10 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
         {"name": "C12", "remote_ip_ranges": ["10.30.0.0/16"]},
         {"name": "C13", "remote_ip_ranges": ["10.12.0.0/16"]},
     ]
-    begun = time.monotonic()
+    # Of this process, so that a busy machine changes nothing about it.
+    begun = time.process_time()
 
     with pytest.raises(NoSafeOrder):
         order(plan(state, desired(receive=tuple(entries))), state, SiteNetworks())
 
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
