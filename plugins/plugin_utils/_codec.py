@@ -21,8 +21,10 @@ for its type (PowerShell 2.0 has no JSON):
 ======  ===========================================================================================
 
 It begins with the line ``mailedge 1`` and ends with the line ``.``, so that a cut request is seen.
-The answer is JSON in UTF-8, as base64 between two sentinel lines; white space in it does not
-matter, since a console may wrap lines.
+The answer is JSON in UTF-8, packed by gzip, as base64 between two sentinel lines; white space in it
+does not matter, since a console may wrap lines. Packed, because every right of every connector is a
+row of its own: what a small server answers is 150 kB, WinRM sends it in pieces, and each piece is a
+request.
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import gzip
 import json
 import math
 import pathlib
 import typing as t
+import zlib
 from dataclasses import dataclass, field
 
 PROTOCOL = 1
@@ -46,6 +50,8 @@ _FOOTER = "."
 # has few to send.
 _LINE = 32_000
 _ANSWER_LINE = 4_000
+# No server has as many connectors.
+_MOST_UNPACKED = 1 << 28
 _INT64 = 1 << 63
 
 
@@ -93,8 +99,13 @@ def constrained_answer() -> dict[str, t.Any]:
     }
 
 
+def _pack(answer: t.Mapping[str, t.Any]) -> str:
+    raw = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
+
+
 def _bootstrap_script() -> str:
-    refusal = base64.b64encode(json.dumps(constrained_answer(), separators=(",", ":")).encode()).decode()
+    refusal = _pack(constrained_answer())
     # Under ConstrainedLanguage only core types and cmdlets work, so the refusal is a constant.
     # Windows PowerShell 2.0 may not know the LanguageMode property: it is then $null, and there is
     # no constrained mode to be afraid of. No cmdlet sees the lines of $input: module logging would
@@ -261,7 +272,7 @@ def _read(tokens: list[str], position: int) -> tuple[t.Any, int]:
 
 def encode_answer(answer: t.Mapping[str, t.Any]) -> bytes:
     """Standard output as the agent writes it; for a stand-in of the agent."""
-    body = base64.b64encode(json.dumps(answer, ensure_ascii=False).encode("utf-8")).decode("ascii")
+    body = _pack(answer)
     lines = [BEGIN, *(body[at : at + _ANSWER_LINE] for at in range(0, len(body), _ANSWER_LINE)), END]
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
@@ -279,9 +290,14 @@ def decode_answer(stdout: bytes | str) -> dict[str, t.Any]:
     if end < 0:
         raise CodecError("The agent's answer was cut on its way.")
     try:
-        raw = base64.b64decode("".join(text[start + len(BEGIN) : end].split()), validate=True)
+        packed = base64.b64decode("".join(text[start + len(BEGIN) : end].split()), validate=True)
+        # wbits: gzip, whose checksum is looked at as well.
+        unpacking = zlib.decompressobj(wbits=31)
+        raw = unpacking.decompress(packed, _MOST_UNPACKED)
+        if not unpacking.eof:
+            raise CodecError("The agent's answer was cut on its way, or is longer than any server's is.")
         answer = json.loads(raw.decode("utf-8"))
-    except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError):
+    except (binascii.Error, zlib.error, UnicodeDecodeError, json.JSONDecodeError):
         raise CodecError("The agent's answer was damaged on its way.") from None
     if not isinstance(answer, dict) or answer.get("protocol") != PROTOCOL:
         raise CodecError(f"The agent answered in another protocol than {PROTOCOL}.")

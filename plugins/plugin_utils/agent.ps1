@@ -146,8 +146,7 @@ function ConvertTo-Answer($value, [bool]$sorted) {
         }
     } else { foreach ($item in @($value)) { [void]$parts.Add((ConvertTo-Answer $item $sorted)) } }
     if ($isTable -or $sorted) { $parts.Sort([StringComparer]::Ordinal) }
-    $text = [string]::Join(',', [string[]]$parts.ToArray())
-    if ($isTable) { '{' + $text + '}' } else { '[' + $text + ']' }
+    if ($isTable) { '{' + [string]::Join(',', [string[]]$parts.ToArray()) + '}' } else { '[' + [string]::Join(',', [string[]]$parts.ToArray()) + ']' }
 }
 
 # A property as plain data, by its text only: the objects of a remote session have lost their methods. A flag that came
@@ -433,12 +432,8 @@ function Invoke-ReachStep($step) {
     ,$result.ToArray()
 }
 
-
 # --- The run -----------------------------------------------------------------------------------------------------
-$mutex = $null
-$held = $false
-$failure = $null
-$stopped = $null
+$mutex = $null; $held = $false; $failure = $null; $stopped = $null
 $results = [System.Collections.ArrayList]@()
 try {
     $state.facts = Get-HostFact
@@ -493,7 +488,13 @@ try {
 $state.facts.time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', $invariant)
 $head = ConvertTo-Answer @{ protocol = 1; ok = ($null -eq $failure); way = $state.way; host = $state.facts; stopped = $stopped; error = $failure }
 $json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + [string]::Join(',', [string[]]$results.ToArray()) + '}}'
-$base64 = [Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($json))
+# Packed, because WinRM fetches an answer in pieces: one request for every 100,000 bytes or so.
+$bytes = [System.Text.Encoding]::UTF8.GetBytes($json)
+$packed = New-Object System.IO.MemoryStream
+$zip = New-Object System.IO.Compression.GZipStream $packed, ([System.IO.Compression.CompressionMode]::Compress)
+$zip.Write($bytes, 0, $bytes.Length)
+$zip.Close()
+$base64 = [Convert]::ToBase64String($packed.ToArray())
 '----- BEGIN MAILEDGE ANSWER -----'
 for ($i = 0; $i -lt $base64.Length; $i += 4000) { $base64.Substring($i, [Math]::Min(4000, $base64.Length - $i)) }
 '----- END MAILEDGE ANSWER -----'

@@ -137,8 +137,8 @@ def main() -> int:
             _line(f"drift of {size} sites", drift, f"{raw.seconds / drift.seconds:.2f}")
             broken |= (raw.starts, drift.starts) != (size, size)
             broken |= drift.tasks != {1}
-            # pywinrm: shell, command, receive, signal, delete; two more to send the agent and its
-            # end of file.
+            # pywinrm: shell, command, send, receive, signal, delete; where the process has not ended
+            # yet when its output is fetched, another receive.
             broken |= drift.requests > 7 * size
     if broken:
         print("A promise about the cost of a run on many hosts is broken.", file=sys.stderr)

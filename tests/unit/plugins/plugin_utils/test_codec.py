@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import string
 import typing as t
 
@@ -115,6 +117,20 @@ def test_an_answer_is_found_among_noise_and_wrapped_lines() -> None:
     assert codec.decode_answer(noisy.encode()) == {"protocol": 1, "text": "\u00fc" * 500}
 
 
+def test_what_every_server_answers_fits_into_one_piece_of_winrm() -> None:
+    """Rows of rights, as a small server has them; a piece is some 100,000 bytes (tests/lab/wsman)."""
+    right = {"User": "BIRKE\\Exchange Servers", "ExtendedRights": ["ms-Exch-SMTP-Submit"], "_each": "CN=" * 100}
+    answer = {"protocol": 1, "steps": {"rights": {"objects": [{**right, "row": row} for row in range(300)]}}}
+    assert len(json.dumps(answer)) > 100_000
+    packed = codec.encode_answer(answer)
+    assert len(packed) < 20_000
+    assert codec.decode_answer(packed) == answer
+
+
+def _packed(body: bytes) -> bytes:
+    return f"{codec.BEGIN}\n{base64.b64encode(body).decode()}\n{codec.END}".encode()
+
+
 @pytest.mark.parametrize(
     ("stdout", "message"),
     [
@@ -123,6 +139,9 @@ def test_an_answer_is_found_among_noise_and_wrapped_lines() -> None:
         (codec.BEGIN.encode() + b"\neyJh", "cut"),
         (f"{codec.BEGIN}\neyJ\n{codec.END}".encode(), "damaged"),
         (f"{codec.BEGIN}\n####\n{codec.END}".encode(), "damaged"),
+        (_packed(gzip.compress(b'{"protocol": 1}')[:-4]), "cut"),
+        (_packed(gzip.compress(b'{"protocol": 1}')[:-8] + bytes(8)), "damaged"),
+        (_packed(b'{"protocol": 1}'), "damaged"),
         (codec.encode_answer({"protocol": 2}), "another protocol"),
     ],
 )
