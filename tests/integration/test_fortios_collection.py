@@ -20,9 +20,12 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import OFFICE
 
 PYTHON = os.environ.get("MAILEDGE_PEER_PYTHON", "")
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON, reason="the vendor's collection is not there: run `make peer` and set MAILEDGE_PEER_PYTHON"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not PYTHON, reason="the vendor's collection is not there: run `make peer` and set MAILEDGE_PEER_PYTHON"
+    ),
+]
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def _lost(tmp_path: pathlib.Path, files: int, *arguments: str, task: str = "") -
             "mailedge_exchange_enabled": False,
             "mailedge_probe_expect": "any",
         }
-        for number in range(40)
+        for number in range(20)
     }
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(yaml.safe_dump({"mailedge": {"hosts": hosts}}), encoding="utf-8")
@@ -303,9 +303,9 @@ def _lost(tmp_path: pathlib.Path, files: int, *arguments: str, task: str = "") -
 
 @pytest.mark.forks
 def test_more_forks_than_open_files_are_refused_before_anything_is_done(tmp_path: pathlib.Path) -> None:
-    code, output = _lost(tmp_path, 150, "--forks", "40")
+    code, output = _lost(tmp_path, 110, "--forks", "20")
     assert code != 0
-    assert "40 forks need about 250 open files, and the limit is 150" in " ".join(output.split())
+    assert "20 forks need about 150 open files, and the limit is 110" in " ".join(output.split())
     assert "TASK" not in output
 
 
@@ -313,10 +313,10 @@ def test_more_forks_than_open_files_are_refused_before_anything_is_done(tmp_path
 @pytest.mark.parametrize("task", ["Check and convert", "Look at the server", "Fail the host"])
 def test_hosts_that_are_lost_on_the_way_fail_the_run(task: str, tmp_path: pathlib.Path) -> None:
     """The limit falls when the run has begun (ansible-core issues 82471, 87475): no host fails by itself, the tally does."""
-    code, output = _lost(tmp_path, 60, "--forks", "40", task=task)
+    code, output = _lost(tmp_path, 40, "--forks", "20", task=task)
     assert code != 0, output
     if "PLAY [Count the verdicts]" in output:
-        assert "of 40 selected hosts have no verdict" in " ".join(output.split()), output
+        assert "of 20 selected hosts have no verdict" in " ".join(output.split()), output
 
 
 # ---------------------------------------------------------------- one screen for many sites
