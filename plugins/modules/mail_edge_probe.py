@@ -16,9 +16,9 @@ description:
     told to, whether it relays and whether it takes mail in the site's own name.
   - No message is ever sent. The commands C(DATA), C(BDAT), C(VRFY), C(EXPN) and C(AUTH) cannot be
     sent.
-  - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses is
-    V(closed). A server that is busy, that does not know the recipient or that has this host on a
-    block list proves nothing.
+  - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses, in
+    its own words, is V(closed). A server that is busy, that does not know the recipient, that
+    quotes another server or that has this host on a block list proves nothing.
   - Needs nothing but Python 3.9 on the host that looks, which stands outside of the site, or where
     the sender stands whose view is asked for.
 author:
@@ -104,7 +104,9 @@ options:
         connection that comes to nothing is called V(closed) only if this host greets over the same
         family of addresses, or if the address is in O(reached_before), and V(inconclusive)
         otherwise.
-      - It is asked only where a connection comes to nothing, and told no more than C(QUIT).
+      - Where the server answers, this host shows whether it is the server. An SMTP proxy on the way
+        answers for both, and is named then.
+      - It is told no more than C(EHLO) and C(QUIT).
     type: str
   control_port:
     description: The port of O(control_host). On another port than O(port), a greeting proves
@@ -137,7 +139,8 @@ options:
       - V(closed) asks for RV(verdict) to be closed, that is, for every question at every address.
       - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is
         for a look from an allowed sender.
-      - With V(any), the task does not fail for what it finds.
+      - With V(any), the task does not fail for what it finds. An entry of O(looks) may say
+        otherwise for itself.
     type: str
     choices: [closed, open, any]
     default: any
@@ -153,6 +156,11 @@ options:
         description: Who looks, in words. It stands before every sentence about this look.
         type: str
         required: true
+      expect:
+        description: What to find, see O(expect). Where a look that is to find V(open) does, what
+          others find at the same address is held against it, see RV(needs_positive_control).
+        type: str
+        choices: [closed, open, any]
       targets:
         description: Host names or addresses, see O(targets).
         type: list
@@ -183,16 +191,15 @@ attributes:
     platforms: posix
     support: full
 notes:
-  - A C(closed) that rests on silence, or on C(421 4.3.2 Service not available), would look the same
-    while the server is down, see RV(needs_positive_control). Pair it with a look from an allowed
-    sender that expects V(open).
+  - Silence, a greeting of C(421 4.3.2 Service not available), and a login that is wanted in other
+    words than Exchange's are half of a proof, see RV(needs_positive_control). The other half is a
+    look from an allowed sender that expects V(open) in the same task.
   - A server that accepts the recipient may still quarantine or drop the message afterwards. That
     cannot be seen without sending one.
   - The sender, the recipients and the server's answers stand in the result, passwords are never
     involved.
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
-  - module: mailedge.lockdown.exchange_mail_flow_info
 """
 
 EXAMPLES = r"""
@@ -204,7 +211,6 @@ EXAMPLES = r"""
     relay_recipient: probe@watchtower.example.net
     own_domain_sender: postmaster@hafen.example
     control_host: mx.watchtower.example
-  register: stranger
 
 - name: Prove that the site is locked, from a host outside
   mailedge.lockdown.mail_edge_probe:
@@ -215,7 +221,6 @@ EXAMPLES = r"""
     allowed_ranges: [198.51.100.0/24, "2001:db8:25::/48"]
     expect: closed
   delegate_to: watchtower
-  register: stranger
 
 - name: Prove that mail from the provider still gets in, from a host with an allowed address
   mailedge.lockdown.mail_edge_probe:
@@ -224,7 +229,6 @@ EXAMPLES = r"""
     recipient: postmaster@hafen.example
     expect: open
   delegate_to: relay
-  register: provider
 
 - name: Look before a change, from the host that looks again afterwards
   mailedge.lockdown.mail_edge_probe:
@@ -243,13 +247,14 @@ EXAMPLES = r"""
     expect: closed
   delegate_to: watchtower
 
-- name: Look at both lines of a site
+- name: Prove that a server is closed that hears only allowed addresses
   mailedge.lockdown.mail_edge_probe:
+    targets: mail.hafen.example
     sender: probe@watchtower.example
     recipient: postmaster@hafen.example
     looks:
-      - {name: the first line, targets: [mail.hafen.example]}
-      - {name: the second line, targets: [mail2.hafen.example], address_family: ipv4}
+      - {name: a stranger, source_address: 192.0.2.7, expect: closed}
+      - {name: the filter, source_address: 198.51.100.7, expect: open}
 """
 
 RETURN = r"""
@@ -276,7 +281,9 @@ spoof:
   type: str
   sample: closed
 needs_positive_control:
-  description: Whether some closed verdict would have been the same while the server is down.
+  description: Whether an allowed sender that is accepted at the same address in the same run is
+    wanting for a whole proof. It makes of V(inconclusive) V(closed); a V(closed) would have been
+    the same while the server is down.
   returned: without O(looks)
   type: bool
 reachable_addresses:
@@ -321,12 +328,10 @@ addresses:
       description: V(ipv4) or V(ipv6). Null for a target that has no address.
       returned: always
       type: str
-      sample: ipv4
     port:
       description: The port.
       returned: always
       type: int
-      sample: 25
     peer:
       description: The address and port in one text.
       returned: always
@@ -336,7 +341,6 @@ addresses:
       description: The address of this host from which it was looked at.
       returned: always
       type: str
-      sample: 192.0.2.7
     seen_as:
       description: The address that the server says it sees, as Exchange does in its answer to
         C(EHLO). Null where it does not say.
@@ -358,31 +362,28 @@ addresses:
       description: Whether it took the connection.
       returned: always
       type: bool
-      sample: true
     verdict:
       description: All questions at this address together.
       returned: always
       type: str
-      sample: closed
     delivery:
-      description: Whether mail of strangers to O(recipient) is taken.
+      description: Mail of strangers to O(recipient).
       returned: always
       type: str
-      sample: closed
     relay:
-      description: Whether mail of strangers to O(relay_recipient) is taken. Null where it was not
-        asked.
+      description: Mail of strangers to O(relay_recipient). Null where it was not asked.
       returned: always
       type: str
-      sample: closed
     spoof:
-      description: Whether mail is taken that claims to come from O(own_domain_sender). Null where
-        it was not asked.
+      description: Mail that claims to come from O(own_domain_sender). Null where it was not asked.
       returned: always
       type: str
-      sample: closed
+    compared_with_control:
+      description: Whether O(control_host) was asked as well and showed itself as another machine.
+      returned: always
+      type: bool
     needs_positive_control:
-      description: Whether a closed verdict would have been the same while the server is down.
+      description: The same for this address.
       returned: always
       type: bool
     cases:
@@ -392,15 +393,14 @@ addresses:
         - C(stage) says where it was decided, one of V(resolve), V(source), V(connect), V(banner),
           V(ehlo), V(starttls), V(mail) and V(rcpt). C(code), C(enhanced_status) and C(text) are the
           reply there, null where there was none. C(seconds) is how long it took.
-        - Of a task that fails without C(-v), only C(verdict), C(reason), C(needs_positive_control)
-          and C(sentence).
+        - Of a task that fails without C(-v), all but C(code), C(enhanced_status), C(text) and
+          C(seconds).
       returned: always
       type: dict
     connect_seconds:
       description: How long the last connection took to come about. Null where none did.
       returned: always
       type: float
-      sample: 0.021
     banner:
       description: The text of the greeting.
       returned: always
@@ -455,6 +455,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought, settled
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
     ARGUMENTS,
     OptionError,
@@ -477,16 +478,15 @@ def main() -> None:
                 f"{reserved}: Exchange may refuse domains that are reserved for examples (RFC 2606), whatever its connectors "
                 "let in. Such a refusal is taken for inconclusive."
             )
-    results: list[dict[str, t.Any]] = []
-    failures: list[str] = []
+    looks: list[Sought] = []
     for task in tasks:
         result, heard = task.take()
+        looks.append(Sought(task.name, task.expect, result))
         for caution in heard:
             module.warn(task.said(caution))
-        failure = unexpected(result, module.params["expect"])
-        if failure is not None:
-            failures.append(task.said(failure))
-        results.append(result)
+    results = [dict(result) for result in settled(looks)]
+    wrong = [(task, unexpected(result, task.expect)) for task, result in zip(tasks, results)]
+    failures = [task.said(sentence) for task, sentence in wrong if sentence is not None]
     if failures and not module._verbosity:
         results = [in_brief(result) for result in results]
     several = [{"name": task.name, **result} for task, result in zip(tasks, results)]

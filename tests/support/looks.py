@@ -8,12 +8,23 @@ from __future__ import annotations
 import typing as t
 
 
-def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[str, t.Any]:
-    """What a host registers that takes one look, as far as the filters look at it."""
+def look(
+    name: str,
+    expect: str,
+    verdict: str,
+    why: str = "accepted",
+    *,
+    stage: str = "rcpt",
+    source: str = "192.0.2.7",
+    needs_control: bool = False,
+    **about: t.Any,
+) -> dict[str, t.Any]:
+    """What a host registers that takes one look, as far as the filters look at it. `about`: the address."""
     answer = {
         "verdict": verdict,
         "reason": why,
-        "needs_positive_control": False,
+        "needs_positive_control": needs_control,
+        "stage": stage,
         "sentence": f"It is {verdict}.",
     }
     address = {
@@ -22,13 +33,21 @@ def look(name: str, expect: str, verdict: str, why: str = "accepted") -> dict[st
         "family": "ipv4",
         "port": 25,
         "peer": "192.0.2.9:25",
+        "source": source,
+        "seen_as": None,
         "source_allowed": False,
+        "sender_address_hidden": False,
+        "compared_with_control": False,
+        "banner": "mail.hafen.example Microsoft ESMTP MAIL Service ready",
         "reachable": verdict != "inconclusive",
         "verdict": verdict,
         "delivery": verdict,
         "relay": None,
         "spoof": None,
+        "needs_positive_control": needs_control,
         "cases": {"delivery": answer, "relay": None, "spoof": None},
+        "sentences": [f"192.0.2.9:25 is {verdict}."],
+        **about,
     }
     found = {
         "verdict": verdict,

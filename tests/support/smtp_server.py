@@ -63,6 +63,18 @@ def flood(sock: socket.socket) -> None:
             sock.sendall(b"250-more of the same\r\n" * 100)
 
 
+def by_source(answers: t.Mapping[str, str], otherwise: str = OPEN_EXCHANGE["banner"]) -> Answer:
+    """An answer that depends on who asks: the address that a connection comes from."""
+
+    def say(sock: socket.socket) -> None:
+        text = answers.get(sock.getpeername()[0], otherwise)
+        sock.sendall(f"{text}\r\n".encode())
+        if text.startswith("421"):
+            hang_up(sock)
+
+    return say
+
+
 class Server:
     """Answers by the longest key of `answers` that a command begins with; what is not in there is an open Exchange.
 

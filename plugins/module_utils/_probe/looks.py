@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought, settled
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 
 # The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
@@ -18,27 +18,19 @@ EXPECTED = "closed"
 Plain = t.Mapping[str, t.Any]
 
 
-@dataclass(frozen=True)
-class Taken:
-    """One look: who looked, what it was to find, and what mail_edge_probe returned for it."""
-
-    name: str
-    expect: str
-    result: Plain
-
-
-def taken(registered: Plain | None) -> list[Taken]:
-    """Every look of the loop, in its order.
+def taken(registered: Plain | None) -> list[Sought]:
+    """Every look of the loop, in its order, each held against those from allowed senders.
 
     Where a host could not look at all, what its task said stands for each of its looks.
     """
-    return [look for item in (registered or {}).get("results") or [] for look in _of_host(item)]
+    looks = [look for item in (registered or {}).get("results") or [] for look in _of_host(item)]
+    return [look._replace(result=result) for look, result in zip(looks, settled(looks))]
 
 
-def _of_host(item: Plain) -> t.Iterator[Taken]:
+def _of_host(item: Plain) -> t.Iterator[Sought]:
     results = item.get("looks") or []
     for index, look in enumerate((item.get(VANTAGE) or {}).get("looks") or [{}]):
-        yield Taken(
+        yield Sought(
             str(look.get("name") or "A look"),
             str(look.get("expect") or EXPECTED),
             results[index] if index < len(results) else {name: item.get(name) for name in ("msg", "skipped")},

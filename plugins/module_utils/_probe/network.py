@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import Machine
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Session, Trouble, connect
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, parse_address
 
@@ -147,46 +149,82 @@ def is_local(address: str) -> bool:
 
 
 class Egress:
-    """Whether this host reaches a server that is known to answer, asked once a family."""
+    """A server elsewhere that is known to answer, asked once a family.
+
+    It shows whether this host reaches any server at all, and whether the one that answers in a
+    target's place is the target.
+    """
 
     def __init__(
-        self, host: str | None, port: int, source: str | None, connect_seconds: float, reply_seconds: float
+        self,
+        host: str | None,
+        port: int,
+        source: str | None,
+        connect_seconds: float,
+        reply_seconds: float,
+        helo_name: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._source = source
         self._connect_seconds = connect_seconds
         self._reply_seconds = reply_seconds
+        self._helo_name = helo_name
+        self._shown: dict[str, tuple[Machine, tuple[t.Any, ...]] | None] = {}
         self.answers: dict[str, bool] = {}
         self.transcript: list[str] = []
 
     def proven(self, family: str) -> bool | None:
-        """True or False for ipv4 or ipv6; None where there is nobody to ask."""
+        """Whether it greets over ipv4 or ipv6; None where there is nobody to ask."""
         if self._host is None:
             return None
         if family not in self.answers:
-            self.answers[family] = self._greets(family)
+            self._shown[family] = self._look(family)
         return self.answers[family]
 
-    def _greets(self, family: str) -> bool:
+    def elsewhere(self, door: Door) -> Machine | None:
+        """How it shows itself; None where it does not, or is asked at that very door."""
+        if self.proven(door.family) is None:
+            return None
+        machine, sockaddr = self._shown[door.family] or (None, ())
+        return None if sockaddr[:2] == door.sockaddr[:2] else machine
+
+    def _look(self, family: str) -> tuple[Machine, tuple[t.Any, ...]] | None:
+        """What answers at the first of its addresses that greets, else at the first that speaks."""
         # A greeting and not only a connection: firewalls exist that take connections for whomever
         # they like.
+        self.answers[family] = False
         doors, lost = find_doors([self._host or ""], self._port, family, self._reply_seconds)
         self.transcript += [f"* {target} {what}" for target, what in lost]
+        refusal = None
         for door in doors:
             self.transcript.append(f"* connecting to {door.peer}")
+            source = local_address(door, self._source)
             try:
-                sock, _seconds = connect(
-                    FAMILIES[family], door.sockaddr, local_address(door, self._source), self._connect_seconds
-                )
+                sock, _seconds = connect(FAMILIES[family], door.sockaddr, source, self._connect_seconds)
             except Trouble as trouble:
                 self.transcript.append(f"* {trouble}")
                 continue
             session = Session(sock, self._reply_seconds, self.transcript)
             try:
-                session.banner()
+                greeting = session.banner()
             except Trouble:
+                session.close()
                 continue
+            self.answers[family] = greeting.code == 220
+            if greeting.code != 220:
+                session.quit()
+                refusal = refusal or (Machine.shown(greeting), door.sockaddr)
+                continue
+            hello = None
+            with contextlib.suppress(Trouble):
+                hello = session.command("EHLO", self._helo_name or literal(str(sock.getsockname()[0])))
             session.quit()
-            return True
-        return False
+            return Machine.shown(greeting, hello), door.sockaddr
+        return refusal
+
+
+def literal(address: str) -> str:
+    """The name of a host that has none: its address (RFC 5321, 4.1.3)."""
+    bare = address.partition("%")[0]
+    return f"[IPv6:{bare}]" if ":" in bare else f"[{bare}]"

@@ -49,6 +49,7 @@ ARGUMENTS["looks"] = {
     "elements": "dict",
     "options": {
         "name": {"type": "str", "required": True},
+        "expect": {"type": "str", "choices": ["closed", "open", "any"]},
         **{
             option: {fact: value for fact, value in ARGUMENTS[option].items() if fact != "default"}
             for option in LOOK_OPTIONS
@@ -77,8 +78,9 @@ def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]
     """
     if not params["looks"]:
         return [("", dict(params))]
+    own = ("expect", *LOOK_OPTIONS)
     return [
-        (look["name"], {**params, **{option: look[option] for option in LOOK_OPTIONS if look[option] is not None}})
+        (look["name"], {**params, **{option: look[option] for option in own if look[option] is not None}})
         for look in params["looks"]
     ]
 

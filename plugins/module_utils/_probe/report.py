@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, place
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS, Look
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS, ENVELOPE_STAGES, Look
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CASES,
     CLOSED,
@@ -23,29 +23,63 @@ Plain = dict[str, t.Any]
 
 def address_result(look: Look) -> Plain:
     """One address."""
+    return summed_up(
+        {
+            "targets": list(look.door.names),
+            "address": look.door.address or None,
+            "family": look.door.family or None,
+            "port": look.door.port,
+            "peer": look.door.peer or None,
+            "source": look.source,
+            "seen_as": look.seen_as,
+            "source_allowed": look.source_allowed,
+            "sender_address_hidden": look.address_hidden,
+            "compared_with_control": look.compared,
+            "reachable": look.reachable,
+            "cases": {case: look.decisions[case].result() if case in look.decisions else None for case in CASES},
+            "connect_seconds": look.connect_seconds,
+            "banner": look.banner,
+            "extensions": list(look.extensions),
+            "tls": _tls_result(look),
+            "tls_error": look.tls_error,
+            "transcript": list(look.transcript),
+        }
+    )
+
+
+def summed_up(address: t.Mapping[str, t.Any]) -> Plain:
+    """What was found at one address, with all that follows from its `cases`."""
+    answers = dict(asked(address))
     return {
-        "targets": list(look.door.names),
-        "address": look.door.address or None,
-        "family": look.door.family or None,
-        "port": look.door.port,
-        "peer": look.door.peer or None,
-        "source": look.source,
-        "seen_as": look.seen_as,
-        "source_allowed": look.source_allowed,
-        "sender_address_hidden": look.address_hidden,
-        "reachable": look.reachable,
-        "verdict": look.verdict,
-        **{case: look.verdict_of(case) for case in CASES},
-        "needs_positive_control": any(decision.judgement.needs_control for decision in look.decisions.values()),
-        "cases": {case: look.decisions[case].result() if case in look.decisions else None for case in CASES},
-        "connect_seconds": look.connect_seconds,
-        "banner": look.banner,
-        "extensions": list(look.extensions),
-        "tls": _tls_result(look),
-        "tls_error": look.tls_error,
-        "sentences": look.sentences(),
-        "transcript": list(look.transcript),
+        **address,
+        "verdict": together(answer["verdict"] for answer in answers.values()),
+        **{case: answers[case]["verdict"] if case in answers else None for case in CASES},
+        "needs_positive_control": any(answer["needs_positive_control"] for answer in answers.values()),
+        "sentences": _sentences(address, answers),
     }
+
+
+def _sentences(address: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """What was found at one address, in plain words."""
+    where = place(address["address"], address["peer"], address["targets"])
+    first = answers[DELIVERY]
+    if first["stage"] not in ENVELOPE_STAGES:
+        lines = [f"{where} is {first['verdict']}. {first['sentence']}"]
+    else:
+        lines = [
+            f"{where} is {answer['verdict']} {CASE_WORDS[case]}. {answer['sentence']}"
+            for case, answer in answers.items()
+        ]
+    if address["sender_address_hidden"]:
+        lines.append(_hidden(where, address["seen_as"]))
+    return lines
+
+
+def _hidden(where: str, seen_as: str | None) -> str:
+    return (
+        f"{where} sees this host as {seen_as}, a private address. If a load balancer or firewall hides the senders like this, no "
+        "remote IP range of a receive connector can tell them apart."
+    )
 
 
 def _tls_result(look: Look) -> Plain | None:
@@ -66,23 +100,31 @@ def _tls_result(look: Look) -> Plain | None:
 
 def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
     """All addresses together."""
-    by_case = {case: [look.verdict_of(case) for look in looks] for case in CASES}
+    return all_together(
+        {
+            "control": {"ipv4": egress.answers.get("ipv4"), "ipv6": egress.answers.get("ipv6")},
+            "control_transcript": list(egress.transcript),
+            "addresses": [address_result(look) for look in looks],
+        }
+    )
+
+
+def all_together(result: t.Mapping[str, t.Any]) -> Plain:
+    """A result, with all that follows from its `addresses`."""
+    addresses = result["addresses"]
+    by_case = {case: [one[case] for one in addresses] for case in CASES}
     return {
-        "verdict": together(look.verdict for look in looks),
+        **result,
+        "verdict": together(one["verdict"] for one in addresses),
         **{case: together(found) if any(found) else None for case, found in by_case.items()},
-        "needs_positive_control": any(
-            decision.judgement.needs_control for look in looks for decision in look.decisions.values()
-        ),
-        "reachable_addresses": [look.door.address for look in looks if look.reachable],
-        "control": {"ipv4": egress.answers.get("ipv4"), "ipv6": egress.answers.get("ipv6")},
-        "control_transcript": list(egress.transcript),
-        "sentences": [sentence for look in looks for sentence in look.sentences()],
-        "addresses": [address_result(look) for look in looks],
+        "needs_positive_control": any(one["needs_positive_control"] for one in addresses),
+        "reachable_addresses": [one["address"] for one in addresses if one["reachable"]],
+        "sentences": [sentence for one in addresses for sentence in one["sentences"]],
     }
 
 
 # What a rule reads of an answer, and a person wants to read when a task has failed.
-_ANSWER_IN_BRIEF = ("verdict", "reason", "needs_positive_control", "sentence")
+_ANSWER_IN_BRIEF = ("verdict", "reason", "needs_positive_control", "stage", "sentence")
 
 
 def in_brief(result: t.Mapping[str, t.Any]) -> Plain:
@@ -170,5 +212,5 @@ def cautions(looks: t.Sequence[Look]) -> list[str]:
         if look.verdict_of(RELAY) == OPEN:
             lines.append(f"{look.door.words}: {look.decisions[RELAY].judgement.sentence}")
         if look.address_hidden:
-            lines.append(look.sentences()[-1])
+            lines.append(_hidden(look.door.words, look.seen_as))
     return lines

@@ -66,13 +66,17 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered: code, RFC 3463 status if any, text in one line, seconds."""
+    """What the server answered: code, RFC 3463 status if any, text in one line, seconds.
+
+    `whole`: whether `lines` are all of it.
+    """
 
     code: int
     enhanced: str | None
     text: str
     lines: tuple[str, ...]
     seconds: float
+    whole: bool = True
 
     @property
     def positive(self) -> bool:
@@ -269,6 +273,7 @@ class Session:
         deadline = begin + self._seconds
         kept: list[str] = []
         count = read = 0
+        code = b""
         while True:
             raw = self._line(begin, deadline, LONGEST_REPLY - read)
             read += len(raw) + 2
@@ -281,15 +286,18 @@ class Session:
                 shown = readable(raw[:KEPT_LINE]) + (f" ... ({len(raw)} bytes)" if len(raw) > KEPT_LINE else "")
                 self._transcript.append(f"S: {shown}")
                 kept.append(shown[4:])
-            if found is None:
+            # RFC 5321, 4.2.1: the code is the same on all lines; else there are two answers.
+            if found is None or (code and found.group(1) != code):
                 self.close()
                 raise Trouble(
                     "malformed",
                     f"answered with something that is not SMTP: {readable(raw[:80])}",
                     time.monotonic() - begin,
                 )
+            code = found.group(1)
             if last:
-                return _made_reply(int(found.group(1)), tuple(kept), time.monotonic() - begin)
+                whole = count == len(kept)
+                return _made_reply(int(code), tuple(kept), time.monotonic() - begin, whole)
 
     def _line(self, begin: float, deadline: float, most: int) -> bytes:
         """One line without its end."""
@@ -345,9 +353,9 @@ class Session:
         return Trouble("closed", "closed the connection instead of answering", time.monotonic() - begin)
 
 
-def _made_reply(code: int, lines: tuple[str, ...], seconds: float) -> Reply:
+def _made_reply(code: int, lines: tuple[str, ...], seconds: float, whole: bool) -> Reply:
     text = " ".join(line.strip() for line in lines).strip()
     # The last line decides; a server that wraps its sentence gives the status on each line, or only
     # on the first.
     found = _ENHANCED.match(lines[-1].strip()) or _ENHANCED.match(text)
-    return Reply(code, found.group(1) if found else None, text[:KEPT_LINE], lines, seconds)
+    return Reply(code, found.group(1) if found else None, text[:KEPT_LINE], lines, seconds, whole)

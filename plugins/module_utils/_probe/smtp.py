@@ -14,11 +14,13 @@ import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import Machine
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
     FAMILIES,
     FAMILY_WORDS,
     Door,
     Egress,
+    literal,
     local_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import (
@@ -137,6 +139,8 @@ class Look:
     seen_as: str | None = None
     reachable: bool = False
     greeted: bool = False
+    machine: Machine | None = None
+    compared: bool = False
     connect_seconds: float | None = None
     banner: str | None = None
     extensions: tuple[str, ...] = ()
@@ -161,23 +165,6 @@ class Look:
             and parse_address(self.seen_as) in PRIVATE
             and parse_address(self.door.address) not in PRIVATE
         )
-
-    def sentences(self) -> list[str]:
-        """What was found, in plain words."""
-        first = self.decisions[DELIVERY]
-        if first.stage not in ENVELOPE_STAGES:
-            lines = [f"{self.door.words} is {first.judgement.verdict}. {first.sentence}"]
-        else:
-            lines = [
-                f"{self.door.words} is {decision.judgement.verdict} {CASE_WORDS[case]}. {decision.sentence}"
-                for case, decision in self.decisions.items()
-            ]
-        if self.address_hidden:
-            lines.append(
-                f"{self.door.words} sees this host as {self.seen_as}, a private address. If a load balancer or firewall "
-                "hides the senders like this, no remote IP range of a receive connector can tell them apart."
-            )
-        return lines
 
 
 def _is_in(address: str | None, ranges: RangeSet) -> bool:
@@ -223,23 +210,40 @@ class _Visit:
                 break
         if self._session is not None:
             self._session.quit()
+        self._compare()
         if _is_in(look.seen_as, question.allowed):
-            self._take_back()
+            look.source_allowed = True
+            sentence = f"The server sees this host as {look.seen_as}, which is in allowed_ranges, so it is no stranger."
+            self._take_back("source_allowed", sentence)
         return look
 
     def _same_for_all(self, decision: Decision) -> Look:
         self.look.decisions = {case.name: decision for case in self._question.cases()}
         return self.look
 
-    def _take_back(self) -> None:
-        """No verdict stands if the server itself says that it sees an allowed sender."""
-        self.look.source_allowed = True
-        sentence = (
-            f"The server sees this host as {self.look.seen_as}, which is in allowed_ranges, so it is no stranger."
-        )
-        judgement = Judgement(INCONCLUSIVE, "source_allowed", sentence)
+    def _take_back(self, reason: str, sentence: str) -> None:
+        """No verdict stands, whatever was answered."""
+        judgement = Judgement(INCONCLUSIVE, reason, sentence)
         for case, decision in self.look.decisions.items():
             self.look.decisions[case] = replace(decision, judgement=judgement)
+
+    def _compare(self) -> None:
+        """Hold what answered against the control host, wherever something was made of an answer."""
+        look = self.look
+        judgements = [decision.judgement for decision in look.decisions.values()]
+        if look.machine is None or not any(one.verdict != INCONCLUSIVE or one.needs_control for one in judgements):
+            return
+        elsewhere = self._egress.elsewhere(look.door)
+        if elsewhere is None:
+            return
+        likeness = look.machine.likeness(elsewhere)
+        look.compared = not likeness
+        if likeness:
+            self._take_back(
+                "interceptor",
+                f"It and control_host are one machine: {likeness}. Something on the way answers for both (an SMTP proxy of a "
+                "provider, a VPN or a virus scanner), or control_host is no server elsewhere.",
+            )
 
     def _decision(self, case: NamedCase) -> Decision:
         """Ask one question, on a new connection if there is none any more."""
@@ -247,7 +251,8 @@ class _Visit:
             reply = self._ask(case)
             where = "The greeting" if self._stage == "banner" else f"The answer to {STAGE_WORDS[self._stage]}"
             said = f"{where} was: {reply.words()}"
-            judgement = judge_reply(case.name, self._stage, reply, case.sender, case.recipient)
+            product = self.look.machine.product if self.look.machine else ""
+            judgement = judge_reply(case.name, self._stage, reply, case.sender, case.recipient, product)
             decision = Decision(self._stage, judgement, said, reply, reply.seconds)
         except Trouble as trouble:
             egress = True if self.look.greeted else None
@@ -289,11 +294,17 @@ class _Visit:
         self._stage = "banner"
         reply = session.banner()
         self.look.banner = reply.text
+        greeting = reply
+        if self.look.machine is None:
+            self.look.machine = Machine.shown(greeting)
         if reply.code != 220:
             return session, reply
         self.look.greeted = True
         self._stage = "ehlo"
         reply = self._hello(session)
+        if not self.look.machine.hello:
+            # The first one, in clear, as the control host is asked.
+            self.look.machine = Machine.shown(greeting, reply)
         if reply.code != 250:
             return session, reply
         if self._plain:
@@ -327,7 +338,7 @@ class _Visit:
         return self._session
 
     def _hello(self, session: Session) -> Reply:
-        name = self._question.helo_name or self._literal()
+        name = self._question.helo_name or literal(str(self.look.source))
         reply = session.command("EHLO", name)
         if reply.code in _UNKNOWN_COMMAND:
             reply = session.command("HELO", name)
@@ -339,10 +350,6 @@ class _Visit:
             except RangeError:
                 self.look.seen_as = None
         return reply
-
-    def _literal(self) -> str:
-        """The name of a host that has none: its address (RFC 5321, 4.1.3)."""
-        return f"[IPv6:{self.look.source}]" if self.look.door.family == "ipv6" else f"[{self.look.source}]"
 
     def _secure(self, session: Session) -> Reply | None:
         """STARTTLS as the question wants it; the reply if that ends the look. Raises Trouble."""

@@ -25,6 +25,7 @@ class LookTask:
     def __init__(self, name: str, params: t.Mapping[str, t.Any]) -> None:
         """Check the options, and send nothing. Raises OptionError."""
         self.name, self._params = name, params
+        self.expect: str = params["expect"]
         self.question: Question = check_question(params)
         self._targets = check_targets(params)
         self._control = check_control(params)
@@ -38,6 +39,7 @@ class LookTask:
             question.source,
             question.connect_seconds,
             question.reply_seconds,
+            question.helo_name,
         )
         doors, lost = find_doors(self._targets, port, self._params["address_family"], question.reply_seconds)
         looks = [look_at(door, question, egress) for door in doors]

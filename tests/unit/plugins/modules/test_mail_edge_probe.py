@@ -23,10 +23,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
 from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
-from ansible_collections.mailedge.lockdown.tests.support.smtp_server import Answer, Street
+from ansible_collections.mailedge.lockdown.tests.support.smtp_server import Answer, Street, by_source
 
 SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
-NOT_ANONYMOUS: dict[str, Answer] = {"MAIL": "530 5.7.57 Client was not authenticated to send anonymous mail"}
+NOT_ANONYMOUS: dict[str, Answer] = {
+    "MAIL": "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
+}
 
 
 @pytest.fixture
@@ -121,12 +123,13 @@ def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
     failed = run(**question, expect="closed")
     assert "C: MAIL FROM" not in json.dumps(failed)
     assert "transcript" not in json.dumps(failed)
-    assert set(failed["addresses"][0]["cases"]["relay"]) == {"verdict", "reason", "needs_positive_control", "sentence"}
+    kept = {"verdict", "reason", "needs_positive_control", "stage", "sentence"}
+    assert set(failed["addresses"][0]["cases"]["relay"]) == kept
     assert failed["addresses"][0]["cases"]["spoof"] is None
     # What is left is judged like the whole.
     whole = run(**question)
     assert whole["addresses"][0]["transcript"]
-    assert whole["control_transcript"] == []
+    assert whole["control_transcript"]
     assert judge_look(failed, "closed") == judge_look(whole, "closed")
     lines = looks_as_lines(whole, whole, "a stranger", "closed")
     assert looks_as_lines(failed, failed, "a stranger", "closed") == lines
@@ -194,6 +197,27 @@ def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
     found = run(port=server.port, looks=looks)
     assert [look["verdict"] for look in found["looks"]] == ["inconclusive", "inconclusive", "closed"]
     assert any(warning.startswith("from the filter: ") for warning in FakeModule.warnings)
+
+
+NOT_HEARD: dict[str, Answer] = {"banner": by_source({"127.0.2.1": "421 4.3.2 Service not available"})}
+
+
+def test_an_allowed_sender_in_the_same_task_is_the_other_half_of_a_proof(street: Street, run: Run) -> None:
+    port = street.server(NOT_HEARD).port
+    stranger = {"name": "a stranger", "source_address": "127.0.2.1", "expect": "closed"}
+    allowed = {"name": "the filter", "source_address": "127.0.3.1", "expect": "open"}
+    alone = run(port=port, looks=[stranger])
+    assert alone["failed"]
+    assert alone["looks"][0]["needs_positive_control"]
+    assert "an allowed sender that is accepted at the same address" in alone["msg"]
+    both = run(port=port, looks=[stranger, allowed])
+    assert not both["failed"]
+    assert [look["verdict"] for look in both["looks"]] == ["closed", "open"]
+    assert both["looks"][0]["sentences"][0].endswith("An allowed sender (the filter) is accepted there in this run.")
+    # What a look is to find is its own; what it does not say is the task's.
+    unsaid = {key: value for key, value in allowed.items() if key != "expect"}
+    assert not run(port=port, looks=[stranger, unsaid], expect="open")["failed"]
+    assert "the filter: This should be closed" in run(port=port, looks=[stranger, unsaid], expect="closed")["msg"]
 
 
 def test_every_look_with_a_mistake_is_named_before_anything_is_sent(street: Street, run: Run) -> None:

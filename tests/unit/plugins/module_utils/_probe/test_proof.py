@@ -32,14 +32,15 @@ STRANGER, PROVIDER = "a stranger on the internet", "the filtering provider"
 RELAY, OWN = "probe@elsewhere.example", "office@hafen.example"
 QUESTION = Question("probe@watchtower.example", "postmaster@hafen.example", RELAY, OWN, connect_seconds=0.5)
 REFUSED = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
+LOCKED_ONLINE = "550 5.7.51 TenantInboundAttribution; Rejecting"
 
 # Exchange as set-up leaves it, locked, and with its faults.
 AS_INSTALLED: Answers = {f"RCPT TO:<{RELAY}>": "550 5.7.54 Unable to relay"}
 LOCKED: Answers = {"MAIL": REFUSED}
 BUSY: Answers = {"RCPT": "451 4.7.500 Server busy"}
-RELAYS: Answers = {"RCPT": "530 5.7.57 No", f"RCPT TO:<{RELAY}>": "250 2.1.5 Recipient OK"}
+RELAYS: Answers = {"RCPT": LOCKED_ONLINE, f"RCPT TO:<{RELAY}>": "250 2.1.5 Recipient OK"}
 SPOOFS: Answers = {"MAIL": REFUSED, f"MAIL FROM:<{OWN}>": "250 2.1.0 Sender OK"}
-HALF_TOLD: Answers = {"RCPT": "530 5.7.57 No", f"RCPT TO:<{RELAY}>": "451 4.7.500 Server busy"}
+HALF_TOLD: Answers = {"RCPT": LOCKED_ONLINE, f"RCPT TO:<{RELAY}>": "451 4.7.500 Server busy"}
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def site(street: Street) -> Site:
         (AS_INSTALLED, "closed", "open", "250 2.1.5 Recipient OK"),
         (AS_INSTALLED, "open", "in order", "It accepts mail from"),
         (RELAYS, "closed", "open", "it looks like an open relay"),
-        (RELAYS, "open", "drift", "530 5.7.57 No"),
+        (RELAYS, "open", "drift", LOCKED_ONLINE),
         (SPOOFS, "closed", "open", "an address of the site itself"),
         (BUSY, "closed", "unknown", "451 4.7.500"),
         (BUSY, "open", "unknown", "451 4.7.500"),
@@ -187,7 +188,7 @@ def test_a_change_has_its_reason_and_no_change_has_none(site: Site) -> None:
         (AS_INSTALLED, BUSY, "closed", "open → inconclusive. That is a refusal for now"),
         (AS_INSTALLED, {}, "any", "open → open, also as a relay. It accepts mail for probe@elsewhere.example"),
         (LOCKED, RELAYS, "any", "closed → closed, but open as a relay. It accepts mail for probe@elsewhere"),
-        (AS_INSTALLED, RELAYS, "open", "open → closed, but open as a relay. Senders that do not log in"),
+        (AS_INSTALLED, RELAYS, "open", "open → closed, but open as a relay. A partner connector lets only"),
         (LOCKED, SPOOFS, "any", "closed → closed, but open to mail in the site's own name. It accepts"),
         (LOCKED, HALF_TOLD, "closed", "closed → closed, but inconclusive as a relay. That is a refusal for now"),
     ],

@@ -111,6 +111,23 @@ def test_a_very_long_line_is_read_and_not_kept(street: Street) -> None:
     assert any("(500010 bytes)" in line for line in found.transcript)
 
 
+def test_words_among_lines_that_are_not_kept_decide_nothing(street: Street) -> None:
+    blank, words = b"530-\r\n", b"530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM\r\n"
+    assert look(street, {"MAIL": blank * 3 + words}).verdict == "closed"
+    hidden = b"530-the next server said to us:\r\n"
+    assert look(street, {"MAIL": blank * 60 + hidden + words}).verdict == "inconclusive"
+
+
+def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
+    for text in (b"530-5.7.57 no\r\n250 2.1.0 yes\r\n", b"250-2.1.0 yes\r\n530 5.7.57 no\r\n"):
+        for command in ("MAIL", "RCPT"):
+            found = look(street, {command: text})
+            assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+                "inconclusive",
+                "trouble_malformed",
+            )
+
+
 def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
     found = look(street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"})
     reply = found.decisions["delivery"].reply
@@ -121,12 +138,13 @@ def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
 
 def test_a_status_on_any_line_is_found(street: Street) -> None:
     for text in (
-        b"550-5.7.51 one\r\n550 two\r\n",
-        b"550-one\r\n550 5.7.51 two\r\n",
-        b"550-5.7.51 one\r\n550 5.7.51 two\r\n",
+        b"550-5.7.51 TenantInboundAttribution;\r\n550 Rejecting\r\n",
+        b"550-TenantInboundAttribution;\r\n550 5.7.51 Rejecting\r\n",
+        b"550-5.7.51 TenantInboundAttribution;\r\n550 5.7.51 Rejecting\r\n",
     ):
         assert look(street, {"RCPT": text}).verdict == "closed"
-    for text in (b"550 15.7.51 one\r\n", b"550 5.7.510 one\r\n", b"550 5.7.51.2 one\r\n"):
+    for status in (b"15.7.51", b"5.7.510", b"5.7.51.2"):
+        text = b"550 " + status + b" TenantInboundAttribution; Rejecting\r\n"
         assert look(street, {"RCPT": text}).verdict == "inconclusive"
 
 
