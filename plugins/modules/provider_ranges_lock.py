@@ -52,13 +52,14 @@ options:
   mechanism:
     description:
       - How the ranges are read, if not as the catalogue says. V(json) is Microsoft's web service,
-        V(dns) the addresses of a host name, V(spf) the chain of an SPF record, V(url) a list with
+        V(dns) the addresses of host names, V(spf) the chain of an SPF record, V(url) a list with
         one range a line or a JSON list.
       - Needs O(source).
     type: str
     choices: [json, dns, spf, url]
   source:
     description: The address, host name or domain that is read, if not the one of the catalogue.
+      Several host names are parted by blanks.
     type: str
   ranges:
     description: The ranges themselves, for a provider that tells them to each customer. Nothing is

@@ -221,6 +221,35 @@ def test_the_addresses_of_a_name(site: Site, names: Dns) -> None:
     assert site.text == text
 
 
+def test_the_addresses_of_several_names_of_which_none_may_be_missing(site: Site, names: Dns) -> None:
+    """As a provider lists them for a pair of MX records."""
+    hosts = ["cloudb.spamtitan.com", "cloudc.spamtitan.com", "cloudd.spamtitan.com"]
+    for number, host in enumerate(hosts):
+        names.records[host, "A"] = [f"198.51.100.{number}"]
+    wish: dict[str, t.Any] = {"provider": "spamtitan", "region": "cloud1-cloud2", "resolver": names.resolver}
+    made = site.run(**wish)
+    assert made["ranges"] == ["198.51.100.0/31", "198.51.100.2/32"]
+    assert "spamtitan/cloud1-cloud2:" in site.text
+    text = site.text
+    del names.records[hosts[1], "A"]
+    failed = site.run(**wish)
+    assert failed["msg"].startswith(f"DNS has no addresses for {hosts[1]}.")
+    assert "Name one of its regions: cloud1-cloud2" in site.run(provider="spamtitan", resolver=names.resolver)["msg"]
+    assert "No host name is given" in site.run(mechanism="dns", source=" ", resolver=names.resolver)["msg"]
+    assert site.text == text
+
+
+def test_a_list_that_a_provider_only_links_is_given_by_the_site(site: Site, web: Web) -> None:
+    assert "technical questions" in site.run(provider="mx-guarddog")["msg"]
+    assert site.text == ""
+    assert site.run(provider="mx-guarddog", mechanism="url", source=web.url("/list.txt"))["changed"]
+    assert "mx-guarddog:" in site.text
+    # A page for people holds addresses of all kinds, such as the reader's own.
+    web.answers["/list.html"] = Answer("<html><li>198.51.100.7</li></html>", kind="text/html")
+    failed = site.run(provider="mx-guarddog", mechanism="url", source=web.url("/list.html"))
+    assert "a page for people" in failed["msg"]
+
+
 def test_a_dns_server_that_says_nothing(site: Site, names: Dns, impatient: None) -> None:
     names.silent.add("delivery.filter.example")
     failed = site.run(mechanism="dns", source="delivery.filter.example", resolver=names.resolver)

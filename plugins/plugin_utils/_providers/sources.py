@@ -170,12 +170,19 @@ class Names:
         return [str(record.address) for kind in ("A", "AAAA") for record in self.ask(name, kind)]
 
 
-def read_dns(host: str, names: Names) -> RangeSet:
-    """The addresses of a host name. Raises ProviderError."""
-    found = names.addresses(host)
+def read_dns(hosts: str, names: Names) -> RangeSet:
+    """The addresses of host names, which are parted by blanks. Raises ProviderError.
+
+    Each must have one: a name that is gone may mean that its addresses are, or that the list is of
+    old.
+    """
+    found = {host: names.addresses(host) for host in hosts.split()}
+    without = [host for host, addresses in found.items() if not addresses]
     if not found:
-        raise ProviderError(f"DNS has no addresses for {host}.")
-    return _ranges(found, host)
+        raise ProviderError("No host name is given whose addresses could be read.")
+    if without:
+        raise ProviderError(f"DNS has no addresses for {', '.join(without)}.")
+    return _ranges([address for addresses in found.values() for address in addresses], hosts)
 
 
 def read_spf(domain: str, names: Names) -> RangeSet:

@@ -53,6 +53,35 @@ def test_the_catalogue_is_in_order_and_says_each_range_once() -> None:
         assert len(entry.ranges.to_cidrs()) == len(entry.ranges.entries) or entry.ranges, entry
 
 
+def test_each_region_of_seppmail_has_its_own_certificate_and_addresses() -> None:
+    regions = [entry for entry in catalogue.load() if entry.provider == "seppmail-cloud"]
+    assert [(entry.region, entry.tls_cert_names) for entry in regions] == [
+        (region, (f"*.{region}.seppmail.cloud",)) for region in ("ch", "de", "prv")
+    ]
+    assert not any(one.ranges & other.ranges for one in regions for other in regions if one is not other)
+    with pytest.raises(ProviderError, match=r"Name one of its regions: ch, de, prv.*Deliver hosts"):
+        catalogue.find("seppmail-cloud")
+    # Nobody is let in by a list that its provider has withdrawn, unless the site says so.
+    with pytest.raises(ProviderError, match=r"grade C.*2025-09-10"):
+        catalogue.usable(catalogue.find("seppmail-cloud", "de"), "B")
+    assert catalogue.usable(catalogue.find("seppmail-cloud", "de"), "C").v6
+
+
+def test_a_region_of_spamtitan_is_a_pair_of_mx_records() -> None:
+    pairs = [entry for entry in catalogue.load() if entry.provider == "spamtitan"]
+    assert len(pairs) == 4
+    for entry in pairs:
+        assert [f"{host}.spamtitan.com" for host in entry.region.split("-")] == list(entry.mx_suffixes)
+        # As many names of servers as addresses, and none of another pair.
+        assert len(entry.source.split()) == len(entry.ranges.to_cidrs())
+    assert len({name for entry in pairs for name in entry.source.split()}) == sum(
+        len(one.source.split()) for one in pairs
+    )
+    assert not any(one.ranges & other.ranges for one in pairs for other in pairs if one is not other)
+    with pytest.raises(ProviderError, match="MX records of your domain name the pair"):
+        catalogue.find("spamtitan")
+
+
 @pytest.mark.parametrize(
     ("provider", "region", "words"),
     [
