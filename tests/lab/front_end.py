@@ -12,6 +12,7 @@ import threading
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab import gate
+from ansible_collections.mailedge.lockdown.tests.lab.on_the_way import Fork, OnTheWay
 from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox, Session, WholeReplies
 
 
@@ -23,6 +24,7 @@ class FrontEnd:
     no connector has a binding for its family: call `refresh` when connectors have changed.
 
     `firewall` says for the address that a sender plays whether the firewall in front lets it through; None: there is none.
+    `proxy` stands on the way of nobody at first.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class FrontEnd:
         self._otherwise = otherwise
         self._ipv6 = ipv6
         self._firewall = firewall
+        self.proxy = OnTheWay()
         self._counts: dict[str, int] = {}
         self._servers: dict[str, asyncio.AbstractServer] = {}
         self._listeners: dict[str, socket.socket] = {}
@@ -91,8 +94,11 @@ class FrontEnd:
             def plays(peer: str) -> str:
                 return played
 
-        def session() -> Session:
+        def server() -> Session:
             return Session(self.mailbox, plays, self._counts, loop=self._loop)
+
+        def session() -> Fork:
+            return Fork(self.proxy, server, self._loop)
 
         listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         try:
@@ -132,7 +138,8 @@ class FrontEnd:
 class Greeter:
     """A mail server somewhere else, on one port of 127.0.0.1 and ::1: it shows a probe that its network lets it out."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxy: OnTheWay | None = None) -> None:
+        self.proxy = proxy or OnTheWay()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lab-greeter", daemon=True)
         self._thread.start()
@@ -141,8 +148,11 @@ class Greeter:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(30)
 
     async def _open(self) -> None:
-        def session() -> WholeReplies:
+        def greeter() -> WholeReplies:
             return WholeReplies(object(), hostname="mx.watchtower.example", loop=self._loop, timeout=60)
+
+        def session() -> Fork:
+            return Fork(self.proxy, greeter, self._loop)
 
         server = await self._loop.create_server(session, "127.0.0.1", 0)
         self.port = int(server.sockets[0].getsockname()[1])

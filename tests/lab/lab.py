@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Dev
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.lab.front_end import FrontEnd, Greeter
 from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inventory
+from ansible_collections.mailedge.lockdown.tests.lab.on_the_way import OnTheWay
 from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
 from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, SOURCES, Place, Site, places
 from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox
@@ -169,6 +170,8 @@ class Lab:
         self._shell_seconds = shell_seconds
         self.hosts: dict[str, LabHost] = {}
         self.firewalls: dict[str, FortiGateServer] = {}
+        # An SMTP proxy of the network from which somebody looks; it stands on nobody's way at first.
+        self.proxy = OnTheWay()
         self._greeter: Greeter | None = None
         self._control: ControlServer | None = None
 
@@ -182,7 +185,7 @@ class Lab:
         """Start everything and write the inventory. Where something cannot be started, nothing stays."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailedge-lab-"))
         try:
-            self._greeter = Greeter()
+            self._greeter = Greeter(self.proxy)
             directories = {site.name: Directory(site.domain, ("dc1", "dc2")) for site in self.sites}
             for site in self.sites:
                 if site.firewall:
@@ -236,6 +239,7 @@ class Lab:
         host = LabHost(place, exchange, folder, self.password, self.clock, settings, address, firewall)
         self.hosts[place.host] = host
         host.machine.changed = self.refresh
+        host.front_end.proxy = self.proxy
         host.start()
 
     def refresh(self) -> None:

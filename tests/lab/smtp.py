@@ -8,7 +8,9 @@
 A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530 5.7.57 (enhanced code and
 words), one connection after another per source, the tarpit. Unverified, from what people report: 421 4.3.2 where no
 connector hears the sender, the words after 451 5.7.3, 550 5.7.1 and 550 5.7.54, and all other texts. Which right each
-sender needs is in receive-connectors.md ("Receive connector permissions").
+sender needs is in receive-connectors.md ("Receive connector permissions"). That 4.3.2 is also what a server says whose
+component is inactive, and 5.7.12 what one says for a recipient that takes only authenticated senders, is in
+non-delivery-reports-in-exchange-online.md; their exact words are unverified.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ NO_CONNECTOR = "421 4.3.2 Service not available"
 TOO_MANY = "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 NOT_THIS_SENDER = "550 5.7.1 Client does not have permissions to send as this sender"
+MEMBERS_ONLY = "550 5.7.12 Recipient is configured to reject mail of senders that are not authenticated"
 TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
 _RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
 _RESERVED_SECOND = ("example.com", "example.net", "example.org")
@@ -48,7 +51,8 @@ class Mailbox:
     """What the front end needs to know of the server behind it.
 
     `admission` says what a sender may do at this moment, `listens` whether senders of a family (4, 6) find anything.
-    `relay_refusal` is that of its version.
+    `relay_refusal` is that of its version. `service` is what ails the transport service, such as "not active", whoever
+    comes; `members_only` are recipients that take mail only from who has logged in.
     """
 
     fqdn: str
@@ -60,6 +64,8 @@ class Mailbox:
     clock: Clock = field(default_factory=Clock)
     # Real servers wait TarpitInterval seconds before a 5xx to senders that did not log in; here, these.
     tarpit: float = 0.0
+    service: str = ""
+    members_only: set[str] = field(default_factory=set)
     conversations: list[Conversation] = field(default_factory=list)
 
 
@@ -141,7 +147,9 @@ class Session(WholeReplies):
         assert self._talk is not None
         most = self._values.get("MaxInboundConnectionPerSource")
         refusal = None
-        if self._admission.connector is None:
+        if self._mailbox.service:
+            refusal = f"421 4.3.2 Service {self._mailbox.service}"
+        elif self._admission.connector is None:
             refusal = NO_CONNECTOR
         elif isinstance(most, int) and self._counts[self._talk.sender] > most:
             refusal = TOO_MANY
@@ -251,6 +259,8 @@ class Session(WholeReplies):
             return "550 5.1.4 Recipient address reserved by RFC 2606"
         if rejects("RejectReservedSecondLevelRecipientDomains") and domain in _RESERVED_SECOND:
             return "550 5.1.5 Recipient address reserved by RFC 2606"
+        if recipient.casefold() in self._mailbox.members_only:
+            return MEMBERS_ONLY
         if domain in self._mailbox.accepted_domains or self._admission.any_recipient:
             return "250 2.1.5 Recipient OK"
         return self._mailbox.relay_refusal
