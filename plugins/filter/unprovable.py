@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import without_control
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import proof_possible
 
@@ -24,6 +25,12 @@ options:
     description: The registered result of the loop.
     type: dict
     required: true
+  method:
+    description: How the wide connector will be closed, as
+      O(mailedge.lockdown.exchange_mail_flow#module:inbound_lock.method). Where it is V(narrow), an
+      allowed sender has to look as well.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -43,12 +50,15 @@ _value:
 """
 
 
-def unprovable(looks: t.Mapping[str, t.Any]) -> list[str]:
+def unprovable(looks: t.Mapping[str, t.Any], method: str = "") -> list[str]:
     """The sentences of all looks, each once. A look that is to find an open door proves itself."""
     sentences: list[str] = []
-    for look in taken(looks):
+    seen = taken(looks)
+    for look in seen:
         if look.expect == EXPECTED:
             sentences += [f"{look.name}: {sentence}" for sentence in proof_possible(look.result)]
+    if method == "narrow":
+        sentences += without_control(seen)
     return list(dict.fromkeys(sentences))
 
 

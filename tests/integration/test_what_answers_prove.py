@@ -127,3 +127,20 @@ def test_a_play_names_the_proxy_and_is_not_green(lab: Lab) -> None:
     assert "both greet as proxy.isp.example" in run.output
     assert run.looks()["provider"]["delivery"] == "open"
     assert len(lab.proxy.calls) == 2
+
+
+@pytest.mark.long
+def test_a_lock_that_narrows_is_proven_beside_an_allowed_sender_and_not_begun_without(
+    lab: Lab, client: LabClient
+) -> None:
+    looks = [{"name": name, "source_address": SOURCES[name], "expect": expect} for name, expect in (STRANGER, FILTER)]
+    lock = {"mailedge_exchange_inbound": {"method": "narrow"}}
+    before = client.dump("birke-ex1")["receive_connectors"]
+    alone = play("apply", lab.inventory, variables={**lock, "mailedge_probe_looks": looks[:1]})
+    assert alone.code != 0
+    assert "Add a look from an address that is let in" in alone.output
+    assert client.dump("birke-ex1")["receive_connectors"] == before
+    both = play("apply", lab.inventory, variables={**lock, "mailedge_probe_looks": looks})
+    assert both.code == 0, both.output
+    assert "birke: in order" in both.output
+    assert client.dump("birke-ex1")["meets"]["internet 203.0.113.9"] == "no connector"

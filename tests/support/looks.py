@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.table import CONTROL
+
 
 def look(
     name: str,
@@ -25,7 +27,7 @@ def look(
         "reason": why,
         "needs_positive_control": needs_control,
         "stage": stage,
-        "sentence": f"It is {verdict}.",
+        "sentence": f"It is {verdict}.{f' {CONTROL}' if needs_control else ''}",
     }
     address = {
         "targets": ["192.0.2.9"],

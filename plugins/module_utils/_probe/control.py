@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import name_in
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import all_together, asked, summed_up
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.table import CONTROL
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CLOSED,
     DELIVERY,
@@ -42,14 +43,36 @@ class _Allowed(t.NamedTuple):
 def settled(looks: t.Iterable[Sought]) -> list[Plain]:
     """The result of each look, with what the looks from allowed senders prove of it."""
     looks = list(looks)
-    allowed = [
+    allowed = _allowed(looks)
+    return [look.result if look.expect == OPEN else _held_against(look.result, allowed) for look in looks]
+
+
+def without_control(looks: t.Iterable[Sought]) -> list[str]:
+    """What no allowed sender was accepted at, of all that looks reach which expect `closed`.
+
+    A lock that hears only some addresses could not be proven there: it answers a stranger as a
+    server does that is down.
+    """
+    looks = list(looks)
+    allowed = _allowed(looks)
+    return [
+        f"{look.name}: {address['peer']} will answer a stranger as a server does that is down, which proves a lock only "
+        "beside an allowed sender. Add a look from an address that is let in, with expect: open."
+        for look in looks
+        if look.expect == CLOSED
+        for address in look.result.get("addresses") or ()
+        if address["reachable"] and not any(_beside(one.address, address) for one in allowed)
+    ]
+
+
+def _allowed(looks: t.Sequence[Sought]) -> list[_Allowed]:
+    return [
         _Allowed(look.name, address)
         for look in looks
         if look.expect == OPEN
         for address in look.result.get("addresses") or ()
         if address["peer"] and address["cases"][DELIVERY]["verdict"] == OPEN
     ]
-    return [look.result if look.expect == OPEN else _held_against(look.result, allowed) for look in looks]
 
 
 def _held_against(result: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
@@ -69,21 +92,25 @@ def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
     if control is None or not _half_proven(address):
         return address
     named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"
-    cases = {
-        case: {**answer, "verdict": CLOSED, "sentence": f"{answer['sentence']} {named} is accepted there in this run."}
-        if answer and answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]
-        else answer
-        for case, answer in address["cases"].items()
-    }
+    shown = f"{named} is accepted at the same address in this run, so that it is this host that is refused."
+    cases = dict(address["cases"])
+    for case, answer in asked(address):
+        if answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]:
+            cases[case] = {**answer, "verdict": CLOSED, "sentence": answer["sentence"].replace(CONTROL, shown)}
     return summed_up({**address, "cases": cases})
+
+
+def _beside(control: Plain, address: Plain) -> bool:
+    """Whether two hosts looked at the same door.
+
+    Where one host is taken once and refused once, it has met a limit, and no lock.
+    """
+    return bool(control["peer"] == address["peer"] and control["source"] != address["source"])
 
 
 def _counts(control: Plain, address: Plain) -> bool:
     """Whether what an allowed sender found says something of a refusal found at the same door."""
-    if control["peer"] != address["peer"]:
-        return False
-    # Taken once and refused once, one host has met a limit, not a lock.
-    if control["source"] == address["source"]:
+    if not _beside(control, address):
         return False
     if address["cases"][DELIVERY]["stage"] == "banner":
         return True

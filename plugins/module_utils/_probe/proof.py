@@ -82,7 +82,7 @@ def proof_possible(before: Result | None) -> list[str]:
 
 def _no_proof(one: Result, control: Result) -> t.Iterator[str]:
     reason, family = one["cases"][DELIVERY]["reason"], one["family"]
-    if one["address"] is None or one["source_allowed"] or reason == "no_source_address":
+    if one["address"] is None or one["source_allowed"] or reason in ("no_source_address", "interceptor"):
         # No control host would help here: nothing is asked, or the answer counts for nothing.
         yield f"{_place(one)} cannot be proven closed from there. {one['cases'][DELIVERY]['sentence']}"
     elif not one["reachable"] and not control[family]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class Row:
             return False
         if self.whole:
             return reply.whole and re.fullmatch(self.words, wording(reply), _LIKE) is not None
-        return re.search(self.words, _WHO.sub(" ", wording(reply)), _LIKE) is not None
+        return re.search(self.words, _without_names(reply), _LIKE) is not None
 
 
 # No letters of other alphabets, some of which are "the same" to Python where case is not asked for.
@@ -65,9 +66,17 @@ _LIKE = re.IGNORECASE | re.ASCII
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
 # What a server repeats of the envelope or names of hosts is none of its own words.
 _WHO = re.compile(r"<[^<>]*>|\S+@\S+|\[[^\[\]]*\]")
+# So much of it is looked through for parts of sentences.
+_READ = 2000
 
 
+@functools.lru_cache(maxsize=16)
 def wording(reply: Reply) -> str:
     """What a reply says in its own words: without its status, in one line."""
     parts = (_STATUS.sub("", line.strip(), count=1).strip() for line in reply.lines)
     return " ".join(part for part in parts if part)
+
+
+@functools.lru_cache(maxsize=16)
+def _without_names(reply: Reply) -> str:
+    return _WHO.sub(" ", wording(reply)[:_READ])

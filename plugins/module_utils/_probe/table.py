@@ -48,7 +48,7 @@ _FIELD = "public collections of replies, such as ActiveCampaign/smtp-field-manua
 # Since Exchange 2013, some replies begin with the protocol and end with the name of the server that
 # they come from.
 _BY = r"(?:smtp; )?"
-_FROM = r"(?: \[[^\[\]]*\])?"
+_FROM = r"(?: \[[a-z0-9.-]+(?: [0-9tz:.-]+)?(?: [0-9a-f]+)?\])?"
 # Whom a server refuses, as it begins a reply: Postfix `<a@b>: `, Sendmail `<a@b>... `.
 _ADDRESSEE = r"(?:<[^<>]*>(?::|\.\.\.) ?)?"
 
@@ -66,7 +66,8 @@ _NO_SPOOF = "It does not let a stranger send as {sender}."
 _OWN = ("sender_is_own", "{sender} counts as an address of the site itself. Name a sender outside.")
 _LISTED = "It refuses this host's own address as one with a bad name, which says nothing about other senders."
 _UNKNOWN = "{recipient} is unknown there. Name a mailbox that exists."
-_CONTROL = "Only an allowed sender that is accepted at the same address in the same run shows that this host is refused for what it is."
+# Said where a refusal is half of a proof; what completes it says so in its place.
+CONTROL = "Only an allowed sender that is accepted at the same address in the same run shows that this host is refused for what it is."
 
 _ACCEPTED = (
     Row(
@@ -402,7 +403,7 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         "no_connector",
-        f"No receive connector hears this host, or the service is not available for the moment. {_CONTROL}",
+        f"No receive connector hears this host, or the service is not available for the moment. {CONTROL}",
         EXCHANGE,
         f"{_NDR}; for want of a connector {_REPORTED}",
         BANNER,
@@ -415,7 +416,7 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         "login_required",
-        f"A login is wanted, in words that anything on the way may say as well. {_CONTROL}",
+        f"A login is wanted, in words that anything on the way may say as well. {CONTROL}",
         ANY,
         f"{_RFC}; {_FIELD}",
         MAIL,

@@ -80,3 +80,24 @@ def test_what_a_look_reached_is_held_for_it_in_the_next_one_of_the_same_host() -
     assert to_take(looks, None) == to_take(looks, {"msg": "No route."}) == asked
     before = {"looks": [{"reachable_addresses": ["192.0.2.9"]}, {"reachable_addresses": []}]}
     assert to_take(looks, before) == [{**asked[0], "reached_before": ["192.0.2.9"]}, asked[1]]
+
+
+def test_a_lock_that_narrows_needs_a_look_of_who_is_let_in() -> None:
+    stranger = look("a stranger", "closed", "open")
+    assert unprovable({"results": [stranger]}, "strip_anonymous") == []
+    [sentence] = unprovable({"results": [stranger]}, "narrow")
+    assert sentence.startswith("a stranger: 192.0.2.9:25 will answer a stranger as a server does that is down")
+    let_in = look("the filter", "open", "open", source="198.51.100.7")
+    assert unprovable({"results": [stranger, let_in]}, "narrow") == []
+    for other in (
+        look("the filter", "open", "open"),
+        look("the filter", "open", "closed", source="198.51.100.7"),
+        look("the filter", "any", "open", source="198.51.100.7"),
+        look("the filter", "open", "open", source="198.51.100.7", peer="192.0.2.9:26"),
+    ):
+        assert len(unprovable({"results": [stranger, other]}, "narrow")) == 1
+
+
+def test_a_proxy_on_the_way_will_answer_afterwards_as_well() -> None:
+    [sentence] = unprovable({"results": [look("a stranger", "closed", "inconclusive", "interceptor")]})
+    assert "cannot be proven closed from there" in sentence

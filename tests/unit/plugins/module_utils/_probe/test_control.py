@@ -43,7 +43,8 @@ def test_an_allowed_sender_that_is_accepted_makes_it_a_proof(order: int) -> None
         "no_connector",
     )
     assert shut.result["sentences"] == [
-        "192.0.2.9:25 is closed. It is inconclusive. An allowed sender (the filter) is accepted there in this run."
+        "192.0.2.9:25 is closed. It is inconclusive. An allowed sender (the filter) is accepted at the same address in this run, "
+        "so that it is this host that is refused."
     ]
     [line] = looks_as_lines(None, shut.result, shut.name, shut.expect)
     assert line == "a stranger at 192.0.2.9:25: closed"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 import typing as t
 
 import pytest
@@ -107,10 +108,32 @@ def test_a_reply_at_another_stage_is_another_answer(row: Answer) -> None:
 )
 def test_whatever_stands_beside_decisive_words_takes_their_force(row: Answer, before: str, after: str) -> None:
     if before or after:
-        lines = [f"{line[:4]}{before}{line[4:]}{after}" for line in row.lines]
+        lines = [f"{line[:4]:4}{before}{line[4:]}{after}" for line in row.lines]
         found = verdicts(row.stage, row.product, lines)
         # A login that anybody wants is no more than that, whatever the words.
         assert (found == "+++" and lines[0].startswith("530")) or not set("C+") & set(found), lines
+
+
+WORDS = re.compile(r"\d{3}[ -](?:\d\.\d+\.\d+ )?(?:<[^<>]*>\S* ?)?")
+SIGNS = st.characters(exclude_categories=("Cs", "Cc", "Zs"), exclude_characters="<>[]@.")
+
+
+@given(row=st.sampled_from([row for row in DECISIVE if len(row.lines) == 1]), place=st.integers(0, 30), sign=SIGNS)
+def test_a_sign_among_decisive_words_takes_their_force(row: Answer, place: int, sign: str) -> None:
+    begun = WORDS.match(f"{row.lines[0]:4}")
+    assert begun is not None
+    before, words = row.lines[0][: begun.end()], row.lines[0][begun.end() :]
+    # What a server calls itself, or whom it refuses, may be anything.
+    if place < len(words) and not re.search(r"[\[<@]| (?:for|to) \S*\Z", words[:place]):
+        found = verdicts(row.stage, row.product, [before + words[:place] + sign + words[place:]])
+        assert found == "+++" or not set("C+") & set(found), (before, words[:place], sign)
+
+
+def test_an_endless_reply_is_judged_in_no_time() -> None:
+    lines = [f"550-{'x' * 500}" for _number in range(49)] + ["550 5.7.1 " + "a" * 450]
+    begin = time.monotonic()
+    assert verdicts("rcpt", "none", lines) == "???"
+    assert time.monotonic() - begin < 1
 
 
 def test_every_row_of_the_table_says_whose_words_they_are_and_who_says_so() -> None:

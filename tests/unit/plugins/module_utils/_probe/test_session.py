@@ -118,6 +118,19 @@ def test_words_among_lines_that_are_not_kept_decide_nothing(street: Street) -> N
     assert look(street, {"MAIL": blank * 60 + hidden + words}).verdict == "inconclusive"
 
 
+@pytest.mark.parametrize("end", [b"", b"\r", b" [EX1", b"\r\n"])
+@pytest.mark.parametrize("multi", [b"530 ", b"530-"])
+def test_words_that_are_cut_off_decide_nothing(street: Street, multi: bytes, end: bytes) -> None:
+    words = multi + b"5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM" + end
+
+    def cut(sock: socket.socket) -> None:
+        sock.sendall(words)
+        hang_up(sock)
+
+    found = look(street, {"MAIL": cut})
+    assert found.verdict == ("closed" if multi.endswith(b" ") and end == b"\r\n" else "inconclusive")
+
+
 def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
     for text in (b"530-5.7.57 no\r\n250 2.1.0 yes\r\n", b"250-2.1.0 yes\r\n530 5.7.57 no\r\n"):
         for command in ("MAIL", "RCPT"):
