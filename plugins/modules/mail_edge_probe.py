@@ -106,7 +106,7 @@ options:
         otherwise.
       - Where the server answers, this host shows whether it is the server. An SMTP proxy on the way
         answers for both, and is named then.
-      - It is told no more than C(EHLO) and C(QUIT).
+      - It is told no more than C(EHLO), C(QUIT), and C(MAIL FROM) where that was refused.
     type: str
   control_port:
     description: The port of O(control_host). On another port than O(port), a greeting proves

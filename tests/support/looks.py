@@ -40,7 +40,6 @@ def look(
         "source_allowed": False,
         "sender_address_hidden": False,
         "compared_with_control": False,
-        "banner": "mail.hafen.example Microsoft ESMTP MAIL Service ready",
         "reachable": verdict != "inconclusive",
         "verdict": verdict,
         "delivery": verdict,

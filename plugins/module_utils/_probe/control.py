@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import name_in
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import all_together, asked, summed_up
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.table import CONTROL
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
@@ -112,8 +111,5 @@ def _counts(control: Plain, address: Plain) -> bool:
     """Whether what an allowed sender found says something of a refusal found at the same door."""
     if not _beside(control, address):
         return False
-    if address["cases"][DELIVERY]["stage"] == "banner":
-        return True
-    # A name was heard before the refusal: it must not be that of something on the way.
-    names = [name_in(one["banner"]) for one in (control, address)]
-    return bool(address["compared_with_control"] or (names[0] and names[0] == names[1]))
+    # After a greeting, it may be something on the way that refuses.
+    return bool(address["cases"][DELIVERY]["stage"] == "banner" or address["compared_with_control"])

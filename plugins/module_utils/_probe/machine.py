@@ -10,7 +10,6 @@ address is asked. It is known by that: the control host and the target show the 
 from __future__ import annotations
 
 import re
-import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.replies import EXCHANGE
@@ -31,15 +30,20 @@ _NO_NAME = frozenset({"localhost.localdomain", "localhost.local"})
 
 @dataclass(frozen=True)
 class Machine:
-    """A greeting, and the lines of the answer to EHLO; empty where there was none."""
+    """A greeting, the lines of the answer to EHLO, and a refusal of MAIL FROM.
+
+    Each is empty where there was none, or where it was not asked for.
+    """
 
     greeting: str = ""
     hello: tuple[str, ...] = ()
+    mail: str = ""
 
     @classmethod
-    def shown(cls, greeting: Reply, hello: Reply | None = None) -> Machine:
+    def shown(cls, greeting: Reply, hello: Reply | None = None, mail: Reply | None = None) -> Machine:
         """The one that gave these replies. A refused EHLO shows nothing."""
-        return cls(greeting.words(), hello.lines if hello is not None and hello.code == 250 else ())
+        lines = hello.lines if hello is not None and hello.code == 250 else ()
+        return cls(greeting.words(), lines, mail.words() if mail is not None else "")
 
     @property
     def product(self) -> str:
@@ -71,15 +75,22 @@ class Machine:
         for words, (mine, theirs) in zip(("greet as", "answer EHLO as"), pairs):
             if mine and mine == theirs:
                 return f"both {words} {mine}"
+        # Some proxies hand on the greeting of whomever is called, and ask for a login afterwards.
+        if self.mail and _numberless(self.mail) == _numberless(other.mail):
+            return "both answer MAIL FROM in the same words"
         if not self.greeting or any(mine and theirs for mine, theirs in pairs):
             return ""
         return "both answer in the same words" if self._words() == other._words() else ""
 
     def _words(self) -> tuple[str, ...]:
-        return tuple(re.sub(r"[0-9]", "0", line) for line in (self.greeting, *sorted(self.hello)))
+        return tuple(_numberless(line) for line in (self.greeting, *sorted(self.hello)))
 
 
-def name_in(text: t.Any) -> str:
+def _numberless(text: str) -> str:
+    return re.sub(r"[0-9]+", "0", text)
+
+
+def name_in(text: str) -> str:
     """The host name that a greeting, or an answer to EHLO, begins with; '' where there is none."""
-    name = str(text or "").strip().split(" ")[0].rstrip(".").lower()
+    name = text.strip().split(" ")[0].rstrip(".").lower()
     return name if _NAME.fullmatch(name) and name not in _NO_NAME else ""

@@ -170,7 +170,7 @@ class Egress:
         self._connect_seconds = connect_seconds
         self._reply_seconds = reply_seconds
         self._helo_name = helo_name
-        self._shown: dict[str, tuple[Machine, tuple[t.Any, ...]] | None] = {}
+        self._shown: dict[tuple[str, str], tuple[Machine, tuple[t.Any, ...]] | None] = {}
         self.answers: dict[str, bool] = {}
         self.transcript: list[str] = []
 
@@ -179,17 +179,22 @@ class Egress:
         if self._host is None:
             return None
         if family not in self.answers:
-            self._shown[family] = self._look(family)
+            self._shown[family, ""] = self._look(family)
         return self.answers[family]
 
-    def elsewhere(self, door: Door) -> Machine | None:
-        """How it shows itself; None where it does not, or is asked at that very door."""
+    def elsewhere(self, door: Door, sender: str = "") -> Machine | None:
+        """How it shows itself; None where it does not, or is asked at that very door.
+
+        With a `sender`, what it says to MAIL FROM as well.
+        """
         if self.proven(door.family) is None:
             return None
-        machine, sockaddr = self._shown[door.family] or (None, ())
+        if (door.family, sender) not in self._shown:
+            self._shown[door.family, sender] = self._look(door.family, sender)
+        machine, sockaddr = self._shown[door.family, sender] or (None, ())
         return None if sockaddr[:2] == door.sockaddr[:2] else machine
 
-    def _look(self, family: str) -> tuple[Machine, tuple[t.Any, ...]] | None:
+    def _look(self, family: str, sender: str = "") -> tuple[Machine, tuple[t.Any, ...]] | None:
         """What answers at the first of its addresses that greets, else at the first that speaks."""
         # A greeting and not only a connection: firewalls exist that take connections for whomever
         # they like.
@@ -216,11 +221,12 @@ class Egress:
                 session.quit()
                 refusal = refusal or (Machine.shown(greeting), door.sockaddr)
                 continue
-            hello = None
+            hello = mail = None
             with contextlib.suppress(Trouble):
                 hello = session.command("EHLO", self._helo_name or literal(str(sock.getsockname()[0])))
+                mail = session.command("MAIL", f"FROM:<{sender}>") if sender else None
             session.quit()
-            return Machine.shown(greeting, hello), door.sockaddr
+            return Machine.shown(greeting, hello, mail), door.sockaddr
         return refusal
 
 

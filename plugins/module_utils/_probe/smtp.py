@@ -30,6 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session i
     Trouble,
     connect,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.table import LOGIN_REQUIRED
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     DELIVERY,
     INCONCLUSIVE,
@@ -233,11 +234,16 @@ class _Visit:
         judgements = [decision.judgement for decision in look.decisions.values()]
         if look.machine is None or not any(one.verdict != INCONCLUSIVE or one.needs_control for one in judgements):
             return
-        elsewhere = self._egress.elsewhere(look.door)
+        # What anything on the way may say as well is said to the control host, too.
+        doubtful = [
+            one.reply for one in look.decisions.values() if one.judgement.reason == LOGIN_REQUIRED and one.reply
+        ]
+        elsewhere = self._egress.elsewhere(look.door, self._question.sender if doubtful else "")
         if elsewhere is None:
             return
-        likeness = look.machine.likeness(elsewhere)
-        look.compared = not likeness
+        mine = replace(look.machine, mail=doubtful[0].words()) if doubtful else look.machine
+        likeness = mine.likeness(elsewhere)
+        look.compared = not likeness and bool(elsewhere.mail or not doubtful)
         if likeness:
             self._take_back(
                 "interceptor",

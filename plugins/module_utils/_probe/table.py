@@ -66,6 +66,7 @@ _NO_SPOOF = "It does not let a stranger send as {sender}."
 _OWN = ("sender_is_own", "{sender} counts as an address of the site itself. Name a sender outside.")
 _LISTED = "It refuses this host's own address as one with a bad name, which says nothing about other senders."
 _UNKNOWN = "{recipient} is unknown there. Name a mailbox that exists."
+LOGIN_REQUIRED = "login_required"
 # Said where a refusal is half of a proof; what completes it says so in its place.
 CONTROL = "Only an allowed sender that is accepted at the same address in the same run shows that this host is refused for what it is."
 
@@ -415,8 +416,8 @@ _DOUBTFUL = (
     ),
     Row(
         INCONCLUSIVE,
-        "login_required",
-        f"A login is wanted, in words that anything on the way may say as well. {CONTROL}",
+        LOGIN_REQUIRED,
+        f"A login is wanted, in words that anything on the way may say as well, which control_host would show. {CONTROL}",
         ANY,
         f"{_RFC}; {_FIELD}",
         MAIL,

@@ -90,6 +90,39 @@ def test_another_machine_is_another_machine(street: Street) -> None:
     assert control.commands[0] == "EHLO [127.0.0.1]"
 
 
+LOGIN = "530 5.7.0 Authentication required [17]"
+
+
+@pytest.mark.parametrize(
+    ("says", "reason_", "compared"),
+    [
+        ("530 5.7.0 Authentication required [18]", "interceptor", False),
+        ("250 2.1.0 OK", "login_required", True),
+        ("550 5.7.1 not with that sender", "login_required", True),
+        (hang_up, "login_required", False),
+        (stay_silent, "login_required", False),
+    ],
+)
+def test_a_proxy_that_hands_on_greetings_is_known_by_what_it_refuses(
+    street: Street, says: Answer, reason_: str, compared: bool
+) -> None:
+    control = street.server({**ELSEWHERE, "MAIL": says})
+    found = seen(street.server({"MAIL": LOGIN}), control)
+    assert (found.verdict, reason(found), found.compared) == ("inconclusive", reason_, compared)
+    assert control.verbs[:4] == ["EHLO", "QUIT", "EHLO", "MAIL"]
+
+
+def test_two_locked_exchange_servers_are_two_machines(street: Street) -> None:
+    """Whose words are Exchange's own needs no such question, and a control host may be locked as well."""
+    control = street.server(
+        {"banner": "220 EX9.watchtower.example Microsoft ESMTP MAIL Service", "MAIL": NOT_ANONYMOUS}
+    )
+    control.answers["EHLO"] = "250 EX9.watchtower.example Hello [{peer}]"
+    found = seen(street.server({"MAIL": NOT_ANONYMOUS}), control)
+    assert (found.verdict, found.compared) == ("closed", True)
+    assert control.verbs == ["EHLO", "QUIT"]
+
+
 def test_a_control_host_is_not_asked_where_nothing_would_come_of_it(street: Street) -> None:
     control = street.server(ELSEWHERE)
     found = seen(street.server({"RCPT": "451 4.7.500 Server busy"}), control)
@@ -210,10 +243,9 @@ def test_whether_two_servers_are_one_machine(mine: Machine, theirs: Machine, ali
         ("EX1", ""),
         ("-- .. --", ""),
         ("", ""),
-        (None, ""),
         (f"{'a.' * 200}example", ""),
         ("größe.hafen.example", ""),
     ],
 )
-def test_names_that_are_one_of_a_kind(text: str | None, name: str) -> None:
+def test_names_that_are_one_of_a_kind(text: str, name: str) -> None:
     assert name_in(text) == name
