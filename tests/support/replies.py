@@ -297,6 +297,9 @@ rcpt ??? 550 5.7.1 Relaying denied until you have checked your mailbox
 rcpt ??? 454 4.7.1 <relay-check@relay.watchtower.example>: Relay access denied
 rcpt ??? 451 Open relay not allowed
 rcpt ??? 451 4.7.1 relaying is slow today
+rcpt ??? 550 5.7.1 Unable to relay for somebody@hafen.example
+rcpt/postfix ??? 554 5.7.1 <somebody@hafen.example>: Relay access denied
+rcpt/postfix ??? 553 5.7.1 <somebody@hafen.example>: Sender address rejected: not logged in
 rcpt ??? 550 5.7.54 perhaps tomorrow
 rcpt ??? 550 5.7.64 perhaps tomorrow
 rcpt ??? 550 5.7.1 The mailbox is full and Relay access denied is another story
@@ -312,6 +315,7 @@ mail ??C 554 5.1.0 Sender denied
 mail ??C 550 5.1.0 Sender denied
 mail/postfix ??C 553 5.7.1 <office@hafen.example>: Sender address rejected: not logged in
 rcpt/postfix ??C 553 5.7.1 <office@hafen.example>: Sender address rejected: not logged in
+mail/postfix ??? 553 5.7.1 <probe@watchtower.example>: Sender address rejected: not logged in
 rcpt ??? 550 5.7.60 SMTP; Client does not have permissions to send as this sender
 rcpt ??? 554 5.1.0 Sender denied
 mail ??? 550 5.7.60 no

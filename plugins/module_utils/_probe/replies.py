@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Reply
@@ -48,8 +49,11 @@ class Row:
     whole: bool = False
     needs_control: bool = False
 
-    def fits(self, case: str, stage: str, reply: Reply, shown: str) -> bool:
-        """Whether it is the row of a reply from a server that shows itself as a product."""
+    def fits(self, case: str, stage: str, reply: Reply, said: str, shown: str) -> bool:
+        """Whether it is the row of a reply.
+
+        `said`: its wording. `shown`: the product that the server shows itself as, '' for none.
+        """
         if case not in self.cases or stage not in self.stages or not re.match(self.code, str(reply.code)):
             return False
         if self.enhanced and not re.fullmatch(self.enhanced, reply.enhanced or "", re.ASCII):
@@ -57,26 +61,33 @@ class Row:
         if self.whole and self.product in _OWN_WORDS and shown not in ("", EXCHANGE):
             return False
         if self.whole:
-            return reply.whole and re.fullmatch(self.words, wording(reply), _LIKE) is not None
-        return re.search(self.words, _without_names(reply), _LIKE) is not None
+            return reply.whole and re.fullmatch(self.words, said, _LIKE) is not None
+        return re.search(self.words, _without_names(said), _LIKE) is not None
 
 
 # No letters of other alphabets, some of which are "the same" to Python where case is not asked for.
 _LIKE = re.IGNORECASE | re.ASCII
 _STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
+# What stands for an address of the envelope in what a server says.
+ADDRESS = "<>"
 # What a server repeats of the envelope or names of hosts is none of its own words.
 _WHO = re.compile(r"<[^<>]*>|\S+@\S+|\[[^\[\]]*\]")
 # So much of it is looked through for parts of sentences.
 _READ = 2000
 
 
-@functools.lru_cache(maxsize=16)
-def wording(reply: Reply) -> str:
-    """What a reply says in its own words: without its status, in one line."""
+def wording(reply: Reply, names: t.Iterable[str]) -> str:
+    """What a reply says in its own words: without its status, in one line.
+
+    The addresses that it was told stand as ADDRESS, so that no other counts for them.
+    """
     parts = (_STATUS.sub("", line.strip(), count=1).strip() for line in reply.lines)
-    return " ".join(part for part in parts if part)
+    said = " ".join(part for part in parts if part)
+    for name in names:
+        said = re.sub(f"<{re.escape(name)}>|{re.escape(name)}", ADDRESS, said, flags=_LIKE)
+    return said
 
 
 @functools.lru_cache(maxsize=16)
-def _without_names(reply: Reply) -> str:
-    return _WHO.sub(" ", wording(reply)[:_READ])
+def _without_names(said: str) -> str:
+    return _WHO.sub(" ", said[:_READ])

@@ -265,7 +265,9 @@ class Session:
                 raise self._closed(begin)
             self._buffer += arrived
         if self._buffer:
-            raise Trouble("unasked", f"spoke without being asked: {self._half_said()[:KEPT_LINE]}")
+            # A good-bye may come at any time (RFC 5321, 3.8).
+            kind = "closed" if self._buffer.startswith(b"421") else "unasked"
+            raise Trouble(kind, f"spoke without being asked: {self._half_said()[:KEPT_LINE]}")
 
     def _reply(self) -> Reply:
         """Read one reply, of as many lines as it has."""

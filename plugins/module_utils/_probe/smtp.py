@@ -285,10 +285,17 @@ class _Visit:
             self._stage = "rcpt"
             reply = session.command("RCPT", f"TO:<{case.recipient}>")
         try:
-            session.command("RSET")
-        except Trouble:
+            reset = session.command("RSET")
+        except Trouble as trouble:
             # The question is answered; the next one begins with a new connection.
             session.close()
+            if trouble.kind == "unasked":
+                raise
+            return reply
+        if reply.positive and not reset.positive:
+            # It never refuses RSET (RFC 5321, 4.1.1.5); that may be the answer to the question.
+            session.close()
+            raise Trouble("unasked", f"refused RSET: {reset.words()}", reset.seconds)
         return reply
 
     def _begin(self) -> tuple[Session, Reply | None]:

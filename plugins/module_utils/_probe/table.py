@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.replies import (
+    ADDRESS,
     ANY,
     ANY_CASE,
     ANYWHERE,
@@ -32,6 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.replies i
     SPOOF,
     TLS,
     Row,
+    wording,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Reply
 
@@ -50,7 +52,7 @@ _FIELD = "public collections of replies, such as ActiveCampaign/smtp-field-manua
 _BY = r"(?:smtp; )?"
 _FROM = r"(?: \[[a-z0-9.-]+(?: [0-9tz:.-]+)?(?: [0-9a-f]+)?\])?"
 # Whom a server refuses, as it begins a reply: Postfix `<a@b>: `, Sendmail `<a@b>... `.
-_ADDRESSEE = r"(?:<[^<>]*>(?::|\.\.\.) ?)?"
+_ADDRESSEE = rf"(?:{ADDRESS}(?::|\.\.\.) ?)?"
 
 
 def _both(closed_for: str, sentence: str, reason: str, otherwise: tuple[str, str], **facts: t.Any) -> t.Iterator[Row]:
@@ -190,7 +192,7 @@ _RELAYING = (
         source=f"{_NDR} (5.7.1); in these words of Exchange 2003 to 2010 {_REPORTED}",
         stages=RCPT,
         enhanced=r"5\.7\.1",
-        words=rf"{_BY}unable to relay(?: for \S+)?\.?{_FROM}",
+        words=rf"{_BY}unable to relay(?: for {ADDRESS})?\.?{_FROM}",
     ),
     *_both(
         RELAY,
@@ -212,8 +214,8 @@ _RELAYING = (
         product=ANY,
         source=f"the products' own defaults; {_FIELD}",
         stages=RCPT,
-        words=rf"{_ADDRESSEE}relay(?:ing)?(?: access)?(?: is)?(?: to \S+)?"
-        r" (?:denied|disallowed|prohibited|not permitted)(?: for \S+|\. proper authentication required)?\.?",
+        words=rf"{_ADDRESSEE}relay(?:ing)?(?: access)?(?: is)?(?: to {ADDRESS})?"
+        rf" (?:denied|disallowed|prohibited|not permitted)(?: for {ADDRESS}|\. proper authentication required)?\.?",
     ),
     *_both(
         RELAY,
@@ -454,6 +456,11 @@ _DOUBTFUL = (
 TABLE = (*_ACCEPTED, *_LOCKED, *_RELAYING, *_SPOOFING, *_OTHER_REASONS, *_DOUBTFUL)
 
 
-def row_of(case: str, stage: str, reply: Reply, shown: str) -> Row | None:
-    """The row of a reply; `shown`: the product that the server shows itself as, '' for none."""
-    return next((row for row in TABLE if row.fits(case, stage, reply, shown)), None)
+def row_of(case: str, stage: str, reply: Reply, names: t.Sequence[str], shown: str) -> Row | None:
+    """The row of a reply; None where there is none.
+
+    `names`: the addresses of the envelope. `shown`: the product that the server shows itself as, ''
+    for none.
+    """
+    said = wording(reply, names)
+    return next((row for row in TABLE if row.fits(case, stage, reply, said, shown)), None)

@@ -68,7 +68,7 @@ def judge_reply(case: str, stage: str, reply: Reply, sender: str, recipient: str
 
     `product`: what the server shows itself as, '' where it does not say.
     """
-    row = row_of(case, stage, reply, product)
+    row = row_of(case, stage, reply, (sender, recipient), product)
     if row is None:
         return Judgement(INCONCLUSIVE, "unexpected", "That is no answer to what was asked.")
     sentence = row.sentence.format(sender=sender, recipient=recipient)

@@ -158,6 +158,6 @@ def test_every_decisive_row_has_an_example() -> None:
     for row in ROWS:
         reply = heard(row.lines)
         for case in CASES:
-            seen.add(table.row_of(case, row.stage, reply, PRODUCTS[row.product]))
+            seen.add(table.row_of(case, row.stage, reply, ENVELOPES[case], PRODUCTS[row.product]))
     unseen = [row for row in table.TABLE if row not in seen]
     assert [(row.reason, row.product, row.words) for row in unseen if "starttls" not in row.stages] == []

@@ -141,6 +141,28 @@ def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
             )
 
 
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        # One answer too many before: what is heard at RCPT belongs to MAIL, and the refusal comes at RSET.
+        (
+            {"MAIL": b"250 2.1.0 a\r\n", "RCPT": b"250 2.1.0 b\r\n550 5.7.51 TenantInboundAttribution; Rejecting\r\n"},
+            "inconclusive",
+        ),
+        ({"RSET": "550 5.7.51 TenantInboundAttribution; Rejecting"}, "inconclusive"),
+        ({"RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n250 2.1.5 OK\r\n"}, "inconclusive"),
+        # A good-bye after the answer changes nothing.
+        ({"RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n421 4.7.0 Too many errors\r\n"}, "closed"),
+        ({"RCPT": b"250 2.1.5 OK\r\n421 4.4.2 Too slow\r\n"}, "open"),
+    ],
+)
+def test_answers_that_are_out_of_step_decide_nothing(street: Street, answers: dict[str, Answer], verdict: str) -> None:
+    found = look(street, answers)
+    assert found.verdict == verdict
+    if verdict == "inconclusive":
+        assert found.decisions["delivery"].judgement.reason == "trouble_unasked"
+
+
 def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
     found = look(street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"})
     reply = found.decisions["delivery"].reply
@@ -194,7 +216,7 @@ def test_two_commands_in_one_cannot_be_sent(argument: str) -> None:
 def test_what_comes_between_two_commands_ends_the_conversation() -> None:
     for late, kind in (
         (b"250 2.1.5 Recipient OK\r\n", "unasked"),
-        (b"421 4.4.1 Timed out\r\n", "unasked"),
+        (b"421 4.4.1 Timed out\r\n", "closed"),
         (b"", "closed"),
     ):
         here, there = socket.socketpair()
