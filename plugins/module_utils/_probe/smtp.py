@@ -234,15 +234,17 @@ class _Visit:
         judgements = [decision.judgement for decision in look.decisions.values()]
         if look.machine is None or not any(one.verdict != INCONCLUSIVE or one.needs_control for one in judgements):
             return
-        # What anything on the way may say as well is said to the control host, too.
+        elsewhere = self._egress.elsewhere(look.door)
+        if elsewhere is None:
+            return
+        likeness = look.machine.likeness(elsewhere)
         doubtful = [
             one.reply for one in look.decisions.values() if one.judgement.reason == LOGIN_REQUIRED and one.reply
         ]
-        elsewhere = self._egress.elsewhere(look.door, self._question.sender if doubtful else "")
-        if elsewhere is None:
-            return
-        mine = replace(look.machine, mail=doubtful[0].words()) if doubtful else look.machine
-        likeness = mine.likeness(elsewhere)
+        if doubtful and not likeness:
+            # What anything on the way may say is asked of the control host as well.
+            elsewhere = self._egress.elsewhere(look.door, self._question.sender) or Machine()
+            likeness = replace(look.machine, mail=doubtful[0].words()).likeness(elsewhere)
         look.compared = not likeness and bool(elsewhere.mail or not doubtful)
         if likeness:
             self._take_back(
