@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,18 @@ from ansible_collections.mailedge.lockdown.tests.lab.warm import warm
 # .../ansible_collections/mailedge/lockdown/tests/lab/playing.py: the folder that Ansible looks for collections in. Not resolved,
 # because in a work tree the path goes through a symbolic link.
 COLLECTIONS = pathlib.Path(__file__).absolute().parents[5]
+
+
+_WARNING = re.compile(r"^\[(?:DEPRECATION )?WARNING\]: .*(?:\n(?!\s*$|\[|[a-z]+: \[|[A-Z]+ ).*)*", re.MULTILINE)
+# What a test does on purpose, in Ansible's words.
+_ABOUT_THE_TEST = (
+    "Could not match supplied host pattern",
+    "Unable to parse",
+    "No inventory was parsed",
+    "provided hosts list is empty",
+    "does not support Ansible version",
+    "Found variable using reserved name",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,16 @@ class Run:
         items = [task.result.get("looks") or [] for task in self.tasks if task.status.startswith("item_")]
         return {look["name"]: look for looks in items for look in looks}
 
+    def warned(self) -> list[str]:
+        """What Ansible warned of by itself, a line each: what no task's result has as its warning."""
+        told = ["".join(text.split()) for task in self.tasks for text in map(str, task.result.get("warnings") or [])]
+        return [
+            " ".join(warning.split())
+            for warning in _WARNING.findall(self.output)
+            # The oldest cores wrap the lines of a warning, also within a word.
+            if not any(text and "".join(warning.split()).endswith(text) for text in told)
+        ]
+
     @property
     def changed(self) -> list[TaskResult]:
         """The tasks that reported a change."""
@@ -76,7 +99,6 @@ def environment(**more: str) -> dict[str, str]:
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_DEPRECATION_WARNINGS": "false",
         "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
@@ -129,7 +151,10 @@ def play(
             )
             code, output = done.returncode, done.stdout
         tasks = [TaskResult(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
-        return Run(code, output, tasks)
+        run = Run(code, output, tasks)
+        unexpected = [text for text in run.warned() if not any(known in text for known in _ABOUT_THE_TEST)]
+        assert not unexpected, unexpected
+        return run
 
 
 def module(name: str, hosts: str, arguments: t.Mapping[str, t.Any], **keywords: t.Any) -> list[dict[str, t.Any]]:

@@ -120,8 +120,12 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
             group = state.receive if resource == RECEIVE.name else state.send
             connector = group.get(name.casefold())
             if connector is not None:
+                # What a read knows of a connector beside its options, such as the rights behind
+                # them, is no plain data and nothing to describe.
                 known = {
-                    option: value for option, value in connector.items() if option in options and option != "server"
+                    option: value
+                    for option, value in connector.items()
+                    if option in options and option in table(resource).properties
                 }
                 trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(resource, known)
     return trees
