@@ -101,6 +101,8 @@ options:
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
+      - "V(server_not_found): The device does not tell where the server is, so that more policies
+        than needed are touched."
       - "V(shared_source): A source is shared by all customers of its owner, so that any of them can
         reach the server."
       - "V(still_open): Others than the named sources could still reach the port after the lock."

@@ -20,6 +20,12 @@ description:
   - It plans from what the device holds, judges the plan by its own model of the policies and their
     order, and stops before anything is written where the provider or the own networks would lose
     their way.
+  - Only policies that can lead to the target are touched. Which those are is in the device's routes
+    and not in its policies; where several interfaces come into question, the device is asked behind
+    which of them the server is. Its static routes and policy routes count as well, so that the
+    lock holds when an interface goes down. Where the device does not tell, or the API user may not
+    read network settings (C(netgrp)), every policy counts as one that could lead there, and the
+    guard V(server_not_found) says so.
   - What the configuration does not tell (the addresses of an FQDN or a country, schedules, logins)
     counts as open.
 author:
@@ -263,6 +269,7 @@ cost:
   sample: {"requests": 7}
 """
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -277,11 +284,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, exposure, reaching
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure, model_of, reaching
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
@@ -326,6 +335,7 @@ class InboundLock(FortiOSLayer):
         inbound.check(self._wanted)
         self._named = self._wanted.interfaces
         self._interfaces: interfaces.Interfaces | None = None
+        self._routes: Routes | None = None
         self._last: inbound.InboundRecipe | None = None
 
     def paths(self) -> t.Sequence[str]:
@@ -341,9 +351,18 @@ class InboundLock(FortiOSLayer):
     def _resolve(self, state: DeviceState) -> None:
         """Policies name zones where the user may have named their members. Raises PlanError."""
         if self._named and self._interfaces is None:
-            self._interfaces = interfaces.read(self.client, state.version)
-            named = self._interfaces.for_policies(self._named)
-            self._wanted = dataclasses.replace(self._wanted, interfaces=named)
+            known = interfaces.read(self.client, state.version)
+            self._wanted = dataclasses.replace(self._wanted, interfaces=known.for_policies(self._named))
+            self._interfaces = known
+
+    def learned(self, state: DeviceState) -> DeviceState:
+        """Where the servers are is not in the policies."""
+        with contextlib.suppress(PlanError):  # It is told when there is a plan to make.
+            self._resolve(state)
+        if self._routes is None:
+            self._routes = Routes(self.client, self._interfaces)
+        targets = [one for one in self._wanted.targets if not one.vip or one.vip in state.table(VIP)]
+        return self._routes.told(state, targets, self._wanted.interfaces)
 
     def _lock(self, state: DeviceState) -> inbound.InboundRecipe:
         """The lock of a state that was read.
@@ -360,15 +379,17 @@ class InboundLock(FortiOSLayer):
         before = reading.state
         if self._interfaces is not None:
             yield from self._interfaces.findings(self._named)
+        if changes:
+            yield from inbound_guards.about_places(self._wanted, before)
         yield from inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
 
     def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
         found = [one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)]
         if self._interfaces is None:
             return found
-        model = Model(state)
+        model = model_of(state)
         for target in self._wanted.targets:
-            leads = {str(name) for _key, row, _how in model.concerned(target) for name in row.get("dstintf") or ()}
+            leads = {name for one in model.concerned(target) for name in one.out}
             found += [
                 f"Whoever comes from another interface of the zone '{zone}' can reach {target} without any policy "
                 "(intrazone allow)."
@@ -380,7 +401,7 @@ class InboundLock(FortiOSLayer):
     def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         shown = {}
         for when, state in (("before", before), ("after", after)):
-            model = Model(state, self._wanted.interfaces)
+            model = model_of(state, self._wanted.interfaces)
             shown[when] = [one for target in self._wanted.targets for one in reaching(model, target)]
         return {"exposure": exposure(shown["before"], shown["after"])}
 

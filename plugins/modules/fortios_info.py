@@ -16,8 +16,10 @@ description:
   - For given sources it says what they would meet, by the collection's own model of the policies,
     and beside it by the device's own C(policy-lookup) where O(interface) is named and the device
     offers it.
+  - Policies that cannot lead to the server are left out, where the device tells behind which
+    interface it is; it is asked where several come into question.
   - Changes nothing. Needs an API user that may read firewall policies, addresses and services,
-    and network settings where O(interface) is named.
+    and network settings (C(netgrp)) where O(interface) is named, or for the way to the server.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
@@ -164,7 +166,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, reaching, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of, reaching, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address, parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -194,26 +197,29 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     )
     state = read(client, wanted.tables)
     named = [params["interface"]] if params["interface"] else []
-    model = Model(state, interfaces.read(client, state.version).for_policies(named) if named else [])
+    known = interfaces.read(client, state.version) if named else None
+    ways_in = known.for_policies(named) if known else ()
     missing = [vip for vip in wanted.vips if vip not in state.table(VIP)]
     if missing:
         raise PlanError(f"There is no virtual IP '{missing[0]}' on the device.")
     if not wanted.targets:
-        serving = tuple(str(vip) for vip in state.table(VIP) if model.serves(str(vip), wanted.port))
+        serves = model_of(state).serves
+        serving = tuple(str(vip) for vip in state.table(VIP) if serves(str(vip), wanted.port))
         wanted = dataclasses.replace(wanted, vips=serving)
+    model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
     return {
         "device": {"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
         "exposure": [one for target in wanted.targets for one in reaching(model, target)],
         "policies": [
             {
-                "policy": key,
-                "name": str(row.get("name") or ""),
-                "action": str(row.get("action") or "deny"),
+                "policy": one.key,
+                "name": str(one.row.get("name") or ""),
+                "action": str(one.row.get("action") or "deny"),
                 "target": str(target),
-                "sources": words(model.names.sources(row, target.version)),
+                "sources": words(model.sources(one, target)),
             }
             for target in wanted.targets
-            for key, row, _how in model.concerned(target)
+            for one in model.concerned(target)
         ],
         "sources": [
             {

@@ -206,14 +206,13 @@ class Lab:
         folder.mkdir()
         device = Device(version=f"v{site.firewall}", serial=f"FGTLAB{len(self.firewalls) + 1:010}")
         several = len(site.editions) > 1
-        device.routes = []
+        device.routing.connected = []
         for place in places(self.sites):
             if place.site is site:
-                device.routes[:0] = [(network, "internal") for network in place.own_networks]
+                device.routing.connected[:0] = [(network, "internal") for network in place.own_networks]
                 device.seed_mail_site(
                     place.public_address, place.addresses[0], place.addresses[1], place.name.lower() if several else ""
                 )
-        device.routes += [("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
         server = FortiGateServer(device, folder=folder)
         server.token = f"Lab-{secrets.token_urlsafe(24)}"
         server.changed = self.refresh

@@ -22,6 +22,7 @@ GUARDS = Registry(
         "still_open": "Others than the named sources could still reach the port after the lock.",
         "other_way_in": "Another virtual IP leads to the same server and port.",
         "interface_in_zone": "A named interface is a member of a zone, which is looked at in its place.",
+        "server_not_found": "The device does not tell where the server is, so that more policies than needed are touched.",
         "intrazone": "Traffic between the members of a named zone passes without any policy.",
         "no_way_in": "Nothing lets the port through to one of the targets today, while others are locked.",
         "no_way_out": "Nothing lets the port out today, so that nothing can be locked.",

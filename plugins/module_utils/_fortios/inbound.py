@@ -28,7 +28,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     exactly,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Admission, Model, Target, is_deny
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Admission,
+    Model,
+    Target,
+    is_deny,
+    model_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
@@ -122,7 +128,10 @@ class InboundRecipe:
 
     def __init__(self, state: DeviceState, wanted: InboundOptions) -> None:
         self.state, self.wanted = state, wanted
+        self._model = model_of(state)
         self._check_device()
+        self._service, self._for_service = fences.service(state, wanted.name, wanted.port)
+        self._sources = {version: self._names_of(version) for version in (4, 6)}
         self._base = list(self._groups())
         # With the groups as they shall be, so that the sources of a policy can be judged.
         self._prepared = apply_all(plan(state, self._base), state)
@@ -134,10 +143,11 @@ class InboundRecipe:
         offered: set[Key] = set()
         while True:
             made = self._build(narrowed, fenced)
-            model = Model(apply_all(plan(self._prepared, made), self._prepared), self.wanted.interfaces)
-            leak = self._leak(model, narrowed | fenced)
-            if leak is not None:
-                (narrowed if self._is_dedicated(leak) else fenced).add(leak)
+            model = model_of(apply_all(plan(self._prepared, made), self._prepared), self.wanted.interfaces)
+            leaks = self._leaks(model, narrowed | fenced)
+            if leaks:
+                dedicated = {key for key in leaks if self._is_dedicated(key)}
+                narrowed, fenced = narrowed | dedicated, fenced | (leaks - dedicated)
                 continue
             # Those who are wanted and do not get through are let in by a policy that is for the
             # target alone, where there is one.
@@ -147,6 +157,28 @@ class InboundRecipe:
             offered.add(entrance)
             narrowed.add(entrance)
         return [*self._base, *made]
+
+    def _leaks(self, model: Model, known: t.Collection[Key]) -> set[Key]:
+        """The policies of the device that let others through, each of them judged as if those
+        before it were locked already.
+
+        So the lock is built twice, once to find them and once to see that these were all, however
+        many there are.
+        """
+        found: set[Key] = set()
+        for target in self.wanted.targets:
+            allowed = self._allowed[target.version]
+            for one, folds in model.walk(target):
+                foreign = one.key in self.state.table(POLICY) and one.key not in known
+                if foreign and (one.key in found or model.lets_in(one, folds, target).beyond(allowed)):
+                    found.add(one.key)
+                    # A fence decides about everybody; one that is narrowed lets only those in who
+                    # may, and leaves the others to those behind it.
+                    for fold in folds if not self._is_dedicated(one.key) else ():
+                        fold.shut()
+                else:
+                    model.go_past(one, folds, target)
+        return found
 
     # ------------------------------------------------------------ judging
 
@@ -176,16 +208,11 @@ class InboundRecipe:
                 found.append((target, missing))
         return found
 
-    def _leak(self, model: Model, known: t.Collection[Key]) -> Key | None:
-        for _target, one in self.beyond(model):
-            if one.policy in self.state.table(POLICY) and one.policy not in known:
-                return one.policy
-        return None
-
     def _entrance(self, known: t.Collection[Key]) -> Key | None:
+        leading = {one.key for target in self.wanted.targets for one in self._model.concerned(target)}
         for key, row in self.state.table(POLICY).items():
-            usable = row.get("action") == "accept" and row.get("status", "enable") == "enable"
-            if usable and key not in known and self._hit(row) and self._comes_in(row) and self._is_dedicated(key):
+            usable = row.get("action") == "accept" and key in leading and key not in known
+            if usable and self._comes_in(row) and self._is_dedicated(key):
                 return key
         return None
 
@@ -203,7 +230,7 @@ class InboundRecipe:
             if vip not in self.state.table(VIP):
                 known = ", ".join(sorted(map(str, self.state.table(VIP)))) or "none"
                 raise PlanError(f"There is no virtual IP '{vip}' on the device. Nothing was changed. It has: {known}.")
-            if not Model(self.state).serves(vip, wanted.port):
+            if not self._model.serves(vip, wanted.port):
                 raise PlanError(
                     f"The virtual IP '{vip}' does not lead to port {wanted.port} of its server. Nothing was changed. Name the virtual IP that "
                     "does, or the port of the server."
@@ -225,7 +252,7 @@ class InboundRecipe:
         By version and match-vip, a deny to the address does not hold for what a virtual IP has
         translated, or stops the mail with it.
         """
-        model = Model(self.state)
+        model = self._model
         for target in self.wanted.targets:
             if target.address is None:
                 continue
@@ -261,7 +288,7 @@ class InboundRecipe:
     def _server(self) -> str:
         return f"{self.wanted.name}-server"
 
-    def _names(self, version: int) -> list[str]:
+    def _names_of(self, version: int) -> list[str]:
         """The names of the wanted sources, as a policy takes them."""
         wanted = self.wanted
         found = [
@@ -280,7 +307,7 @@ class InboundRecipe:
         return [*found, *wanted.feeds]
 
     def _allowed_of(self, version: int) -> Sources:
-        found = Model(self._prepared).names.all_named(self._names(version), version)
+        found = model_of(self._prepared).names.all_named(self._sources[version], version)
         if version == 4:
             found |= exactly(opaque=[Opaque("internet service", name) for name in self.wanted.internet_services])
         return found
@@ -295,7 +322,7 @@ class InboundRecipe:
 
     def _hit(self, row: Row) -> list[Target]:
         """The targets that a policy is for, or may be for."""
-        model = Model(self.state)
+        model = self._model
         return [
             one
             for one in self.wanted.targets
@@ -306,7 +333,7 @@ class InboundRecipe:
         """Whether a policy is for the targets and the port, and for nothing else, so that its
         sources can be changed.
         """
-        row, model = self.state.table(POLICY)[key], Model(self.state)
+        row, model = self.state.table(POLICY)[key], self._model
         if row.get("action") != "accept":
             return False  # A policy of a tunnel has the tunnel's own sources.
         versions = {one.version for one in self._hit(row)}
@@ -333,7 +360,7 @@ class InboundRecipe:
         for name in names:
             if name in self.wanted.vips:
                 continue
-            held = Model(self.state).names.named(name, version)
+            held = self._model.names.named(name, version)
             if name in self.state.table(VIP) or held.opaque or not held.known or not held.known <= wanted:
                 return False
         return True
@@ -354,7 +381,7 @@ class InboundRecipe:
         fields: Row = {}
         services = list(self.wanted.internet_services)
         if 4 in versions:
-            names = self._names(4)
+            names = self._sources[4]
             if names:
                 fields.update({"srcaddr": names, **_off(row, "internet-service-src"), **_off(row, "srcaddr-negate")})
             elif services:
@@ -365,7 +392,7 @@ class InboundRecipe:
                 extra = {**fences.taken_over(row), **self._where(row, {4}), **_by_services(services)}
                 yield self._made(key, _SERVICES, extra)
         if 6 in versions:
-            names = self._names(6)
+            names = self._sources[6]
             fields.update(
                 {"srcaddr6": names, **_off(row, "srcaddr6-negate")} if names else {"srcaddr6": [], "dstaddr6": []}
             )
@@ -376,7 +403,7 @@ class InboundRecipe:
 
     def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         versions = {one.version for one in self._hit(row)}
-        names = {version: self._names(version) for version in versions if self._names(version)}
+        names = {version: self._sources[version] for version in versions if self._sources[version]}
         services = list(self.wanted.internet_services) if 4 in versions else []
         shared = fences.taken_over(row)
         if names:
@@ -404,7 +431,7 @@ class InboundRecipe:
 
     def _where(self, row: Row, versions: t.Collection[int]) -> Row:
         """Destination and service of a fence."""
-        found: Row = {"service": [fences.service(self.state, self.wanted.name, self.wanted.port)[0]]}
+        found: Row = {"service": [self._service]}
         hit = self._hit(row)
         four = [one.vip for one in hit if one.vip]
         if any(one.version == 4 and not one.vip for one in hit):
@@ -417,7 +444,7 @@ class InboundRecipe:
 
     def _for_fences(self) -> list[Desired[Key]]:
         """The service and the addresses that fences name."""
-        _name, found = fences.service(self.state, self.wanted.name, self.wanted.port)
+        found = list(self._for_service)
         if self.wanted.addresses:
             found.extend(made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses)))
         return found

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import InboundOptions, InboundRecipe
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, is_deny, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Model,
+    Target,
+    is_deny,
+    model_of,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -48,13 +54,28 @@ def speak(
     yield from _ranges_guards.check(wanted.ranges, "The option ranges")
     yield from _ranges_guards.check_friends(wanted.own_networks, "The option own_networks")
     yield from _about_sources(wanted, before, check_mode=check_mode)
-    was, becomes = Model(before, wanted.interfaces), Model(after, wanted.interfaces)
+    was, becomes = model_of(before, wanted.interfaces), model_of(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
     for opening in openings(wanted, lock, after):
         if opening.other_vip:
             yield Finding("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
         else:
             yield Finding("still_open", WARN, f"After the lock, {opening.clause('would still reach')}.")
+
+
+def about_places(wanted: InboundOptions, state: DeviceState) -> t.Iterator[Finding]:
+    """The guard on servers of which the device does not tell where they are, where that would
+    matter.
+    """
+    model = model_of(state, wanted.interfaces)
+    for target in wanted.targets:
+        if model.is_open(target):
+            yield Finding(
+                "server_not_found",
+                WARN,
+                f"The device does not tell behind which interface {target} is, so that every policy for it counts as one that leads there. "
+                "An API user that may read network settings and routes (netgrp) leaves the others alone.",
+            )
 
 
 @dataclass(frozen=True)
@@ -85,7 +106,7 @@ def openings(wanted: InboundOptions, lock: InboundRecipe, state: DeviceState) ->
     """Who gets through that nobody has named, from whatever interface: the guards and the result of
     the module come from here.
     """
-    model = Model(state)
+    model = model_of(state)
     found = [Opening(target, one.sources, _policy(state, one.policy)) for target, one in lock.beyond(model)]
     return [*found, *_by_other_ways(wanted, lock, model)]
 
@@ -174,7 +195,7 @@ def _from(wanted: InboundOptions) -> str:
 
 def _by_whom(model: Model, target: Target) -> str:
     """The policies that refuse before anybody is let through."""
-    refusing = [key for key, row, _how in model.concerned(target) if is_deny(row)]
+    refusing = [one.key for one in model.concerned(target) if is_deny(one.row)]
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 

@@ -26,13 +26,14 @@ _ONE_SDWAN_ZONE = "virtual-wan-link"
 @dataclass(frozen=True)
 class Interfaces:
     """What a device has. `zones`: zone → its members, SD-WAN zones with them; `intrazone`: those
-    whose members reach each other freely.
+    whose members reach each other freely; `sdwan`: those of SD-WAN.
     """
 
     version: Version
     names: frozenset[str]
     zones: t.Mapping[str, frozenset[str]]
     intrazone: frozenset[str]
+    sdwan: frozenset[str] = frozenset()
 
     def for_policies(self, wanted: t.Sequence[str]) -> tuple[str, ...]:
         """The names that policies have for these interfaces. Raises PlanError for one that the
@@ -75,6 +76,17 @@ class Interfaces:
         """Those zones of the named interfaces whose members reach each other without a policy."""
         return [zone for zone in self.for_policies(wanted) if zone in self.intrazone and len(self.zones[zone]) > 1]
 
+    def called(self, name: str) -> frozenset[str]:
+        """What policies may call an interface: itself and its zones; of a zone its members too.
+
+        What SD-WAN sends through one of its members it may send through any other.
+        """
+        zones = set(self._of(name))
+        if (zones | {name}) & self.sdwan:
+            zones |= self.sdwan
+        members = {one for zone in {name, *(zones & self.sdwan)} for one in self.zones.get(zone, ())}
+        return frozenset({name, *zones, *members})
+
     def _of(self, name: str) -> list[str]:
         return sorted(zone for zone, members in self.zones.items() if name in members)
 
@@ -92,10 +104,13 @@ def read(client: FortiOS, version: Version) -> Interfaces:
         if row.get("intrazone") == "allow":
             intrazone.add(str(row["name"]))
     sdwan = client.single("system/sdwan" if version >= SDWAN_SINCE else "system/virtual-wan-link")
+    wide: set[str] = set()
     if sdwan.get("status") == "enable":
         for row in sdwan.get("zone") or ({"name": _ONE_SDWAN_ZONE},):
             zones.setdefault(str(row["name"]), frozenset())
+            wide.add(str(row["name"]))
         for member in sdwan.get("members") or ():
             zone = str(member.get("zone") or _ONE_SDWAN_ZONE)
             zones[zone] = zones.get(zone, frozenset()) | {str(member.get("interface"))}
-    return Interfaces(version, names, zones, frozenset(intrazone))
+            wide.add(zone)
+    return Interfaces(version, names, zones, frozenset(intrazone), frozenset(wide))

@@ -49,6 +49,12 @@ class FortiOSLayer(Layer[DeviceState, Key]):
         """The names of the range feeds whose entries have to be read."""
         return ()
 
+    def learned(self, state: DeviceState) -> DeviceState:
+        """A state that was read, with what has to be known beside the tables. Raises
+        FortiOSError.
+        """
+        return state
+
     @abc.abstractmethod
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         """What the options ask for, on a state. Raises PlanError."""

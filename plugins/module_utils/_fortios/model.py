@@ -30,6 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     negation,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import Fold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
     Match,
     Services,
@@ -73,6 +74,17 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Concerned:
+    """A policy that is for a target, with how sure that is, and the interfaces that it names."""
+
+    key: Key
+    row: Row
+    how: Match
+    into: frozenset[str]
+    out: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Admission:
     """An accept policy and those whom it lets through to a target."""
 
@@ -98,6 +110,12 @@ class Model:
     def __init__(self, state: DeviceState, ways_in: t.Collection[str] = ()) -> None:
         self.state, self._ways_in = state, frozenset(ways_in)
         self.names, self.services = Names(state), Services(state)
+        self._concerned: dict[Target, list[Concerned]] = {}
+        self._sources: dict[tuple[Key, int], Sources] = {}
+        self._admissions: dict[Target, list[Admission]] = {}
+        self._matches: dict[tuple[str, bool, Target], Match] = {}
+        self._servers: dict[str, RangeSet] = {}
+        self._always: dict[Key, bool] = {}
 
     # ------------------------------------------------------------ destination and service
 
@@ -124,11 +142,19 @@ class Model:
         return Match(2 - found) if negated else found
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
+        # A deny without match-vip does not meet what a virtual IP has translated.
+        translated = not is_deny(policy) or self._matches_vips(policy)
+        known = (name, translated, target)
+        if known not in self._matches:
+            self._matches[known] = self._is_destined(name, target, translated=translated)
+        return self._matches[known]
+
+    def _is_destined(self, name: str, target: Target, *, translated: bool) -> Match:
         if target.vip:
             group = self.state.table(VIP_GROUP).get(name)
             if name == target.vip or (group is not None and target.vip in map(str, group.get("member") or ())):
                 return Match.YES
-            if is_deny(policy) and not self._matches_vips(policy):
+            if not translated:
                 return Match.NO
             if name == ALL:
                 return Match.YES if everything(4) <= self.names.named(ALL, 4).certain else Match.PERHAPS
@@ -153,10 +179,13 @@ class Model:
         """The addresses of the servers behind a virtual IP; nothing where it has none that can be
         read.
         """
-        try:
-            return RangeSet.parse([str(one) for one in self.state.table(VIP)[vip].get("mappedip") or ()])
-        except (RangeError, KeyError):
-            return NOTHING
+        if vip not in self._servers:
+            try:
+                texts = [str(one) for one in self.state.table(VIP)[vip].get("mappedip") or ()]
+                self._servers[vip] = RangeSet.parse(texts)
+            except (RangeError, KeyError):
+                self._servers[vip] = NOTHING
+        return self._servers[vip]
 
     def translating(self, policy: Row, target: Target) -> list[str]:
         """The virtual IPs by which a policy leads to an address, and what could be one of IPv6,
@@ -192,35 +221,72 @@ class Model:
 
     # ------------------------------------------------------------ the policies in their order
 
-    def concerned(self, target: Target) -> list[tuple[Key, Row, Match]]:
-        """The policies that are for the target, in their order, with how sure that is."""
-        found: list[tuple[Key, Row, Match]] = []
-        outside = self._outside(target)
+    def concerned(self, target: Target) -> list[Concerned]:
+        """The policies that are for the target, in their order."""
+        if target not in self._concerned:
+            self._concerned[target] = list(self._find(target))
+        return self._concerned[target]
+
+    def _find(self, target: Target) -> t.Iterator[Concerned]:
+        front, behind = self._front(target), self._behind(target)
+        outside = frozenset() if behind is not None else self._outside(target)
         for key, row in self.state.table(POLICY).items():
             if row.get("status", "enable") != "enable":
                 continue
-            if set(map(str, row.get("dstintf") or ())) <= outside:
+            into, out = _named(row, "srcintf"), _named(row, "dstintf")
+            if out <= outside or (behind is not None and not any(_is_for(out, names) for names in behind)):
+                continue
+            if front is not None and not _is_for(into, front) and not self._names_it(row, target):
                 continue
             how = min(self.destination(row, target), self.services.matches(row, target.port))
             if how is not Match.NO:
-                found.append((key, row, how))
-        return found
+                yield Concerned(key, row, how, into, out)
+
+    def _front(self, target: Target) -> frozenset[str] | None:
+        """What policies may call the interface of the virtual IP, which translates nothing that
+        comes from another one (Fortinet's knowledge base on hairpin NAT, ta-p/195448, asks for a
+        policy from there); None where it is for any, or its zones are not known.
+        """
+        name = str(self.state.table(VIP)[target.vip].get("extintf") or ANY) if target.vip else ANY
+        return None if name == ANY else self.state.ways.names(name)
+
+    def _behind(self, target: Target) -> tuple[frozenset[str], ...] | None:
+        """What policies may call the interfaces that the target may be behind; None where the
+        device does not tell.
+        """
+        return self.state.ways.to(self.servers(target))
+
+    def servers(self, target: Target) -> RangeSet:
+        """The addresses of a target; nothing where they cannot be read."""
+        if target.vip:
+            return self.mapped(target.vip)
+        return RangeSet(() if target.address is None else (target.address,))
+
+    def is_open(self, target: Target) -> bool:
+        """Whether the policies leave it open where the target is, so that the device has to be
+        asked for it.
+        """
+        if self._behind(target) is not None:
+            return False
+        concerned = self.concerned(target)
+        fixed = not target.vip or str(self.state.table(VIP)[target.vip].get("extintf") or ANY) == ANY
+        into = set() if fixed else {name for one in concerned for name in one.into}
+        out = {name for one in concerned for name in one.out} - self._outside(target)
+        return len(out - {ANY}) > 1 or len(into - {ANY}) > 1
 
     def _outside(self, target: Target) -> frozenset[str]:
-        """The interfaces that the target is not behind: those that policies naming it come from,
-        and that none of them leads to.
+        """The interfaces that the target is not behind, where the device does not tell: those that
+        policies naming it come from, and that none of them leads to.
 
         Only policies in force that let through tell that. Where they contradict each other, or lead
         to any interface, they do not; what remains is the interface of the virtual IP itself.
         """
         come: set[str] = set()
         lead: set[str] = set()
-        field = "dstaddr" if target.version == 4 else "dstaddr6"
         for row in self.state.table(POLICY).values():
             if is_deny(row) or row.get("status", "enable") != "enable":
                 continue
-            names = [str(name) for name in row.get(field) or () if name != ALL]
-            if any(self._destined(name, row, target) is Match.YES for name in names):
+            if self._names_it(row, target):
                 come |= set(map(str, row.get("srcintf") or ()))
                 lead |= set(map(str, row.get("dstintf") or ()))
         front = {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
@@ -228,40 +294,77 @@ class Model:
             come = set()
         return frozenset((come | front) - lead - {ANY})
 
+    def _names_it(self, row: Row, target: Target) -> bool:
+        """Whether a policy names the target, and not all addresses."""
+        names = row.get("dstaddr" if target.version == 4 else "dstaddr6") or ()
+        return any(name != ALL and self._destined(str(name), row, target) is Match.YES for name in names)
+
+    def walk(self, target: Target) -> t.Iterator[tuple[Concerned, list[Fold]]]:
+        """The policies that are for the target in their order, each with the ways that it stands
+        on; whoever walks goes past each of them.
+        """
+        concerned = self.concerned(target)
+        return zip(concerned, self._folds(concerned, target))
+
+    def go_past(self, one: Concerned, folds: t.Iterable[Fold], target: Target) -> None:
+        """Go past a policy, on these ways."""
+        sources, certain = self.sources(one, target), self.is_certain(one)
+        for fold in folds:
+            fold.meet(sources, deny=is_deny(one.row), certain=certain)
+
+    def _folds(self, concerned: t.Sequence[Concerned], target: Target) -> list[list[Fold]]:
+        """For each policy the ways that it stands on; those with the same policies are one."""
+        behind = self._behind(target)
+        into = {frozenset({name}) for name in self._ways_in or _all_of(one.into for one in concerned) | {_UNNAMED}}
+        # Where the device does not tell which interface the server is behind, each that a policy
+        # leads to is tried.
+        if behind is None:
+            names = _all_of(one.out for one in concerned) - self._outside(target) | {_UNNAMED}
+            behind = tuple(frozenset({name}) for name in names)
+        ways_in, ways_out = _by_name(into), _by_name(behind)
+        standing: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+        for index, one in enumerate(concerned):
+            for way in itertools.product(_named_ways(one.into, ways_in), _named_ways(one.out, ways_out)):
+                standing.setdefault(way, []).append(index)
+        found: list[list[Fold]] = [[] for _one in concerned]
+        for indices in set(map(tuple, standing.values())):
+            fold = Fold(self._let_in(target))
+            for index in indices:
+                found[index].append(fold)
+        return found
+
+    def sources(self, one: Concerned, target: Target) -> Sources:
+        """From whom a policy takes traffic."""
+        known = (one.key, target.version)
+        if known not in self._sources:
+            self._sources[known] = self.names.sources(one.row, target.version)
+        return self._sources[known]
+
+    def is_certain(self, one: Concerned) -> bool:
+        """Whether a policy matches for sure what its sources send."""
+        if one.key not in self._always:
+            self._always[one.key] = not conditions.of_policy(one.row)
+        return one.how is Match.YES and self._always[one.key]
+
+    def lets_in(self, one: Concerned, folds: t.Iterable[Fold], target: Target) -> Sources:
+        """Whom a policy lets through on these ways."""
+        found = NOBODY
+        if not is_deny(one.row):
+            sources, certain = self.sources(one, target), self.is_certain(one)
+            for fold in folds:
+                found |= fold.lets_in(sources, certain=certain)
+        return found
+
     def admissions(self, target: Target) -> list[Admission]:
         """Who reaches the target, by the accept policies that let them through."""
-        concerned = self.concerned(target)
-        into = self._ways_in or _interfaces(concerned, "srcintf") | {_UNNAMED}
-        # Which interface the server is behind is in the routes and not in the policies; each that
-        # one of them leads to is tried.
-        outof = (_interfaces(concerned, "dstintf") - self._outside(target)) | {_UNNAMED}
-        found: dict[Key, Sources] = {}
-        for way_in, way_out in itertools.product(sorted(into), sorted(outof)):
-            met = [one for one in concerned if _passes(one[1], way_in, way_out)]
-            for one in self._fold(met, target):
-                found[one.policy] = found.get(one.policy, NOBODY) | one.sources
-        order = [key for key, _row, _how in concerned if key in found]
-        return [Admission(key, found[key]) for key in order]
-
-    def _fold(self, concerned: t.Iterable[tuple[Key, Row, Match]], target: Target) -> t.Iterator[Admission]:
-        undecided, decided = self._let_in(target), frozenset[Opaque]()
-        sure = undecided  # Those whom no policy so far could have stopped.
-        for key, row, how in concerned:
-            sources = self.names.sources(row, target.version)
-            certain = how is Match.YES and not conditions.of_policy(row)
-            met = Sources(
-                sources.known & undecided,
-                sources.opaque - decided,
-                sources.certain & sure & undecided if certain else NOTHING,
-            )
-            if not is_deny(row) and met:
-                yield Admission(key, met)
-            if is_deny(row):
-                sure = NOTHING if sources.opaque else sure - sources.known
-            if certain:
-                undecided, decided = undecided - sources.certain, decided | sources.whole
-            if not undecided:
-                return
+        if target not in self._admissions:
+            self._admissions[target] = []
+            for one, folds in self.walk(target):
+                let_in = self.lets_in(one, folds, target)
+                if let_in:
+                    self._admissions[target].append(Admission(one.key, let_in))
+                self.go_past(one, folds, target)
+        return self._admissions[target]
 
     def _let_in(self, target: Target) -> RangeSet:
         """Whom the virtual IP itself lets in: it may have a filter of sources."""
@@ -294,6 +397,14 @@ class Model:
                 return Passage(admission.policy, certain=False)
         unknown = [admission.policy for admission in admissions if admission.sources.opaque]
         return Passage(unknown[0], certain=False) if unknown else None
+
+
+def model_of(state: DeviceState, ways_in: t.Collection[str] = ()) -> Model:
+    """The model of a state, which is made once."""
+    known = (Model, frozenset(ways_in))
+    if known not in state.memory:
+        state.memory[known] = Model(state, ways_in)
+    return t.cast(Model, state.memory[known])
 
 
 def reaching(model: Model, target: Target) -> list[str]:
@@ -336,11 +447,30 @@ def is_deny(policy: Row) -> bool:
     return str(policy.get("action") or "deny") == "deny"
 
 
-def _interfaces(concerned: t.Iterable[tuple[Key, Row, Match]], field: str) -> set[str]:
-    return {str(one) for _key, row, _how in concerned for one in row.get(field) or ()} - {ANY}
+def _named(row: Row, field: str) -> frozenset[str]:
+    return frozenset(map(str, row.get(field) or ()))
 
 
-def _passes(row: Row, way_in: str, way_out: str) -> bool:
-    """Whether a policy is for traffic between two interfaces."""
-    into, outof = set(map(str, row.get("srcintf") or ())), set(map(str, row.get("dstintf") or ()))
-    return bool({way_in, ANY} & into and {way_out, ANY} & outof)
+def _all_of(named: t.Iterable[frozenset[str]]) -> set[str]:
+    return {name for names in named for name in names} - {ANY}
+
+
+def _is_for(named: frozenset[str], interface: frozenset[str]) -> bool:
+    """Whether a policy is for an interface, which has several names."""
+    return ANY in named or not named.isdisjoint(interface)
+
+
+def _by_name(ways: t.Iterable[frozenset[str]]) -> dict[str, set[frozenset[str]]]:
+    found: dict[str, set[frozenset[str]]] = {ANY: set()}
+    for way in ways:
+        for name in {*way, ANY}:
+            found.setdefault(name, set()).add(way)
+    return found
+
+
+def _named_ways(
+    named: frozenset[str], ways: t.Mapping[str, t.AbstractSet[frozenset[str]]]
+) -> t.AbstractSet[frozenset[str]]:
+    """The ways that a policy is for, which names these interfaces."""
+    found = [ways[name] for name in ([ANY] if ANY in named else named) if name in ways]
+    return found[0] if len(found) == 1 else {way for one in found for way in one}

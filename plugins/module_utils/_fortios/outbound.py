@@ -24,7 +24,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     exactly,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, is_deny, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    ANY,
+    Model,
+    is_deny,
+    model_of,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -103,16 +109,16 @@ class OutboundRecipe:
                 one for key, row in self.state.table(POLICY).items() if key in fenced for one in self._fence(key, row)
             ]
             after = apply_all(plan(self._prepared, made), self._prepared)
-            leaking = [
-                key for key, _row in self.leaking(after) if key in self.state.table(POLICY) and key not in fenced
-            ]
-            if not leaking:
+            leaking = {key for key, _row in self.leaking(after, fenced=True) if key in self.state.table(POLICY)}
+            if leaking <= fenced:
                 return [*self._base, *made] if fenced else []
-            fenced.add(leaking[0])
+            fenced |= leaking
 
-    def leaking(self, state: DeviceState) -> list[tuple[Key, Row]]:
-        """The accept policies by which others, or to others, port 25 goes out."""
-        model = Model(state)
+    def leaking(self, state: DeviceState, *, fenced: bool = False) -> list[tuple[Key, Row]]:
+        """The accept policies by which others, or to others, port 25 goes out. `fenced`: each of
+        them judged as if those before it had their fence already.
+        """
+        model = model_of(state)
         found: list[tuple[Key, Row]] = []
         barriers: list[tuple[int, Row]] = []
         for key, row in state.table(POLICY).items():
@@ -129,6 +135,7 @@ class OutboundRecipe:
                     one == version and _covers(wall, row, self.wanted.interfaces) for one, wall in barriers
                 ):
                     found.append((key, row))
+                    barriers += [(one, row) for one in (4, 6) if fenced and _is_about(row, one)]
                     break
         return found
 
@@ -160,7 +167,7 @@ class OutboundRecipe:
 
     def exposure(self, state: DeviceState) -> list[str]:
         """Who sends to whom, in sentences for the operator."""
-        model = Model(state)
+        model = model_of(state)
         found = [
             f"{words(model.names.sources(row, version))} → port {self.wanted.port} of {words(model.names.destinations(row, version))}, by policy "
             f"{key}{f' {name!r}' if (name := row.get('name')) and name != key else ''}"
@@ -177,7 +184,7 @@ class OutboundRecipe:
     # ------------------------------------------------------------ judging
 
     def _ways_out(self, state: DeviceState) -> bool:
-        model = Model(state)
+        model = model_of(state)
         return any(
             not is_deny(row)
             and row.get("status", "enable") == "enable"
@@ -190,7 +197,7 @@ class OutboundRecipe:
         """Whether the first policy that decides about the mail server lets it out; its own fences
         are such policies.
         """
-        model = Model(state)
+        model = model_of(state)
         version = 4 if self.wanted.mail_servers.v4 else 6
         servers = self.wanted.mail_servers.v4 or self.wanted.mail_servers.v6
         for row in state.table(POLICY).values():
@@ -249,9 +256,7 @@ class OutboundRecipe:
         out: Row = {}
         wall: Row = {}
         for version, suffix in ((4, ""), (6, "6")):
-            if not (
-                row.get(f"srcaddr{suffix}") and (row.get(f"dstaddr{suffix}") or row.get("internet-service") == "enable")
-            ):
+            if not _is_about(row, version):
                 continue
             wall.update({f"srcaddr{suffix}": [ALL], f"dstaddr{suffix}": [ALL]})
             to = [*([hosts[version]] if version in hosts else []), *(names if version == 4 else [])]
@@ -267,6 +272,15 @@ class OutboundRecipe:
 
 def _shown(key: Key, row: Row) -> str:
     return f"policy {key} '{row['name']}'" if row.get("name") and row["name"] != key else f"policy {key}"
+
+
+def _is_about(row: Row, version: int) -> bool:
+    """Whether a policy takes traffic of a version of IP by addresses, so that a fence stands
+    before it.
+    """
+    suffix = "" if version == 4 else "6"
+    to = row.get(f"dstaddr{suffix}") or row.get("internet-service") == "enable"
+    return bool(row.get(f"srcaddr{suffix}") and to)
 
 
 def _covers(wall: Row, row: Row, interfaces: t.Collection[str]) -> bool:

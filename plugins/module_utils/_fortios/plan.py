@@ -73,17 +73,6 @@ def _named(change: Change) -> str:
     return f"'{change.key}'"
 
 
-def _placed(entries: dict[Key, Row], key: Key, place: Key | None) -> dict[Key, Row]:
-    row = entries.pop(key)
-    found: dict[Key, Row] = {}
-    for other, held in entries.items():
-        if other == place:
-            found[key] = row
-        found[other] = held
-    found.setdefault(key, row)
-    return found
-
-
 def _about(row: t.Mapping[str, t.Any]) -> str:
     for name in ("subnet", "ip6", "fqdn", "resource", "tcp-portrange"):
         if row.get(name):
@@ -144,20 +133,38 @@ class Entries(Table[DeviceState, Key]):
         return {**named, **{name: row.get(name) for name in after}}, after
 
     def apply(self, change: Change, state: DeviceState) -> DeviceState:
+        return self.apply_all([change], state)
+
+    def apply_all(self, changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
+        """The state after changes of this table."""
         entries = dict(state.table(self._path))
-        key = change.key
-        if self._path == POLICY:
-            known = state.policy_key(key)
-            key = key if known is None else known
-        if change.action == Action.REMOVE:
-            entries.pop(key, None)
-        elif change.action == Action.CREATE:
-            entries[key] = dict(change.after)
-        elif change.action == Action.MODIFY:
-            entries[key] = {**entries[key], **change.after}
-        if change.place is not None and change.action != Action.REMOVE:
-            entries = _placed(entries, key, state.policy_key(change.place))
-        return dataclasses.replace(state, rows={**state.rows, self._path: entries})
+        numbers = {str(row["name"]): key for key, row in reversed(entries.items()) if row.get("name")}
+        order = list(entries)
+
+        def known(key: Key | None) -> Key | None:
+            if key in entries or self._path != POLICY:
+                return key
+            return None if key is None or isinstance(key, int) else numbers.get(key)
+
+        for change in changes:
+            key = change.key if (found := known(change.key)) is None else found
+            if change.action == Action.REMOVE:
+                if entries.pop(key, None) is not None:
+                    order.remove(key)
+                continue
+            there = key in entries
+            if change.action == Action.CREATE:
+                entries[key] = dict(change.after)
+            elif change.action == Action.MODIFY:
+                entries[key] = {**entries[key], **change.after}
+            if change.place is None:
+                order += [] if there else [key]
+                continue
+            if there:
+                order.remove(key)
+            place = known(change.place)
+            order.insert(order.index(place) if place in entries else len(order), key)
+        return dataclasses.replace(state, rows={**state.rows, self._path: {key: entries[key] for key in order}})
 
     def plain(self, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         return {field: value for field, value in row.items() if field not in _NOT_KEPT and field != "name"}
@@ -178,6 +185,15 @@ class Entries(Table[DeviceState, Key]):
 
 class DeviceTables(Tables[DeviceState, Key]):
     """The tables that are written to."""
+
+    def apply_all(self, changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
+        """No entry's place or name depends on another table, so that each table is made once."""
+        by_table: dict[str, list[Change]] = {}
+        for change in changes:
+            by_table.setdefault(change.table, []).append(change)
+        for table, its in by_table.items():
+            state = t.cast(Entries, self[table]).apply_all(its, state)
+        return state
 
     def plan(self, state: DeviceState, desired: t.Iterable[Desired[Key]]) -> tuple[Change, ...]:
         """The changes in a safe order; within a rank, in the order of what is desired."""

@@ -100,7 +100,8 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         """The state of the device: one request for each table and feed."""
         state = read(self._client, paths)
         entries = feed.read_entries(self._client, state, feeds)
-        return dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
+        whole = dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
+        return self._layer.learned(whole)
 
     def _reading(self, state: DeviceState, held: tuple[Held, ...]) -> Reading[DeviceState]:
         client = self._client

@@ -33,6 +33,7 @@ class Services:
 
     def __init__(self, state: DeviceState) -> None:
         self._state = state
+        self._matched: dict[tuple[str, int], Match] = {}
 
     def ports(self, name: str, above: frozenset[str] = frozenset()) -> Ports | None:
         """The TCP ports of a service or a group of them; None where the tables do not tell."""
@@ -53,8 +54,13 @@ class Services:
         if policy.get("internet-service") == "enable":
             # An internet service has ports of its own, which the tables do not tell.
             return Match.PERHAPS
-        found = max((self._match(str(name), port) for name in policy.get("service") or ()), default=Match.NO)
+        found = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.NO)
         return Match(2 - found) if policy.get("service-negate") == "enable" else found
+
+    def _named(self, name: str, port: int) -> Match:
+        if (name, port) not in self._matched:
+            self._matched[name, port] = self._match(name, port)
+        return self._matched[name, port]
 
     def _match(self, name: str, port: int, above: frozenset[str] = frozenset()) -> Match:
         group = self._state.table(SERVICE_GROUP).get(name)

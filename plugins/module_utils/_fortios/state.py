@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import NOT_TOLD, Ways
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
     RangeError,
@@ -68,11 +70,12 @@ class DeviceState:
 
     In a row a list of references is a list of their names, everything else as the device gave it.
     The key of a policy is its number; in a simulated state a policy that does not exist yet has its
-    name as key.
+    name as key. `ways`: behind which interfaces the servers are, where the device was asked.
     """
 
     version: Version
     rows: t.Mapping[str, t.Mapping[Key, Row]]
+    ways: Ways = NOT_TOLD
 
     def table(self, path: str) -> t.Mapping[Key, Row]:
         """A table; empty where it was not read or does not exist on that version."""
@@ -85,8 +88,21 @@ class DeviceState:
         policies = self.table(POLICY)
         if isinstance(key, int) or key in policies:
             return key if key in policies else None
-        found = [number for number, row in policies.items() if row.get("name") == key]
-        return found[0] if found else None
+        return self._named_policies.get(key)
+
+    @functools.cached_property
+    def memory(self) -> dict[t.Any, t.Any]:
+        """What was worked out of this state, so that it is worked out once; nobody changes a
+        state.
+        """
+        return {}
+
+    @functools.cached_property
+    def _named_policies(self) -> dict[str, Key]:
+        found: dict[str, Key] = {}
+        for number, row in self.table(POLICY).items():
+            found.setdefault(str(row.get("name") or ""), number)
+        return found
 
     def find(self, path: str, key: Key) -> tuple[Key, Row] | None:
         """The entry, with its key in this state."""
@@ -140,13 +156,13 @@ def outgoing(row: t.Mapping[str, t.Any]) -> Row:
 
 
 def subnet(value: object) -> Interval | None:
-    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0`, or as a user does;
-    None for what is none.
+    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0` and in policy routes
+    with a slash, or as a user does; None for what is none.
     """
     text = str(value).strip()
-    address, blank, mask = text.partition(" ")
+    address, _blank, mask = text.replace("/", " ").partition(" ")
     try:
-        return parse_range(f"{address}({mask.strip()})" if blank else text)
+        return parse_range(f"{address}({mask.strip()})" if "." in mask else text)
     except RangeError:
         return None
 

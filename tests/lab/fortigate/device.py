@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, schema
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Routing
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
 
 Key = t.Union[str, int]
@@ -324,12 +325,7 @@ class Device:
         self.future = tuple(future)
         self.hits: dict[int, int] = {}
         self.page = 0
-        self.routes = [
-            ("10.0.0.0/8", "internal"),
-            ("2001:db8:20::/48", "internal"),
-            ("0.0.0.0/0", "wan1"),
-            ("::/0", "wan1"),
-        ]
+        self.routing = Routing()
         self.configs = {vdom: Config(self) for vdom in vdoms}
         self.transactions: dict[str, Transaction] = {}
         self._numbers = 0
@@ -396,9 +392,9 @@ class Device:
                 return False
         return True
 
-    def route(self, address: str) -> str:
-        """The interface that an address is behind."""
-        return next(interface for network, interface in self.routes if packets.within(address, network))
+    def route(self, address: str, interface: str = "") -> str:
+        """The interface that an address is behind, for a packet that came by `interface`."""
+        return self.routing.leads(address, interface)
 
     def feed_entries(self, vdom: str, name: str) -> list[str] | None:
         """What a range feed holds; None where there is no such feed."""

@@ -36,7 +36,7 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     look = _Look(device, vdom)
     vip, port = look.translate(packet)
     zone = device.zone(packet.interface)
-    if zone in device.intrazone and zone == device.zone(device.route(look.server(packet, vip))):
+    if zone in device.intrazone and zone == device.zone(device.route(look.server(packet, vip), packet.interface)):
         return True, 0  # No policy is asked.
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
@@ -81,7 +81,7 @@ class _Look:
 
     def matches(self, policy: Row, packet: Packet, vip: str, port: int) -> bool:
         server = self.server(packet, vip)
-        behind = self._device.route(server)
+        behind = self._device.route(server, packet.interface)
         for field, interface in (("srcintf", packet.interface), ("dstintf", behind)):
             if not {"any", interface, self._device.zone(interface)} & set(policy[field]):
                 return False

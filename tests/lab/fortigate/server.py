@@ -41,9 +41,10 @@ Query = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Profile:
-    """What a token may do."""
+    """What a token may do. `network`: whether it reads network settings and routes (`netgrp`)."""
 
     writes: bool = True
+    network: bool = True
     vdoms: tuple[str, ...] = ("root",)
 
 
@@ -198,6 +199,8 @@ class FortiGateServer:
                 raise Refused(schema.NOT_FOUND if config is None else -37, status=403)
             if method != "GET" and not profile.writes:
                 raise Refused(-37, status=403)
+            if parts[1:2] == ["router"] and not profile.network:
+                raise Refused(-37, status=403)
             wrong = self.faults.fail.get(f"{method} {table}")
             if wrong is not None:
                 raise Refused(wrong)
@@ -348,6 +351,10 @@ class FortiGateServer:
             return {
                 "results": [{"policyid": key, "hit_count": device.hits.get(int(key), 0)} for key in config.all(POLICY)]
             }
+        if path == "router/lookup" and method == "GET":
+            return {"results": device.routing.looked_up(one["destination"])}
+        if path in ("router/ipv4", "router/ipv6") and method == "GET":
+            return {"results": device.routing.listed(int(path[-1]))}
         if path == "system/config-revision/save" and method == "POST":
             return {"results": {}}
         raise Refused(schema.NOT_FOUND, status=404)
@@ -377,6 +384,7 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         "system/interface": [{"name": name, "q_origin_key": name} for name in device.interfaces],
         "system/zone": zones,
         "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,
+        **device.routing.configured(),
     }
 
 

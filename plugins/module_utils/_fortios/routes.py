@@ -1,0 +1,169 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking the device behind which interfaces servers are, so that only policies that lead there are
+touched.
+
+The route of today is not enough, where another one takes its place when an interface goes down. So
+to its interface come those of all static routes that hold the server, but the default route, and
+those of policy routes that could be meant for it. Where any of it cannot be read, or is not
+understood, nothing is told, and every policy counts as one that could lead there.
+
+The answers of the monitors `router/lookup` and `router/ipv4` are as a public client of the API
+(fortigate-api, Apache-2.0) shows them; on a device they are unverified, so that an interface is
+believed only where the device has one of that name. That a dynamic route could move the server to
+another interface is not looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Names, everything
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState, subnet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import Ways
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+
+_MOST_ADDRESSES = 8
+"""Behind one virtual IP; each costs a request."""
+_LONGEST_TABLE = 500
+"""A table of routes of this length may be the first page of a longer one (unverified)."""
+_TCP = ("0", "6")
+_NONE = {"0"}
+_BY_SERVICE = ("internet-service", "internet-service-custom", "internet-service-fortiguard", "internet-service-id")
+
+
+class _NotTold(Exception):
+    """The device does not tell, or not so that it can be believed."""
+
+
+class Routes:
+    """What one device has told. `known`: its interfaces, where somebody has read them already."""
+
+    def __init__(self, client: FortiOS, known: interfaces.Interfaces | None = None) -> None:
+        self._client, self._interfaces = client, known
+        self._behind: dict[Interval, frozenset[str]] = {}
+        self._asked: set[Interval] = set()
+        self._configured: dict[str, list[Row]] = {}
+
+    def told(self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str] = ()) -> DeviceState:
+        """The state with the ways to the targets. The device is asked only where the policies leave
+        open where a target is, and once for each server. Raises DeviceUnreachable.
+        """
+        model = model_of(state, ways_in)
+        for target in targets:
+            servers = model.servers(target)
+            fresh = [one for one in servers.intervals if one not in self._asked]
+            if fresh and servers.size <= _MOST_ADDRESSES and model.is_open(target):
+                self._asked.update(fresh)
+                for interval in fresh:
+                    self._learn(interval, state)
+        return dataclasses.replace(state, ways=Ways(self._interfaces, dict(self._behind))) if self._behind else state
+
+    def _learn(self, servers: Interval, state: DeviceState) -> None:
+        try:
+            if self._interfaces is None:
+                self._interfaces = interfaces.read(self._client, state.version)
+            found = {name for server in _each(servers) for name in self._leading_to(server, state)}
+        except (DeviceError, _NotTold):
+            return
+        self._behind[servers] = frozenset(found)
+
+    def _leading_to(self, server: Interval, state: DeviceState) -> set[str]:
+        found = self._looked_up(server) or self._in_table(server)
+        names = model_of(state).names
+        for row in self._table("router/static", server.version):
+            if row.get("status", "enable") == "enable" and _holds(row, server, names, default=False):
+                found |= self._device_of(row)
+        for row in self._table("router/policy", server.version):
+            off = row.get("status", "enable") != "enable" or row.get("action", "permit") != "permit"
+            if not off and str(row.get("protocol") or 0) in _TCP and _holds(row, server, names, default=True):
+                found |= _texts(row.get("output-device"))
+        return found
+
+    def _device_of(self, row: Row) -> set[str]:
+        """Where a static route leads. One over SD-WAN names its zones from 7.0.1; none before."""
+        sdwan = any(row.get(field) == "enable" for field in ("sdwan", "virtual-wan-link"))
+        zones = self._interfaces.sdwan if sdwan and self._interfaces else frozenset()
+        return _texts(row.get("device")) | _texts(row.get("sdwan-zone")) | zones
+
+    def _table(self, path: str, version: int) -> list[Row]:
+        path = path if version == 4 else f"{path}6"
+        if path not in self._configured:
+            self._configured[path] = self._client.table(path)
+        return self._configured[path]
+
+    def _looked_up(self, server: Interval) -> set[str]:
+        """The interface of the route of today; nothing where the device does not offer it."""
+        six = {"ipv6": "true"} if server.version == 6 else {}
+        try:
+            found = self._client.monitor("router/lookup", destination=str(server), **six)
+        except DeviceError:
+            return set()
+        name = found.get("interface") if isinstance(found, t.Mapping) and found.get("success", True) else None
+        return {name} if name in self._names() else set()
+
+    def _in_table(self, server: Interval) -> set[str]:
+        """The same from the table of the routes in force: of the longest prefixes that hold the
+        server. Raises _NotTold.
+        """
+        rows = self._client.monitor(f"router/ipv{server.version}")
+        if not isinstance(rows, list) or len(rows) >= _LONGEST_TABLE:
+            raise _NotTold
+        found: dict[int, set[str]] = {}
+        for row in rows:
+            network = subnet(row.get("ip_mask")) if isinstance(row, t.Mapping) else None
+            if network is None or network.version != server.version:
+                raise _NotTold
+            if network.first <= server.first <= network.last:
+                found.setdefault(network.size, set()).add(str(row.get("interface")))
+        nearest = found[min(found)] if found else set()
+        if not nearest or not nearest <= self._names():
+            raise _NotTold
+        return nearest
+
+    def _names(self) -> frozenset[str]:
+        return frozenset() if self._interfaces is None else self._interfaces.names
+
+
+def _each(servers: Interval) -> t.Iterator[Interval]:
+    for value in range(servers.first, servers.last + 1):
+        yield Interval(servers.version, value, value)
+
+
+def _holds(row: Row, server: Interval, names: Names, *, default: bool) -> bool:
+    """Whether a configured route could be for a server. `default`: whether one for everything is.
+
+    What is not understood could be.
+    """
+    if row.get("dst-negate") == "enable":
+        return True
+    if any(_texts(row.get(field)) - _NONE for field in _BY_SERVICE):
+        return default
+    named = _texts(row.get("dstaddr"))
+    if named:
+        held = names.all_named(named, server.version)
+        return bool(held.opaque) or str(server) in held.known
+    networks = [subnet(text) for text in _texts(row.get("dst"))]
+    if any(network is None for network in networks):
+        return True
+    found = RangeSet(network for network in networks if network is not None)
+    if not networks or found in (everything(4), everything(6)):
+        return default
+    return str(server) in found
+
+
+def _texts(value: t.Any) -> set[str]:
+    """The texts of a field; in a list each is an object of one, beside the bookkeeping."""
+    if isinstance(value, (list, tuple)):
+        inner = [
+            [text for field, text in one.items() if field != "q_origin_key"] if isinstance(one, t.Mapping) else [one]
+            for one in value
+        ]
+        return {str(text) for texts in inner for text in texts}
+    return set() if value in (None, "") else {str(value)}

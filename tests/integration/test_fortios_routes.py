@@ -1,0 +1,222 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only policies that can lead to the server are touched, where the device tells where it is; each
+case with packets through the lab's FortiGate.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+import unittest.mock
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_info
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import Profile
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    POLICY,
+    PUBLIC,
+    STRANGER,
+    Firewall,
+    Result,
+    locked,
+    meets,
+    policy,
+    refs,
+    running,
+)
+
+SERVER = "10.20.1.11"
+ASKED = 6
+"""Interfaces, zones, SD-WAN, the route to the server, static routes, policy routes."""
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    """The server in a network of its own; beside the mail site's policies those of every office,
+    which let everything through between others.
+    """
+    for device_running in running(tmp_path):
+        device = device_running.device
+        device.interfaces += ["servers", "guests"]
+        device.routing.connected[:0] = [("10.20.1.0/24", "servers"), ("10.20.8.0/24", "guests")]
+        for row in device.configs["root"].all(POLICY).values():
+            row["dstintf"] = ["servers" if name == "internal" else name for name in row["dstintf"]]
+        device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "any"
+        yield device_running
+
+
+def wide(firewall: Firewall, into: str, out: str) -> int:
+    """A policy that lets everything through."""
+    all_of_it = {"dstaddr": refs("all"), "service": refs("ALL")}
+    return policy(firewall, f"{into} to {out}", top=True, srcintf=refs(into), dstintf=refs(out), **all_of_it)
+
+
+def touched(result: Result) -> set[str]:
+    """Which policies a plan touches, by the words of its sentences."""
+    policies = [text for text in result["plan"] if "policy" in text]
+    return {
+        text.rpartition("right before policy ")[2].rstrip(".") if "right before" in text else text.split()[3]
+        for text in policies
+    }
+
+
+def elsewhere(firewall: Firewall) -> list[int]:
+    """The policies that lead elsewhere."""
+    pairs = [("internal", "guests"), ("guests", "internal"), ("internal", "internal"), ("dmz", "internal")]
+    return [wide(firewall, *pair) for pair in [*pairs, ("internal", "wan1"), ("wan1", "guests")]]
+
+
+def test_policies_that_lead_elsewhere_are_left_alone(firewall: Firewall) -> None:
+    elsewhere(firewall)
+    into = [wide(firewall, "guests", "any"), wide(firewall, "internal", "servers")]
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert touched(result) == {"1", *map(str, into)}
+    assert "server_not_found" not in [one["id"] for one in result["guards"]]
+    assert locked(firewall)
+    for interface in ("internal", "guests"):
+        assert not meets_from(firewall, "192.0.2.77", interface)
+        assert meets_from(firewall, "10.20.3.3", interface), "the office has its way"
+    again = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (again["changed"], again["state"]) == (False, "in order")
+    assert firewall.done(fortios_info)["exposure"] == again["exposure"]["after"]
+
+
+def meets_from(firewall: Firewall, source: str, interface: str) -> bool:
+    return firewall.device.admits(source, PUBLIC, 25, interface)
+
+
+def test_only_what_comes_in_where_the_virtual_ip_is_can_meet_it(firewall: Firewall) -> None:
+    firewall.device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "wan1"
+    elsewhere(firewall)
+    into = wide(firewall, "internal", "servers")
+    meant = policy(firewall, "From the office", srcintf=refs("internal"), dstintf=refs("servers"))
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    # Whoever names the virtual IP may have meant it to be met from there.
+    assert touched(result) == {"1", str(meant)}
+    assert locked(firewall)
+    # By its own address the server is reached from there, which is another target.
+    told = firewall.done(fortios_info, addresses=[SERVER])
+    assert [one["policy"] for one in told["policies"]] == [into, 1, meant]
+
+
+def test_asked_only_where_the_policies_leave_it_open(firewall: Firewall) -> None:
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert firewall.done(fortios_inbound_lock, **LOCK)["cost"] == {"requests": 7}
+    elsewhere(firewall)
+    again = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (again["changed"], again["cost"]) == (False, {"requests": 7 + ASKED})
+
+
+TELLS_NOTHING: dict[str, dict[str, t.Any]] = {
+    "neither monitor": {"gone": ("router/lookup", "router/ipv4")},
+    "no static routes": {"gone": ("router/static",)},
+    "no policy routes": {"fail": {"GET router/policy": -37}},
+    "no zones": {"gone": ("system/zone",)},
+    "not the answer of a FortiGate": {"instead": {"router/": (502, "<html>Bad gateway</html>")}},
+}
+ODD: dict[str, t.Any] = {
+    "an interface that the device does not have": {"success": True, "interface": "port99"},
+    "no interface": {"success": True, "network": "10.20.1.0/24"},
+    "no route": {"success": False, "interface": "guests"},
+    "a list": [{"interface": "servers"}],
+    "a text": "servers",
+}
+
+
+@pytest.mark.parametrize("faults", TELLS_NOTHING.values(), ids=TELLS_NOTHING)
+def test_a_device_that_does_not_tell_has_every_policy_fenced(firewall: Firewall, faults: dict[str, t.Any]) -> None:
+    others = elsewhere(firewall)
+    firewall.server.arm(**faults)
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert set(map(str, others)) - touched(result) <= {str(others[4])}, "but those that lead to the interface outside"
+    assert "server_not_found" in [one["id"] for one in result["guards"]]
+    assert locked(firewall)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+def test_a_token_without_network_settings_has_every_policy_fenced(firewall: Firewall) -> None:
+    others = elsewhere(firewall)
+    firewall.server.tokens["narrow"] = Profile(network=False)
+    assert set(map(str, others[:3])) <= touched(firewall.done(fortios_inbound_lock, **LOCK, token="narrow"))
+
+
+@pytest.mark.parametrize("answer", ODD.values(), ids=ODD)
+def test_an_answer_of_another_shape_is_not_believed(firewall: Firewall, answer: t.Any) -> None:
+    elsewhere(firewall)
+    routing = firewall.device.routing
+    with unittest.mock.patch.object(type(routing), "looked_up", return_value=answer):
+        # The table of routes tells it as well.
+        assert touched(firewall.done(fortios_inbound_lock, **LOCK, check=True)) == {"1"}
+        tables: list[t.Any] = [[], {}, [{"ip_mask": "?", "interface": "servers"}], routing.listed(4) * 500]
+        for rows in tables:
+            with unittest.mock.patch.object(type(routing), "listed", return_value=rows):
+                assert len(touched(firewall.done(fortios_inbound_lock, **LOCK, check=True))) > 3
+    firewall.done(fortios_inbound_lock, **LOCK)
+    assert locked(firewall)
+
+
+def test_the_way_of_tomorrow_counts(firewall: Firewall) -> None:
+    routing = firewall.device.routing
+    routing.connected.remove(("10.20.1.0/24", "servers"))
+    routing.static += [("10.20.1.0/24", "servers"), ("10.20.0.0/20", "guests")]
+    backup, elsewhere_too = wide(firewall, "wan1", "guests"), wide(firewall, "wan1", "dmz")
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert str(backup) in touched(result)
+    assert str(elsewhere_too) not in touched(result)
+    assert locked(firewall)
+    routing.down.add("servers")
+    assert not meets(firewall, STRANGER)
+
+
+@pytest.mark.parametrize(
+    ("route", "counts"),
+    [
+        (PolicyRoute("wan1", "10.20.1.0/24", "guests"), True),
+        (PolicyRoute("wan1", "0.0.0.0/0", "guests"), True),
+        (PolicyRoute("wan1", "10.20.9.0/24", "guests"), False),
+        (PolicyRoute("wan1", "10.20.1.0/24", "guests", enabled=False), False),
+    ],
+)
+def test_a_policy_route_leads_elsewhere(firewall: Firewall, route: PolicyRoute, counts: bool) -> None:
+    firewall.device.routing.policies.append(route)
+    number = wide(firewall, "wan1", "guests")
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (str(number) in touched(result)) == counts
+    assert not meets(firewall, STRANGER)
+
+
+@pytest.mark.parametrize("version", ["v6.2.16", "v6.4.0", "v7.4.4"])
+def test_a_zone_is_where_its_members_are(tmp_path: pathlib.Path, version: str) -> None:
+    for firewall in running(tmp_path, version=version):
+        device = firewall.device
+        device.interfaces += ["vlan10", "vlan20"]
+        device.routing.connected[:0] = [("10.20.1.0/24", "vlan10")]
+        device.zones["inside"] = ["vlan10", "vlan20"]
+        device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "any"
+        for row in device.configs["root"].all(POLICY).values():
+            row["dstintf"] = ["inside" if name == "internal" else name for name in row["dstintf"]]
+        into = wide(firewall, "dmz", "vlan10" if version == "v6.2.16" else "inside")
+        wide(firewall, "inside", "dmz")
+        wide(firewall, "dmz", "internal")
+        assert touched(firewall.done(fortios_inbound_lock, **LOCK)) == {"1", str(into)}
+        assert not firewall.device.admits("192.0.2.77", PUBLIC, 25, "dmz")
+        assert locked(firewall)
+
+
+def test_behind_sdwan_every_zone_of_it_counts(firewall: Firewall) -> None:
+    device = firewall.device
+    device.interfaces += ["vpn1", "vpn2"]
+    device.routing.connected[:0] = [("10.20.1.8/29", "vpn1")]
+    device.sdwan.update({"overlay": ["vpn1"], "second": ["vpn2"]})
+    for row in device.configs["root"].all(POLICY).values():
+        row["dstintf"] = ["overlay" if name == "servers" else name for name in row["dstintf"]]
+    other, elsewhere_too = wide(firewall, "wan1", "second"), wide(firewall, "wan1", "dmz")
+    changed = touched(firewall.done(fortios_inbound_lock, **LOCK))
+    assert (str(other) in changed, str(elsewhere_too) in changed) == (True, False)
+    device.routing.connected[0] = ("10.20.1.8/29", "vpn2")
+    assert not meets(firewall, STRANGER)

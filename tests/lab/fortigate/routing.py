@@ -1,0 +1,108 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routes of the lab's FortiGate: where packets go, and what its API tells of them.
+
+The shapes of `router/lookup` and `router/ipv4` are those of the examples of a public client of the
+API (fortigate-api, Apache-2.0); the fields of `router/static` and `router/policy` were read in the
+schema of the vendor's collection. What is answered where no route is known is unverified. Not
+modelled: distances, dynamic protocols, the rules of SD-WAN.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, field
+
+Row = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class PolicyRoute:
+    """Packets that come by one interface and go to a network leave by another one."""
+
+    interface: str
+    network: str
+    leaves_by: str
+    enabled: bool = True
+
+
+@dataclass
+class Routing:
+    """Network → interface. `connected` are the device's own networks, `static` what was configured,
+    `policies` come before both. What leads through an interface that is `down` does not count.
+    """
+
+    connected: list[tuple[str, str]] = field(
+        default_factory=lambda: [("10.0.0.0/8", "internal"), ("2001:db8:20::/48", "internal")]
+    )
+    static: list[tuple[str, str]] = field(default_factory=lambda: [("0.0.0.0/0", "wan1"), ("::/0", "wan1")])
+    policies: list[PolicyRoute] = field(default_factory=list)
+    down: set[str] = field(default_factory=set)
+
+    def leads(self, address: str, interface: str = "") -> str:
+        """The interface by which a packet leaves, '' for none; `interface`: by which it came."""
+        for one in self.policies:
+            if one.enabled and one.interface == interface and _within(address, one.network):
+                return one.leaves_by
+        found = self._best(address)
+        return found[1] if found else ""
+
+    def _best(self, address: str) -> tuple[str, str] | None:
+        known = [one for one in self.in_force() if _within(address, one[0])]
+        return max(known, key=lambda one: int(one[0].rpartition("/")[2])) if known else None
+
+    def in_force(self) -> list[tuple[str, str]]:
+        """The routes of today; of two for one network the first counts."""
+        return [one for one in (*self.connected, *self.static) if one[1] not in self.down]
+
+    # ------------------------------------------------------------ what the API tells
+
+    def looked_up(self, destination: str) -> Row:
+        """The results of `router/lookup`."""
+        found = self._best(destination)
+        if found is None:
+            return {"success": False}
+        return {"success": True, "network": found[0], "gateway": "0.0.0.0", "interface": found[1]}
+
+    def listed(self, version: int) -> list[Row]:
+        """The results of `router/ipv4` and `router/ipv6`: only the route that counts of each
+        network.
+        """
+        known: dict[str, Row] = {}
+        for network, interface in self.in_force():
+            if ipaddress.ip_network(network).version == version:
+                kind = "connect" if (network, interface) in self.connected else "static"
+                row = {"ip_version": version, "type": kind, "ip_mask": network, "distance": 0, "metric": 0}
+                known.setdefault(network, {**row, "gateway": "0.0.0.0", "interface": interface})
+        return list(known.values())
+
+    def configured(self) -> dict[str, list[Row]]:
+        """The tables `router/static` and `router/policy`, and those of IPv6."""
+        tables: dict[str, list[Row]] = {f"router/{name}{six}": [] for name in ("static", "policy") for six in ("", "6")}
+        for number, (text, interface) in enumerate(self.static, 1):
+            network = ipaddress.ip_network(text)
+            six = network.version == 6
+            shown = text if six else f"{network.network_address} {network.netmask}"
+            row: Row = {"seq-num": number, "q_origin_key": number, "status": "enable", "dst": shown}
+            tables["router/static6" if six else "router/static"].append(
+                {**row, "device": interface, "dstaddr": "", "sdwan-zone": [], "blackhole": "disable"}
+            )
+        for number, one in enumerate(self.policies, 1):
+            network = ipaddress.ip_network(one.network)
+            six = network.version == 6
+            shown = one.network if six else f"{network.network_address}/{network.netmask}"
+            status = "enable" if one.enabled else "disable"
+            row = {"seq-num": number, "q_origin_key": number, "status": status, "action": "permit", "protocol": 0}
+            came = {"input-device": [{"name": one.interface, "q_origin_key": one.interface}]}
+            to = {"dst": [{"addr6" if six else "subnet": shown, "q_origin_key": shown}], "dst-negate": "disable"}
+            tables["router/policy6" if six else "router/policy"].append(
+                {**row, **came, **to, "dstaddr": [], "output-device": one.leaves_by}
+            )
+        return tables
+
+
+def _within(address: str, network: str) -> bool:
+    one, held = ipaddress.ip_address(address), ipaddress.ip_network(network)
+    return one.version == held.version and one in held
