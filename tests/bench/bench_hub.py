@@ -20,7 +20,7 @@ import time
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, Firewall
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, Firewall, touched
 from ansible_collections.mailedge.lockdown.tests.support.hub import into_the_first, make_hub
 
 SIZES = ((1000, 200), (3000, 200), (3000, 600))
@@ -42,13 +42,12 @@ def main() -> int:
                 begun = time.monotonic()
                 result = firewall.done(fortios_inbound_lock, **LOCK, check=True)
                 seconds = time.monotonic() - begun
-                touched = {text.rpartition("right before policy ")[2] for text in result["plan"]} - {""}
-                requests = result["cost"]["requests"]
+                changed, requests = touched(result), result["cost"]["requests"]
                 what = f"{policies} policies, {wide} wide{'' if told else ', server not told'}"
-                print(f"{what:52}{requests:>9}{seconds:9.2f}{len(touched):>9}")
+                print(f"{what:52}{requests:>9}{seconds:9.2f}{len(changed):>9}")
                 if requests > REQUESTS:
                     broken.append(f"at most {REQUESTS} requests, however many policies")
-                if told and {int(text.rstrip(".")) for text in touched if text[:-1].isdigit()} - leading:
+                if told and changed - leading:
                     broken.append("only policies that lead to the server are touched")
     for one in broken:
         print(f"A promise is broken: {one}.", file=sys.stderr)

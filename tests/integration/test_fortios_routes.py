@@ -22,12 +22,12 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     PUBLIC,
     STRANGER,
     Firewall,
-    Result,
     locked,
     meets,
     policy,
     refs,
     running,
+    touched,
 )
 
 SERVER = "10.20.1.11"
@@ -56,15 +56,6 @@ def wide(firewall: Firewall, into: str, out: str) -> int:
     return policy(firewall, f"{into} to {out}", top=True, srcintf=refs(into), dstintf=refs(out), **all_of_it)
 
 
-def touched(result: Result) -> set[str]:
-    """Which policies a plan touches, by the words of its sentences."""
-    policies = [text for text in result["plan"] if "policy" in text]
-    return {
-        text.rpartition("right before policy ")[2].rstrip(".") if "right before" in text else text.split()[3]
-        for text in policies
-    }
-
-
 def elsewhere(firewall: Firewall) -> list[int]:
     """The policies that lead elsewhere."""
     pairs = [("internal", "guests"), ("guests", "internal"), ("internal", "internal"), ("dmz", "internal")]
@@ -75,7 +66,7 @@ def test_policies_that_lead_elsewhere_are_left_alone(firewall: Firewall) -> None
     elsewhere(firewall)
     into = [wide(firewall, "guests", "any"), wide(firewall, "internal", "servers")]
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert touched(result) == {"1", *map(str, into)}
+    assert touched(result) == {1, *into}
     assert "server_not_found" not in [one["id"] for one in result["guards"]]
     assert locked(firewall)
     for interface in ("internal", "guests"):
@@ -97,7 +88,7 @@ def test_only_what_comes_in_where_the_virtual_ip_is_can_meet_it(firewall: Firewa
     meant = policy(firewall, "From the office", srcintf=refs("internal"), dstintf=refs("servers"))
     result = firewall.done(fortios_inbound_lock, **LOCK)
     # Whoever names the virtual IP may have meant it to be met from there.
-    assert touched(result) == {"1", str(meant)}
+    assert touched(result) == {1, meant}
     assert locked(firewall)
     # By its own address the server is reached from there, which is another target.
     told = firewall.done(fortios_info, addresses=[SERVER])
@@ -133,7 +124,7 @@ def test_a_device_that_does_not_tell_has_every_policy_fenced(firewall: Firewall,
     others = elsewhere(firewall)
     firewall.server.arm(**faults)
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert set(map(str, others)) - touched(result) <= {str(others[4])}, "but those that lead to the interface outside"
+    assert set(others) - touched(result) <= {others[4]}, "but those that lead to the interface outside"
     assert "server_not_found" in [one["id"] for one in result["guards"]]
     assert locked(firewall)
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
@@ -142,7 +133,7 @@ def test_a_device_that_does_not_tell_has_every_policy_fenced(firewall: Firewall,
 def test_a_token_without_network_settings_has_every_policy_fenced(firewall: Firewall) -> None:
     others = elsewhere(firewall)
     firewall.server.tokens["narrow"] = Profile(network=False)
-    assert set(map(str, others[:3])) <= touched(firewall.done(fortios_inbound_lock, **LOCK, token="narrow"))
+    assert set(others[:3]) <= touched(firewall.done(fortios_inbound_lock, **LOCK, token="narrow"))
 
 
 @pytest.mark.parametrize("answer", ODD.values(), ids=ODD)
@@ -151,7 +142,7 @@ def test_an_answer_of_another_shape_is_not_believed(firewall: Firewall, answer: 
     routing = firewall.device.routing
     with unittest.mock.patch.object(type(routing), "looked_up", return_value=answer):
         # The table of routes tells it as well.
-        assert touched(firewall.done(fortios_inbound_lock, **LOCK, check=True)) == {"1"}
+        assert touched(firewall.done(fortios_inbound_lock, **LOCK, check=True)) == {1}
         tables: list[t.Any] = [[], {}, [{"ip_mask": "?", "interface": "servers"}], routing.listed(4) * 500]
         for rows in tables:
             with unittest.mock.patch.object(type(routing), "listed", return_value=rows):
@@ -166,8 +157,8 @@ def test_the_way_of_tomorrow_counts(firewall: Firewall) -> None:
     routing.static += [("10.20.1.0/24", "servers"), ("10.20.0.0/20", "guests")]
     backup, elsewhere_too = wide(firewall, "wan1", "guests"), wide(firewall, "wan1", "dmz")
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert str(backup) in touched(result)
-    assert str(elsewhere_too) not in touched(result)
+    assert backup in touched(result)
+    assert elsewhere_too not in touched(result)
     assert locked(firewall)
     routing.down.add("servers")
     assert not meets(firewall, STRANGER)
@@ -186,7 +177,7 @@ def test_a_policy_route_leads_elsewhere(firewall: Firewall, route: PolicyRoute, 
     firewall.device.routing.policies.append(route)
     number = wide(firewall, "wan1", "guests")
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert (str(number) in touched(result)) == counts
+    assert (number in touched(result)) == counts
     assert not meets(firewall, STRANGER)
 
 
@@ -203,7 +194,7 @@ def test_a_zone_is_where_its_members_are(tmp_path: pathlib.Path, version: str) -
         into = wide(firewall, "dmz", "vlan10" if version == "v6.2.16" else "inside")
         wide(firewall, "inside", "dmz")
         wide(firewall, "dmz", "internal")
-        assert touched(firewall.done(fortios_inbound_lock, **LOCK)) == {"1", str(into)}
+        assert touched(firewall.done(fortios_inbound_lock, **LOCK)) == {1, into}
         assert not firewall.device.admits("192.0.2.77", PUBLIC, 25, "dmz")
         assert locked(firewall)
 
@@ -217,6 +208,6 @@ def test_behind_sdwan_every_zone_of_it_counts(firewall: Firewall) -> None:
         row["dstintf"] = ["overlay" if name == "servers" else name for name in row["dstintf"]]
     other, elsewhere_too = wide(firewall, "wan1", "second"), wide(firewall, "wan1", "dmz")
     changed = touched(firewall.done(fortios_inbound_lock, **LOCK))
-    assert (str(other) in changed, str(elsewhere_too) in changed) == (True, False)
+    assert (other in changed, elsewhere_too in changed) == (True, False)
     device.routing.connected[0] = ("10.20.1.8/29", "vpn2")
     assert not meets(firewall, STRANGER)

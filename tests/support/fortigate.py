@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import typing as t
 import unittest.mock
 from dataclasses import dataclass, field
@@ -151,6 +152,12 @@ def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any)
     if top:
         config.move(POLICY, str(key), before=str(next(iter(config.all(POLICY)))))
     return key
+
+
+def touched(result: Result) -> set[int]:
+    """Which policies of the device a plan touches, in place or by what stands right before them."""
+    found = [re.search(r"(?:right before|^Change the) policy (\d+)", text) for text in result["plan"]]
+    return {int(one[1]) for one in found if one}
 
 
 def meets(firewall: Firewall, source: str, port: int = 25, to: str = PUBLIC) -> bool:

@@ -10,6 +10,7 @@ own address does not either.
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -40,7 +41,13 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
         return True, 0  # No policy is asked.
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
-            return policy["action"] != "deny", int(number)
+            leaves = device.route(packet.destination, packet.interface)
+            if policy["action"] == "deny" or vip or leaves == packet.interface:
+                return policy["action"] != "deny", int(number)
+            # What leaves for a virtual IP of that interface comes back there and is asked once more
+            # (vendor's knowledge base on hairpin NAT, ta-p/195448; by which source is not told).
+            back = dataclasses.replace(packet, interface=leaves)
+            return decide(device, back, vdom) if look.translate(back)[0] else (True, int(number))
     return False, 0
 
 
@@ -53,8 +60,15 @@ class _Look:
 
     def server(self, packet: Packet, vip: str) -> str:
         """Where the packet goes, behind the virtual IP."""
-        mapped = self._vips(packet.destination)[vip]["mappedip"] if vip else packet.destination
+        row = self._vips(packet.destination)[vip] if vip else {}
+        if real := self._real(row):
+            return str(real["ip"])
+        mapped = row["mappedip"] if vip else packet.destination
         return str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split("-", maxsplit=1)[0]
+
+    def _real(self, vip: Row) -> Row:
+        """The server that a virtual server chooses: the lab's takes the first that is in use."""
+        return next((one for one in vip.get("realservers") or () if one["status"] == "active"), {})
 
     def _vips(self, address: str) -> t.Mapping[t.Any, Row]:
         return self._rows("firewall/vip6" if ":" in address else "firewall/vip")
@@ -64,7 +78,8 @@ class _Look:
         for name, vip in self._vips(packet.destination).items():
             if vip["extintf"] not in ("any", packet.interface) or vip["extip"] != packet.destination:
                 continue
-            if vip["portforward"] == "enable":
+            # A virtual server is for its port alone, whatever the switch says.
+            if vip["portforward"] == "enable" or self._real(vip):
                 first = int(str(vip["extport"]).split("-", maxsplit=1)[0])
                 last = int(str(vip["extport"]).rsplit("-", maxsplit=1)[-1])
                 if not first <= packet.port <= last:
@@ -73,6 +88,7 @@ class _Look:
                 port = mapped + packet.port - first
             else:
                 port = packet.port
+            port = int(self._real(vip).get("port") or port)
             allowed = [str(one["range"]) for one in vip["src-filter"] or ()]
             if allowed and not any(within(packet.source, one) for one in allowed):
                 continue

@@ -117,6 +117,11 @@ class Field:
     def _filter(self, value: t.Any) -> list[Row]:
         return [{"range": str(one["range"])} for one in value]
 
+    def _servers(self, value: t.Any) -> list[Row]:
+        """The servers of a virtual server."""
+        made = {"port": 0, "status": "active"}
+        return [{"id": number, **made, **one, "ip": self._ip(one["ip"])} for number, one in enumerate(value, 1)]
+
     def _refs(self, value: t.Any) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(one, dict) and "name" in one for one in value):
             raise Refused(UNEXPECTED)
@@ -286,6 +291,7 @@ TABLES: t.Mapping[str, Table] = {
             "extport": Field("ports", "0"),
             "mappedport": Field("ports", "0"),
             "src-filter": Field("filter", ()),
+            "realservers": Field("servers", ()),
             "comment": Field(),
         },
         rivals=_SHARED,

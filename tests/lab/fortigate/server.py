@@ -400,7 +400,7 @@ def shown(table: schema.Table, row: schema.Row) -> schema.Row:
         if one is not None and one.refers:
             found[name] = [{"name": item, "q_origin_key": item} for item in value]
         elif isinstance(value, (list, tuple)):
-            found[name] = [{**item, "q_origin_key": item["range"]} for item in value]
+            found[name] = [{**item, "q_origin_key": item.get("range", item.get("id"))} for item in value]
         elif one is not None and name == "password":
             found[name] = "ENC XXXX" if value else ""
         else:
