@@ -43,7 +43,11 @@ def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
     for device_running in running(tmp_path):
         device = device_running.device
         device.interfaces += ["servers", "guests"]
-        device.routing.connected[:0] = [("10.20.1.0/24", "servers"), ("10.20.8.0/24", "guests")]
+        device.routing.connected = [
+            ("10.20.1.0/24", "servers"),
+            ("10.20.8.0/24", "guests"),
+            ("10.20.2.0/23", "internal"),
+        ]
         for row in device.configs["root"].all(POLICY).values():
             row["dstintf"] = ["servers" if name == "internal" else name for name in row["dstintf"]]
         device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "any"
@@ -164,6 +168,19 @@ def test_the_way_of_tomorrow_counts(firewall: Firewall) -> None:
     assert not meets(firewall, STRANGER)
 
 
+def test_what_is_down_today_comes_up_tomorrow(firewall: Firewall) -> None:
+    routing = firewall.device.routing
+    routing.static.append(("10.20.0.0/20", "guests"))
+    routing.down.add("servers")
+    into, elsewhere_too = wide(firewall, "dmz", "servers"), wide(firewall, "dmz", "internal")
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert into in touched(result)
+    assert elsewhere_too not in touched(result)
+    routing.down.clear()
+    assert not meets_from(firewall, STRANGER, "dmz")
+    assert not meets(firewall, STRANGER)
+
+
 @pytest.mark.parametrize(
     ("route", "counts"),
     [
@@ -186,7 +203,7 @@ def test_a_zone_is_where_its_members_are(tmp_path: pathlib.Path, version: str) -
     for firewall in running(tmp_path, version=version):
         device = firewall.device
         device.interfaces += ["vlan10", "vlan20"]
-        device.routing.connected[:0] = [("10.20.1.0/24", "vlan10")]
+        device.routing.connected = [("10.20.1.0/24", "vlan10")]
         device.zones["inside"] = ["vlan10", "vlan20"]
         device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "any"
         for row in device.configs["root"].all(POLICY).values():

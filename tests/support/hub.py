@@ -27,7 +27,7 @@ def make_hub(device: Device, policies: int = 1000, wide: int = 200) -> None:
     """
     config = device.configs["root"]
     device.interfaces += [network(number) for number in range(NETWORKS)]
-    device.routing.connected[:0] = [(f"10.20.{number + 1}.0/24", network(number)) for number in range(NETWORKS)]
+    device.routing.connected = [(f"10.20.{number + 1}.0/24", network(number)) for number in range(NETWORKS)]
     device.seed_mail_site()
     for row in config.all("firewall/vip").values():
         row["extintf"] = "any"

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -22,7 +23,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     GROUP,
     GROUP6,
     DeviceState,
-    subnet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeError, RangeSet
 

@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import difflib
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
 
 ANY = "any"
 ZONES_ALONE_SINCE: Version = (6, 4, 1)
 SDWAN_SINCE: Version = (6, 4, 0)
+# How FortiOS shows that there is no address: 0.0.0.0 with an empty netmask, and ::/0.
+_UNSET = (parse_range("0.0.0.0/0"), parse_range("::/0"))
 _ONE_SDWAN_ZONE = "virtual-wan-link"
 
 
 @dataclass(frozen=True)
 class Interfaces:
     """What a device has. `zones`: zone → its members, SD-WAN zones with them; `intrazone`: those
-    whose members reach each other freely; `sdwan`: those of SD-WAN.
+    whose members reach each other freely; `sdwan`: those of SD-WAN; `networks`: interface → the
+    networks that are connected to it, whether it is up or down.
     """
 
     version: Version
@@ -34,6 +39,7 @@ class Interfaces:
     zones: t.Mapping[str, frozenset[str]]
     intrazone: frozenset[str]
     sdwan: frozenset[str] = frozenset()
+    networks: t.Mapping[str, RangeSet] = field(default_factory=dict)
 
     def for_policies(self, wanted: t.Sequence[str]) -> tuple[str, ...]:
         """The names that policies have for these interfaces. Raises PlanError for one that the
@@ -93,7 +99,8 @@ class Interfaces:
 
 def read(client: FortiOS, version: Version) -> Interfaces:
     """Read interfaces, zones and SD-WAN: three requests. Raises FortiOSError."""
-    names = frozenset(str(row.get("name")) for row in client.table("system/interface", fields=("name",)))
+    rows = client.table("system/interface", fields=("name", "ip", "secondaryip", "ipv6"))
+    networks = {str(row.get("name")): _connected(row) for row in rows}
     zones: dict[str, frozenset[str]] = {}
     intrazone: set[str] = set()
     for row in client.table("system/zone"):
@@ -113,4 +120,16 @@ def read(client: FortiOS, version: Version) -> Interfaces:
             zone = str(member.get("zone") or _ONE_SDWAN_ZONE)
             zones[zone] = zones.get(zone, frozenset()) | {str(member.get("interface"))}
             wide.add(zone)
-    return Interfaces(version, names, zones, frozenset(intrazone), frozenset(wide))
+    return Interfaces(version, frozenset(networks), zones, frozenset(intrazone), frozenset(wide), networks)
+
+
+def _connected(row: Row) -> RangeSet:
+    """The networks of the addresses of an interface; what is no address is left out, such as that
+    of one without any.
+    """
+    six = row.get("ipv6")
+    inner = [six] if isinstance(six, t.Mapping) else []
+    texts = [row.get("ip"), *(one.get("ip6-address") for one in inner)]
+    texts += [one.get("ip") for one in row.get("secondaryip") or ()]
+    texts += [one.get("prefix") for part in inner for one in part.get("ip6-extra-addr") or ()]
+    return RangeSet(network for network in map(subnet, texts) if network is not None and network not in _UNSET)

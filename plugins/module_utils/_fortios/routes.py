@@ -4,9 +4,9 @@
 """Asking the device behind which interfaces servers are, so that only policies that lead there are
 touched.
 
-The route of today is not enough, where another one takes its place when an interface goes down. So
-to its interface come those of all static routes that hold the server, but the default route, and
-those of policy routes that could be meant for it. Where any of it cannot be read, or is not
+The route of today is not enough, where another one takes its place when an interface goes down or
+comes up. So to its interface come those whose own network holds the server, those of all static
+routes that do, but the default route, and those of policy routes that could be meant for it. Where any of it cannot be read, or is not
 understood, nothing is told, and every policy counts as one that could lead there.
 
 The answers of the monitors `router/lookup` and `router/ipv4` are as a public client of the API
@@ -25,7 +25,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState, subnet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import Ways
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 
@@ -76,6 +77,8 @@ class Routes:
 
     def _leading_to(self, server: Interval, state: DeviceState) -> set[str]:
         found = self._looked_up(server) or self._in_table(server)
+        known = {} if self._interfaces is None else self._interfaces.networks
+        found |= {name for name, networks in known.items() if str(server) in networks}
         names = model_of(state).names
         for row in self._table("router/static", server.version):
             if row.get("status", "enable") == "enable" and _holds(row, server, names, default=False):

@@ -12,13 +12,9 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import NOT_TOLD, Ways
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
-    Interval,
-    RangeError,
-    RangeSet,
-    parse_range,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 
 ADDRESS = "firewall/address"
 ADDRESS6 = "firewall/address6"
@@ -153,18 +149,6 @@ def references(names: t.Iterable[str], field: str = "") -> list[dict[str, t.Any]
 def outgoing(row: t.Mapping[str, t.Any]) -> Row:
     """A row as the device takes it."""
     return {field: references(value, field) if isinstance(value, list) else value for field, value in row.items()}
-
-
-def subnet(value: object) -> Interval | None:
-    """The addresses of a subnet as FortiOS writes it, `10.0.0.0 255.255.255.0` and in policy routes
-    with a slash, or as a user does; None for what is none.
-    """
-    text = str(value).strip()
-    address, _blank, mask = text.replace("/", " ").partition(" ")
-    try:
-        return parse_range(f"{address}({mask.strip()})" if "." in mask else text)
-    except RangeError:
-        return None
 
 
 def same(field: str, one: t.Any, other: t.Any) -> bool:

@@ -78,6 +78,15 @@ class Routing:
                 known.setdefault(network, {**row, "gateway": "0.0.0.0", "interface": interface})
         return list(known.values())
 
+    def addresses(self, interface: str) -> Row:
+        """What `system/interface` says of the addresses of an interface."""
+        networks = [ipaddress.ip_network(text) for text, name in self.connected if name == interface]
+        own = [f"{one[-1]} {one.netmask}" for one in networks if one.version == 4] or ["0.0.0.0 0.0.0.0"]
+        six = [f"{one[-1]}/{one.prefixlen}" for one in networks if one.version == 6] or ["::/0"]
+        more = [{"id": number, "q_origin_key": number, "ip": text} for number, text in enumerate(own[1:], 1)]
+        extra = [{"prefix": text, "q_origin_key": text} for text in six[1:]]
+        return {"ip": own[0], "secondaryip": more, "ipv6": {"ip6-address": six[0], "ip6-extra-addr": extra}}
+
     def configured(self) -> dict[str, list[Row]]:
         """The tables `router/static` and `router/policy`, and those of IPv6."""
         tables: dict[str, list[Row]] = {f"router/{name}{six}": [] for name in ("static", "policy") for six in ("", "6")}

@@ -381,7 +381,9 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
         sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}
     return {
-        "system/interface": [{"name": name, "q_origin_key": name} for name in device.interfaces],
+        "system/interface": [
+            {"name": name, "q_origin_key": name, **device.routing.addresses(name)} for name in device.interfaces
+        ],
         "system/zone": zones,
         "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,
         **device.routing.configured(),
