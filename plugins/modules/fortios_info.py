@@ -16,6 +16,8 @@ description:
   - For given sources it says what they would meet, by the collection's own model of the policies,
     and beside it by the device's own C(policy-lookup) where O(interface) is named and the device
     offers it.
+  - Of each policy for the port it says how often it was hit and when last, as the device counts it,
+    for whoever is about to narrow it.
   - Policies that cannot lead to the server are left out, where the device tells behind which
     interface it is; it is asked where several come into question.
   - Changes nothing. Needs an API user that may read firewall policies, addresses and services,
@@ -109,6 +111,25 @@ policies:
       description: From whom it takes traffic.
       type: str
       returned: always
+    hit_count:
+      description:
+        - How often it was hit, for whatever port, since the device began to count.
+        - V(null) where the device does not say, which may be one that was never hit.
+      type: int
+      returned: always
+    last_used:
+      description: When it was hit last, by the clock of the device, in UTC. V(null) where the device
+        does not say.
+      type: str
+      returned: always
+  sample:
+    - policy: 1
+      name: Mail in
+      action: accept
+      target: port 25 of the virtual IP 'VIP-mail'
+      sources: everybody
+      hit_count: 4662
+      last_used: "2026-05-26T17:43:47Z"
 sources:
   description: What each of O(sources) would meet.
   returned: success
@@ -155,14 +176,14 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 5}
+  sample: {"requests": 8}
 """
 
 import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, interfaces, module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, interfaces, module, usage
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
@@ -206,6 +227,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         serves = model_of(state).serves
         serving = tuple(str(vip) for vip in state.table(VIP) if serves(str(vip), wanted.port))
         wanted = dataclasses.replace(wanted, vips=serving)
+    counted = usage.read(client, sorted({target.version for target in wanted.targets}))
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
     return {
         "device": {"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
@@ -217,6 +239,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
                 "action": str(one.row.get("action") or "deny"),
                 "target": str(target),
                 "sources": words(model.sources(one, target)),
+                **counted.get(one.key, usage.NOT_SAID).told(),
             }
             for target in wanted.targets
             for one in model.concerned(target)

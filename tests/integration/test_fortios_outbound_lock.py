@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import typing as t
+import unittest.mock
 
 import pytest
 
@@ -16,8 +18,9 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
     fortios_rollback,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import STRANGER, Firewall
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import STRANGER, Firewall, meets
 
 POLICY = "firewall/policy"
 SERVER, PRINTER = "10.20.1.11", "10.20.3.3"
@@ -191,12 +194,42 @@ def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Fir
             "action": "accept",
             "target": "port 25 of the virtual IP 'VIP-mail'",
             "sources": "everybody",
+            "hit_count": None,
+            "last_used": None,
         }
     ]
     assert firewall.dump() == before
     firewall.done(fortios_inbound_lock, name="birke", vips=["VIP-mail"], ranges=["198.51.100.0/24"])
     found = firewall.done(fortios_info, **question)
     assert [(one["passes"], one["device_passes"]) for one in found["sources"]] == [(False, False), (True, True)]
+
+
+def test_info_tells_how_often_a_policy_was_hit_and_when_last(firewall: Firewall) -> None:
+    def counted() -> tuple[int | None, str | None]:
+        [row] = firewall.done(fortios_info)["policies"]
+        return row["hit_count"], row["last_used"]
+
+    assert counted() == (None, None), "the device does not say, of one that was never hit"
+    begun = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    for _time in range(3):
+        meets(firewall, STRANGER)
+    hits, last = counted()
+    assert (hits, last is not None) == (3, True)
+    assert begun <= datetime.datetime.fromisoformat(str(last).replace("Z", "+00:00"))
+    odd: list[t.Any] = [[], {}, None, [1, {"policyid": "1", "hit_count": 3}], [{"policyid": 1, "hit_count": "3"}]]
+    for answer in odd:
+        with unittest.mock.patch.object(Counters, "told", return_value=answer):
+            assert counted() == (None, None)
+    firewall.server.arm(gone=("firewall/policy",))
+    assert firewall.run(fortios_info)["failed"], "the table of policies is gone as well"
+    firewall.server.arm(instead={"monitor/firewall/policy": (404, "<html>Not Found</html>")})
+    assert counted() == (None, None)
+    firewall.server.arm()
+    firewall.device.admits("2001:db8:bad::1", "2001:db8:20::25", 25)
+    meets(firewall, STRANGER)
+    rows = firewall.done(fortios_info, vips=["VIP-mail"], addresses=["2001:db8:20::25"])["policies"]
+    # Four times over IPv4 and once over IPv6, by one policy for both.
+    assert {(row["policy"], row["hit_count"]) for row in rows} == {(1, 5)}
 
 
 def test_info_over_ipv6_and_without_the_devices_own_answer(firewall: Firewall) -> None:

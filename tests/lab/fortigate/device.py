@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, schema
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Routing
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
 
@@ -323,7 +324,7 @@ class Device:
         self.dynamic: dict[str, list[str]] = {}
         self.holds: dict[str, bool] = {}
         self.future = tuple(future)
-        self.hits: dict[int, int] = {}
+        self.hits = Counters()
         self.page = 0
         self.routing = Routing()
         self.configs = {vdom: Config(self) for vdom in vdoms}
@@ -407,7 +408,7 @@ class Device:
     def admits(self, source: str, destination: str, port: int, interface: str = "wan1", vdom: str = "root") -> bool:
         """Whether the first packet of a connection gets through."""
         through, policy = packets.decide(self, packets.Packet(source, destination, port, interface), vdom)
-        self.hits[policy] = self.hits.get(policy, 0) + 1
+        self.hits.hit(policy, 6 if ":" in destination else 4)
         return through
 
     def seed_mail_site(

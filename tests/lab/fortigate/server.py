@@ -348,9 +348,7 @@ class FortiGateServer:
             through, policy = decide(device, packet, vdom)
             return {"results": {"success": through, "policy_id": policy, "match": policy > 0}}
         if path == "firewall/policy" and method == "GET":
-            return {
-                "results": [{"policyid": key, "hit_count": device.hits.get(int(key), 0)} for key in config.all(POLICY)]
-            }
+            return {"results": device.hits.told(map(int, config.all(POLICY)), int(one.get("ip_version", "ipv4")[-1]))}
         if path == "router/lookup" and method == "GET":
             return {"results": device.routing.looked_up(one["destination"])}
         if path in ("router/ipv4", "router/ipv6") and method == "GET":
