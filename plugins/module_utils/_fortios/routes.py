@@ -6,8 +6,9 @@ touched.
 
 The route of today is not enough, where another one takes its place when an interface goes down or
 comes up. So to its interface come those whose own network holds the server, those of all static
-routes that do, but the default route, and those of policy routes that could be meant for it. Where any of it cannot be read, or is not
-understood, nothing is told, and every policy counts as one that could lead there.
+routes that do, but the default route, and those of policy routes that could be meant for it. Where
+any of it cannot be read, or is not understood, nothing is told, and every policy counts as one that
+could lead there.
 
 The answers of the monitors `router/lookup` and `router/ipv4` are as a public client of the API
 (fortigate-api, Apache-2.0) shows them; on a device they are unverified, so that an interface is

@@ -51,6 +51,18 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     return False, 0
 
 
+def delivered(device: Device, packet: Packet, vdom: str = "root") -> str:
+    """To which address a packet gets in the end, behind a virtual IP too; '' where it is stopped."""
+    if not decide(device, packet, vdom)[0]:
+        return ""
+    look = _Look(device, vdom)
+    for one in (packet, dataclasses.replace(packet, interface=device.route(packet.destination, packet.interface))):
+        vip, _port = look.translate(one)
+        if vip:
+            return look.server(one, vip)
+    return packet.destination
+
+
 class _Look:
     def __init__(self, device: Device, vdom: str) -> None:
         self._device, self._vdom = device, vdom

@@ -1,35 +1,24 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model of the policies and the lock, held against the lab's judgement of single packets, for firewalls made at random."""
+"""Firewalls made at random, with all that their tables do not tell, and what is true of it."""
 
 from __future__ import annotations
 
-import pathlib
-import tempfile
+import dataclasses
 import typing as t
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device, InternetService
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import within
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer, shown
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device, InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import device_tables, shown
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import refs
 
-POLICY = "firewall/policy"
 SOURCES = ["192.0.2.77", "198.51.100.7", "198.51.100.200", "10.20.0.5", "203.0.113.200"]
 PLACES = {"VIP-mail": "203.0.113.80", "VIP-web": "203.0.113.80", "VIP-both": "203.0.113.81"}
 RANGES, OWN = ["198.51.100.0/24"], ["10.20.0.0/16"]
-
-
-def refs(*names: str) -> list[dict[str, str]]:
-    return [{"name": name} for name in names]
 
 
 def some(*names: str) -> st.SearchStrategy[list[dict[str, str]]]:
@@ -119,18 +108,103 @@ def tell(device: Device, truth: t.Mapping[str, list[str]]) -> None:
 
 
 class Direct:
-    """What takes the place of the client where thousands of devices are read."""
+    """What takes the place of the client where thousands of devices are read. `told`: whether it
+    tells its routes.
+    """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, *, told: bool = True) -> None:
+        self._device, self._told = device, told
         self._config, self.version = device.configs["root"], device.version
 
     def table(self, path: str, **_options: t.Any) -> list[dict[str, t.Any]]:
+        known = device_tables(self._device)
+        if path in known:
+            return t.cast("list[dict[str, t.Any]]", known[path])
         return [shown(self._config.table(path), row) for row in self._config.all(path).values()]
 
+    def single(self, path: str) -> dict[str, t.Any]:
+        return t.cast("dict[str, t.Any]", device_tables(self._device)[path])
 
-def seed(device: Device, policies: list[dict[str, t.Any]]) -> None:
-    config = device.configs["root"]
-    server = {"mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1"}
+    def monitor(self, path: str, **query: t.Any) -> t.Any:
+        if path != "router/lookup" or not self._told:
+            raise DeviceError("GET", path, status=404, where="here")
+        return self._device.routing.looked_up(query["destination"])
+
+
+# ------------------------------------------------------------ where everything is
+
+INTERFACES = ("wan1", "dmz", "internal", "guests")
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """Where the server is, by which ways it can be reached, and whether the device tells it.
+
+    `down`: what goes down once everything is as it shall be. `told`: whether it answers the monitor
+    of routes.
+    """
+
+    server: str = "internal"
+    front: str = "wan1"
+    static: tuple[tuple[str, str], ...] = ()
+    policies: tuple[PolicyRoute, ...] = ()
+    zones: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    sdwan: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    down: frozenset[str] = frozenset()
+    told: bool = True
+
+    def put_into(self, device: Device) -> None:
+        """Before there are policies."""
+        device.interfaces = list(INTERFACES)
+        device.zones = {name: list(members) for name, members in self.zones}
+        device.sdwan = {name: list(members) for name, members in self.sdwan}
+        device.routing.connected = [("10.20.1.0/24", self.server), ("2001:db8:20::/48", self.server)]
+        device.routing.static = [*self.static, ("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
+        device.routing.policies = list(self.policies)
+
+    def renamed(self, policies: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+        """The policies with the names of zones in place of their members."""
+        zone = {member: name for name, members in (*self.zones, *self.sdwan) for member in members}
+        found = []
+        for row in policies:
+            ways = {
+                field: refs(*dict.fromkeys(zone.get(one["name"], one["name"]) for one in row[field]))
+                for field in ("srcintf", "dstintf")
+            }
+            found.append({**row, **ways})
+        return found
+
+
+ROUTES = [("10.20.0.0/16", "dmz"), ("10.20.1.0/24", "guests"), ("10.20.1.11/32", "dmz"), ("10.20.0.0/20", "internal")]
+POLICY_ROUTES = [
+    PolicyRoute("wan1", "10.20.1.0/24", "guests"),
+    PolicyRoute("dmz", "0.0.0.0/0", "internal"),
+    PolicyRoute("guests", "10.20.1.11/32", "wan1", enabled=False),
+]
+INSIDE = (("inside", ("internal", "guests")),)
+SURROUNDINGS = st.builds(
+    Surroundings,
+    server=st.sampled_from(["internal", "internal", "guests", "dmz"]),
+    front=st.sampled_from(["wan1", "wan1", "any"]),
+    static=st.lists(st.sampled_from(ROUTES), max_size=2, unique=True).map(tuple),
+    policies=st.lists(st.sampled_from(POLICY_ROUTES), max_size=1).map(tuple),
+    zones=st.sampled_from([(), (), INSIDE]),
+    sdwan=st.sampled_from([(), (), (("overlay", ("dmz",)), ("second", ()))]),
+    down=st.frozensets(st.sampled_from(INTERFACES[1:]), max_size=2),
+    told=st.sampled_from([True, True, True, False]),
+)
+WAYS = {
+    "srcintf": some("wan1", "wan1", "any", "dmz", "guests", "internal"),
+    "dstintf": some("internal", "internal", "any", "wan1", "guests", "dmz"),
+}
+
+
+def seed(device: Device, policies: t.Sequence[dict[str, t.Any]], around: Surroundings | None = None) -> None:
+    """The entries that the policies name, and the policies."""
+    config, place = device.configs["root"], around or Surroundings()
+    if around is not None:
+        around.put_into(device)
+    server = {"mappedip": [{"range": "10.20.1.11"}], "extintf": place.front}
     forward = {**server, "portforward": "enable"}
     config.create(
         "firewall/vip",
@@ -156,112 +230,10 @@ def seed(device: Device, policies: list[dict[str, t.Any]]) -> None:
     for name, member, but in (("all but land", "all", "land"), ("others but host", "others", "host")):
         left_out = {"exclude": "enable", "exclude-member": refs(but)}
         config.create("firewall/addrgrp", {"name": name, "member": refs(member), **left_out})
-    for row in policies:
+    for row in place.renamed(policies):
         config.create(POLICY, row)
 
 
 def leads_inwards(policies: list[dict[str, t.Any]]) -> bool:
     """Whether all of them could lead to the server: which interface it is behind is not in the policies."""
     return all(row["dstintf"] == refs("internal") for row in policies)
-
-
-def read(firewall: Firewall) -> states.DeviceState:
-    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
-    with firewall.client() as client:
-        return states.read(client, wanted.tables)
-
-
-@given(policies=POLICIES, version=st.sampled_from(["v7.2.3", "v7.4.4", "v6.4.14"]))
-def test_the_model_agrees_with_every_packet(policies: list[dict[str, t.Any]], version: str) -> None:
-    with FortiGateServer(Device(version=version)) as server:
-        seed(server.device, policies)
-        # Nor does it trust a deny on all but some addresses to meet what a virtual IP has translated.
-        one_way = leads_inwards(policies) and all(
-            (row["action"], row["dstaddr-negate"]) != ("deny", "enable") for row in policies
-        )
-        model = Model(read(Firewall(server, pathlib.Path())), ["wan1"])
-        for vip, port in (("VIP-mail", 25), ("VIP-web", 443), ("VIP-both", 25), ("VIP-both", 443)):
-            for source in SOURCES:
-                through = server.device.admits(source, PLACES[vip], port)
-                found = model.lookup(source, Target(port, vip=vip)) is not None
-                # Which interface the server is behind is not in the policies, so that the model may see more ways than there are.
-                assert found == through or (found and not one_way), (vip, port, source)
-
-
-@settings(max_examples=settings().max_examples * 5)
-@given(
-    policies=DOUBTFUL_POLICIES,
-    truth=TRUTH,
-    holds=HOLDS,
-    version=st.sampled_from(["v7.2.3", "v7.4.4", "v6.4.14"]),
-)
-def test_what_is_shut_no_packet_passes(
-    policies: list[dict[str, t.Any]], truth: dict[str, list[str]], holds: dict[str, bool], version: str
-) -> None:
-    device = Device(version=version, future=["moon-phase"])
-    seed(device, policies)
-    device.holds.update(holds)
-    tell(device, truth)
-    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
-    model = Model(states.read(t.cast("t.Any", Direct(device)), wanted.tables), ["wan1"])
-    for vip, port in (("VIP-mail", 25), ("VIP-both", 25), ("VIP-both", 443)):
-        reached = model.reached(Target(port, vip=vip))
-        for source in SOURCES:
-            passage = model.lookup(source, Target(port, vip=vip))
-            if device.admits(source, PLACES[vip], port):
-                behind = [one for name in reached.opaque for one in truth[name.name]]
-                assert parse_address(source) in reached.known or any(within(source, one) for one in behind), vip
-                assert passage is not None
-            else:
-                assert passage is None or not passage.certain or not leads_inwards(policies), vip
-
-
-@settings(max_examples=settings().max_examples // 2)  # Each of them makes some fifty requests.
-@given(policies=st.one_of(POLICIES, DOUBTFUL_POLICIES), truth=TRUTH)
-def test_a_lock_locks_takes_nobody_the_way_and_is_given_back(
-    policies: list[dict[str, t.Any]], truth: dict[str, list[str]]
-) -> None:
-    with FortiGateServer(Device(future=["moon-phase"])) as server, tempfile.TemporaryDirectory() as folder:
-        device, firewall = server.device, Firewall(server, pathlib.Path(folder))
-        seed(device, policies)
-        tell(device, truth)
-        before = firewall.dump()
-        doors = [
-            (PLACES["VIP-mail"], 25),
-            (PLACES["VIP-both"], 25),
-            (PLACES["VIP-web"], 443),
-            (PLACES["VIP-both"], 443),
-        ]
-        was = {(source, *door): device.admits(source, *door) for source in SOURCES for door in doors}
-        lock: dict[str, t.Any] = {
-            "name": "birke",
-            "vips": ["VIP-mail", "VIP-both"],
-            "ranges": RANGES,
-            "own_networks": OWN,
-            "interfaces": ["wan1"],
-        }
-        result = firewall.run(fortios_inbound_lock, **lock)
-        if result["failed"]:
-            assert firewall.dump() == before
-            if "nothing to lock" in result["msg"]:
-                assert not any(was[source, PLACES[vip], 25] for source in SOURCES for vip in ("VIP-mail", "VIP-both"))
-                return
-            # It stops where the provider would not get through everywhere, and nothing else stops it.
-            stops = {one["id"] for one in result["guards"] if one["severity"] == "stop"}
-            assert stops == {"provider_shut_out"}, result["msg"]
-            lock["accept_risks"] = ["provider_shut_out"]
-            result = firewall.done(fortios_inbound_lock, **lock)
-        for (source, place, port), through in was.items():
-            now = device.admits(source, place, port)
-            wanted = source.startswith(("198.51.100.", "10.20."))
-            if port == 443:
-                assert now == through, (source, place, port)
-            elif not wanted:
-                assert not now, (source, place, port)
-            elif through:
-                assert now, (source, place, port)
-        again = firewall.done(fortios_inbound_lock, **lock)
-        assert not again["changed"], again["plan"]
-        if result["changed"]:
-            firewall.done(fortios_rollback)
-            assert firewall.dump() == before
