@@ -34,6 +34,8 @@ copy := $(cache)/copy/ansible_collections/mailedge/lockdown
 core := ansible-core$(if $(CORE),~=$(CORE).0)
 # Bytecode is written as it is imported: most of what is installed never is.
 pip_install := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
+# What foreign judges say is the same on every Python and ansible-core.
+judges := $(if $(filter .venv,$(VENV)),-r requirements-judges.txt)
 # Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"
@@ -50,10 +52,10 @@ new-enough:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "$(PYTHON) is older than Python 3.10. Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
 
-$(VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt | new-enough
+$(VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt requirements-judges.txt | new-enough
 	@echo "Installing what the lab and the tests need into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python $(pip_install) '$(core)' -r requirements-test.txt
+	@$(VENV)/bin/python $(pip_install) '$(core)' -r requirements-test.txt $(judges)
 	@touch $@
 
 $(LINT_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt requirements-lint.txt | new-enough

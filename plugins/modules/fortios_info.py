@@ -118,8 +118,9 @@ policies:
       type: int
       returned: always
     last_used:
-      description: When it was hit last, by the clock of the device, in UTC. V(null) where the device
-        does not say.
+      description:
+        - When it was hit last, by the clock of the device, in UTC.
+        - V(null) where the device does not say.
       type: str
       returned: always
   sample:

@@ -220,29 +220,35 @@ def _policy_routes(device: Device, section: Section) -> None:
 # ------------------------------------------------------------ out of the device
 
 
-def show(device: Device, vdom: str = "root") -> str:
-    """What of the tables is not as it is made, as text that `load` reads."""
+def show(device: Device, vdom: str = "root", *, full: bool = False) -> str:
+    """The tables as text that `load` reads; `full`: with what is as it is made."""
     lines: list[str] = []
     for path in TABLES:
         table, rows = schema.TABLES[path], device.rows(vdom, path)
         if not rows or table.since > device.version:
             continue
-        lines.append(f"config {path.replace('.', ' ').replace('/', ' ')}")
-        for key, row in rows.items():
-            lines.append(f"    edit {key if isinstance(key, int) else _quoted(key)}")
-            lines += [f"        {line}" for name, value in row.items() for line in _set(table, name, value)]
-            lines.append("    next")
-        lines.append("end")
+        inner = [
+            line for key, row in rows.items() for line in entry(path, key, row, full=full) if "unset" not in line[:9]
+        ]
+        lines += [f"config {path.replace('.', ' ').replace('/', ' ')}", *(f"    {line}" for line in inner), "end"]
     return "\n".join([*lines, ""])
 
 
-def _set(table: schema.Table, name: str, value: t.Any) -> list[str]:
+def entry(path: str, key: object, row: t.Mapping[str, t.Any], *, full: bool = False) -> list[str]:
+    """One entry of a table, as it is stored; what is empty is unset."""
+    lines = [line for name, value in row.items() for line in _set(schema.TABLES[path], name, value, full=full)]
+    return [f"edit {key if isinstance(key, int) else _quoted(key)}", *(f"    {line}" for line in lines), "next"]
+
+
+def _set(table: schema.Table, name: str, value: t.Any, *, full: bool) -> list[str]:
     one = table.fields.get(name)
-    if one is None or value == one.default or value in ("", [], ()):
+    if one is None or (value == one.default and not full):
         return []
+    if value in ("", [], ()):
+        return [f"unset {name}"]
     if one.kind in ("mapped", "filter"):
         return [f"set {name} {' '.join(_quoted(item['range']) for item in value)}"]
-    if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+    if one.kind == "servers":
         inner = []
         for item in value:
             fields = [f"        set {field_name} {text}" for field_name, text in item.items() if field_name != "id"]
