@@ -138,16 +138,21 @@ class Entries(Table[DeviceState, Key]):
     def apply_all(self, changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
         """The state after changes of this table."""
         entries = dict(state.table(self._path))
-        numbers = {str(row["name"]): key for key, row in reversed(entries.items()) if row.get("name")}
         order = list(entries)
+        numbers: dict[str, Key] = {}
 
         def known(key: Key | None) -> Key | None:
             if key in entries or self._path != POLICY:
                 return key
-            return None if key is None or isinstance(key, int) else numbers.get(key)
+            if not numbers and isinstance(key, str):
+                names = ((str(row.get("name") or ""), number) for number, row in reversed(entries.items()))
+                numbers.update((name, number) for name, number in names if name)
+            return numbers.get(key) if isinstance(key, str) else None
 
         for change in changes:
-            key = change.key if (found := known(change.key)) is None else found
+            # What is made is not there under its name, and has none to be looked for.
+            found = change.key if change.action == Action.CREATE else known(change.key)
+            key = change.key if found is None else found
             if change.action == Action.REMOVE:
                 if entries.pop(key, None) is not None:
                     order.remove(key)
