@@ -129,6 +129,9 @@ integration: $(VENV)/.ready link ## integration tests alone
 machine: $(VENV)/.ready link ## long stories, two runs at once, every property (MAILEDGE_EXAMPLES=200)
 	@$(run_tests) tests/machine
 
+firewalls: $(VENV)/.ready link ## ten thousand random firewalls, and foreign judges of as many policies: hours
+	@MAILEDGE_EXAMPLES="$${MAILEDGE_EXAMPLES:-10000}" $(run_tests) -m "not long" tests/machine/test_random_fortigates.py tests/machine/test_foreign_judges.py
+
 # In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
 mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## how much of guards, order, models and verdicts the unit tests notice
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
@@ -144,7 +147,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick check pytest unit lab-tests integration machine mutation sanity
+.PHONY: test quick check pytest unit lab-tests integration machine firewalls mutation sanity
 
 # ---------------------------------------------------------------- static checks
 

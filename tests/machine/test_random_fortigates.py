@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The model of the policies and the lock, held against the lab's judgement of single packets, for
-firewalls made at random. `make machine MAILEDGE_EXAMPLES=10000` tries as many.
+firewalls made at random. `make firewalls` tries ten thousand.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ MODULES = (
     "plugins/module_utils/_exchange/routing.py",
     "plugins/module_utils/_exchange/strangers.py",
     "plugins/module_utils/_fortios/*guards*.py",
+    "plugins/module_utils/_fortios/folds.py",
     "plugins/module_utils/_fortios/model.py",
     "plugins/module_utils/_fortios/plan.py",
     "plugins/module_utils/_report/*.py",
