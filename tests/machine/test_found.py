@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device, InternetService
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.machine import firewall as two
 from ansible_collections.mailedge.lockdown.tests.machine import judge
@@ -68,3 +68,24 @@ def test_a_write_whose_answer_was_lost_may_have_changed_something(firewall: Fire
             assert done["changed"], f"request {number} was carried out, and the result says that nothing was"
             return
     raise AssertionError("No write was met.")
+
+
+@pytest.mark.parametrize("negated", ["disable", "enable"])
+def test_a_policy_for_an_internet_service_is_given_back_with_its_names(firewall: Firewall, negated: str) -> None:
+    by_service = {
+        "srcaddr": [],
+        "internet-service-src": "enable",
+        "internet-service-src-name": [{"name": "Microsoft-Outlook"}],
+        "internet-service-src-negate": negated,
+    }
+    firewall.device.configs["root"].update("firewall/policy", "1", by_service)
+    firewall.device.services["Mimecast-Mimecast"] = InternetService(5046403, "both", ("198.51.100.0/24",))
+    before = firewall.dump()
+    for sources in ({"ranges": ["198.51.100.0/24"]}, {"internet_services": ["Mimecast-Mimecast"]}):
+        options = {**two.lock()[1], "ranges": [], **sources}
+        risks = ["own_networks_shut_out"]  # They have the way that all but some have.
+        assert firewall.done(fortios_inbound_lock, accept_risks=risks, **options)["changed"]
+        assert firewall.device.admits("198.51.100.7", "203.0.113.80", 25)
+        assert not firewall.device.admits(STRANGER, "203.0.113.80", 25)
+        firewall.done(fortios_rollback)
+        assert firewall.dump() == before

@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import E
 ALL = "all"
 NOTHING = RangeSet(())
 
-_SERVICE_FIELDS = ("name", "group", "custom", "custom-group", "id", "fortiguard")
+SERVICE_FIELDS = ("name", "group", "custom", "custom-group", "id", "fortiguard")
 _KINDS: t.Mapping[str, str] = types.MappingProxyType(
     {"fqdn": "FQDN", "geography": "country", "dynamic": "dynamic address", "interface-subnet": "interface's network"}
 )
@@ -154,7 +154,7 @@ class Names:
     def _services(self, policy: Row, field: str, version: int) -> Sources:
         if policy.get(f"{field}-negate") == "enable":
             return Sources(everything(version))
-        names = {str(name) for end in _SERVICE_FIELDS for name in policy.get(f"{field}-{end}") or ()}
+        names = {str(name) for end in SERVICE_FIELDS for name in policy.get(f"{field}-{end}") or ()}
         if not names:
             # By a field that is not known here; two of them need not be the same.
             return Sources(NOTHING, frozenset({Opaque("internet service", "?")}))

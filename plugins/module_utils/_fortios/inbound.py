@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOTHING,
+    SERVICE_FIELDS,
     Opaque,
     Sources,
     exactly,
@@ -383,9 +384,9 @@ class InboundRecipe:
         if 4 in versions:
             names = self._sources[4]
             if names:
-                fields.update({"srcaddr": names, **_off(row, "internet-service-src"), **_off(row, "srcaddr-negate")})
+                fields.update({"srcaddr": names, **_without_services(row), **_off(row, "srcaddr-negate")})
             elif services:
-                fields.update(_by_services(services))
+                fields.update({**_without_services(row), **_by_services(services)})
             else:
                 fields.update({"srcaddr": [], "dstaddr": []})
             if names and services:
@@ -452,6 +453,15 @@ class InboundRecipe:
 
 def _off(row: Row, field: str) -> Row:
     return {field: "disable"} if row.get(field) == "enable" else {}
+
+
+def _without_services(row: Row) -> Row:
+    """What a policy has of internet services as sources, taken away by name: the device would empty
+    the lists by itself, and a rollback would not know them.
+    """
+    field = "internet-service-src"
+    lists: Row = {f"{field}-{end}": [] for end in SERVICE_FIELDS if row.get(f"{field}-{end}")}
+    return {**_off(row, field), **lists, **_off(row, f"{field}-negate")}
 
 
 def _by_services(names: t.Sequence[str]) -> Row:
