@@ -14,8 +14,11 @@ description:
   - Gives back what the entries were like before a run of M(mailedge.lockdown.fortios_inbound_lock)
     or one of its siblings touched them. Entries that the run has made are removed, unless somebody
     else uses them by now.
-  - It is safe to run twice, and plans as every run does, so that what lets more through comes
-    before what lets less through.
+  - It is safe to run twice, and plans as every run does. At every step nobody loses a way that is
+    there before and after, and nobody gains one that is there neither before nor after; for that
+    the tables that decide who gets through are read once.
+  - What refers to an entry or an interface that is gone meanwhile is refused before anything is
+    written, in check mode too.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
@@ -117,7 +120,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 3}
+  sample: {"requests": 11}
 # generated: returns layer.further
 further:
   description: The names of snapshots of changes before that, newest first. What they hold is still
@@ -145,14 +148,16 @@ restored:
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, restoring
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 ARGUMENTS = module.spec(
     {
@@ -168,11 +173,34 @@ ARGUMENTS = module.spec(
 class Rollback(FortiOSLayer):
     """The entries of a snapshot; which they are is the transaction's business."""
 
+    def __init__(self, *arguments: t.Any, **keywords: t.Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._whole: tuple[DeviceState, DeviceState] | None = None
+
     def paths(self) -> t.Sequence[str]:
         return ()
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         return ()
+
+    def judged_on(self, changes: t.Sequence[Change], state: DeviceState) -> DeviceState:
+        if not restoring.is_wanted(changes):
+            return state
+        if self._whole is None or self._whole[0] is not state:
+            self._whole = (state, restoring.whole(self.client, state))
+        return self._whole[1]
+
+    def refuse(self, reading: Reading[DeviceState], steps: t.Sequence[Change]) -> str:
+        refused = super().refuse(reading, steps)
+        if refused or not restoring.is_wanted(steps):
+            return refused
+        missing = restoring.missing(self.client, self.judged_on(steps, reading.state), steps)
+        if not missing:
+            return ""
+        return (
+            f"What would be restored refers to what is not there any more: {'; '.join(missing)}. Nothing was changed. Make it again, "
+            "or restore the snapshot of the change that removed it first."
+        )
 
 
 def main() -> None:

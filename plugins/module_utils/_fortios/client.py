@@ -79,6 +79,11 @@ class FortiOS:
         """The device, for sentences."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def takes_transactions(self) -> bool:
+        """Whether several writes can take effect together; known after the first answer."""
+        return self.version is not None and self.version >= TRANSACTIONS_SINCE
+
     def __enter__(self) -> FortiOS:
         return self
 
@@ -152,28 +157,30 @@ class FortiOS:
     @contextlib.contextmanager
     def transaction(self) -> t.Iterator[bool]:
         """All writes within take effect together, or none of them; gives False on a FortiOS before
-        6.4, where each takes effect by itself.
+        6.4, where each takes effect by itself. Raises FortiOSError; then none of them has.
         """
-        if self.version is None or self.version < TRANSACTIONS_SINCE or self._transaction:
+        if not self.takes_transactions or self._transaction:
             yield False
             return
         begun = self._ask(
             "POST", "cmdb", query=[("action", "transaction-start")], body={"timeout": TRANSACTION_SECONDS}
         )
         number = _transaction_of(begun)
-        if not number:
+        if number is None:
             raise self._nonsense("POST", "cmdb", "no number for a transaction")
-        self._transaction = number
+        self._transaction = str(number)
+        # Fortinet's text on batch transactions has the number in the body of both; the tables stay
+        # locked for everybody until it is taken, or its time is over.
+        which = {"transaction-id": number}
         try:
             yield True
+            self._ask("POST", "cmdb", query=[("action", "transaction-commit")], body=which)
         except BaseException:
-            # The device gives it up by itself after the time limit; a broken connection must not
-            # hide the first error.
+            # After a commit that was taken it does nothing. A broken connection must not hide the
+            # first error.
             with contextlib.suppress(DeviceError, DeviceUnreachable):
-                self._ask("POST", "cmdb", query=[("action", "transaction-abort")])
+                self._ask("POST", "cmdb", query=[("action", "transaction-abort")], body=which)
             raise
-        else:
-            self._ask("POST", "cmdb", query=[("action", "transaction-commit")])
         finally:
             self._transaction = ""
 
@@ -301,13 +308,14 @@ class FortiOS:
         return DeviceError(method, path, status=200, text=f"It answered with {what}.", where=self.where)
 
 
-def _transaction_of(envelope: t.Mapping[str, t.Any]) -> str:
-    """The number of a transaction that was started; where it stands in the answer is not
-    documented, so both places are read.
+def _transaction_of(envelope: t.Mapping[str, t.Any]) -> int | str | None:
+    """The number of a transaction that was started, as the device gave it: in the results, by
+    Fortinet's text of 7.4.1; elsewhere is read as well.
     """
     results = envelope.get("results")
     inner = results if isinstance(results, dict) else {}
-    return str(inner.get("transaction-id") or envelope.get("transaction-id") or envelope.get("transaction_id") or "")
+    places = (inner.get("transaction-id"), envelope.get("transaction-id"), envelope.get("transaction_id"))
+    return next((number for number in places if number not in (None, "")), None)
 
 
 def _date(header: str | None) -> datetime.datetime | None:

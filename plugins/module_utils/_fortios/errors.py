@@ -10,7 +10,12 @@ import typing as t
 
 NOT_FOUND = -3
 TOO_MANY = -4
+DUPLICATE = -5
 IN_USE = -23
+
+# About what was written, so that the same write would be refused outside of a transaction as well.
+_ABOUT_DATA = frozenset({-2, -3, -4, -5, -8, -9, -15, -23, -36, -45, -50, -56, -72, -163, -164, -165, -177, -178})
+_ABOUT_DATA_TOO = frozenset({-14, -37, -360, -515, -560, -650, -651})
 
 # Numbers of the FortiOS configuration database, as public clients and the vendor's knowledge base
 # list them.
@@ -105,6 +110,13 @@ class DeviceError(FortiOSError):
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""
         super().__init__(f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}")
+
+    @property
+    def may_be_about_the_transaction(self) -> bool:
+        """Whether the same write could be taken outside of a transaction: some tables refuse them
+        (by public clients; with which error is unverified).
+        """
+        return self.enveloped and not self.refuses_us and self.code not in _ABOUT_DATA | _ABOUT_DATA_TOO
 
     @property
     def refuses_us(self) -> bool:

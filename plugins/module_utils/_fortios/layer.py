@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import steps as order_of_steps
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
@@ -24,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
@@ -61,6 +63,26 @@ class FortiOSLayer(Layer[DeviceState, Key]):
 
     def desired(self, reading: Reading[DeviceState]) -> t.Sequence[Desired[Key]]:
         return self.described(reading.state)
+
+    def order(self, changes: t.Sequence[Change], state: DeviceState) -> tuple[Change, ...]:
+        """The changes in an order in which nobody is shut out or let in at any step.
+
+        Where there is none, those that the device makes together need none.
+        """
+        try:
+            return order_of_steps.order(changes, self.judged_on(changes, state))
+        except NoSafeOrder:
+            if self.client.takes_transactions:
+                return tuple(changes)
+            raise
+
+    def fault_of(self, steps: t.Sequence[Change], state: DeviceState) -> str | None:
+        """Why these steps may not be taken one by one; None where they may."""
+        return order_of_steps.first_fault(steps, self.judged_on(steps, state))
+
+    def judged_on(self, changes: t.Sequence[Change], state: DeviceState) -> DeviceState:
+        """The state with all that decides who gets through, as far as this module reads it."""
+        return state
 
     def refuse(self, reading: Reading[DeviceState], steps: t.Sequence[Change]) -> str:
         """Addresses, groups and virtual IPs share their names: a clash is told before anything is

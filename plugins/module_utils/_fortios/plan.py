@@ -1,11 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device's tables: when rows differ, and in which order they are changed.
+"""The device's tables: when rows differ, and by which rank they are changed.
 
-The order is safe by construction: what is referred to comes first, then whatever lets more through
-(an accept policy, more sources, a deny that goes), then whatever lets less through, and last what
-nobody refers to any more.
+What is referred to comes first, then whatever lets more through (an accept policy, more sources, a
+deny that goes), then whatever lets less through, and last what nobody refers to any more. That is
+nearly always a safe order; where it is not, steps.py finds another one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
 
 _REFERRED = (FEED, FEED_ENTRIES, ADDRESS, ADDRESS6, SERVICE, SERVICE_GROUP, GROUP, GROUP6)
-_SOURCES = (
+SOURCES = (
     "srcaddr",
     "srcaddr6",
     "internet-service-src-name",
@@ -82,7 +82,7 @@ def _about(row: t.Mapping[str, t.Any]) -> str:
     if "member" in row:
         return f" of {len(row['member'])} member(s)"
     if "action" in row:
-        sources = next((row[name] for name in _SOURCES if row.get(name)), ["nobody"])
+        sources = next((row[name] for name in SOURCES if row.get(name)), ["nobody"])
         return f" that {'accepts' if row['action'] == 'accept' else 'refuses'} {_listed(sources)} to {_listed(row.get('dstaddr') or row.get('dstaddr6') or [])}"
     return ""
 
@@ -201,7 +201,7 @@ class DeviceTables(Tables[DeviceState, Key]):
         return state
 
     def plan(self, state: DeviceState, desired: t.Iterable[Desired[Key]]) -> tuple[Change, ...]:
-        """The changes in a safe order; within a rank, in the order of what is desired."""
+        """The changes by rank; within a rank, in the order of what is desired."""
         changes = super().plan(state, desired)
         nesting = _nesting(changes)
         return tuple(sorted(changes, key=lambda change: _rank(change, nesting)))
@@ -226,7 +226,7 @@ def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
 
 
 def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int, int, int]:
-    """Where a change stands in the safe order."""
+    """Where a change stands."""
     if change.table == POLICY:
         return (_policy_rank(change), 0, 0)
     position = _REFERRED.index(change.table) if change.table in _REFERRED else 0
@@ -255,8 +255,8 @@ def _policy_rank(change: Change) -> int:
 
 def _widens(change: Change) -> bool:
     """Whether a modified policy lets more through: `all` comes in, or nothing goes."""
-    after = {str(one) for name in _SOURCES for one in change.after.get(name) or []}
-    before = {str(one) for name in _SOURCES for one in change.before.get(name) or []}
+    after = {str(one) for name in SOURCES for one in change.after.get(name) or []}
+    before = {str(one) for name in SOURCES for one in change.before.get(name) or []}
     if change.after.get("status") == "enable":
         return True
     if change.after.get("status") == "disable":

@@ -10,19 +10,13 @@ as well, because the disk of a container does not outlive its job.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
-    IN_USE,
-    NOT_FOUND,
-    DeviceError,
-    FortiOSError,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -30,11 +24,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     FEED_ENTRIES,
     POLICY,
     DeviceState,
-    outgoing,
     read,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.writer import Writer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Kept,
@@ -144,17 +137,17 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         return Kept(name, text, {"name": name, "folder": str(self._folder.path), "content": text}, earlier)
 
     def write(self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept) -> Written[DeviceState, Key]:
-        done: list[Change] = []
         before = reading.state
         feeds = [*self._layer.feeds(), *before.table(FEED_ENTRIES), *_keys(steps, FEED_ENTRIES)]
+        writer = Writer(self._client, before, lambda: self._layer.fault_of(steps, before))
         try:
-            in_use = _write(self._client, before, steps, done)
+            writer.write(steps)
             paths = [path for path in before.rows if path != FEED_ENTRIES]
             state = self._state(paths, list(dict.fromkeys(map(str, feeds))))
         except FortiOSError as error:
             # What a device answers it has not done; a lost answer says nothing.
-            raise Stopped(str(error), done=len(done), refused=isinstance(error, DeviceError)) from None
-        return Written(state, tuple(in_use))
+            raise Stopped(str(error), done=len(writer.done), refused=isinstance(error, DeviceError)) from None
+        return Written(state, tuple(writer.in_use))
 
 
 def another_device(origin: t.Mapping[str, str], client: FortiOS) -> str:
@@ -171,54 +164,3 @@ def another_device(origin: t.Mapping[str, str], client: FortiOS) -> str:
 
 def _keys(steps: t.Iterable[Change], table: str) -> list[Key]:
     return [step.key for step in steps if step.table == table]
-
-
-def _write(client: FortiOS, state: DeviceState, changes: t.Sequence[Change], done: list[Change]) -> list[Key]:
-    """Carry the changes out in order; give the keys of entries that somebody else uses, which were
-    not removed.
-    """
-    numbers: dict[Key, Key] = {}
-    in_use: list[Key] = []
-    pending = list(changes)
-    while pending:
-        policies = pending[0].table == POLICY
-        until = next((index for index, one in enumerate(pending) if (one.table == POLICY) != policies), len(pending))
-        run, pending = pending[:until], pending[until:]
-        # The policies of a plan belong together; thousands of address objects before them do not,
-        # and a transaction has a time limit.
-        with client.transaction() if policies else contextlib.nullcontext(False) as together:
-            for change in run:
-                _write_one(client, state, change, numbers, in_use)
-                if not together:
-                    done.append(change)
-        if together:
-            done.extend(run)
-    return in_use
-
-
-def _write_one(client: FortiOS, state: DeviceState, change: Change, numbers: dict[Key, Key], in_use: list[Key]) -> None:
-    if change.table == feed.ENTRIES:
-        feed.push(client, change)
-        return
-    key = numbers.get(change.key, change.key)
-    if change.table == POLICY:
-        known = state.policy_key(change.key)
-        key = known if known is not None else key
-    if change.action == Action.CREATE:
-        made = client.create(change.table, outgoing(change.after))
-        if change.table == POLICY:
-            key = numbers[change.key] = int(made)
-    elif change.action == Action.MODIFY:
-        client.update(change.table, key, outgoing(change.after))
-    elif change.action == Action.REMOVE:
-        try:
-            client.delete(change.table, key)
-        except DeviceError as error:
-            if error.code == IN_USE:
-                in_use.append(change.key)
-            elif error.code != NOT_FOUND:
-                raise
-    if change.place is not None:
-        place = numbers.get(change.place, change.place)
-        known = state.policy_key(place)
-        client.move(change.table, key, before=place if known is None else known)

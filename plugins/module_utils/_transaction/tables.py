@@ -107,7 +107,7 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 )
             described.add(identity)
             try:
-                change = _change(table, state, row)
+                change = _change(table, state, row, _place(table, state, row, rows))
             except PlanError as error:
                 problems.append(str(error))
                 continue
@@ -205,13 +205,29 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         return tuple(kept), tuple(gone)
 
 
-def _change(table: Table[State, Key], state: State, desired: Desired[Key]) -> Change[Key] | None:
+def _place(table: Table[State, Key], state: State, desired: Desired[Key], rows: t.Sequence[Desired[Key]]) -> Key | None:
+    """The row that a new one is put right before: its place, or the first of those that are desired
+    behind it there and stand before the place already.
+    """
+    place = None if desired.place is None else table.find(state, desired.place)
+    if place is None:
+        return desired.place
+    keys = table.keys(state)
+    for row in rows[rows.index(desired) + 1 :]:
+        if (row.table, row.place) == (desired.table, desired.place) and row.options is not None:
+            here = table.find(state, row.key)
+            if here is not None and keys.index(here[0]) < keys.index(place[0]):
+                return here[0]
+    return desired.place
+
+
+def _change(table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None) -> Change[Key] | None:
     there = table.find(state, desired.key)
     if there is None:
         if desired.options is None:
             return None
         row = table.created(state, desired)
-        return Change(desired.table, Action.CREATE, desired.key, {}, row, place=desired.place)
+        return Change(desired.table, Action.CREATE, desired.key, {}, row, place=place)
     key, row = there
     if desired.options is None:
         return Change(desired.table, Action.REMOVE, key, dict(row), {}, was=_next(table.keys(state), key))

@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, s
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Routing
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.transactions import Transactions
 
 Key = t.Union[str, int]
 Rows = dict[Key, Row]
@@ -28,7 +29,6 @@ POLICY = "firewall/policy"
 FEED = "system/external-resource"
 PUSH_SINCE: Version = (7, 2, 1)
 FEED_AS_SOURCE_SINCE: Version = (6, 2, 0)
-TRANSACTIONS_SINCE: Version = (6, 4, 0)
 MATCH_VIP_BY_DEFAULT_AFTER: Version = (7, 2, 3)
 MOST_ENTRIES = 131072
 
@@ -69,6 +69,7 @@ class Config:
     """The tables of one vdom."""
 
     device: Device
+    within: bool = False  # A transaction's draft.
     rows: dict[str, Rows] = field(default_factory=dict)
     entries: dict[str, list[str]] = field(default_factory=dict)
     revision: int = 1
@@ -246,7 +247,8 @@ class Config:
                 if table == path and (name == key or key in self._inside(path, name)):
                     raise Refused(schema.UNEXPECTED, "A group cannot hold itself.")
                 return
-        raise Refused(schema.NOT_FOUND)
+        # Seen so on 7.4.1, in a transaction.
+        raise Refused(schema.BAD_ENUM, name, status=500) if self.within else Refused(schema.NOT_FOUND)
 
     def _inside(self, path: str, group: str) -> set[str]:
         found: set[str] = set()
@@ -280,16 +282,7 @@ class Config:
             row["match-vip"] = "disable"  # Only deny policies have it since then.
 
 
-@dataclass
-class Transaction:
-    """Writes that wait for their commit."""
-
-    config: Config
-    vdom: str
-    writes: list[tuple[str, tuple[t.Any, ...], dict[str, t.Any]]] = field(default_factory=list)
-
-
-class Device:
+class Device(Transactions):
     """One FortiGate. `limits` are maximum entries by table, `page` rows of one answer (0: all).
 
     What its configuration does not tell: `names` holds the addresses of host names, `countries` the ranges of countries, `dynamic` those
@@ -328,8 +321,7 @@ class Device:
         self.page = 0
         self.routing = Routing()
         self.configs = {vdom: Config(self) for vdom in vdoms}
-        self.transactions: dict[str, Transaction] = {}
-        self._numbers = 0
+        Transactions.__init__(self)
         for config in self.configs.values():
             self._predefine(config)
 
@@ -450,44 +442,6 @@ class Device:
                 "nat": "enable",
             }
             config.create(POLICY, {**out, **everything})
-
-    # ------------------------------------------------------------ transactions
-
-    def begin(self, vdom: str) -> str:
-        """Start a transaction; give its number."""
-        if self.version < TRANSACTIONS_SINCE:
-            raise Refused(schema.NOT_FOUND, status=405)
-        self._numbers += 1
-        held = self.configs[vdom]
-        draft = Config(self, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
-        self.transactions[str(self._numbers)] = Transaction(draft, vdom)
-        return str(self._numbers)
-
-    def write(self, vdom: str, number: str, name: str, *arguments: t.Any, **keywords: t.Any) -> t.Any:
-        """One write, in a transaction or at once."""
-        if not number:
-            return getattr(self.configs[vdom], name)(*arguments, **keywords)
-        transaction = self.transactions.get(number)
-        if transaction is None or transaction.vdom != vdom:
-            raise Refused(schema.NOT_FOUND, "transaction", status=424)
-        given = getattr(transaction.config, name)(*arguments, **keywords)
-        transaction.writes.append((name, arguments, keywords))
-        return given
-
-    def commit(self, number: str) -> None:
-        """All writes of a transaction, or none."""
-        transaction = self.transactions.pop(number, None)
-        if transaction is None:
-            raise Refused(schema.NOT_FOUND, "transaction", status=424)
-        held = self.configs[transaction.vdom]
-        draft = Config(self, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
-        for name, arguments, keywords in transaction.writes:
-            getattr(draft, name)(*arguments, **keywords)
-        held.rows, held.entries, held.revision = draft.rows, draft.entries, draft.revision
-
-    def abort(self, number: str) -> None:
-        """Forget a transaction."""
-        self.transactions.pop(number, None)
 
 
 def _refs(*names: str) -> list[Row]:

@@ -5,7 +5,7 @@
 
 Known from: envelopes, error numbers and HTTP statuses of public clients and of the vendor's collection (424 where older versions answer 500,
 HTML bodies for 401 and 429, lists of envelopes for several vdoms, 301 seen in an issue of 2026, an access token in the URL refused since
-7.4.5). The number of a transaction stands in the answer's `results`, and the rows of `entry-list` are tables with `entry`: both unverified.
+7.4.5). The rows of `entry-list` are tables with `entry`: unverified.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class FortiGateServer:
             sent = (json.loads(body) if body else None) or {}
             key = urllib.parse.unquote(parts[3]) if len(parts) > 3 else None
             if kind == "cmdb" and not table:
-                envelope.update(self._transaction(method, query, headers, vdom))
+                envelope.update(self._transaction(method, query, sent, vdom))
             elif kind == "cmdb" and method == "GET" and table in device_tables(device):
                 envelope["results"] = device_tables(device)[table]
             elif kind == "cmdb":
@@ -246,18 +246,11 @@ class FortiGateServer:
             "build": 2000 + device.version[2],
         }
 
-    def _transaction(self, method: str, query: Query, headers: t.Mapping[str, str], vdom: str) -> dict[str, t.Any]:
+    def _transaction(self, method: str, query: Query, sent: t.Any, vdom: str) -> dict[str, t.Any]:
         action = query.get("action", [""])[0]
         if method != "POST" or not action.startswith("transaction-"):
             raise Refused(schema.NOT_FOUND, status=405)
-        if action == "transaction-start":
-            return {"results": {"transaction-id": int(self.device.begin(vdom))}}
-        number = headers.get("x-transaction-id", "")
-        if action == "transaction-commit":
-            self.device.commit(number)
-        else:
-            self.device.abort(number)
-        return {"results": {}}
+        return self.device.asked(action, sent, vdom)
 
     def _cmdb(
         self,

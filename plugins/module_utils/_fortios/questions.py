@@ -1,0 +1,281 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which packets some policies could treat differently, and who gets through with them.
+
+A question is one destination, port and pair of interfaces; its answer is exact in each of a few
+possible worlds: what the tables do not tell holds for accepts, for denies, for both or for neither.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    NOTHING,
+    Opaque,
+    Sources,
+    everything,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, Target, is_deny
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers, forwarded
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    POLICY,
+    VIP,
+    VIP_GROUP,
+    DeviceState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+
+_OTHER = ""  # An interface that no policy names.
+# Of one policy. More would be asked only where it is for any interface, or for all addresses of a
+# device with very many.
+_MOST_ADDRESSES = 16
+_MOST_VIPS = 32
+_MOST_PAIRS = 64
+_USUAL_PORTS = (25, 443)
+
+
+class Question(t.NamedTuple):
+    """One destination and port, from one interface to another."""
+
+    target: Target
+    way_in: str
+    way_out: str
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Who gets through: addresses, and those behind names whose addresses the tables do not
+    tell.
+    """
+
+    ranges: RangeSet = NOTHING
+    names: frozenset[Opaque] = frozenset()
+
+    def __and__(self, other: Rights) -> Rights:
+        return Rights(self.ranges & other.ranges, self.names & other.names)
+
+    def __or__(self, other: Rights) -> Rights:
+        return Rights(self.ranges | other.ranges, self.names | other.names)
+
+    def __sub__(self, other: Rights) -> Rights:
+        return Rights(self.ranges - other.ranges, self.names - other.names)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges or self.names)
+
+
+class _Meeting(t.NamedTuple):
+    """How a policy meets a target."""
+
+    deny: bool
+    certain: bool
+    sources: Sources
+    into: frozenset[str]
+    outof: frozenset[str]
+
+    @property
+    def is_exact(self) -> bool:
+        return self.certain and self.sources.known == self.sources.certain and self.sources.opaque == self.sources.whole
+
+
+# Whether what is not known holds for accepts, and for denies.
+_WORLDS = ((True, False), (False, True), (True, True), (False, False))
+
+
+class Views:
+    """Answers about many states that differ in a few rows: each row is looked at once."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[int, ...], tuple[DeviceState, Model]] = {}
+        self._met: dict[tuple[int, Target], dict[int, tuple[Row, _Meeting | None]]] = {}
+        self._named: dict[Question, frozenset[Opaque]] = {}
+
+    def model(self, state: DeviceState) -> Model:
+        """A model of all but the policies."""
+        # The rows of a state are never changed in place, so that the same table is the same rows.
+        identity = tuple(id(rows) for path, rows in state.rows.items() if path != POLICY)
+        if identity not in self._models:
+            self._models[identity] = (state, Model(state))
+        return self._models[identity][1]
+
+    def meetings(self, state: DeviceState, target: Target) -> list[_Meeting]:
+        """How the policies of a state meet a target, in their order; without those that do not."""
+        model = self.model(state)
+        known = self._met.setdefault((id(model), target), {})
+        found = []
+        for row in state.table(POLICY).values():
+            held = known.get(id(row))
+            if held is None:
+                held = known[id(row)] = (row, self._meeting(model, row, target))
+            if held[1] is not None:
+                found.append(held[1])
+        return found
+
+    @staticmethod
+    def _meeting(model: Model, row: Row, target: Target) -> _Meeting | None:
+        if row.get("status", "enable") != "enable":
+            return None
+        how = min(model.destination(row, target), model.services.matches(row, target.port))
+        if how is Match.NO:
+            return None
+        certain = how is Match.YES and not conditions.of_policy(row)
+        into, outof = (frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf"))
+        return _Meeting(is_deny(row), certain, model.names.sources(row, target.version), into, outof)
+
+    def met(self, state: DeviceState, question: Question) -> list[_Meeting]:
+        """The policies that are asked, in their order."""
+        return [
+            one
+            for one in self.meetings(state, question.target)
+            if (question.way_in in one.into or ANY in one.into) and (question.way_out in one.outof or ANY in one.outof)
+        ]
+
+    def names(self, question: Question, states: t.Iterable[DeviceState]) -> frozenset[Opaque]:
+        """The names whose addresses are not known, in any of the states."""
+        if question not in self._named:
+            self._named[question] = frozenset(
+                name for state in states for one in self.met(state, question) for name in one.sources.opaque
+            )
+        return self._named[question]
+
+    def rights(self, state: DeviceState, question: Question, names: frozenset[Opaque]) -> list[Rights]:
+        """Who gets through, in each of the possible worlds."""
+        met = self.met(state, question)
+        if all(one.is_exact for one in met):
+            return [_fold(met, question.target.version, names, _WORLDS[0])] * len(_WORLDS)
+        return [_fold(met, question.target.version, names, world) for world in _WORLDS]
+
+
+def _fold(met: t.Iterable[_Meeting], version: int, names: frozenset[Opaque], world: tuple[bool, bool]) -> Rights:
+    """The first policy that matches decides."""
+    everybody = everything(version)
+    undecided, unnamed = everybody, names
+    passing: list[RangeSet] = []
+    named: set[Opaque] = set()
+    for one in met:
+        holds = world[1] if one.deny else world[0]
+        ranges = one.sources.known if holds else one.sources.certain if one.certain else NOTHING
+        held = one.sources.opaque if holds else one.sources.whole if one.certain else frozenset()
+        if everybody <= ranges:
+            held = names
+        if not one.deny:
+            passing.append(ranges & undecided)
+            named |= held & unnamed
+        undecided, unnamed = undecided - ranges, unnamed - held
+        if not undecided:
+            break
+    return Rights(RangeSet(interval for part in passing for interval in part.intervals), frozenset(named))
+
+
+# ------------------------------------------------------------ what is asked
+
+
+def questions(views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]) -> tuple[Question, ...]:
+    """What has to be asked about the forms that a policy has in some states."""
+    asked: dict[Question, None] = {}
+    model = views.model(states[-1])
+    for target in _targets(views, states, rows):
+        if all(model.destination(row, target) is Match.NO for row in rows):
+            continue
+        pairs = itertools.product(
+            *(_interfaces(views, states, rows, target, field) for field in ("srcintf", "dstintf"))
+        )
+        for way_in, way_out in itertools.islice(pairs, _MOST_PAIRS):
+            asked[Question(target, way_in, way_out)] = None
+    return tuple(asked)
+
+
+def _interfaces(
+    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row], target: Target, field: str
+) -> list[str]:
+    """The interfaces of a policy; where it is for any, one of each kind that policies tell
+    apart.
+    """
+    named = {str(one) for row in rows for one in row.get(field) or ()}
+    if ANY not in named:
+        return sorted(named)
+    sides: dict[str, list[int]] = {}
+    number = itertools.count()
+    for meeting in (one for state in states for one in views.meetings(state, target)):
+        at = next(number)
+        for one in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
+            sides.setdefault(one, []).append(at)
+    alike: dict[tuple[int, ...], str] = {}
+    for name in sorted(sides):
+        alike.setdefault(tuple(sides[name]), name)
+    return [*sorted(named - {ANY}), *(name for name in alike.values() if name not in named), _OTHER]
+
+
+def _targets(views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]) -> t.Iterator[Target]:
+    state = states[-1]
+    vips = state.table(VIP)
+    names = [str(name) for row in rows for name in row.get("dstaddr") or ()]
+    inside = [
+        str(vip)
+        for name in names
+        for vip in state.table(VIP_GROUP).get(name, {}).get("member") or [name]
+        if vip in vips
+    ]
+    if any(name not in vips and name not in state.table(VIP_GROUP) for name in names):
+        inside += list(map(str, vips))
+    ports = _ports(views.model(state), rows)
+    for vip in list(dict.fromkeys(inside))[:_MOST_VIPS]:
+        row = vips[vip]
+        behind = forwarded(row) if row.get("portforward") == "enable" else None
+        served = [port for port in ports if behind is None or covers(behind, port)]
+        for port in served or ([behind[0][0]] if behind else ports):
+            yield Target(port, vip=vip)
+    for version in (4, 6):
+        for address in _addresses(views, states, rows, version):
+            for port in ports:
+                yield Target(port, address=address)
+
+
+def _ports(model: Model, rows: t.Sequence[Row]) -> list[int]:
+    """One port of each kind that the services of a policy tell apart."""
+    edges = set(_USUAL_PORTS)
+    for row in rows:
+        for name in row.get("service") or ():
+            for first, last in model.services.ports(str(name)) or ():
+                edges.update((first, last, first - 1, last + 1))
+    apart: dict[tuple[Match, ...], int] = {}
+    for port in (*_USUAL_PORTS, *sorted(edges - set(_USUAL_PORTS))):
+        if 1 <= port <= 65535:
+            apart.setdefault(tuple(model.services.matches(row, port) for row in rows), port)
+    return [port for kinds, port in apart.items() if any(kinds)]
+
+
+def _addresses(
+    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row], version: int
+) -> t.Iterator[Interval]:
+    """One address of each kind that the destinations of policies tell apart; those of the policy
+    itself first.
+    """
+    starts: dict[int, None] = {}
+    mine: RangeSet = NOTHING
+    for state in states:
+        model = views.model(state)
+        for row in rows:
+            held = model.names.destinations(row, version)
+            vips = (*state.table(VIP), *state.table(VIP_GROUP))
+            mine |= everything(version) if any(one.name not in vips for one in held.opaque) else held.known
+    if not mine:
+        return
+    for group in (rows, states[-1].table(POLICY).values()):
+        for row in group:
+            if row.get("status", "enable") != "enable" or len(starts) >= _MOST_ADDRESSES:
+                continue
+            for interval in views.model(states[-1]).names.destinations(row, version).known.intervals:
+                starts.setdefault(interval.first)
+                starts.setdefault(interval.last + 1)
+    for start in itertools.islice(starts, _MOST_ADDRESSES):
+        if start < 1 << (32 if version == 4 else 128):
+            address = Interval(version, start, start)
+            if not mine.isdisjoint(RangeSet([address])):
+                yield address
