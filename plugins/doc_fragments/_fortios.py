@@ -105,6 +105,8 @@ options:
         than needed are touched."
       - "V(shared_source): A source is shared by all customers of its owner, so that any of them can
         reach the server."
+      - "V(source_translated): A policy translates the addresses of senders, so that Exchange cannot
+        tell the provider from others."
       - "V(still_open): Others than the named sources could still reach the port after the lock."
       # end of generated
     type: list

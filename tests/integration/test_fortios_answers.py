@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_info,
     fortios_outbound_lock,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import Profile
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OUT,
@@ -85,3 +86,51 @@ def test_a_table_without_its_rows(firewall: Firewall) -> None:
     ):
         firewall.server.arm(instead={"firewall/policy": (200, whole % body)})
         refused(firewall, words)
+
+
+def test_a_vdom_that_the_device_does_not_have(tmp_path: pathlib.Path) -> None:
+    for firewall in running(tmp_path, vdoms=("root", "guest")):
+        before = firewall.dump()
+        for question, options in QUESTIONS:
+            result = firewall.run(question, **options, vdom="guets")
+            assert "There is no vdom 'guets'; the device has: guest, root." in result["msg"]
+            # Where the token may not ask which there are, every reason is named.
+            firewall.server.arm(fail={"GET system/vdom": -37})
+            result = firewall.run(question, **options, vdom="guets")
+            assert "there is no vdom 'guets'" in result["msg"]
+            assert "trusthosts" in result["msg"]
+            assert "127.0.0.1" in result["msg"]
+            firewall.server.arm()
+        assert firewall.dump() == before
+
+
+def test_a_token_that_is_of_another_vdom(tmp_path: pathlib.Path) -> None:
+    for firewall in running(tmp_path, vdoms=("root", "guest")):
+        firewall.server.tokens["of-root"] = Profile(vdoms=("root",))
+        result = firewall.run(fortios_info, vdom="guest", token="of-root")
+        assert "There is a vdom 'guest'; is it among the vdoms of the API user" in result["msg"]
+
+
+def test_a_device_without_vdoms_answers_for_its_only_one(firewall: Firewall) -> None:
+    firewall.device.has_vdoms = False
+    assert not firewall.run(fortios_info)["failed"]
+    for question, options in QUESTIONS:
+        result = firewall.run(question, **options, vdom="office")
+        assert "the vdom 'root', and 'office' was asked for" in result["msg"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_from_none_of_its_trusthosts(firewall: Firewall, status: int) -> None:
+    firewall.server.tokens["elsewhere"] = Profile(refused=status)
+    for question, options in QUESTIONS:
+        firewall.server.reset_counters()
+        result = firewall.run(question, **options, token="elsewhere")
+        assert "trusthost" in result["msg"]
+        assert "This host asks from the address 127.0.0.1" in result["msg"]
+        assert firewall.server.requests == 1, "the device locks out who fails"
+
+
+def test_a_write_that_is_not_allowed_is_no_question_of_the_vdom(firewall: Firewall) -> None:
+    result = firewall.run(fortios_inbound_lock, **LOCK, token="lab-token-read-only")
+    assert "accprofile" in result["msg"]
+    assert "There is a vdom" not in result["msg"]

@@ -25,7 +25,11 @@ import urllib.parse
 
 from ansible.module_utils.urls import make_context
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, DeviceUnreachable
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
+    DeviceError,
+    DeviceUnreachable,
+    FortiOSError,
+)
 
 Row = dict[str, t.Any]
 Key = t.Union[str, int]
@@ -70,6 +74,8 @@ class FortiOS:
         self._tls = {"cafile": ca_path, "validate_certs": validate_certs}
         self._connection: http.client.HTTPSConnection | None = None
         self._transaction = ""
+        self._is_admitted = False
+        self._own_address = ""
 
     def __repr__(self) -> str:
         return f"FortiOS({self.where}, vdom {self.vdom})"
@@ -193,9 +199,12 @@ class FortiOS:
         *,
         query: t.Sequence[tuple[str, str]] = (),
         body: t.Mapping[str, t.Any] | None = None,
+        everywhere: bool = False,
     ) -> dict[str, t.Any]:
-        """One request, and the envelope of its answer where that says success."""
-        asked = [*query, ("vdom", self.vdom)]
+        """One request, and the envelope of its answer where that says success. `everywhere`: of no
+        vdom.
+        """
+        asked = [*query, *([] if everywhere else [("vdom", self.vdom)])]
         url = f"/api/v2/{path}?{'&'.join(f'{name}={quote(value)}' for name, value in asked)}"
         status, headers, text = self._exchange(method, url, body)
         envelope = self._envelope(text)
@@ -208,12 +217,13 @@ class FortiOS:
         if envelope is None:
             # HTML where a login, a lockout or a proxy answers.
             plain = _TAGS.sub(" ", text).strip()
-            raise DeviceError(
+            refused = DeviceError(
                 method, path, status=status, text=plain or "an empty answer", where=self.where, enveloped=False
             )
+            raise refused.explain(self._asked_from()) if refused.status in (401, 403) else refused
         if envelope.get("status") != "success" or status >= 400 or envelope.get("error") not in (None, 0):
             code = envelope.get("error")
-            raise DeviceError(
+            refused = DeviceError(
                 method,
                 path,
                 status=int(envelope.get("http_status") or status),
@@ -221,7 +231,37 @@ class FortiOS:
                 text=str(envelope.get("cli_error") or ""),
                 where=self.where,
             )
+            first = not self._is_admitted and not everywhere
+            raise refused.explain(self._why_forbidden()) if first and refused.status == 403 else refused
+        told = envelope.get("vdom")
+        if path.startswith("cmdb/firewall") and isinstance(told, str) and told != self.vdom:
+            raise self._nonsense(
+                method,
+                path,
+                f"what is in the vdom '{told}', and '{self.vdom}' was asked for. Does the device have vdoms? Nothing was changed",
+            )
+        self._is_admitted = self._is_admitted or not everywhere
         return envelope
+
+    def _why_forbidden(self) -> str:
+        """Whether it is the vdom that is refused; one more request. A token that is refused is not
+        tried again, because the device locks out who fails.
+        """
+        mine = f"vdom '{self.vdom}'"
+        try:
+            rows = self._ask("GET", "cmdb/system/vdom", query=[("format", "name")], everywhere=True).get("results")
+            names = [str(row["name"]) for row in rows or ()]
+        except (FortiOSError, KeyError, TypeError):
+            return (
+                f"It may be that there is no {mine}, that the API user is not of it, that its accprofile does not allow this, or "
+                f"that it asks from none of its trusthosts. {self._asked_from()}"
+            )
+        if self.vdom not in names:
+            return f"There is no {mine}; the device has: {', '.join(sorted(names))}."
+        return f"There is a {mine}; is it among the vdoms of the API user, and does its accprofile allow this?"
+
+    def _asked_from(self) -> str:
+        return f"This host asks from the address {self._own_address}, if nothing in between translates it."
 
     def _envelope(self, text: str) -> dict[str, t.Any] | None:
         """The envelope of our vdom; an answer for several vdoms is a list of them. None for what no
@@ -280,6 +320,7 @@ class FortiOS:
             connection.connect()
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connection = connection
+            self._own_address = str(connection.sock.getsockname()[0])
         self.requests += 1
         self._connection.request(method, url, body=data, headers=dict(headers))
         response = self._connection.getresponse()

@@ -57,7 +57,7 @@ _STATUS: t.Mapping[int, str] = types.MappingProxyType(
     {
         301: "it sends us elsewhere, which is not followed",
         302: "it sends us elsewhere, which is not followed",
-        401: "it does not accept the token, or it has no valid licence",
+        401: "it does not accept the token: that is wrong, or comes from none of its trusthosts, or the device has no valid licence",
         403: "the API user may not do that: see its accprofile, its vdoms and its trusthost",
         404: "it does not know that path; this FortiOS may be too old for it",
         405: "it does not take that method there",
@@ -102,7 +102,7 @@ class DeviceError(FortiOSError):
     ) -> None:
         self.method, self.path, self.status, self.code, self.text = method, path, status, code, text
         self.enveloped = enveloped
-        meaning = _MEANINGS.get(code) if code is not None else None
+        meaning = _MEANINGS.get(code) if code is not None and status != 403 else None
         if not enveloped and status in (200, 400, 404):
             meaning = "the answer is none of a FortiGate's API. Look at host and api_port, and for a proxy or a web server in between"
         elif meaning is None:
@@ -110,6 +110,11 @@ class DeviceError(FortiOSError):
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""
         super().__init__(f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}")
+
+    def explain(self, more: str) -> DeviceError:
+        """The same with more sentences."""
+        self.args = (f"{self} {more}",)
+        return self
 
     @property
     def may_be_about_the_transaction(self) -> bool:

@@ -32,17 +32,16 @@ _TAKEN_OVER = (
     "profile-type",
     "profile-group",
     "profile-protocol-options",
-    "ssl-ssh-profile",
-    "av-profile",
     "ips-sensor",
-    "emailfilter-profile",
+    "ips-voip-filter",
     "application-list",
-    "webfilter-profile",
-    "dlp-profile",
+    "dlp-sensor",
     "logtraffic",
     "traffic-shaper",
     "traffic-shaper-reverse",
 )
+# Which profiles there are differs by version; the device tells those that it has.
+_PROFILE_END = "-profile"
 
 
 def found(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
@@ -66,7 +65,11 @@ def fence(name: str, key: Key, kind: str, fields: t.Mapping[str, t.Any]) -> Desi
 
 def taken_over(row: Row) -> Row:
     """What an accepting fence has in common with the policy that it stands before."""
-    return {field: row[field] for field in _TAKEN_OVER if row.get(field) not in (None, "", [])}
+    return {
+        field: value
+        for field, value in row.items()
+        if (field in _TAKEN_OVER or field.endswith(_PROFILE_END)) and value not in (None, "", [])
+    }
 
 
 def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired[Key]]]:

@@ -21,6 +21,7 @@ GUARDS = Registry(
         "feed_empty": "A feed that is named as a source holds no addresses on this device.",
         "still_open": "Others than the named sources could still reach the port after the lock.",
         "other_way_in": "Another virtual IP leads to the same server and port.",
+        "source_translated": "A policy translates the addresses of senders, so that Exchange cannot tell the provider from others.",
         "interface_in_zone": "A named interface is a member of a zone, which is looked at in its place.",
         "server_not_found": "The device does not tell where the server is, so that more policies than needed are touched.",
         "intrazone": "Traffic between the members of a named zone passes without any policy.",

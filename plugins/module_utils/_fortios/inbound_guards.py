@@ -56,6 +56,7 @@ def speak(
     yield from _about_sources(wanted, before, check_mode=check_mode)
     was, becomes = model_of(before, wanted.interfaces), model_of(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
+    yield from _translated(wanted, becomes)
     for opening in openings(wanted, lock, after):
         if opening.other_vip:
             yield Finding("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
@@ -187,6 +188,20 @@ def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes
         lost = missing.known & own & was.reached(target).known
         if lost:
             yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
+
+
+def _translated(wanted: InboundOptions, model: Model) -> t.Iterator[Finding]:
+    """Policies for the mail behind which every sender looks alike."""
+    seen = dict.fromkeys(one.policy for target in wanted.targets for one in model.admissions(target))
+    for key in seen:
+        if model.state.table(POLICY).get(key, {}).get("nat") == "enable":
+            yield Finding(
+                "source_translated",
+                WARN,
+                f"P{_policy(model.state, key)[1:]} has nat enabled: Exchange sees the firewall's own address in the place of the "
+                "sender's, so that the ranges of its receive connectors decide nothing, or shut everybody out. Switch nat off "
+                "there, and for a policy of this collection at the one behind it.",
+            )
 
 
 def _from(wanted: InboundOptions) -> str:

@@ -307,6 +307,7 @@ class Device(Transactions):
         self.serial, self.group_members = serial, group_members
         self.limits = dict(limits or {})
         self.services = dict(SERVICES if services is None else services)
+        self.has_vdoms = True
         self.interfaces = ["wan1", "internal", "dmz"]
         self.zones: dict[str, list[str]] = {}
         self.sdwan: dict[str, list[str]] = {}

@@ -160,7 +160,17 @@ class Table:
 
 _SHARED = ("firewall/address", "firewall/addrgrp", "firewall/vip", "firewall/vipgrp")
 _ANY = ("firewall/address", "firewall/addrgrp", "system/external-resource")
-_PROFILES = ("av-profile", "ips-sensor", "ssl-ssh-profile", "emailfilter-profile", "application-list", "profile-group")
+# Profile → the versions that have it, the last one excluded.
+PROFILES: t.Mapping[str, tuple[Version, Version]] = {
+    **dict.fromkeys(("av-profile", "ips-sensor", "ssl-ssh-profile", "application-list"), ((0, 0, 0), (99, 0, 0))),
+    **dict.fromkeys(("profile-group", "webfilter-profile", "dnsfilter-profile"), ((0, 0, 0), (99, 0, 0))),
+    "spamfilter-profile": ((0, 0, 0), (6, 2, 0)),
+    "emailfilter-profile": ((6, 2, 0), (99, 0, 0)),
+    "file-filter-profile": ((6, 4, 0), (99, 0, 0)),
+    "dlp-sensor": ((0, 0, 0), (7, 2, 0)),
+    "dlp-profile": ((7, 2, 0), (99, 0, 0)),
+    "virtual-patch-profile": ((7, 4, 1), (99, 0, 0)),
+}
 _POLICY: dict[str, Field] = {
     "name": Field(longest=35),
     "status": _switch("enable"),
@@ -225,7 +235,7 @@ _POLICY: dict[str, Field] = {
     "wanopt-detection": _choice("active", "passive", "off"),
     "profile-type": _choice("single", "group"),
     "fsso": _switch("enable", until=(6, 4, 0)),
-    **{name: Field(longest=35) for name in _PROFILES},
+    **{name: Field(longest=35, since=since, until=until) for name, (since, until) in PROFILES.items()},
 }
 
 CONDITIONS = (

@@ -46,6 +46,8 @@ class Profile:
     writes: bool = True
     network: bool = True
     vdoms: tuple[str, ...] = ("root",)
+    refused: int = 0
+    """The status for one that comes from none of its trusted hosts; 0: it does. Unverified which."""
 
 
 @dataclass
@@ -149,7 +151,8 @@ class FortiGateServer:
         if isinstance(profile, int):
             return self._page(profile)
         parts = path.removeprefix("/api/v2/").split("/")
-        names = query.get("vdom", ["root"])[0]
+        # Without vdoms there is the one, whatever is asked for.
+        names = query.get("vdom", ["root"])[0] if self.device.has_vdoms else "root"
         vdoms = list(self.device.configs) if names == "*" else [names]
         if not path.startswith("/api/v2/") or len(parts) < 1:
             return self._page(404)
@@ -177,6 +180,8 @@ class FortiGateServer:
         if profile is None and token:
             # A request without a token is refused as well, but is no attempt to log in.
             self.failures += 1
+        if profile is not None and profile.refused:
+            return profile.refused
         return 401 if profile is None or not self.licensed else profile
 
     def _envelope(
@@ -372,6 +377,7 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
         sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}
     return {
+        "system/vdom": [{"name": name, "q_origin_key": name} for name in device.configs],
         "system/interface": [
             {"name": name, "q_origin_key": name, **device.routing.addresses(name)} for name in device.interfaces
         ],

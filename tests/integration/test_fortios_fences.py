@@ -1,0 +1,71 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fences inspect mail as the policy did that they stand before; and who is seen behind a firewall
+that translates sources.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_outbound_lock,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import PROFILES
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, OUT, POLICY, Firewall, refs, running
+
+
+@pytest.mark.parametrize("version", ["v6.0.12", "v6.2.9", "v6.4.14", "v7.0.12", "v7.2.8", "v7.4.4", "v7.6.2"])
+def test_a_fence_keeps_every_profile_of_the_version(tmp_path: pathlib.Path, version: str) -> None:
+    for firewall in running(tmp_path, version=version, future=("moonlight-profile",)):
+        config = firewall.device.configs["root"]
+        here = [name for name, (since, until) in PROFILES.items() if since <= firewall.device.version < until]
+        profiles = {name: f"mine-{number}" for number, name in enumerate([*here, "moonlight-profile"])}
+        inspected = {**profiles, "utm-status": "enable"}
+        config.update(POLICY, "1", {**inspected, "service": refs("ALL"), "dstaddr": refs("all")})
+        config.update(POLICY, "3", inspected)
+        firewall.done(fortios_inbound_lock, **LOCK)
+        firewall.done(fortios_outbound_lock, **OUT)
+        rows = {row["name"]: row for row in config.all(POLICY).values()}
+        for fence in ("birke-1-in", "birke-3-out"):
+            assert {name: rows[fence][name] for name in inspected} == inspected
+        for barrier in ("birke-1-stop", "birke-3-held"):
+            assert not any(rows[barrier][name] for name in profiles)
+        assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    yield from running(tmp_path)
+
+
+def told(result: dict[str, t.Any]) -> list[str]:
+    return [one["sentence"] for one in result["guards"] if one["id"] == "source_translated"]
+
+
+def test_a_mail_policy_that_translates_sources_is_told(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    assert not told(firewall.done(fortios_inbound_lock, **LOCK, check=True))
+    config.update(POLICY, "1", {"nat": "enable"})
+    for _state in ("before the lock", "locked"):
+        result = firewall.done(fortios_inbound_lock, **LOCK)
+        [sentence] = told(result)
+        assert "Policy 1 'Mail in'" in sentence
+        assert "the firewall's own address" in sentence
+        assert any("source_translated" in text for text in result["warnings"])
+    # A barrier translates nothing, nor does what is out of force or leads elsewhere.
+    config.update(POLICY, "1", {"nat": "disable"})
+    config.update(POLICY, "2", {"nat": "enable"})
+    assert not told(firewall.done(fortios_inbound_lock, **LOCK))
+
+
+def test_a_fence_before_one_that_translates_is_told_itself(firewall: Firewall) -> None:
+    firewall.device.configs["root"].update(
+        POLICY, "1", {"nat": "enable", "service": refs("ALL"), "dstaddr": refs("all")}
+    )
+    assert "birke-1-in" in told(firewall.done(fortios_inbound_lock, **LOCK))[0]
