@@ -27,7 +27,8 @@ options:
     description:
       - The token of an API user. It travels in a header, over TLS only, and never in an URL.
       - The API user needs an accprofile that may read and write firewall policies, addresses and
-        services, and a C(trusthost) that covers the host that runs the module.
+        services and read the system's configuration (C(sysgrp)), and a C(trusthost) that covers
+        the host that runs the module.
     type: str
     required: true
   vdom:
@@ -88,8 +89,11 @@ options:
         on this device."
       - "V(intrazone): Traffic between the members of a named zone passes without any policy."
       - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."
+      - "V(managed_elsewhere): The device is managed by FortiManager, whose next install replaces
+        what is changed."
       - "V(missing_source): A group, feed or internet service that is named as a source does not
         exist on the device."
+      - "V(mode_unread): The API user may not read whether the policies decide at all."
       - "V(no_source): Nobody could reach the mail server any more, because no source is named."
       - "V(no_way_in): Nothing lets the port through to one of the targets today, while others are
         locked."
@@ -101,6 +105,9 @@ options:
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
+      - "V(saved_by_hand): The device saves changes on demand alone, so that a reboot undoes them."
+      - "V(saving_unread): The API user may not read whether changes are saved, or replaced by
+        FortiManager."
       - "V(server_not_found): The device does not tell where the server is, so that more policies
         than needed are touched."
       - "V(shared_source): A source is shared by all customers of its owner, so that any of them can
@@ -108,6 +115,7 @@ options:
       - "V(source_translated): A policy translates the addresses of senders, so that Exchange cannot
         tell the provider from others."
       - "V(still_open): Others than the named sources could still reach the port after the lock."
+      - "V(will_be_undone): The device takes unsaved changes back after a while."
       # end of generated
     type: list
     elements: str

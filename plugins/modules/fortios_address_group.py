@@ -111,9 +111,13 @@ state:
   type: str
   sample: in order
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.snapshot fortios.cost
@@ -139,7 +143,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 3}
+  sample: {"requests": 5}
 """
 
 import typing as t
@@ -196,7 +200,8 @@ class AddressGroup(FortiOSLayer):
     def judge(
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
-        return _ranges_guards.check(self._ranges or RangeSet(()), f"The group '{self.params['name']}'")
+        yield from super().judge(reading, after, changes)
+        yield from _ranges_guards.check(self._ranges or RangeSet(()), f"The group '{self.params['name']}'")
 
 
 def main() -> None:

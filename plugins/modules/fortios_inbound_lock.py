@@ -238,9 +238,13 @@ state:
   returned: when the state of the device is known in the end
 # generated: returns fortios.device
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.snapshot fortios.cost
@@ -266,7 +270,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 7}
+  sample: {"requests": 11}
 """
 
 import contextlib
@@ -278,6 +282,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
     inbound,
     inbound_guards,
     interfaces,
+    modes,
     module,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
@@ -317,6 +322,8 @@ ARGUMENTS = module.spec(
 class InboundLock(FortiOSLayer):
     """The lock of one port."""
 
+    mode_tables = modes.OF_POLICIES
+
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         names = {
@@ -345,8 +352,12 @@ class InboundLock(FortiOSLayer):
         return self._wanted.feeds
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
+        decides = self.modes_of_device()
+        decides.refuse(self._wanted.vips)
         self._resolve(state)
-        return self._lock(state).wishes()
+        return (
+            modes.without_match_vip(self._lock(state).wishes()) if decides.central_nat else self._lock(state).wishes()
+        )
 
     def _resolve(self, state: DeviceState) -> None:
         """Policies name zones where the user may have named their members. Raises PlanError."""
@@ -377,6 +388,7 @@ class InboundLock(FortiOSLayer):
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
         before = reading.state
+        yield from super().judge(reading, after, changes)
         if self._interfaces is not None:
             yield from self._interfaces.findings(self._named)
         if changes:

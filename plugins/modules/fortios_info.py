@@ -74,9 +74,13 @@ EXAMPLES = r"""
 RETURN = r"""
 # generated: returns fortios.device
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: success
 exposure:
@@ -177,21 +181,33 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 8}
+  sample: {"requests": 9}
 """
 
 import contextlib
 import dataclasses
+import datetime
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, interfaces, module, usage
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    inbound,
+    interfaces,
+    modes,
+    module,
+    usage,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of, reaching, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Interval,
+    RangeSet,
+    parse_address,
+    parse_range,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 _NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
@@ -218,6 +234,8 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         addresses=tuple(parse_range(text) for text in params["addresses"]),
     )
     state = read(client, wanted.tables)
+    decides = modes.read(client, (modes.SETTINGS,))
+    decides.refuse(wanted.vips)
     named = [params["interface"]] if params["interface"] else []
     known = interfaces.read(client, state.version) if named else None
     ways_in = known.for_policies(named) if known else ()
@@ -227,11 +245,17 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     if not wanted.targets:
         serves = model_of(state).serves
         serving = tuple(str(vip) for vip in state.table(VIP) if serves(str(vip), wanted.port))
-        wanted = dataclasses.replace(wanted, vips=serving)
+        wanted = _behind(state, wanted, serving) if decides.central_nat else dataclasses.replace(wanted, vips=serving)
     counted = usage.read(client, sorted({target.version for target in wanted.targets}))
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
+    unread = [finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)]
     return {
-        "device": {"serial": client.serial, "version": ".".join(map(str, client.version or ()))},
+        **({"warnings": unread} if unread else {}),
+        "device": {
+            "serial": client.serial,
+            "version": ".".join(map(str, client.version or ())),
+            **decides.facts(),
+        },
         "exposure": [one for target in wanted.targets for one in reaching(model, target)],
         "policies": [
             {
@@ -259,6 +283,15 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             if (":" in source) == (target.version == 6)
         ],
     }
+
+
+def _behind(state: DeviceState, wanted: inbound.InboundOptions, vips: t.Iterable[str]) -> inbound.InboundOptions:
+    """With central NAT: the addresses behind virtual IPs, which is what policies see."""
+    behind = RangeSet(interval for vip in vips for interval in model_of(state).mapped(vip).intervals)
+    single = [
+        Interval(4, one.first + at, one.first + at) for one in behind.intervals for at in range(min(one.size, 64))
+    ]
+    return dataclasses.replace(wanted, addresses=tuple(single))
 
 
 def _by_device(

@@ -160,9 +160,13 @@ state:
   sample: in order
 # generated: returns fortios.device
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.snapshot fortios.cost
@@ -188,7 +192,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 7}
+  sample: {"requests": 15}
 """
 
 import contextlib
@@ -196,7 +200,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces, module, outbound
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces, modes, module, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
@@ -230,6 +234,8 @@ ARGUMENTS = module.spec(
 class OutboundLock(FortiOSLayer):
     """The lock of one port."""
 
+    mode_tables = modes.OF_POLICIES
+
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         hosts: list[str] = []
@@ -255,8 +261,11 @@ class OutboundLock(FortiOSLayer):
         return outbound.TABLES
 
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
+        decides = self.modes_of_device()
+        decides.refuse(())
         self._resolve(state)
-        return outbound.OutboundRecipe(state, self._wanted).wishes()
+        wishes = outbound.OutboundRecipe(state, self._wanted).wishes()
+        return modes.without_match_vip(wishes) if decides.central_nat else wishes
 
     def _resolve(self, state: DeviceState) -> None:
         """Policies name zones where the user may have named their members. Raises PlanError."""
@@ -268,6 +277,7 @@ class OutboundLock(FortiOSLayer):
     def judge(
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
+        yield from super().judge(reading, after, changes)
         if self._interfaces is not None:
             yield from self._interfaces.findings(self._named)
         yield from outbound.OutboundRecipe(reading.state, self._wanted).speak(reading.state, after)

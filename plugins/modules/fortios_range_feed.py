@@ -144,9 +144,13 @@ state:
   type: str
   sample: in order
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.snapshot fortios.cost
@@ -172,7 +176,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 3}
+  sample: {"requests": 5}
 entries:
   description: How many ranges the feed holds on the device. A policy whose only source is a feed
     without any lets nobody through.
@@ -236,6 +240,7 @@ class RangeFeed(FortiOSLayer):
     def judge(
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
+        yield from super().judge(reading, after, changes)
         name = self.params["name"]
         if self._ranges is not None:
             yield from _ranges_guards.check(self._ranges, f"The feed '{name}'")

@@ -92,9 +92,13 @@ guards:
   returned: when the device could be read
 # generated: returns fortios.device
 device:
-  description: The device that was read.
+  description:
+    - The device that was read; C(serial) and C(version), and of its modes what was read.
+    - C(central_nat) is whether policies do not name virtual IPs, C(saves) how changes are saved,
+      C(managed_by) C(fortimanager) or another manager, C(cluster) C(standalone) or how members of
+      a cluster share the work.
   type: dict
-  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4"}
+  sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.snapshot fortios.cost
@@ -120,7 +124,7 @@ cost:
   returned: always
   type: dict
 # end of generated
-  sample: {"requests": 11}
+  sample: {"requests": 13}
 # generated: returns layer.further
 further:
   description: The names of snapshots of changes before that, newest first. What they hold is still

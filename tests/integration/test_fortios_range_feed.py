@@ -49,7 +49,7 @@ def test_pushed_read_back_and_pushed_once(firewall: Firewall) -> None:
     again = firewall.done(fortios_range_feed, **PUSHED)
     assert not again["changed"]
     assert again["entries"] == 3
-    assert again["cost"] == {"requests": 2}
+    assert again["cost"] == {"requests": 4}
 
 
 def test_pushed_anew_where_the_device_has_lost_it(firewall: Firewall) -> None:

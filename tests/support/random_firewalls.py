@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device, InternetService
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import device_tables, shown
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import shown
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import refs
 
 SOURCES = ["192.0.2.77", "198.51.100.7", "198.51.100.200", "10.20.0.5", "203.0.113.200"]

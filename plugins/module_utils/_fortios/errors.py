@@ -26,7 +26,7 @@ _MEANINGS: t.Mapping[int, str] = types.MappingProxyType(
         -3: "the entry, or an entry that it refers to, does not exist",
         -4: "the table or the list has as many entries as this model allows. For an address group, set a smaller group_size",
         -5: "an entry of that name exists already",
-        -7: "it conflicts with the system's settings",
+        -7: "it conflicts with the system's settings, or another administrator has the table locked (workspace mode)",
         -8: "an IP address is not valid",
         -9: "a netmask is not valid",
         -14: "the API user may not do that; see its accprofile",

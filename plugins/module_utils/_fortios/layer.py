@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import modes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import steps as order_of_steps
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import GUARDS
@@ -26,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
@@ -37,9 +39,12 @@ class FortiOSLayer(Layer[DeviceState, Key]):
     tables = TABLES
     guards = GUARDS
     about_state = frozenset(GUARDS)
+    mode_tables: t.ClassVar[t.Sequence[str]] = modes.OF_CHANGES
+    """What of the device's modes has to be read."""
 
     def __init__(self, params: t.Mapping[str, t.Any], client: FortiOS, *, check_mode: bool) -> None:
         self.params, self.client, self.check_mode = params, client, check_mode
+        self._modes: modes.Modes | None = None
 
     @abc.abstractmethod
     def paths(self) -> t.Sequence[str]:
@@ -63,6 +68,17 @@ class FortiOSLayer(Layer[DeviceState, Key]):
 
     def desired(self, reading: Reading[DeviceState]) -> t.Sequence[Desired[Key]]:
         return self.described(reading.state)
+
+    def modes_of_device(self) -> modes.Modes:
+        """How the device decides and saves; read once. Raises FortiOSError."""
+        if self._modes is None:
+            self._modes = modes.read(self.client, self.mode_tables)
+        return self._modes
+
+    def judge(
+        self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
+        return self.modes_of_device().findings(reading.time, changes=bool(changes))
 
     def order(self, changes: t.Sequence[Change], state: DeviceState) -> tuple[Change, ...]:
         """The changes in an order in which nobody is shut out or let in at any step.

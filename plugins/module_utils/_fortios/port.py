@@ -105,7 +105,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             origin={"serial": client.serial, "vdom": client.vdom, "address": client.where},
             where=f"on the FortiGate {client.where}",
             kept=f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.path}",
-            facts={"device": {"serial": client.serial, "version": version}},
+            facts={"device": {"serial": client.serial, "version": version, **self._layer.modes_of_device().facts()}},
             snapshots=held,
         )
 

@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, s
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Routing
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import Modes
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.transactions import Transactions
 
 Key = t.Union[str, int]
@@ -237,6 +238,8 @@ class Config:
                 there = name in self.device.for_policies()
             elif table == "anything":
                 there = True
+            elif self.device.modes.central_nat and "firewall/vip" in table:
+                there = False  # Policies see what is behind it.
             elif table == "user/group":
                 there = name in self.device.user_groups
             elif table == FEED and self.device.version < FEED_AS_SOURCE_SINCE:
@@ -308,6 +311,7 @@ class Device(Transactions):
         self.limits = dict(limits or {})
         self.services = dict(SERVICES if services is None else services)
         self.has_vdoms = True
+        self.modes = Modes()
         self.interfaces = ["wan1", "internal", "dmz"]
         self.zones: dict[str, list[str]] = {}
         self.sdwan: dict[str, list[str]] = {}

@@ -35,7 +35,11 @@ class Packet:
 def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, int]:
     """Whether it gets through, and the number of the policy that decided; 0 is the implicit deny."""
     look = _Look(device, vdom)
+    if device.modes.decides_elsewhere:
+        return True, 0
     vip, port = look.translate(packet)
+    if device.modes.central_nat and vip:
+        packet, vip = dataclasses.replace(packet, destination=look.server(packet, vip)), ""
     zone = device.zone(packet.interface)
     if zone in device.intrazone and zone == device.zone(device.route(look.server(packet, vip), packet.interface)):
         return True, 0  # No policy is asked.

@@ -28,6 +28,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate import schema
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import FEED, POLICY, PUSH_SINCE, Config, Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import Packet, decide
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import make_certificate
 
 TOKEN_IN_URL_UNTIL = (7, 4, 5)
@@ -354,37 +355,6 @@ class FortiGateServer:
         if path == "system/config-revision/save" and method == "POST":
             return {"results": {}}
         raise Refused(schema.NOT_FOUND, status=404)
-
-
-def device_tables(device: Device) -> dict[str, t.Any]:
-    """Interfaces, zones, and SD-WAN, which is one object and no table: until 6.4 under another name, with one zone of a fixed name."""
-
-    def members(names: list[str], zone: str = "") -> list[dict[str, str]]:
-        return [{"interface": name, **({"zone": zone} if zone else {})} for name in names]
-
-    zones = [
-        {
-            "name": name,
-            "intrazone": "allow" if name in device.intrazone else "deny",
-            "interface": [{"interface-name": one, "q_origin_key": one} for one in held],
-        }
-        for name, held in device.zones.items()
-    ]
-    status = "enable" if device.sdwan else "disable"
-    if device.version < (6, 4, 0):
-        sdwan = {"status": status, "members": members([one for held in device.sdwan.values() for one in held])}
-    else:
-        rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
-        sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}
-    return {
-        "system/vdom": [{"name": name, "q_origin_key": name} for name in device.configs],
-        "system/interface": [
-            {"name": name, "q_origin_key": name, **device.routing.addresses(name)} for name in device.interfaces
-        ],
-        "system/zone": zones,
-        "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,
-        **device.routing.configured(),
-    }
 
 
 def _revision(vdom: str, number: int) -> str:

@@ -1,0 +1,166 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a device decides, saves and is managed: what of that changes what policies mean, or what
+becomes of a change.
+
+* Where it decides in other tables than its policies (policy-based NGFW, consolidated policies of
+  6.2), they tell nothing.
+* With central NAT policies do not name virtual IPs; they see the address behind.
+* Changes may be saved only on demand, or undone after a while; an install of FortiManager replaces
+  them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import types
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+
+SETTINGS, GLOBAL = "system/settings", "system/global"
+MANAGEMENT, CLUSTER = "system/central-management", "system/ha"
+
+OF_POLICIES = (SETTINGS, GLOBAL, MANAGEMENT, CLUSTER)
+"""What a lock has to know."""
+OF_CHANGES = (GLOBAL, MANAGEMENT)
+"""What any change has to know."""
+
+_REVERT_SECONDS = 600
+_UNREAD: t.Mapping[str, str] = types.MappingProxyType(
+    {
+        SETTINGS: "whether policies decide at all",
+        GLOBAL: "whether changes are saved",
+        MANAGEMENT: "whether FortiManager replaces them",
+        CLUSTER: "whether the device is a member of a cluster",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What was read of a device. `unread`: what the token may not read."""
+
+    rows: t.Mapping[str, Row]
+    unread: tuple[str, ...] = ()
+
+    def _is(self, table: str, field: str, value: str) -> bool:
+        return bool(str(self.rows.get(table, {}).get(field) or "") == value)
+
+    @property
+    def central_nat(self) -> bool:
+        """Whether virtual IPs translate without any policy that names them."""
+        return self._is(SETTINGS, "central-nat", "enable")
+
+    @property
+    def elsewhere(self) -> str:
+        """The tables that decide in the place of the policies; empty where policies do."""
+        if self._is(SETTINGS, "ngfw-mode", "policy-based"):
+            return "the vdom decides by its security policies (policy-based NGFW)"
+        if self._is(SETTINGS, "consolidated-firewall-mode", "enable"):
+            return "the vdom decides by its consolidated policies (consolidated-firewall-mode)"
+        return ""
+
+    def refuse(self, vips: t.Collection[str]) -> None:
+        """Refuse what cannot be judged or locked. Raises PlanError."""
+        if self.elsewhere:
+            raise PlanError(
+                f"{self.elsewhere[0].upper()}{self.elsewhere[1:]}, which this collection does not read: its firewall policies do not tell who "
+                "gets through. Nothing was changed. Lock the device by hand, and leave the firewall out of the site's description."
+            )
+        if self.central_nat and vips:
+            raise PlanError(
+                f"With central NAT policies see the address behind a virtual IP and do not name '{min(vips)}'. Nothing was changed. Name the "
+                "server's own address in addresses, and no vips."
+            )
+
+    def findings(self, time: datetime.datetime, *, changes: bool) -> t.Iterator[Finding]:
+        """What the user should know; `changes`: whether something is to be written."""
+        if SETTINGS in self.unread:
+            yield Finding(
+                "mode_unread",
+                STOP,
+                f"The API user may not read {SETTINGS}, so that it is not known {_UNREAD[SETTINGS]}. Give its accprofile read access to the "
+                "system's configuration (sysgrp).",
+            )
+        others = [table for table in self.unread if table != SETTINGS]
+        if others and changes:
+            unknown = ", ".join(_UNREAD[table] for table in others)
+            yield Finding(
+                "saving_unread",
+                WARN,
+                f"The API user may not read {', '.join(others)}, so that it is not known {unknown}.",
+            )
+        if changes and self._is(GLOBAL, "cfg-save", "revert"):
+            seconds = int(self.rows[GLOBAL].get("cfg-revert-timeout") or _REVERT_SECONDS)
+            until = time + datetime.timedelta(seconds=seconds)
+            yield Finding(
+                "will_be_undone",
+                STOP,
+                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert): what is changed now will be undone at "
+                f"{until:%H:%M:%S} UTC, with a reboot. Set cfg-save to automatic, or save on the device in time (execute cfg save).",
+            )
+        if changes and self._is(GLOBAL, "cfg-save", "manual"):
+            yield Finding(
+                "saved_by_hand",
+                WARN,
+                "The device saves changes on demand alone (cfg-save manual): a reboot undoes them. Save on the device (execute cfg save).",
+            )
+        if changes and self._is(MANAGEMENT, "type", "fortimanager") and not self._is(MANAGEMENT, "mode", "backup"):
+            manager = str(self.rows[MANAGEMENT].get("fmg") or "").strip('" ')
+            yield Finding(
+                "managed_elsewhere",
+                WARN,
+                f"The device is managed by FortiManager{f' {manager}' if manager else ''}: its next install replaces what is changed here. "
+                "Import the policies there after the run.",
+            )
+
+    def facts(self) -> dict[str, t.Any]:
+        """For the result; what was not read is left out."""
+        found: dict[str, t.Any] = {}
+        if SETTINGS in self.rows:
+            found["central_nat"] = self.central_nat
+        for table, field, name in (
+            (GLOBAL, "cfg-save", "saves"),
+            (MANAGEMENT, "type", "managed_by"),
+            (CLUSTER, "mode", "cluster"),
+        ):
+            if table in self.rows:
+                found[name] = str(self.rows[table].get(field) or "")
+        return found
+
+
+def without_match_vip(wishes: t.Iterable[Desired[Key]]) -> list[Desired[Key]]:
+    """What there shall be, without a field that says how virtual IPs are matched: with central NAT
+    no policy meets one (that the field is not there then is unverified).
+    """
+    return [
+        wish
+        if wish.options is None
+        else dataclasses.replace(
+            wish, options={field: value for field, value in wish.options.items() if field != "match-vip"}
+        )
+        for wish in wishes
+    ]
+
+
+def read(client: FortiOS, tables: t.Iterable[str]) -> Modes:
+    """Read them with one request each. Raises FortiOSError."""
+    rows: dict[str, Row] = {}
+    unread: list[str] = []
+    for table in tables:
+        try:
+            rows[table] = client.single(table)
+        except DeviceError as error:
+            # A token of one vdom may not read what is the whole device's.
+            if not error.enveloped or error.status not in (403, 404, 424, 500):
+                raise
+            unread.append(table)
+    return Modes(rows, tuple(unread))

@@ -1,0 +1,147 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modes in which policies mean something else, or in which a change does not stay."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_address_group,
+    fortios_inbound_lock,
+    fortios_info,
+    fortios_outbound_lock,
+    fortios_rollback,
+)
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    OUT,
+    POLICY,
+    STRANGER,
+    Firewall,
+    locked,
+    meets,
+    refs,
+    running,
+)
+
+GROUP: dict[str, t.Any] = {"name": "partners", "ranges": ["192.0.2.0/25"]}
+JUDGING: list[tuple[t.Any, dict[str, t.Any]]] = [
+    (fortios_info, {}),
+    (fortios_inbound_lock, LOCK),
+    (fortios_outbound_lock, OUT),
+]
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    yield from running(tmp_path)
+
+
+def ids(result: dict[str, t.Any]) -> list[str]:
+    return [one["id"] for one in result.get("guards", ())]
+
+
+@pytest.mark.parametrize("version", ["v6.2.9", "v7.4.4"])
+def test_policies_that_do_not_decide_are_not_judged(tmp_path: pathlib.Path, version: str) -> None:
+    for firewall in running(tmp_path, version=version):
+        modes = firewall.device.modes
+        firewall.done(fortios_inbound_lock, **LOCK)
+        assert locked(firewall)
+        before = firewall.dump()
+        if version == "v6.2.9":
+            modes.consolidated = True
+        else:
+            modes.ngfw = "policy-based"
+        assert meets(firewall, STRANGER), "as the other tables have it"
+        for question, options in JUDGING:
+            for check in (True, False):
+                result = firewall.run(question, **options, check=check)
+                assert result["failed"]
+                assert "which this collection does not read" in result["msg"]
+                assert "state" not in result
+        assert firewall.dump() == before
+        # A group of addresses is one in every mode.
+        assert not firewall.run(fortios_address_group, **GROUP)["failed"]
+
+
+def test_central_nat_has_the_address_in_the_policies(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
+    for key in ("1", "2"):
+        config.update(POLICY, key, {"dstaddr": refs("server")})
+    firewall.device.modes.central_nat = True
+    assert meets(firewall, STRANGER)
+    failed = firewall.run(fortios_inbound_lock, **LOCK)
+    assert "With central NAT" in failed["msg"]
+    assert "in addresses" in failed["msg"]
+    told = firewall.done(fortios_info)["exposure"]
+    assert told == ["everybody → port 25 of 10.20.1.11, by policy 1 'Mail in'"]
+    by_address = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
+    before = firewall.dump()
+    firewall.done(fortios_inbound_lock, **by_address)
+    assert locked(firewall)
+    assert not firewall.done(fortios_inbound_lock, **by_address)["changed"]
+    firewall.done(fortios_rollback)
+    assert firewall.dump() == before
+    # The same with a fence, which has nothing to say about virtual IPs.
+    config.update(POLICY, "1", {"service": refs("ALL")})
+    firewall.done(fortios_inbound_lock, **by_address)
+    assert locked(firewall)
+    assert meets(firewall, STRANGER, 443)
+    firewall.done(fortios_outbound_lock, **OUT)
+    assert not firewall.done(fortios_outbound_lock, **OUT)["changed"]
+
+
+def test_a_change_that_will_be_undone_stops_with_the_time(firewall: Firewall) -> None:
+    firewall.device.modes.saves = "revert"
+    before = firewall.dump()
+    for called, options in (*JUDGING[1:], (fortios_address_group, GROUP)):
+        failed = firewall.run(called, **options)
+        assert failed["failed"]
+        assert ids(failed)[0] == "will_be_undone"
+        assert "will be undone at" in failed["msg"]
+        assert "600 seconds" in failed["msg"]
+    assert firewall.dump() == before
+    firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["will_be_undone"])
+    # Nothing is to be changed, so that nothing is undone.
+    assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
+
+
+def test_what_becomes_of_a_change_is_told(firewall: Firewall) -> None:
+    firewall.device.modes.saves, firewall.device.modes.manager = "manual", "192.0.2.9"
+    checked = firewall.done(fortios_inbound_lock, **LOCK, check=True)
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert ids(checked) == ids(result) == ["saved_by_hand", "managed_elsewhere"]
+    assert any("FortiManager 192.0.2.9: its next install" in text for text in result["warnings"])
+    assert any("a reboot undoes" in text for text in result["warnings"])
+    facts = result["device"]
+    assert (facts["saves"], facts["managed_by"], facts["central_nat"]) == ("manual", "fortimanager", False)
+    assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
+    firewall.device.modes.manager_mode = "backup"
+    assert ids(firewall.done(fortios_rollback)) == ["saved_by_hand"]
+
+
+def test_a_cluster_is_told_and_no_warning(firewall: Firewall) -> None:
+    firewall.device.modes.cluster = "a-p"
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert result["device"]["cluster"] == "a-p"
+    assert not ids(result)
+
+
+def test_what_the_token_may_not_read_is_told(firewall: Firewall) -> None:
+    firewall.server.arm(fail={"GET system/settings": -37})
+    failed = firewall.run(fortios_inbound_lock, **LOCK)
+    assert ids(failed) == ["mode_unread"]
+    assert "sysgrp" in failed["msg"]
+    assert any("sysgrp" in text for text in firewall.done(fortios_info)["warnings"])
+    firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["mode_unread"])
+    firewall.server.arm(fail=dict.fromkeys(("GET system/global", "GET system/central-management"), -37))
+    assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
+    result = firewall.done(fortios_rollback)
+    assert ids(result) == ["saving_unread"]
+    assert "whether FortiManager replaces them" in result["warnings"][0]
