@@ -115,6 +115,8 @@ options:
       - "V(source_translated): A policy translates the addresses of senders, so that Exchange cannot
         tell the provider from others."
       - "V(still_open): Others than the named sources could still reach the port after the lock."
+      - "V(unread_way): A policy or a virtual IP may lead to the port by a way that this collection
+        does not read."
       - "V(will_be_undone): The device takes unsaved changes back after a while."
       # end of generated
     type: list

@@ -194,7 +194,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
     interfaces,
     modes,
     module,
+    unread,
     usage,
+    virtual,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
@@ -248,9 +250,10 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         wanted = _behind(state, wanted, serving) if decides.central_nat else dataclasses.replace(wanted, vips=serving)
     counted = usage.read(client, sorted({target.version for target in wanted.targets}))
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
-    unread = [finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)]
+    warnings = [finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)]
+    warnings += unread.ways(model, wanted.port, ways_in, six=any(target.version == 6 for target in wanted.targets))
     return {
-        **({"warnings": unread} if unread else {}),
+        **({"warnings": warnings} if warnings else {}),
         "device": {
             "serial": client.serial,
             "version": ".".join(map(str, client.version or ())),
@@ -304,8 +307,7 @@ def _by_device(
     if target.vip:
         row = state.table(VIP)[target.vip]
         outside = str(row.get("extip"))
-        if row.get("portforward") == "enable":
-            port = int(str(row.get("extport")).partition("-")[0])
+        port = virtual.in_front(row, port)
     with contextlib.suppress(DeviceError):
         found = client.monitor(
             "firewall/policy-lookup", srcintf=interface, sourceip=source, protocol="tcp", dest=outside, destport=port

@@ -29,6 +29,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import E
 ALL = "all"
 NOTHING = RangeSet(())
 
+DYNAMIC_SOURCES = "network-service-src-dynamic"
+"""A field of policies since 7.2."""
+
 SERVICE_FIELDS = ("name", "group", "custom", "custom-group", "id", "fortiguard")
 _KINDS: t.Mapping[str, str] = types.MappingProxyType(
     {"fqdn": "FQDN", "geography": "country", "dynamic": "dynamic address", "interface-subnet": "interface's network"}
@@ -140,9 +143,15 @@ class Names:
     def sources(self, policy: Row, version: int) -> Sources:
         """From whom a policy takes traffic."""
         six = "" if version == 4 else "6"
-        if policy.get(f"internet-service{six}-src") == "enable":
-            return self._services(policy, f"internet-service{six}-src", version)
-        return self._addresses(policy, "srcaddr", version)
+        by_service = policy.get(f"internet-service{six}-src") == "enable"
+        found = (
+            self._services(policy, f"internet-service{six}-src", version)
+            if by_service
+            else self._addresses(policy, "srcaddr", version)
+        )
+        # Whether they come beside others is unverified, so that no deny is one for them.
+        dynamic = frozenset(Opaque("network service", str(name)) for name in policy.get(DYNAMIC_SOURCES) or ())
+        return found | Sources(NOTHING, dynamic) if dynamic else found
 
     def destinations(self, policy: Row, version: int) -> Sources:
         """To whom a policy takes traffic, addresses behind virtual IPs left out."""
@@ -164,11 +173,27 @@ class Names:
         names = policy.get(field if version == 4 else f"{field}6") or ()
         held = self.all_named(names, version)
         negated = negation(policy, field, version)
+        if not names and is_untold(policy, field):
+            # By a field that is not known here; two of them need not be the same.
+            return Sources(NOTHING, frozenset({Opaque("source", "?")}))
         if negated is False or not names:
             return held
         if negated is None:
             return Sources(everything(version))
         return exactly(everything(version)).beyond(held)
+
+
+def is_untold(policy: Row, field: str) -> bool:
+    """Whether a policy names no addresses at all: the device takes none without, so that a field
+    that is not known here has them.
+    """
+    service = "internet-service-src" if field == "srcaddr" else "internet-service"
+    named = [policy.get(field), policy.get(f"{field}6")]
+    return (
+        not any(named)
+        and not policy.get(DYNAMIC_SOURCES)
+        and not any(policy.get(one) == "enable" for one in (service, service.replace("-service", "-service6")))
+    )
 
 
 def negation(policy: Row, field: str, version: int) -> bool | None:

@@ -25,6 +25,7 @@ GUARDS = Registry(
         "interface_in_zone": "A named interface is a member of a zone, which is looked at in its place.",
         "server_not_found": "The device does not tell where the server is, so that more policies than needed are touched.",
         "intrazone": "Traffic between the members of a named zone passes without any policy.",
+        "unread_way": "A policy or a virtual IP may lead to the port by a way that this collection does not read.",
         "mode_unread": "The API user may not read whether the policies decide at all.",
         "saving_unread": "The API user may not read whether changes are saved, or replaced by FortiManager.",
         "will_be_undone": "The device takes unsaved changes back after a while.",

@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups as made_groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
+    DYNAMIC_SOURCES,
     NOTHING,
     SERVICE_FIELDS,
     Opaque,
@@ -461,7 +462,8 @@ def _without_services(row: Row) -> Row:
     """
     field = "internet-service-src"
     lists: Row = {f"{field}-{end}": [] for end in SERVICE_FIELDS if row.get(f"{field}-{end}")}
-    return {**_off(row, field), **lists, **_off(row, f"{field}-negate")}
+    dynamic: Row = {DYNAMIC_SOURCES: []} if row.get(DYNAMIC_SOURCES) else {}
+    return {**_off(row, field), **lists, **dynamic, **_off(row, f"{field}-negate")}
 
 
 def _by_services(names: t.Sequence[str]) -> Row:

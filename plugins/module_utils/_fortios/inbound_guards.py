@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import unread
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import InboundOptions, InboundRecipe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
@@ -57,6 +58,8 @@ def speak(
     was, becomes = model_of(before, wanted.interfaces), model_of(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
     yield from _translated(wanted, becomes)
+    for way in unread.ways(becomes, wanted.port, wanted.interfaces, six=6 in wanted.versions):
+        yield Finding("unread_way", WARN, way)
     for opening in openings(wanted, lock, after):
         if opening.other_vip:
             yield Finding("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")

@@ -18,15 +18,15 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, virtual
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOBODY,
-    NOTHING,
     Names,
     Opaque,
     Sources,
     everything,
+    is_untold,
     negation,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
@@ -35,7 +35,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.service
     Match,
     Services,
     covers,
-    forwarded,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     POLICY,
@@ -130,7 +129,8 @@ class Model:
             return Match.PERHAPS if own or negated else Match.NO
         names = [str(name) for name in policy.get(f"{field}{six}") or ()]
         if not names:
-            return Match.NO
+            # By a field that is not known here, where nothing is named at all.
+            return Match.PERHAPS if is_untold(policy, "dstaddr") else Match.NO
         found = max(self._destined(name, policy, target) for name in names)
         negated = negation(policy, field, target.version)
         if negated is None:
@@ -180,11 +180,7 @@ class Model:
         read.
         """
         if vip not in self._servers:
-            try:
-                texts = [str(one) for one in self.state.table(VIP)[vip].get("mappedip") or ()]
-                self._servers[vip] = RangeSet.parse(texts)
-            except (RangeError, KeyError):
-                self._servers[vip] = NOTHING
+            self._servers[vip] = virtual.servers(self.state.table(VIP).get(vip, {}))
         return self._servers[vip]
 
     def translating(self, policy: Row, target: Target) -> list[str]:
@@ -211,13 +207,11 @@ class Model:
 
     def serves(self, vip: str, port: int) -> bool:
         """Whether a virtual IP leads to this port of its server."""
-        row = self.state.table(VIP)[vip]
-        return row.get("portforward") != "enable" or covers(forwarded(row), port)
+        return covers(virtual.ports(self.state.table(VIP)[vip]), port)
 
     def only(self, vip: str, port: int) -> bool:
         """Whether a virtual IP leads to this port and to no other."""
-        row = self.state.table(VIP)[vip]
-        return row.get("portforward") == "enable" and forwarded(row) == ((port, port),)
+        return virtual.is_for_one_port(self.state.table(VIP)[vip], port)
 
     # ------------------------------------------------------------ the policies in their order
 

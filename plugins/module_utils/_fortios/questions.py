@@ -13,7 +13,7 @@ import itertools
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, virtual
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     NOTHING,
     Opaque,
@@ -22,7 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, Target, is_deny
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers, forwarded
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     POLICY,
     VIP,
@@ -227,9 +227,9 @@ def _targets(views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row
     ports = _ports(views.model(state), rows)
     for vip in list(dict.fromkeys(inside))[:_MOST_VIPS]:
         row = vips[vip]
-        behind = forwarded(row) if row.get("portforward") == "enable" else None
-        served = [port for port in ports if behind is None or covers(behind, port)]
-        for port in served or ([behind[0][0]] if behind else ports):
+        behind = virtual.ports(row)
+        served = [port for port in ports if covers(behind, port)]
+        for port in served or [first for first, _last in behind[:1]]:
             yield Target(port, vip=vip)
     for version in (4, 6):
         for address in _addresses(views, states, rows, version):

@@ -89,23 +89,13 @@ class Services:
         return not any(str(row.get(field) or "").strip() for field in _OTHER_PORTS)
 
 
-def forwarded(vip: Row) -> Ports:
-    """The ports behind a virtual IP that forwards ports."""
-    text = str(vip.get("mappedport") or vip.get("extport") or "0")
-    first, last = _span(text if text not in ("", "0") else str(vip.get("extport") or "0"))
-    if first == last:
-        # Only the first port behind may be given; as many follow as there are in front.
-        outer, outer_last = _span(str(vip.get("extport") or "0"))
-        last = first + outer_last - outer
-    return ((first, last),)
-
-
 def covers(ports: Ports, port: int) -> bool:
     """Whether a port is among them."""
     return any(first <= port <= last for first, last in ports)
 
 
-def _span(text: str) -> tuple[int, int]:
+def span(text: str) -> tuple[int, int]:
+    """`25` or `25-27`. Raises ValueError."""
     first, _dash, last = text.strip().partition("-")
     return int(first), int(last or first)
 
@@ -122,6 +112,6 @@ def _ports(row: Row) -> Ports | None:
     if any(":" in part for part in parts):
         return None  # 25:1024-65535 is for some of the sender's ports only.
     try:
-        return tuple(sorted({_span(part) for part in parts}))
+        return tuple(sorted({span(part) for part in parts}))
     except ValueError:
         return None

@@ -135,7 +135,11 @@ def plain(row: t.Mapping[str, t.Any]) -> Row:
 
 def _plain_value(value: t.Any) -> t.Any:
     if isinstance(value, list) and all(isinstance(item, t.Mapping) for item in value):
-        return [str(item.get("name", item.get("id", item.get("q_origin_key", "")))) for item in value]
+        # Real servers of a virtual server are no references.
+        return [
+            dict(item) if "ip" in item else str(item.get("name", item.get("id", item.get("q_origin_key", ""))))
+            for item in value
+        ]
     return value
 
 

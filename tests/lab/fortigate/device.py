@@ -277,7 +277,8 @@ class Config:
             raise Refused(schema.EMPTY)
         if row["internet-service"] == "disable" and not row["service"]:
             raise Refused(schema.EMPTY)
-        if row["internet-service-src"] == "disable" and not (row["srcaddr"] or row.get("srcaddr6")):
+        sources = row["srcaddr"] or row.get("srcaddr6") or row.get("network-service-src-dynamic")
+        if row["internet-service-src"] == "disable" and not sources:
             raise Refused(schema.EMPTY)
         if row["internet-service"] == "disable" and not (row["dstaddr"] or row.get("dstaddr6")):
             raise Refused(schema.EMPTY)

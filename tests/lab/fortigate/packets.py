@@ -94,14 +94,16 @@ class _Look:
         for name, vip in self._vips(packet.destination).items():
             if vip["extintf"] not in ("any", packet.interface) or vip["extip"] != packet.destination:
                 continue
+            if vip.get("protocol", "tcp") != "tcp" or vip.get("type") == "access-proxy":
+                continue  # No packet of TCP, or none that policies see.
             # A virtual server is for its port alone, whatever the switch says.
             if vip["portforward"] == "enable" or self._real(vip):
-                first = int(str(vip["extport"]).split("-", maxsplit=1)[0])
-                last = int(str(vip["extport"]).rsplit("-", maxsplit=1)[-1])
-                if not first <= packet.port <= last:
+                outer = _numbers(vip["extport"])
+                if packet.port not in outer:
                     continue
-                mapped = int(str(vip["mappedport"] or vip["extport"]).split("-", maxsplit=1)[0])
-                port = mapped + packet.port - first
+                inner = _numbers(vip["mappedport"] if vip["mappedport"] not in ("", "0") else vip["extport"])
+                at = outer.index(packet.port)
+                port = inner[at] if at < len(inner) else inner[0] + at
             else:
                 port = packet.port
             port = int(self._real(vip).get("port") or port)
@@ -129,6 +131,12 @@ class _Look:
                 source in self._device.internet_service(name) for name in policy.get("internet-service-src-name", ())
             )
             return bool(found != (policy["internet-service-src-negate"] == "enable"))
+        if any(
+            within(source, one)
+            for name in policy.get("network-service-src-dynamic", ())
+            for one in self._device.dynamic.get(name, ())
+        ):
+            return True
         names = policy.get("srcaddr6", ()) if ":" in source else policy["srcaddr"]
         if not names:
             return False
@@ -219,6 +227,12 @@ class _Look:
             if int(first) <= port <= int(last or first):
                 return True
         return False
+
+
+def _numbers(text: str) -> list[int]:
+    """The ports of a text such as `25 587` or `25-27`."""
+    spans = [part.partition("-") for part in str(text).split()]
+    return [number for first, _dash, last in spans for number in range(int(first), int(last or first) + 1)]
 
 
 def is_range(text: str) -> bool:
