@@ -34,6 +34,7 @@ class ActionModule(ExchangeAction):
         except PlanError as error:
             raise Failure(str(error)) from None
         state = reading.state
+        networks = networks.on(state.server)
         told = strangers.sentences(state.receive.values(), networks)
         return {
             **({} if told is None else {"strangers": {"before": told, "after": told}}),

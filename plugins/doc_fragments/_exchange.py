@@ -117,6 +117,8 @@ options:
       - "V(hybrid_wizard_undone): The hybrid wizard has put back the wide ranges or the anonymous
         right of a connector that was locked."
       - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
+      - "V(logins_shut_out): Users, partners or Exchange servers on the internet that log in could
+        no longer do so."
       - "V(no_provider_range): Nobody on the internet could deliver mail any more, because no usable
         provider range is accepted."
       - "V(open_relay): Strangers, or the provider's addresses, could relay to any recipient."
@@ -136,11 +138,15 @@ options:
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
       - "V(send_leak): Outgoing mail would go past the connector that is meant to carry it."
+      - "V(server_shut_out): The server itself would lose something that is accepted today from its
+        loopback or its own addresses."
       - "V(smart_host_unreachable): A smart host does not answer the server."
       - "V(still_open): Internet addresses other than the provider's may still send anonymously
         after the lock."
       - "V(transport_role_conflict): Connectors of different transport roles would listen on one
         port, or port 25 would go to the wrong role."
+      - "V(unnamed_senders_shut_out): Private addresses that nobody has named would lose something
+        that is accepted from them today."
       # end of generated
     type: list
     elements: str

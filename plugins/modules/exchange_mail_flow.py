@@ -35,11 +35,21 @@ options:
     description:
       - Locks the way in. A connector of its own hears O(provider_ranges), and the connectors
         through which any internet address may send anonymously today are closed to it.
+      - A site is taken as it is. A connector that hears some of the internet only, takes the
+        provider's mail without a login and lets nobody relay is adopted, whatever it is called,
+        and stays as it is. That may be one that was made by hand, or a default connector that was
+        narrowed to the provider and the own networks. The connector of the lock then hears what is
+        left, and is not made where that is nothing. A connector that differs in an option that is
+        named here is not adopted.
+      - Where another connector has a range of the provider, or crosses it, the connector of the
+        lock gets it in narrower pieces, which Exchange takes beside the other.
+      - The server itself keeps what it has, from its loopback and from its own addresses.
       - An empty dictionary takes all defaults.
     type: dict
     suboptions:
       name:
-        description: The name of the connector that hears the provider.
+        description: The name of the connector that hears the provider. One that is there by that
+          name is taken over, with all that is described here.
         type: str
         default: Mail from filter
       method:
@@ -50,9 +60,9 @@ options:
           - V(narrow) narrows its addresses to O(own_networks), O(exchange_servers) and
             O(hybrid_ranges).
           - V(disable) takes it out of service and keeps it for the way back.
-          - V(auto) is V(strip_anonymous) on Exchange 2013 and later and for C(Default) connectors,
-            and V(disable) for the Internet connectors of Exchange 2007, 2010 and Small Business
-            Server.
+          - V(auto) is V(strip_anonymous) on Exchange 2013 and later and wherever Exchange servers,
+            users or partners log in as well, and V(disable) for the Internet connectors of Exchange
+            2007, 2010 and Small Business Server that have no other use.
         type: str
         choices: [auto, strip_anonymous, narrow, disable]
         default: auto
@@ -64,7 +74,11 @@ options:
         description: The greeting. Must begin with V(220).
         type: str
       bindings:
-        description: The local addresses and ports. All addresses, port 25, where this is not set.
+        description:
+          - The local addresses and ports. Where this is not set, those of port 25 on which the
+            connectors in service listen, and those that this connector has.
+          - To an address that a connector is bound to comes nobody else but to the connectors
+            bound to it (unverified). What that takes from anybody is told by the guards.
         type: list
         elements: str
       auth_mechanism:
@@ -80,18 +94,18 @@ options:
       max_inbound_connection_per_source:
         description:
           - How many connections at once from one address.
-          - Exchange's own default of 20 throttles a provider that delivers from few addresses.
+          - Exchange's own default of 20 throttles a provider that delivers from few addresses, so
+            that a new connector gets V(unlimited) where this is not set.
         type: str
-        default: unlimited
       max_inbound_connection_percentage_per_source:
-        description: How large a share of all connections one address may have, in percent.
+        description: How large a share of all connections one address may have, in percent. V(100)
+          on a new connector where this is not set.
         type: int
-        default: 100
       protocol_logging_level:
-        description: Whether the protocol of every session is logged.
+        description: Whether the protocol of every session is logged. V(Verbose) on a new connector
+          where this is not set.
         type: str
         choices: ['None', Verbose]
-        default: Verbose
   outbound_lock:
     description:
       - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and

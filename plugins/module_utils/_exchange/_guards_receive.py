@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
     builtin_connectors,
-    conflicts,
     doors,
     rights,
     strangers,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import RIGHTS_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -26,7 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V6,
     LOOPBACK,
     PRIVATE,
-    Address,
+    Interval,
     RangeSet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
@@ -51,16 +50,14 @@ def check(
     yield from _provider(view)
     yield from _own_networks(view)
     yield from _own_networks_refused(view)
+    yield from _unnamed(view)
+    yield from _server_itself(view)
     yield from _exchange_servers(view)
+    yield from _logins(view)
     yield from _hybrid(view)
     yield from _internet(view)
     yield from _relay(view)
     yield from _wizard(view, changes)
-    mine = [change for change in changes if change.table == RECEIVE.name]
-    for change in mine:
-        yield from _protected(change, before)
-        yield from _bindings(change, after)
-    yield from _conflicts(before, after, mine)
 
 
 class _Sides:
@@ -69,7 +66,7 @@ class _Sides:
     def __init__(self, before: State, after: State, networks: SiteNetworks) -> None:
         self.before, self.after, self.networks = before, after, networks
         self.old, self.new = list(before.receive.values()), list(after.receive.values())
-        self.named = networks.provider | networks.own_networks | networks.exchange_servers | networks.hybrid
+        self.named = networks.named
         self.ports = sorted(doors.ports([*self.old, *self.new]))
         self.same = before.receive == after.receive
 
@@ -124,6 +121,24 @@ def _users(answer: Answer) -> bool:
     return "ExchangeUsers" in answer.groups
 
 
+def _servers(answer: Answer) -> bool:
+    return "ExchangeServers" in answer.groups
+
+
+_BY_RIGHT: t.Mapping[str, t.Callable[[Answer], bool]] = types.MappingProxyType(
+    {
+        "send without a login": doors.accepts_anonymous,
+        "log in as a user": _users,
+        "log in as an Exchange server": _servers,
+        "relay without a login": strangers.relays,
+    }
+)
+_FAR_SERVERS = "Exchange servers"
+_LOGINS: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {"users": frozenset({"ExchangeUsers"}), "partners": frozenset({"Partners"}), _FAR_SERVERS: _SERVER_GROUPS}
+)
+
+
 def _own_networks(view: _Sides) -> t.Iterator[Finding]:
     own = view.networks.own_networks - view.networks.provider
     for right, text in (
@@ -138,14 +153,81 @@ def _own_networks(view: _Sides) -> t.Iterator[Finding]:
                 STOP,
                 f"The own networks {ranges(lost)} could no longer {text}, which they can today.",
             )
-    unnamed = (view.lost(doors.accepts_anonymous) & (PRIVATE - LOOPBACK)) - view.named
-    if unnamed and not own:
+
+
+def _unnamed(view: _Sides) -> t.Iterator[Finding]:
+    """Scanners, applications and other servers in networks that the site has not named."""
+    unnamed, networks = view.networks.unnamed, view.networks
+    sending = view.lost(doors.accepts_anonymous) & unnamed
+    if sending and not networks.own_networks - networks.provider:
         yield Finding(
             "own_networks_shut_out",
             STOP,
             "No own_networks are named, and internal senders could no longer send without a login, which they can today: scanners and "
             "applications that do so would be refused.",
         )
+        sending = _NOBODY
+    lost = {
+        "send without a login": sending,
+        "log in as users": view.lost(_users) & unnamed,
+        # Where no server is named at all, that is another guard's.
+        "log in as Exchange servers": (_loses_group(view) & unnamed) if networks.exchange_servers else _NOBODY,
+        "relay": (view.lost(strangers.relays) & unnamed) - view.lost(doors.accepts_anonymous),
+    }
+    verbs = [verb for verb, senders in lost.items() if senders]
+    if verbs:
+        who = RangeSet(interval for senders in lost.values() for interval in senders.intervals)
+        yield Finding(
+            "unnamed_senders_shut_out",
+            WARN,
+            f"Private addresses that nobody has named, {ranges(who)}, could no longer {listed(verbs)}, which they can today. "
+            "Name them in own_networks where somebody there does so.",
+        )
+
+
+def _server_itself(view: _Sides) -> t.Iterator[Finding]:
+    """What runs on the server, and the probes of Managed Availability, which come by loopback
+    (letsexchange.blogspot.com, 2013/09).
+    """
+    if view.same:
+        return
+    lost: dict[str, list[Interval]] = {}
+    for port in view.ports:
+        for senders, (old, new) in doors.met_by_server((view.old, view.new), view.networks.itself, port):
+            for verb, right in _BY_RIGHT.items():
+                if right(old) and not right(new):
+                    lost.setdefault(verb, []).extend(senders.intervals)
+    for verb, senders_found in lost.items():
+        yield Finding(
+            "server_shut_out",
+            STOP,
+            f"The server itself, from {ranges(RangeSet(senders_found))}, could no longer {verb}, which it can today.",
+        )
+
+
+def _taken(groups: frozenset[str]) -> t.Callable[[tuple[Answer, ...]], bool]:
+    """Whether an answer before has one of these groups, and the one after has not."""
+    return lambda answers: not answers[0].groups & groups <= answers[1].groups
+
+
+def _logins(view: _Sides) -> t.Iterator[Finding]:
+    """Who logs in from the internet: travelling users, partners, servers of another site."""
+    public = doors.public(view.named | view.networks.itself)
+    for port in [] if view.same else view.ports:
+        views = (doors.View(view.old, port), doors.View(view.new, port))
+        lost = {noun: doors.where(views, _taken(groups)) & public for noun, groups in _LOGINS.items()}
+        # That a narrow connector is none for servers goes without saying.
+        who = [
+            noun
+            for noun, senders in lost.items()
+            if senders and (noun != _FAR_SERVERS or builtin_connectors.is_wide(senders))
+        ]
+        if who:
+            yield Finding(
+                "logins_shut_out",
+                WARN,
+                f"{listed(who)[:1].upper()}{listed(who)[1:]} on the internet could no longer log in on port {port}, which they can today.",
+            )
 
 
 def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
@@ -170,7 +252,7 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     made for: nobody hears it, or a wide one.
     """
     listening = {one.version for one in doors.View(connectors, 25).endpoints if not is_loopback(one)}
-    wide = {one["name"] for one in connectors if builtin_connectors.is_wide(one["remote_ip_ranges"])}
+    wide = {one["name"] for one in connectors if builtin_connectors.hears_internet(one)}
     found = _NOBODY
     for answer, part in doors.met(connectors, group).items():
         if not doors.accepts_anonymous(answer) and (answer.connector is None or answer.connector in wide):
@@ -213,7 +295,7 @@ def _server_loses(before: Answer, after: Answer) -> bool:
 
 
 def _loses_group(view: _Sides) -> RangeSet:
-    return view.lost(lambda answer: "ExchangeServers" in answer.groups)
+    return view.lost(_servers)
 
 
 def _hybrid(view: _Sides) -> t.Iterator[Finding]:
@@ -273,20 +355,24 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
                 opening = opening.only(EVERYTHING_V4)
         if opening and strangers.judged(view.networks):
             severity = STOP if port == 25 and locks and builtin_connectors.is_wide(opening.senders) else WARN
-            # A firewall may map port 25 of the internet to any other one.
-            hint = (
-                f" To close port {port} as well, name it in the bindings of inbound_lock."
-                if port != 25 and locks
-                else ""
-            )
+            hint = _how_to_close(view, opening) if locks else ""
             yield Finding("still_open", severity, f"{opening.words('could still')}{hint}{_not_ours(view, opening)}")
 
 
 def _how_to_close(view: _Sides, opening: strangers.Opening) -> str:
-    connectors = [view.after.receive[name.casefold()] for name, part in opening.parts.items() if part]
-    if opening.port == 25 or any(builtin_connectors.inner_reason(one, view.after.server) for one in connectors):
+    """What closes a door that a lock leaves: a firewall may map port 25 to any other one, and who
+    is heard by a narrow connector was let in by somebody.
+    """
+    names = [name for name, part in sorted(opening.parts.items()) if part]
+    connectors = [view.after.receive[name.casefold()] for name in names]
+    if any(builtin_connectors.inner_reason(one, view.after.server) for one in connectors):
         return ""
-    return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
+    if opening.port != 25:
+        return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
+    if builtin_connectors.is_wide(opening.senders):
+        return ""
+    quoted = listed(f"'{name}'" for name in names)
+    return f" If they are not meant to, take them out of the remote_ip_ranges of {quoted} in receive_connectors."
 
 
 def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
@@ -327,9 +413,7 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     if not narrow or len(narrow) != len(met):
         return
     for answer in narrow:
-        if builtin_connectors.is_wide(
-            view.before.receive[t.cast(str, answer.connector).casefold()]["remote_ip_ranges"]
-        ):
+        if builtin_connectors.hears_internet(view.before.receive[t.cast(str, answer.connector).casefold()]):
             return
     for answer, part in doors.met(view.old, doors.public(view.named)).items():
         key = (answer.connector or "").casefold()
@@ -346,105 +430,3 @@ def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
                 f"The receive connector '{answer.connector}' carries the hybrid path and hears the whole internet again beside the provider's "
                 "own connector. The hybrid wizard does that when it is run again; tell it to leave receive connectors alone.",
             )
-
-
-_NARROWING = ("remote_ip_ranges", "bindings", "permission_groups", "auth_mechanism")
-
-
-def _protected(change: Change, before: State) -> t.Iterator[Finding]:
-    current = before.receive.get(change.key.casefold())
-    if current is None:
-        return
-    if change.action == Action.REMOVE:
-        if builtin_connectors.is_setup_made(current, before.server):
-            yield Finding(
-                "protected_connector",
-                STOP,
-                f"The receive connector '{change.key}' was made by setup and would be removed.",
-            )
-        return
-    reason = builtin_connectors.inner_reason(current, before.server)
-    if reason is None:
-        return
-    harm = [
-        option for option in _NARROWING if option in change.after and not change.before[option] <= change.after[option]
-    ]
-    harm += [option for option in ("transport_role", "fqdn") if option in change.after]
-    if change.after.get("enabled") is False:
-        harm.append("enabled")
-    if harm:
-        yield Finding(
-            "protected_connector",
-            STOP,
-            f"The receive connector '{change.key}' would lose something ({listed(harm)}), but {reason}.",
-        )
-
-
-def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
-    server = after.server
-    fresh = (change.after.get("bindings") or frozenset()) - (change.before.get("bindings") or frozenset())
-    foreign = [
-        one
-        for one in sorted(fresh)
-        if not one.is_wildcard and not is_loopback(one) and Address(one.version, one.address) not in server.addresses
-    ]
-    if foreign and server.addresses:
-        yield Finding(
-            "foreign_binding",
-            STOP,
-            f"The receive connector '{change.key}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
-        )
-    connector = after.receive.get(change.key.casefold(), {})
-    becomes_hub = "transport_role" in change.after or bool(fresh)
-    if (
-        becomes_hub
-        and builtin_connectors.is_mailbox_2013(server)
-        and connector.get("transport_role") == "HubTransport"
-        and 25 in doors.ports([connector])
-    ):
-        yield Finding(
-            "transport_role_conflict",
-            STOP,
-            f"The receive connector '{change.key}' would give port 25 to the transport service, which belongs to the front end.",
-        )
-
-
-def _conflicts(before: State, after: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
-    for where, heard, names in conflicts.equal_claims(after.receive.values()):
-        yield Finding(
-            "range_conflict",
-            WARN,
-            f"The receive connectors {_quoted(names)} all hear {heard} on {where}, and which of them answers is not known. "
-            "Remove what is left over.",
-        )
-    if not changes:
-        return
-    there = {conflict.pair for conflict in conflicts.conflicts(before.receive.values())}
-    touched = {change.key.casefold(): change for change in changes}
-    for conflict in conflicts.conflicts(after.receive.values()):
-        if conflict.pair in there:
-            yield from _old_conflict(conflict, touched)
-        else:
-            yield Finding(
-                ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
-                STOP,
-                conflict.sentence(),
-            )
-
-
-def _old_conflict(conflict: conflicts.Conflict, touched: t.Mapping[str, Change]) -> t.Iterator[Finding]:
-    """Exchange refuses whatever is set on one of two connectors that conflict, but no right."""
-    for name in conflict.names:
-        change = touched.get(name.casefold())
-        refused = sorted(set(change.after) - RIGHTS_OPTIONS) if change else []
-        if refused:
-            yield Finding(
-                "range_conflict",
-                STOP,
-                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' as long as {_quoted(conflict.names)} "
-                "conflict. Remove the one that is left over.",
-            )
-
-
-def _quoted(names: t.Iterable[str]) -> str:
-    return listed(f"'{name}'" for name in names)

@@ -76,9 +76,11 @@ INBOUND_LOCK_OPTIONS: Spec = {
     "auth_mechanism": _texts(),
     "require_tls": {"type": "bool"},
     "tls_certificate_name": {"type": "str"},
-    "max_inbound_connection_per_source": {"type": "str", "default": "unlimited"},
-    "max_inbound_connection_percentage_per_source": {"type": "int", "default": 100},
-    "protocol_logging_level": {"type": "str", "choices": ["None", "Verbose"], "default": "Verbose"},
+    # Without defaults, which the recipe knows: what a site has not said is no reason to leave a
+    # connector that somebody made for the provider.
+    "max_inbound_connection_per_source": {"type": "str"},
+    "max_inbound_connection_percentage_per_source": {"type": "int"},
+    "protocol_logging_level": {"type": "str", "choices": ["None", "Verbose"]},
 }
 
 OUTBOUND_LOCK_OPTIONS: Spec = {

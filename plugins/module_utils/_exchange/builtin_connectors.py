@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
 
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server
@@ -82,6 +82,13 @@ def hybrid_capabilities(connector: Connector) -> frozenset[str]:
         for text in connector.get("tls_domain_capabilities") or ()
         if text.rpartition(":")[2].casefold() in _HYBRID_CAPABILITIES
     )
+
+
+def hears_internet(connector: Connector) -> bool:
+    """Whether the ranges of a connector are the internet at large, and not some partner's and
+    private ones.
+    """
+    return is_wide((connector.get("remote_ip_ranges") or RangeSet()) - PRIVATE)
 
 
 def is_wide(found: RangeSet) -> bool:

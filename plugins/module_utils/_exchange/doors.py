@@ -21,7 +21,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
     EVERYTHING_V6,
+    LOOPBACK,
     PRIVATE,
+    Address,
     Endpoint,
     Interval,
     RangeSet,
@@ -108,19 +110,20 @@ class View:
         return found
 
 
-def walk(views: t.Sequence[View], endpoint: Endpoint) -> t.Iterator[tuple[int, int, tuple[Answer, ...]]]:
-    """(first, last, one answer per view) over all senders of the endpoint's family, in order and
-    without a gap.
+def walk(
+    views: t.Sequence[View], endpoint: Endpoint, within: Interval | None = None
+) -> t.Iterator[tuple[int, int, tuple[Answer, ...]]]:
+    """(first, last, one answer per view) over all senders of the endpoint's family, or those
+    `within`, in order and without a gap.
     """
-    pieces = [view.at(endpoint) for view in views]
-    starts = {0}
+    begin, end = (within.first, within.last) if within else (0, _ends[endpoint.version])
+    pieces = [[piece for piece in view.at(endpoint) if piece[0] <= end and begin <= piece[1]] for view in views]
+    starts = {begin}
     for one in pieces:
         for first, last, _answer in one:
-            starts.add(first)
+            starts.add(max(first, begin))
             starts.add(last + 1)
-    end = _ends[endpoint.version]
-    starts.discard(end + 1)
-    ordered = sorted(starts)
+    ordered = sorted(start for start in starts if start <= end)
     positions = [0] * len(views)
     for index, first in enumerate(ordered):
         last = ordered[index + 1] - 1 if index + 1 < len(ordered) else end
@@ -132,6 +135,19 @@ def walk(views: t.Sequence[View], endpoint: Endpoint) -> t.Iterator[tuple[int, i
             heard = position < len(one) and one[position][0] <= first
             answers.append(one[position][2] if heard else REFUSED)
         yield first, last, tuple(answers)
+
+
+def coming_to(endpoint: Endpoint, listening: t.Collection[Endpoint]) -> RangeSet:
+    """Who can come to a local endpoint, of all that are listened on: from a loopback address one
+    comes to a loopback address, and from elsewhere to none.
+    """
+    if is_loopback(endpoint):
+        return LOOPBACK
+    if not endpoint.is_wildcard or any(
+        is_loopback(one) and (one.version, one.port) == (endpoint.version, endpoint.port) for one in listening
+    ):
+        return EVERYTHING - LOOPBACK
+    return EVERYTHING
 
 
 def endpoints(views: t.Iterable[View]) -> list[Endpoint]:
@@ -161,6 +177,27 @@ def lost(
     """
     views = (View(before, port), View(after, port))
     return where(views, lambda answers: right(answers[0]) and not right(answers[1]))
+
+
+_LOCAL = {version: Address(version, last) for version, last in ((4, 0x7F000001), (6, 1))}
+
+
+def met_by_server(
+    connectors: t.Sequence[t.Iterable[Connector]], itself: RangeSet, port: int
+) -> list[tuple[RangeSet, tuple[Answer, ...]]]:
+    """What the server itself meets in each of some states: (senders, one answer a state).
+
+    `itself` are its own addresses, one an entry. From there, and from its loopback addresses, it
+    comes to the address that it sends from.
+    """
+    views = [View(one, port) for one in connectors]
+    places = [(one, _LOCAL[one.version]) for one in LOOPBACK.intervals]
+    places += [(one, Address(one.version, one.first)) for one in itself.entries]
+    return [
+        (RangeSet.of_spans(local.version, [(first, last)]), answers)
+        for senders, local in places
+        for first, last, answers in walk(views, Endpoint(local.version, local.value, port), senders)
+    ]
 
 
 def holding(connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25) -> RangeSet:

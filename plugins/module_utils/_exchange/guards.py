@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_connectors as connectors_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_receive as receive_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
@@ -20,6 +21,9 @@ GUARDS = Registry(
         "no_provider_range": "Nobody on the internet could deliver mail any more, because no usable provider range is accepted.",
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
         "own_networks_shut_out": "The own networks, or internal senders where none are named, would lose something that is accepted from them today.",
+        "unnamed_senders_shut_out": "Private addresses that nobody has named would lose something that is accepted from them today.",
+        "server_shut_out": "The server itself would lose something that is accepted today from its loopback or its own addresses.",
+        "logins_shut_out": "Users, partners or Exchange servers on the internet that log in could no longer do so.",
         "own_networks_refused": "Own networks are refused without a login already, which a lock before they were named may have done.",
         "exchange_servers_shut_out": "Other Exchange servers would lose what they are accepted with today.",
         "hybrid_shut_out": "Exchange Online would lose the hybrid path into the server.",
@@ -60,5 +64,5 @@ def findings(
     `unreachable` are smart hosts that were tried from the server and did not answer, as names or
     addresses.
     """
-    for side in (receive_side, send_side):
+    for side in (receive_side, connectors_side, send_side):
         yield from side.check(before, after, networks, changes, frozenset(unreachable))

@@ -77,10 +77,10 @@ class ExchangeLayer(HostLayer[State]):
 
     def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
         unreachable = [str(row["host"]) for row in reading.answers.get(_REACH, ()) if not row.get("reachable")]
-        return findings(reading.state, after, self._networks, changes, unreachable)
+        return findings(reading.state, after, self._networks.on(reading.state.server), changes, unreachable)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
-        return order(changes, state, self._networks)
+        return order(changes, state, self._networks.on(state.server))
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change]) -> str:
         server = reading.state.server
@@ -94,7 +94,7 @@ class ExchangeLayer(HostLayer[State]):
         )
 
     def strangers(self, before: State, state: State) -> list[str] | None:
-        return strangers.sentences(state.receive.values(), self._networks)
+        return strangers.sentences(state.receive.values(), self._networks.on(state.server))
 
     def is_visible(self, change: Change) -> bool:
         """A login that is written in every run is never equal to what can be read back; another
@@ -111,7 +111,7 @@ class ExchangeLayer(HostLayer[State]):
     def told(self, before: State, after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         return {
             **words.before_after(before, after, changes),
-            "exposure": words.exposure(before, after, self._networks),
+            "exposure": words.exposure(before, after, self._networks.on(before.server)),
         }
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:

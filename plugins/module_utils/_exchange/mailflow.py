@@ -42,12 +42,17 @@ EXTERNAL = "ExternalAuthoritative"
 _FAMILIES = {4: EVERYTHING_V4, 6: EVERYTHING_V6}
 # Who a permission group is, for a sentence (receive-connectors.md, "Receive connector permission
 # groups").
+_SERVERS = "Exchange servers"
 _WHO = {
-    "ExchangeServers": "Exchange servers",
-    "ExchangeLegacyServers": "Exchange servers",
+    "ExchangeServers": _SERVERS,
+    "ExchangeLegacyServers": _SERVERS,
     "Partners": "partners",
     "ExchangeUsers": "users",
 }
+
+
+def _and(names: t.Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 @dataclass(frozen=True)
@@ -93,14 +98,21 @@ class Answer:
             text = "trusted as an Exchange server without a login" if self.external else "anonymous mail accepted"
             text += " over TLS only" if self.require_tls else ""
             text += " by one of several connectors with the same claim, refused by another" if self.doubtful else ""
-            return f"{text}, relayed to any recipient (open relay)" if self.relay else text
-        # In the order of _WHO, each once; a group that a newer server may have goes by its own
-        # name.
-        known = dict.fromkeys(who for group, who in _WHO.items() if group in self.groups)
-        others = [*known, *sorted(self.groups - set(_WHO))]
+            text += ", relayed to any recipient (open relay)" if self.relay else ""
+            # Without a word on servers, which nearly every connector of setup is for as well.
+            logins = [who for who in self._logins() if who != _SERVERS]
+            return f"{text}, {_and(logins)} that log in too" if logins else text
+        others = self._logins()
         if not others:
             return "refused"
-        return f"refused, except for {' and '.join(filter(None, (', '.join(others[:-1]), others[-1])))} that log in"
+        return f"refused, except for {_and(others)} that log in"
+
+    def _logins(self) -> list[str]:
+        """Who may log in, in the order of _WHO, each once; a group that a newer server may have
+        goes by its own name.
+        """
+        known = dict.fromkeys(who for group, who in _WHO.items() if group in self.groups)
+        return [*known, *sorted(self.groups - set(_WHO) - {ANONYMOUS})]
 
 
 REFUSED = Answer(None, frozenset(), False, False, False)

@@ -198,8 +198,22 @@ def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list
             reasons = str(error)
     raise NoSafeOrder(
         "There is no order of these changes in which every step is allowed and safe. Nothing was changed. "
-        f"{reasons} Make the changes in two runs, with a state in between that Exchange accepts."
+        f"{reasons} {_way_out(changes, start)}"
     )
+
+
+def _way_out(changes: t.Sequence[Change], start: State) -> str:
+    """What the operator can do where there is no safe order."""
+    listening = {one for held in start.receive.values() if held.get("enabled") for one in held.get("bindings") or ()}
+    for change in changes:
+        fresh = (change.after.get("bindings") or frozenset()) - listening if change.table == RECEIVE.name else ()
+        alone = [one for one in sorted(fresh) if not one.is_wildcard]
+        if alone:
+            return (
+                f"'{change.key}' would be the first connector on {words.listed(map(str, alone))}: whoever comes to that address is then "
+                "heard by nobody else. Leave it out of the bindings, so that all addresses are listened on."
+            )
+    return "Make the changes in two runs, with a state in between that Exchange accepts."
 
 
 def _judge(
@@ -268,6 +282,11 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
         rest = {option: pair for option, pair in pairs.items() if option not in relay}
         return [(_part(change, relay), _part(change, rest)), (_part(change, rest), _part(change, relay))]
     ways: list[tuple[Change, ...]] = [(change,)]
+    role = {option: pair for option, pair in pairs.items() if option == "transport_role"}
+    if role and len(pairs) > 1:
+        # Nothing of another role can be beside it: made after it has its new one, or removed before.
+        rest = {option: pair for option, pair in pairs.items() if option not in role}
+        ways += [(_part(change, role), _part(change, rest)), (_part(change, rest), _part(change, role))]
     for middle in (_shrunk(pairs), _grown(pairs)):
         if middle and any(middle[option] != change.after[option] for option in middle):
             first = {option: (pairs[option][0], value) for option, value in middle.items()}

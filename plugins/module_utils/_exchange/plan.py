@@ -7,6 +7,7 @@ all come from that list.
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing as t
 from dataclasses import dataclass, field
@@ -14,9 +15,15 @@ from dataclasses import dataclass, field
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import check_connector, check_supported
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING_V4, RangeSet, parse_endpoint
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING_V4,
+    LOOPBACK,
+    PRIVATE,
+    RangeSet,
+    parse_endpoint,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
@@ -34,7 +41,7 @@ _ABOUT = frozenset({"name", "state", "update_credential", "server"})
 @dataclass(frozen=True)
 class SiteNetworks:
     """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on
-    port 25.
+    port 25. `itself`: the server's own addresses, without its loopback ones; see on().
     """
 
     provider: RangeSet = field(default_factory=lambda: RangeSet(()))
@@ -42,6 +49,21 @@ class SiteNetworks:
     exchange_servers: RangeSet = field(default_factory=lambda: RangeSet(()))
     hybrid: RangeSet = field(default_factory=lambda: RangeSet(()))
     inbound_lock: bool = False
+    itself: RangeSet = field(default_factory=lambda: RangeSet(()))
+
+    def on(self, server: Server) -> SiteNetworks:
+        """The same on a server: itself it is no stranger to."""
+        return dataclasses.replace(self, itself=server.itself)
+
+    @property
+    def named(self) -> RangeSet:
+        """All of them together."""
+        return self.provider | self.own_networks | self.exchange_servers | self.hybrid
+
+    @property
+    def unnamed(self) -> RangeSet:
+        """Private addresses that nobody has named and that are not the server's own."""
+        return PRIVATE - LOOPBACK - self.named - self.itself
 
 
 Change = transaction.Change[str]

@@ -15,20 +15,22 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _recipe_adopt,
+    _recipe_keep,
     builtin_connectors,
     doors,
-    rights,
     routing,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     LOOPBACK,
+    Address,
     Endpoint,
     Interval,
     RangeError,
@@ -39,6 +41,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 
 Options = t.Mapping[str, t.Any]
 Connector = t.Mapping[str, t.Any]
+Entry = dict[str, t.Any]
 
 INBOUND_NAME = "Mail from filter"
 OUTBOUND_NAME = "Mail to filter"
@@ -46,33 +49,16 @@ METHODS = ("auto", "strip_anonymous", "narrow", "disable")
 _NAME_LIMIT = 64
 _OWN, _HYBRID = " (own networks)", " (hybrid)"
 _PORT = 25
-# Read again by a later lock, to know what the connector stands for.
-_COMMENT = "Keeps what '{}' gave these senders before it was locked."
-
-_NOBODY = RangeSet(())
-
 # Options of inbound_lock that are handed to the provider's connector as they are.
 _PASSED = ("fqdn", "banner", "require_tls", "tls_certificate_name", "tls_domain_capabilities")
-# What is kept of a closed connector for senders that are to meet what they meet today. Not fqdn:
-# with ExchangeServer authentication it may only be the server's own name, which is also what it is
-# where nothing is said (Set-ReceiveConnector.md).
-_KEPT = (
+# What a site may say of the provider's connector. One that differs in any of them is not adopted.
+_DESCRIBED = (
+    *_PASSED,
     "auth_mechanism",
-    "require_tls",
-    "max_message_size",
-    "max_header_size",
-    "max_hop_count",
-    "max_local_hop_count",
-    "max_recipients_per_message",
     "max_inbound_connection_per_source",
     "max_inbound_connection_percentage_per_source",
-    "message_rate_limit",
-    "connection_timeout",
-    "connection_inactivity_timeout",
-    "tarpit_interval",
     "protocol_logging_level",
 )
-_KEPT_HYBRID = (*_KEPT, "tls_certificate_name", "tls_domain_capabilities")
 
 
 def inbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
@@ -106,6 +92,10 @@ class _Inbound:
                 f"The method of inbound_lock is '{self.method}'. Nothing was changed. It can be {', '.join(METHODS)}."
             )
         self._usable_provider()
+        bindings = options.get("bindings")
+        # Where the provider comes in.
+        self.where = frozenset(RECEIVE.properties["bindings"].parse(bindings)) if bindings else self._bindings()
+        self.ports = sorted({_PORT} | {endpoint.port for endpoint in self.where})
 
     def _ranges(self, option: str) -> RangeSet:
         try:
@@ -125,24 +115,50 @@ class _Inbound:
         """The provider's connector, the closed ones, and narrow ones for those who would lose what
         they have today.
         """
-        entries = [self._provider_entry()]
-        closed = self._closings(entries)
-        entries += closed.values()
-        for keep in (self._own_entry(entries), self._hybrid_entry(entries)):
+        entries = self._provider_entries()
+        entries += self._closings(entries).values()
+        # The server itself goes with the own networks: what runs on it sends from its own
+        # addresses.
+        inside = RangeSet([*self.own.entries, *LOOPBACK.entries, *self.state.server.itself.entries])
+        for name, group, kept in (
+            (self.own_name, inside, _recipe_keep.KEPT),
+            (self.hybrid_name, self.hybrid, _recipe_keep.KEPT_HYBRID),
+        ):
+            keep = _recipe_keep.keeper(self.state, entries, self.ports, name, group, kept)
             if keep is not None:
                 entries.append(keep)
         return desired(receive=tuple(entries))
 
-    def _provider_entry(self) -> dict[str, t.Any]:
+    def _provider_entries(self) -> list[Entry]:
+        """The connector that hears the provider, for what of it no adopted connector hears; none
+        where that is nothing.
+        """
+        receive = self.state.receive
+        described = {option: self.options[option] for option in _DESCRIBED if self.options.get(option) is not None}
+        adoptable = {
+            key
+            for key, one in receive.items()
+            if not self._is_ours(one) and _recipe_adopt.is_adoptable(one, described, self.state.server)
+        }
+        pending = _recipe_adopt.pending(receive, self.provider, self.where, adoptable)
+        everything = _recipe_adopt.pending({}, self.provider, self.where, ())
+        bindings = self.where if pending == everything else frozenset(one for one, part in pending.items() if part)
+        if not bindings:
+            return []
+        part = RangeSet(interval for one in pending.values() for interval in one.intervals) or self.provider
+        others = _recipe_keep.sharing(receive, bindings, self.name)
+        return [self._provider_entry(bindings, _recipe_adopt.beside(self.provider, part, others))]
+
+    def _provider_entry(self, bindings: frozenset[Endpoint], ranges: RangeSet) -> Entry:
         options = self.options
         logins = options.get("max_inbound_connection_per_source")
         share = options.get("max_inbound_connection_percentage_per_source")
-        entry: dict[str, t.Any] = {
+        entry: Entry = {
             "name": self.name,
             "state": "present",
             "enabled": True,
-            "bindings": options.get("bindings") or self._bindings(),
-            "remote_ip_ranges": RECEIVE.properties["remote_ip_ranges"].kind.show(self.provider),
+            "bindings": [str(one) for one in sorted(bindings)],
+            "remote_ip_ranges": RECEIVE.properties["remote_ip_ranges"].kind.show(ranges),
             "permission_groups": [ANONYMOUS],
             "auth_mechanism": options.get("auth_mechanism") or ["Tls"],
             "anonymous_relay": False,
@@ -163,33 +179,35 @@ class _Inbound:
     def _is_ours(self, connector: Connector) -> bool:
         return connector["name"].casefold() in {one.casefold() for one in (self.name, self.own_name, self.hybrid_name)}
 
-    def _bindings(self) -> list[str]:
-        """Where the site's connectors listen for mail today, in service or not: there the provider
-        comes in.
+    def _bindings(self) -> frozenset[Endpoint]:
+        """Where the site's connectors in service listen for mail: there the provider comes in.
 
         A connector on all addresses would be passed over where another one is bound to the very
-        address (unverified), as on a Small Business Server. All addresses where nothing listens
-        yet.
+        address (unverified), as on a Small Business Server. For the same reason no binding of a
+        disabled connector is taken: who comes to that address would meet nobody else any more. What
+        our own one has is kept, because the connector that it was taken from may be disabled since.
+        All addresses where nothing listens yet.
         """
         found = {
             endpoint
             for connector in self.state.receive.values()
-            if not self._is_ours(connector)
+            if connector.get("enabled") is not False and not self._is_ours(connector)
             for endpoint in connector.get("bindings") or ()
-            if endpoint.port == _PORT and not is_loopback(endpoint)
         }
-        everywhere = [f"0.0.0.0:{_PORT}"]
-        if self.state.server.version is not Version.E2007RTM:
-            everywhere.append(f"[::]:{_PORT}")
-        return [str(one) for one in sorted(found)] or everywhere
-
-    def _ports(self, entry: Options) -> list[int]:
-        return sorted({_PORT} | doors.ports([{"bindings": RECEIVE.properties["bindings"].parse(entry["bindings"])}]))
+        server = self.state.server
+        found |= {
+            endpoint
+            for endpoint in self.state.receive.get(self.name.casefold(), {}).get("bindings") or ()
+            if endpoint.is_wildcard or Address(endpoint.version, endpoint.address) in server.addresses
+        }
+        heard = {endpoint for endpoint in found if endpoint.port == _PORT and not is_loopback(endpoint)}
+        families = (4,) if server.version is Version.E2007RTM else (4, 6)
+        return frozenset(heard or {Endpoint(version, 0, _PORT) for version in families})
 
     def _strangers(self) -> RangeSet:
         return doors.public(self.provider | self.own | self.servers | self.hybrid)
 
-    def _closings(self, opened: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    def _closings(self, opened: list[Entry]) -> dict[str, Entry]:
         """One wish for each connector through which the internet may send anonymously, found by
         what strangers meet.
 
@@ -197,25 +215,20 @@ class _Inbound:
         hear only some public addresses, such as a partner's, are the administrator's own decision:
         the guard still_open tells of them.
         """
-        closed: dict[str, dict[str, t.Any]] = {}
+        closed: dict[str, Entry] = {}
         while True:
-            state = self._after([*opened, *closed.values()])
-            fresh = {
-                name: self._closing(state.receive[name]) for name in self._wide(state, opened[0]) if name not in closed
-            }
+            state = _recipe_keep.after(self.state, [*opened, *closed.values()])
+            fresh = {name: self._closing(state.receive[name]) for name in self._wide(state) if name not in closed}
             if not fresh:
                 return closed
             closed.update(fresh)
 
-    def _after(self, entries: list[dict[str, t.Any]]) -> State:
-        return apply_all(plan(self.state, desired(receive=tuple(entries))), self.state)
-
-    def _wide(self, state: State, provider: Options) -> list[str]:
+    def _wide(self, state: State) -> list[str]:
         """Keys of the connectors through which strangers may send anonymously, as far as they may
         be touched.
         """
         found: dict[str, list[Interval]] = {}
-        for port in self._ports(provider):
+        for port in self.ports:
             view = doors.View(state.receive.values(), port)
             for endpoint in view.endpoints:
                 for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
@@ -231,25 +244,26 @@ class _Inbound:
             and builtin_connectors.inner_reason(state.receive[key], state.server) is None
         ]
 
-    def _closing(self, connector: Connector) -> dict[str, t.Any]:
+    def _closing(self, connector: Connector) -> Entry:
         """How one wide connector is closed.
 
-        In 2013 and later the wide connector is also the door of other servers and users, so only
-        the anonymous right goes. Before that, `Default <server>` is such a door, and the others are
-        Internet connectors with no other use: disabled, and kept for the way back.
+        In 2013 and later the wide connector is also the door of other servers, and before that of
+        whichever groups it has beside the anonymous one: only the anonymous right goes. An Internet
+        connector of 2007 or 2010 with no other use is disabled, and kept for the way back.
         """
-        entry: dict[str, t.Any] = {"name": connector["name"]}
+        entry: Entry = {"name": connector["name"]}
         method = self.method
         if self._has_rival(connector):
             # All that Exchange lets be changed while two connectors conflict are their rights.
             method = "strip_anonymous"
         if method == "auto":
-            shared = "ExchangeServers" in (connector.get("permission_groups") or ())
+            shared = (connector.get("permission_groups") or frozenset()) - {ANONYMOUS}
             method = "strip_anonymous" if self.state.server.version >= Version.E2013 or shared else "disable"
         if method == "disable":
             return {**entry, "enabled": False}
-        if method == "narrow":
-            return {**entry, "remote_ip_ranges": self._narrowed(connector)}
+        narrowed = self._narrowed(connector) if method == "narrow" else []
+        if narrowed:
+            return {**entry, "remote_ip_ranges": narrowed}
         entry["permission_groups"] = {"remove": [ANONYMOUS]}
         if "ExternalAuthoritative" in (connector.get("auth_mechanism") or ()):
             entry["auth_mechanism"] = {"remove": ["ExternalAuthoritative"]}
@@ -265,142 +279,26 @@ class _Inbound:
         return any(between(connector, one) for one in self.state.receive.values() if one["name"] != connector["name"])
 
     def _narrowed(self, connector: Connector) -> list[str]:
-        """The named networks, and the server itself, as far as the connector hears them today."""
+        """The named networks, and the server itself, as far as they meet the connector today: what
+        another one has of them is its own.
+        """
         named = self.own | self.servers | self.hybrid
         if not named:
             raise PlanError(
                 f"The receive connector '{connector['name']}' cannot be narrowed, because neither own_networks nor exchange_servers nor "
                 "hybrid_ranges are named. Nothing was changed. Name them, or choose another method."
             )
-        itself = RangeSet(Interval(one.version, one.value, one.value) for one in self.state.server.addresses)
-        heard: RangeSet = connector["remote_ip_ranges"]
-        return ((named | LOOPBACK | itself) & heard).to_texts()
-
-    def _before(self, name: str) -> t.Mapping[str, Connector]:
-        """The receive connectors as they are; where the narrow one of an earlier lock is there, as
-        before that lock.
-
-        That is without the narrow one, and with the one that it stands for open. So networks that
-        are named since get what they had then, as after a change of Exchange Online's ranges, and a
-        narrow one that somebody has taken out of service is missed.
-        """
-        found = dict(self.state.receive)
-        keeper = found.pop(name.casefold(), None)
-        head, tail = _COMMENT.split("{}")
-        comment = (keeper or {}).get("comment") or ""
-        source = found.get(comment[len(head) : -len(tail)].casefold())
-        if source is None or comment != _COMMENT.format(comment[len(head) : -len(tail)]):
-            return self.state.receive
-        groups = source["permission_groups"] | {ANONYMOUS}
-        return {**found, source["name"].casefold(): {**source, "enabled": True, "permission_groups": groups}}
-
-    def _losing(self, entries: list[dict[str, t.Any]], name: str, group: RangeSet) -> dict[str, RangeSet]:
-        """Connector (key) → the part of a group that may send anonymously through it before the
-        lock and no longer would.
-
-        `name` is the group's narrow connector.
-        """
-        old, new = self._before(name), self._after(entries)
-        found: dict[str, list[Interval]] = {}
-        for port in self._ports(entries[0]):
-            views = (doors.View(old.values(), port), doors.View(new.receive.values(), port))
-            for endpoint in doors.endpoints(views):
-                for first, last, (then, now) in doors.walk(views, endpoint):
-                    if doors.accepts_anonymous(then) and not doors.accepts_anonymous(now):
-                        for source in doors.openers(then, old, doors.accepts_anonymous):
-                            found.setdefault(source.casefold(), []).append(Interval(endpoint.version, first, last))
-        parts = {key: RangeSet(intervals) & group for key, intervals in found.items()}
-        return {key: part for key, part in parts.items() if part}
-
-    def _own_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
-        """A connector on which the own networks keep all they have today; None where they lose
-        nothing.
-
-        The server itself goes with them: what runs on it sends from loopback addresses.
-        """
-        if not self._losing(entries, self.own_name, self.own):
-            return None
-        return self._keeper(entries, self.own_name, RangeSet([*self.own.entries, *LOOPBACK.entries]), _KEPT)
-
-    def _hybrid_entry(self, entries: list[dict[str, t.Any]]) -> dict[str, t.Any] | None:
-        """The same for Exchange Online, with what makes a connector the hybrid path."""
-        if not self._losing(entries, self.hybrid_name, self.hybrid):
-            return None
-        return self._keeper(entries, self.hybrid_name, self.hybrid, _KEPT_HYBRID)
-
-    def _keeper(
-        self, entries: list[dict[str, t.Any]], name: str, group: RangeSet, kept: t.Sequence[str]
-    ) -> dict[str, t.Any]:
-        """A narrow connector for the part of `group` that the lock would take the anonymous right
-        from.
-
-        It gives what the closed connector gives: permission groups (other Exchange servers live in
-        those networks too), authentication, limits, and the right to relay only where it is there
-        today. One that is there already gets the part added.
-        """
-        losing = self._losing(entries, name, group)
-        sources = {key: self.state.receive[key] for key in losing}
-        # Of several, that of port 25 is the model for the rest; who may log in at any of them may
-        # do so here.
-        source = sources[max(losing, key=lambda key: (*self._as_model(sources[key]), losing[key].size, key))]
-        groups = frozenset().union(*(one["permission_groups"] for one in sources.values()))
-        if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
-            groups |= {ANONYMOUS}
-        part = RangeSet(interval for one in losing.values() for interval in one.intervals)
-        bindings = self._closed_bindings(losing)
-        there = self.state.receive.get(name.casefold(), {}).get("bindings") or frozenset()
-        ranges = self._entries(entries, name, group, part, bindings | there)
-        if name.casefold() in self.state.receive:
-            return {
-                "name": name,
-                "enabled": True,
-                "permission_groups": {"add": [ANONYMOUS]},
-                "remote_ip_ranges": {"add": ranges},
-            }
-        entry: dict[str, t.Any] = {
-            "name": name,
-            "state": "present",
-            "enabled": True,
-            "bindings": [str(one) for one in sorted(bindings)],
-            "remote_ip_ranges": ranges,
-            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
-            "anonymous_relay": bool(source.get("anonymous_relay")),
-            "comment": _COMMENT.format(source["name"]),
-        }
-        if source.get("anonymous_rights"):
-            entry["anonymous_rights"] = sorted(source["anonymous_rights"])
-        if source.get("transport_role"):
-            entry["transport_role"] = source["transport_role"]
-        for option in kept:
-            if source.get(option) is not None:
-                entry[option] = RECEIVE.properties[option].kind.show(source[option])
-        return entry
-
-    @staticmethod
-    def _as_model(connector: Connector) -> tuple[bool, bool]:
-        # Of two with the same claim nobody knows which one the senders met: the one that trusts
-        # them less.
-        return _PORT in doors.ports([connector]), "ExternalAuthoritative" not in (connector.get("auth_mechanism") or ())
-
-    def _closed_bindings(self, losing: t.Mapping[str, RangeSet]) -> frozenset[Endpoint]:
-        return frozenset(one for key in losing for one in self.state.receive[key]["bindings"])
-
-    def _entries(
-        self,
-        entries: list[dict[str, t.Any]],
-        name: str,
-        group: RangeSet,
-        part: RangeSet,
-        bindings: frozenset[Endpoint],
-    ) -> list[str]:
-        """`part` as ranges: the entries as the site wrote them where those are legal beside the
-        others, else what they leave.
-        """
-        whole = [entry for entry in group.entries if not RangeSet([entry]).isdisjoint(part)]
-        others = [one for key, one in self._after(entries).receive.items() if key != name.casefold()]
-        trial = {"name": name, "bindings": bindings, "remote_ip_ranges": RangeSet(whole)}
-        legal = whole and not any(between(trial, one) for one in others)
-        return [str(one) for one in (whole if legal else part.intervals)]
+        meeting = [
+            Interval(endpoint.version, first, last)
+            for port in sorted(doors.ports([connector]))
+            for view in [doors.View(self.state.receive.values(), port)]
+            for endpoint in view.endpoints
+            for first, last, answer in view.at(endpoint)
+            if connector["name"] in answer.names
+        ]
+        part = (named | LOOPBACK | self.state.server.itself) & RangeSet(meeting)
+        others = _recipe_keep.sharing(self.state.receive, connector["bindings"], connector["name"])
+        return [str(one) for one in _recipe_adopt.beside(part, part, others).entries]
 
 
 def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:

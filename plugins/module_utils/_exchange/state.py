@@ -18,7 +18,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versio
     detect,
     unknown_note,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, RangeError, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Address,
+    Interval,
+    RangeError,
+    RangeSet,
+    parse_address,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Connector = t.Mapping[str, t.Any]
@@ -57,6 +63,11 @@ class Server:
     language: str = ""
     setup_running: bool = False
     note: str | None = None
+
+    @property
+    def itself(self) -> RangeSet:
+        """The server's own addresses, from which what runs on it sends."""
+        return RangeSet(Interval(one.version, one.value, one.value) for one in self.addresses)
 
     @property
     def accounts(self) -> dict[str, str]:

@@ -66,17 +66,25 @@ def relays(answer: Answer) -> bool:
 
 def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
     """The internet addresses that nobody has named and that may send without a login."""
-    groups = (networks.provider, networks.own_networks, networks.exchange_servers, networks.hybrid)
+    groups = (
+        networks.provider,
+        networks.own_networks,
+        networks.exchange_servers,
+        networks.hybrid,
+        networks.itself,
+    )
     named = RangeSet(one for group in groups for one in _ranges_guards.believed(group).intervals)
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
 def relaying(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
-    """Whoever may relay beside the site's own networks and servers; the provider has no business
-    to.
+    """Whoever may relay beside the site's own networks and servers, and the server itself; the
+    provider has no business to.
     """
-    inside = _ranges_guards.believed(networks.own_networks) | _ranges_guards.believed(networks.exchange_servers)
-    return _opening(connectors, port, relays, doors.public(inside) | networks.provider, relay=True)
+    inside = networks.itself
+    for group in (networks.own_networks, networks.exchange_servers):
+        inside = inside | _ranges_guards.believed(group)
+    return _opening(connectors, port, relays, doors.public(inside) | (networks.provider - networks.itself), relay=True)
 
 
 def openings(connectors: Connectors, networks: SiteNetworks) -> list[Opening]:

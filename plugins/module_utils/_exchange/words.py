@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure as folded
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
     Change,
@@ -23,12 +23,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
     EVERYTHING_V6,
+    LOOPBACK,
     RangeSet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 
 _LONGEST_LIST = 6
+_ITSELF = "the server itself"
+_INTERNET = ("any internet address", "any IPv6 internet address")
+# Of all loopback addresses, those that a program uses that does not choose one.
+_SPEAKING = RangeSet.parse(["127.0.0.1", "::1"])
 _SECTIONS = {RECEIVE.name: "receive_connectors", SEND.name: "send_connectors"}
 
 
@@ -164,8 +169,10 @@ def senders(networks: SiteNetworks) -> list[tuple[str, RangeSet]]:
         if group - taken:
             found.append((name, group - taken))
         taken = taken | group
-    public = doors.public(taken)
-    for name, family in (("any internet address", EVERYTHING_V4), ("any IPv6 internet address", EVERYTHING_V6)):
+    if networks.unnamed - taken:
+        found.append(("private addresses that nobody has named", networks.unnamed - taken))
+    public = doors.public(taken | networks.itself)
+    for name, family in zip(_INTERNET, (EVERYTHING_V4, EVERYTHING_V6)):
         found.append((name, public & family))
     return found
 
@@ -197,14 +204,28 @@ def _on(name: str, port: int) -> str:
     return name if port == 25 else f"{name} on port {port}"
 
 
-def _met(state: State, group: RangeSet, port: int) -> dict[str, RangeSet]:
-    """What a group meets on a port, in words → the part of the group that meets it; the biggest
-    part first.
+def _met_by_all(state: State, networks: SiteNetworks, heard: RangeSet, port: int) -> dict[str, dict[str, RangeSet]]:
+    """Group → what it meets on a port, in words → the part of it that meets that; the biggest part
+    first.
+
+    `heard` are the families that anybody can come by.
     """
+    connectors = tuple(state.receive.values())
+    met = {name: _in_words(doors.met(connectors, group & heard, port).items()) for name, group in senders(networks)}
+    itself = [
+        (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)
+        for senders_, answers in doors.met_by_server((connectors,), networks.itself, port)
+    ]
+    named = {name: parts for name, parts in met.items() if name not in _INTERNET}
+    return {**named, _ITSELF: _in_words(itself), **{name: met[name] for name in _INTERNET}}
+
+
+def _in_words(met: t.Iterable[tuple[Answer, RangeSet]]) -> dict[str, RangeSet]:
     texts: dict[str, RangeSet] = {}
-    for answer, part in doors.met(state.receive.values(), group, port).items():
-        text = answer.words()
-        texts[text] = texts.get(text, RangeSet(())) | part
+    for answer, part in met:
+        if part:
+            text = answer.words()
+            texts[text] = texts.get(text, RangeSet(())) | part
     return dict(sorted(texts.items(), key=lambda item: (-item[1].size, item[0])))
 
 
@@ -217,8 +238,7 @@ def exposure_tree(state: State, networks: SiteNetworks) -> dict[str, t.Any]:
     tree: dict[str, t.Any] = {}
     for port in _ports(state):
         heard = _heard(port, state)
-        for name, group in senders(networks):
-            texts = _met(state, group & heard, port)
+        for name, texts in _met_by_all(state, networks, heard, port).items():
             if len(texts) == 1:
                 tree[_on(name, port)] = next(iter(texts))
             elif texts:
@@ -242,12 +262,12 @@ def exposure_words(before: State, after: State, networks: SiteNetworks) -> list[
 def _port_words(before: State, after: State, networks: SiteNetworks, port: int) -> list[str]:
     lines: list[str] = []
     heard = _heard(port, before, after)
-    for group_name, everybody in senders(networks):
+    sides = [_met_by_all(state, networks, heard, port) for state in (before, after)]
+    for group_name, before_parts in sides[0].items():
         name = _on(group_name, port)
-        group = everybody & heard
         parts: dict[tuple[str, str], RangeSet] = {}
-        after_parts = _met(after, group, port)
-        for old, old_part in _met(before, group, port).items():
+        after_parts = sides[1][group_name]
+        for old, old_part in before_parts.items():
             for new, new_part in after_parts.items():
                 shared = old_part & new_part
                 if shared:

@@ -23,16 +23,18 @@ WARN = "warn"
 class Finding:
     """What one guard has found. `severity` is STOP or WARN.
 
-    `sentence` says what would happen, without the way to override it.
+    `sentence` says what would happen, without the way to override it. `final`: the server refuses
+    it anyway, so that nobody can accept it.
     """
 
     id: str
     severity: str
     sentence: str
+    final: bool = False
 
     def as_dict(self) -> dict[str, str]:
         """The finding in a result: {id, severity, sentence}."""
-        return dataclasses.asdict(self)
+        return {"id": self.id, "severity": self.severity, "sentence": self.sentence}
 
 
 class Registry(t.Mapping[str, str]):
@@ -63,7 +65,8 @@ class Registry(t.Mapping[str, str]):
     def settle(
         self, findings: t.Iterable[Finding], accept_risks: t.Collection[str], exempt: t.Collection[str] = ()
     ) -> tuple[Finding, ...]:
-        """The findings, each once, those that stop first. What is accepted or exempt only warns.
+        """The findings, each once, those that stop first. What is accepted or exempt only warns,
+        unless it is final.
 
         Raises PlanError for an id in `accept_risks` that is none.
         """
@@ -74,7 +77,7 @@ class Registry(t.Mapping[str, str]):
         for finding in dict.fromkeys(findings):
             # A guard that nobody could accept or read about is a mistake of ours: KeyError.
             self[finding.id]
-            warns = finding.id in accept_risks or finding.id in exempt
+            warns = not finding.final and (finding.id in accept_risks or finding.id in exempt)
             settled.append(dataclasses.replace(finding, severity=WARN) if warns else finding)
         return tuple(sorted(settled, key=lambda finding: finding.severity != STOP))
 
@@ -84,8 +87,10 @@ def refusal(findings: t.Iterable[Finding]) -> str:
     stopping = [finding for finding in findings if finding.severity == STOP]
     if not stopping:
         return ""
-    ids = list(dict.fromkeys(finding.id for finding in stopping))
+    ids = list(dict.fromkeys(finding.id for finding in stopping if not finding.final))
     sentences = " ".join(f"{finding.sentence} (guard {finding.id})" for finding in stopping)
+    if any(finding.final for finding in stopping):
+        return f"{sentences} Nothing was changed. Change the description: this cannot be done, whoever accepts it."
     return (
         f"{sentences} Nothing was changed. Change the description, or name {' and '.join(ids)} in accept_risks if "
         "this is what you want."

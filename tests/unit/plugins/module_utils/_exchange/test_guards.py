@@ -94,7 +94,9 @@ def test_the_default_lock_of_a_described_site_wakes_no_guard(state: State) -> No
             "exchange_servers": ["10.20.1.12"],
         },
     )
-    assert _severities(state, _networks(**NAMED, inbound_lock=True), wish) == {}
+    networks = _networks(**NAMED, inbound_lock=True)
+    assert _severities(state, networks, wish) == {"unnamed_senders_shut_out": "warn"}
+    assert _severities(apply_all(plan(state, wish), state), networks, wish) == {}
 
 
 def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -> None:
@@ -178,6 +180,51 @@ def test_guard_own_networks_shut_out__not_where_no_internal_sender_loses_anythin
     assert _spoken(sites.modern(), unnamed, STRIP, FILTER, itself)["own_networks_shut_out"] == "stop"
     everybody = {**itself, "remote_ip_ranges": [*itself["remote_ip_ranges"], *others]}
     assert "own_networks_shut_out" not in _spoken(sites.modern(), unnamed, STRIP, FILTER, everybody)
+
+
+LAN_ONLY = {**FILTER, "name": "LAN", "remote_ip_ranges": [sites.LAN]}
+
+
+def test_guard_unnamed_senders_shut_out() -> None:
+    told = _networks(**NAMED, itself=[sites.LAN_ADDRESS])
+
+    assert _spoken(sites.modern(), told, STRIP, FILTER, LAN_ONLY)["unnamed_senders_shut_out"] == "warn"
+    said = _sentences(sites.modern(), told, STRIP, FILTER, LAN_ONLY)
+    assert "Private addresses that nobody has named, 10.0.0.0-10.19.255.255" in said
+    assert "could no longer send without a login, which they can today" in said
+    assert "unnamed_senders_shut_out" not in _spoken(sites.modern(), told, FILTER)
+    # Another server of the organization that nobody has named, and its relay.
+    narrowed = {"name": DEFAULT, "remote_ip_ranges": [sites.LAN, "127.0.0.0/8", "::1"]}
+    said = _sentences(sites.modern(anonymous_relay=True), told, narrowed, FILTER)
+    assert "could no longer send without a login and log in as Exchange servers" in said
+    deaf = {"name": DEFAULT, "anonymous_relay": False}
+    assert "could no longer relay, which they can today" in _sentences(sites.modern(anonymous_relay=True), told, deaf)
+
+
+def test_guard_server_shut_out() -> None:
+    told = _networks(**NAMED, itself=[sites.LAN_ADDRESS])
+
+    assert _spoken(sites.modern(), told, STRIP, FILTER, LAN_ONLY)["server_shut_out"] == "stop"
+    said = _sentences(sites.modern(), told, STRIP, FILTER, LAN_ONLY)
+    assert "The server itself, from 127.0.0.0/8 and ::1, could no longer send without a login" in said
+    itself = {**LAN_ONLY, "remote_ip_ranges": ["127.0.0.0/8", "::1"]}
+    said = _sentences(sites.modern(), told, STRIP, FILTER, itself)
+    assert f"The server itself, from {sites.LAN_ADDRESS}, could no longer send without a login" in said
+    whole = {**LAN_ONLY, "remote_ip_ranges": ["127.0.0.0/8", "::1", sites.LAN_ADDRESS]}
+    # It logs in as an Exchange server there too, which the whole of a new connector has to take.
+    whole["permission_groups"] = ["AnonymousUsers", "ExchangeServers"]
+    assert "server_shut_out" not in _spoken(sites.modern(), told, STRIP, FILTER, whole)
+
+
+def test_guard_logins_shut_out() -> None:
+    told = _networks(**NAMED)
+    state = sites.older()
+
+    assert _spoken(state, told, {"name": HUB, "enabled": False}, FILTER)["logins_shut_out"] == "warn"
+    said = _sentences(state, told, {"name": HUB, "enabled": False}, FILTER)
+    assert "Users and Exchange servers on the internet could no longer log in on port 25" in said
+    strip = {"name": HUB, "permission_groups": {"remove": ["AnonymousUsers"]}}
+    assert "logins_shut_out" not in _spoken(state, told, strip, FILTER)
 
 
 def test_guard_own_networks_refused() -> None:
@@ -415,7 +462,10 @@ def test_guard_hybrid_wizard_undone() -> None:
     rerun = apply_all(plan(locked, desired(receive=[undone])), locked)
     again = recipes.inbound_lock(rerun, options)
 
-    assert _severities(rerun, told, again) == {"hybrid_wizard_undone": "warn"}
+    assert _severities(rerun, told, again) == {
+        "hybrid_wizard_undone": "warn",
+        "unnamed_senders_shut_out": "warn",
+    }
 
 
 @pytest.mark.parametrize(

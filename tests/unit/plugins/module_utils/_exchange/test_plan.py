@@ -298,6 +298,8 @@ def test_the_exposure_says_what_changes_for_whom() -> None:
     assert told["words"] == [
         "own networks: anonymous mail accepted → refused, except for Exchange servers that log in",
         "own networks, 10.20.5.0/24: anonymous mail accepted",
+        "private addresses that nobody has named: anonymous mail accepted → refused, except for Exchange servers that log in",
+        "the server itself: anonymous mail accepted → refused, except for Exchange servers that log in",
         "any internet address: anonymous mail accepted → refused, except for Exchange servers that log in",
     ]
     assert told["before"]["any internet address"] == "anonymous mail accepted"
@@ -309,10 +311,16 @@ def test_ipv6_is_told_apart_only_where_it_differs_and_left_out_where_nobody_can_
     after = apply_all(plan(state, _receive({"name": DEFAULT, "bindings": ["0.0.0.0:25"]})), state)
     older = sites.older(Version.E2007RTM)
 
-    assert words.exposure_words(state, after, SiteNetworks())[1:] == [
-        "any IPv6 internet address: anonymous mail accepted → refused"
+    told = words.exposure_words(state, after, SiteNetworks())
+    assert [line for line in told if line.startswith("any ")] == [
+        "any internet address: anonymous mail accepted",
+        "any IPv6 internet address: anonymous mail accepted → refused",
     ]
-    assert words.exposure_words(older, older, SiteNetworks()) == ["any internet address: anonymous mail accepted"]
+    assert "the server itself, ::1: anonymous mail accepted → refused" in told
+    assert words.exposure_words(older, older, SiteNetworks()) == [
+        f"{who}: anonymous mail accepted, users that log in too"
+        for who in ("private addresses that nobody has named", "the server itself", "any internet address")
+    ]
 
 
 def test_before_and_after_hold_the_changed_options_as_input_data() -> None:

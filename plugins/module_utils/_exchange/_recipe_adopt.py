@@ -1,0 +1,120 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site as it is: what of the provider's mail is taken already as it is wished, whatever the
+connector is called, and how the rest is cut so that Exchange takes it beside what is there.
+
+Guides of providers tell customers to make a narrow connector by hand, or to narrow the default one
+to the provider and the own networks. Such a connector is adopted: it stays as it is.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import answer_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, Interval, RangeSet
+
+Connector = t.Mapping[str, t.Any]
+
+
+def is_adoptable(connector: Connector, described: t.Mapping[str, t.Any], server: Server) -> bool:
+    """Whether the connector hears some of the internet only, takes its mail without a login and
+    lets nobody relay.
+
+    `described` are the options that the site has named for the provider's connector: one that
+    differs in any of them is not what is wished.
+    """
+    answer = answer_of(connector)
+    return (
+        answer.accepts_anonymous
+        and not answer.relay
+        and not builtin_connectors.hears_internet(connector)
+        and builtin_connectors.inner_reason(connector, server) is None
+        and all(_is(connector, option, value) for option, value in described.items())
+    )
+
+
+def _is(connector: Connector, option: str, value: t.Any) -> bool:
+    prop = RECEIVE.properties[option]
+    held = connector[option] if option in connector else prop.parse("")
+    return bool(prop.resolve(held, value) == held)
+
+
+def pending(
+    connectors: t.Mapping[str, Connector],
+    provider: RangeSet,
+    where: t.Iterable[Endpoint],
+    adoptable: t.Collection[str],
+) -> dict[Endpoint, RangeSet]:
+    """Local endpoint → the part of the provider's ranges that no adoptable connector (by key)
+    answers there.
+    """
+    found: dict[Endpoint, RangeSet] = {}
+    for endpoint in sorted(where):
+        view = doors.View(connectors.values(), endpoint.port)
+        adopted = RangeSet(
+            Interval(endpoint.version, first, last)
+            for first, last, answer in view.at(endpoint)
+            if answer.names and all(name.casefold() in adoptable for name in answer.names)
+        )
+        family = provider.v4 if endpoint.version == 4 else provider.v6
+        found[endpoint] = family - adopted
+    return found
+
+
+def beside(wanted: RangeSet, part: RangeSet, others: t.Iterable[Connector]) -> RangeSet:
+    """The entries of `wanted` that `part` is made of, whole where Exchange takes them beside the
+    entries of `others`, which share a binding; else in pieces that lie inside or around those.
+
+    A piece that another connector has as well is halved: the narrower claim answers
+    (receive-connectors.md). What is one address cannot be, and stays as it is for the guard
+    range_conflict.
+    """
+    there = sorted({entry for one in others for entry in (one.get("remote_ip_ranges") or RangeSet()).entries})
+    pieces: list[Interval] = []
+    for entry in wanted.entries:
+        concerned = RangeSet([entry]) & part
+        if not concerned:
+            continue
+        near = [one for one in there if one.version == entry.version and _overlap(one, entry)]
+        if all(_nested(entry, one) for one in near):
+            pieces.append(entry)
+            continue
+        for interval in concerned.intervals:
+            pieces += _fitted(interval, near)
+    return RangeSet(pieces)
+
+
+def _overlap(one: Interval, other: Interval) -> bool:
+    return one.first <= other.last and other.first <= one.last
+
+
+def _nested(one: Interval, other: Interval) -> bool:
+    """Whether one of two that overlap lies inside the other and is smaller."""
+    inside = (one.first <= other.first and other.last <= one.last) or (
+        other.first <= one.first and one.last <= other.last
+    )
+    return inside and one != other
+
+
+def _fitted(wanted: Interval, there: t.Sequence[Interval]) -> list[Interval]:
+    near = [one for one in there if _overlap(one, wanted) and not _nested(wanted, one)]
+    if not near or wanted.size == 1:
+        return [wanted]
+    cut = _border(wanted, near[0])
+    return [
+        piece
+        for first, last in ((wanted.first, cut - 1), (cut, wanted.last))
+        for piece in _fitted(Interval(wanted.version, first, last), there)
+    ]
+
+
+def _border(wanted: Interval, other: Interval) -> int:
+    """Where `wanted` is cut: at the border of one that it crosses, in the middle of its equal."""
+    if other == wanted:
+        return wanted.first + wanted.size // 2
+    return other.first if wanted.first < other.first else other.last + 1
