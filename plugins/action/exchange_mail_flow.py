@@ -15,7 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, grace
 
 _SITE = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
@@ -52,7 +52,8 @@ class ActionModule(MailFlowAction):
         site = {name: params.get(name) or [] for name in _SITE}
         parts = []
         if params.get("inbound_lock") is not None:
-            parts.append(recipes.inbound_lock(state, {**params["inbound_lock"], **site}))
+            lock = {**params["inbound_lock"], "keep_unnamed": bool(grace(params["inbound_lock"]))}
+            parts.append(recipes.inbound_lock(state, {**lock, **site}))
         if params.get("outbound_lock") is not None:
             parts.append(recipes.outbound_lock(state, params["outbound_lock"]))
         return fold(*parts, desired(params["receive_connectors"], params["send_connectors"]))

@@ -81,6 +81,8 @@ options:
         connector that the lock made for the own networks is there, with the comment that the lock
         gave it. Where there is none, the guard C(own_networks_refused) warns on Exchange 2013 and
         later.
+      - One that is not named any more is taken out of that connector by the next lock, at once or
+        after O(mailedge.lockdown.exchange_mail_flow#module:inbound_lock.keep_unnamed_until).
     type: list
     elements: str
     default: []
@@ -96,7 +98,7 @@ options:
   hybrid_ranges:
     description:
       - The addresses from which Exchange Online delivers in a hybrid. They are kept like
-        O(own_networks), new ones too.
+        O(own_networks), new ones too, and taken out like them.
     type: list
     elements: str
     default: []
@@ -119,6 +121,8 @@ options:
       - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
       - "V(logins_shut_out): Users, partners or Exchange servers on the internet that log in could
         no longer do so."
+      - "V(no_longer_named): A narrow connector of an earlier lock still hears senders that the site
+        does not name any more."
       - "V(no_provider_range): Nobody on the internet could deliver mail any more, because no usable
         provider range is accepted."
       - "V(open_relay): Strangers, or the provider's addresses, could relay to any recipient."

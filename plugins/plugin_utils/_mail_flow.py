@@ -7,6 +7,7 @@ runs.
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
@@ -24,6 +25,21 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Ag
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
 
 _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
+
+
+def grace(lock: t.Mapping[str, t.Any]) -> str:
+    """The day until which a lock keeps what is not named any more; empty where it is over, by the
+    controller's clock, or none is given. Raises Failure for what is no day.
+    """
+    until = lock.get("keep_unnamed_until") or ""
+    try:
+        over = not until or datetime.date.fromisoformat(until) < datetime.date.today()
+    except ValueError:
+        raise Failure(
+            f"The option keep_unnamed_until of inbound_lock is '{until}', which is not a day such as 2027-01-31. Nothing was "
+            "sent to the server."
+        ) from None
+    return "" if over else until
 
 
 class ExchangeAction(HostAction):
@@ -47,6 +63,7 @@ class ExchangeAction(HostAction):
             exchange_servers=sets["exchange_servers"],
             hybrid=sets["hybrid_ranges"],
             inbound_lock=params.get("inbound_lock") is not None,
+            unnamed_until=grace(params.get("inbound_lock") or {}),
         )
 
     def shell(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

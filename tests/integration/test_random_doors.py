@@ -12,8 +12,8 @@ import typing as t
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, Wire, do
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, receive_rules, rights
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import COLLEAGUE, INBOUND, PROVIDER, Wire, do
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, receive_rules, rights, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
@@ -114,7 +114,45 @@ def untold(host: ExchangeHost, sentences: list[str]) -> set[tuple[int, bool]]:
     return open_ports(host) - said
 
 
-RISKS = ["still_open", "open_relay", "ipv6_open", "own_networks_shut_out", "exchange_servers_shut_out"]
+# Who may lose something only where one of these guards says so; nobody else may.
+ITSELF = ("127.0.0.1", "::1", *ADDRESSES)
+TOLD_BY = {
+    COLLEAGUE: {"own_networks_shut_out"},
+    "10.99.0.5": {"unnamed_senders_shut_out", "own_networks_shut_out"},
+    "fd00::5": {"unnamed_senders_shut_out", "own_networks_shut_out"},
+}
+
+
+def mail(host: ExchangeHost) -> set[tuple[str, str, int, str]]:
+    """(sender, local address, port, right) of friends and of the server itself, by the lab's own reading."""
+    pairs = [(sender, sender) for sender in ITSELF]
+    pairs += [(sender, local) for sender in TOLD_BY for local in ADDRESSES if (":" in local) == (":" in sender)]
+    found = set()
+    for sender, local in pairs:
+        for port in (25, 26, 2526):
+            door = host.admission(sender, local, port)
+            held = {"send": door.submit, "relay": door.relays}
+            if door.connector is not None:
+                held["log in"] = transport.may(door.connector, [rights.AUTHENTICATED], rights.SUBMIT)
+            found |= {(sender, local, port, right) for right, given in held.items() if given}
+    return found
+
+
+def lost_untold(
+    before: set[tuple[str, str, int, str]], after: set[tuple[str, str, int, str]], guards: t.Iterable[dict[str, str]]
+) -> set[tuple[str, str, int, str]]:
+    ids = {one["id"] for one in guards}
+    return {one for one in before - after if not TOLD_BY.get(one[0], {"server_shut_out"}) & ids}
+
+
+RISKS = [
+    "still_open",
+    "open_relay",
+    "ipv6_open",
+    "own_networks_shut_out",
+    "exchange_servers_shut_out",
+    "server_shut_out",
+]
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=settings().max_examples // 2)
@@ -125,7 +163,7 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
     with tempfile.TemporaryDirectory() as folder:
         host = build(pathlib.Path(folder), connectors, setup)
         wire = Wire(host)
-        start = read(host)
+        start, had = read(host), mail(host)
         lock = {**INBOUND, "accept_risks": RISKS if accepting else []}
 
         done = do(wire, lock)
@@ -139,6 +177,7 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
         assert not untold(host, done["strangers"]["after"]), (done["plan"], done["strangers"])
         assert (done["state"] == "in order") <= (not open_ports(host))
         event(done["state"])
+        assert not lost_untold(had, mail(host), done["guards"]), done["plan"]
         for local in ADDRESSES:
             if ":" not in local and host.listens_at(local):
                 assert host.admission(PROVIDER, local, 25).submit, done["plan"]

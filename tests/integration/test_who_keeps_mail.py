@@ -212,3 +212,82 @@ def test_logins_that_are_taken_on_purpose_are_told(tmp_path: pathlib.Path) -> No
     )
     words = "any internet address: anonymous mail accepted, users that log in too → refused"
     assert words in done["exposure"]["words"]
+
+
+# ---------------------------------------------------------------- who is named no more
+
+BRANCH, BRANCH_HOST = "10.30.0.0/16", "10.30.0.5"
+BOTH_NETWORKS: dict[str, t.Any] = {**SITE, "own_networks": [*SITE["own_networks"], BRANCH]}
+
+
+def test_a_network_that_is_named_no_more_is_taken_out_and_told_before(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    assert not do(wire, {**BOTH_NETWORKS, "inbound_lock": {}}).get("failed")
+    assert host.admission(BRANCH_HOST).submit
+    seen = do(wire, INBOUND, check=True)
+    assert seen["plan"] == [
+        "Change the receive connector 'Mail from filter (own networks)': remote_ip_ranges loses 10.30.0.0/16."
+    ]
+    assert seen["state"] == "drift"
+    assert "10.30.0.0/16, could no longer send without a login" in said(seen, "unnamed_senders_shut_out")
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert not host.admission(BRANCH_HOST).submit
+    assert all(
+        host.admission(sender, local).submit for sender, local in ((COLLEAGUE, None), ("127.0.0.1", "127.0.0.1"))
+    )
+    assert (do(wire, INBOUND)["changed"], done["state"]) == (False, "in order")
+    assert not do(wire, {"snapshot": "latest"}).get("failed")
+    assert host.admission(BRANCH_HOST).submit
+
+
+def test_the_site_gives_a_network_that_is_named_no_more_time(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    assert not do(wire, {**BOTH_NETWORKS, "inbound_lock": {}}).get("failed")
+    waiting = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": "2999-12-31"}})
+    assert (waiting["changed"], waiting["state"]) == (False, "in order")
+    assert said(waiting, "no_longer_named") == (
+        "The receive connector 'Mail from filter (own networks)' still hears 10.30.0.0/16, which the site does not name any more. "
+        "The first lock after 2999-12-31 takes it out."
+    )
+    over = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": "2026-01-31"}})
+    assert not over.get("failed"), over["msg"]
+    assert not host.admission(BRANCH_HOST).submit
+    wrong = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": "soon"}})
+    assert wrong["failed"]
+    assert "keep_unnamed_until of inbound_lock is 'soon', which is not a day such as 2027-01-31." in wrong["msg"]
+
+
+def test_all_networks_at_once_are_not_taken_out_by_an_empty_variable(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    assert not do(wire, INBOUND).get("failed")
+    stopped = do(wire, {**INBOUND, "own_networks": []})
+    assert stopped["failed"]
+    assert "No own_networks are named" in said(stopped, "own_networks_shut_out")
+    assert host.admission(COLLEAGUE).submit
+
+
+def test_ranges_of_exchange_online_leave_as_well(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    capability = ["mail.protection.outlook.com:AcceptCloudServicesMail"]
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": r"EX1\Default Frontend EX1", "TlsDomainCapabilities": capability}
+    )
+    wire = Wire(host)
+    lock = {**INBOUND, "hybrid_ranges": ["203.0.113.0/26", "203.0.113.64/26"]}
+    assert not do(wire, lock).get("failed")
+    assert host.admission("203.0.113.70").submit
+    fewer = {**lock, "hybrid_ranges": ["203.0.113.0/26"]}
+    done = do(wire, fewer)
+    assert not done.get("failed"), done["msg"]
+    assert (host.admission("203.0.113.70").submit, host.admission("203.0.113.7").submit) == (False, True)
+    assert (done["state"], do(wire, fewer)["changed"]) == ("in order", False)
+    # The whole of the hybrid path is another matter.
+    gone = do(wire, INBOUND)
+    assert "is the hybrid path from Exchange Online, which would be shut" in said(gone, "hybrid_shut_out")
+    done = do(wire, {**INBOUND, "accept_risks": ["hybrid_shut_out"]})
+    assert not done.get("failed"), done["msg"]
+    assert "Mail from filter (hybrid)" not in {one.name for one in host.receive_connectors()}

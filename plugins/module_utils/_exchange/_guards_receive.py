@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _recipe_keep,
     builtin_connectors,
     doors,
     rights,
@@ -51,6 +52,7 @@ def check(
     yield from _own_networks(view)
     yield from _own_networks_refused(view)
     yield from _unnamed(view)
+    yield from _no_longer_named(view)
     yield from _server_itself(view)
     yield from _exchange_servers(view)
     yield from _logins(view)
@@ -183,6 +185,21 @@ def _unnamed(view: _Sides) -> t.Iterator[Finding]:
             f"Private addresses that nobody has named, {ranges(who)}, could no longer {listed(verbs)}, which they can today. "
             "Name them in own_networks where somebody there does so.",
         )
+
+
+def _no_longer_named(view: _Sides) -> t.Iterator[Finding]:
+    """Told as long as the site gives them time."""
+    networks = view.networks
+    named = networks.named | networks.itself | LOOPBACK
+    for key, one in sorted(view.after.receive.items()):
+        still = _recipe_keep.unnamed(view.after.receive, key, named)
+        if still and networks.unnamed_until:
+            yield Finding(
+                "no_longer_named",
+                WARN,
+                f"The receive connector '{one['name']}' still hears {ranges(still)}, which the site does not name any more. The first "
+                f"lock after {networks.unnamed_until} takes it out.",
+            )
 
 
 def _server_itself(view: _Sides) -> t.Iterator[Finding]:

@@ -51,19 +51,28 @@ def after(state: State, entries: t.Iterable[Entry]) -> State:
 
 
 def keeper(
-    state: State, entries: t.Sequence[Entry], ports: t.Iterable[int], name: str, group: RangeSet, kept: t.Sequence[str]
+    state: State,
+    entries: t.Sequence[Entry],
+    ports: t.Iterable[int],
+    name: str,
+    group: RangeSet,
+    kept: t.Sequence[str],
+    *,
+    keep_unnamed: bool = False,
 ) -> Entry | None:
     """A connector called `name` for the part of `group` from which the wish `entries` would take
-    the anonymous right on one of the ports; None where it takes nothing.
+    the anonymous right on one of the ports; None where nothing is to be done.
 
     It gives what the closed connector gives: permission groups (other Exchange servers live in
     those networks too), authentication, limits, and the right to relay only where it is there
-    today. One that is there already gets the part added.
+    today. One that is there already gets the part added, and loses what is not in the group any
+    more unless `keep_unnamed`.
     """
     before, goal = _before(state, name), after(state, entries)
     losing = _losing(before, goal.receive, ports, group)
+    leaving = RangeSet() if keep_unnamed else unnamed(state.receive, name, group)
     if not losing:
-        return None
+        return _without(state.receive[name.casefold()], group) if leaving else None
     sources = {one.source: state.receive[one.source] for one in losing}
     part = RangeSet(interval for one in losing for interval in one.senders.intervals)
     there = state.receive.get(name.casefold())
@@ -78,7 +87,7 @@ def keeper(
             "name": name,
             "enabled": True,
             "permission_groups": {"add": [ANONYMOUS]},
-            "remote_ip_ranges": {"add": ranges},
+            "remote_ip_ranges": [*_staying(there, group), *ranges] if leaving else {"add": ranges},
         }
         return {**entry, "bindings": {"add": [str(one) for one in sorted(fresh)]}} if fresh else entry
     # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so
@@ -100,14 +109,17 @@ def keeper(
         "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
         "anonymous_relay": bool(source.get("anonymous_relay")),
         "comment": _COMMENT.format(source["name"]),
-        **_as_it_is(source, kept),
+        **_as_it_is(source, groups, kept),
     }
 
 
-def _as_it_is(source: Connector, kept: t.Sequence[str]) -> Entry:
+def _as_it_is(source: Connector, groups: frozenset[str], kept: t.Sequence[str]) -> Entry:
     entry: Entry = {}
-    if source.get("anonymous_rights"):
-        entry["anonymous_rights"] = sorted(source["anonymous_rights"])
+    # What the group gives is read as the group.
+    given = {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if ANONYMOUS in groups else set()
+    beyond = sorted((source.get("anonymous_rights") or frozenset()) - given)
+    if beyond:
+        entry["anonymous_rights"] = beyond
     if source.get("transport_role"):
         entry["transport_role"] = source["transport_role"]
     for option in kept:
@@ -137,6 +149,29 @@ def _source_of(connectors: t.Mapping[str, Connector], name: str) -> Connector | 
     comment = connectors.get(name.casefold(), {}).get("comment") or ""
     source = comment[len(head) : -len(tail)]
     return connectors.get(source.casefold()) if comment == _COMMENT.format(source) else None
+
+
+def unnamed(connectors: t.Mapping[str, Connector], name: str, group: RangeSet) -> RangeSet:
+    """What the narrow connector of an earlier lock hears beyond a group; nothing where it is none."""
+    if _source_of(connectors, name) is None:
+        return RangeSet()
+    heard: RangeSet = connectors[name.casefold()]["remote_ip_ranges"]
+    return heard - group
+
+
+def _staying(there: Connector, group: RangeSet) -> list[str]:
+    """The ranges of a connector as far as they are in the group; whole ones as they are written."""
+    return [
+        str(interval)
+        for entry in there["remote_ip_ranges"].entries
+        for interval in ([entry] if entry in group else (RangeSet([entry]) & group).intervals)
+    ]
+
+
+def _without(there: Connector, group: RangeSet) -> Entry:
+    staying = _staying(there, group)
+    # Exchange has no connector without a range.
+    return {"name": there["name"], **({"remote_ip_ranges": staying} if staying else {"state": "absent"})}
 
 
 def _before(state: State, name: str) -> t.Mapping[str, Connector]:

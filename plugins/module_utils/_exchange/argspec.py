@@ -81,6 +81,7 @@ INBOUND_LOCK_OPTIONS: Spec = {
     "max_inbound_connection_per_source": {"type": "str"},
     "max_inbound_connection_percentage_per_source": {"type": "int"},
     "protocol_logging_level": {"type": "str", "choices": ["None", "Verbose"]},
+    "keep_unnamed_until": {"type": "str"},
 }
 
 OUTBOUND_LOCK_OPTIONS: Spec = {

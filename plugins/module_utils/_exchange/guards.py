@@ -22,6 +22,7 @@ GUARDS = Registry(
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
         "own_networks_shut_out": "The own networks, or internal senders where none are named, would lose something that is accepted from them today.",
         "unnamed_senders_shut_out": "Private addresses that nobody has named would lose something that is accepted from them today.",
+        "no_longer_named": "A narrow connector of an earlier lock still hears senders that the site does not name any more.",
         "server_shut_out": "The server itself would lose something that is accepted today from its loopback or its own addresses.",
         "logins_shut_out": "Users, partners or Exchange servers on the internet that log in could no longer do so.",
         "own_networks_refused": "Own networks are refused without a login already, which a lock before they were named may have done.",

@@ -42,6 +42,7 @@ _ABOUT = frozenset({"name", "state", "update_credential", "server"})
 class SiteNetworks:
     """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on
     port 25. `itself`: the server's own addresses, without its loopback ones; see on().
+    `unnamed_until`: the day until which what is not named any more is kept; empty where it is not.
     """
 
     provider: RangeSet = field(default_factory=lambda: RangeSet(()))
@@ -50,6 +51,7 @@ class SiteNetworks:
     hybrid: RangeSet = field(default_factory=lambda: RangeSet(()))
     inbound_lock: bool = False
     itself: RangeSet = field(default_factory=lambda: RangeSet(()))
+    unnamed_until: str = ""
 
     def on(self, server: Server) -> SiteNetworks:
         """The same on a server: itself it is no stranger to."""

@@ -65,7 +65,8 @@ def inbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way in.
 
     `options` are those of the module's inbound_lock with provider_ranges (required), own_networks,
-    exchange_servers and hybrid_ranges beside them, as texts. Raises PlanError where they cannot be
+    exchange_servers and hybrid_ranges beside them, as texts, and keep_unnamed: whether what was
+    named for an earlier lock and is not any more is kept. Raises PlanError where they cannot be
     used.
     """
     return _Inbound(state, options).wish()
@@ -124,7 +125,15 @@ class _Inbound:
             (self.own_name, inside, _recipe_keep.KEPT),
             (self.hybrid_name, self.hybrid, _recipe_keep.KEPT_HYBRID),
         ):
-            keep = _recipe_keep.keeper(self.state, entries, self.ports, name, group, kept)
+            keep = _recipe_keep.keeper(
+                self.state,
+                entries,
+                self.ports,
+                name,
+                group,
+                kept,
+                keep_unnamed=bool(self.options.get("keep_unnamed")),
+            )
             if keep is not None:
                 entries.append(keep)
         return desired(receive=tuple(entries))

@@ -29,7 +29,8 @@ def server() -> Server:
 
 def _named(**named: t.Any) -> SiteNetworks:
     given = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], **named}
-    return SiteNetworks(inbound_lock=False, **{name: RangeSet.parse(texts) for name, texts in given.items()})
+    sets: dict[str, t.Any] = {name: RangeSet.parse(texts) for name, texts in given.items()}
+    return SiteNetworks(inbound_lock=False, **sets)
 
 
 def _told(*connectors: t.Mapping[str, t.Any], **named: t.Any) -> list[str] | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -39,7 +40,8 @@ EXCHANGE_ONLINE = "192.0.2.0/24"
 
 def _networks(**named: t.Any) -> SiteNetworks:
     lock = named.pop("inbound_lock", False)
-    return SiteNetworks(inbound_lock=lock, **{name: RangeSet.parse(texts) for name, texts in named.items()})
+    sets: dict[str, t.Any] = {name: RangeSet.parse(texts) for name, texts in named.items()}
+    return SiteNetworks(inbound_lock=lock, **sets)
 
 
 def _found(
@@ -199,6 +201,19 @@ def test_guard_unnamed_senders_shut_out() -> None:
     assert "could no longer send without a login and log in as Exchange servers" in said
     deaf = {"name": DEFAULT, "anonymous_relay": False}
     assert "could no longer relay, which they can today" in _sentences(sites.modern(anonymous_relay=True), told, deaf)
+
+
+def test_guard_no_longer_named() -> None:
+    state = sites.modern()
+    wish = recipes.inbound_lock(
+        state, {"provider_ranges": [sites.PROVIDER], "own_networks": [sites.LAN, "10.30.0.0/16"]}
+    )
+    locked = apply_all(plan(state, wish), state)
+    told = dataclasses.replace(_networks(**NAMED, inbound_lock=True), unnamed_until="2027-01-31")
+
+    assert _spoken(locked, told) == {"no_longer_named": "warn"}
+    assert "still hears 10.30.0.0/16" in _sentences(locked, told)
+    assert _spoken(locked, dataclasses.replace(told, unnamed_until="")) == {}
 
 
 def test_guard_server_shut_out() -> None:
