@@ -71,13 +71,16 @@ class _Sides:
         self.named = networks.named
         self.ports = sorted(doors.ports([*self.old, *self.new]))
         self.same = before.receive == after.receive
+        self._lost: dict[tuple[t.Callable[[Answer], bool], int], RangeSet] = {}
 
     def lost(self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None) -> RangeSet:
         """Senders who lose a right on any of the ports."""
         found = _NOBODY
         if not self.same:
             for port in self.ports if ports is None else ports:
-                found = found | doors.lost(self.old, self.new, right, port)
+                if (right, port) not in self._lost:
+                    self._lost[right, port] = doors.lost(self.old, self.new, right, port)
+                found = found | self._lost[right, port]
         return found
 
 

@@ -10,9 +10,11 @@ to the provider and the own networks. Such a connector is adopted: it stays as i
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import crossing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import answer_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server
@@ -75,22 +77,36 @@ def beside(wanted: RangeSet, part: RangeSet, others: t.Iterable[Connector]) -> R
     range_conflict.
     """
     there = sorted({entry for one in others for entry in (one.get("remote_ip_ranges") or RangeSet()).entries})
+    whole = part == wanted
+    concerned = [(entry, [entry] if whole else _shared(entry, part)) for entry in wanted.entries]
+    if crossing(wanted.entries, there) is None:
+        return RangeSet(entry for entry, found in concerned if found)
     pieces: list[Interval] = []
-    for entry in wanted.entries:
-        concerned = RangeSet([entry]) & part
-        if not concerned:
-            continue
-        near = [one for one in there if one.version == entry.version and _overlap(one, entry)]
+    for entry, found in concerned:
+        near = [one for one in there if _overlap(one, entry)]
         if all(_nested(entry, one) for one in near):
-            pieces.append(entry)
-            continue
-        for interval in concerned.intervals:
-            pieces += _fitted(interval, near)
+            pieces += [entry] if found else []
+        else:
+            pieces += [piece for interval in found for piece in _fitted(interval, near)]
     return RangeSet(pieces)
 
 
+def _shared(entry: Interval, part: RangeSet) -> list[Interval]:
+    """What of an entry is in a set, without a look at all of the set."""
+    intervals = part.intervals
+    start = max(bisect.bisect_right(intervals, entry) - 1, 0)
+    found: list[Interval] = []
+    for at in range(start, len(intervals)):
+        one = intervals[at]
+        if (one.version, one.first) > (entry.version, entry.last):
+            break
+        if _overlap(one, entry):
+            found.append(Interval(entry.version, max(one.first, entry.first), min(one.last, entry.last)))
+    return found
+
+
 def _overlap(one: Interval, other: Interval) -> bool:
-    return one.first <= other.last and other.first <= one.last
+    return one.version == other.version and one.first <= other.last and other.first <= one.last
 
 
 def _nested(one: Interval, other: Interval) -> bool:
