@@ -108,11 +108,12 @@ options:
         choices: ['None', Verbose]
       keep_unnamed_until:
         description:
-          - The last day, such as V(2027-01-31), by the controller's clock, on which senders keep what
-            they have that were named in O(own_networks) or O(hybrid_ranges) and are not any more. They
-            are told until then. An address of the internet among them is a stranger meanwhile.
-          - Without it the next run takes them out of the narrow connector that a lock made for them,
-            which check mode and the guards tell before.
+          - The last day, such as V(2027-01-31), by the controller's clock, on which senders keep
+            what they have that were named in O(own_networks) or O(hybrid_ranges) and are not any
+            more. They are told until then. An address of the internet among them is a stranger
+            meanwhile.
+          - Without it the next run takes them out of the narrow connector that a lock made for
+            them, which check mode and the guards tell before.
         type: str
   outbound_lock:
     description:

@@ -70,6 +70,18 @@ def test_the_server_itself_keeps_what_it_has(relay: bool, method: str, tmp_path:
     assert (again["changed"], again["state"]) == (False, "in order"), again["plan"]
 
 
+def test_the_server_itself_keeps_what_it_has_within_the_ranges_of_the_provider(tmp_path: pathlib.Path) -> None:
+    inside = "2001:db8:100:1::11"
+    host = defaults.site("2019", folder=tmp_path, addresses=(OWN_ADDRESS, inside))
+    lock = {**INBOUND, "provider_ranges": [*SITE["provider_ranges"], "2001:db8:100::/48"]}
+    done = do(Wire(host), lock)
+    assert not done.get("failed"), done["msg"]
+    assert host.admission(inside, inside).submit
+    assert logs_in(host, inside, SERVERS, inside)
+    assert not logs_in(host, "2001:db8:100::7", SERVERS, inside)
+    assert (do(Wire(host), lock)["changed"], done["state"]) == (False, "in order")
+
+
 def test_the_server_itself_is_no_network_that_has_to_be_named(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     lock = {"provider_ranges": SITE["provider_ranges"], "inbound_lock": {}}

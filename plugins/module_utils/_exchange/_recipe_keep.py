@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import E
 Connector = t.Mapping[str, t.Any]
 Entry = dict[str, t.Any]
 
+_NOBODY = RangeSet(())
 # Read again by a later lock, to know what the connector stands for.
 _COMMENT = "Keeps what '{}' gave these senders before it was locked."
 _PORT = 25
@@ -58,10 +59,12 @@ def keeper(
     group: RangeSet,
     kept: t.Sequence[str],
     *,
+    whole: RangeSet = _NOBODY,
     keep_unnamed: bool = False,
 ) -> Entry | None:
     """A connector called `name` for the part of `group` from which the wish `entries` would take
-    the anonymous right on one of the ports; None where nothing is to be done.
+    the anonymous right on one of the ports, or a login from who is in `whole` and has that right;
+    None where nothing is to be done.
 
     It gives what the closed connector gives: permission groups (other Exchange servers live in
     those networks too), authentication, limits, and the right to relay only where it is there
@@ -69,8 +72,8 @@ def keeper(
     more unless `keep_unnamed`.
     """
     before, goal = _before(state, name), after(state, entries)
-    losing = _losing(before, goal.receive, ports, group)
-    leaving = RangeSet() if keep_unnamed else unnamed(state.receive, name, group)
+    losing = _losing(before, goal.receive, ports, group, whole)
+    leaving = _NOBODY if keep_unnamed else unnamed(state.receive, name, group)
     if not losing:
         return _without(state.receive[name.casefold()], group) if leaving else None
     sources = {one.source: state.receive[one.source] for one in losing}
@@ -152,9 +155,11 @@ def _source_of(connectors: t.Mapping[str, Connector], name: str) -> Connector | 
 
 
 def unnamed(connectors: t.Mapping[str, Connector], name: str, group: RangeSet) -> RangeSet:
-    """What the narrow connector of an earlier lock hears beyond a group; nothing where it is none."""
+    """What the narrow connector of an earlier lock hears beyond a group; nothing where it is
+    none.
+    """
     if _source_of(connectors, name) is None:
-        return RangeSet()
+        return _NOBODY
     heard: RangeSet = connectors[name.casefold()]["remote_ip_ranges"]
     return heard - group
 
@@ -200,22 +205,29 @@ class _Loss:
 
 
 def _losing(
-    old: t.Mapping[str, Connector], new: t.Mapping[str, Connector], ports: t.Iterable[int], group: RangeSet
+    old: t.Mapping[str, Connector],
+    new: t.Mapping[str, Connector],
+    ports: t.Iterable[int],
+    group: RangeSet,
+    whole: RangeSet,
 ) -> list[_Loss]:
-    """Where and by which connectors a group may send anonymously before and no longer after."""
+    """Where and by which connectors a group may send anonymously before and no longer after; those
+    in `whole` also where they only could log in as somebody else too.
+    """
     found: list[_Loss] = []
     for port in ports:
         views = (doors.View(old.values(), port), doors.View(new.values(), port))
         listening = doors.endpoints(views)
         for endpoint in listening:
-            coming = group & doors.coming_to(endpoint, listening)
-            spans: dict[str, list[tuple[int, int]]] = {}
+            coming = doors.coming_to(endpoint, listening)
+            spans: dict[tuple[str, bool], list[tuple[int, int]]] = {}
             for first, last, (then, now) in doors.walk(views, endpoint):
-                if doors.accepts_anonymous(then) and not doors.accepts_anonymous(now):
+                keeps = doors.accepts_anonymous(now)
+                if doors.accepts_anonymous(then) and not (keeps and then.groups <= now.groups):
                     for source in doors.openers(then, old, doors.accepts_anonymous):
-                        spans.setdefault(source.casefold(), []).append((first, last))
-            for key, lost in spans.items():
-                part = coming & RangeSet.of_spans(endpoint.version, lost)
+                        spans.setdefault((source.casefold(), keeps), []).append((first, last))
+            for (source, only_logins), lost in spans.items():
+                part = RangeSet.of_spans(endpoint.version, lost) & coming & (whole if only_logins else group)
                 if part:
-                    found.append(_Loss(key, endpoint, part))
+                    found.append(_Loss(source, endpoint, part))
     return found

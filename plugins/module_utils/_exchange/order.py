@@ -284,7 +284,8 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
     ways: list[tuple[Change, ...]] = [(change,)]
     role = {option: pair for option, pair in pairs.items() if option == "transport_role"}
     if role and len(pairs) > 1:
-        # Nothing of another role can be beside it: made after it has its new one, or removed before.
+        # Nothing of another role can be beside it: made after it has its new one, or removed
+        # before.
         rest = {option: pair for option, pair in pairs.items() if option not in role}
         ways += [(_part(change, role), _part(change, rest)), (_part(change, rest), _part(change, role))]
     for middle in (_shrunk(pairs), _grown(pairs)):

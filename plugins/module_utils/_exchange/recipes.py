@@ -120,10 +120,11 @@ class _Inbound:
         entries += self._closings(entries).values()
         # The server itself goes with the own networks: what runs on it sends from its own
         # addresses.
-        inside = RangeSet([*self.own.entries, *LOOPBACK.entries, *self.state.server.itself.entries])
-        for name, group, kept in (
-            (self.own_name, inside, _recipe_keep.KEPT),
-            (self.hybrid_name, self.hybrid, _recipe_keep.KEPT_HYBRID),
+        itself = RangeSet([*LOOPBACK.entries, *self.state.server.itself.entries])
+        inside = RangeSet([*self.own.entries, *itself.entries])
+        for name, group, whole, kept in (
+            (self.own_name, inside, itself, _recipe_keep.KEPT),
+            (self.hybrid_name, self.hybrid, RangeSet(()), _recipe_keep.KEPT_HYBRID),
         ):
             keep = _recipe_keep.keeper(
                 self.state,
@@ -132,6 +133,7 @@ class _Inbound:
                 name,
                 group,
                 kept,
+                whole=whole,
                 keep_unnamed=bool(self.options.get("keep_unnamed")),
             )
             if keep is not None:

@@ -1,0 +1,64 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guards of the Exchange layer say of changes, for tests."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    SiteNetworks,
+    apply_all,
+    desired,
+    plan,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+
+
+def networks(**named: t.Any) -> SiteNetworks:
+    lock = named.pop("inbound_lock", False)
+    sets: dict[str, t.Any] = {name: RangeSet.parse(texts) for name, texts in named.items()}
+    return SiteNetworks(inbound_lock=lock, **sets)
+
+
+def found(
+    state: State,
+    networks: SiteNetworks,
+    changes: t.Sequence[t.Any],
+    accept_risks: t.Sequence[str] = (),
+    *,
+    restoring: bool = False,
+    **options: t.Any,
+) -> tuple[Finding, ...]:
+    """What a run would say of the changes, those that stop first."""
+    findings = guards.findings(state, apply_all(changes, state), networks, changes, **options)
+    return guards.GUARDS.settle(findings, accept_risks, guards.ABOUT_STATE if restoring else ())
+
+
+def spoken(
+    state: State,
+    networks: SiteNetworks,
+    *receive: t.Mapping[str, t.Any],
+    send: t.Sequence[t.Any] = (),
+    **options: t.Any,
+) -> dict[str, str]:
+    """Id → severity; the sentences of one id are looked at where a test says so."""
+    return severities(state, networks, desired(receive=receive, send=send), **options)
+
+
+def severities(
+    state: State, networks: SiteNetworks, rows: t.Sequence[Desired[str]], **options: t.Any
+) -> dict[str, str]:
+    return {one.id: one.severity for one in reversed(found(state, networks, plan(state, rows), **options))}
+
+
+def sentences(
+    state: State, networks: SiteNetworks, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()
+) -> str:
+    changes = plan(state, desired(receive=receive, send=send))
+    return " ".join(one.sentence for one in found(state, networks, changes))
