@@ -127,7 +127,7 @@ def test_a_range_of_an_adopted_connector_that_left_the_provider_is_an_open_door(
 
 def test_drift_of_a_site_that_was_closed_by_hand_is_green(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    make(host, "From the filter", RANGE, Bindings=["0.0.0.0:25", "[::]:25"])
+    make(host, "From the filter", RANGE, Bindings=["0.0.0.0:25", "[::]:25"], MaxHopCount=60)
     relay = make(host, "LAN relay", LAN, "127.0.0.1", PermissionGroups="AnonymousUsers, ExchangeServers")
     relay.rights = (*relay.rights, Ace(rights.ANONYMOUS, rights.ANY_RECIPIENT))
     edit(host, DEFAULT, PermissionGroups="ExchangeServers, ExchangeLegacyServers")
