@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
@@ -48,18 +49,34 @@ class ActionModule(MailFlow):
             str(variables["inventory_hostname"]),
             about["described"],
             lambda name: self._templar.template(variables[name]) if name in variables else None,
+            self._lease_of(checked.validated_parameters["playbook"], about),
         )
         try:
             result = super().run(tmp, variables)
         except AnsibleConnectionFailure as error:
             # The report needs the description of a host that does not answer as well.
             result = {"unreachable": True, "msg": str(error)}
+            if self.lease:
+                result["lease"] = self.lease
         if not result.get("changed"):
             result = shortened(result)
         # After the secrets were masked in the result: the description has none, and is read by
         # other layers.
         told["warnings"] = [*told.get("warnings", ()), *result.get("warnings", ())]
         return {**result, **{key: value for key, value in told.items() if value}}
+
+    def _lease_of(self, playbook: str, about: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """The lease of a run that may have to take back what it makes.
+
+        With nothing to prove afterwards, and no firewall, it is over with a task that succeeds.
+        """
+        if playbook != "apply" or self._task.check_mode:
+            return None
+        return {
+            "run_id": about.get("fortigate_run") or secrets.token_hex(4),
+            "minutes": about["described"]["exchange_lease_minutes"],
+            "goes_on": bool(set(about["layers"]) - {_LAYER}),
+        }
 
 
 def _handed_on(about: dict[str, t.Any]) -> dict[str, t.Any]:

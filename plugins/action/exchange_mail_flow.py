@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import check_minutes
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, grace
 
 _SITE = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
@@ -35,6 +36,9 @@ class ActionModule(MailFlowAction):
         wrong = snapshot.check_wanted(params["snapshot"]) if params.get("snapshot") else ""
         if wrong:
             errors.append(wrong)
+        lease = params.get("lease")
+        if lease:
+            errors += filter(None, [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))])
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
             params[option] = checked.entries

@@ -13,6 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import finding
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
@@ -36,9 +37,13 @@ class ActionModule(ExchangeAction):
         state = reading.state
         networks = networks.on(state.server)
         told = strangers.sentences(state.receive.values(), networks)
+        leased = finding(reading.lease, reading.time, None, undoes=False, meanwhile=reading.leased_meanwhile)
+        warnings = [*reading.notes, *([leased.sentence] if leased else [])]
         return {
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
+            **({"warnings": warnings} if warnings else {}),
+            "lease": reading.lease.told() if reading.lease else None,
             **reading.facts,
             "receive_connectors": [shown(RECEIVE, state.receive[key]) for key in sorted(state.receive)],
             "send_connectors": [shown(SEND, state.send[key]) for key in sorted(state.send)],

@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port impo
     MOST_SNAPSHOTS,
     SNAPSHOT_FOLDER,
     another_server,
-    held_file,
+    snapshot_files,
 )
 
 
@@ -34,10 +34,8 @@ class ActionModule(HostAction):
         server = str(answer["host"]["name"])
         files = answer["steps"]["snapshots"]["objects"] or []
         listed = [
-            kept(
-                held_file(row), ExchangeLayer.name, ExchangeLayer.tables, lambda origin: another_server(origin, server)
-            )
-            for row in files
+            kept(file, ExchangeLayer.name, ExchangeLayer.tables, lambda origin: another_server(origin, server))
+            for file in snapshot_files(files)
         ]
         return {
             "changed": False,

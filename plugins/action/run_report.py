@@ -21,7 +21,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
-    UNKNOWN,
     Acceptance,
     HostVerdict,
     Part,
@@ -29,7 +28,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     by_site,
     record,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    DRIFT,
+    IN_ORDER,
+    OPEN,
+    UNKNOWN,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
 # What a play registers: the description, and a result for every layer under its name.

@@ -119,6 +119,8 @@ options:
       - "V(hybrid_wizard_undone): The hybrid wizard has put back the wide ranges or the anonymous
         right of a connector that was locked."
       - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
+      - "V(leased): Another run has leased the server and may still take back what it made, or has
+        worked on the server while this one did."
       - "V(logins_shut_out): Users, partners or Exchange servers on the internet that log in could
         no longer do so."
       - "V(no_longer_named): A narrow connector of an earlier lock still hears senders that the site

@@ -219,6 +219,32 @@ options:
         sets it.
     type: bool
     default: false
+  lease:
+    description:
+      - Leases the server to a run that goes on after this task, to prove what was made or to take
+        it back. A write takes the lease, and a later one of the same run renews it. Another run that
+        meets it stops (guard C(leased)), and what it reads is not V(in order) to it.
+      - It is a file beside the snapshots. It ends by M(mailedge.lockdown.exchange_lease_end), or by
+        itself, by the server's clock. Without this option a task respects the leases of others and
+        takes none.
+      - A run whose lease was over, and whose server another run has worked on since, takes nothing
+        back with O(keep_later_changes).
+    type: dict
+    suboptions:
+      run_id:
+        description: The run, letters and digits, the same in all its tasks. It is in the names of
+          its snapshots as well.
+        type: str
+        required: true
+      minutes:
+        description: How long the lease lasts if nobody ends it, 5 to 720 minutes.
+        type: int
+        default: 60
+      goes_on:
+        description: Whether the lease outlives a task that succeeds. One that fails keeps it in any
+          case.
+        type: bool
+        default: true
 attributes:
   idempotent:
     details:
@@ -361,8 +387,9 @@ strangers:
 # generated: returns layer.state
 state:
   description:
-    - How the layer is when the task ends. V(open) where there are strangers now, V(drift) where
-      something is not as described, else V(in order).
+    - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where
+      another run has leased it and may take back what was found, V(drift) where something is not
+      as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
   type: str
   sample: in order
@@ -394,6 +421,45 @@ server:
   sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
 # end of generated
   returned: success, and on a refusal after the server was read
+# generated: returns exchange.lease
+lease:
+  description: A lease of the server.
+  type: dict
+  contains:
+    server:
+      description: The name of the server.
+      type: str
+      returned: always
+    run_id:
+      description: The run that has it.
+      type: str
+      returned: always
+    by:
+      description: Who started that run, and where.
+      type: str
+      returned: always
+    since:
+      description: When it was taken or renewed, by the clock of the server.
+      type: str
+      returned: always
+    until:
+      description: When it is over, by the clock of the server.
+      type: str
+      returned: always
+    held:
+      description: Whether that run has not ended it. Held no longer than RV(ignore:until) in any
+        case.
+      type: bool
+      returned: always
+  sample:
+    server: EX1
+    run_id: 4f1c2a90
+    by: job 812 of jana, root at automation-job-812
+    since: 2026-01-14T10:15:00.250Z
+    until: 2026-01-14T11:15:00.250Z
+    held: true
+# end of generated
+  returned: with O(lease), where the run has one
 # generated: returns exchange.cost exchange.error layer.restored
 cost:
   description: How often a PowerShell was started on the server, and how often the Exchange shell

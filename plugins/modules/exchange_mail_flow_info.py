@@ -39,6 +39,45 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: returns exchange.lease
+lease:
+  description: A lease of the server.
+  type: dict
+  contains:
+    server:
+      description: The name of the server.
+      type: str
+      returned: always
+    run_id:
+      description: The run that has it.
+      type: str
+      returned: always
+    by:
+      description: Who started that run, and where.
+      type: str
+      returned: always
+    since:
+      description: When it was taken or renewed, by the clock of the server.
+      type: str
+      returned: always
+    until:
+      description: When it is over, by the clock of the server.
+      type: str
+      returned: always
+    held:
+      description: Whether that run has not ended it. Held no longer than RV(ignore:until) in any
+        case.
+      type: bool
+      returned: always
+  sample:
+    server: EX1
+    run_id: 4f1c2a90
+    by: job 812 of jana, root at automation-job-812
+    since: 2026-01-14T10:15:00.250Z
+    until: 2026-01-14T11:15:00.250Z
+    held: true
+# end of generated
+  returned: success; null where no run has ever worked on the server with a lease
 receive_connectors:
   description: The receive connectors of the server, each in the input form of
     M(mailedge.lockdown.exchange_receive_connector).

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 import time
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible.errors import AnsibleConnectionFailure
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
@@ -30,6 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.por
     Stopped,
     Written,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _agent_lease
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
@@ -39,20 +40,15 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
 
-# On the server itself, so that it outlives a controller that is a container; the agent lets
-# administrators only read it.
-SNAPSHOT_FOLDER = r"%ProgramData%\mailedge"
+SNAPSHOT_FOLDER = _agent_lease.FOLDER
 # The newest, as many as are read at once.
 MOST_SNAPSHOTS = 100
-_MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 # A file or two that somebody planted among them do not hide ours.
 _NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
+_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
 _SNAPSHOTS = "snapshots"
-# Administrators and the system, as security descriptors abbreviate them and in full
-# (learn.microsoft.com, "SID Strings").
-_OWNERS = ("BA", "SY", "S-1-5-32-544", "S-1-5-18")
 
 State = t.TypeVar("State")
 Step = dict[str, t.Any]
@@ -66,10 +62,16 @@ class AgentReading(Reading[State]):
     # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time
     # that its answer took, too little.
     clock: float = 0.0
+    # The file of the lease as it was read, None where there was none.
+    lease_text: str | None = None
 
     def server_time(self, later: float = 0) -> float:
         """What the server's clock says, or will say in so many seconds, as seconds since 1970."""
         return self.clock + time.monotonic() + later
+
+    def server_clock(self) -> datetime.datetime:
+        """What the server's clock shows now."""
+        return datetime.datetime.fromtimestamp(self.server_time(), datetime.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Options:
 
     `shell` is the request's part of that name. `snapshot` is what a rollback asks for.
 
-    `snapshot_copy` is a folder on the controller that gets a copy of the snapshot.
+    `snapshot_copy` is a folder on the controller that gets a copy of the snapshot. `hold` is the
+    lease that a write takes; None: the server is not leased beyond the task. `by` says who writes.
     """
 
     shell: t.Mapping[str, t.Any]
@@ -86,6 +89,8 @@ class Options:
     snapshot: str | None = None
     snapshot_copy: str | None = None
     with_snapshots: bool = False
+    hold: leases.Hold | None = None
+    by: str = "somebody"
 
 
 class AgentPort(Port[State, str, AgentReading[State]]):
@@ -93,6 +98,10 @@ class AgentPort(Port[State, str, AgentReading[State]]):
 
     def __init__(self, agent: Agent, layer: HostLayer[State], options: Options) -> None:
         self._agent, self._layer, self._options = agent, layer, options
+        self._lease: leases.Lease | None = None
+
+    def lease(self) -> dict[str, t.Any] | None:
+        return None if self._lease is None else self._lease.told()
 
     def cost(self) -> dict[str, int]:
         return {"powershell_starts": self._agent.starts, "exchange_shells": self._agent.starts}
@@ -108,6 +117,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         steps.append(
             {**read_files, "names": names, "last": MOST_SNAPSHOTS if needed else _NEWEST, "unread": not needed}
         )
+        steps = _agent_lease.read_steps(steps)
         request = {"protocol": 1, "shell": self._options.shell, "mutex": self._read_mutex(), "steps": steps}
         try:
             answer = self._agent.run(request)
@@ -122,15 +132,24 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         answers = {step: list((found or {}).get("objects") or []) for step, found in answer["steps"].items()}
         seconds = _seconds(answer["host"]["time_utc"])
         origin = layer.origin(state)
+        now = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        leased = _agent_lease.understand(answer, now)
+        hold = self._options.hold
+        if hold and leased.lease and leased.lease.run_id == hold.run_id and not leased.lease.ended:
+            self._lease = leased.lease
         return AgentReading(
             state=state,
-            time=datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc),
+            time=now,
             origin=origin,
             where=f"on the server {origin['server']}",
             kept=f"on the server {origin['server']}",
             facts=layer.facts(state, str(answer.get("way"))),
-            snapshots=tuple(map(held_file, reversed(answers.get(_SNAPSHOTS, [])))),
+            notes=leased.notes,
+            snapshots=snapshot_files(answers.get(_SNAPSHOTS, [])),
             most_snapshots=MOST_SNAPSHOTS,
+            lease=leased.lease,
+            leased_meanwhile=leased.meanwhile,
+            lease_text=leased.text,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
             clock=seconds - time.monotonic(),
@@ -141,7 +160,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         # as well.
         if self._options.snapshot is None:
             return None
-        return {**_MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5))}
+        return {**_agent_lease.MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5))}
 
     def _digest_step(self, name: str, expected: str | None) -> Step:
         ids, ignored = list(self._layer.digests[name]), list(self._layer.digest_ignore)
@@ -164,12 +183,14 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         return dataclasses.replace(kept, facts={**kept.facts, "controller_path": path})
 
     def write(self, steps: t.Sequence[Change[str]], reading: AgentReading[State], kept: Kept) -> Written[State, str]:
-        """Keep the snapshot, make the steps, read again; all in one remote call."""
+        """Take the lease, keep the snapshot, make the steps, read again; in one remote call."""
         layer, state = self._layer, reading.state
         request_steps = layer.read_steps(None, state)
         request_steps.extend(
             self._digest_step(one, digest) for one, digest in reading.digests.items() if one in layer.concerned(steps)
         )
+        lease = self._lease_taken(reading)
+        request_steps.append(_agent_lease.take_step(lease, reading.lease_text))
         write_file = {"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": kept.name}
         request_steps.append({**write_file, "text": kept.text})
         change_of: dict[str, int] = {}
@@ -180,21 +201,23 @@ class AgentPort(Port[State, str, AgentReading[State]]):
                 request_steps.append(step)
             working = layer.tables.apply(change, working)
         request_steps.extend(layer.read_steps(None, state, prefix=_AGAIN, always=True))
-        request = {
-            "protocol": 1,
-            "shell": self._options.shell,
-            "mutex": _MUTEX,
-            # After that, this task has failed, and may be being undone.
-            "deadline": int(reading.server_time(self._agent.time_limit)),
-            "steps": request_steps,
-        }
+        if self._options.hold and not self._options.hold.goes_on:
+            # Not where a step before it failed: what was made is then to be undone.
+            request_steps.append(_agent_lease.end_step(lease))
+        held = self._lease
+        if not lease.ended:
+            # As long as nobody says otherwise: an answer may be lost.
+            self._lease = lease
         try:
-            answer = self._agent.run(request)
+            answer = self._agent.run(self._writing(request_steps, reading, self._options.shell))
         except AgentError as error:
+            if not _agent_lease.was_done(error.answer):
+                self._lease = held
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
             done = 0 if untouched else change_of.get(failed, len(steps))
-            raise Stopped(str(error), done=done, untouched=untouched, facts={"error": error.as_result()}) from None
+            why = f"{_NOT_TAKEN} {error}" if failed == _agent_lease.TAKE else str(error)
+            raise Stopped(why, done=done, untouched=untouched, facts={"error": error.as_result()}) from None
         except (AgentTimeout, AgentNoise) as error:
             raise Stopped(str(error), done=None) from None
         except AnsibleConnectionFailure as error:
@@ -204,7 +227,32 @@ class AgentPort(Port[State, str, AgentReading[State]]):
                 "they came is not known; no step of them shuts out the provider. Run the task again to finish, or restore "
                 f"the previous state with the snapshot {kept.name}. The error was: {error}"
             ) from None
+        if _agent_lease.was_done(answer, ended=True):
+            self._lease = dataclasses.replace(lease, ended=True)
         return Written(layer.parse(answer, _AGAIN, state))
+
+    def take_over(self, reading: AgentReading[State]) -> None:
+        """One remote call more, and only where another run's lease was met that had not ended."""
+        lease = _agent_lease.mark(reading.origin["server"], None, self._options.by, reading.server_clock())
+        steps = [_agent_lease.take_step(lease, reading.lease_text)]
+        try:
+            self._agent.run(self._writing(steps, reading, {"way": "none"}))
+        except (AgentError, AgentTimeout, AgentNoise) as error:
+            raise Stopped(f"{_NOT_TAKEN} {error}", done=0, untouched=True) from None
+
+    def _lease_taken(self, reading: AgentReading[State]) -> leases.Lease:
+        """What a write puts in the place of the lease that was read."""
+        server, hold, now = reading.origin["server"], self._options.hold, reading.server_clock()
+        if hold is None:
+            return _agent_lease.mark(server, None, self._options.by, now)
+        return leases.take(server, hold, now)
+
+    def _writing(
+        self, steps: list[Step], reading: AgentReading[State], shell: t.Mapping[str, t.Any]
+    ) -> dict[str, t.Any]:
+        # After the deadline this task has failed, and may be being undone.
+        deadline = int(reading.server_time(self._agent.time_limit))
+        return {"protocol": 1, "shell": shell, "mutex": _agent_lease.MUTEX, "deadline": deadline, "steps": steps}
 
 
 def _seconds(text: str) -> float:
@@ -219,15 +267,10 @@ def another_server(origin: t.Mapping[str, str], here: str) -> str:
     return "" if server.casefold() == here.casefold() else f"It is of the server {server}."
 
 
-def held_file(row: t.Mapping[str, t.Any]) -> snapshots.Held:
-    """A file of the folder. Any user can make it before we do, and put files into it."""
-    owner = re.match(r"O:(S-[0-9-]+|[A-Z]{2})", str(row.get("sddl") or ""))
-    distrust = ""
-    if owner is None:
-        distrust = "Who owns it could not be read."
-    elif owner[1] not in _OWNERS:
-        distrust = f"It belongs to {owner[1]}, and not to the administrators or the system."
-    return snapshots.Held(str(row["name"]), str(row["text"]), distrust)
+def snapshot_files(rows: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[snapshots.Held, ...]:
+    """The files of the folder, newest first; the lease is none of the snapshots."""
+    held = map(_agent_lease.held_file, rows)
+    return tuple(file for file in held if file.name != leases.FILE)[::-1]
 
 
 def _digest_id(name: str) -> str:

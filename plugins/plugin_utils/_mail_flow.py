@@ -18,10 +18,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import who
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
 
 _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
@@ -82,6 +84,9 @@ class MailFlowAction(ExchangeAction):
     describe.
     """
 
+    lease: dict[str, t.Any] | None = None
+    """The lease that the run has after the task, as in the result."""
+
     def described(self, params: dict[str, t.Any], state: State) -> t.Sequence[Desired[str]]:
         """What the task's options ask for, on a state. Raises PlanError."""
         raise Failure(f"{type(self).__name__} does not say what it describes. Nothing was changed.")
@@ -110,6 +115,8 @@ class MailFlowAction(ExchangeAction):
             time_limit=float(params.get("time_limit") or 300),
             snapshot=params.get("snapshot") or None,
             snapshot_copy=params.get("snapshot_copy"),
+            hold=self.hold(params),
+            by=who(self._variables),
         )
         task = Task(
             check_mode=bool(self._task.check_mode),
@@ -117,11 +124,23 @@ class MailFlowAction(ExchangeAction):
             accept_risks=params.get("accept_risks") or [],
             snapshot=options.snapshot,
             keep_later_changes=bool(params.get("keep_later_changes")),
+            run_id=options.hold.run_id if options.hold else None,
         )
+        port = AgentPort(agent, layer, options)
         try:
-            return execute(layer, AgentPort(agent, layer, options), task)
+            return execute(layer, port, task)
         except Refused as refused:
             raise Failure(str(refused), **refused.result) from None
+        finally:
+            # Also where the connection was lost, and there is no result.
+            self.lease = port.lease()
+
+    def hold(self, params: t.Mapping[str, t.Any]) -> Hold | None:
+        """The lease that the task's options ask for."""
+        lease = params.get("lease")
+        if not lease:
+            return None
+        return Hold(str(lease["run_id"]), int(lease["minutes"]), who(self._variables), bool(lease["goes_on"]))
 
 
 def shown(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

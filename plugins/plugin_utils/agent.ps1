@@ -10,10 +10,8 @@
 # * The answer leaves by the output pipeline: over psrp there is no console.
 # * Nothing is kept in a global or script scope: over psrp the runspace outlives the task.
 param([string[]]$lines)
-$ErrorActionPreference = 'Stop'
-$ProgressPreference = 'SilentlyContinue'
-$WarningPreference = 'SilentlyContinue'
-$ConfirmPreference = 'None'
+$ErrorActionPreference = 'Stop'; $ConfirmPreference = 'None'
+$ProgressPreference = 'SilentlyContinue'; $WarningPreference = 'SilentlyContinue'
 $invariant = [System.Globalization.CultureInfo]::InvariantCulture
 $control = [regex]'[\x00-\x1f]'
 # Every table is a copy of this one. Not @{}, whose keys compare by the culture: in Turkish ID is not id.
@@ -369,8 +367,10 @@ function Invoke-WriteFileStep($step) {
             [void](& 'icacls' $folder $change)
             if ($global:LASTEXITCODE) { throw "icacls $($change[0]) ended with code $global:LASTEXITCODE." }
         }
-        if ([System.IO.File]::Exists($path)) { throw "$path exists already." }
+        # A file is put in the place of another only where that one is as the request says.
+        if ([System.IO.File]::Exists($path) -and $step['over'] -cne [System.IO.File]::ReadAllText($path)) { throw "$path exists already." }
         [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
+        [System.IO.File]::Delete($path)
         [System.IO.File]::Move("$path.tmp", $path)
         [void](& 'icacls' $path '/setowner' $administrators)
     } catch {

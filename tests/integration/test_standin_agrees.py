@@ -304,6 +304,31 @@ def test_a_file_that_cannot_be_kept_safe_stops_both(tmp_path: pathlib.Path) -> N
     assert [host.counters["writes"] for host in hosts] == [0, 0]
 
 
+def test_a_file_takes_the_place_of_another_only_where_that_one_is_as_it_was_read(tmp_path: pathlib.Path) -> None:
+    def write(name: str, text: str, over: str | None, *, optional: bool = False) -> dict[str, t.Any]:
+        content = {"folder": "%ProgramData%\\mailedge", "name": "0-lease.json", "text": text, "over": over}
+        return {"op": "write_file", "id": name, "optional": optional, **content}
+
+    def look(name: str) -> dict[str, t.Any]:
+        folder = "%ProgramData%\\mailedge"
+        return {"op": "read_files", "id": name, "folder": folder, "names": ["0-lease.json"], "optional": True}
+
+    steps = [
+        look("nothing"),
+        write("new", "first\n", None),
+        write("exists", "second", None, optional=True),
+        write("changed", "second", "another", optional=True),
+        write("empty", "second", "", optional=True),
+        write("over", "second", "first\n"),
+        look("in the end"),
+    ]
+    answer, *_hosts = agree("2019", asking(steps, {"way": "none"}), tmp_path)
+    told = answer["steps"]
+    assert told["nothing"]["objects"] == []
+    assert {name for name, step in told.items() if not step["ok"]} == {"exists", "changed", "empty"}
+    assert told["in the end"]["objects"] == [{"name": "0-lease.json", "text": "second", "sddl": "O:BAG:SYD:AI"}]
+
+
 def test_a_hanging_cmdlet_ends_alike_and_the_reading_goes_on(tmp_path: pathlib.Path) -> None:
     release = threading.Event()
 

@@ -301,11 +301,11 @@ class _Run:
                 code = self.host.run_icacls([folder, *change])
                 if code:
                     raise OSError(f"icacls {change[0]} ended with code {code}.")
-            if os.path.exists(path):
+            if os.path.exists(path) and step.get("over") != _text(path):
                 raise OSError(f"{path} exists already.")
             with open(f"{path}.tmp", "w", encoding="utf-8", newline="") as file:
                 file.write(step["text"])
-            os.rename(f"{path}.tmp", path)
+            os.replace(f"{path}.tmp", path)
             self.host.run_icacls([path, "/setowner", administrators])
         except OSError as error:
             raise _Stop(
@@ -328,10 +328,14 @@ class _Run:
         found = []
         for name in names:
             path = os.path.join(folder, name)
-            with open(path, encoding="utf-8-sig", newline="") as file:
-                text = "" if step.get("unread") else file.read()
-                found.append({"name": name, "text": text, "sddl": self.host.sddl(path)})
+            text = "" if step.get("unread") else _text(path)
+            found.append({"name": name, "text": text, "sddl": self.host.sddl(path)})
         return found
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+        return file.read()
 
 
 def _read(stdin: bytes) -> dict[str, t.Any]:

@@ -13,10 +13,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
 from ansible_collections.mailedge.lockdown.tests.machine import judge
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
-from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Result
+from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Impatient, Result
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns, schedules
 
 STRANGER, PROVIDER = "203.0.113.200", "198.51.100.7"
@@ -52,14 +51,6 @@ PAIRS = {
     "a refresh and the undo of the run before": Pair(MORE_RANGES, {"snapshot": EARLIER}, before=LOCK),
     "two rollbacks": Pair({"snapshot": "latest"}, {"snapshot": "original"}, before=LOCK),
 }
-
-
-class Impatient(Mutexes):
-    """Who waits for the other run waits for nothing here: that one waits for its turn."""
-
-    def wait(self, name: str, holder: t.Hashable, seconds: float) -> bool:
-        """Take the mutex, or tell at once that it is held."""
-        return super().wait(name, holder, min(seconds, 0.05))
 
 
 @dataclasses.dataclass

@@ -91,8 +91,11 @@ class Server:
         if step["op"] == "reach":
             return [{"host": host, "reachable": True} for host, _port in step["targets"]]
         if step["op"] == "read_files":
-            return [{"name": name, "text": text, "sddl": "O:BAG:SYD:AI"} for name, text in self.files.items()]
+            names = sorted(self.files) if step["names"] is None else set(step["names"]) & set(self.files)
+            return [{"name": name, "text": self.files[name], "sddl": "O:BAG:SYD:AI"} for name in names]
         if step["op"] == "write_file":
+            if step["name"] in self.files and self.files[step["name"]] != step.get("over"):
+                return {"class": "Mailedge.SnapshotFailed", "id": "x", "message": "It exists already."}
             self.files[step["name"]] = step["text"]
             return [{"path": step["name"]}]
         cmdlet, parameters = step["cmdlet"], step["parameters"]

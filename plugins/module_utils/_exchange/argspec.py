@@ -104,6 +104,12 @@ RECEIVE_MODULE: dict[str, t.Any] = {"argument_spec": {**RECEIVE_OPTIONS, **CONNE
 SEND_MODULE: dict[str, t.Any] = {"argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}}
 INFO_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS, **NETWORK_OPTIONS}}
 SNAPSHOTS_MODULE: dict[str, t.Any] = {"argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}}
+LEASE_END_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        "lease": {"type": "dict", "required": True},
+        "time_limit": {"type": "int", "default": 120},
+    }
+}
 MAIL_FLOW_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         **CONNECTION_OPTIONS,
@@ -116,6 +122,14 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
         "send_connectors": {"type": "list", "elements": "dict", "default": []},
         "snapshot": {"type": "str"},
         "keep_later_changes": {"type": "bool", "default": False},
+        "lease": {
+            "type": "dict",
+            "options": {
+                "run_id": {"type": "str", "required": True},
+                "minutes": {"type": "int", "default": 60},
+                "goes_on": {"type": "bool", "default": True},
+            },
+        },
     },
     "mutually_exclusive": [("snapshot", "inbound_lock"), ("snapshot", "outbound_lock")],
 }

@@ -13,11 +13,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding, Registry
 
 GUARDS = Registry(
     {
         **_ranges_guards.GUARDS,
+        lease.GUARD: lease.SENTENCE,
         "no_provider_range": "Nobody on the internet could deliver mail any more, because no usable provider range is accepted.",
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
         "own_networks_shut_out": "The own networks, or internal senders where none are named, would lose something that is accepted from them today.",
@@ -49,8 +51,9 @@ ABOUT_STATE = frozenset(GUARDS) - {
     "transport_role_conflict",
     "range_conflict",
     "protected_send_connector",
+    lease.GUARD,
 }
-"""About the state that there would be. The others are about what Exchange refuses, or does not survive."""
+"""About the state that there would be. The others are about what Exchange refuses, or does not survive, and about other runs."""
 
 
 def findings(

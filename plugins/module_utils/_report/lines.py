@@ -13,12 +13,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_LOOKED_AT,
     NOT_MANAGED,
     RESTORED,
-    UNKNOWN,
     HostVerdict,
     Record,
     SiteVerdict,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    DRIFT,
+    IN_ORDER,
+    OPEN,
+    UNKNOWN,
+)
 
 # More than this of one kind is counted, not printed; the report in the run's statistics has them
 # all.

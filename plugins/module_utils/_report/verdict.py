@@ -14,9 +14,13 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT, IN_ORDER, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    DRIFT,
+    IN_ORDER,
+    OPEN,
+    UNKNOWN,
+)
 
-UNKNOWN = "unknown"
 ACCEPTED = "accepted"
 NOT_MANAGED = "not managed"
 NOT_LOOKED_AT = "not looked at"
@@ -151,7 +155,7 @@ def record(
         further = _texts(result.get("further"))
         if further:
             findings = (*findings, _FURTHER.format(", ".join(further)))
-    elif state not in (OPEN, DRIFT, IN_ORDER):
+    elif state not in (OPEN, UNKNOWN, DRIFT, IN_ORDER):
         state, findings = UNKNOWN, (*findings, "Its result does not say what was found.")
     if state == DRIFT and acceptance is not None and acceptance.until is not None:
         day = acceptance.until.isoformat()

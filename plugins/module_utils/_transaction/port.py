@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held, Snapshot
 
 State = t.TypeVar("State")
@@ -26,7 +27,8 @@ class Reading(t.Generic[State]):
     `facts` go into the result as they are, `notes` are warnings. `snapshots` are newest first, as
     far as they were asked for; `most_snapshots` is how many were read at most, None for all; `kept`
     is where they are, as a phrase. `answers` are the rows of whatever else was asked over there,
-    by the name of the question.
+    by the name of the question. `lease` is the newest one, ended or not; `leased_meanwhile`: it was
+    another one when the reading began.
     """
 
     state: State
@@ -39,6 +41,8 @@ class Reading(t.Generic[State]):
     snapshots: tuple[Held, ...] = ()
     most_snapshots: int | None = None
     answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = dataclasses.field(default_factory=dict)
+    lease: Lease | None = None
+    leased_meanwhile: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,13 @@ class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
     @abc.abstractmethod
     def write(self, steps: t.Sequence[Change[Key]], reading: ReadingType, kept: Kept) -> Written[State, Key]:
         """Make the steps in their order, and read again. Raises Stopped."""
+
+    def take_over(self, reading: ReadingType) -> None:
+        """End the lease of another run, which then takes nothing back. Raises Stopped."""
+
+    def lease(self) -> dict[str, t.Any] | None:
+        """The lease of this run, for the result; None where it has none."""
+        return None
 
     @abc.abstractmethod
     def cost(self) -> dict[str, int]:

@@ -5,8 +5,8 @@
 
 ``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see
 judged()), ``exposure``, ``before``, ``after`` and ``diff``, ``snapshot`` (where the state before is
-kept), ``cost``, ``warnings``; of a rollback ``restored``, ``further`` and ``not_restored``; of a
-write that ended early ``done`` and ``not_done``.
+kept), ``lease`` (of this run), ``cost``, ``warnings``; of a rollback ``restored``, ``further`` and
+``not_restored``; of a write that ended early ``done`` and ``not_done``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typing as t
 
 Result = dict[str, t.Any]
 
-OPEN, DRIFT, IN_ORDER = "open", "drift", "in order"
+OPEN, UNKNOWN, DRIFT, IN_ORDER = "open", "unknown", "drift", "in order"
 
 _WHOLE_TREES = ("before", "after", "diff")
 
@@ -28,26 +28,34 @@ class Refused(Exception):
         self.result = dict(result or {})
 
 
-def verdict(strangers: t.Collection[str] | None, *, unfinished: bool) -> str:
+def verdict(strangers: t.Collection[str] | None, *, unfinished: bool, unsettled: bool = False) -> str:
     """The state of a layer as it is now.
 
     `strangers`: who gets in that should not, in sentences; None where the task does not judge that.
-    `unfinished`: something that is described is not so.
+    `unfinished`: something that is described is not so. `unsettled`: another run may still take
+    back what was found, so that neither is said.
     """
     if strangers:
         return OPEN
+    if unsettled:
+        return UNKNOWN
     return DRIFT if unfinished else IN_ORDER
 
 
 def judged(
-    before: t.Sequence[str] | None, after: t.Sequence[str] | None, now: t.Sequence[str] | None, *, unfinished: bool
+    before: t.Sequence[str] | None,
+    after: t.Sequence[str] | None,
+    now: t.Sequence[str] | None,
+    *,
+    unfinished: bool,
+    unsettled: bool = False,
 ) -> Result:
     """The keys `strangers` and `state` of a result; `now` is whichever of the two holds at the
     moment.
 
     Without `strangers` where the task does not judge who gets in.
     """
-    keys: Result = {"state": verdict(now, unfinished=unfinished)}
+    keys: Result = {"state": verdict(now, unfinished=unfinished, unsettled=unsettled)}
     if before is not None and after is not None:
         keys["strangers"] = {"before": list(before), "after": list(after)}
     return keys

@@ -12,10 +12,11 @@ import secrets
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, refusal
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Port, Reading, Stopped
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
@@ -35,7 +36,8 @@ class Task:
 
     `snapshot` is what is to be given back: LATEST, ORIGINAL or a name; None: the layer's own
     options are to be so. `keep_later_changes`: only of rows that are still as the run of that
-    snapshot left them. `run_id` joins the snapshots of several tasks of one run.
+    snapshot left them. `run_id` joins the snapshots of several tasks of one run; a lease of it is
+    its own.
     """
 
     check_mode: bool = False
@@ -54,16 +56,24 @@ def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task)
     try:
         _Run(layer, port, task, result).execute()
     except PlanError as error:
-        raise Refused(str(error), {**result, "cost": port.cost()}) from None
+        raise Refused(str(error), {**result, **_closing(port)}) from None
     except Refused as refused:
-        raise Refused(str(refused), {**refused.result, "cost": port.cost()}) from None
-    result["cost"] = port.cost()
+        raise Refused(str(refused), {**refused.result, **_closing(port)}) from None
+    result.update(_closing(port))
     return result
+
+
+def _closing(port: Port[State, Key, t.Any]) -> Result:
+    """What every result says in the end."""
+    lease = port.lease()
+    return {"cost": port.cost(), **({} if lease is None else {"lease": lease})}
 
 
 class _Run(t.Generic[State, Key]):
     def __init__(self, layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task, result: Result) -> None:
         self._layer, self._port, self._task, self._result = layer, port, task, result
+        # Another run may still take back what was read.
+        self._unsettled = False
 
     def execute(self) -> None:
         layer, result, task = self._layer, self._result, self._task
@@ -74,8 +84,16 @@ class _Run(t.Generic[State, Key]):
         desired = layer.desired(reading) if task.snapshot is None else self._restored(reading, notes)
         changes = layer.tables.plan(before, desired)
         wished = layer.tables.apply_all(changes, before)
+        leased = leases.finding(
+            reading.lease,
+            reading.time,
+            task.run_id,
+            undoes=task.keep_later_changes,
+            meanwhile=reading.leased_meanwhile,
+        )
+        self._unsettled = leased is not None and leased.severity == STOP
         findings = layer.guards.settle(
-            layer.judge(reading, wished, changes),
+            [*([leased] if leased else []), *layer.judge(reading, wished, changes)],
             task.accept_risks,
             () if task.snapshot is None else layer.about_state,
         )
@@ -85,13 +103,9 @@ class _Run(t.Generic[State, Key]):
         )
         self._tell(before, wished, changes)
         strangers = layer.strangers(before, before)
+        unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
         # As long as nothing is written, what was read is how it is.
-        self._judge(
-            strangers,
-            layer.strangers(before, wished),
-            strangers,
-            unfinished=any(map(layer.is_visible, changes)) or not layer.is_locked(before, before),
-        )
+        self._judge(strangers, layer.strangers(before, wished), strangers, unfinished=unfinished)
         notes += [f"{finding.sentence} (guard {finding.id})" for finding in findings if finding.severity == WARN]
         if notes:
             result["warnings"] = notes
@@ -104,8 +118,22 @@ class _Run(t.Generic[State, Key]):
         if refused:
             raise Refused(refused, result)
         result["changed"] = bool(changes)
-        if changes and not task.check_mode:
+        if task.check_mode:
+            return
+        if changes:
             self._write(reading, desired, changes, steps, strangers)
+        elif leased:
+            # Who goes on from what another run has made must not lose it to that run's undo.
+            self._take_over(reading)
+            self._judge(strangers, strangers, strangers, unfinished=unfinished)
+
+    def _take_over(self, reading: Reading[State]) -> None:
+        try:
+            self._port.take_over(reading)
+        except Stopped as stopped:
+            forget(self._result)
+            raise Refused(f"{stopped} Nothing was changed.", self._result) from None
+        self._unsettled = False
 
     def _restored(self, reading: Reading[State], notes: list[str]) -> t.Sequence[Desired[Key]]:
         """What the snapshot that is asked for gives back, as far as it still can."""
@@ -152,6 +180,7 @@ class _Run(t.Generic[State, Key]):
             raise self._stopped(stopped) from None
         after = written.state
         result["changed"] = True
+        self._unsettled = False
         if written.kept:
             keys = ", ".join(map(str, written.kept))
             result.setdefault("warnings", []).append(f"Used by somebody else as well, and therefore left: {keys}.")
@@ -230,7 +259,7 @@ class _Run(t.Generic[State, Key]):
             # What a snapshot gives back may well be a door that is open to everybody, and nobody
             # has looked.
             return
-        self._result.update(judged(before, after, now, unfinished=unfinished))
+        self._result.update(judged(before, after, now, unfinished=unfinished, unsettled=self._unsettled))
 
 
 _MOST_TOLD = 20

@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_MANAGED,
     Part,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import check_minutes
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
@@ -99,6 +100,9 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if around.playbook in ("apply", "drift", "publish_ranges"):
         _provider(values, today, found)
     found.parts = _parts(values, around)
+    wrong = check_minutes(values["exchange_lease_minutes"])
+    if wrong:
+        found.errors.append(f"{wrong} In the site's description it is mailedge_exchange_lease_minutes.")
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, found)
         _check_fortigate(values, found)

@@ -18,8 +18,13 @@ _CREDENTIAL = "authentication_credential"
 Values = dict[str, t.Any]
 
 
-def lock_options(host: str, described: t.Mapping[str, t.Any], variable: t.Callable[[str], t.Any]) -> Values:
-    """The options that lock the connectors of `host`.
+def lock_options(
+    host: str,
+    described: t.Mapping[str, t.Any],
+    variable: t.Callable[[str], t.Any],
+    lease: t.Mapping[str, t.Any] | None = None,
+) -> Values:
+    """The options that lock the connectors of `host`, under `lease` where the run writes.
 
     `variable` gives a templated variable of the host, None where it is not set: logins and
     connectors in full are not in the description, which is handed around.
@@ -32,6 +37,7 @@ def lock_options(host: str, described: t.Mapping[str, t.Any], variable: t.Callab
         "exchange_password": variable("mailedge_exchange_password"),
         "receive_connectors": variable("mailedge_exchange_receive_connectors"),
         "send_connectors": variable("mailedge_exchange_send_connectors") if owns_outbound else None,
+        "lease": lease,
     }
     if described["exchange_inbound_enabled"]:
         options["inbound_lock"] = described["exchange_inbound"]

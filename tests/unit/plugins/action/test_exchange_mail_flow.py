@@ -59,7 +59,7 @@ def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server:
     assert order.index("digest") < order.index("write_file") < order.index("New-ReceiveConnector")
     # The send connectors are the organization's. Another server may be changing them at this moment, which is nothing to this one.
     assert [step["id"] for step in request["steps"] if step["op"] == "digest"] == ["digest-receive_connector"]
-    text = next(step["text"] for step in request["steps"] if step["op"] == "write_file")
+    text = next(step["text"] for step in request["steps"] if step["id"] == "snapshot")
     made = {"table": "receive_connector", "key": "Mail from filter", "options": None, "place": None}
     assert made in json.loads(text)["desired"]
 

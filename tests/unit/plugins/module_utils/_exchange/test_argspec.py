@@ -48,6 +48,7 @@ ALL = {
     **MODULES,
     **RUNNING,
     "mail_edge_probe": {"argument_spec": PROBE},
+    "exchange_lease_end": argspec.LEASE_END_MODULE,
     "exchange_lock": EXCHANGE_LOCK,
     "exchange_snapshots_info": argspec.SNAPSHOTS_MODULE,
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import datetime
 import typing as t
 
 import pytest
@@ -20,6 +21,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support.guarded import (
@@ -75,6 +79,16 @@ def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -
         name for file in files for name in re.findall(r"def test_guard_(\w+?)(?:__\w+)?\(", file.read_text("utf-8"))
     }
     assert told == set(guards.GUARDS)
+
+
+def test_guard_leased() -> None:
+    """tests/machine/test_lease.py has what becomes of a run that meets one."""
+    now = datetime.datetime(2026, 1, 14, 10, 15, tzinfo=datetime.timezone.utc)
+    held = lease.take("EX1", lease.Hold("night42", 60, "jana"), now)
+    told = lease.finding(held, now, "other", undoes=False, meanwhile=False)
+    assert told is not None
+    assert (told.id, told.severity) == ("leased", "stop")
+    assert lease.finding(held, now, "night42", undoes=True, meanwhile=False) is None
 
 
 def test_guard_no_provider_range() -> None:

@@ -1,0 +1,177 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lease: a server is one run's between its remote calls as well, until what it made is proven.
+
+A mutex ends with the process that holds it, and a run has a process for each of its calls. Without
+a lease another run finds in order what this one made, and is green when this one takes it back.
+
+A lease is a small file among the snapshots. It names the run and when it is over, by the server's
+own clock; a run that is cut leaves one that ends by itself. Every write puts the writer's own in
+its place, and only where the file is still as the writer has read it. So a run also sees that
+another one has worked since its own lease was over: what it made then may be what that one found in
+order, and it does not take it back any more.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+
+FORMAT = 1
+FILE = "0-lease.json"
+"""Its name. It sorts before every snapshot, and is never one of the newest files."""
+GUARD = "leased"
+SENTENCE = "Another run has leased the server and may still take back what it made, or has worked on the server while this one did."
+MINUTES = range(5, 721)
+"""How long a run may lease a server at a time."""
+
+_LONGEST = datetime.timedelta(minutes=MINUTES[-1])
+_BY = re.compile(r"[ -~]{1,120}")
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class LeaseError(PlanError):
+    """A file that is no lease of the server that it lies on."""
+
+
+def check_minutes(minutes: int) -> str:
+    """What is wrong with the length of a lease, in one sentence; empty where nothing is."""
+    if minutes in MINUTES:
+        return ""
+    return f"A lease of {minutes} minutes cannot be had: it must be between {MINUTES[0]} and {MINUTES[-1]} minutes."
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What a run asks for. `by` says who it is, for people.
+
+    `goes_on`: the run has more to do when the task is done, and ends its lease itself. Otherwise it
+    is over with a task that succeeds; what failed is to be undone first.
+    """
+
+    run_id: str
+    minutes: int
+    by: str
+    goes_on: bool = True
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A run's lease of a server. `ended`: that run says that nothing of it is undone any more."""
+
+    server: str
+    run_id: str
+    by: str
+    since: datetime.datetime
+    until: datetime.datetime
+    ended: bool = False
+
+    def text(self) -> str:
+        """The lease as JSON; plain ASCII, so that no code page on its way can harm it."""
+        times = {"since": snapshots.stamp(self.since), "until": snapshots.stamp(self.until)}
+        named = {"server": self.server, "run_id": self.run_id, "by": self.by}
+        return json.dumps({"format": FORMAT, **named, **times, "ended": self.ended}, indent=2) + "\n"
+
+    def told(self) -> dict[str, t.Any]:
+        """The lease in a result: {server, run_id, by, since, until, held}."""
+        times = {"since": snapshots.stamp(self.since), "until": snapshots.stamp(self.until)}
+        return {"server": self.server, "run_id": self.run_id, "by": self.by, **times, "held": not self.ended}
+
+    def words(self) -> str:
+        """Whose it is, as a phrase."""
+        return f"the run {self.run_id} ({self.by}) since {_clock(self.since)}"
+
+
+def from_told(told: t.Mapping[str, t.Any]) -> Lease:
+    """The lease that told() gave. Raises LeaseError."""
+    try:
+        server, run_id, by = (str(told[name]) for name in ("server", "run_id", "by"))
+        return Lease(server, run_id, by, _time(str(told["since"])), _time(str(told["until"])))
+    except (KeyError, TypeError, ValueError):
+        raise LeaseError("It has server, run_id, by, since and until.") from None
+
+
+def parse(text: str, server: str, now: datetime.datetime) -> Lease:
+    """The lease in `text`, on `server` at the time `now` of its clock.
+
+    Raises LeaseError for what is none of ours: a person may have edited it, or copied the disk.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise LeaseError(f"It has another format than {FORMAT}, which this collection reads.")
+        held = {name: document[name] for name in ("server", "run_id", "by", "since", "until")}
+        if not all(isinstance(value, str) for value in held.values()) or not isinstance(document["ended"], bool):
+            raise ValueError
+        if snapshots.check_run_id(held["run_id"]) or not _BY.fullmatch(held["by"]):
+            raise ValueError
+        since, until = _time(held["since"]), _time(held["until"])
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, LeaseError):
+            raise
+        raise LeaseError("It is no lease of this collection, or a damaged one.") from None
+    if held["server"].casefold() != server.casefold():
+        raise LeaseError("It is of another server.")
+    if not since <= until <= since + _LONGEST:
+        raise LeaseError(f"It is longer than {MINUTES[-1]} minutes, which no run asks for.")
+    if since > now + _LONGEST:
+        raise LeaseError("It is of a time to come: the server's clock was put back, or somebody has edited it.")
+    return Lease(held["server"], held["run_id"], held["by"], since, until, document["ended"])
+
+
+def finding(
+    lease: Lease | None, now: datetime.datetime, run_id: str | None, *, undoes: bool, meanwhile: bool
+) -> Finding | None:
+    """What a run is told that meets `lease`; its own is none of that.
+
+    `run_id` is the run that asks, None for one that asks for no lease. `undoes`: it takes back what
+    it made under its lease. `meanwhile`: the lease was another one when the reading began.
+    """
+    if lease is None or lease.run_id == run_id:
+        return None
+    if undoes and run_id is not None and (lease.ended or now >= lease.until):
+        return Finding(
+            GUARD,
+            STOP,
+            f"The lease of this run was over, and the server was worked on by {lease.words()}. That run may have found in order "
+            "what this one made, so that nothing of it is taken back.",
+        )
+    if lease.ended:
+        if not meanwhile:
+            return None
+        return Finding(GUARD, STOP, f"While the server was read, it was worked on by {lease.words()}. Run it again.")
+    if now >= lease.until:
+        return Finding(
+            GUARD,
+            WARN,
+            f"The server was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
+            "ended its lease: it was cut, or is late. Look what became of it.",
+        )
+    return Finding(
+        GUARD,
+        STOP,
+        f"The server is leased by {lease.words()}, until {_clock(lease.until)} at the latest; its clock shows "
+        f"{_clock(now)}. What that run made is not proven yet, and it may take it back. Run it again when that run has "
+        f"ended. If it is known to be dead, wait, or name {GUARD} in accept_risks for this time: what it made stays then.",
+    )
+
+
+def take(server: str, hold: Hold, now: datetime.datetime) -> Lease:
+    """The lease of a run that writes now."""
+    return Lease(server, hold.run_id, hold.by, now, now + datetime.timedelta(minutes=hold.minutes))
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, _TIME).replace(tzinfo=datetime.timezone.utc)
+
+
+def _clock(time: datetime.datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,171 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lease of a server as the agent reads and writes it: one file in the folder of snapshots."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import getpass
+import re
+import secrets
+import socket
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Lease
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent, AgentError
+
+# On the server itself, so that it outlives a controller that is a container; the agent lets
+# administrators only read it.
+FOLDER = r"%ProgramData%\mailedge"
+MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
+TAKE = "lease-take"
+_READ, _READ_AGAIN, _END = "lease", "lease-again", "lease-end"
+# Administrators and the system, as security descriptors abbreviate them and in full
+# (learn.microsoft.com, "SID Strings").
+_OWNERS = ("BA", "SY", "S-1-5-32-544", "S-1-5-18")
+
+Answer = t.Mapping[str, t.Any]
+Step = dict[str, t.Any]
+
+
+def held_file(row: t.Mapping[str, t.Any]) -> snapshots.Held:
+    """A file of the folder. Any user can make it before we do, and put files into it."""
+    owner = re.match(r"O:(S-[0-9-]+|[A-Z]{2})", str(row.get("sddl") or ""))
+    distrust = ""
+    if owner is None:
+        distrust = "Who owns it could not be read."
+    elif owner[1] not in _OWNERS:
+        distrust = f"It belongs to {owner[1]}, and not to the administrators or the system."
+    return snapshots.Held(str(row["name"]), str(row["text"]), distrust)
+
+
+def who(variables: t.Mapping[str, t.Any]) -> str:
+    """Who runs this, for a person at another controller to find: user, host, and the job in AWX."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container need not have a name for the number of its user.
+        user = "somebody"
+    text = f"{user} at {socket.gethostname()}"
+    job, person = variables.get("awx_job_id"), variables.get("awx_user_name")
+    if job:
+        text = f"job {job} of {person or 'nobody'}, {text}"
+    return re.sub(r"[^ -~]", "?", text)[:120]
+
+
+@dataclass(frozen=True)
+class Leased:
+    """What was read of it. `lease` is the newest, None where there is none.
+
+    `text` is the file as it was at first, None where there was none. `meanwhile`: it was another
+    one in the end. `notes` say in sentences what was passed over.
+    """
+
+    lease: Lease | None = None
+    text: str | None = None
+    meanwhile: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def read_steps(steps: t.Sequence[Step]) -> list[Step]:
+    """The steps that read a server, between two looks at the lease.
+
+    What is written between them is written under another one than either shows.
+    """
+    return [_look(_READ), *steps, _look(_READ_AGAIN)]
+
+
+def understand(answer: Answer, now: datetime.datetime) -> Leased:
+    """The lease in an answer to read_steps()."""
+    first, last = (answer["steps"].get(step) or {} for step in (_READ, _READ_AGAIN))
+    notes = []
+    for looked in (first, last):
+        if looked.get("error"):
+            notes.append(f"Whether somebody has leased the server could not be read: {looked['error'].get('message')}")
+    rows = [(looked.get("objects") or [None])[0] for looked in (first, last)]
+    lease, wrong = _lease(rows[1], str(answer["host"]["name"]), now)
+    return Leased(
+        lease=lease,
+        text=None if rows[0] is None else str(rows[0]["text"]),
+        meanwhile=rows[0] != rows[1],
+        notes=tuple(dict.fromkeys([*notes, *([wrong] if wrong else [])])),
+    )
+
+
+def _lease(row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime) -> tuple[Lease | None, str]:
+    """The lease of a row, or why it is none that counts."""
+    if row is None:
+        return None, ""
+    held = held_file(row)
+    try:
+        if held.distrust:
+            raise leases.LeaseError(held.distrust)
+        return leases.parse(held.text, server, now), ""
+    except leases.LeaseError as error:
+        return None, f"The lease {leases.FILE} was passed over. {error}"
+
+
+def take_step(lease: Lease, over: str | None) -> Step:
+    """The step that takes a lease, where the file is still as it was read."""
+    return _write(TAKE, lease, over)
+
+
+def end_step(lease: Lease) -> Step:
+    """The step that ends a lease which an earlier step has taken.
+
+    If it fails, the lease is still held, and ends in another call or by itself.
+    """
+    return {**_write(_END, dataclasses.replace(lease, ended=True), lease.text()), "optional": True}
+
+
+def was_done(answer: Answer, *, ended: bool = False) -> bool:
+    """Whether the lease was taken, or ended, as far as an answer tells."""
+    return bool((answer.get("steps", {}).get(_END if ended else TAKE) or {}).get("ok"))
+
+
+def mark(server: str, run_id: str | None, by: str, now: datetime.datetime) -> Lease:
+    """What a writer leaves that has nothing more to do: a lease that has ended."""
+    return Lease(server, run_id or secrets.token_hex(4), by, now, now, ended=True)
+
+
+def end(agent: Agent, known: Lease) -> str:
+    """End the lease of a run, and no other one; give why that could not be, empty where it was.
+
+    `known` is the lease as the run has last seen it. Raises what the agent raises where no answer
+    came.
+    """
+    problem = ""
+    steps = [_write(_END, dataclasses.replace(known, ended=True), known.text())]
+    for _attempt in range(2):
+        look = {**_look(_READ), "always": True}
+        request = {"protocol": 1, "shell": {"way": "none"}, "mutex": MUTEX, "steps": [*steps, look]}
+        try:
+            agent.run(request)
+            return ""
+        except AgentError as error:
+            answer, problem = error.answer, str(error)
+        if _READ not in answer.get("steps", {}):
+            return problem
+        # What is there is another one than the run has known: a write whose answer was lost.
+        now = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        row = (answer["steps"][_READ].get("objects") or [None])[0]
+        lease, wrong = _lease(row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc))
+        if lease is None or lease.run_id != known.run_id or lease.ended:
+            return wrong or (f"It was taken by {lease.words()}." if lease else "It is gone.")
+        steps = [_write(_END, dataclasses.replace(lease, ended=True), str((row or {})["text"]))]
+    return problem
+
+
+def _look(step: str) -> Step:
+    names = [leases.FILE]
+    return {"op": "read_files", "id": step, "folder": FOLDER, "names": names, "optional": True}
+
+
+def _write(step: str, lease: Lease, over: str | None) -> Step:
+    content = {"folder": FOLDER, "name": leases.FILE, "text": lease.text(), "over": over}
+    return {"op": "write_file", "id": step, **content}
