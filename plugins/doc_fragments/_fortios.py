@@ -75,6 +75,16 @@ options:
         share a snapshot, and are rolled back together.
       - Another one for each task, if not set.
     type: str
+  lease_minutes:
+    description:
+      - Leases the device to O(run_id) for so many minutes, 5 to 720, from the first write on. The
+        run goes on after this task, to prove what was made or to take it back. A later write of it
+        renews the lease, and M(mailedge.lockdown.fortios_lease_end) ends it.
+      - Another run that meets the lease stops (guard C(leased)), and what it reads is not V(in
+        order) to it.
+      - It is a file in O(snapshot_folder), so that runs see the leases of those that share the
+        folder with them. A FortiGate has no place for it that is not configuration.
+    type: int
   accept_risks:
     description:
       - The ids of guards whose warning is known and accepted. A guard that stops a run names its
@@ -88,6 +98,8 @@ options:
       - "V(internet_service_empty): An internet service that is named as a source holds no addresses
         on this device."
       - "V(intrazone): Traffic between the members of a named zone passes without any policy."
+      - "V(leased): Another run has leased the server and may still take back what it made, or has
+        worked on the server while this one did."
       - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."
       - "V(managed_elsewhere): The device is managed by FortiManager, whose next install replaces
         what is changed."

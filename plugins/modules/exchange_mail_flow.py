@@ -222,8 +222,8 @@ options:
   lease:
     description:
       - Leases the server to a run that goes on after this task, to prove what was made or to take
-        it back. A write takes the lease, and a later one of the same run renews it. Another run that
-        meets it stops (guard C(leased)), and what it reads is not V(in order) to it.
+        it back. A write takes the lease, and a later one of the same run renews it. Another run
+        that meets it stops (guard C(leased)), and what it reads is not V(in order) to it.
       - It is a file beside the snapshots. It ends by M(mailedge.lockdown.exchange_lease_end), or by
         itself, by the server's clock. Without this option a task respects the leases of others and
         takes none.
@@ -421,13 +421,13 @@ server:
   sample: {name: EX1, version: Exchange 2016, build: 15.1.2507.72, shell: remote_session}
 # end of generated
   returned: success, and on a refusal after the server was read
-# generated: returns exchange.lease
+# generated: returns layer.lease
 lease:
-  description: A lease of the server.
+  description: A lease of the server or device.
   type: dict
   contains:
     server:
-      description: The name of the server.
+      description: The server or device.
       type: str
       returned: always
     run_id:
@@ -439,11 +439,11 @@ lease:
       type: str
       returned: always
     since:
-      description: When it was taken or renewed, by the clock of the server.
+      description: When it was taken or renewed, by its clock.
       type: str
       returned: always
     until:
-      description: When it is over, by the clock of the server.
+      description: When it is over, by its clock.
       type: str
       returned: always
     held:

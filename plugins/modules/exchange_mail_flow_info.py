@@ -39,13 +39,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# generated: returns exchange.lease
+# generated: returns layer.lease
 lease:
-  description: A lease of the server.
+  description: A lease of the server or device.
   type: dict
   contains:
     server:
-      description: The name of the server.
+      description: The server or device.
       type: str
       returned: always
     run_id:
@@ -57,11 +57,11 @@ lease:
       type: str
       returned: always
     since:
-      description: When it was taken or renewed, by the clock of the server.
+      description: When it was taken or renewed, by its clock.
       type: str
       returned: always
     until:
-      description: When it is over, by the clock of the server.
+      description: When it is over, by its clock.
       type: str
       returned: always
     held:

@@ -104,7 +104,8 @@ guards:
 # generated: returns fortios.state fortios.device
 state:
   description:
-    - How what is described is when the task ends, V(drift) where something is not so, else V(in
+    - How what is described is when the task ends. V(unknown) where another run has leased the
+      device and may take back what was found, V(drift) where something is not so, else V(in
       order).
     - In check mode, and where nothing was written, it is the state that was read.
   returned: when the state of the device is known in the end
@@ -120,6 +121,45 @@ device:
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: when the device could be read
+# generated: returns layer.lease
+lease:
+  description: A lease of the server or device.
+  type: dict
+  contains:
+    server:
+      description: The server or device.
+      type: str
+      returned: always
+    run_id:
+      description: The run that has it.
+      type: str
+      returned: always
+    by:
+      description: Who started that run, and where.
+      type: str
+      returned: always
+    since:
+      description: When it was taken or renewed, by its clock.
+      type: str
+      returned: always
+    until:
+      description: When it is over, by its clock.
+      type: str
+      returned: always
+    held:
+      description: Whether that run has not ended it. Held no longer than RV(ignore:until) in any
+        case.
+      type: bool
+      returned: always
+  sample:
+    server: EX1
+    run_id: 4f1c2a90
+    by: job 812 of jana, root at automation-job-812
+    since: 2026-01-14T10:15:00.250Z
+    until: 2026-01-14T11:15:00.250Z
+    held: true
+# end of generated
+  returned: with O(lease_minutes), where the run has one
 # generated: returns fortios.snapshot fortios.cost
 snapshot:
   description: Where the state before the change is kept.

@@ -104,6 +104,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import as_result, kept
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import ANY_FILE
 
 ARGUMENTS = module.spec({**DEVICE_OPTIONS, "snapshot_folder": {"type": "path", "default": "~/.mailedge/snapshots"}})
 
@@ -116,6 +117,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     listed = [
         kept(held, FortiOSLayer.name, FortiOSLayer.tables, lambda origin: another_device(origin, client))
         for held in folder.files()
+        if not ANY_FILE.fullmatch(held.name)
     ]
     return as_result(listed, "firewall", str(folder.path))
 

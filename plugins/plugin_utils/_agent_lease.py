@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import getpass
 import re
-import secrets
-import socket
 import typing as t
 from dataclasses import dataclass
 
@@ -46,16 +43,9 @@ def held_file(row: t.Mapping[str, t.Any]) -> snapshots.Held:
 
 def who(variables: t.Mapping[str, t.Any]) -> str:
     """Who runs this, for a person at another controller to find: user, host, and the job in AWX."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container need not have a name for the number of its user.
-        user = "somebody"
-    text = f"{user} at {socket.gethostname()}"
     job, person = variables.get("awx_job_id"), variables.get("awx_user_name")
-    if job:
-        text = f"job {job} of {person or 'nobody'}, {text}"
-    return re.sub(r"[^ -~]", "?", text)[:120]
+    about = f"job {job} of {person or 'nobody'}, " if job else ""
+    return leases.printable(f"{about}{leases.local_name()}")
 
 
 @dataclass(frozen=True)
@@ -99,15 +89,7 @@ def understand(answer: Answer, now: datetime.datetime) -> Leased:
 
 def _lease(row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime) -> tuple[Lease | None, str]:
     """The lease of a row, or why it is none that counts."""
-    if row is None:
-        return None, ""
-    held = held_file(row)
-    try:
-        if held.distrust:
-            raise leases.LeaseError(held.distrust)
-        return leases.parse(held.text, server, now), ""
-    except leases.LeaseError as error:
-        return None, f"The lease {leases.FILE} was passed over. {error}"
+    return leases.understand(None if row is None else held_file(row), server, now)
 
 
 def take_step(lease: Lease, over: str | None) -> Step:
@@ -126,11 +108,6 @@ def end_step(lease: Lease) -> Step:
 def was_done(answer: Answer, *, ended: bool = False) -> bool:
     """Whether the lease was taken, or ended, as far as an answer tells."""
     return bool((answer.get("steps", {}).get(_END if ended else TAKE) or {}).get("ok"))
-
-
-def mark(server: str, run_id: str | None, by: str, now: datetime.datetime) -> Lease:
-    """What a writer leaves that has nothing more to do: a lease that has ended."""
-    return Lease(server, run_id or secrets.token_hex(4), by, now, now, ended=True)
 
 
 def end(agent: Agent, known: Lease) -> str:

@@ -233,7 +233,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
 
     def take_over(self, reading: AgentReading[State]) -> None:
         """One remote call more, and only where another run's lease was met that had not ended."""
-        lease = _agent_lease.mark(reading.origin["server"], None, self._options.by, reading.server_clock())
+        lease = leases.mark(reading.origin["server"], self._options.by, reading.server_clock())
         steps = [_agent_lease.take_step(lease, reading.lease_text)]
         try:
             self._agent.run(self._writing(steps, reading, {"way": "none"}))
@@ -244,7 +244,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         """What a write puts in the place of the lease that was read."""
         server, hold, now = reading.origin["server"], self._options.hold, reading.server_clock()
         if hold is None:
-            return _agent_lease.mark(server, None, self._options.by, now)
+            return leases.mark(server, self._options.by, now)
         return leases.take(server, hold, now)
 
     def _writing(

@@ -13,6 +13,7 @@ import unittest.mock
 
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
+    fortios_lease_end,
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
@@ -58,10 +59,19 @@ class End:
         return "".join(sorted(name for name, result in self.told.items() if not result["failed"]))
 
 
-def story(pair: Pair, schedule: str, only: str = "ab", version: str = "v7.4.4", *, undo: bool = False) -> End:
+def story(
+    pair: Pair,
+    schedule: str,
+    only: str = "ab",
+    version: str = "v7.4.4",
+    *,
+    undo: bool = False,
+    unproven: str | None = None,
+) -> End:
     """Both runs, or one of them, on a device as an installer leaves it.
 
-    `undo`: each takes back what it did where it failed, as the playbook does.
+    `undo`: each takes back what it did where it failed, as the playbook does. `unproven`: so does
+    each of these runs, whose proof fails; all of them lease the device as the playbook does.
     """
     turns = Turns(schedule)
     with FortiGateServer(Device(version=version)) as server, tempfile.TemporaryDirectory() as folder:
@@ -80,11 +90,16 @@ def story(pair: Pair, schedule: str, only: str = "ab", version: str = "v7.4.4", 
 
         def run(name: str, task: Task) -> Result:
             named = {"snapshot": earlier} if task[1].get("snapshot") == EARLIER else {}
-            told = firewall.run(task[0], token=f"token-{name}", **{**task[1], **named})
-            if undo and told["failed"] and "snapshot" in told:
-                undone = {"snapshot": told["snapshot"]["name"], "keep_later_changes": True}
-                firewall.run(fortios_rollback, token=f"token-{name}", **undone)
-            return told
+            jobs = unproven is not None
+            lease = {"run_id": f"job{name}", "lease_minutes": 60} if jobs else {}
+            told = firewall.run(task[0], token=f"token-{name}", **{**task[1], **named, **lease})
+            failed = told["failed"] or name in (unproven or "")
+            if (undo or jobs) and failed and "snapshot" in told:
+                back = {"snapshot": told["snapshot"]["name"], "keep_later_changes": True, **lease}
+                told["undone"] = firewall.run(fortios_rollback, token=f"token-{name}", **back)
+            if "lease" in told:
+                assert firewall.done(fortios_lease_end, run_id=f"job{name}")["ended"]
+            return {**told, "failed": failed}
 
         runs = {"a": lambda: run("a", pair.first), "b": lambda: run("b", pair.second)}
         engine = vars(fortigate)["engine"]

@@ -45,7 +45,7 @@ def test_a_clock_that_was_put_back_does_not_change_which_snapshot_is_the_newest(
 
 
 def test_slices_that_share_a_firewall_and_undo_what_failed_leave_the_green_one_its_lock(tmp_path: pathlib.Path) -> None:
-    """Each slice undoes its own run where that failed, as the playbook does."""
+    """Each slice undoes its own run where that failed; neither leases the device."""
     chance = random.Random("slices")
     for number in range(20):
         schedule = "".join(chance.choices("ab", k=60)) if number else "a" * 9 + "b" * 100

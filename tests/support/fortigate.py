@@ -90,19 +90,16 @@ class Firewall:
 
     def run(self, called: t.Any, *, check: bool = False, diff: bool = False, **options: t.Any) -> Result:
         """What a module gives; `called` is the module's Python module."""
-        given = {
+        usual = {
             "host": "127.0.0.1",
             "api_port": self.server.port,
             "token": self.server.token,
             "ca_path": str(self.server.ca_path),
             "timeout": 5,
-            **(
-                {"snapshot_folder": str(self.snapshots)}
-                if "snapshot_folder" in called.ARGUMENTS["argument_spec"]
-                else {}
-            ),
-            **options,
+            "snapshot_folder": str(self.snapshots),
         }
+        taken = called.ARGUMENTS["argument_spec"]
+        given = {**{name: value for name, value in usual.items() if name in taken}, **options}
         with unittest.mock.patch.object(engine, "Module", Ansible(given, check, diff)):
             try:
                 called.main()

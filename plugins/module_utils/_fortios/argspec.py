@@ -25,5 +25,6 @@ WRITE_OPTIONS: Spec = {
     **DEVICE_OPTIONS,
     "snapshot_folder": {"type": "path", "default": "~/.mailedge/snapshots"},
     "run_id": {"type": "str"},
+    "lease_minutes": {"type": "int"},
     "accept_risks": {"type": "list", "elements": "str", "default": []},
 }

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Registry
 
 GUARDS = Registry(
     {
         **_ranges_guards.GUARDS,
+        lease.GUARD: lease.SENTENCE,
         "no_source": "Nobody could reach the mail server any more, because no source is named.",
         "provider_shut_out": "The provider, or a part of its ranges, would not get through.",
         "own_networks_shut_out": "The own networks would lose the way that they have today.",
@@ -36,3 +38,6 @@ GUARDS = Registry(
         "mail_shut_in": "The mail server would not get out to its smart hosts any more.",
     }
 )
+
+ABOUT_STATE = frozenset(GUARDS) - {lease.GUARD}
+"""About the state that there would be, and not about another run."""

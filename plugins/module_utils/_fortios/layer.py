@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import modes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import steps as order_of_steps
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import GUARDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import ABOUT_STATE, GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
     SECRETS,
     TABLES,
@@ -38,7 +38,7 @@ class FortiOSLayer(Layer[DeviceState, Key]):
     name = "fortigate"
     tables = TABLES
     guards = GUARDS
-    about_state = frozenset(GUARDS)
+    about_state = ABOUT_STATE
     mode_tables: t.ClassVar[t.Sequence[str]] = modes.OF_CHANGES
     """What of the device's modes has to be read."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import Spec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
@@ -17,6 +18,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    Hold,
+    check_minutes,
+    local_name,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused, Result, shortened
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
 
@@ -47,15 +53,18 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
     wrong = [
         *([snapshots.check_wanted(params["snapshot"])] if wanted not in (None, CONTENT) else []),
         *([snapshots.check_run_id(params["run_id"])] if params.get("run_id") else []),
+        *([_check_lease(params)] if params.get("lease_minutes") is not None else []),
     ]
     if any(wrong):
         module.fail_json(msg=f"{' '.join(filter(None, wrong))} Nothing was sent to the device.", changed=False)
     with connect(params) as client:
         try:
             layer = layer_of(params, client, check_mode=module.check_mode)
-            port = FortiOSPort(
-                client, layer, Folder(params["snapshot_folder"]), wanted=wanted, content=params.get("content")
-            )
+            hold = None
+            if params.get("lease_minutes"):
+                hold = Hold(params["run_id"], params["lease_minutes"], local_name())
+            folder = Folder(params["snapshot_folder"])
+            port = FortiOSPort(client, layer, folder, wanted=wanted, content=params.get("content"), hold=hold)
             task = Task(
                 check_mode=module.check_mode,
                 diff=module._diff,
@@ -70,6 +79,25 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
         except (FortiOSError, PlanError, RangeError) as error:
             module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
     module.exit_json(**result)
+
+
+def end_lease(arguments: t.Mapping[str, t.Any]) -> None:
+    """A whole module that ends the lease of a run. Nothing is sent to the device."""
+    module = Module(**arguments)
+    params = module.params
+    where = f"{params['host']}:{params['api_port']}"
+    problem = ""
+    if not module.check_mode:
+        problem = lease.end(Folder(params["snapshot_folder"]), where, params["vdom"], params["run_id"])
+    if problem:
+        module.warn(f"The lease of the FortiGate {where} by the run {params['run_id']} was not ended. {problem}")
+    module.exit_json(changed=False, ended=not problem and not module.check_mode)
+
+
+def _check_lease(params: t.Mapping[str, t.Any]) -> str:
+    if not params.get("run_id"):
+        return "lease_minutes is set without run_id, which says whose the lease is."
+    return check_minutes(params["lease_minutes"])
 
 
 def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]) -> None:

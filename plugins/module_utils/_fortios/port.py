@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.lease import LeasedFolder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     FEED,
@@ -27,7 +28,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     read,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.writer import Writer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Kept,
@@ -56,19 +59,28 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         *,
         wanted: str | None = None,
         content: str | None = None,
+        hold: leases.Hold | None = None,
     ) -> None:
-        self._client, self._layer, self._folder = client, layer, folder
+        self._client, self._layer = client, layer
+        self._folder = LeasedFolder(folder, client, hold)
         self._wanted, self._content = wanted, content
 
     def cost(self) -> dict[str, int]:
         return {"requests": self._client.requests}
 
+    def lease(self) -> dict[str, t.Any] | None:
+        return None if self._folder.lease is None else self._folder.lease.told()
+
     def read(self) -> Reading[DeviceState]:
+        before = self._folder.look()
+        return self._folder.leased(self._read(), before)
+
+    def _read(self) -> Reading[DeviceState]:
         if self._wanted is None:
             return self._reading(self._state(self._layer.paths(), self._layer.feeds()), ())
         # The serial number, by which snapshots are told apart, is in every answer.
         self._client.table(POLICY, fields=["policyid"])
-        held = [Held(CONTENT, self._content)] if self._content else list(self._folder.held())
+        held = [Held(CONTENT, self._content)] if self._content else list(self._folder.folder.held())
         identity = self._reading(DeviceState(self._client.version or (0, 0, 0), {}), ())
         choice = snapshots.choose(
             held,
@@ -104,7 +116,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             time=client.clock or datetime.datetime.now(datetime.timezone.utc),
             origin={"serial": client.serial, "vdom": client.vdom, "address": client.where},
             where=f"on the FortiGate {client.where}",
-            kept=f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.path}",
+            kept=f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.folder.path}",
             facts={"device": {"serial": client.serial, "version": version, **self._layer.modes_of_device().facts()}},
             snapshots=held,
         )
@@ -113,13 +125,20 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         return another_device(origin, self._client)
 
     def keep(self, snapshot: Snapshot[Key], reading: Reading[DeviceState]) -> Kept:
-        """Several tasks of one run share one snapshot."""
-        name = self._folder.name_for(reading.time, snapshot.run_id, snapshot.reason)
-        earlier = [held.text for held in self._folder.held() if held.name == name]
+        """Several tasks of one run share one snapshot. It is kept under the lease of the device."""
+        self._folder.take(reading)
+        name = self._folder.folder.name_for(reading.time, snapshot.run_id, snapshot.reason)
+        earlier = [held.text for held in self._folder.folder.held() if held.name == name]
         return self._keep(name, snapshot, earlier[0] if earlier else "")
 
     def keep_less(self, kept: Kept, snapshot: Snapshot[Key]) -> Kept:
         return self._keep(kept.name, snapshot, kept.earlier)
+
+    def take_over(self, reading: Reading[DeviceState]) -> None:
+        try:
+            self._folder.take(reading)
+        except SnapshotError as error:
+            raise Stopped(str(error), done=0, untouched=True) from None
 
     def _keep(self, name: str, snapshot: Snapshot[Key], earlier: str) -> Kept:
         if earlier:
@@ -133,8 +152,8 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
                 lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
             )
         text = snapshot.text()
-        self._folder.write(name, text)
-        return Kept(name, text, {"name": name, "folder": str(self._folder.path), "content": text}, earlier)
+        self._folder.folder.write(name, text)
+        return Kept(name, text, {"name": name, "folder": str(self._folder.folder.path), "content": text}, earlier)
 
     def write(self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept) -> Written[DeviceState, Key]:
         before = reading.state

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import fcntl
 import os
 import pathlib
 import typing as t
@@ -45,6 +47,35 @@ class Folder:
 
     def _paths(self) -> list[pathlib.Path]:
         return sorted(self.path.glob("*"), reverse=True)
+
+    def file(self, name: str) -> snapshots.Held | None:
+        """One file; None where there is none."""
+        path = self.path / name
+        return _held(path) if path.exists() else None
+
+    def put(self, name: str, text: str | None, over: str | None) -> bool:
+        """Write a file where it still has the text `over`, None: where there is none. Tell whether
+        it had. Raises OSError.
+
+        None as `text` only asks. Who does this at the same time waits.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._alone():
+            held = self.file(name)
+            if (held.text if held else None) != over:
+                return False
+            if text is not None:
+                write_whole(self.path / name, text)
+            return True
+
+    @contextlib.contextmanager
+    def _alone(self) -> t.Iterator[None]:
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def name_for(self, time: datetime.datetime, run_id: str, reason: str) -> str:
         """The name of the snapshot of a run: the one that an earlier task of it has made, else a

@@ -16,8 +16,11 @@ order, and it does not take it back any more.
 from __future__ import annotations
 
 import datetime
+import getpass
 import json
 import re
+import secrets
+import socket
 import typing as t
 from dataclasses import dataclass
 
@@ -28,6 +31,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
 FORMAT = 1
 FILE = "0-lease.json"
 """Its name. It sorts before every snapshot, and is never one of the newest files."""
+ANY_FILE = re.compile(r"0-lease(-[A-Za-z0-9._-]+)?\.json")
+"""The name of one in a folder for several devices."""
 GUARD = "leased"
 SENTENCE = "Another run has leased the server and may still take back what it made, or has worked on the server while this one did."
 MINUTES = range(5, 721)
@@ -127,6 +132,18 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
     return Lease(held["server"], held["run_id"], held["by"], since, until, document["ended"])
 
 
+def understand(held: snapshots.Held | None, server: str, now: datetime.datetime) -> tuple[Lease | None, str]:
+    """The lease that a file holds, or why it holds none that counts; neither without a file."""
+    if held is None:
+        return None, ""
+    try:
+        if held.distrust:
+            raise LeaseError(held.distrust)
+        return parse(held.text, server, now), ""
+    except LeaseError as error:
+        return None, f"The lease {held.name} was passed over. {error}"
+
+
 def finding(
     lease: Lease | None, now: datetime.datetime, run_id: str | None, *, undoes: bool, meanwhile: bool
 ) -> Finding | None:
@@ -167,6 +184,26 @@ def finding(
 def take(server: str, hold: Hold, now: datetime.datetime) -> Lease:
     """The lease of a run that writes now."""
     return Lease(server, hold.run_id, hold.by, now, now + datetime.timedelta(minutes=hold.minutes))
+
+
+def mark(server: str, by: str, now: datetime.datetime) -> Lease:
+    """What a writer leaves that has no lease of its own: one that has ended."""
+    return Lease(server, secrets.token_hex(4), by, now, now, ended=True)
+
+
+def local_name() -> str:
+    """Who runs this, and where, for a person to find."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container need not have a name for the number of its user.
+        user = "somebody"
+    return printable(f"{user} at {socket.gethostname()}")
+
+
+def printable(text: str) -> str:
+    """A text as a lease takes it."""
+    return re.sub(r"[^ -~]", "?", text)[:120]
 
 
 def _time(text: str) -> datetime.datetime:

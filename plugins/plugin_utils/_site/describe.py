@@ -100,9 +100,10 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if around.playbook in ("apply", "drift", "publish_ranges"):
         _provider(values, today, found)
     found.parts = _parts(values, around)
-    wrong = check_minutes(values["exchange_lease_minutes"])
-    if wrong:
-        found.errors.append(f"{wrong} In the site's description it is mailedge_exchange_lease_minutes.")
+    for name in ("exchange_lease_minutes", "fortigate_lease_minutes"):
+        wrong = check_minutes(values[name])
+        if wrong:
+            found.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, found)
         _check_fortigate(values, found)

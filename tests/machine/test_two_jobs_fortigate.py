@@ -1,0 +1,107 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two jobs on one FortiGate, as the playbook runs them: lock, prove, undo what is not proven."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import random
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_lease_end,
+    fortios_outbound_lock,
+    fortios_rollback,
+    fortios_snapshots_info,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
+from ansible_collections.mailedge.lockdown.tests.machine.firewall import STRANGER, Pair, lock, story
+from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
+
+WAY_OUT = {"mail_servers": ["10.20.1.11"], "smart_hosts": ["198.51.100.25"], "interfaces": ["wan1"]}
+PAIRS = {
+    "the same lock": Pair(lock(), lock()),
+    "more ranges": Pair(lock(), lock(ranges=["198.51.100.0/24", "203.0.113.0/25"])),
+    "the way in and the way out": Pair(lock(), (fortios_outbound_lock, {"name": "birke", **WAY_OUT})),
+}
+OURS: dict[str, t.Any] = {"run_id": "night42", "lease_minutes": 60}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_jobs_of_which_the_proof_of_one_fails(name: str) -> None:
+    """It is as if only the other one had run, or that one was refused and nothing is left."""
+    pair = PAIRS[name]
+    known = {only: story(pair, "", only).configuration for only in ("", "b")}
+    chance = random.Random(name)
+    writes = story(pair, "", "a", unproven="").events.count("a")
+    for number in range(MORE or 4):
+        # The first time, the whole of b between what a makes and what it takes back.
+        schedule = "".join(chance.choices("ab", k=80)) if number else "a" * writes + "b" * 99
+        end = story(pair, schedule, unproven="a")
+        refused = end.told["b"]["failed"]
+        assert not refused or "undone" not in end.told["b"] or not end.told["b"]["undone"]["failed"]
+        assert end.configuration == known["" if refused else "b"], (end.events, end.told)
+        assert not end.told["a"].get("undone", {}).get("failed"), end.told["a"]["undone"]
+        if not refused and name != "the way in and the way out":
+            assert not end.packets[STRANGER, "VIP-mail"], f"{end.events}: open behind a green job"
+
+
+@pytest.fixture
+def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
+    with FortiGateServer(Device()) as server:
+        server.device.seed_mail_site()
+        yield Firewall(server, tmp_path)
+
+
+def lease_file(firewall: Firewall) -> pathlib.Path:
+    (file,) = firewall.snapshots.glob("0-lease-*")
+    return file
+
+
+def test_a_run_that_meets_a_lease_is_refused_and_does_not_call_it_in_order(firewall: Firewall) -> None:
+    done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    assert done["lease"]["held"]
+    for check in (True, False):
+        # The ranges that are let in are strangers to the second one.
+        for task, state in ((lock(), "unknown"), (lock(ranges=["203.0.113.0/25"]), "open")):
+            met = firewall.run(task[0], check=check, **task[1])
+            assert (met["failed"], met["state"]) == (True, state)
+            assert "leased by the run night42" in met["msg"]
+    assert firewall.run(fortios_rollback)["failed"]
+    listed = firewall.done(fortios_snapshots_info)["snapshots"]
+    assert [row["state"] for row in listed] == ["usable"]
+    again = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    assert not again["changed"]
+    assert firewall.done(fortios_lease_end, run_id="night42")["ended"]
+    assert not firewall.done(fortios_lease_end, run_id="night42")["ended"]
+    assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "in order"
+
+
+def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothing_back(firewall: Firewall) -> None:
+    done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    file = lease_file(firewall)
+    held = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}))
+    taken = firewall.done(fortios_inbound_lock, **lock()[1])
+    assert (taken["state"], taken["changed"]) == ("in order", False)
+    assert any("has not ended its lease" in warning for warning in taken["warnings"])
+    locked = firewall.dump()
+    late = firewall.run(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    assert late["failed"]
+    assert "nothing of it is taken back" in late["msg"]
+    assert firewall.dump() == locked
+
+
+def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:
+    wrongs: list[dict[str, t.Any]] = [{"lease_minutes": 60}, {"lease_minutes": 3, "run_id": "night42"}]
+    for wrong in wrongs:
+        refused = firewall.run(fortios_inbound_lock, **lock()[1], **wrong)
+        assert refused["failed"]
+        assert "Nothing was sent" in refused["msg"]
