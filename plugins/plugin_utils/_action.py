@@ -25,6 +25,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
     command_for,
     login,
     reason_not_private,
+    send_in_pieces,
+    too_large,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
@@ -105,6 +107,7 @@ class HostAction(ActionBase):
 
         Whatever the transport's libraries raise becomes a connection failure.
         """
+        send_in_pieces(self._connection)
         try:
             outcome = self._connection.exec_command(
                 command_for(self._connection, BOOTSTRAP_SCRIPT), in_data=stdin, sudoable=False
@@ -117,6 +120,7 @@ class HostAction(ActionBase):
             # report as a crash of the task.
             raise AnsibleConnectionFailure(
                 f"The connection to the host broke during a call: {type(error).__name__}: {error}"
+                f"{too_large(self._connection, stdin, error)}"
             ) from error
         return t.cast("tuple[int, bytes, bytes]", outcome)
 

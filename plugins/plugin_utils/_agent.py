@@ -16,6 +16,15 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
 )
 
 _EXCERPT = 400
+# What a process of .NET ends with that has thrown: 3762504530, as a signed number -532462766.
+_CLR_EXCEPTION = 0xE0434352
+_NO_MEMORY = "OutOfMemoryException"
+# github.com/ansible/ansible/issues/72557, github.com/test-kitchen/test-kitchen/issues/742
+_MEMORY = (
+    "That is how a PowerShell ends to which WinRM leaves too little memory (150 MB for a shell before Windows Server 2012). "
+    'Raise MaxMemoryPerShellMB on the server: winrm set winrm/config/winrs @{MaxMemoryPerShellMB="1024"} With Windows '
+    "Management Framework 3.0 the setting has no effect without the hotfix KB2842230."
+)
 
 Execute = t.Callable[[bytes], "tuple[int, bytes | str, bytes | str]"]
 """Starts the bootstrap on the host with these bytes on standard input; gives exit code, standard output and error."""
@@ -47,6 +56,8 @@ class AgentError(Exception):
         else:
             where = f"step '{step}'" if step else "the agent"
             text = f"On the server {where} failed with {error_class}: {message}"
+            if error_class == _NO_MEMORY:
+                text = f"{text} {_MEMORY}"
         super().__init__(text)
 
     def as_result(self) -> dict[str, t.Any]:
@@ -136,6 +147,9 @@ def _secrets(value: t.Any) -> t.Iterator[str]:
 
 def _describe(reason: str, code: int, stdout: bytes | str, stderr: bytes | str, secrets: set[str]) -> str:
     parts = [f"{reason} The exit code was {code}."]
+    told = b"".join(stream if isinstance(stream, bytes) else stream.encode() for stream in (stdout, stderr))
+    if code & 0xFFFFFFFF == _CLR_EXCEPTION or _NO_MEMORY.encode() in told:
+        parts.append(_MEMORY)
     for name, stream in (("error output", stderr), ("output", stdout)):
         text = stream.decode("utf-8", "replace") if isinstance(stream, bytes) else stream
         for secret in sorted(secrets, key=len, reverse=True):

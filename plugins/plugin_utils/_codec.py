@@ -4,8 +4,9 @@
 """How a request travels to agent.ps1, and its answer back.
 
 Standard input is lines of base64, because powershell.exe reads it in the OEM code page: the agent's
-text in the first line, the request in the rest. The request is one token a line, led by a letter
-for its type (PowerShell 2.0 has no JSON):
+text in the first line, the request in the rest, each of them a gzip, because WinRM before Windows
+Server 2012 takes 150 KB at once and Ansible's winrm plugin sends up to 200,000 bytes in one piece.
+The request is one token a line, led by a letter for its type (PowerShell 2.0 has no JSON):
 
 ======  ===========================================================================================
 ``n``   null
@@ -115,7 +116,9 @@ def _bootstrap_script() -> str:
             "$ProgressPreference='SilentlyContinue';$ErrorActionPreference='Stop'",
             "$m=$ExecutionContext.SessionState.LanguageMode",
             f"if($m -and \"$m\" -ne 'FullLanguage'){{'{BEGIN}';'{refusal}';'{END}'}}else{{$l=@($input)",
-            "$s=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($l[0]))",
+            "$b=[Convert]::FromBase64String($l[0]);$m=New-Object IO.MemoryStream;$m.Write($b,0,$b.Length);$m.Position=0",
+            "$z=New-Object IO.Compression.GZipStream $m,([IO.Compression.CompressionMode]::Decompress)",
+            "$s=(New-Object IO.StreamReader $z).ReadToEnd()",
             "&([scriptblock]::Create($s)) $l}",
         ]
     )
@@ -139,7 +142,12 @@ def agent_text() -> str:
 @functools.lru_cache(maxsize=1)
 def agent_line() -> str:
     """The text of the agent as the first line of a request."""
-    return base64.b64encode(agent_text().encode("ascii")).decode("ascii")
+    return _packed(agent_text().encode("ascii"))
+
+
+def _packed(raw: bytes) -> str:
+    # The same bytes give the same text: no time is in it.
+    return base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
 
 
 def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
@@ -155,7 +163,7 @@ def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
         raw = "\n".join(tokens).encode("utf-8")
     except UnicodeEncodeError:
         raise CodecError("The request contains half a surrogate pair, which is not text. Nothing was sent.") from None
-    body = base64.b64encode(raw).decode("ascii")
+    body = _packed(raw)
     lines = [agent_line()]
     lines += [body[at : at + _LINE] for at in range(0, len(body), _LINE)]
     return ("\n".join(lines) + "\n").encode("ascii")
@@ -214,9 +222,10 @@ def decode_request(stdin: bytes | str) -> dict[str, t.Any]:
     """
     text = stdin.decode("ascii") if isinstance(stdin, bytes) else stdin
     try:
-        body = base64.b64decode("".join(text.splitlines()[1:]), validate=True).decode("utf-8")
-    except ValueError:
-        raise CodecError("The request on standard input is not base64 of UTF-8.") from None
+        packed = base64.b64decode("".join(text.splitlines()[1:]), validate=True)
+        body = gzip.decompress(packed).decode("utf-8")
+    except (ValueError, OSError, EOFError, zlib.error):
+        raise CodecError("The request on standard input is not base64 of a gzip of UTF-8.") from None
     tokens = body.split("\n")
     if len(tokens) < 3 or tokens[0] != _HEADER or tokens[-1] != _FOOTER:
         raise CodecError("The request on standard input is cut, or of another protocol.")

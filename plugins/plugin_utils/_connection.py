@@ -11,6 +11,7 @@ start a call.
 from __future__ import annotations
 
 import base64
+import functools
 import typing as t
 
 from ansible.release import __version__ as core_version
@@ -18,6 +19,9 @@ from ansible.release import __version__ as core_version
 # The psrp plugin of ansible-core 2.16 to 2.20 recognises an encoded command by exactly these words
 # (plugins/shell/powershell.py, _common_args) and runs it inside its own runspace.
 _ENCODED_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+
+# In base64 and with its envelope, below 150 KB.
+_PIECE = 100_000
 
 # Transports that encrypt their messages by themselves over http (pywinrm and pypsrp,
 # message_encryption "auto").
@@ -42,6 +46,33 @@ def command_for(connection: t.Any, script: str) -> str:
     if name == "winrm" or (name == "ssh" and _wraps_for_windows(connection)):
         return script
     return _ENCODED_PREFIX + base64.b64encode(script.encode("utf-16-le")).decode("ascii")
+
+
+def send_in_pieces(connection: t.Any) -> None:
+    """Let the winrm plugin send standard input in pieces that every WinRM takes.
+
+    Its own pieces of 200,000 bytes are base64 of 267 KB in an envelope, and WinRM before Windows
+    Server 2012 takes 150 KB unless it was told otherwise. The plugin has no option for that (its
+    method of ansible-core 2.16 to 2.21 has an argument). psrp asks the server and keeps to it.
+    """
+    pieces = getattr(connection, "_wrapper_payload_stream", None)
+    if short_name(connection) == "winrm" and callable(pieces) and not isinstance(pieces, functools.partial):
+        connection._wrapper_payload_stream = functools.partial(pieces, buffer_size=_PIECE)
+
+
+def too_large(connection: t.Any, stdin: bytes, error: Exception) -> str:
+    """What WinRM may have meant by an error, where that is the size of a request; else empty.
+
+    It answers with the bare status 413. Over an encrypted connection pywinrm goes on in a new one,
+    and what is seen is a 400 (ansible-core, plugins/connection/winrm.py, _winrm_exec).
+    """
+    if getattr(error, "code", None) not in (400, 413) or short_name(connection) not in ("winrm", "psrp"):
+        return ""
+    kilobytes = -(-min(len(stdin), _PIECE) * 4 // 3 // 1024) + 2
+    return (
+        f" It was sent in pieces of up to {kilobytes} KB. If the server's WinRM takes less at once, raise its "
+        'MaxEnvelopeSizekb there: winrm set winrm/config @{MaxEnvelopeSizekb="500"}'
+    )
 
 
 def _wraps_for_windows(connection: t.Any) -> bool:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The agent: runs the steps of one request on the server and answers one JSON document. All logic is in Python.
-# Dialect: Windows PowerShell 2.0 to 5.1. $lines: this text, then the request, in base64 (_codec.py has the format).
+# Dialect: Windows PowerShell 2.0 to 5.1. $lines: this text, then the request, each base64 of a gzip (_codec.py has the format).
 # * Arguments are data: decoded to objects, splatted or added to a command object, never pasted into script text.
 # * Nothing of the request goes through a cmdlet or a pipeline before its own call: module logging (event 4103) would
 #   write it to the event log, passwords too. Hence methods of .NET where a cmdlet would be shorter.
@@ -111,9 +111,11 @@ function Read-Value($tokens, $at) {
 
 function Read-Request {
     try {
-        $base64 = [string]::Join('', $lines, 1, $lines.Length - 1)
-        $text = [System.Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($base64))
-        $tokens = $text.Split([char[]]@([char]10))
+        $packed = [Convert]::FromBase64String([string]::Join('', $lines, 1, $lines.Length - 1))
+        $stream = New-Object System.IO.MemoryStream
+        $stream.Write($packed, 0, $packed.Length); $stream.Position = 0
+        $unpacked = New-Object System.IO.Compression.GZipStream $stream, ([System.IO.Compression.CompressionMode]::Decompress)
+        $tokens = (New-Object System.IO.StreamReader $unpacked).ReadToEnd().Split([char[]]@([char]10))
         if ($tokens[0] -cne 'mailedge 1') { Stop-Agent 'BadRequest' 'The request is of another protocol.' }
         $request = Read-Value $tokens 1
         if ($request -isnot [System.Collections.Hashtable]) { throw 'cut' }
@@ -242,8 +244,7 @@ function Open-Shell($shell) {
     try {
         if ($way -ceq 'remote_session') {
             # By the server's own name: a load-balanced one breaks Kerberos. An explicit credential makes the second hop work.
-            $fqdn = $shell['fqdn']
-            if (-not $fqdn) { $fqdn = $state.facts.fqdn }
+            if ($shell['fqdn']) { $fqdn = $shell['fqdn'] } else { $fqdn = $state.facts.fqdn }
             $option = New-Object System.Management.Automation.Remoting.PSSessionOption
             # So that a server which hangs does not hold up the closing of the session for its three minutes.
             $option.CancelTimeout = [TimeSpan]::FromSeconds(10)
@@ -492,8 +493,7 @@ $json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + [string]::Join(','
 $bytes = [System.Text.Encoding]::UTF8.GetBytes($json)
 $packed = New-Object System.IO.MemoryStream
 $zip = New-Object System.IO.Compression.GZipStream $packed, ([System.IO.Compression.CompressionMode]::Compress)
-$zip.Write($bytes, 0, $bytes.Length)
-$zip.Close()
+$zip.Write($bytes, 0, $bytes.Length); $zip.Close()
 $base64 = [Convert]::ToBase64String($packed.ToArray())
 '----- BEGIN MAILEDGE ANSWER -----'
 for ($i = 0; $i -lt $base64.Length; $i += 4000) { $base64.Substring($i, [Math]::Min(4000, $base64.Length - $i)) }

@@ -33,7 +33,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.web import WebFrontEnd
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.auth import Accounts
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate, make_certificate
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Listener
-from ansible_collections.mailedge.lockdown.tests.lab.wsman.service import Service
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.service import (
+    MAX_ENVELOPE_KB,
+    MAX_ENVELOPE_KB_OF_2008,
+    Service,
+)
 
 _OLD_REFUSAL = "550 5.7.1 Unable to relay"
 
@@ -63,13 +67,15 @@ class LabHost:
         self.certificate: Certificate = make_certificate(exchange.fqdn, folder)
         exchange.sessions.accounts = {self.username: password}
         accounts = Accounts(self.username, password, folder)
-        self._service = Service(self.machine, exchange.name)
+        # As Exchange 2007 and 2010 are on Windows Server 2008 and 2008 R2.
+        older = exchange.edition.generation < Generation.E2013
+        kilobytes = MAX_ENVELOPE_KB_OF_2008 if older else MAX_ENVELOPE_KB
+        self.winrm = Service(self.machine, exchange.name, kilobytes)
         hooks = HttpEvents(self.faults, self.machine, self._count)
-        self.http = Listener(self._service, accounts, hooks=hooks)
-        self.https = Listener(self._service, accounts, self.certificate, hooks=hooks)
+        self.http = Listener(self.winrm, accounts, hooks=hooks)
+        self.https = Listener(self.winrm, accounts, self.certificate, hooks=hooks)
         self._down_until = 0.0
         self.http.is_down = self.https.is_down = lambda: clock.monotonic() < self._down_until
-        older = exchange.edition.generation < Generation.E2013
         self.mailbox = Mailbox(
             fqdn=exchange.fqdn,
             accepted_domains=frozenset({place.site.domain}),
@@ -109,7 +115,7 @@ class LabHost:
     @property
     def shells(self) -> int:
         """How many shells of WinRM are open."""
-        return self._service.shells
+        return self.winrm.shells
 
     def go_down(self, seconds: float) -> None:
         """The network to the host is gone for so long; what runs on it goes on."""
@@ -135,7 +141,7 @@ class LabHost:
         self.machine.kill()
         for listener in (self.http, self.https):
             listener.close()
-        self._service.close()
+        self.winrm.close()
         self.front_end.close()
         if self.web:
             self.web.close()

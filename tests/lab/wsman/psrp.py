@@ -51,13 +51,19 @@ class Pipeline(Command):
 
 
 class RunspacePoolShell(Shell):
-    """A shell whose streams carry PSRP."""
+    """A shell whose streams carry PSRP.
 
-    def __init__(self, shell_id: str, resource: str, engine: Engine, creation: str) -> None:
+    `old`: of Windows PowerShell 2.0, to which a client sends no more than 150 KB at once (MS-PSRP, protocol version 2.1).
+    """
+
+    def __init__(self, shell_id: str, resource: str, engine: Engine, creation: str, *, old: bool = False) -> None:
         super().__init__(shell_id, resource, engine)
         self._lock = threading.RLock()
-        versions = {"PSVersion": PSVersion("5.1.20348.1"), "PSEdition": "Desktop"}
+        newest = {"PSVersion": PSVersion("5.1.20348.1"), "PSEdition": "Desktop"}
+        versions = {"PSVersion": PSVersion("2.0")} if old else newest
         self._pool = psrpcore.ServerRunspacePool(application_private_data={"PSVersionTable": versions})
+        if old:
+            self._pool.our_capability.protocolversion = PSVersion("2.1")
         self._feed(base64.b64decode(creation))
 
     def open_command(self, command_id: str | None, command_line: str, options: t.Mapping[str, str]) -> Command:

@@ -15,8 +15,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.wsman import soap
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.psrp import RunspacePoolShell
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.shells import Engine, Shell, new_id
 
-MAX_ENVELOPE_KB = 500
-"""WinRM's MaxEnvelopeSizekb from Windows 8 and Server 2012 on (learn.microsoft.com, "Installation and configuration for WinRM")."""
+MAX_ENVELOPE_KB, MAX_ENVELOPE_KB_OF_2008 = 500, 150
+"""WinRM's MaxEnvelopeSizekb from Windows 8 and Server 2012 on, and before (learn.microsoft.com, "Installation and configuration for
+WinRM")."""
 _MAX_SHELLS = 30
 _CMD = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
 _POWERSHELL = "http://schemas.microsoft.com/powershell/"
@@ -25,9 +26,10 @@ _POWERSHELL = "http://schemas.microsoft.com/powershell/"
 class Service:
     """The shells of one server. All methods may be called from many threads."""
 
-    def __init__(self, engine: Engine, machine: str) -> None:
+    def __init__(self, engine: Engine, machine: str, max_envelope_kb: int = MAX_ENVELOPE_KB) -> None:
         self.engine = engine
         self.machine = machine
+        self.max_envelope_kb = max_envelope_kb
         self._shells: dict[str, Shell] = {}
         self._lock = threading.Lock()
         self._operations: dict[str, t.Callable[[soap.Request, str], str]] = {
@@ -72,7 +74,7 @@ class Service:
         return found
 
     def _get(self, request: soap.Request, user: str) -> str:
-        return f"<cfg:Config><cfg:MaxEnvelopeSizekb>{MAX_ENVELOPE_KB}</cfg:MaxEnvelopeSizekb></cfg:Config>"
+        return f"<cfg:Config><cfg:MaxEnvelopeSizekb>{self.max_envelope_kb}</cfg:MaxEnvelopeSizekb></cfg:Config>"
 
     def _create(self, request: soap.Request, user: str) -> str:
         element = request.find("rsp:Shell")
@@ -81,7 +83,8 @@ class Service:
             shell = Shell(shell_id, request.resource, self.engine)
         elif request.resource.startswith(_POWERSHELL):
             creation = request.find("rsp:Shell/ps:creationXml").text or ""
-            shell = RunspacePoolShell(shell_id, request.resource, self.engine, creation)
+            old = self.max_envelope_kb < MAX_ENVELOPE_KB
+            shell = RunspacePoolShell(shell_id, request.resource, self.engine, creation, old=old)
         else:
             raise soap.Fault(
                 2150858811, "w:InvalidResourceURI", f"There is no shell with the resource URI {request.resource}."

@@ -112,6 +112,27 @@ def test_what_the_connection_raises_is_raised_as_it_is() -> None:
         Agent(fail, time_limit=10).run(REQUEST)
 
 
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr"),
+    [
+        (3762504530, b"", b""),
+        (-532462766, b"", b""),
+        (1, b"", b"#< CLIXML System.OutOfMemoryException: "),
+        (0, b"Exception of type 'System.OutOfMemoryException'", b""),
+    ],
+)
+def test_a_powershell_that_runs_out_of_memory_is_named_with_the_setting(
+    code: int, stdout: bytes, stderr: bytes
+) -> None:
+    with pytest.raises(AgentNoise, match="MaxMemoryPerShellMB"):
+        Agent(lambda _stdin: (code, stdout, stderr), time_limit=10).run(REQUEST)
+
+
+def test_a_step_that_runs_out_of_memory_is_named_with_the_setting() -> None:
+    assert "MaxMemoryPerShellMB" in str(AgentError("OutOfMemoryException", "x", "No memory.", "change-1"))
+    assert "MaxMemoryPerShellMB" not in str(AgentError("ADTransientException", "x", "No domain controller."))
+
+
 def test_what_cannot_be_encoded_is_not_sent() -> None:
     def execute(stdin: bytes) -> tuple[int, bytes, bytes]:
         raise AssertionError("nothing may be sent")

@@ -48,7 +48,7 @@ def test_an_answer_comes_back_as_it_was(answer: dict[str, t.Any]) -> None:
 def test_standard_input_survives_every_code_page() -> None:
     stdin = codec.encode_request({"name": "Frontend \u201cwide\u201d \u00fc\u6f22", "list": ["a"] * 10_000})
     assert set(stdin.decode("ascii")) <= set(string.ascii_letters + string.digits + "+/=\n")
-    assert base64.b64decode(stdin.splitlines()[0]).decode("ascii") == codec.agent_text()
+    assert gzip.decompress(base64.b64decode(stdin.splitlines()[0])).decode("ascii") == codec.agent_text()
 
 
 def test_tuples_arrive_as_lists_and_subclasses_of_str_as_text() -> None:
@@ -77,7 +77,7 @@ def test_what_cannot_be_sent_is_refused_without_being_quoted(value: t.Any, messa
 
 
 def _with_body(body: str) -> bytes:
-    return b"YWdlbnQ=\n" + base64.b64encode(body.encode()) + b"\n"
+    return b"YWdlbnQ=\n" + base64.b64encode(gzip.compress(body.encode())) + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,10 @@ def test_a_request_cut_anywhere_is_refused() -> None:
     for length in range(len(body)):
         with pytest.raises(CodecError):
             codec.decode_request(_with_body(body[:length]))
+    packed = base64.b64decode(_with_body(body).splitlines()[1])
+    for length in range(len(packed)):
+        with pytest.raises(CodecError):
+            codec.decode_request(b"YWdlbnQ=\n" + base64.b64encode(packed[:length]) + b"\n")
 
 
 def test_an_answer_is_found_among_noise_and_wrapped_lines() -> None:
