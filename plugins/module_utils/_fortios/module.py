@@ -75,10 +75,18 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
             )
             result = execute(layer, port, task)
         except Refused as refused:
+            _warn(module, refused.result)
             module.fail_json(msg=str(refused), **shortened(refused.result))
         except (FortiOSError, PlanError, RangeError) as error:
             module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
+    _warn(module, result)
     module.exit_json(**result)
+
+
+def _warn(module: Module, result: Result) -> None:
+    """Hand the warnings over: ansible-core 2.23 takes none from a result."""
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
 
 
 def end_lease(arguments: t.Mapping[str, t.Any]) -> None:
