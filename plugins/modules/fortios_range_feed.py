@@ -156,34 +156,11 @@ device:
   returned: when the device could be read
 # generated: returns layer.lease
 lease:
-  description: A lease of the server or device.
+  description:
+    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and where
+      that was started, C(since) when and C(until) when by its own clock.
+    - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
-  contains:
-    server:
-      description: The server or device.
-      type: str
-      returned: always
-    run_id:
-      description: The run that has it.
-      type: str
-      returned: always
-    by:
-      description: Who started that run, and where.
-      type: str
-      returned: always
-    since:
-      description: When it was taken or renewed, by its clock.
-      type: str
-      returned: always
-    until:
-      description: When it is over, by its clock.
-      type: str
-      returned: always
-    held:
-      description: Whether that run has not ended it. Held no longer than RV(ignore:until) in any
-        case.
-      type: bool
-      returned: always
   sample:
     server: EX1
     run_id: 4f1c2a90

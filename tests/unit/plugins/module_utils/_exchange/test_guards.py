@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import re
-import datetime
 import typing as t
 
 import pytest
@@ -21,9 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support.guarded import (
