@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import outbound, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE, check_entries
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired, fold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -59,5 +59,5 @@ class ActionModule(MailFlowAction):
             lock = {**params["inbound_lock"], "keep_unnamed": bool(grace(params["inbound_lock"]))}
             parts.append(recipes.inbound_lock(state, {**lock, **site}))
         if params.get("outbound_lock") is not None:
-            parts.append(recipes.outbound_lock(state, params["outbound_lock"]))
+            parts.append(outbound.outbound_lock(state, params["outbound_lock"]))
         return fold(*parts, desired(params["receive_connectors"], params["send_connectors"]))

@@ -111,6 +111,10 @@ options:
       - The ids of guards whose warning is known and accepted. A guard that stops the task names its
         id.
       # generated: guards exchange
+      - "V(accepted_domains_unread): The accepted domains could not be read, so that nobody knows
+        whether the server relays."
+      - "V(every_domain_accepted): An accepted domain stands for the internet at large, so that
+        whoever may send may relay."
       - "V(exchange_servers_shut_out): Other Exchange servers would lose what they are accepted with
         today."
       - "V(foreign_binding): A connector would listen on an address that the server does not have;
@@ -147,6 +151,8 @@ options:
       - "V(server_shut_out): The server itself would lose something that is accepted today from its
         loopback or its own addresses."
       - "V(smart_host_unreachable): A smart host does not answer the server."
+      - "V(source_servers_lost): Servers that send mail to the internet by themselves would have to
+        hand it to another one."
       - "V(still_open): Internet addresses other than the provider's may still send anonymously
         after the lock."
       - "V(transport_role_conflict): Connectors of different transport roles would listen on one

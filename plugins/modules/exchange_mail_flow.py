@@ -91,6 +91,16 @@ options:
       tls_certificate_name:
         description: The certificate, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
         type: str
+      tls_domain_capabilities:
+        description:
+          - What senders may do that present a certificate for a domain, as C(domain:capability) or
+            C(<I>Issuer<S>Subject:capability). Exchange 2010 and later.
+          - A new connector takes over those of the connector that heard the provider until then.
+        type: raw
+      domain_secure_enabled:
+        description: Whether mutual TLS is asked of domains for which the organization says so. As
+          it was for the provider where this is not set.
+        type: bool
       max_inbound_connection_per_source:
         description:
           - How many connections at once from one address.
@@ -115,11 +125,58 @@ options:
           - Without it the next run takes them out of the narrow connector that a lock made for
             them, which check mode and the guards tell before.
         type: str
+      max_message_size:
+        description:
+          - The biggest message, such as V(36MB).
+          - This and the limits below are taken over from the connector that heard the provider
+            until the lock, where they are not set. A run whose limits let through less than that
+            connector does now changes them, or in check mode says so. To give the provider less,
+            name the limit.
+          - The connector is known by its name in the comment of the provider's connector; without
+            that it is the one which the provider would meet if its own were not there.
+          - The same holds for O(inbound_lock.require_tls) and, with
+            M(mailedge.lockdown.exchange_receive_connector), for C(require_ehlo_domain) and what
+            rejects recipients or bare line feeds. What has no more and less, such as the
+            certificate, O(inbound_lock.fqdn), O(inbound_lock.banner) and the extensions of SMTP, is
+            taken over when the connector is made.
+        type: str
+      max_header_size:
+        description: The biggest header of a message, such as V(256KB).
+        type: str
+      max_hop_count:
+        description: How many servers a message may have passed.
+        type: int
+      max_local_hop_count:
+        description: How many servers of the organization a message may have passed.
+        type: int
+      max_recipients_per_message:
+        description: How many recipients one message may have.
+        type: int
+      max_inbound_connection:
+        description: How many connections at once from all addresses together, or V(unlimited).
+        type: str
+      max_protocol_errors:
+        description: How many errors end a connection, or V(unlimited).
+        type: str
+      message_rate_limit:
+        description: How many messages a minute from one source, or V(unlimited).
+        type: str
+      connection_timeout:
+        description: How long a connection may last, such as V(00:10:00).
+        type: str
+      connection_inactivity_timeout:
+        description: How long it may be idle. Less than O(inbound_lock.connection_timeout).
+        type: str
+      tarpit_interval:
+        description: How long a refusal is held back, at most ten minutes.
+        type: str
   outbound_lock:
     description:
       - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and
         every other connector that would carry the same mail is taken out of service.
-      - The connectors of the hybrid wizard and of edge subscriptions are never touched.
+      - The connectors of the hybrid wizard and of edge subscriptions are never touched. As long as
+        one of them carries mail to the internet past this one, as with centralized mail transport,
+        the state is C(open), and the guard C(send_leak) says what to do.
     type: dict
     suboptions:
       name:
@@ -140,7 +197,10 @@ options:
         elements: str
         default: ["SMTP:*;1"]
       source_transport_servers:
-        description: The servers that may use it. This server where it is not set.
+        description:
+          - The servers that may use it. Where it is not set, those of the connectors that are taken
+            out of service for it, and this server where there are none.
+          - A list that takes from a server the mail that it sends by itself today is refused.
         type: list
         elements: str
       smart_host_auth_mechanism:
@@ -178,8 +238,17 @@ options:
         description: The name expected in the certificate.
         type: str
       fqdn:
-        description: The name it gives in EHLO.
+        description: The name it gives in EHLO. Of a new connector that of the one which carried
+          mail to the internet until then, where this is not set.
         type: str
+      max_message_size:
+        description: The biggest message, such as V(35MB) or V(unlimited). Of a new connector the
+          biggest that left until then, where this is not set.
+        type: str
+      frontend_proxy_enabled:
+        description: Whether mail leaves through the front end transport service, Exchange 2013 and
+          later. As it did until then where this is not set.
+        type: bool
       close:
         description: What becomes of the other connectors that carry the same mail, V(disable) or
           V(keep).
@@ -363,6 +432,7 @@ strangers:
       port that the server listens on.
     - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
       too.
+    - Of a locked way out, which mail to the internet leaves past the connector of the lock.
   type: dict
   contains:
     before:
@@ -382,8 +452,8 @@ strangers:
       - The internet may send without a login on port 25, through 'Default Frontend EX1'.
     after: []
 # end of generated
-  returned: when the task names O(provider_ranges) or O(inbound_lock), and the state of the server
-    is known in the end
+  returned: when the task names O(provider_ranges), O(inbound_lock) or O(outbound_lock), and the
+    state of the server is known in the end
 # generated: returns layer.state
 state:
   description:

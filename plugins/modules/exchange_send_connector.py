@@ -277,6 +277,7 @@ strangers:
       port that the server listens on.
     - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
       too.
+    - Of a locked way out, which mail to the internet leaves past the connector of the lock.
   type: dict
   contains:
     before:

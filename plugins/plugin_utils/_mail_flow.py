@@ -14,9 +14,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_g
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
@@ -65,8 +67,20 @@ class ExchangeAction(HostAction):
             exchange_servers=sets["exchange_servers"],
             hybrid=sets["hybrid_ranges"],
             inbound_lock=params.get("inbound_lock") is not None,
+            outbound_lock=self._claim(params.get("outbound_lock")),
             unnamed_until=grace(params.get("inbound_lock") or {}),
         )
+
+    @staticmethod
+    def _claim(outbound_lock: t.Mapping[str, t.Any] | None) -> Claim | None:
+        """Which mail the task locks; None where it locks none. Raises Failure."""
+        if outbound_lock is None:
+            return None
+        try:
+            spaces = SEND.properties["address_spaces"].parse(outbound_lock["address_spaces"])
+        except OptionError as error:
+            raise Failure(f"{error} Nothing was sent to the server.") from None
+        return Claim(outbound_lock["name"], spaces)
 
     def shell(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """The part of a request that says how the Exchange shell is opened."""

@@ -78,7 +78,7 @@ class LabHost:
         self.http.is_down = self.https.is_down = lambda: clock.monotonic() < self._down_until
         self.mailbox = Mailbox(
             fqdn=exchange.fqdn,
-            accepted_domains=frozenset({place.site.domain}),
+            accepts=exchange.directory.accepts,
             admission=exchange.admission,
             listens=exchange.listens,
             tls=self.certificate.context,

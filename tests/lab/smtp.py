@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from aiosmtpd.smtp import SMTP, syntax
 
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import limits
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import Admission
 
 NO_CONNECTOR = "421 4.3.2 Service not available"
@@ -50,13 +51,14 @@ class Conversation:
 class Mailbox:
     """What the front end needs to know of the server behind it.
 
-    `admission` says what a sender may do at this moment, `listens` whether senders of a family (4, 6) find anything.
+    `accepts` says for which domains it takes mail, `admission` what a sender may do at this moment,
+    `listens` whether senders of a family (4, 6) find anything.
     `relay_refusal` is that of its version. `service` is what ails the transport service, such as "not active", whoever
     comes; `members_only` are recipients that take mail only from who has logged in.
     """
 
     fqdn: str
-    accepted_domains: frozenset[str]
+    accepts: t.Callable[[str], bool]
     admission: t.Callable[[str], Admission]
     listens: t.Callable[[int], bool]
     relay_refusal: str = "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"
@@ -102,6 +104,7 @@ class Session(WholeReplies):
         self._talk: Conversation | None = None
         self._admission = Admission()
         self._mail = False
+        self._recipients = 0
         super().__init__(object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more)
 
     def connection_made(self, transport: t.Any) -> None:
@@ -233,13 +236,15 @@ class Session(WholeReplies):
             await self.push(NOT_ANONYMOUS)
         elif not self._may_be(address_of(arg)):
             await self.push(NOT_THIS_SENDER)
+        elif limits.announced(self._values, arg):
+            await self.push(limits.announced(self._values, arg))
         else:
-            self._mail = True
+            self._mail, self._recipients = True, 0
             await self.push("250 2.1.0 Sender OK")
 
     def _may_be(self, sender: str) -> bool:
         """Whether the session may send from this address. The empty one, of a bounce, is nobody's."""
-        own = sender.rpartition("@")[2].casefold() in self._mailbox.accepted_domains
+        own = self._mailbox.accepts(sender.rpartition("@")[2])
         return not sender or (self._admission.own_domain_sender if own else self._admission.any_sender)
 
     async def smtp_RCPT(self, arg: str | None) -> None:
@@ -261,8 +266,9 @@ class Session(WholeReplies):
             return "550 5.1.5 Recipient address reserved by RFC 2606"
         if recipient.casefold() in self._mailbox.members_only:
             return MEMBERS_ONLY
-        if domain in self._mailbox.accepted_domains or self._admission.any_recipient:
-            return "250 2.1.5 Recipient OK"
+        if self._mailbox.accepts(domain) or self._admission.any_recipient:
+            self._recipients += 1
+            return limits.announced(self._values, None, self._recipients) or "250 2.1.5 Recipient OK"
         return self._mailbox.relay_refusal
 
     async def smtp_RSET(self, arg: str | None) -> None:

@@ -89,7 +89,7 @@ def clashes(state: State) -> set[frozenset[str]]:
 
 
 def carrier(state: State, domain: str) -> t.Any:
-    """The send connector for a domain, and where it takes mail."""
+    """Where the send connector for a domain takes mail."""
     best: t.Any = None
     for one in state.send.values():
         for space in one["address_spaces"]:
@@ -105,7 +105,7 @@ def carrier(state: State, domain: str) -> t.Any:
             rank = (-labels, space.cost, one["name"].lower())
             if one["enabled"] and (best is None or rank < best[0]):
                 best = (rank, one["name"], one["smart_hosts"], one.get("port", 25))
-    return best and best[1:]
+    return best and best[2:]
 
 
 def carried_out(step: Change, state: State) -> State:

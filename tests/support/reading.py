@@ -8,6 +8,7 @@ No verdict of a test hangs on it: those ask the server itself (ExchangeHost.admi
 
 from __future__ import annotations
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import STEP
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 
@@ -18,9 +19,10 @@ def read(host: ExchangeHost) -> State:
     with host.directory.lock:
         receive = host.cmdlets.run("Get-ReceiveConnector", {"Server": host.name, **near})
         send = host.cmdlets.run("Get-SendConnector", near)
+        domains = host.cmdlets.run("Get-AcceptedDomain", near)
         rights = [
             {**row, "_each": connector["DistinguishedName"]}
             for connector in receive
             for row in host.cmdlets.run("Get-ADPermission", {"Identity": connector["DistinguishedName"], **near})
         ]
-    return read_state(host.facts(), {"receive": receive, "send": send, "rights": rights})
+    return read_state(host.facts(), {"receive": receive, "send": send, "rights": rights, STEP: domains})

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import routing
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import routing, ways_out
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
@@ -19,7 +20,7 @@ _PLACE = frozenset({"enabled", "address_spaces"})
 
 
 def check(
-    before: State, after: State, _networks: SiteNetworks, changes: t.Sequence[Change], unreachable: frozenset[str]
+    before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], unreachable: frozenset[str]
 ) -> t.Iterator[Finding]:
     """What the guards find."""
     mine = [change for change in changes if change.table == SEND.name]
@@ -27,12 +28,18 @@ def check(
     # Whoever says anew which mail a connector takes means it; of two such connectors the one that
     # gets the mail is meant to.
     placed = {change.key.casefold() for change in mine if change.action == Action.CREATE or _PLACE & set(change.after)}
+    claim = networks.outbound_lock
+    if claim is not None:
+        yield from _leaks(claim, after, placed, locked=True)
+    if mine:
+        yield from _bereft(before, after)
     for change in mine:
         connector = after.send.get(change.key.casefold())
         if connector is None or not connector.get("enabled", True):
             continue
-        if change.key.casefold() in placed:
-            yield from _leak(connector, after, placed)
+        if change.key.casefold() in placed and (claim is None or change.key.casefold() != claim.name.casefold()):
+            of_its_own = Claim(connector["name"], frozenset(connector.get("address_spaces") or ()))
+            yield from _leaks(of_its_own, after, placed, locked=False)
         if change.action == Action.CREATE or "smart_hosts" in change.after or "enabled" in change.after:
             yield from _reach(connector, unreachable)
 
@@ -54,52 +61,45 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding
             )
 
 
-def _leak(connector: routing.Connector, after: State, placed: set[str]) -> t.Iterator[Finding]:
-    """Mail in the spaces of `connector` that another one carries, or could."""
-    name = connector["name"]
-    for space in sorted(connector.get("address_spaces") or ()):
-        carried = [
-            message
-            for message in routing.messages(after.send.values())
-            if message.type == space.type
-            and message.size == 0
-            and routing.specificity(space.space, message.domain) is not None
-        ]
-        past: dict[str, set[str]] = {}
-        idle: set[str] = set()
-        for message in carried:
-            chosen = routing.carriers(after.send.values(), message)
-            if chosen[0] == name:
-                idle |= {other for other in chosen[1:] if _has(after.send[other.casefold()], space)}
-            elif chosen[0].casefold() not in placed:
-                past.setdefault(chosen[0], set()).add(message.domain)
-        for other, domains in sorted(past.items()):
-            rival = after.send[other.casefold()]
-            generic = [
-                one
-                for one in rival.get("address_spaces") or ()
-                if one.type == space.type and routing.is_generic(one.space)
-            ]
-            deliberate = not generic or routing.protected_reason(rival) is not None
-            yield Finding(
-                "send_leak",
-                WARN if deliberate else STOP,
-                f"Mail {_to(domains, bool(generic))} would go through the send connector '{other}' and not through '{name}'.",
-            )
-        for other in sorted(idle - set(past)):
+def _leaks(claim: Claim, after: State, placed: set[str], *, locked: bool) -> t.Iterator[Finding]:
+    """Mail of a claim that another connector carries, or could.
+
+    Of a lock it is told in every run, and stops one that places the lock's own connector.
+    """
+    rivals = ways_out.past(after.send, claim)
+    for passage in rivals:
+        if passage.rival.casefold() in placed and not (locked and passage.generic):
+            continue
+        rival = after.send[passage.rival.casefold()]
+        deliberate = not passage.generic or routing.protected_reason(rival) is not None
+        hint = ways_out.what_to_do(rival, claim) if passage.generic else ""
+        severity = WARN if deliberate or claim.name.casefold() not in placed else STOP
+        yield Finding("send_leak", severity, passage.words("would go") + hint)
+    for space, name in ways_out.idle(after.send, claim) if claim.name.casefold() in placed else ():
+        if name not in {passage.rival for passage in rivals}:
             yield Finding(
                 "send_leak",
                 WARN,
-                f"The send connectors '{name}' and '{other}' are both enabled for {space.space}; Exchange chooses '{name}' while that stays so.",
+                f"The send connectors '{claim.name}' and '{name}' are both enabled for {space}; Exchange chooses '{claim.name}' while that "
+                "stays so.",
             )
 
 
-def _has(connector: routing.Connector, space: t.Any) -> bool:
-    return any((one.type, one.space) == (space.type, space.space) for one in connector.get("address_spaces") or ())
+def _bereft(before: State, after: State) -> t.Iterator[Finding]:
+    for name, servers in sorted(ways_out.bereft(before.send, after.send).items()):
+        own = after.send[name.casefold()].get("source_transport_servers") or ()
+        plural = len(servers) > 1
+        yield Finding(
+            "source_servers_lost",
+            STOP,
+            f"The {'servers' if plural else 'server'} {_upper(servers)} {'send' if plural else 'sends'} mail to the internet by "
+            f"{'themselves' if plural else 'itself'} today. Through the send connector '{name}' only {_upper(own)} would, so that it "
+            "waits while that one is down. Name them all in source_transport_servers.",
+        )
 
 
-def _to(domains: set[str], generic: bool) -> str:
-    return "to the internet, or parts of it," if generic else f"to {listed(sorted(domains))}"
+def _upper(servers: t.Iterable[str]) -> str:
+    return listed(sorted(server.upper() for server in servers))
 
 
 def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Iterator[Finding]:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.limits import OVERRIDABLE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import (
     SEND,
@@ -82,6 +83,7 @@ INBOUND_LOCK_OPTIONS: Spec = {
     "max_inbound_connection_percentage_per_source": {"type": "int"},
     "protocol_logging_level": {"type": "str", "choices": ["None", "Verbose"]},
     "keep_unnamed_until": {"type": "str"},
+    **{option: RECEIVE.properties[option].kind.argument() for option in OVERRIDABLE},
 }
 
 OUTBOUND_LOCK_OPTIONS: Spec = {
@@ -97,6 +99,8 @@ OUTBOUND_LOCK_OPTIONS: Spec = {
     "tls_auth_level": {"type": "str", "choices": list(TLS_AUTH_LEVELS)},
     "tls_domain": {"type": "str"},
     "fqdn": {"type": "str"},
+    "max_message_size": SEND.properties["max_message_size"].kind.argument(),
+    "frontend_proxy_enabled": {"type": "bool"},
     "close": {"type": "str", "choices": ["disable", "keep"], "default": "disable"},
 }
 

@@ -11,7 +11,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import accepted, rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -75,8 +75,8 @@ def read_steps(
     always: bool = False,
     commands: bool = True,
 ) -> list[Step]:
-    """The steps that read all connectors of one server, their rights, and the send connectors of
-    the organization.
+    """The steps that read all connectors of one server, their rights, and the send connectors and
+    accepted domains of the organization.
 
     `host_name` is the server's name, or what stands for it in a request (``HostFact("name")``).
     `domain_controller` must be None for an Edge server. `prefix` goes before every id, for a second
@@ -112,6 +112,7 @@ def read_steps(
             "select": [*_selection(SEND), "AuthenticationCredential.UserName"],
             "always": always,
         },
+        accepted.step(domain_controller, prefix=prefix, always=always),
     ]
     if commands:
         steps.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_accepted as accepted_domains
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_connectors as connectors_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_receive as receive_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
@@ -34,10 +35,13 @@ GUARDS = Registry(
         "still_open": "Internet addresses other than the provider's may still send anonymously after the lock.",
         "protected_connector": "A receive connector that Exchange itself needs would be removed, disabled or restricted.",
         "open_relay": "Strangers, or the provider's addresses, could relay to any recipient.",
+        "every_domain_accepted": "An accepted domain stands for the internet at large, so that whoever may send may relay.",
+        "accepted_domains_unread": "The accepted domains could not be read, so that nobody knows whether the server relays.",
         "foreign_binding": "A connector would listen on an address that the server does not have; the service would not start again.",
         "transport_role_conflict": "Connectors of different transport roles would listen on one port, or port 25 would go to the wrong role.",
         "range_conflict": "Two connectors hear the same addresses, or would overlap in part, on one binding, which Exchange refuses.",
         "send_leak": "Outgoing mail would go past the connector that is meant to carry it.",
+        "source_servers_lost": "Servers that send mail to the internet by themselves would have to hand it to another one.",
         "smart_host_unreachable": "A smart host does not answer the server.",
         "hybrid_wizard_undone": "The hybrid wizard has put back the wide ranges or the anonymous right of a connector that was locked.",
         "protected_send_connector": "A send connector of the hybrid wizard or of an edge subscription would be changed.",
@@ -68,5 +72,5 @@ def findings(
     `unreachable` are smart hosts that were tried from the server and did not answer, as names or
     addresses.
     """
-    for side in (receive_side, connectors_side, send_side):
+    for side in (receive_side, connectors_side, accepted_domains, send_side):
         yield from side.check(before, after, networks, changes, frozenset(unreachable))

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
     strangers,
+    ways_out,
     words,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import (
@@ -94,7 +95,14 @@ class ExchangeLayer(HostLayer[State]):
         )
 
     def strangers(self, before: State, state: State) -> list[str] | None:
-        return strangers.sentences(state.receive.values(), self._networks.on(state.server))
+        inwards = strangers.sentences(state.receive.values(), self._networks.on(state.server))
+        outwards = ways_out.sentences(state.send, self._networks.outbound_lock)
+        judged = [part for part in (inwards, outwards) if part is not None]
+        return [sentence for part in judged for sentence in part] if judged else None
+
+    def is_locked(self, before: State, state: State) -> bool:
+        """What could not be read is never called in order."""
+        return state.accepted_domains is not None or not strangers.judged(self._networks)
 
     def is_visible(self, change: Change) -> bool:
         """A login that is written in every run is never equal to what can be read back; another

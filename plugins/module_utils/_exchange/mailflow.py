@@ -22,7 +22,7 @@ import heapq
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import accepted, rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
@@ -140,7 +140,8 @@ def answer_of(connector: Connector) -> Answer:
     others = frozenset(connector.get("permission_groups") or ()) - {ANONYMOUS}
     groups = others | {ANONYMOUS} if rights.SUBMIT in held else others
     external = EXTERNAL in (connector.get("auth_mechanism") or ())
-    relay = external or {rights.SUBMIT, rights.ANY_RECIPIENT} <= held
+    every_recipient = rights.ANY_RECIPIENT in held or connector.get(accepted.EVERY_RECIPIENT)
+    relay = external or bool(rights.SUBMIT in held and every_recipient)
     return Answer(connector["name"], groups, relay, bool(connector.get("require_tls")), external)
 
 

@@ -12,9 +12,13 @@ import types
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import server_rules
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import new_connector as new_receive
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import check_connector, check_supported
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import new_connector as new_send
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -41,7 +45,8 @@ _ABOUT = frozenset({"name", "state", "update_credential", "server"})
 @dataclass(frozen=True)
 class SiteNetworks:
     """Whom the site's description names. `inbound_lock`: the run claims to shut the internet out on
-    port 25. `itself`: the server's own addresses, without its loopback ones; see on().
+    port 25. `outbound_lock`: which outgoing mail it claims to send through one connector.
+    `itself`: the server's own addresses, without its loopback ones; see on().
     `unnamed_until`: the day until which what is not named any more is kept; empty where it is not.
     """
 
@@ -50,6 +55,7 @@ class SiteNetworks:
     exchange_servers: RangeSet = field(default_factory=lambda: RangeSet(()))
     hybrid: RangeSet = field(default_factory=lambda: RangeSet(()))
     inbound_lock: bool = False
+    outbound_lock: Claim | None = None
     itself: RangeSet = field(default_factory=lambda: RangeSet(()))
     unnamed_until: str = ""
 
@@ -320,11 +326,26 @@ def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
     """
     if change.action == Action.REMOVE:
         return []
-    server = state.server
     current = state.connectors(resource.name).get(change.key.casefold(), {})
-    old = set(check_connector(resource, current, server.version, server.edge)) if current else set()
-    new = check_connector(resource, {**current, **change.after}, server.version, server.edge)
+    old = set(_broken(resource, current, state)) if current else set()
+    base = _untold(resource, state, change.after) if change.action == Action.CREATE else current
+    new = _broken(resource, {**base, **change.after}, state)
     return [*check_supported(resource, change, state), *(sentence for sentence in new if sentence not in old)]
+
+
+def _broken(resource: Resource, connector: Connector, state: State) -> list[str]:
+    """The rules that a whole connector breaks."""
+    server = state.server
+    found = check_connector(resource, connector, server.version, server.edge)
+    return [*found, *(server_rules.check(connector, state) if resource is RECEIVE else ())]
+
+
+def _untold(resource: Resource, state: State, after: Connector) -> Connector:
+    """What a new connector has where nothing is said: rules hold for that as well."""
+    server = state.server
+    if resource is RECEIVE:
+        return new_receive(after.get("usage"), server.version, server.edge)
+    return new_send(server.version, server.edge, server.name)
 
 
 def _and(names: t.Sequence[str]) -> str:

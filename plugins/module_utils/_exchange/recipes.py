@@ -1,13 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recipes of the lock: from what a site wants to the connectors that make it so, on what is
-there.
+"""The recipe of the lock on the way in: from what a site wants to the connectors that make it so,
+on what is there.
 
-The way in: a connector of its own hears the provider, and every connector through which the
-internet at large may send anonymously is closed to it. Adding the narrow connector alone would lock
-nothing, because everybody else still meets the wide one. The way out: one connector hands all mail
-to the smart hosts, and the others that carry mail to the internet are disabled and kept.
+A connector of its own hears the provider, and every connector through which the internet at large
+may send anonymously is closed to it. Adding the narrow connector alone would lock nothing, because
+everybody else still meets the wide one. outbound.py has the way out.
 """
 
 from __future__ import annotations
@@ -19,13 +18,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     _recipe_keep,
     builtin_connectors,
     doors,
-    routing,
+    limits,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -44,13 +42,12 @@ Connector = t.Mapping[str, t.Any]
 Entry = dict[str, t.Any]
 
 INBOUND_NAME = "Mail from filter"
-OUTBOUND_NAME = "Mail to filter"
 METHODS = ("auto", "strip_anonymous", "narrow", "disable")
 _NAME_LIMIT = 64
 _OWN, _HYBRID = " (own networks)", " (hybrid)"
 _PORT = 25
 # Options of inbound_lock that are handed to the provider's connector as they are.
-_PASSED = ("fqdn", "banner", "require_tls", "tls_certificate_name", "tls_domain_capabilities")
+_PASSED = ("fqdn", "banner", "require_tls", "tls_certificate_name", *limits.OVERRIDABLE)
 # What a site may say of the provider's connector. One that differs in any of them is not adopted.
 _DESCRIBED = (
     *_PASSED,
@@ -185,7 +182,9 @@ class _Inbound:
             entry["anonymous_rights"] = []
         if builtin_connectors.is_mailbox_2013(self.state.server):
             entry["transport_role"] = "FrontendTransport"
-        return entry
+        ports = sorted(self.ports, key=lambda port: (port != _PORT, port))
+        hybrid = bool(self.hybrid & self.provider)
+        return {**limits.of_provider(self.state, ranges, entry, ports, hybrid=hybrid), **entry}
 
     def _is_ours(self, connector: Connector) -> bool:
         return connector["name"].casefold() in {one.casefold() for one in (self.name, self.own_name, self.hybrid_name)}
@@ -310,54 +309,3 @@ class _Inbound:
         part = (named | LOOPBACK | self.state.server.itself) & RangeSet(meeting)
         others = _recipe_keep.sharing(self.state.receive, connector["bindings"], connector["name"])
         return [str(one) for one in _recipe_adopt.beside(part, part, others).entries]
-
-
-def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
-    """The wish of the lock on the way out.
-
-    Every other enabled connector for the internet at large (`*`, `*.com`) or for one of the lock's
-    own spaces is disabled and kept for the way back. One for a partner's domain stays, because the
-    partner may be reachable no other way; the guard send_leak tells of it. Connectors of the hybrid
-    wizard and of EdgeSync are never touched. Raises PlanError where the options cannot be used.
-    """
-    name = options.get("name") or OUTBOUND_NAME
-    if not options.get("smart_hosts"):
-        raise PlanError(
-            "outbound_lock names no smart_hosts. Nothing was changed. Name the hosts that take the site's outgoing mail."
-        )
-    close = options.get("close") or "disable"
-    if close not in ("disable", "keep"):
-        raise PlanError(
-            f"The option close of outbound_lock is '{close}'. Nothing was changed. It can be disable or keep."
-        )
-    spaces = options.get("address_spaces") or ["SMTP:*;1"]
-    entry: dict[str, t.Any] = {"name": name, "state": "present", "enabled": True, "address_spaces": spaces}
-    # Not taken from the rest: name, close and what is not an option of a send connector.
-    entry.update(
-        {
-            option: value
-            for option, value in options.items()
-            if value is not None
-            and option not in ("name", "close", "address_spaces")
-            and (option in SEND.properties or option == "update_credential")
-        }
-    )
-    if not entry.get("source_transport_servers") and not state.server.edge:
-        current = state.send.get(name.casefold())
-        if current is None:
-            entry["source_transport_servers"] = [state.server.name]
-        else:
-            entry.pop("source_transport_servers", None)
-    return desired(send=(entry, *(_rivals(state, name, spaces) if close == "disable" else ())))
-
-
-def _rivals(state: State, name: str, spaces: t.Any) -> t.Iterator[dict[str, t.Any]]:
-    """A wish to disable each connector that carries the same mail."""
-    wanted = {(one.type, one.space) for one in SEND.properties["address_spaces"].parse(spaces)}
-    everything = ("smtp", "*") in wanted
-    for key, connector in sorted(state.send.items()):
-        if key == name.casefold() or not connector.get("enabled", True) or routing.protected_reason(connector):
-            continue
-        own = {(one.type, one.space) for one in connector.get("address_spaces") or ()}
-        if own & wanted or (everything and any(kind == "smtp" and routing.is_generic(space) for kind, space in own)):
-            yield {"name": connector["name"], "enabled": False}

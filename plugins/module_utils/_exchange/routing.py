@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import typing as t
 
+if t.TYPE_CHECKING:
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import AddressSpace
+
 Connector = t.Mapping[str, t.Any]
 
 # The address space of EdgeSync for "all accepted domains"; it never matches a domain by name.
@@ -27,6 +30,13 @@ class Message(t.NamedTuple):
     type: str = "smtp"
     size: int = 0
     server: str | None = None
+
+
+class Claim(t.NamedTuple):
+    """What a task locks: mail of these spaces is to leave through the send connector `name`."""
+
+    name: str
+    spaces: frozenset[AddressSpace]
 
 
 class Carrier(t.NamedTuple):
@@ -166,6 +176,12 @@ def is_generic(space: str) -> bool:
     return space == "*" or (space.startswith("*.") and "." not in space[2:])
 
 
+def is_hybrid(connector: Connector) -> bool:
+    """Whether the hybrid configuration wizard made the connector."""
+    name = connector.get("name", "").casefold()
+    return name.startswith("outbound to office 365") or connector.get("cloud_services_mail_enabled") is True
+
+
 def protected_reason(connector: Connector) -> str | None:
     """Why a send connector belongs to somebody else and is not to be touched; None when it is the
     administrator's own.
@@ -174,7 +190,7 @@ def protected_reason(connector: Connector) -> str | None:
     bb629503 for EdgeSync.
     """
     name = connector.get("name", "").casefold()
-    if name.startswith("outbound to office 365") or connector.get("cloud_services_mail_enabled") is True:
+    if is_hybrid(connector):
         return "it belongs to the hybrid configuration wizard"
     spaces = {space.space for space in connector.get("address_spaces") or ()}
     if (

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import rights
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import accepted, rights
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
@@ -82,6 +82,7 @@ class State:
     `supported` maps the name of a cmdlet to the parameters that it has for this user on this
     server, where that was read. `identities` maps the casefolded name of a receive connector to its
     distinguished name, for its rights; `send_identities` does so for send connectors.
+    `accepted_domains` is None where they could not be read.
     """
 
     server: Server
@@ -91,6 +92,7 @@ class State:
     supported: t.Mapping[str, frozenset[str]] | None = None
     identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     send_identities: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    accepted_domains: tuple[accepted.AcceptedDomain, ...] | None = ()
 
     def connectors(self, resource: str) -> t.Mapping[str, Connector]:
         """The connectors of a resource, by its name."""
@@ -99,7 +101,7 @@ class State:
     def with_connectors(self, resource: str, connectors: t.Mapping[str, Connector]) -> State:
         """The state with other connectors of a resource."""
         if resource == RECEIVE.name:
-            return dataclasses.replace(self, receive=connectors)
+            return dataclasses.replace(self, receive=accepted.marked(connectors, self.accepted_domains))
         return dataclasses.replace(self, send=connectors)
 
 
@@ -145,9 +147,9 @@ def _addresses(texts: t.Iterable[t.Any]) -> t.Iterator[Address]:
 def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> State:
     """The state that the agent's host facts and the rows of its steps describe.
 
-    `answers` maps ids of calls.read_steps to their rows: ``receive``, ``send``, ``rights`` and
-    ``commands``, of which the last two may be missing. Raises StateError, and OptionError where a
-    value cannot be understood.
+    `answers` maps ids of calls.read_steps to their rows: ``receive``, ``send``, ``rights``,
+    ``commands`` and accepted.STEP, of which the last three may be missing. Raises StateError, and
+    OptionError where a value cannot be understood.
     """
     server = read_server(host)
     receive: dict[str, Connector] = {}
@@ -188,14 +190,16 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         send[connector["name"].casefold()] = connector
         controllers.add(str(row.get("OriginatingServer") or ""))
     controllers.discard("")
+    domains = accepted.read(answers.get(accepted.STEP))
     return State(
         server=server,
-        receive=receive,
+        receive=accepted.marked(receive, domains),
         send=send,
         domain_controller=None if server.edge else min(controllers, default=None),
         supported=_supported(answers.get("commands") or ()),
         identities=identities,
         send_identities=send_identities,
+        accepted_domains=domains,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError, quoted
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import ListKind
 
@@ -72,18 +73,55 @@ class AddressSpaces(ListKind):
         return self.show(canonical)
 
 
+CAPABILITIES: t.Mapping[str, Version | None] = {
+    # Set-ReceiveConnector.md.
+    "AcceptOorgProtocol": None,
+    "AcceptOorgHeader": None,
+    "AcceptCloudServicesMail": Version.E2013,
+    # The others of the type (office-docs-powershell issue 6292, of 2020); of which version each is
+    # first is unverified.
+    **dict.fromkeys(
+        (
+            "AcceptProxyProtocol",
+            "AcceptProxyFromProtocol",
+            "AcceptProxyToProtocol",
+            "AcceptXAttrProtocol",
+            "AcceptOrgHeaders",
+            "AcceptXSysProbeProtocol",
+            "AcceptCrossForestMail",
+            "AllowSubmit",
+            "AcceptXOriginalFromProtocol",
+            "AllowConsumerMail",
+            "AllowConsumerMailSubmission",
+            "AcceptCrossTenantHeaders",
+            "AcceptReleasedMail",
+            "AcceptMailMdbGuid",
+            "AcceptEprop",
+            "AcceptAdrc",
+            "AcceptCrossTenantCfm",
+            "AcceptMailDeliveryPriority",
+            "AcceptTrafficTypeParam",
+            "AcceptMessageValue",
+        ),
+        Version.E2013,
+    ),
+}
+"""Capability → the first version that has it; None: every one that has capabilities."""
+
+
 class Capabilities(ListKind):
-    """Capabilities of TLS partners; canonical is a frozenset of ``domain:Capability``, one
+    """Capabilities of TLS partners; canonical is a frozenset of ``partner:Capability``, one
     capability each.
 
-    Exchange prints several of one domain as ``domain:One,Two``. The domain is lower case;
-    ``NO-TLS`` stands for no domain at all.
+    Exchange prints several of one partner as ``partner:One,Two``. The partner is a domain, lower
+    case here; ``NO-TLS``, which stands for no certificate at all; or a certificate,
+    ``<I>issuer<S>subject``, whose names may hold colons and commas and keep their spelling.
     """
 
-    # Set-ReceiveConnector.md. There are more (office-docs-powershell issue 6292); they stay as they
-    # are spelled.
-    _KNOWN = ("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader")
-    _SPELLING: t.ClassVar[t.Mapping[str, str]] = {name.lower(): name for name in _KNOWN}
+    # What is not known stays as it is spelled; server_rules.py speaks of it.
+    _SPELLING: t.ClassVar[t.Mapping[str, str]] = {name.lower(): name for name in CAPABILITIES}
+
+    _WORD = re.compile(r"\w+")
 
     def items(self, value: t.Any) -> list[t.Any]:
         # Not parted at commas: they stand between the capabilities of one domain.
@@ -92,19 +130,22 @@ class Capabilities(ListKind):
     def parse(self, value: t.Any) -> frozenset[str]:
         found = set()
         for item in self.items(value):
-            domain, colon, capabilities = str(item).partition(":")
+            partner, colon, capabilities = str(item).rpartition(":")
             names = [name.strip() for name in capabilities.split(",") if name.strip()]
-            if not colon or not domain.strip() or not names:
+            partner = partner.strip()
+            if not colon or not partner or not names or not all(map(self._WORD.fullmatch, names)):
                 raise KindError(f"{quoted(item)} is not of the form domain:capability.")
-            found |= {f"{domain.strip().lower()}:{self._SPELLING.get(name.lower(), name)}" for name in names}
+            if not partner.startswith("<"):
+                partner = partner.lower()
+            found |= {f"{partner}:{self._SPELLING.get(name.lower(), name)}" for name in names}
         return frozenset(found)
 
     def show(self, canonical: t.Any) -> t.Any:
-        domains: dict[str, list[str]] = {}
+        partners: dict[str, list[str]] = {}
         for item in sorted(canonical):
-            domain, _colon, capability = item.partition(":")
-            domains.setdefault(domain, []).append(capability)
-        return [f"{domain}:{','.join(names)}" for domain, names in domains.items()]
+            partner, _colon, capability = item.rpartition(":")
+            partners.setdefault(partner, []).append(capability)
+        return [f"{partner}:{','.join(names)}" for partner, names in partners.items()]
 
     def write(self, canonical: t.Any) -> t.Any:
         return self.show(canonical) or None

@@ -32,6 +32,7 @@ PROXIES = pathlib.Path(__file__).resolve().parents[1] / "proxies.ps1"
 _TYPES = {
     "ReceiveConnector": "Microsoft.Exchange.Data.Directory.SystemConfiguration.ReceiveConnector",
     "SendConnector": "Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig",
+    "AcceptedDomain": "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
     "ADPermission": "Microsoft.Exchange.Management.RecipientTasks.ADAcePresentationObject",
     "Command": "System.Management.Automation.FunctionInfo",
 }

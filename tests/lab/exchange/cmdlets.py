@@ -55,6 +55,8 @@ class Cmdlets:
             name: value for name, value in given.items() if name not in ("DomainController", "Confirm", "Force")
         }
         trial = bool(parameters.pop("WhatIf", False))
+        if noun == "AcceptedDomain":
+            return rows.domain_rows(self.directory, parameters.get("Identity"))
         if noun == "ADPermission":
             if verb == "Get":
                 return self._get_rights(parameters, controller)

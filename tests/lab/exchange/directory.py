@@ -38,7 +38,8 @@ class Directory:
         self.domain = domain
         self.organization = organization
         self.controllers = tuple(f"{name}.{domain}" for name in controllers)
-        self.accepted_domains: set[str] = {domain}
+        # Domain, or *, or *.domain → its type.
+        self.accepted_domains: dict[str, str] = {domain: "Authoritative"}
         self.servers: dict[str, Server] = {}
         self.lag = 0.0
         self.lock = threading.RLock()
@@ -51,6 +52,19 @@ class Directory:
     def netbios(self) -> str:
         """The short name of the Windows domain; '' without one."""
         return self.domain.split(".", 1)[0].upper() if self.controllers else ""
+
+    def accepts(self, domain: str) -> bool:
+        """Whether mail for this domain is taken at all (learn.microsoft.com, "Accepted domains")."""
+        asked = domain.casefold()
+        return any(
+            known in ("*", asked) or (known.startswith("*.") and asked.endswith(known[1:]))
+            for known in (one.casefold() for one in self.accepted_domains)
+        )
+
+    @property
+    def accepts_strangers(self) -> bool:
+        """Whether that is so for domains that are nobody's here."""
+        return any(self.accepts(f"nobody.of-this-site.{top}") for top in ("com", "net", "org", "de"))
 
     def controller(self, named: str | None) -> str:
         """The domain controller for one call: the one that was named, else any. Raises ExchangeError for one that does not answer."""

@@ -28,6 +28,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     printed_id,
     unknown_command,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.leaving import leaves_by
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
@@ -276,7 +277,20 @@ class ExchangeHost:
         came_to = ipaddress.ip_address(local) if local else self._local(address.version)
         if came_to is None:
             return transport.Admission()
-        return transport.admit(self.receive_connectors(), self.rights.stranger, address, came_to, port)
+        return transport.admit(
+            self.receive_connectors(),
+            self.rights.stranger,
+            address,
+            came_to,
+            port,
+            every_recipient=self.directory.accepts_strangers,
+        )
+
+    def leaves_by(self, domain: str, size: int = 0, server: str = "") -> Stored | None:
+        """The send connector by which mail to a domain leaves that waits on this server, or on `server`."""
+        with self.directory.lock:
+            held = self.cmdlets.send_connectors(self._controller)
+        return leaves_by(held, domain, server or self.name, size)
 
     def ports(self) -> list[int]:
         """The ports that a connector in service listens on."""

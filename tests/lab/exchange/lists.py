@@ -96,7 +96,8 @@ class Bindings(MultiValue):
 class Capabilities(MultiValue):
     """TlsDomainCapabilities: ``domain:Capability,Capability``, or the domain NO-TLS (Set-ReceiveConnector.md).
 
-    There are capabilities beyond these (office-docs-powershell issue 6292); the lab takes the documented ones.
+    In place of the domain a certificate may stand, ``<I>issuer<S>subject``, with colons and commas in its names (seen on
+    hybrid servers; on which versions is unverified).
     """
 
     item_type = "Microsoft.Exchange.Data.SmtpReceiveDomainCapabilities"
@@ -105,11 +106,11 @@ class Capabilities(MultiValue):
         self._spelling = {name.lower(): name for name in names}
 
     def item(self, text: str) -> str:
-        domain, colon, words = text.partition(":")
+        domain, colon, words = text.rpartition(":")
         if not colon:
             raise Mismatch(f'"{text}" isn\'t of the form domain:capabilities.')
-        if domain.upper() != "NO-TLS":
-            Fqdn().take(domain, None)
+        if not re.fullmatch(r"NO-TLS|<I>.+<S>.+", domain, re.IGNORECASE):
+            Fqdn().take(domain.removeprefix("*."), None)
         found = [self._spelling.get(word.strip().lower()) for word in words.split(",")]
         if None in found:
             raise Mismatch(

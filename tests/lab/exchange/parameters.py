@@ -43,6 +43,7 @@ def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
         # Get-SendConnector has no -Server: send connectors belong to the organization.
         "Get-ReceiveConnector": ("Identity", "Server", "DomainController"),
         "Get-SendConnector": ("Identity", "DomainController"),
+        "Get-AcceptedDomain": ("Identity", "DomainController"),
         "Get-ADPermission": ("Identity", "User", "DomainController"),
         "Add-ADPermission": (*_RIGHTS, *asks),
         "Remove-ADPermission": (*_RIGHTS, *asks),

@@ -53,6 +53,15 @@ GROUPS = {
 }
 ROLES = {"HubTransport": 32, "FrontendTransport": 16384}
 
+# Members of the type beside the documented ones (office-docs-powershell issue 6292); since when there are is unverified.
+_UNDOCUMENTED = (
+    "AcceptCrossForestMail",
+    "AcceptOrgHeaders",
+    "AcceptProxyProtocol",
+    "AcceptXAttrProtocol",
+    "AllowSubmit",
+)
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("Bindings", Bindings(), ()),
     Setting("RemoteIPRanges", Ranges(), ()),
@@ -118,7 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "TlsDomainCapabilities",
-        Capabilities("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader"),
+        Capabilities("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader", *_UNDOCUMENTED),
         (),
         since=_G.E2013,
     ),

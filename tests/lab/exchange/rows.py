@@ -78,6 +78,21 @@ def send_row(one: Stored, settings: Settings, directory: Directory, style: Style
     return {**row, **_about(one, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
 
 
+def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
+    """The accepted domains, or one of them (Get-AcceptedDomain.md)."""
+    _type = "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomainType"
+    numbers = {"Authoritative": 0, "ExternalRelay": 1, "InternalRelay": 2}
+    return [
+        {
+            "Name": f"Domain {domain}",
+            "DomainName": Shown(domain, "Microsoft.Exchange.Data.SmtpDomainWithSubdomains"),
+            "DomainType": Shown(kind, _type, numbers[kind]),
+        }
+        for domain, kind in directory.accepted_domains.items()
+        if identity is None or str(identity).casefold() in (domain.casefold(), f"domain {domain}".casefold())
+    ]
+
+
 def plain(one: Stored, settings: Settings, groups: frozenset[str] | None, style: Style) -> Row:
     """A connector as JSON, equal for equal connectors: lists are sorted, and ranges stand by their bounds.
 

@@ -140,15 +140,19 @@ def admit(
     sender: IPAddress,
     local: IPAddress,
     port: int = 25,
+    *,
+    every_recipient: bool = False,
 ) -> Admission:
     """What `sender` may do without a login that comes to `local` on `port`.
 
-    `accounts` are those that such a session holds, by the names that the server prints.
+    `accounts` are those that such a session holds, by the names that the server prints. With
+    `every_recipient` the organization accepts mail for domains of strangers.
     """
     admissions = [_admission(connector, accounts) for connector in claimants(connectors, sender, local, port)]
     best = max(admissions, key=_generosity, default=Admission())
     names = {admission.connector.name for admission in admissions if admission.connector is not None}
-    return dataclasses.replace(best, heard=tuple(sorted(names)))
+    any_recipient = best.any_recipient or every_recipient
+    return dataclasses.replace(best, any_recipient=any_recipient, heard=tuple(sorted(names)))
 
 
 def _generosity(admission: Admission) -> tuple[bool, ...]:

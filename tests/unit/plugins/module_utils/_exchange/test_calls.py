@@ -232,12 +232,13 @@ def test_texts_go_out_as_they_are() -> None:
 
 def test_everything_is_read_in_one_go_by_server_and_never_by_identity() -> None:
     steps = {step["id"]: step for step in calls.read_steps("EX1", "dc1.birke.example")}
-    assert list(steps) == ["receive", "rights", "send", "commands"]
+    assert list(steps) == ["receive", "rights", "send", "accepted-domains", "commands"]
     assert [one for ids in calls.DIGESTS.values() for one in ids] == list(steps)[:3]
     assert steps["receive"]["parameters"] == {"Server": "EX1", "DomainController": "dc1.birke.example"}
     assert steps["send"]["parameters"] == {"DomainController": "dc1.birke.example"}
     assert steps["rights"]["each"]["step"] == "receive"
-    assert steps["commands"]["optional"] is True
+    assert steps["accepted-domains"]["parameters"] == {"DomainController": "dc1.birke.example"}
+    assert steps["commands"]["optional"] is steps["accepted-domains"]["optional"] is True
     assert {"Name", "DistinguishedName", "OriginatingServer", "RemoteIPRanges"} <= set(steps["receive"]["select"])
     assert "Usage" not in steps["receive"]["select"]
     assert "" not in steps["receive"]["select"]
@@ -245,7 +246,7 @@ def test_everything_is_read_in_one_go_by_server_and_never_by_identity() -> None:
 
 def test_a_second_reading_has_ids_of_its_own_and_runs_after_a_failure() -> None:
     steps = calls.read_steps("EX1", prefix="after.", always=True, commands=False)
-    assert [step["id"] for step in steps] == ["after.receive", "after.rights", "after.send"]
+    assert [step["id"] for step in steps] == ["after.receive", "after.rights", "after.send", "after.accepted-domains"]
     assert all(step["always"] for step in steps)
     assert steps[1]["each"]["step"] == "after.receive"
     assert steps[0]["parameters"] == {"Server": "EX1"}

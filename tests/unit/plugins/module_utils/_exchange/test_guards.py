@@ -13,6 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import AcceptedDomain
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     SiteNetworks,
     apply_all,
@@ -109,6 +110,19 @@ def test_guard_no_provider_range() -> None:
 )
 def test_guard_range_too_wide(ranges: list[str], speaks: bool) -> None:
     assert ("range_too_wide" in _spoken(sites.modern(), _networks(provider=ranges))) is speaks
+
+
+def test_guard_every_domain_accepted() -> None:
+    everything = AcceptedDomain("All", "*", "ExternalRelay")
+    state = dataclasses.replace(sites.modern(), accepted_domains=(everything,))
+    assert _spoken(state, _networks(**NAMED))["every_domain_accepted"] == "warn"
+    assert "every_domain_accepted" not in _spoken(state, SiteNetworks())
+
+
+def test_guard_accepted_domains_unread() -> None:
+    state = dataclasses.replace(sites.modern(), accepted_domains=None)
+    assert _spoken(state, _networks(**NAMED))["accepted_domains_unread"] == "warn"
+    assert "accepted_domains_unread" not in _spoken(state, SiteNetworks())
 
 
 def test_guard_private_range() -> None:
@@ -280,7 +294,7 @@ def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_woul
         {"name": HUB, "enabled": False},
         {"name": HUB, "remote_ip_ranges": [sites.LAN]},
         {"name": HUB, "permission_groups": ["ExchangeUsers"]},
-        {"name": HUB, "fqdn": "mail.birke.example"},
+        {"name": HUB, "fqdn": "EX1"},
         {"name": HUB, "state": "absent"},
         {"name": f"Client Proxy {sites.NAME}", "bindings": ["0.0.0.0:465"]},
         {"name": f"Outbound Proxy Frontend {sites.NAME}", "auth_mechanism": ["Tls", "ExchangeServer"]},
@@ -347,6 +361,16 @@ def test_guard_range_conflict() -> None:
     )
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}
     assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), FILTER, other_port)
+
+
+def test_guard_source_servers_lost() -> None:
+    state = sites.site(Version.E2019, [], [sites.send("Internet", source_transport_servers=["EX1", "EX2"])])
+    wish: dict[str, t.Any] = {"name": "Filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
+    closed = {"name": "Internet", "enabled": False}
+    assert _spoken(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"] == "stop"
+    assert "The server EX2 sends mail" in _sentences(state, SiteNetworks(), send=[wish, closed])
+    both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
+    assert "source_servers_lost" not in _spoken(state, SiteNetworks(), send=[both, closed])
 
 
 def test_guard_send_leak() -> None:

@@ -13,8 +13,9 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, match
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.outbound import outbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock, outbound_lock
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import route
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
