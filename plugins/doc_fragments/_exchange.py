@@ -122,6 +122,8 @@ options:
       - "V(hybrid_shut_out): Exchange Online would lose the hybrid path into the server."
       - "V(hybrid_wizard_undone): The hybrid wizard has put back the wide ranges or the anonymous
         right of a connector that was locked."
+      - "V(invalid_connector): A connector that Exchange calls invalid would be changed, which it
+        may refuse."
       - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
       - "V(leased): Another run has leased the server and may still take back what it made, or has
         worked on the server while this one did."

@@ -35,7 +35,7 @@ Send connectors belong to the organization: while one server of a site changes t
 DIGEST_IGNORE = ("OriginatingServer",)
 """Properties that differ from read to read: another domain controller may answer."""
 
-_ABOUT = ("Name", "Identity", "DistinguishedName", "OriginatingServer")
+_ABOUT = ("Name", "Identity", "DistinguishedName", "OriginatingServer", "IsValid")
 # Options that are no parameter, or that are put on the command line in a way of their own.
 _APART = frozenset(
     {

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_accepted as accepted_domains
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_connectors as connectors_side
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_invalid as invalid
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_receive as receive_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
@@ -38,6 +39,7 @@ GUARDS = Registry(
         "every_domain_accepted": "An accepted domain stands for the internet at large, so that whoever may send may relay.",
         "accepted_domains_unread": "The accepted domains could not be read, so that nobody knows whether the server relays.",
         "foreign_binding": "A connector would listen on an address that the server does not have; the service would not start again.",
+        "invalid_connector": "A connector that Exchange calls invalid would be changed, which it may refuse.",
         "transport_role_conflict": "Connectors of different transport roles would listen on one port, or port 25 would go to the wrong role.",
         "range_conflict": "Two connectors hear the same addresses, or would overlap in part, on one binding, which Exchange refuses.",
         "send_leak": "Outgoing mail would go past the connector that is meant to carry it.",
@@ -56,6 +58,7 @@ ABOUT_STATE = frozenset(GUARDS) - {
     "range_conflict",
     "protected_send_connector",
     lease.GUARD,
+    "invalid_connector",
 }
 """About the state that there would be. The others are about what Exchange refuses, or does not survive, and about other runs."""
 
@@ -72,5 +75,5 @@ def findings(
     `unreachable` are smart hosts that were tried from the server and did not answer, as names or
     addresses.
     """
-    for side in (receive_side, connectors_side, accepted_domains, send_side):
+    for side in (receive_side, connectors_side, accepted_domains, send_side, invalid):
         yield from side.check(before, after, networks, changes, frozenset(unreachable))

@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
@@ -147,7 +147,7 @@ def order(changes: t.Sequence[Change], state: State, networks: SiteNetworks) -> 
     ordered: list[Change] = []
     for resource in (RECEIVE.name, SEND.name):
         group = [change for change in changes if change.table == resource]
-        neutral = [change for change in group if _is_neutral(change)]
+        neutral = sorted((change for change in group if _is_neutral(change)), key=_first_to_fail(state))
         ordered += [
             *neutral,
             *_search([change for change in group if change not in neutral], apply_all(neutral, state), networks),
@@ -188,7 +188,8 @@ def _is_neutral(change: Change) -> bool:
 def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list[Change]:
     if not changes:
         return []
-    changes = sorted(changes, key=_rank)
+    first_to_fail = _first_to_fail(start)
+    changes = sorted(changes, key=lambda change: (first_to_fail(change), _rank(change)))
     goal = apply_all(changes, start)
     # In as few steps as may be, and only where that does not do with split ones.
     for most in (1, None):
@@ -224,6 +225,18 @@ def _judge(
     if steps[0].table == RECEIVE.name:
         return _Doors(start, goal, networks)
     return _Routes(start, goal, steps)
+
+
+def _first_to_fail(state: State) -> t.Callable[[Change], bool]:
+    """For sorting: False for a change of what may refuse it, which comes as soon as it is safe.
+
+    If it refuses, nothing was closed before it: no lock is left that is half made and looks whole.
+    """
+
+    def is_sound(change: Change) -> bool:
+        return not state.connectors(change.table).get(change.key.casefold(), {}).get(INVALID)
+
+    return is_sound
 
 
 def _rank(change: Change) -> int:

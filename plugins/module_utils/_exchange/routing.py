@@ -158,7 +158,7 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
 
 # Options that say which messages a connector takes, or nothing about where they go.
 _NOT_THE_WAY = frozenset(
-    {"name", "enabled", "address_spaces", "comment", "source_transport_servers", "max_message_size"}
+    {"name", "enabled", "address_spaces", "comment", "source_transport_servers", "max_message_size", "invalid"}
 )
 
 

@@ -30,6 +30,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 Connector = t.Mapping[str, t.Any]
 """Option → canonical value; always with ``name``, a receive connector also with ``server``. None: unset. Missing: not known."""
 
+INVALID = "invalid"
+"""Key, and no option, of a connector that Exchange itself calls invalid; it may refuse writes."""
+
 Rows = t.Sequence[t.Mapping[str, t.Any]]
 
 DEFAULT_ANONYMOUS_ACCOUNT = rights.DEFAULT_NAMES[rights.ANONYMOUS]
@@ -163,6 +166,7 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
             continue
         connector: dict[str, t.Any] = {**RECEIVE.read(row, server.version, server.edge), "server": server.name}
         connector["name"] = printable(connector["name"])
+        connector.update(_validity(row))
         key = connector["name"].casefold()
         identity = str(row.get("DistinguishedName") or "")
         if identity:
@@ -184,6 +188,7 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
     for row in answers.get("send") or ():
         connector = SEND.read(_plain_send(row), server.version, server.edge)
         connector["name"] = printable(connector["name"])
+        connector.update(_validity(row))
         send_identities[connector["name"].casefold()] = str(row.get("DistinguishedName") or "")
         if server.version is Version.E2007RTM:
             connector["is_scoped_connector"] = _has_local_scope(row)
@@ -234,6 +239,11 @@ def _plain_send(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if plain.get("AuthenticationCredential") and username:
         plain["AuthenticationCredential"] = {"UserName": username}
     return plain
+
+
+def _validity(row: t.Mapping[str, t.Any]) -> dict[str, bool]:
+    """The key INVALID of a connector, where Exchange says so of it."""
+    return {INVALID: True} if str(row.get("IsValid")).casefold() == "false" else {}
 
 
 def _has_local_scope(row: t.Mapping[str, t.Any]) -> bool:

@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Ed
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     ambiguous,
     ambiguous_set,
+    corrupted,
     exists_already,
     invalid,
     missing_parameters,
@@ -167,7 +168,7 @@ class Cmdlets:
         return [] if trial else self._store(made, controller)
 
     def _set_receive(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
-        held = self._one(self._identity(given), pool, controller)
+        held = self._settable(given, pool, controller)
         changed = copy.deepcopy(held)
         current = {**held.values, "PermissionGroups": self.rights.read(held.rights)}
         taken = self._taken(self.receive_settings, given, current)
@@ -220,7 +221,7 @@ class Cmdlets:
         return [] if trial else self._store(made, controller)
 
     def _set_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
-        held = self._one(self._identity(given), pool, controller)
+        held = self._settable(given, pool, controller)
         changed = copy.deepcopy(held)
         changed.values.update(self._taken(self.send_settings, given, held.values))
         if "Name" in given:
@@ -248,6 +249,12 @@ class Cmdlets:
         if "Identity" not in given:
             raise missing_parameters("Identity")
         return given["Identity"]
+
+    def _settable(self, given: Parameters, pool: list[Stored], controller: str) -> Stored:
+        held = self._one(self._identity(given), pool, controller)
+        if not held.valid and self.directory.refuses_invalid:
+            raise corrupted(held.identity)
+        return held
 
     def _taken(self, settings: t.Mapping[str, Setting], given: Parameters, current: Parameters) -> dict[str, t.Any]:
         return {

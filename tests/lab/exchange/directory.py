@@ -40,6 +40,8 @@ class Directory:
         self.controllers = tuple(f"{name}.{domain}" for name in controllers)
         # Domain, or *, or *.domain → its type.
         self.accepted_domains: dict[str, str] = {domain: "Authoritative"}
+        # Whether objects that are not valid refuse to be set is unverified; both are played.
+        self.refuses_invalid = False
         self.servers: dict[str, Server] = {}
         self.lag = 0.0
         self.lock = threading.RLock()

@@ -45,6 +45,15 @@ class ExchangeError(Exception):
         }
 
 
+def corrupted(identity: t.Any) -> ExchangeError:
+    """An object that is not valid. The words are those of Exchange's warning about it; the class is unverified."""
+    return task_error(
+        "DataValidationException",
+        f"The object {identity} has been corrupted, and it's in an inconsistent state.",
+        "InvalidData",
+    )
+
+
 def task_error(class_name: str, message: str, category: str = "InvalidArgument") -> ExchangeError:
     """A refusal by the task behind a cmdlet. Its id is a hash of the class; the host puts what its version prints around it."""
     return ExchangeError(class_name, f"{zlib.crc32(class_name.encode()):08X}", category, message)

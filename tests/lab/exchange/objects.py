@@ -72,7 +72,7 @@ def _now() -> datetime.datetime:
 @dataclass
 class Stored:
     """A connector in the directory. `server` is empty for a send connector; `rights` are explicit entries of a receive connector, and
-    `inherited` those that it has from the containers above it."""
+    `inherited` those that it has from the containers above it. One that is not `valid` says so when it is read."""
 
     name: str
     distinguished_name: str
@@ -80,6 +80,7 @@ class Stored:
     server: str = ""
     rights: tuple[Ace, ...] = ()
     inherited: tuple[Ace, ...] = ()
+    valid: bool = True
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
     created: datetime.datetime = field(default_factory=_now)
     changed: datetime.datetime = field(default_factory=_now)

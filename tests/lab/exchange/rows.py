@@ -49,7 +49,7 @@ def _about(one: Stored, classes: list[str]) -> Row:
         "WhenCreatedUTC": one.created,
         "OrganizationId": "",
         "Id": "",
-        "IsValid": True,
+        "IsValid": one.valid,
         "ObjectState": Shown("Unchanged", "Microsoft.Exchange.Data.ObjectState", 1),
     }
 

@@ -20,7 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     desired,
     plan,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -123,6 +123,13 @@ def test_guard_accepted_domains_unread() -> None:
     state = dataclasses.replace(sites.modern(), accepted_domains=None)
     assert _spoken(state, _networks(**NAMED))["accepted_domains_unread"] == "warn"
     assert "accepted_domains_unread" not in _spoken(state, SiteNetworks())
+
+
+def test_guard_invalid_connector() -> None:
+    state = sites.modern(comment="")
+    state.receive[DEFAULT.casefold()][INVALID] = True  # type: ignore[index]
+    assert _spoken(state, _networks(**NAMED), {"name": DEFAULT, "comment": "seen"})["invalid_connector"] == "warn"
+    assert "invalid_connector" not in _spoken(state, _networks(**NAMED), {"name": HUB, "comment": "seen"})
 
 
 def test_guard_private_range() -> None:
