@@ -99,6 +99,15 @@ options:
     description:
       - The addresses from which Exchange Online delivers in a hybrid. They are kept like
         O(own_networks), new ones too, and taken out like them.
+      - Where Exchange Online is the filtering provider itself, because the MX records point to it,
+        name its addresses here and in O(provider_ranges). The connector that hears it then has the
+        certificate and the capabilities (C(AcceptCloudServicesMail), on Exchange 2010
+        C(AcceptOorgProtocol)) of the one that the hybrid wizard has set up, whatever they are, and
+        follows it when the wizard is run again.
+      - The addresses of Exchange Online are those of all its customers. That only the site's own
+        tenant may deliver is a matter of a transport rule on the header C(X-OriginatorOrg), as in
+        Microsoft's article "Advanced Office 365 Routing, Locking Down Exchange On-Premises when MX
+        points to Office 365". Such a rule is not made here.
     type: list
     elements: str
     default: []

@@ -354,7 +354,8 @@ def _hybrid(view: _Sides) -> t.Iterator[Finding]:
         yield Finding(
             "hybrid_shut_out",
             STOP,
-            f"The receive connector {names} is the hybrid path from Exchange Online, which would be shut. Name its ranges in hybrid_ranges.",
+            f"The receive connector {names} is the hybrid path from Exchange Online, which would be shut. Name its ranges in hybrid_ranges; "
+            "where Exchange Online is the filtering provider itself, name them in provider_ranges and in hybrid_ranges.",
         )
 
 

@@ -73,9 +73,14 @@ OVERRIDABLE = (*_BIGGER, "tarpit_interval", "domain_secure_enabled", "tls_domain
 _HEAD, _TAIL = "Hears the provider in place of '", "'."
 
 
-def of_provider(state: State, provider: RangeSet, entry: Options, ports: t.Iterable[int]) -> dict[str, t.Any]:
+def of_provider(
+    state: State, provider: RangeSet, entry: Options, ports: t.Iterable[int], *, hybrid: bool = False
+) -> dict[str, t.Any]:
     """What the wish `entry` for the provider's connector needs beside what it says itself, in input
-    form. `ports` are those that the provider may come by, the likeliest first.
+    form.
+
+    `ports` are those that the provider may come by, the likeliest first. `hybrid`: the provider is
+    Exchange Online, so that the connector follows what the hybrid wizard does to its own one.
     """
     ours = state.receive.get(entry["name"].casefold())
     sources = _sources(state, ours, entry["name"], provider, ports)
@@ -88,6 +93,7 @@ def of_provider(state: State, provider: RangeSet, entry: Options, ports: t.Itera
     else:
         widest = _widest(sources)
         found = {option: value for option, value in widest.items() if _starves(option, ours.get(option), value)}
+        found.update(_of_the_wizard(ours, sources[0]) if hybrid else {})
     shown = {
         option: value if option == "comment" else RECEIVE.properties[option].kind.show(value)
         for option, value in found.items()
@@ -143,6 +149,21 @@ def _room(option: str, value: t.Any) -> float:
     if value == UNLIMITED:
         return float("inf")
     return float(value) if option in _BIGGER else -float(value)
+
+
+def _of_the_wizard(ours: Connector, source: Connector) -> dict[str, t.Any]:
+    """By the certificate the wizard's connector is known to Exchange Online, and Exchange Online by
+    the capabilities to it (Set-ReceiveConnector.md). Each run of the wizard sets both.
+    """
+    found: dict[str, t.Any] = {}
+    option = "tls_domain_capabilities"
+    held, wanted = (one.get(option) or frozenset() for one in (ours, source))
+    if wanted - held:
+        found[option] = held | wanted
+    certificate = source.get("tls_certificate_name")
+    if certificate and certificate != ours.get("tls_certificate_name"):
+        found["tls_certificate_name"] = certificate
+    return found
 
 
 def _starves(option: str, held: t.Any, source: t.Any) -> bool:

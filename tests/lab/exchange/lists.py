@@ -103,7 +103,7 @@ class Capabilities(MultiValue):
     item_type = "Microsoft.Exchange.Data.SmtpReceiveDomainCapabilities"
 
     def __init__(self, *names: str) -> None:
-        self._spelling = {name.lower(): name for name in names}
+        self.spelling = {name.lower(): name for name in names}
 
     def item(self, text: str) -> str:
         domain, colon, words = text.rpartition(":")
@@ -111,10 +111,10 @@ class Capabilities(MultiValue):
             raise Mismatch(f'"{text}" isn\'t of the form domain:capabilities.')
         if not re.fullmatch(r"NO-TLS|<I>.+<S>.+", domain, re.IGNORECASE):
             Fqdn().take(domain.removeprefix("*."), None)
-        found = [self._spelling.get(word.strip().lower()) for word in words.split(",")]
+        found = [self.spelling.get(word.strip().lower()) for word in words.split(",")]
         if None in found:
             raise Mismatch(
-                f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self._spelling.values())}.'
+                f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self.spelling.values())}.'
             )
         return f"{domain}:{', '.join(sorted(set(filter(None, found))))}"
 

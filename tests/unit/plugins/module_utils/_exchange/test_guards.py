@@ -13,14 +13,13 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards, recipes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import AcceptedDomain
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     SiteNetworks,
     apply_all,
     desired,
     plan,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -110,26 +109,6 @@ def test_guard_no_provider_range() -> None:
 )
 def test_guard_range_too_wide(ranges: list[str], speaks: bool) -> None:
     assert ("range_too_wide" in _spoken(sites.modern(), _networks(provider=ranges))) is speaks
-
-
-def test_guard_every_domain_accepted() -> None:
-    everything = AcceptedDomain("All", "*", "ExternalRelay")
-    state = dataclasses.replace(sites.modern(), accepted_domains=(everything,))
-    assert _spoken(state, _networks(**NAMED))["every_domain_accepted"] == "warn"
-    assert "every_domain_accepted" not in _spoken(state, SiteNetworks())
-
-
-def test_guard_accepted_domains_unread() -> None:
-    state = dataclasses.replace(sites.modern(), accepted_domains=None)
-    assert _spoken(state, _networks(**NAMED))["accepted_domains_unread"] == "warn"
-    assert "accepted_domains_unread" not in _spoken(state, SiteNetworks())
-
-
-def test_guard_invalid_connector() -> None:
-    state = sites.modern(comment="")
-    state.receive[DEFAULT.casefold()][INVALID] = True  # type: ignore[index]
-    assert _spoken(state, _networks(**NAMED), {"name": DEFAULT, "comment": "seen"})["invalid_connector"] == "warn"
-    assert "invalid_connector" not in _spoken(state, _networks(**NAMED), {"name": HUB, "comment": "seen"})
 
 
 def test_guard_private_range() -> None:
@@ -368,16 +347,6 @@ def test_guard_range_conflict() -> None:
     )
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}
     assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), FILTER, other_port)
-
-
-def test_guard_source_servers_lost() -> None:
-    state = sites.site(Version.E2019, [], [sites.send("Internet", source_transport_servers=["EX1", "EX2"])])
-    wish: dict[str, t.Any] = {"name": "Filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
-    closed = {"name": "Internet", "enabled": False}
-    assert _spoken(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"] == "stop"
-    assert "The server EX2 sends mail" in _sentences(state, SiteNetworks(), send=[wish, closed])
-    both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
-    assert "source_servers_lost" not in _spoken(state, SiteNetworks(), send=[both, closed])
 
 
 def test_guard_send_leak() -> None:

@@ -1,0 +1,65 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guards about the organization and its objects: accepted domains, source servers, objects that are not valid."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import AcceptedDomain
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    SiteNetworks,
+    apply_all,
+    desired,
+    plan,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
+
+DEFAULT, HUB = f"Default Frontend {sites.NAME}", f"Default {sites.NAME}"
+NAMED = SiteNetworks(provider=RangeSet.parse([sites.PROVIDER]))
+
+
+def _findings(
+    state: State, networks: SiteNetworks, *receive: dict[str, t.Any], send: t.Sequence[t.Any] = ()
+) -> dict[str, Finding]:
+    changes = plan(state, desired(receive=receive, send=send))
+    return {one.id: one for one in guards.findings(state, apply_all(changes, state), networks, changes)}
+
+
+def test_guard_every_domain_accepted() -> None:
+    everything = AcceptedDomain("All", "*", "ExternalRelay")
+    state = dataclasses.replace(sites.modern(), accepted_domains=(everything,))
+    assert _findings(state, NAMED)["every_domain_accepted"].severity == "warn"
+    assert "every_domain_accepted" not in _findings(state, SiteNetworks())
+
+
+def test_guard_accepted_domains_unread() -> None:
+    state = dataclasses.replace(sites.modern(), accepted_domains=None)
+    assert _findings(state, NAMED)["accepted_domains_unread"].severity == "warn"
+    assert "accepted_domains_unread" not in _findings(state, SiteNetworks())
+
+
+def test_guard_invalid_connector() -> None:
+    modern = sites.modern(comment="")
+    invalid = {**modern.receive, DEFAULT.casefold(): {**modern.receive[DEFAULT.casefold()], INVALID: True}}
+    state = dataclasses.replace(modern, receive=invalid)
+    assert _findings(state, NAMED, {"name": DEFAULT, "comment": "seen"})["invalid_connector"].severity == "warn"
+    assert "invalid_connector" not in _findings(state, NAMED, {"name": HUB, "comment": "seen"})
+
+
+def test_guard_source_servers_lost() -> None:
+    state = sites.site(Version.E2019, [], [sites.send("Internet", source_transport_servers=["EX1", "EX2"])])
+    wish: dict[str, t.Any] = {"name": "Filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
+    closed = {"name": "Internet", "enabled": False}
+    found = _findings(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"]
+    assert found.severity == "stop"
+    assert "The server EX2 sends mail" in found.sentence
+    both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
+    assert "source_servers_lost" not in _findings(state, SiteNetworks(), send=[both, closed])
