@@ -39,10 +39,20 @@ class ActionModule(ExchangeAction):
         told = strangers.sentences(state.receive.values(), networks)
         leased = finding(reading.lease, reading.time, None, undoes=False, meanwhile=reading.leased_meanwhile)
         warnings = [*reading.notes, *([leased.sentence] if leased else [])]
+        domains = state.accepted_domains
+        # Named or not: whoever may send would relay.
+        everything = [str(one) for one in domains or () if one.is_everything]
+        if domains is None:
+            warnings.append("The accepted domains could not be read.")
+        if everything:
+            warnings.append(
+                f"Whoever may send may relay to any recipient, because of the accepted domain {', '.join(everything)}."
+            )
         return {
+            **({"warnings": warnings} if warnings else {}),
+            **({} if domains is None else {"accepted_domains": [one._asdict() for one in domains]}),
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
-            **({"warnings": warnings} if warnings else {}),
             "lease": reading.lease.told() if reading.lease else None,
             **reading.facts,
             "receive_connectors": [shown(RECEIVE, state.receive[key]) for key in sorted(state.receive)],

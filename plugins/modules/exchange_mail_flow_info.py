@@ -67,6 +67,26 @@ send_connectors:
   returned: success
   type: list
   elements: dict
+accepted_domains:
+  description: The domains for which the organization takes mail. One that stands for everything,
+    such as V(*), lets whoever may send relay; that is a warning, too.
+  returned: when they could be read
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name in the directory.
+      type: str
+      returned: always
+    domain:
+      description: The domain, in small letters.
+      type: str
+      returned: always
+    type:
+      description: Its type as Exchange prints it.
+      type: str
+      returned: always
+  sample: [{name: Birke, domain: birke.example, type: Authoritative}]
 exposure:
   description: What senders meet on every port that the server listens on.
   returned: success

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, Wire, do
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
+from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer
 
 RELAYS = "198.51.100.0/24 may relay to any recipient on port 25, through 'Mail from filter'."
 
@@ -63,3 +64,19 @@ def test_what_could_not_be_read_is_told_and_never_in_order(edition: str, tmp_pat
     assert not seen["changed"]
     host.hidden.clear()
     assert do(wire, INBOUND)["state"] == "in order"
+
+
+def test_info_shows_them_and_warns(tmp_path: pathlib.Path) -> None:
+    server = ExchangeServer("2013", tmp_path)
+    told = server.done("exchange_mail_flow_info")
+    assert told["accepted_domains"] == [
+        {"name": "Domain site.example", "domain": "site.example", "type": "Authoritative"}
+    ]
+    assert told["warnings"] == []
+    server.host.directory.accepted_domains["*"] = "InternalRelay"
+    told = server.done("exchange_mail_flow_info")
+    assert "'*' (InternalRelay)" in told["warnings"][0]
+    assert all(one["relay"] for one in told["exposure"]["listeners"] if one["answer"].startswith("anonymous"))
+    server.host.hidden.add("Get-AcceptedDomain")
+    told = server.done("exchange_mail_flow_info")
+    assert (told["warnings"], "accepted_domains" in told) == (["The accepted domains could not be read."], False)
