@@ -153,6 +153,8 @@ options:
       - "V(protected_send_connector): A send connector of the hybrid wizard or of an edge
         subscription would be changed."
       - "V(provider_shut_out): The provider, or a part of its ranges, would not be accepted."
+      - "V(provider_starved): A connector that is not the lock's own lets less of the provider's
+        mail through than another one would."
       - "V(range_conflict): Two connectors hear the same addresses, or would overlap in part, on one
         binding, which Exchange refuses."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them

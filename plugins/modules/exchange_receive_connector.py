@@ -137,7 +137,8 @@ options:
     type: str
   tls_domain_capabilities:
     description:
-      - Capabilities of a TLS partner, as C(domain:capability). Exchange 2010 and later.
+      - Capabilities of a TLS partner, as C(domain:capability), or by its certificate as
+        C(<I>Issuer<S>Subject:capability). Exchange 2010 and later.
       - A connector with C(AcceptCloudServicesMail) or C(AcceptOorgProtocol) is the hybrid path and
         is protected.
       - A plain list replaces what is there; a dictionary with C(add), C(remove) or C(set) changes

@@ -11,6 +11,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_g
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_accepted as accepted_domains
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_connectors as connectors_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_invalid as invalid
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_limits as starving
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_receive as receive_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _guards_send as send_side
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
@@ -24,6 +25,7 @@ GUARDS = Registry(
         lease.GUARD: lease.SENTENCE,
         "no_provider_range": "Nobody on the internet could deliver mail any more, because no usable provider range is accepted.",
         "provider_shut_out": "The provider, or a part of its ranges, would not be accepted.",
+        "provider_starved": "A connector that is not the lock's own lets less of the provider's mail through than another one would.",
         "own_networks_shut_out": "The own networks, or internal senders where none are named, would lose something that is accepted from them today.",
         "unnamed_senders_shut_out": "Private addresses that nobody has named would lose something that is accepted from them today.",
         "no_longer_named": "A narrow connector of an earlier lock still hears senders that the site does not name any more.",
@@ -75,5 +77,5 @@ def findings(
     `unreachable` are smart hosts that were tried from the server and did not answer, as names or
     addresses.
     """
-    for side in (receive_side, connectors_side, accepted_domains, send_side, invalid):
+    for side in (receive_side, connectors_side, accepted_domains, send_side, invalid, starving):
         yield from side.check(before, after, networks, changes, frozenset(unreachable))

@@ -102,15 +102,49 @@ def of_provider(
     return {option: value for option, value in shown.items() if _goes_with(option, value, entry)}
 
 
+class Starved(t.NamedTuple):
+    """A connector that lets less through than the one which the provider would meet without it.
+
+    `less`: option, what it has, what the other one has, in input form.
+    """
+
+    name: str
+    source: str
+    less: tuple[tuple[str, t.Any, t.Any], ...]
+
+
+def starved(state: State, provider: RangeSet) -> list[Starved]:
+    """Connectors that take the provider's mail and were not made by a lock, which widens its own."""
+    found = []
+    for answer in doors.met(state.receive.values(), provider):
+        held = state.receive.get((answer.connector or "").casefold())
+        if held is None or not doors.accepts_anonymous(answer) or _source_named(held):
+            continue
+        for source in _sources(state, None, held["name"], provider & held["remote_ip_ranges"], (25,))[:1]:
+            kind = {option: RECEIVE.properties[option].kind for option in (*_BIGGER, *_SMALLER)}
+            less = [
+                (option, kind[option].show(held[option]), kind[option].show(value))
+                for option, value in _widest([source]).items()
+                if _starves(option, held.get(option), value)
+            ]
+            if less:
+                found.append(Starved(held["name"], source["name"], tuple(less)))
+    return sorted(found)
+
+
+def _source_named(connector: Connector) -> str:
+    """The name that the comment of a lock's own connector says; empty for any other one."""
+    comment = str(connector.get("comment") or "")
+    return comment[len(_HEAD) : -len(_TAIL)] if comment.startswith(_HEAD) and comment.endswith(_TAIL) else ""
+
+
 def _sources(
     state: State, ours: Connector | None, name: str, provider: RangeSet, ports: t.Iterable[int]
 ) -> list[Connector]:
     """The connectors that heard the provider until ours did, the one that heard most first."""
-    comment = str((ours or {}).get("comment") or "")
-    if comment.startswith(_HEAD) and comment.endswith(_TAIL):
-        source = state.receive.get(comment[len(_HEAD) : -len(_TAIL)].casefold())
-        if source is not None:
-            return [source]
+    named = state.receive.get(_source_named(ours or {}).casefold())
+    if named is not None:
+        return [named]
     others = [one for key, one in state.receive.items() if key != name.casefold()]
     # On an older server the lock may have taken the one out of service.
     pools: tuple[list[Connector], ...] = (others, [{**one, "enabled": True} for one in others])

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guards about the organization and its objects: accepted domains, source servers, objects that are not valid."""
+"""The guards about what else there is: accepted domains, source servers, invalid objects, limits of others' connectors."""
 
 from __future__ import annotations
 
@@ -63,3 +63,24 @@ def test_guard_source_servers_lost() -> None:
     assert "The server EX2 sends mail" in found.sentence
     both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
     assert "source_servers_lost" not in _findings(state, SiteNetworks(), send=[both, closed])
+
+
+def test_guard_provider_starved() -> None:
+    state = sites.modern(max_message_size="36MB", max_hop_count=60)
+    hand: dict[str, t.Any] = {"remote_ip_ranges": [sites.PROVIDER], "permission_groups": ["AnonymousUsers"]}
+    made = sites.receive(
+        "By hand", **hand, transport_role="FrontendTransport", max_message_size="64KB", max_hop_count=60
+    )
+    starving = dataclasses.replace(state, receive={**state.receive, "by hand": made})
+    locked = dataclasses.replace(NAMED, inbound_lock=True)
+    found = _findings(starving, locked)["provider_starved"]
+    assert found.severity == "warn"
+    assert (
+        f"'By hand' lets less of the provider's mail through than '{DEFAULT}' would: max_message_size 64KB"
+        in found.sentence
+    )
+    assert "provider_starved" not in _findings(starving, NAMED)
+    roomy = {**made, "max_message_size": 100 << 20}
+    assert "provider_starved" not in _findings(
+        dataclasses.replace(state, receive={**state.receive, "by hand": roomy}), locked
+    )
