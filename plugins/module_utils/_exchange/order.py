@@ -119,20 +119,22 @@ class _Routes:
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
         partial = [step.after for step in steps if step.table == SEND.name]
         asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
-        allowed = [(message, (self._carried(start, message), self._carried(goal, message))) for message in asked]
+        ends = [(one, routing.Chooser(one.send.values())) for one in (start, goal)]
+        allowed = [(message, tuple(self._carried(*end, message) for end in ends)) for message in asked]
         # A message too big for every connector of today has no way to keep: whichever takes it
         # first may have it.
         self._allowed = [(message, ways) for message, ways in allowed if not (message.size and ways[0] is None)]
 
     @staticmethod
-    def _carried(state: State, message: routing.Message) -> t.Any:
-        found = routing.carriers(state.send.values(), message)
+    def _carried(state: State, chooser: routing.Chooser, message: routing.Message) -> t.Any:
+        found = chooser.carriers(message)
         # Of two connectors that hand mail on alike, which one it is makes no difference to anybody.
         return routing.way(state.send[found[0].casefold()]) if found else None
 
     def fault(self, state: State, last: Change) -> str | None:
+        chooser = routing.Chooser(state.send.values())
         for message, ways in self._allowed:
-            if self._carried(state, message) not in ways:
+            if self._carried(state, chooser, message) not in ways:
                 return _told(last, f"would for a time send mail to {message.domain} another way than before or after.")
         return None
 

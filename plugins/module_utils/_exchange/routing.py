@@ -80,28 +80,44 @@ def _closest(connector: Connector, message: Message) -> tuple[int, int] | None:
     return max(fits) if fits else None
 
 
-def carriers(send_connectors: t.Iterable[Connector], message: Message) -> list[str]:
-    """Names of the enabled connectors that could carry the message, the one that Exchange chooses
-    first.
-
-    The order is: closest address space, lowest cost, nearest source server, lowest name. Costs of
-    Active Directory site links are not known here, so `server` only tells "is a source server
-    itself" from "is not"; connectors of one site behave like that.
+class Chooser:
+    """Which of some connectors carries a message; for many messages, it looks at each of them once
+    a domain.
     """
-    found: list[Carrier] = []
-    for connector in send_connectors:
-        if not connector.get("enabled", True):
-            continue
-        limit = _limit(connector)
-        if limit is not None and message.size > limit:
-            continue
-        fit = _closest(connector, message)
-        if fit is None:
-            continue
-        sources = connector.get("source_transport_servers") or ()
-        distance = 0 if message.server is None or message.server in sources else 1
-        found.append(Carrier(-fit[0], -fit[1], distance, connector["name"]))
-    return [carrier.name for carrier in sorted(found, key=lambda one: (*one[:3], one.name.casefold()))]
+
+    def __init__(self, send_connectors: t.Iterable[Connector]) -> None:
+        self._connectors = [one for one in send_connectors if one.get("enabled", True)]
+        self._fits: dict[tuple[str, str], list[tuple[tuple[int, int], Connector]]] = {}
+
+    def carriers(self, message: Message) -> list[str]:
+        """Names of the enabled connectors that could carry the message, the one that Exchange
+        chooses first.
+
+        The order is: closest address space, lowest cost, nearest source server, lowest name. Costs
+        of Active Directory site links are not known here, so `server` only tells "is a source
+        server itself" from "is not"; connectors of one site behave like that.
+        """
+        found: list[Carrier] = []
+        for (closeness, cost), connector in self._fitting(message):
+            limit = _limit(connector)
+            if limit is not None and message.size > limit:
+                continue
+            sources = connector.get("source_transport_servers") or ()
+            distance = 0 if message.server is None or message.server in sources else 1
+            found.append(Carrier(-closeness, -cost, distance, connector["name"]))
+        return [carrier.name for carrier in sorted(found, key=lambda one: (*one[:3], one.name.casefold()))]
+
+    def _fitting(self, message: Message) -> list[tuple[tuple[int, int], Connector]]:
+        key = (message.type, message.domain)
+        if key not in self._fits:
+            closest = ((_closest(one, message), one) for one in self._connectors)
+            self._fits[key] = [(fit, one) for fit, one in closest if fit is not None]
+        return self._fits[key]
+
+
+def carriers(send_connectors: t.Iterable[Connector], message: Message) -> list[str]:
+    """The same for one message."""
+    return Chooser(send_connectors).carriers(message)
 
 
 def route(

@@ -47,13 +47,14 @@ def past(connectors: Connectors, claim: routing.Claim) -> list[Passage]:
     taken: dict[tuple[str, bool], set[tuple[str, int]]] = {}
     # As if the claim were there: its spaces are asked about where it is not.
     asked = routing.messages([*connectors.values(), {"name": claim.name, "address_spaces": claim.spaces}])
+    chooser = routing.Chooser(connectors.values())
     for message in asked:
         if not any(
             one.type == message.type and routing.specificity(one.space, message.domain) is not None
             for one in claim.spaces
         ):
             continue
-        chosen = routing.carriers(connectors.values(), message)
+        chosen = chooser.carriers(message)
         if chosen and chosen[0].casefold() != claim.name.casefold():
             generic = any(
                 one.type == message.type and routing.is_generic(one.space)
@@ -73,8 +74,9 @@ def idle(connectors: Connectors, claim: routing.Claim) -> list[tuple[str, str]]:
     its mail as long as its own one is there.
     """
     found = set()
+    chooser = routing.Chooser(connectors.values())
     for message in routing.messages(connectors.values()):
-        chosen = routing.carriers(connectors.values(), message) if not message.size else []
+        chosen = chooser.carriers(message) if not message.size else []
         if not chosen or chosen[0].casefold() != claim.name.casefold():
             continue
         for other in chosen[1:]:
@@ -118,10 +120,11 @@ def bereft(before: Connectors, after: Connectors) -> dict[str, frozenset[str]]:
     to hand it to a source server of this one.
     """
     found: dict[str, set[str]] = {}
+    sides = [routing.Chooser(one.values()) for one in (before, after)]
     for message in routing.messages([*before.values(), *after.values()]):
         if message.server is None or message.size:
             continue
-        was, shall = (routing.carriers(one.values(), message) for one in (before, after))
+        was, shall = (side.carriers(message) for side in sides)
         if not was or not shall or was[0].casefold() == shall[0].casefold():
             continue
         if message.server in _sources(before, was[0]) and message.server not in _sources(after, shall[0]):
