@@ -92,14 +92,11 @@ options:
         description: The certificate, as C(<I>Issuer<S>Subject). Exchange 2013 and later.
         type: str
       tls_domain_capabilities:
-        description:
-          - What senders may do that present a certificate for a domain, as C(domain:capability) or
-            C(<I>Issuer<S>Subject:capability). Exchange 2010 and later.
-          - A new connector takes over those of the connector that heard the provider until then.
+        description: What senders with a certificate may do, as C(domain:capability) or
+          C(<I>Issuer<S>Subject:capability). Exchange 2010 and later.
         type: raw
       domain_secure_enabled:
-        description: Whether mutual TLS is asked of domains for which the organization says so. As
-          it was for the provider where this is not set.
+        description: Whether mutual TLS is asked of domains for which the organization says so.
         type: bool
       max_inbound_connection_per_source:
         description:
@@ -128,17 +125,11 @@ options:
       max_message_size:
         description:
           - The biggest message, such as V(36MB).
-          - This and the limits below are taken over from the connector that heard the provider
-            until the lock, where they are not set. A run whose limits let through less than that
-            connector does now changes them, or in check mode says so. To give the provider less,
-            name the limit.
-          - The connector is known by its name in the comment of the provider's connector; without
-            that it is the one which the provider would meet if its own were not there.
-          - The same holds for O(inbound_lock.require_tls) and, with
-            M(mailedge.lockdown.exchange_receive_connector), for C(require_ehlo_domain) and what
-            rejects recipients or bare line feeds. What has no more and less, such as the
-            certificate, O(inbound_lock.fqdn), O(inbound_lock.banner) and the extensions of SMTP, is
-            taken over when the connector is made.
+          - A limit that is not set is that of the connector which heard the provider until the
+            lock; later it lets through at least as much, or is changed. Name it to allow less.
+          - That connector stands in the comment of the provider's; without a comment it is the one
+            that the provider would meet. TLS and what else refuses mail are limits as well.
+          - Certificate, name, banner and extensions of SMTP are taken over at creation only.
         type: str
       max_header_size:
         description: The biggest header of a message, such as V(256KB).
@@ -174,9 +165,8 @@ options:
     description:
       - Locks the way out. One send connector hands all mail to the smart hosts of the provider, and
         every other connector that would carry the same mail is taken out of service.
-      - The connectors of the hybrid wizard and of edge subscriptions are never touched. As long as
-        one of them carries mail to the internet past this one, as with centralized mail transport,
-        the state is C(open), and the guard C(send_leak) says what to do.
+      - The connectors of the hybrid wizard and of edge subscriptions are never touched. While one
+        of them carries mail to the internet, the state is C(open); C(send_leak) says what to do.
     type: dict
     suboptions:
       name:
@@ -197,10 +187,8 @@ options:
         elements: str
         default: ["SMTP:*;1"]
       source_transport_servers:
-        description:
-          - The servers that may use it. Where it is not set, those of the connectors that are taken
-            out of service for it, and this server where there are none.
-          - A list that takes from a server the mail that it sends by itself today is refused.
+        description: The servers that may use it. Where it is not set, those of the connectors that
+          are taken out of service for it, else this server.
         type: list
         elements: str
       smart_host_auth_mechanism:
@@ -238,16 +226,14 @@ options:
         description: The name expected in the certificate.
         type: str
       fqdn:
-        description: The name it gives in EHLO. Of a new connector that of the one which carried
-          mail to the internet until then, where this is not set.
+        description: The name it gives in EHLO. This and the next two are those of the connector
+          that carried mail to the internet until the lock, where they are not set.
         type: str
       max_message_size:
-        description: The biggest message, such as V(35MB) or V(unlimited). Of a new connector the
-          biggest that left until then, where this is not set.
+        description: The biggest message, such as V(35MB) or V(unlimited).
         type: str
       frontend_proxy_enabled:
-        description: Whether mail leaves through the front end transport service, Exchange 2013 and
-          later. As it did until then where this is not set.
+        description: Whether mail leaves through the front end. Exchange 2013 and later.
         type: bool
       close:
         description: What becomes of the other connectors that carry the same mail, V(disable) or

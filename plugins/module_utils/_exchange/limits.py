@@ -114,7 +114,7 @@ class Starved(t.NamedTuple):
 
 
 def starved(state: State, provider: RangeSet) -> list[Starved]:
-    """Connectors that take the provider's mail and were not made by a lock, which widens its own."""
+    """Connectors that take the provider's mail and that no lock has made, which widens its own."""
     found = []
     for answer in doors.met(state.receive.values(), provider):
         held = state.receive.get((answer.connector or "").casefold())
