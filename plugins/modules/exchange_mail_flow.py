@@ -156,7 +156,7 @@ options:
         description: How long a connection may last, such as V(00:10:00).
         type: str
       connection_inactivity_timeout:
-        description: How long it may be idle. Less than O(inbound_lock.connection_timeout).
+        description: How long it may be idle. Less than C(connection_timeout).
         type: str
       tarpit_interval:
         description: How long a refusal is held back, at most ten minutes.

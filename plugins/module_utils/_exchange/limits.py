@@ -49,6 +49,22 @@ _SMALLER = (
     "reject_reserved_second_level_recipient_domains",
     "reject_single_label_recipient_domains",
 )
+# What a new connector has at least, by any version (Set-ReceiveConnector.md; 10 MB before 2013, and
+# on an Edge server the rate and the times). Who made one by hand has meant that, or nothing.
+_USUAL: t.Mapping[str, t.Any] = {
+    "max_message_size": 10 << 20,
+    "max_header_size": 128 << 10,
+    "max_hop_count": 30,
+    "max_local_hop_count": 5,
+    "max_recipients_per_message": 200,
+    "max_inbound_connection": 5000,
+    "max_protocol_errors": 5,
+    "message_rate_limit": 600,
+    "connection_timeout": 300,
+    "connection_inactivity_timeout": 60,
+    "tarpit_interval": 5,
+    **dict.fromkeys(_SMALLER[1:], False),
+}
 # Of which none is more. Taken over by a new connector, and later anybody's own business.
 _AS_IT_IS = (
     "fqdn",
@@ -125,7 +141,7 @@ def starved(state: State, provider: RangeSet) -> list[Starved]:
             less = [
                 (option, kind[option].show(held[option]), kind[option].show(value))
                 for option, value in _widest([source]).items()
-                if _starves(option, held.get(option), value)
+                if _starves(option, held.get(option), value) and _starves(option, held[option], _USUAL[option])
             ]
             if less:
                 found.append(Starved(held["name"], source["name"], tuple(less)))
