@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments C(mailedge.lockdown._exchange.CONNECTION), C(.NETWORKS) and C(.SITE)."""
+    """Fragments C(mailedge.lockdown._exchange.CONNECTION), C(.NETWORKS), C(.SITE) and C(.RUN)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -182,4 +182,52 @@ options:
       - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the
         first change.
     type: path
+"""
+
+    RUN = r"""
+options:
+  snapshot:
+    description:
+      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the
+        options above.
+      - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are
+        passed over, so that a second rollback does not undo the first.
+      - V(original) is the state before the first change of all whose snapshots are on the server.
+        Of each connector it gives back the options that any of these changes was about.
+      - Guards on the state that is given back only warn, because it is wished as it was. Those on
+        what Exchange would refuse stop.
+    type: str
+  keep_later_changes:
+    description:
+      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else
+        has changed since is left alone and told in RV(not_restored). A run that undoes itself
+        sets it.
+    type: bool
+    default: false
+  lease:
+    description:
+      - Leases the server to a run that goes on after this task, to prove what was made or to take
+        it back. A write takes the lease, and a later one of the same run renews it. Another run
+        that meets it stops (guard C(leased)), and what it reads is not V(in order) to it.
+      - It is a file beside the snapshots. It ends by M(mailedge.lockdown.exchange_lease_end), or by
+        itself, by the server's clock. Without this option a task respects the leases of others and
+        takes none.
+      - A run whose lease was over, and whose server another run has worked on since, takes nothing
+        back with O(keep_later_changes).
+    type: dict
+    suboptions:
+      run_id:
+        description: The run, letters and digits, the same in all its tasks. It is in the names of
+          its snapshots as well.
+        type: str
+        required: true
+      minutes:
+        description: How long the lease lasts if nobody ends it, 5 to 720 minutes.
+        type: int
+        default: 60
+      goes_on:
+        description: Whether the lease outlives a task that succeeds. One that fails keeps it in any
+          case.
+        type: bool
+        default: true
 """
