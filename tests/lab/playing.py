@@ -22,7 +22,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.warm import warm
 COLLECTIONS = pathlib.Path(__file__).absolute().parents[5]
 
 
-_WARNING = re.compile(r"^\[(?:DEPRECATION )?WARNING\]: .*(?:\n(?!\s*$|\[|[a-z]+: \[|[A-Z]+ ).*)*", re.MULTILINE)
+_WARNING = re.compile(r"^\[(?:DEPRECATION )?WARNING\]: .*(?:\n(?!\s*$|\[|<|[a-z]+: \[|[A-Z]+ ).*)*", re.MULTILINE)
 # What a test does on purpose, in Ansible's words.
 _ABOUT_THE_TEST = (
     "Could not match supplied host pattern",
@@ -31,6 +31,8 @@ _ABOUT_THE_TEST = (
     "provided hosts list is empty",
     "does not support Ansible version",
     "Found variable using reserved name",
+    "ERROR DURING WINRM SEND INPUT",
+    "Failed to cleanup running WinRM command",
 )
 
 

@@ -176,7 +176,9 @@ class Recorder:
         parts = [urllib.parse.unquote(one) for one in url.path.removeprefix("/api/v2/").split("/")]
         moves = "move" in urllib.parse.parse_qs(url.query).get("action", [])
         if method != "GET" and parts[0] == "cmdb" and len(parts) > 2 and not moves:
-            path, key = "/".join(parts[1:3]), parts[3] if len(parts) > 3 else json.loads(given[2])["mkey"]
+            path = "/".join(parts[1:3])
+            # Of a new entry its own, because the answer in a transaction has the number 0.
+            key = parts[3] if len(parts) > 3 else json.loads(body)[schema.TABLES[path].key]
             shown = int(key) if path == POLICY else str(key)
             section = f"config {path.replace('.', ' ').replace('/', ' ')}"
             if method == "DELETE":

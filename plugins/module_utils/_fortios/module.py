@@ -116,4 +116,5 @@ def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any
             result = look(module.params, client)
         except (FortiOSError, PlanError, RangeError) as error:
             module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
+    _warn(module, result)
     module.exit_json(changed=False, cost={"requests": client.requests}, **result)
