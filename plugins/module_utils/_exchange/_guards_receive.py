@@ -88,7 +88,7 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
     provider = view.networks.provider
     heard = _NOBODY
     for connectors in (view.old, view.new):
-        for endpoint in doors.View(connectors, 25).endpoints:
+        for endpoint in doors.view_of(connectors, 25).endpoints:
             if not is_loopback(endpoint):
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     lost = view.lost(doors.accepts_anonymous, [25]) & provider
@@ -234,7 +234,7 @@ def _logins(view: _Sides) -> t.Iterator[Finding]:
     """Who logs in from the internet: travelling users, partners, servers of another site."""
     public = doors.public(view.named | view.networks.itself)
     for port in [] if view.same else view.ports:
-        views = (doors.View(view.old, port), doors.View(view.new, port))
+        views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
         lost = {noun: doors.where(views, _taken(groups)) & public for noun, groups in _LOGINS.items()}
         # That a narrow connector is none for servers goes without saying.
         who = [
@@ -271,7 +271,7 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     """The part of a group that is refused without a login on port 25, and that no connector was
     made for: nobody hears it, or a wide one.
     """
-    listening = {one.version for one in doors.View(connectors, 25).endpoints if not is_loopback(one)}
+    listening = {one.version for one in doors.view_of(connectors, 25).endpoints if not is_loopback(one)}
     wide = {one["name"] for one in connectors if builtin_connectors.hears_internet(one)}
     found = _NOBODY
     for answer, part in doors.met(connectors, group).items():
@@ -285,7 +285,7 @@ def _exchange_servers(view: _Sides) -> t.Iterator[Finding]:
         return
     lost = _NOBODY
     for port in view.ports:
-        views = (doors.View(view.old, port), doors.View(view.new, port))
+        views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
         lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
     named = lost & view.networks.exchange_servers
     if named:
@@ -341,7 +341,7 @@ def _hybrid(view: _Sides) -> t.Iterator[Finding]:
             of.get((answer.connector or "").casefold(), frozenset()) if doors.accepts_anonymous(answer) else frozenset()
         )
 
-    views = (doors.View(view.old, 25), doors.View(view.new, 25))
+    views = (doors.view_of(view.old, 25), doors.view_of(view.new, 25))
     untagged = doors.where(views, lambda answers: not tag(old, answers[0]) <= tag(new, answers[1]))
     if hybrid and (untagged & hybrid) - lost:
         yield Finding(

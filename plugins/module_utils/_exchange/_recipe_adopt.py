@@ -57,7 +57,7 @@ def pending(
     """
     found: dict[Endpoint, RangeSet] = {}
     for endpoint in sorted(where):
-        view = doors.View(connectors.values(), endpoint.port)
+        view = doors.view_of(connectors.values(), endpoint.port)
         adopted = RangeSet(
             Interval(endpoint.version, first, last)
             for first, last, answer in view.at(endpoint)

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _recipe_adopt, doors, rights
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, Answer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -216,18 +216,23 @@ def _losing(
     """
     found: list[_Loss] = []
     for port in ports:
-        views = (doors.View(old.values(), port), doors.View(new.values(), port))
+        views = (doors.view_of(old.values(), port), doors.view_of(new.values(), port))
         listening = doors.endpoints(views)
         for endpoint in listening:
             coming = doors.coming_to(endpoint, listening)
-            spans: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+            spans: dict[tuple[Answer, bool], list[tuple[int, int]]] = {}
             for first, last, (then, now) in doors.walk(views, endpoint):
                 keeps = doors.accepts_anonymous(now)
                 if doors.accepts_anonymous(then) and not (keeps and then.groups <= now.groups):
-                    for source in doors.openers(then, old, doors.accepts_anonymous):
-                        spans.setdefault((source.casefold(), keeps), []).append((first, last))
-            for (source, only_logins), lost in spans.items():
-                part = RangeSet.of_spans(endpoint.version, lost) & coming & (whole if only_logins else group)
+                    spans.setdefault((then, keeps), []).append((first, last))
+            losing: dict[tuple[str, bool], RangeSet] = {}
+            for (then, only_logins), parts in spans.items():
+                senders = RangeSet.of_spans(endpoint.version, parts)
+                for name in doors.openers(then, old, doors.accepts_anonymous):
+                    key = (name.casefold(), only_logins)
+                    losing[key] = losing.get(key, RangeSet(())) | senders
+            for (source, only_logins), lost in losing.items():
+                part = lost & coming & (whole if only_logins else group)
                 if part:
                     found.append(_Loss(source, endpoint, part))
     return found

@@ -94,8 +94,43 @@ def between(one: Connector, other: Connector) -> Conflict | None:
 def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
     """All conflicts among the connectors of one server."""
     ordered = sorted(connectors, key=lambda one: one["name"].casefold())
-    found = (between(one, other) for one, other in itertools.combinations(ordered, 2))
-    return [conflict for conflict in found if conflict is not None]
+    sharing: dict[Endpoint, list[int]] = {}
+    for number, one in enumerate(ordered):
+        for endpoint in one.get("bindings") or ():
+            sharing.setdefault(endpoint, []).append(number)
+    suspects: set[tuple[int, int]] = set()
+    # Most connectors share all of their bindings.
+    for numbers in set(map(tuple, sharing.values())):
+        suspects.update(_of_two_roles(ordered, numbers), _crossing_pairs(ordered, numbers))
+    judged = (between(ordered[number], ordered[other]) for number, other in sorted(suspects))
+    return [conflict for conflict in judged if conflict is not None]
+
+
+def _of_two_roles(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -> t.Iterator[tuple[int, int]]:
+    roles: dict[str, list[int]] = {}
+    for number in numbers:
+        role = connectors[number].get("transport_role")
+        if role is not None:
+            roles.setdefault(role, []).append(number)
+    for some, others in itertools.combinations(roles.values(), 2):
+        yield from ((min(pair), max(pair)) for pair in itertools.product(some, others))
+
+
+def _crossing_pairs(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -> t.Iterator[tuple[int, int]]:
+    """The pairs with entries that are the same or overlap in part, in one sweep: no pair is looked
+    at whose ranges lie apart or one inside the other.
+    """
+    marked = [(entry, number) for number in numbers for entry in _entries(connectors[number])]
+    marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
+    open_entries: list[tuple[Interval, int]] = []
+    for entry, number in marked:
+        open_entries = [
+            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
+        ]
+        for earlier, other in open_entries:
+            if other != number and (earlier == entry or earlier.last < entry.last):
+                yield min(number, other), max(number, other)
+        open_entries.append((entry, number))
 
 
 def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -17,6 +17,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     exposure,
     is_loopback,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING,
     EVERYTHING_V4,
@@ -110,6 +111,12 @@ class View:
         return found
 
 
+@remembered
+def view_of(connectors: t.Iterable[Connector], port: int) -> View:
+    """The view of these connectors; the same one for the same connectors."""
+    return View(connectors, port)
+
+
 def walk(
     views: t.Sequence[View], endpoint: Endpoint, within: Interval | None = None
 ) -> t.Iterator[tuple[int, int, tuple[Answer, ...]]]:
@@ -159,14 +166,13 @@ def where(
     views: t.Sequence[View], wanted: t.Callable[[tuple[Answer, ...]], bool], *, with_loopback: bool = False
 ) -> RangeSet:
     """The senders for whom `wanted` holds at any local endpoint, given one answer per view."""
-    found: list[Interval] = []
+    senders = RangeSet(())
     for endpoint in endpoints(views):
         if is_loopback(endpoint) and not with_loopback:
             continue
-        found.extend(
-            Interval(endpoint.version, first, last) for first, last, answers in walk(views, endpoint) if wanted(answers)
-        )
-    return RangeSet(found)
+        spans = [(first, last) for first, last, answers in walk(views, endpoint) if wanted(answers)]
+        senders = senders | RangeSet.of_spans(endpoint.version, spans)
+    return senders
 
 
 def lost(
@@ -175,7 +181,7 @@ def lost(
     """The senders who have `right` before at some local endpoint and no longer after at that same
     one.
     """
-    views = (View(before, port), View(after, port))
+    views = (view_of(before, port), view_of(after, port))
     return where(views, lambda answers: right(answers[0]) and not right(answers[1]))
 
 
@@ -190,7 +196,7 @@ def met_by_server(
     `itself` are its own addresses, one an entry. From there, and from its loopback addresses, it
     comes to the address that it sends from.
     """
-    views = [View(one, port) for one in connectors]
+    views = [view_of(one, port) for one in connectors]
     places = [(one, _LOCAL[one.version]) for one in LOOPBACK.intervals]
     places += [(one, Address(one.version, one.first)) for one in itself.entries]
     return [
@@ -204,7 +210,7 @@ def holding(connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool]
     """The senders who have `right` at some local endpoint that others than the server itself can
     reach.
     """
-    return where((View(connectors, port),), lambda answers: right(answers[0]))
+    return where((view_of(connectors, port),), lambda answers: right(answers[0]))
 
 
 def _generosity(answer: Answer) -> tuple[t.Any, ...]:
@@ -223,21 +229,30 @@ def met(connectors: t.Iterable[Connector], group: RangeSet, port: int = 25) -> d
     """What the senders of a group meet: each sender once, with the most generous answer of all
     local endpoints.
     """
-    view = View(connectors, port)
-    best: list[tuple[RangeSet, Answer]] = []
-    by_answer: dict[Answer, list[Interval]] = {}
-    for endpoint in endpoints((view,)):
+    result: dict[Answer, RangeSet] = {}
+    rest = group
+    for answer, senders in _by_answer(connectors, port):
+        part = rest & senders
+        if part:
+            result[answer] = part
+            rest = rest - part
+    if rest:
+        result[REFUSED] = result.get(REFUSED, RangeSet(())) | rest
+    return result
+
+
+@remembered
+def _by_answer(connectors: t.Iterable[Connector], port: int) -> tuple[tuple[Answer, RangeSet], ...]:
+    """Who meets each answer at any local endpoint, the most generous answer first."""
+    views = (view_of(connectors, port),)
+    senders: dict[Answer, RangeSet] = {}
+    for endpoint in endpoints(views):
         if is_loopback(endpoint):
             continue
-        for first, last, (answer,) in walk((view,), endpoint):
-            by_answer.setdefault(answer, []).append(Interval(endpoint.version, first, last))
-    left = group
-    for answer in sorted(by_answer, key=_generosity, reverse=True):
-        part = left & RangeSet(by_answer[answer])
-        if part:
-            best.append((part, answer))
-            left = left - part
-    result: dict[Answer, RangeSet] = {answer: part for part, answer in best}
-    if left:
-        result[REFUSED] = result.get(REFUSED, RangeSet(())) | left
-    return result
+        spans: dict[Answer, list[tuple[int, int]]] = {}
+        for first, last, (answer,) in walk(views, endpoint):
+            spans.setdefault(answer, []).append((first, last))
+        for answer, parts in spans.items():
+            senders[answer] = senders.get(answer, RangeSet(())) | RangeSet.of_spans(endpoint.version, parts)
+    ranked = sorted(senders, key=_generosity, reverse=True)
+    return tuple((answer, senders[answer]) for answer in ranked)

@@ -85,10 +85,10 @@ class _Doors:
         for port in sorted(doors.ports(one for one in (*touched, last.before, last.after) if one)):
             if port not in self._views:
                 self._views[port] = (
-                    doors.View(self._start.receive.values(), port),
-                    doors.View(self._goal.receive.values(), port),
+                    doors.view_of(self._start.receive.values(), port),
+                    doors.view_of(self._goal.receive.values(), port),
                 )
-            views = (*self._views[port], doors.View(state.receive.values(), port))
+            views = (*self._views[port], doors.view_of(state.receive.values(), port))
             short: list[Interval] = []
             over: list[Interval] = []
             for endpoint in doors.endpoints(views):

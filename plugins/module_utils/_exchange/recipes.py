@@ -21,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     limits,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, is_loopback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -237,19 +237,24 @@ class _Inbound:
         """Keys of the connectors through which strangers may send anonymously, as far as they may
         be touched.
         """
-        found: dict[str, list[Interval]] = {}
+        letting_in: dict[str, RangeSet] = {}
         for port in self.ports:
-            view = doors.View(state.receive.values(), port)
+            view = doors.view_of(state.receive.values(), port)
             for endpoint in view.endpoints:
+                spans: dict[Answer, list[tuple[int, int]]] = {}
                 for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
                     if doors.accepts_anonymous(answer):
-                        for name in doors.openers(answer, state.receive, doors.accepts_anonymous):
-                            found.setdefault(name.casefold(), []).append(Interval(endpoint.version, first, last))
+                        spans.setdefault(answer, []).append((first, last))
+                for answer, parts in spans.items():
+                    senders = RangeSet.of_spans(endpoint.version, parts)
+                    for name in doors.openers(answer, state.receive, doors.accepts_anonymous):
+                        key = name.casefold()
+                        letting_in[key] = letting_in.get(key, RangeSet(())) | senders
         strangers = self._strangers()
         return [
             key
-            for key, senders in sorted(found.items())
-            if builtin_connectors.is_wide(RangeSet(senders) & strangers)
+            for key, senders in sorted(letting_in.items())
+            if builtin_connectors.is_wide(senders & strangers)
             and not self._is_ours(state.receive[key])
             and builtin_connectors.inner_reason(state.receive[key], state.server) is None
         ]
@@ -301,7 +306,7 @@ class _Inbound:
         meeting = [
             Interval(endpoint.version, first, last)
             for port in sorted(doors.ports([connector]))
-            for view in [doors.View(self.state.receive.values(), port)]
+            for view in [doors.view_of(self.state.receive.values(), port)]
             for endpoint in view.endpoints
             for first, last, answer in view.at(endpoint)
             if connector["name"] in answer.names

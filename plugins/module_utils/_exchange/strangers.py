@@ -115,7 +115,7 @@ def who(senders: RangeSet) -> str:
 def _opening(
     connectors: Connectors, port: int, right: t.Callable[[Answer], bool], among: RangeSet, *, relay: bool
 ) -> Opening:
-    view = doors.View(connectors, port)
+    view = doors.view_of(connectors, port)
     held: dict[str, list[Interval]] = {}
     by_name = {one["name"].casefold(): one for one in connectors}
     for endpoint in view.endpoints:

@@ -183,7 +183,7 @@ def _heard(port: int, *states: State) -> RangeSet:
     """
     found = RangeSet(())
     for state in states:
-        for endpoint in doors.View(state.receive.values(), port).endpoints:
+        for endpoint in doors.view_of(state.receive.values(), port).endpoints:
             if not is_loopback(endpoint):
                 found = found | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     return found or EVERYTHING
