@@ -26,6 +26,7 @@ options:
   token:
     description:
       - The token of an API user. It travels in a header, over TLS only, and never in an URL.
+      - One with a blank or a line break, as the end of a file has it, is refused.
       - The API user needs an accprofile that may read and write firewall policies, addresses and
         services and read the system's configuration (C(sysgrp)), and a C(trusthost) that covers
         the host that runs the module.

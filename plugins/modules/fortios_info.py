@@ -235,6 +235,12 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         vips=tuple(dict.fromkeys(params["vips"])),
         addresses=tuple(parse_range(text) for text in params["addresses"]),
     )
+    if not 1 <= wanted.port <= 65535:
+        raise PlanError(f"{wanted.port} is no TCP port. Nothing was sent to the device.")
+    if any(address.size > 1 for address in wanted.addresses):
+        raise PlanError(
+            "addresses holds a range; name the single addresses of servers. Nothing was sent to the device."
+        )
     state = read(client, wanted.tables)
     decides = modes.read(client, (modes.SETTINGS,))
     decides.refuse(wanted.vips)
@@ -312,8 +318,10 @@ def _by_device(
         found = client.monitor(
             "firewall/policy-lookup", srcintf=interface, sourceip=source, protocol="tcp", dest=outside, destport=port
         )
-        if isinstance(found, t.Mapping) and "policy_id" in found:
-            return {"device_passes": bool(found.get("success")), "device_policy": int(found["policy_id"])}
+        told = found if isinstance(found, t.Mapping) else {}
+        passes, number = told.get("success"), str(told.get("policy_id"))
+        if isinstance(passes, bool) and number.isascii() and number.isdecimal():
+            return {"device_passes": passes, "device_policy": int(number)}
     return {}
 
 

@@ -43,7 +43,8 @@ options:
     choices: [poll, push]
     default: poll
   url:
-    description: The address of the list that the device polls.
+    description: The address of the list that the device polls, without a user and a password, which
+      have options of their own.
     type: str
   ranges:
     description: The ranges to push. An empty list is refused.

@@ -12,6 +12,11 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, DeviceUnreachable
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_address_group,
+    fortios_info,
+    fortios_range_feed,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
@@ -182,3 +187,60 @@ def test_a_fortios_without_transactions_takes_each_write_by_itself() -> None:
 def test_nobody_listens(firewall: Firewall) -> None:
     with firewall.client(port=1) as client, pytest.raises(DeviceUnreachable, match="cannot be reached"):
         client.table(ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"token": "abc-secret\n"}, "The token is empty, or holds"),
+        ({"token": "abc-secret “x”"}, "The token is empty, or holds"),
+        ({"token": ""}, "The token is empty, or holds"),
+        ({"host": "https://fw.birke.example"}, "without https://"),
+        ({"host": "a" * 300}, "no host name"),
+        ({"host": "a\nb"}, "no host name"),
+        ({"host": ""}, "no host name"),
+        ({"api_port": 99999}, "no api_port"),
+        ({"timeout": 0}, "no timeout"),
+        ({"timeout": -1}, "no timeout"),
+        ({"ca_path": "/nowhere/ca.pem"}, "no ca_path '/nowhere/ca.pem'"),
+    ],
+)
+def test_options_that_name_no_device_are_told_before_anything_is_sent(
+    tmp_path: pathlib.Path, options: dict[str, t.Any], words: str
+) -> None:
+    with FortiGateServer() as server:
+        firewall = Firewall(server, tmp_path)
+        group: dict[str, t.Any] = {"name": "g", "ranges": ["192.0.2.0/25"]}
+        for result in (
+            firewall.run(fortios_info, **options),
+            firewall.run(fortios_address_group, **group, **options),
+        ):
+            assert result["failed"]
+            assert words in result["msg"]
+            assert "Nothing was sent" in result["msg"]
+            assert "secret" not in json.dumps(result)
+        assert not server.requests
+
+
+def test_ports_and_ranges_that_are_none_are_no_empty_answer(tmp_path: pathlib.Path) -> None:
+    with FortiGateServer() as server:
+        firewall = Firewall(server, tmp_path)
+        assert "0 is no TCP port" in firewall.run(fortios_info, port=0)["msg"]
+        assert "holds a range" in firewall.run(fortios_info, addresses=["10.20.0.0/16"])["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"url": "https://reader:hunter2@ranges.example/list"}, "name username and password"),
+        ({"url": "https://ranges.example/list\n"}, "line break"),
+        ({"name": "a\nb", "url": "https://ranges.example/list"}, "cannot be the name of a feed"),
+        ({"name": " ", "url": "https://ranges.example/list"}, "cannot be the name of a feed"),
+    ],
+)
+def test_a_feed_that_could_not_be_meant(tmp_path: pathlib.Path, options: dict[str, t.Any], words: str) -> None:
+    with FortiGateServer() as server:
+        result = Firewall(server, tmp_path).run(fortios_range_feed, **{"name": "fd", **options})
+        assert result["failed"]
+        assert words in result["msg"]
+        assert "hunter2" not in json.dumps(result)

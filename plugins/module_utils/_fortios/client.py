@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors 
     DeviceError,
     DeviceUnreachable,
     FortiOSError,
+    UnreadableAnswer,
 )
 
 Row = dict[str, t.Any]
@@ -118,6 +119,8 @@ class FortiOS:
             found = answer.get("results")
             if not isinstance(found, list):
                 raise self._nonsense("GET", path, "a table that is no list")
+            if not all(isinstance(row, dict) for row in found):
+                raise self._nonsense("GET", path, "a table with a row that is no object")
             rows.extend(found)
             total = answer.get("matched_count")
             if not isinstance(total, int) or len(rows) >= total:
@@ -226,7 +229,7 @@ class FortiOS:
             refused = DeviceError(
                 method,
                 path,
-                status=int(envelope.get("http_status") or status),
+                status=_status(envelope.get("http_status"), status),
                 code=code if isinstance(code, int) else None,
                 text=str(envelope.get("cli_error") or ""),
                 where=self.where,
@@ -238,7 +241,7 @@ class FortiOS:
             raise self._nonsense(
                 method,
                 path,
-                f"what is in the vdom '{told}', and '{self.vdom}' was asked for. Does the device have vdoms? Nothing was changed",
+                f"what is in the vdom '{told}', and '{self.vdom}' was asked for (does the device have vdoms?)",
             )
         self._is_admitted = self._is_admitted or not everywhere
         return envelope
@@ -345,8 +348,12 @@ class FortiOS:
     def _connected_once(self) -> bool:
         return self.requests > 0
 
+    def unreadable(self, path: str, what: str) -> DeviceError:
+        """The error for what was read there and cannot be understood; `what` is a phrase."""
+        return self._nonsense("GET", path, what)
+
     def _nonsense(self, method: str, path: str, what: str) -> DeviceError:
-        return DeviceError(method, path, status=200, text=f"It answered with {what}.", where=self.where)
+        return UnreadableAnswer(method, path, what, self.where)
 
 
 def _transaction_of(envelope: t.Mapping[str, t.Any]) -> int | str | None:
@@ -357,6 +364,12 @@ def _transaction_of(envelope: t.Mapping[str, t.Any]) -> int | str | None:
     inner = results if isinstance(results, dict) else {}
     places = (inner.get("transaction-id"), envelope.get("transaction-id"), envelope.get("transaction_id"))
     return next((number for number in places if number not in (None, "")), None)
+
+
+def _status(told: t.Any, sent: int) -> int:
+    """The status that an envelope tells, or that of HTTP where it tells none."""
+    number = isinstance(told, int) and not isinstance(told, bool)
+    return told if number and told else sent
 
 
 def _date(header: str | None) -> datetime.datetime | None:

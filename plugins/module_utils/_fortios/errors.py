@@ -58,13 +58,34 @@ _STATUS: t.Mapping[int, str] = types.MappingProxyType(
         301: "it sends us elsewhere, which is not followed",
         302: "it sends us elsewhere, which is not followed",
         401: "it does not accept the token: that is wrong, or comes from none of its trusthosts, or the device has no valid licence",
-        403: "the API user may not do that: see its accprofile, its vdoms and its trusthost",
+        403: "the API user may not do that: see its vdoms, its trusthost and its accprofile",
         404: "it does not know that path; this FortiOS may be too old for it",
         405: "it does not take that method there",
         413: "the request is too large for it",
         429: "it has locked out our address for a while, after too many failed logins",
     }
 )
+
+
+_NO_RIGHT = (-14, -37)
+# Of the groups of an accprofile (the public schema of the vendor's collection); which of them a
+# table is of is a judgement, so that the sentence says so.
+_RIGHTS: t.Mapping[str, str] = types.MappingProxyType(
+    {
+        **dict.fromkeys(("system/interface", "system/zone", "system/sdwan", "system/virtual-wan-link"), "netgrp"),
+        **dict.fromkeys(("router/", "monitor/router/"), "netgrp"),
+        **dict.fromkeys(("firewall/", "firewall.service/", "monitor/firewall/"), "fwgrp"),
+        **dict.fromkeys(("system/", "monitor/system/"), "sysgrp"),
+    }
+)
+
+
+def _right_for(method: str, path: str) -> str:
+    """Which right of an accprofile is probably missing; empty where that is not known."""
+    table = path.removeprefix("cmdb/")
+    kind = "read" if method == "GET" else "write"
+    group = next((group for start, group in _RIGHTS.items() if table.startswith(start)), "")
+    return f", which probably lacks the right to {kind} {group}" if group else ""
 
 
 class FortiOSError(Exception):
@@ -107,6 +128,8 @@ class DeviceError(FortiOSError):
             meaning = "the answer is none of a FortiGate's API. Look at host and api_port, and for a proxy or a web server in between"
         elif meaning is None:
             meaning = _STATUS.get(status, "it gives no reason that we know")
+        if enveloped and (status == 403 or code in _NO_RIGHT):
+            meaning += _right_for(method, path)
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""
         super().__init__(f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}")
@@ -126,4 +149,15 @@ class DeviceError(FortiOSError):
     @property
     def refuses_us(self) -> bool:
         """Whether it is the token, the profile or the lockout, and not what was asked."""
-        return self.status in (401, 403, 429) or self.code in (-14, -37)
+        return self.status in (401, 403, 429) or self.code in _NO_RIGHT
+
+
+class UnreadableAnswer(DeviceError):
+    """An answer that says success, and whose content cannot be read. `what` is a phrase."""
+
+    def __init__(self, method: str, path: str, what: str, where: str) -> None:
+        super().__init__(method, path, status=200, text=what, where=where)
+        self.args = (
+            f"The FortiGate {where} answered {method} {path} with {what}. That is no answer that this collection can read, so "
+            "that it does not guess. Look for something in between that changes answers, and at that entry on the device.",
+        )

@@ -20,7 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     FEED_ENTRIES,
     DeviceState,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
@@ -40,14 +40,22 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
     """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
     name, url, mode = params["name"], params.get("url"), params["mode"]
     problem = ""
-    if not 1 <= len(name) <= _LONGEST_NAME or "/" in name:
-        problem = f"'{name}' cannot be the name of a feed: 1 to {_LONGEST_NAME} characters without a slash"
+    if not 1 <= len(name) <= _LONGEST_NAME or "/" in name or not name.isprintable() or name != name.strip():
+        problem = (
+            f"{name!r} cannot be the name of a feed: 1 to {_LONGEST_NAME} characters without a slash, a line break, and a blank "
+            "at either end"
+        )
     elif params["state"] == "absent":
         return
     elif mode == POLL and not url:
         problem = "a feed that is polled needs the url of its list"
     elif url and not url.lower().startswith(("https://", "http://")):
         problem = f"'{url}' is no http or https address"
+    elif url and (not url.isprintable() or " " in url):
+        problem = f"the url {url!r} holds a blank or a line break"
+    elif url and "@" in url.partition("://")[2].partition("/")[0]:
+        # It is not shown, because plans and snapshots show urls.
+        problem = "the url holds a user, whose password everybody could read in plans and snapshots; name username and password"
     elif url and len(url) > _LONGEST_URL:
         problem = f"the url is longer than the {_LONGEST_URL} characters that FortiOS takes"
     elif mode == PUSH and not ranges:
@@ -118,18 +126,35 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
             if error.status != 404 or not error.enveloped:
                 raise
             continue  # Before 7.2.1 the device does not tell.
-        found[name] = {"name": name, "entries": _entries(answer)}
+        entries = _entries(answer)
+        if entries is None:
+            raise client.unreadable(ENTRIES, f"a content of the feed '{name}' that is no list of ranges")
+        found[name] = {"name": name, "entries": entries}
     return found
 
 
-def _entries(answer: t.Any) -> list[str]:
+def _entries(answer: t.Any) -> list[str] | None:
     """The ranges of an entry list; the shape of its rows is not documented, so texts and tables are
-    both read.
+    both read. None for what cannot be read.
+
+    A line that the device calls invalid is in no range.
     """
     if isinstance(answer, t.Mapping):
         answer = answer.get("entries", [])
-    texts = [one.get("entry", "") if isinstance(one, t.Mapping) else one for one in answer or []]
-    return [str(text) for text in texts if text]
+    if answer is None:
+        return []
+    if not isinstance(answer, list):
+        return None
+    told = [one for one in answer if not (isinstance(one, t.Mapping) and one.get("valid") is False)]
+    texts = [one.get("entry", "") if isinstance(one, t.Mapping) else one for one in told]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    found = [text for text in texts if text]
+    try:
+        RangeSet.parse(found)
+    except RangeError:
+        return None
+    return found
 
 
 def push(client: FortiOS, change: Change) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import lease
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import connection, lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import Spec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
@@ -45,10 +45,17 @@ def connect(params: t.Mapping[str, t.Any]) -> FortiOS:
     )
 
 
+def _refuse_unusable(module: t.Any) -> None:
+    problems = connection.problems(module.params)
+    if problems:
+        module.fail_json(msg=problems, changed=False, cost={"requests": 0})
+
+
 def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer]) -> None:
     """A whole module that writes."""
     module = Module(**arguments)
     params = module.params
+    _refuse_unusable(module)
     wanted = CONTENT if params.get("content") else params.get("snapshot")
     wrong = [
         *([snapshots.check_wanted(params["snapshot"])] if wanted not in (None, CONTENT) else []),
@@ -111,6 +118,7 @@ def _check_lease(params: t.Mapping[str, t.Any]) -> str:
 def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]) -> None:
     """A whole module that only reads; `look` gives its result."""
     module = Module(**arguments)
+    _refuse_unusable(module)
     with connect(module.params) as client:
         try:
             result = look(module.params, client)

@@ -1,0 +1,45 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the options name a device that can be asked at all, told before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+# What FortiOS makes tokens of is a part of it. A line break at the end comes from a file, and a
+# library would show the whole header that it refuses.
+_TOKEN = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[^\s/\\?#@\[\]\x00-\x1f]+")
+
+
+def problems(params: t.Mapping[str, t.Any]) -> str:
+    """What is wrong with the options, in sentences, all of them; never with the token."""
+    found = []
+    host, ca_path = str(params["host"]), params.get("ca_path")
+    if not _is_host(host):
+        found.append(
+            f"The host {host[:80]!r} is no host name and no address. Name it without https:// and without a path."
+        )
+    if not 1 <= params["api_port"] <= 65535:
+        found.append(f"{params['api_port']} is no api_port; it is a number from 1 to 65535.")
+    if not 1 <= params["timeout"] <= 86400:
+        found.append(f"{params['timeout']} is no timeout; it is a number of seconds from 1 to 86400.")
+    if not _TOKEN.fullmatch(str(params["token"])):
+        found.append(
+            "The token is empty, or holds a blank, a line break or another character that no token has (it is not shown here). "
+            "Look at the end of the file or variable that it comes from."
+        )
+    if ca_path and not os.path.exists(ca_path):
+        found.append(f"There is no ca_path '{ca_path}' on the host that runs the module.")
+    return " ".join([*found, "Nothing was sent to the device."]) if found else ""
+
+
+def _is_host(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return bool(_HOST.fullmatch(host))
