@@ -134,3 +134,10 @@ def test_a_write_that_is_not_allowed_is_no_question_of_the_vdom(firewall: Firewa
     result = firewall.run(fortios_inbound_lock, **LOCK, token="lab-token-read-only")
     assert "accprofile" in result["msg"]
     assert "There is a vdom" not in result["msg"]
+
+
+@pytest.mark.parametrize(("table", "group"), [("firewall/address", "fwgrp"), ("system/zone", "netgrp")])
+def test_a_right_that_is_missing_is_named(firewall: Firewall, table: str, group: str) -> None:
+    firewall.server.arm(fail={f"GET {table}": -37})
+    result = firewall.run(fortios_info, interface="wan1")
+    assert f"see its accprofile, which probably lacks the right to read {group}" in result["msg"]

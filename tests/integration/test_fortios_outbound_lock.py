@@ -216,7 +216,13 @@ def test_info_tells_how_often_a_policy_was_hit_and_when_last(firewall: Firewall)
     hits, last = counted()
     assert (hits, last is not None) == (3, True)
     assert begun <= datetime.datetime.fromisoformat(str(last).replace("Z", "+00:00"))
-    odd: list[t.Any] = [[], {}, None, [1, {"policyid": "1", "hit_count": 3}], [{"policyid": 1, "hit_count": "3"}]]
+    odd: list[t.Any] = [
+        [],
+        {},
+        None,
+        [1, {"policyid": "first", "hit_count": 3}],
+        [{"policyid": 1, "hit_count": "three"}],
+    ]
     for answer in odd:
         with unittest.mock.patch.object(Counters, "told", return_value=answer):
             assert counted() == (None, None)

@@ -168,3 +168,40 @@ def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     named = firewall.done(fortios_inbound_lock, **{**LOCK, "addresses": ["2001:db8:20::25"]}, check=True)
     assert not any("server6" in text for text in told(named, "unread_way"))
     assert meets(firewall, STRANGER, 25, PUBLIC) is False
+
+
+@pytest.mark.parametrize(
+    ("version", "tables"),
+    [
+        ("v6.0.12", ["policy6", "policy46", "policy64"]),
+        ("v6.4.14", ["policy46", "policy64"]),
+        ("v7.0.1", []),
+        ("v7.4.4", []),
+    ],
+)
+def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_them(
+    tmp_path: pathlib.Path, version: str, tables: list[str]
+) -> None:
+    for firewall in running(tmp_path, version=version):
+        config = firewall.device.configs["root"]
+        row = {"name": "Other world", "action": "accept", "srcintf": refs("wan1"), "dstintf": refs("internal")}
+        row = {**row, "srcaddr": refs("all"), "dstaddr": refs("VIP-other"), "service": refs("SMTP")}
+        for table in tables:
+            config.create(f"firewall/{table}", row)
+            for other in ({"service": refs("HTTPS")}, {"status": "disable"}, {"action": "deny"}):
+                config.create(f"firewall/{table}", {**row, **other, "name": "Quiet"})
+        warned = firewall.done(fortios_info)["warnings"] if tables else firewall.done(fortios_info).get("warnings", [])
+        sentences = told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+        assert sentences == warned
+        assert len(sentences) == len(tables)
+        for kind in [table.removeprefix("policy") or "" for table in tables]:
+            noun = {"6": "IPv6 policy", "46": "NAT46 policy", "64": "NAT64 policy"}[kind]
+            assert any(f"The {noun} 1 'Other world' lets the port through" in text for text in sentences)
+        asked = [
+            path for _method, path, _status in firewall.server.log if path.endswith(("policy6", "policy46", "policy64"))
+        ]
+        assert bool(asked) == bool(tables)
+        assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == "in order"
+        # Where a model lacks such a table, there is nothing in it.
+        firewall.server.arm(gone=tuple(f"firewall/{table}" for table in tables))
+        assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")

@@ -13,6 +13,7 @@ import types
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import shapes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -32,7 +33,7 @@ NOTHING = RangeSet(())
 DYNAMIC_SOURCES = "network-service-src-dynamic"
 """A field of policies since 7.2."""
 
-SERVICE_FIELDS = ("name", "group", "custom", "custom-group", "id", "fortiguard")
+SERVICE_FIELDS = shapes.SERVICE_FIELDS
 _KINDS: t.Mapping[str, str] = types.MappingProxyType(
     {"fqdn": "FQDN", "geography": "country", "dynamic": "dynamic address", "interface-subnet": "interface's network"}
 )

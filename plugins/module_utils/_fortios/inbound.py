@@ -41,6 +41,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
+    ELSEWHERE,
     FEED,
     GROUP,
     GROUP6,
@@ -104,7 +105,7 @@ class InboundOptions:
         six = (ADDRESS6, GROUP6) if 6 in self.versions else ()
         feeds = (FEED,) if self.feeds else ()
         services = (INTERNET_SERVICE,) if self.internet_services else ()
-        return (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, *six, SERVICE, SERVICE_GROUP, *feeds, *services)
+        return (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, *six, SERVICE, SERVICE_GROUP, *feeds, *services, *ELSEWHERE)
 
 
 def check(wanted: InboundOptions) -> None:

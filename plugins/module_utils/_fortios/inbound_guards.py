@@ -145,7 +145,7 @@ def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bo
             )
         # Where the database was not downloaded, its services are there and hold nothing.
         counts = [row[field] for field in ("ip-range-number", "ip-number") if row.get(field) not in (None, "")]
-        if counts and not any(int(count) for count in counts):
+        if counts and all(str(count) == "0" for count in counts):
             yield Finding(
                 "internet_service_empty",
                 STOP,

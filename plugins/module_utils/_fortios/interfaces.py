@@ -100,27 +100,50 @@ class Interfaces:
 def read(client: FortiOS, version: Version) -> Interfaces:
     """Read interfaces, zones and SD-WAN: three requests. Raises FortiOSError."""
     rows = client.table("system/interface", fields=("name", "ip", "secondaryip", "ipv6"))
-    networks = {str(row.get("name")): _connected(row) for row in rows}
+    networks = {_name(client, "system/interface", row): _connected(row) for row in rows}
     zones: dict[str, frozenset[str]] = {}
     intrazone: set[str] = set()
     for row in client.table("system/zone"):
-        members = row.get("interface") or ()
-        zones[str(row["name"])] = frozenset(
-            str(one.get("interface-name") or one.get("q_origin_key")) for one in members
+        zone = _name(client, "system/zone", row)
+        zones[zone] = frozenset(
+            _name(client, "system/zone", one, "interface-name")
+            for one in _objects(client, "system/zone", row, "interface")
         )
         if row.get("intrazone") == "allow":
-            intrazone.add(str(row["name"]))
-    sdwan = client.single("system/sdwan" if version >= SDWAN_SINCE else "system/virtual-wan-link")
+            intrazone.add(zone)
+    path = "system/sdwan" if version >= SDWAN_SINCE else "system/virtual-wan-link"
+    sdwan = client.single(path)
     wide: set[str] = set()
     if sdwan.get("status") == "enable":
-        for row in sdwan.get("zone") or ({"name": _ONE_SDWAN_ZONE},):
-            zones.setdefault(str(row["name"]), frozenset())
-            wide.add(str(row["name"]))
-        for member in sdwan.get("members") or ():
+        for row in _objects(client, path, sdwan, "zone") or [{"name": _ONE_SDWAN_ZONE}]:
+            zone = _name(client, path, row)
+            zones.setdefault(zone, frozenset())
+            wide.add(zone)
+        for member in _objects(client, path, sdwan, "members"):
             zone = str(member.get("zone") or _ONE_SDWAN_ZONE)
-            zones[zone] = zones.get(zone, frozenset()) | {str(member.get("interface"))}
+            zones[zone] = zones.get(zone, frozenset()) | {_name(client, path, member, "interface")}
             wide.add(zone)
     return Interfaces(version, frozenset(networks), zones, frozenset(intrazone), frozenset(wide), networks)
+
+
+def _name(client: FortiOS, path: str, row: Row, field: str = "name") -> str:
+    name = row.get(field) or row.get("q_origin_key")
+    if not isinstance(name, str):
+        raise client.unreadable(path, f"an entry without its {field}")
+    return name
+
+
+def _objects(client: FortiOS, path: str, row: Row, field: str) -> list[Row]:
+    """The rows within a row. Raises DeviceError for what is none."""
+    inner = row.get(field) or []
+    if not isinstance(inner, list) or not all(isinstance(one, dict) for one in inner):
+        raise client.unreadable(path, f"an entry whose {field} is no list of objects")
+    return inner
+
+
+def _inner(row: t.Any, field: str) -> list[t.Any]:
+    found = row.get(field)
+    return [one for one in found if isinstance(one, t.Mapping)] if isinstance(found, list) else []
 
 
 def _connected(row: Row) -> RangeSet:
@@ -130,6 +153,6 @@ def _connected(row: Row) -> RangeSet:
     six = row.get("ipv6")
     inner = [six] if isinstance(six, t.Mapping) else []
     texts = [row.get("ip"), *(one.get("ip6-address") for one in inner)]
-    texts += [one.get("ip") for one in row.get("secondaryip") or ()]
-    texts += [one.get("prefix") for part in inner for one in part.get("ip6-extra-addr") or ()]
+    texts += [one.get("ip") for one in _inner(row, "secondaryip")]
+    texts += [one.get("prefix") for part in inner for one in _inner(part, "ip6-extra-addr")]
     return RangeSet(network for network in map(subnet, texts) if network is not None and network not in _UNSET)

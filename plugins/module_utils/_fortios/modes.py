@@ -64,6 +64,9 @@ class Modes:
         """The tables that decide in the place of the policies; empty where policies do."""
         if self._is(SETTINGS, "ngfw-mode", "policy-based"):
             return "the vdom decides by its security policies (policy-based NGFW)"
+        mode = self.rows.get(SETTINGS, {}).get("ngfw-mode")
+        if mode not in (None, "", "profile-based"):
+            return f"the vdom decides in the mode {str(mode)[:40]!r} (ngfw-mode)"
         if self._is(SETTINGS, "consolidated-firewall-mode", "enable"):
             return "the vdom decides by its consolidated policies (consolidated-firewall-mode)"
         return ""
@@ -99,7 +102,8 @@ class Modes:
                 f"The API user may not read {', '.join(others)}, so that it is not known {unknown}.",
             )
         if changes and self._is(GLOBAL, "cfg-save", "revert"):
-            seconds = int(self.rows[GLOBAL].get("cfg-revert-timeout") or _REVERT_SECONDS)
+            told = str(self.rows[GLOBAL].get("cfg-revert-timeout"))
+            seconds = int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else _REVERT_SECONDS
             until = time + datetime.timedelta(seconds=seconds)
             yield Finding(
                 "will_be_undone",

@@ -82,10 +82,10 @@ class Routes:
         found |= {name for name, networks in known.items() if str(server) in networks}
         names = model_of(state).names
         for row in self._table("router/static", server.version):
-            if row.get("status", "enable") == "enable" and _holds(row, server, names, default=False):
+            if row.get("status") != "disable" and _holds(row, server, names, default=False):
                 found |= self._device_of(row)
         for row in self._table("router/policy", server.version):
-            off = row.get("status", "enable") != "enable" or row.get("action", "permit") != "permit"
+            off = row.get("status") == "disable" or row.get("action") == "deny"
             if not off and str(row.get("protocol") or 0) in _TCP and _holds(row, server, names, default=True):
                 found |= _texts(row.get("output-device"))
         return found
@@ -110,7 +110,7 @@ class Routes:
         except DeviceError:
             return set()
         name = found.get("interface") if isinstance(found, t.Mapping) and found.get("success", True) else None
-        return {name} if name in self._names() else set()
+        return {name} if isinstance(name, str) and name in self._names() else set()
 
     def _in_table(self, server: Interval) -> set[str]:
         """The same from the table of the routes in force: of the longest prefixes that hold the

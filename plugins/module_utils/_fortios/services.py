@@ -54,7 +54,8 @@ class Services:
         if policy.get("internet-service") == "enable":
             # An internet service has ports of its own, which the tables do not tell.
             return Match.PERHAPS
-        found = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.NO)
+        # One without any is in a field that is not known here, since the device takes none without.
+        found = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.PERHAPS)
         return Match(2 - found) if policy.get("service-negate") == "enable" else found
 
     def _named(self, name: str, port: int) -> Match:

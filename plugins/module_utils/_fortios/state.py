@@ -10,6 +10,7 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import shapes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
@@ -23,6 +24,14 @@ GROUP6 = "firewall/addrgrp6"
 VIP = "firewall/vip"
 VIP_GROUP = "firewall/vipgrp"
 POLICY = "firewall/policy"
+POLICY6, POLICY46, POLICY64 = "firewall/policy6", "firewall/policy46", "firewall/policy64"
+NUMBERED = (POLICY, POLICY6, POLICY46, POLICY64)
+"""Tables whose key is a number."""
+ELSEWHERE = (POLICY6, POLICY46, POLICY64)
+"""Policies that an older FortiOS has in tables of their own: until 6.4 those of IPv6, until 7.0.1
+those that translate between IPv4 and IPv6 (by the versions in the schema of the vendor's
+collection; on a device unverified).
+"""
 SERVICE = "firewall.service/custom"
 SERVICE_GROUP = "firewall.service/group"
 FEED = "system/external-resource"
@@ -40,6 +49,9 @@ NOUNS: t.Mapping[str, str] = {
     VIP: "virtual IP",
     VIP_GROUP: "virtual IP group",
     POLICY: "policy",
+    POLICY6: "IPv6 policy",
+    POLICY46: "NAT46 policy",
+    POLICY64: "NAT64 policy",
     SERVICE: "service",
     SERVICE_GROUP: "service group",
     FEED: "range feed",
@@ -56,7 +68,10 @@ _FIELDS: t.Mapping[str, t.Sequence[str]] = {
 }
 # Tables that a FortiOS before these does not have, or does not use for policies; all others are on
 # every one.
-_SINCE: t.Mapping[str, Version] = {FEED: (6, 2, 0)}
+_SINCE: t.Mapping[str, Version] = {FEED: (6, 2, 0), POLICY6: (6, 4, 0), POLICY46: (7, 0, 1), POLICY64: (7, 0, 1)}
+# Tables that a FortiOS from these on does not have, so that it is not asked for them.
+_UNTIL: t.Mapping[str, Version] = {POLICY6: (6, 4, 0), POLICY46: (7, 0, 1), POLICY64: (7, 0, 1)}
+_GROUPS = (GROUP, GROUP6, VIP_GROUP, SERVICE_GROUP)
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,9 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
     """Read the tables, with one request for each. Raises FortiOSError."""
     rows: dict[str, dict[Key, Row]] = {}
     for path in tables:
+        if client.version is not None and path in _UNTIL and client.version >= _UNTIL[path]:
+            rows[path] = {}
+            continue
         try:
             found = client.table(path, fields=_FIELDS.get(path, ()))
         except DeviceError as error:
@@ -120,24 +138,38 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
             if not missing or (client.version or (0, 0, 0)) >= _SINCE.get(path, (0, 0, 0)):
                 raise
             found = []
+        fault = next(filter(None, (_fault(path, row) for row in found)), "")
+        if fault:
+            raise client.unreadable(path, fault)
         rows[path] = {_key(path, row): plain(row) for row in found}
     return DeviceState(client.version or (0, 0, 0), rows)
 
 
+def _fault(path: str, row: t.Mapping[str, t.Any]) -> str:
+    noun = NOUNS.get(path, "entry")
+    if path in NUMBERED:
+        return shapes.fault_of_policy(noun, row)
+    return shapes.fault(noun, row) or (shapes.lacks_members(noun, row) if path in _GROUPS else "")
+
+
 def _key(path: str, row: t.Mapping[str, t.Any]) -> Key:
-    return int(row["policyid"]) if path == POLICY else str(row["name"])
+    return int(row["policyid"]) if path in NUMBERED else str(row["name"])
 
 
 def plain(row: t.Mapping[str, t.Any]) -> Row:
     """A row without the device's bookkeeping, lists of references as lists of names."""
-    return {field: _plain_value(value) for field, value in row.items() if not field.startswith(_BOOKKEEPING)}
+    return {field: _plain_value(field, value) for field, value in row.items() if not field.startswith(_BOOKKEEPING)}
 
 
-def _plain_value(value: t.Any) -> t.Any:
+def _plain_value(field: str, value: t.Any) -> t.Any:
+    if field in shapes.LISTS and isinstance(value, str):
+        return [value] if value else []
     if isinstance(value, list) and all(isinstance(item, t.Mapping) for item in value):
         # Real servers of a virtual server are no references.
         return [
-            dict(item) if "ip" in item else str(item.get("name", item.get("id", item.get("q_origin_key", ""))))
+            dict(item)
+            if "ip" in item or field == "realservers"
+            else str(item.get("name", item.get("id", item.get("q_origin_key", item.get("range", "")))))
             for item in value
         ]
     return value
@@ -155,6 +187,10 @@ def outgoing(row: t.Mapping[str, t.Any]) -> Row:
     return {field: references(value, field) if isinstance(value, list) else value for field, value in row.items()}
 
 
+def _as_list(value: t.Any) -> list[str]:
+    return sorted(map(str, value if isinstance(value, (list, tuple)) else [value] if value else []))
+
+
 def same(field: str, one: t.Any, other: t.Any) -> bool:
     """Whether two values of a field mean the same: lists have no order, subnets have several texts,
     numbers may be texts.
@@ -163,7 +199,7 @@ def same(field: str, one: t.Any, other: t.Any) -> bool:
         with contextlib.suppress(RangeError):
             return RangeSet.parse(one or []) == RangeSet.parse(other or [])
     if isinstance(one, list) or isinstance(other, list):
-        return sorted(map(str, one or [])) == sorted(map(str, other or []))
+        return _as_list(one) == _as_list(other)
     if field in _RANGE_FIELDS:
         left, right = subnet(one), subnet(other)
         if left is not None and right is not None:

@@ -14,8 +14,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import covers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS6,
+    ELSEWHERE,
     GROUP6,
+    NOUNS,
     POLICY,
+    POLICY6,
     VIP,
     VIP_GROUP,
 )
@@ -52,6 +55,18 @@ def ways(model: Model, port: int, interfaces: t.Collection[str], *, six: bool) -
                 f"{shown} leads to '{others[0]}' over IPv6, and no IPv6 address of the server is named. Name it in addresses if "
                 "the server has one."
             )
+    for path in ELSEWHERE:
+        for key, row in state.table(path).items():
+            if is_deny(row) or row.get("status", "enable") != "enable" or not _comes_from(row, interfaces):
+                continue
+            names = [str(name) for name in row.get("dstaddr") or () if name not in (ALL, "none")]
+            if (path != POLICY6 or names) and model.services.matches(row, port):
+                title = f" {row['name']!r}" if row.get("name") else ""
+                to = f" to '{names[0]}'" if names else ""
+                yield (
+                    f"The {NOUNS[path]} {key}{title} lets the port through{to}; where that leads to is not read, since this FortiOS "
+                    "has such policies in a table of their own. Narrow it by hand if it leads to the server."
+                )
     for vip, row in state.table(VIP).items():
         kind = virtual.untold(row)
         if kind and str(vip) in named and covers(virtual.ports(row), port):

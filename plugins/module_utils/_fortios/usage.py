@@ -29,7 +29,10 @@ class Usage:
 
     def told(self) -> dict[str, t.Any]:
         """For a result."""
-        moment = self.last_used and datetime.datetime.fromtimestamp(self.last_used, datetime.timezone.utc)
+        moment = None
+        if self.last_used:
+            with contextlib.suppress(OverflowError, OSError, ValueError):
+                moment = datetime.datetime.fromtimestamp(self.last_used, datetime.timezone.utc)
         return {"hit_count": self.hits, "last_used": moment.isoformat().replace("+00:00", "Z") if moment else None}
 
 
@@ -50,11 +53,18 @@ def read(client: FortiOS, versions: t.Collection[int]) -> dict[Key, Usage]:
             rows = client.monitor("firewall/policy", ip_version=f"ipv{version}")
         for row in rows if isinstance(rows, list) else ():
             number = row.get("policyid") if isinstance(row, t.Mapping) else None
-            if isinstance(number, int):
+            number = _number(number)
+            if number is not None:
                 found[number] = found.get(number, NOT_SAID) | Usage(_count(row, "hit_count"), _count(row, "last_used"))
     return found
 
 
 def _count(row: t.Mapping[str, t.Any], name: str) -> int | None:
-    value = row.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return _number(row.get(name))
+
+
+def _number(value: t.Any) -> int | None:
+    """A count, which may come as a text."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    return int(value) if str(value).isascii() and str(value).isdecimal() else None

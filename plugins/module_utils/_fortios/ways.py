@@ -26,8 +26,14 @@ class Ways:
     behind: t.Mapping[Interval, frozenset[str]] = field(default_factory=dict)
 
     def names(self, interface: str) -> Names | None:
-        """What policies may call an interface; None where its zones are not known."""
-        return None if self.interfaces is None else self.interfaces.called(interface)
+        """What policies may call an interface.
+
+        None where its zones are not known, or the device has none of that name.
+        """
+        known = self.interfaces
+        if known is None or (interface not in known.names and interface not in known.zones):
+            return None
+        return known.called(interface)
 
     def to(self, servers: RangeSet) -> tuple[Names, ...] | None:
         """For each interface that one of the servers may be behind, what policies may call it; None

@@ -77,7 +77,7 @@ class Config:
 
     def table(self, path: str) -> schema.Table:
         table = schema.TABLES.get(path)
-        if table is None or table.since > self.device.version:
+        if table is None or not table.since <= self.device.version < table.until:
             raise Refused(schema.NOT_FOUND, status=404)
         if path == POLICY and self.device.future:
             more = {name: schema.Field() for name in self.device.future}
