@@ -242,6 +242,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             "addresses holds a range; name the single addresses of servers. Nothing was sent to the device."
         )
     state = read(client, wanted.tables)
+    inbound.refuse_unread_ipv6(state.version, wanted.versions)
     decides = modes.read(client, (modes.SETTINGS,))
     decides.refuse(wanted.vips)
     named = [params["interface"]] if params["interface"] else []
@@ -258,6 +259,10 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
     warnings = [finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)]
     warnings += unread.ways(model, wanted.port, ways_in, six=any(target.version == 6 for target in wanted.targets))
+    if not wanted.targets:
+        warnings.append(
+            f"No virtual IP leads to port {wanted.port}, so that nothing was looked at. Name the addresses of the server in addresses."
+        )
     return {
         **({"warnings": warnings} if warnings else {}),
         "device": {

@@ -199,6 +199,8 @@ def test_nobody_listens(firewall: Firewall) -> None:
         ({"host": "a" * 300}, "no host name"),
         ({"host": "a\nb"}, "no host name"),
         ({"host": ""}, "no host name"),
+        ({"vdom": "*"}, "'*' is no vdom"),
+        ({"vdom": "root,guest"}, "is no vdom"),
         ({"api_port": 99999}, "no api_port"),
         ({"timeout": 0}, "no timeout"),
         ({"timeout": -1}, "no timeout"),

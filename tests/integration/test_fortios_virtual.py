@@ -13,9 +13,14 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import virtual
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Names
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import ADDRESS, GROUP, DeviceState
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_info
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_info,
+    fortios_outbound_lock,
+)
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
+    OUT,
     POLICY,
     PROVIDER,
     PUBLIC,
@@ -205,3 +210,25 @@ def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_the
         # Where a model lacks such a table, there is nothing in it.
         firewall.server.arm(gone=tuple(f"firewall/{table}" for table in tables))
         assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+
+
+def test_ipv6_that_is_in_a_table_of_its_own_is_not_called_closed(tmp_path: pathlib.Path) -> None:
+    for firewall in running(tmp_path, version="v6.2.9"):
+        config = firewall.device.configs["root"]
+        row = {"name": "LAN out six", "action": "accept", "srcintf": refs("internal"), "dstintf": refs("wan1")}
+        config.create(
+            "firewall/policy6", {**row, "srcaddr": refs("all"), "dstaddr": refs("all"), "service": refs("ALL")}
+        )
+        asked = firewall.run(fortios_info, addresses=["2001:db8:20::25"])
+        assert asked["failed"]
+        assert "policies of their own for IPv6" in asked["msg"]
+        sentences = told(firewall.done(fortios_outbound_lock, **OUT), "unread_way")
+        assert len(sentences) == 1
+        assert "The IPv6 policy 1 'LAN out six' lets port 25 out" in sentences[0]
+        assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+
+
+def test_where_nothing_was_looked_at_it_says_so(firewall: Firewall) -> None:
+    for name in ("VIP-mail", "VIP-web"):
+        firewall.device.configs["root"].rows["firewall/vip"].pop(name, None)
+    assert "nothing was looked at" in firewall.done(fortios_info)["warnings"][0]

@@ -23,6 +23,8 @@ def problems(params: t.Mapping[str, t.Any]) -> str:
         found.append(
             f"The host {host[:80]!r} is no host name and no address. Name it without https:// and without a path."
         )
+    if not params["vdom"].strip() or params["vdom"] == "*" or "," in params["vdom"]:
+        found.append(f"{params['vdom']!r} is no vdom. Name a single one; each vdom is a task of its own.")
     if not 1 <= params["api_port"] <= 65535:
         found.append(f"{params['api_port']} is no api_port; it is a number from 1 to 65535.")
     if not 1 <= params["timeout"] <= 86400:

@@ -128,7 +128,7 @@ class DeviceError(FortiOSError):
             meaning = "the answer is none of a FortiGate's API. Look at host and api_port, and for a proxy or a web server in between"
         elif meaning is None:
             meaning = _STATUS.get(status, "it gives no reason that we know")
-        if enveloped and (status == 403 or code in _NO_RIGHT):
+        if enveloped and code in _NO_RIGHT:
             meaning += _right_for(method, path)
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""

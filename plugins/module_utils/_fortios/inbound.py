@@ -126,6 +126,18 @@ def check(wanted: InboundOptions) -> None:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
 
+def refuse_unread_ipv6(version: Version, versions: t.Collection[int]) -> None:
+    """Refuse targets of IPv6 where their policies are in a table that is not judged. Raises
+    PlanError.
+    """
+    if 6 in versions and version < IPV6_IN_POLICIES_SINCE:
+        shown = ".".join(map(str, version))
+        raise PlanError(
+            f"FortiOS {shown} has policies of their own for IPv6, which this collection cannot judge or lock; 6.4 has not. Nothing was "
+            "changed. Leave the IPv6 addresses out and lock them by hand."
+        )
+
+
 class InboundRecipe:
     """The lock of one state of a device."""
 
@@ -239,11 +251,7 @@ class InboundRecipe:
                     "does, or the port of the server."
                 )
         self._refuse_translated()
-        if 6 in wanted.versions and version < IPV6_IN_POLICIES_SINCE:
-            raise PlanError(
-                f"FortiOS {shown} has policies of their own for IPv6, which this collection cannot lock; 6.4 has not. Nothing was changed. "
-                "Leave the IPv6 addresses out and lock them by hand."
-            )
+        refuse_unread_ipv6(version, wanted.versions)
         if wanted.internet_services and version < INTERNET_SERVICE_NAMES_SINCE:
             raise PlanError(
                 f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was changed. Name ranges instead."

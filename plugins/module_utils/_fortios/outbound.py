@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, fences, groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, fences, groups, unread
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOTHING,
@@ -36,6 +36,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.service
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
+    ELSEWHERE,
     GROUP,
     GROUP6,
     POLICY,
@@ -49,7 +50,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
-TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP)
+TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP, *ELSEWHERE)
 _EXIT, _BARRIER = "out", "held"
 _HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]")
 _LONGEST_ADDRESS = 63
@@ -153,6 +154,8 @@ class OutboundRecipe:
                 STOP,
                 f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts any more.",
             )
+        for way in unread.ways_out(model_of(after), self.wanted.port, self.wanted.interfaces):
+            yield Finding("unread_way", WARN, way)
         for key, row in self.leaking(after):
             yield Finding("still_open", WARN, f"After the lock, others would still send through {_shown(key, row)}.")
 

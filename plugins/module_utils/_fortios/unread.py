@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import virtual
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import ALL
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, is_deny
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import covers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -55,22 +55,41 @@ def ways(model: Model, port: int, interfaces: t.Collection[str], *, six: bool) -
                 f"{shown} leads to '{others[0]}' over IPv6, and no IPv6 address of the server is named. Name it in addresses if "
                 "the server has one."
             )
-    for path in ELSEWHERE:
-        for key, row in state.table(path).items():
-            if is_deny(row) or row.get("status", "enable") != "enable" or not _comes_from(row, interfaces):
-                continue
-            names = [str(name) for name in row.get("dstaddr") or () if name not in (ALL, "none")]
-            if (path != POLICY6 or names) and model.services.matches(row, port):
-                title = f" {row['name']!r}" if row.get("name") else ""
-                to = f" to '{names[0]}'" if names else ""
-                yield (
-                    f"The {NOUNS[path]} {key}{title} lets the port through{to}; where that leads to is not read, since this FortiOS "
-                    "has such policies in a table of their own. Narrow it by hand if it leads to the server."
-                )
+    for path, key, row in _elsewhere(model, port):
+        names = [str(name) for name in row.get("dstaddr") or () if name not in (ALL, "none")]
+        if _comes_from(row, interfaces) and (path != POLICY6 or names):
+            to = f" to '{names[0]}'" if names else ""
+            yield (
+                f"{_titled(path, key, row)} lets the port through{to}; where that leads to is not read, since this FortiOS "
+                "has such policies in a table of their own. Narrow it by hand if it leads to the server."
+            )
     for vip, row in state.table(VIP).items():
         kind = virtual.untold(row)
         if kind and str(vip) in named and covers(virtual.ports(row), port):
             yield f"The virtual IP '{vip}' is {kind}; it may lead to the server."
+
+
+def ways_out(model: Model, port: int, interfaces: t.Collection[str]) -> t.Iterator[str]:
+    """One sentence for each policy of a table of its own that lets the port out."""
+    for path, key, row in _elsewhere(model, port):
+        if {*interfaces, _ANY} & set(map(str, row.get("dstintf") or ())):
+            yield (
+                f"{_titled(path, key, row)} lets port {port} out; from whom is not read, since this FortiOS has such policies in a "
+                "table of their own. Narrow it by hand."
+            )
+
+
+def _elsewhere(model: Model, port: int) -> t.Iterator[tuple[str, Key, Row]]:
+    """The policies in force of tables of their own that let the port through."""
+    for path in ELSEWHERE:
+        for key, row in model.state.table(path).items():
+            in_force = not is_deny(row) and row.get("status", "enable") == "enable"
+            if in_force and model.services.matches(row, port):
+                yield path, key, row
+
+
+def _titled(path: str, key: Key, row: Row) -> str:
+    return f"The {NOUNS[path]} {key}{f' {title!r}' if (title := row.get('name')) else ''}"
 
 
 def _comes_from(row: Row, interfaces: t.Collection[str]) -> bool:
