@@ -96,6 +96,8 @@ class Record:
     changed: bool = True
     # Lines for the screen about what was asked for and is no change, such as snapshots.
     listed: tuple[str, ...] = ()
+    # Whether the task failed, or had no answer; its state may be known all the same.
+    failed: bool = False
 
     def as_dict(self) -> dict[str, t.Any]:
         """{layer, host, state, findings, plan, exposure, before, after, snapshot}."""
@@ -181,6 +183,7 @@ def record(
         snapshot=str((result.get("snapshot") or {}).get("name") or ""),
         changed=_written(result, playbook),
         listed=_texts(result.get("lines")),
+        failed=bool(result.get("failed") or result.get("unreachable")),
     )
 
 
@@ -247,11 +250,15 @@ class HostVerdict:
         """Whether the host is to fail.
 
         A check of apply is there to show what would be done: it fails where that cannot be done, or
-        would leave a door open.
+        would leave a door open. A rollback is not judged by who gets in afterwards, so that a door
+        which stands open must not hide a layer that was not given back.
         """
         if playbook == "apply" and check_mode:
             return bool(self.trouble) or self.state == UNKNOWN or any(one.stays_open for one in self.records)
-        return bool(self.trouble) or self.state in _BROKEN_BY[playbook]
+        broken_by = _BROKEN_BY[playbook]
+        if OPEN not in broken_by and any(one.failed or one.state in broken_by for one in self.records):
+            return True
+        return bool(self.trouble) or self.state in broken_by
 
 
 @dataclass(frozen=True)

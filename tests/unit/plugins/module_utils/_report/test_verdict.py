@@ -186,6 +186,18 @@ def test_a_rollback_that_leaves_the_door_open_says_so_and_is_no_failure() -> Non
     assert (found.state, found.findings) == ("open", (STRANGERS,))
 
 
+@pytest.mark.parametrize("state", ["open", "drift", "unknown", "in order", ""])
+def test_a_rollback_that_was_refused_fails_whatever_is_known_of_the_door(state: str) -> None:
+    refused = judged({"failed": True, "msg": "Another run has leased it.", "state": state}, playbook="rollback")
+    assert refused is not None
+    for others in ((), (of("fortigate", "open", STRANGERS),), (of("fortigate", "restored"),)):
+        assert verdict(refused, *others).breaks("rollback")
+    # A door that was given back must not hide what could not be asked.
+    given_back = of("exchange", "open", STRANGERS)
+    assert not verdict(given_back).breaks("rollback")
+    assert verdict(given_back, of("fortigate", "unknown")).breaks("rollback")
+
+
 def test_sites_are_told_worst_first() -> None:
     states = ["in order", "accepted", "drift", "unknown", "open"]
     hosts = [verdict(of("exchange", one), host=one, site=f"s-{one}") for one in states]
