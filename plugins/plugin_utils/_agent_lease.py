@@ -53,7 +53,7 @@ class Leased:
     """What was read of it. `lease` is the newest, None where there is none.
 
     `text` is the file as it was at first, None where there was none. `meanwhile`: it was another
-    one in the end. `notes` say in sentences what was passed over.
+    one in the end, or could not be read. `notes` say in sentences what was passed over.
     """
 
     lease: Lease | None = None
@@ -73,17 +73,18 @@ def read_steps(steps: t.Sequence[Step]) -> list[Step]:
 def understand(answer: Answer, now: datetime.datetime) -> Leased:
     """The lease in an answer to read_steps()."""
     first, last = (answer["steps"].get(step) or {} for step in (_READ, _READ_AGAIN))
-    notes = []
-    for looked in (first, last):
-        if looked.get("error"):
-            notes.append(f"Whether somebody has leased the server could not be read: {looked['error'].get('message')}")
+    unread = [
+        f"Whether somebody has leased the server could not be read: {looked['error'].get('message')}"
+        for looked in (first, last)
+        if looked.get("error")
+    ]
     rows = [(looked.get("objects") or [None])[0] for looked in (first, last)]
     lease, wrong = _lease(rows[1], str(answer["host"]["name"]), now)
     return Leased(
         lease=lease,
         text=None if rows[0] is None else str(rows[0]["text"]),
-        meanwhile=rows[0] != rows[1],
-        notes=tuple(dict.fromkeys([*notes, *([wrong] if wrong else [])])),
+        meanwhile=bool(unread) or rows[0] != rows[1],
+        notes=tuple(dict.fromkeys([*unread, *([wrong] if wrong else [])])),
     )
 
 

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import pathlib
 import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _agent_lease
 from ansible_collections.mailedge.lockdown.tests.machine import judge
 from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Result
 
@@ -139,6 +142,32 @@ def test_a_lock_that_is_undone_while_a_drift_reads_is_not_in_order(server: Excha
     assert (met["failed"], met["state"], met["plan"]) == (True, "unknown", [])
     assert "While the server was read" in met["msg"]
     assert server.run(check=True, **LOCK)["state"] == "open"
+
+
+def test_a_lease_that_comes_or_goes_while_a_drift_reads_or_cannot_be_read_settles_nothing(
+    server: ExchangeServer,
+) -> None:
+    """A file is put in the place of another one in two moves, and between them there is none."""
+    server.done(**LOCK, **OURS)
+
+    def meanwhile(moment: str, cmdlet: str, _parameters: t.Mapping[str, t.Any]) -> None:
+        if (moment, cmdlet) == ("before", "Get-SendConnector"):
+            server.host.hooks.clear()
+            lease_file(server).unlink()
+
+    server.host.hooks.append(meanwhile)
+    met = server.run(check=True, **LOCK)
+    assert (met["failed"], met["state"]) == (True, "unknown")
+    assert "Run it again." in met["msg"]
+    assert server.done(check=True, **LOCK)["state"] == "in order"
+    lost = {"ok": False, "error": {"message": "The network path was not found."}}
+    now = datetime.datetime(2026, 1, 14, tzinfo=datetime.timezone.utc)
+    unread = _agent_lease.understand({"host": {"name": "EX1"}, "steps": {"lease": lost, "lease-again": lost}}, now)
+    (note,) = unread.notes
+    assert "The network path was not found." in note
+    told = leases.finding(unread.lease, now, "night42", undoes=False, meanwhile=unread.meanwhile)
+    assert told is not None
+    assert told.severity == "stop"
 
 
 def test_a_lease_that_is_overridden_is_taken_over(server: ExchangeServer) -> None:

@@ -150,8 +150,12 @@ def finding(
     """What a run is told that meets `lease`; its own is none of that.
 
     `run_id` is the run that asks, None for one that asks for no lease. `undoes`: it takes back what
-    it made under its lease. `meanwhile`: the lease was another one when the reading began.
+    it made under its lease. `meanwhile`: the lease was another one when the reading began, or there
+    may be one that could not be read.
     """
+    if lease is None and meanwhile:
+        sentence = "While the server was read, a lease came or went, or could not be read. Run it again."
+        return Finding(GUARD, STOP, sentence)
     if lease is None or lease.run_id == run_id:
         return None
     if undoes and run_id is not None and (lease.ended or now >= lease.until):
