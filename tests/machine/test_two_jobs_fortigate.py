@@ -105,3 +105,16 @@ def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:
         refused = firewall.run(fortios_inbound_lock, **lock()[1], **wrong)
         assert refused["failed"]
         assert "Nothing was sent" in refused["msg"]
+
+
+def test_a_task_of_the_run_without_a_length_leaves_its_lease_as_it_is(firewall: Firewall) -> None:
+    """A play names the run at each task, and the length perhaps at the first one only."""
+    first = firewall.dump()
+    firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    before = lease_file(firewall).read_text(encoding="utf-8")
+    done = firewall.done(fortios_outbound_lock, name="birke", **WAY_OUT, run_id=OURS["run_id"])
+    assert done["changed"]
+    assert lease_file(firewall).read_text(encoding="utf-8") == before
+    firewall.done(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    assert firewall.dump() == first
+    assert firewall.done(fortios_lease_end, run_id=OURS["run_id"])["ended"]

@@ -40,11 +40,12 @@ def file_of(where: str, vdom: str) -> str:
 class LeasedFolder:
     """The folder of snapshots, with the lease of one vdom of one device.
 
-    `hold` is what a write takes; None: nothing beyond the task. `lease` is what this run has.
+    `hold` is what a write takes; None: nothing beyond the task. `run_id` is the run that the task
+    is one of, if any. `lease` is what this run has.
     """
 
-    def __init__(self, folder: Folder, client: FortiOS, hold: Hold | None) -> None:
-        self.folder, self._client, self._hold = folder, client, hold
+    def __init__(self, folder: Folder, client: FortiOS, run_id: str | None, hold: Hold | None) -> None:
+        self.folder, self._client, self._run_id, self._hold = folder, client, run_id, hold
         self._name, self._file = name_of(client.where, client.vdom), file_of(client.where, client.vdom)
         self._text: str | None = None
         self.lease: Lease | None = None
@@ -69,7 +70,7 @@ class LeasedFolder:
         lease: Lease | None = None
         if self._hold:
             lease = leases.take(self._name, self._hold, now)
-        elif reading.lease and not reading.lease.ended:
+        elif reading.lease and not reading.lease.ended and reading.lease.run_id != self._run_id:
             # That run must see that its device was written to after its time.
             lease = leases.mark(self._name, leases.local_name(), now)
         if lease is None and self._text is None and not self.folder.path.is_dir():

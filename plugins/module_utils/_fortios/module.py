@@ -67,18 +67,19 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
     with connect(params) as client:
         try:
             layer = layer_of(params, client, check_mode=module.check_mode)
-            hold = None
+            run_id, hold = params.get("run_id"), None
             if params.get("lease_minutes"):
-                hold = Hold(params["run_id"], params["lease_minutes"], local_name())
+                hold = Hold(run_id, params["lease_minutes"], local_name())
             folder = Folder(params["snapshot_folder"])
-            port = FortiOSPort(client, layer, folder, wanted=wanted, content=params.get("content"), hold=hold)
+            content = params.get("content")
+            port = FortiOSPort(client, layer, folder, wanted=wanted, content=content, run_id=run_id, hold=hold)
             task = Task(
                 check_mode=module.check_mode,
                 diff=module._diff,
                 accept_risks=params["accept_risks"],
                 snapshot=wanted,
                 keep_later_changes=bool(params.get("keep_later_changes")),
-                run_id=params.get("run_id"),
+                run_id=run_id,
             )
             result = execute(layer, port, task)
         except Refused as refused:

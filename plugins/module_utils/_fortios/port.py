@@ -59,10 +59,11 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         *,
         wanted: str | None = None,
         content: str | None = None,
+        run_id: str | None = None,
         hold: leases.Hold | None = None,
     ) -> None:
         self._client, self._layer = client, layer
-        self._folder = LeasedFolder(folder, client, hold)
+        self._folder = LeasedFolder(folder, client, run_id, hold)
         self._wanted, self._content = wanted, content
 
     def cost(self) -> dict[str, int]:
