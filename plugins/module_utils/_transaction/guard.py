@@ -24,13 +24,14 @@ class Finding:
     """What one guard has found. `severity` is STOP or WARN.
 
     `sentence` says what would happen, without the way to override it. `final`: the server refuses
-    it anyway, so that nobody can accept it.
+    it anyway, so that nobody can accept it. `remedy` is what to do instead of accepting it.
     """
 
     id: str
     severity: str
     sentence: str
     final: bool = False
+    remedy: str = "change the description"
 
     def as_dict(self) -> dict[str, str]:
         """The finding in a result: {id, severity, sentence}."""
@@ -91,7 +92,8 @@ def refusal(findings: t.Iterable[Finding]) -> str:
     sentences = " ".join(f"{finding.sentence} (guard {finding.id})" for finding in stopping)
     if any(finding.final for finding in stopping):
         return f"{sentences} Nothing was changed. Change the description: this cannot be done, whoever accepts it."
+    remedies = " and ".join(dict.fromkeys(finding.remedy for finding in stopping))
     return (
-        f"{sentences} Nothing was changed. Change the description, or name {' and '.join(ids)} in accept_risks if "
-        "this is what you want."
+        f"{sentences} Nothing was changed. {remedies[:1].upper()}{remedies[1:]}, or name {' and '.join(ids)} in accept_risks "
+        "if this is what you want."
     )

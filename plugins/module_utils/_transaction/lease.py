@@ -153,35 +153,39 @@ def finding(
     it made under its lease. `meanwhile`: the lease was another one when the reading began, or there
     may be one that could not be read.
     """
+    again = "run it again"
     if lease is None and meanwhile:
-        sentence = "While the server was read, a lease came or went, or could not be read. Run it again."
-        return Finding(GUARD, STOP, sentence)
+        sentence = "While the server was read, a lease came or went, or could not be read."
+        return Finding(GUARD, STOP, sentence, remedy=again)
     if lease is None or lease.run_id == run_id:
         return None
     if undoes and run_id is not None and (lease.ended or now >= lease.until):
         return Finding(
             GUARD,
             STOP,
-            f"The lease of this run was over, and the server was worked on by {lease.words()}. That run may have found in order "
-            "what this one made, so that nothing of it is taken back.",
+            f"The lease of this run was over, and {lease.server} was worked on by {lease.words()}. That run may have found in "
+            "order what this one made, so that nothing of it is taken back.",
+            remedy="run a rollback if it is to go",
         )
     if lease.ended:
         if not meanwhile:
             return None
-        return Finding(GUARD, STOP, f"While the server was read, it was worked on by {lease.words()}. Run it again.")
+        sentence = f"While the server was read, {lease.server} was worked on by {lease.words()}."
+        return Finding(GUARD, STOP, sentence, remedy=again)
     if now >= lease.until:
         return Finding(
             GUARD,
             WARN,
-            f"The server was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
+            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
             "ended its lease: it was cut, or is late. Look what became of it.",
         )
     return Finding(
         GUARD,
         STOP,
-        f"The server is leased by {lease.words()}, until {_clock(lease.until)} at the latest; its clock shows "
-        f"{_clock(now)}. What that run made is not proven yet, and it may take it back. Run it again when that run has "
-        f"ended. If it is known to be dead, wait, or name {GUARD} in accept_risks for this time: what it made stays then.",
+        f"{lease.server} is leased by {lease.words()}, until {_clock(lease.until)} at the latest; its clock shows {_clock(now)}. "
+        "What that run made is not proven yet, and it may take it back. Who accepts that, because that run is known to be dead, "
+        "takes over what it made, and it takes nothing back any more.",
+        remedy=f"{again} when that run has ended",
     )
 
 

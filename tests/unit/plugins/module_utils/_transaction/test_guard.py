@@ -51,3 +51,11 @@ def test_a_refusal_names_everything_and_each_way_past_it_once() -> None:
         "A is shut out. (guard shut_out) D is shut out. (guard shut_out) Nothing was changed. Change the description, "
         "or name shut_out in accept_risks if this is what you want."
     )
+
+
+def test_a_refusal_tells_what_helps_against_each_of_its_findings() -> None:
+    held = Finding("left_open", STOP, "E has it.", remedy="run it again")
+    assert refusal([OUT, held]).endswith(
+        "Change the description and run it again, or name shut_out and left_open in accept_risks if this is what you want."
+    )
+    assert "description" not in refusal([held])
