@@ -56,6 +56,8 @@ EXAMPLES = r"""
         targets: [mail.birke.example]
         sender: probe@service.example
         recipient: postmaster@birke.example
+        control_host: mx.service.example
+        expect: closed
       delegate_to: localhost
   rescue:
     - name: Take back what this run made
@@ -63,7 +65,6 @@ EXAMPLES = r"""
         snapshot: "{{ lock.snapshot.name }}"
         keep_later_changes: true
         lease: {run_id: night42}
-      register: lock
       when: lock.snapshot is defined
   always:
     - name: Let other runs work on the server
