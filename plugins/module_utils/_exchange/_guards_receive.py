@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     rights,
     strangers,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, exposure, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V6,
     LOOPBACK,
     PRIVATE,
+    Endpoint,
     Interval,
     RangeSet,
 )
@@ -109,8 +110,11 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
     if refused:
         severity = STOP if view.networks.inbound_lock else WARN
         yield Finding(
-            "provider_shut_out", severity, f"The provider's {ranges(refused)} would not be accepted on port 25."
+            "provider_shut_out",
+            severity,
+            f"The provider's {ranges(refused)} would not be accepted on port 25.{_refusing(view, refused)}",
         )
+    yield from _partly_refused(view, provider - lost - refused)
     public = doors.public(_NOBODY)
     if view.same or doors.holding(view.new, doors.accepts_anonymous) & public:
         return
@@ -120,6 +124,44 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
             STOP,
             "No internet address could deliver mail to this server any more, the provider's included.",
         )
+
+
+def _partly_refused(view: _Sides, others: RangeSet) -> t.Iterator[Finding]:
+    """Told where one local address takes a part of the provider's mail and not all of it. One that
+    takes nothing of it may be none that the provider comes to.
+    """
+    listening = doors.View(view.new, 25)
+    for endpoint in doors.endpoints([listening]):
+        sides: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+        for first, last, (answer,) in doors.walk([listening], endpoint):
+            sides[doors.accepts_anonymous(answer)].append((first, last))
+        taken, refused = (RangeSet.of_spans(endpoint.version, sides[side]) & others for side in (True, False))
+        if taken and refused and not is_loopback(endpoint):
+            hint = f" Name {endpoint} in the bindings of inbound_lock, or none." if view.networks.inbound_lock else ""
+            yield Finding(
+                "provider_shut_out",
+                WARN,
+                f"The provider's {ranges(refused)} would not be accepted on {endpoint}, where {ranges(taken)} would."
+                f"{_refusing(view, refused, endpoint) or hint}",
+            )
+
+
+def _refusing(view: _Sides, senders: RangeSet, where: Endpoint | None = None) -> str:
+    """Which narrow connectors turn senders away, and what to do; empty where none does."""
+    names = {
+        name
+        for met in exposure(view.new, 25)
+        if where in (None, met.listener) and not met.answer.accepts_anonymous and met.ranges & senders
+        for name in met.answer.names
+        if not builtin_connectors.hears_internet(view.after.receive[name.casefold()])
+    }
+    quoted = listed(f"'{name}'" for name in sorted(names))
+    return (
+        f" They are heard by {quoted}, without the right to send: take them out of the remote_ip_ranges there, or give "
+        "AnonymousUsers, in receive_connectors."
+        if names
+        else ""
+    )
 
 
 def _users(answer: Answer) -> bool:

@@ -149,8 +149,12 @@ class _Inbound:
             if not self._is_ours(one) and _recipe_adopt.is_adoptable(one, described, self.state.server)
         }
         pending = _recipe_adopt.pending(receive, self.provider, self.where, adoptable)
+        # Without the lock's own ones, which answer in place of an adopted one where they cut its
+        # ranges: what is bound today must not depend on what this recipe has made.
+        others_alone = {key: one for key, one in receive.items() if not self._is_ours(one)}
         everything = _recipe_adopt.pending({}, self.provider, self.where, ())
-        bindings = self.where if pending == everything else frozenset(one for one, part in pending.items() if part)
+        adopts_nothing = _recipe_adopt.pending(others_alone, self.provider, self.where, adoptable) == everything
+        bindings = self.where if adopts_nothing else frozenset(one for one, part in pending.items() if part)
         if not bindings:
             return []
         part = RangeSet(interval for one in pending.values() for interval in one.intervals) or self.provider
