@@ -83,7 +83,8 @@ def keeper(
     fresh = frozenset(one.where for one in losing) - held
     if there is None:
         fresh |= frozenset(endpoint for source in sources.values() for endpoint in source["bindings"])
-    others = sharing(goal.receive, held | fresh, name)
+    # Also beside what is there until the last step: a range may move here from another connector.
+    others = [one for side in (state, goal) for one in sharing(side.receive, held | fresh, name)]
     ranges = [str(one) for one in _recipe_adopt.beside(group, part, others).entries]
     if there is not None:
         entry: Entry = {

@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks, apply_all, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
@@ -70,6 +72,21 @@ def test_a_part_of_the_provider_that_one_address_refuses_is_told_with_who_refuse
         in told.sentence
     )
     assert "They are heard by 'Phones', without the right to send" in told.sentence
+
+
+def test_a_range_that_is_no_longer_the_provider_s_moves_to_exchange_online_step_by_step() -> None:
+    """Exchange has no two connectors with the same range, not even while one takes it over."""
+    state = _with(sites.older())
+    both = {**OPTIONS, "hybrid_ranges": ["203.0.113.0/25"]}
+    locked = apply_all(plan(state, recipes.inbound_lock(state, both)), state)
+    moved = {**both, "provider_ranges": [sites.PROVIDER]}
+
+    changes = plan(locked, recipes.inbound_lock(locked, moved))
+
+    goal = apply_all(changes, locked)
+    assert oracle.broken(locked, order(changes, locked, SiteNetworks()), goal) is None
+    assert match(goal.receive.values(), "203.0.113.1").connector == f"{recipes.INBOUND_NAME} (hybrid)"
+    assert plan(goal, recipes.inbound_lock(goal, moved)) == ()
 
 
 _BINDINGS = [["0.0.0.0:25"], ["[::]:25"], [f"{sites.LAN_ADDRESS}:25"], [f"{SECOND_ADDRESS}:25"], ["127.0.0.1:25"]]
