@@ -92,21 +92,17 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
         for endpoint in doors.view_of(connectors, 25).endpoints:
             if not is_loopback(endpoint):
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
-    lost = view.lost(doors.accepts_anonymous, [25]) & provider
-    for port in view.ports:
-        elsewhere = view.lost(doors.accepts_anonymous, [port]) & provider
-        if port != 25 and elsewhere:
-            # By a firewall that maps port 25 to another one the provider may come in there.
+    # By a firewall that maps port 25 to another one the provider may come in there.
+    shut_out = {port: view.lost(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)}
+    for port, lost in shut_out.items():
+        if lost:
             yield Finding(
                 "provider_shut_out",
                 STOP,
-                f"The provider's {ranges(elsewhere)} would no longer be accepted on port {port}.",
+                f"The provider's {ranges(lost)} would no longer be accepted on port {port}.{_coming_in(view, lost, port)}",
             )
+    lost = shut_out[25]
     refused = ((provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)) - lost
-    if lost:
-        yield Finding(
-            "provider_shut_out", STOP, f"The provider's {ranges(lost)} would no longer be accepted on port 25."
-        )
     if refused:
         severity = STOP if view.networks.inbound_lock else WARN
         yield Finding(
@@ -124,6 +120,15 @@ def _provider(view: _Sides) -> t.Iterator[Finding]:
             STOP,
             "No internet address could deliver mail to this server any more, the provider's included.",
         )
+
+
+def _coming_in(view: _Sides, senders: RangeSet, port: int) -> str:
+    """Where a lock has to listen for senders that are taken today."""
+    taken = [met.listener for met in exposure(view.old, port) if met.answer.accepts_anonymous and met.ranges & senders]
+    where = sorted({str(listener) for listener in taken if not is_loopback(listener)})
+    if not where or not view.networks.inbound_lock:
+        return ""
+    return f" If it comes in by {listed(where)}, name that in the bindings of inbound_lock as well."
 
 
 def _partly_refused(view: _Sides, others: RangeSet) -> t.Iterator[Finding]:

@@ -89,6 +89,20 @@ def test_a_range_that_is_no_longer_the_provider_s_moves_to_exchange_online_step_
     assert plan(goal, recipes.inbound_lock(goal, moved)) == ()
 
 
+def test_a_port_that_is_closed_with_the_connector_is_told_with_what_keeps_it_open() -> None:
+    both_ports = ["0.0.0.0:25", "0.0.0.0:2525"]
+    state = _with(sites.site(Version.E2010, [_by_hand("Wide", both_ports, sites.EVERYBODY)]))
+
+    [told] = _shut_out(state, OPTIONS)
+    assert "no longer be accepted on port 2525. If it comes in by 0.0.0.0:2525, name that in the bindings of" in told
+    assert _shut_out(state, {**OPTIONS, "bindings": both_ports}) == []
+
+
+def _shut_out(state: State, options: dict[str, t.Any]) -> list[str]:
+    findings = guarded.found(state, _networks(state), plan(state, recipes.inbound_lock(state, options)))
+    return [one.sentence for one in findings if one.id == "provider_shut_out"]
+
+
 _BINDINGS = [["0.0.0.0:25"], ["[::]:25"], [f"{sites.LAN_ADDRESS}:25"], [f"{SECOND_ADDRESS}:25"], ["127.0.0.1:25"]]
 _RANGES = [sites.PROVIDER, "198.51.100.0/25", "198.51.100.64-198.51.100.190", "203.0.113.0/24", "10.20.1.0/24"]
 
