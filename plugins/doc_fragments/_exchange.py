@@ -138,6 +138,8 @@ options:
         worked on the server while this one did."
       - "V(logins_shut_out): Users, partners or Exchange servers on the internet that log in could
         no longer do so."
+      - "V(mail_stranded): Outgoing mail that a send connector carries today would be carried by
+        none after the lock on the way out."
       - "V(no_longer_named): A narrow connector of an earlier lock still hears senders that the site
         does not name any more."
       - "V(no_provider_range): Nobody on the internet could deliver mail any more, because no usable

@@ -31,6 +31,8 @@ def check(
     claim = networks.outbound_lock
     if claim is not None:
         yield from _leaks(claim, after, placed, locked=True)
+        if mine:
+            yield from _stranded(before, after)
     if mine:
         yield from _bereft(before, after)
     for change in mine:
@@ -83,6 +85,19 @@ def _leaks(claim: Claim, after: State, placed: set[str], *, locked: bool) -> t.I
                 f"The send connectors '{claim.name}' and '{name}' are both enabled for {space}; Exchange chooses '{claim.name}' while that "
                 "stays so.",
             )
+
+
+def _stranded(before: State, after: State) -> t.Iterator[Finding]:
+    """Of a limit only told: a lock takes over the biggest one, so that somebody has named less."""
+    for mail in ways_out.stranded(before.send, after.send):
+        what = f"Mail of more than {mail.bigger >> 10} KB" if mail.bigger else "Mail"
+        way = "Raise the max_message_size" if mail.bigger else "Name them in the address_spaces"
+        yield Finding(
+            "mail_stranded",
+            WARN if mail.bigger else STOP,
+            f"{what} to {listed(mail.spaces)} goes through the send connector '{mail.name}' today, and no send connector would carry it: it "
+            f"would wait in the Unreachable queue. {way} of outbound_lock, or set its close to keep.",
+        )
 
 
 def _bereft(before: State, after: State) -> t.Iterator[Finding]:

@@ -45,6 +45,7 @@ GUARDS = Registry(
         "transport_role_conflict": "Connectors of different transport roles would listen on one port, or port 25 would go to the wrong role.",
         "range_conflict": "Two connectors hear the same addresses, or would overlap in part, on one binding, which Exchange refuses.",
         "send_leak": "Outgoing mail would go past the connector that is meant to carry it.",
+        "mail_stranded": "Outgoing mail that a send connector carries today would be carried by none after the lock on the way out.",
         "source_servers_lost": "Servers that send mail to the internet by themselves would have to hand it to another one.",
         "smart_host_unreachable": "A smart host does not answer the server.",
         "hybrid_wizard_undone": "The hybrid wizard has put back the wide ranges or the anonymous right of a connector that was locked.",

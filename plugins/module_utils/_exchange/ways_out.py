@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Outgoing mail that leaves past the connector that is meant to carry it, and servers that a change
-takes their own way out from.
+"""Outgoing mail that leaves past the connector that is meant to carry it, or that a change leaves
+to nobody, and servers that a change takes their own way out from.
 
-The guards send_leak and source_servers_lost, and the result of every module, come from here.
+The guards send_leak, mail_stranded and source_servers_lost, and the result of every module, come
+from here.
 """
 
 from __future__ import annotations
@@ -130,6 +131,35 @@ def bereft(before: Connectors, after: Connectors) -> dict[str, frozenset[str]]:
         if message.server in _sources(before, was[0]) and message.server not in _sources(after, shall[0]):
             found.setdefault(shall[0], set()).add(message.server)
     return {name: frozenset(servers) for name, servers in found.items()}
+
+
+class Stranded(t.NamedTuple):
+    """Mail to address spaces of a connector that carries it today, and that nobody would carry.
+
+    `bigger`: of more than so many bytes; 0 where it is mail of any size.
+    """
+
+    name: str
+    spaces: tuple[str, ...]
+    bigger: int
+
+
+def stranded(before: Connectors, after: Connectors) -> list[Stranded]:
+    """Mail that would wait in the Unreachable queue, by the connector that carries it today."""
+    sides = [routing.Chooser(one.values()) for one in (before, after)]
+    smallest: dict[tuple[str, str], int] = {}
+    for message in routing.messages([*before.values(), *after.values()]):
+        was, shall = (side.carriers(message) for side in sides)
+        if shall or not was:
+            continue
+        held = before[was[0].casefold()].get("address_spaces") or ()
+        fits = [(routing.specificity(one.space, message.domain), str(one)) for one in held if one.type == message.type]
+        space = max((fit, text) for fit, text in fits if fit is not None)[1]
+        smallest[was[0], space] = min(message.size, smallest.get((was[0], space), message.size))
+    found: dict[tuple[str, int], list[str]] = {}
+    for (name, space), size in sorted(smallest.items()):
+        found.setdefault((name, size and size - 1), []).append(space)
+    return [Stranded(name, tuple(spaces), bigger) for (name, bigger), spaces in found.items()]
 
 
 def _sources(connectors: Connectors, name: str) -> t.Collection[str]:

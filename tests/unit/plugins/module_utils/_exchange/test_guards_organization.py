@@ -16,6 +16,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     desired,
     plan,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
@@ -63,6 +65,30 @@ def test_guard_source_servers_lost() -> None:
     assert "The server EX2 sends mail" in found.sentence
     both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
     assert "source_servers_lost" not in _findings(state, SiteNetworks(), send=[both, closed])
+
+
+def test_guard_mail_stranded() -> None:
+    both = sites.send("Internet", address_spaces=["*", "*.com;5"], max_message_size="unlimited")
+    state = sites.site(Version.E2019, [], [both])
+
+    def stranded(spaces: list[str], **options: t.Any) -> Finding | None:
+        wish = {"name": "Filter", "address_spaces": spaces, "smart_hosts": ["out.filter.example"], **options}
+        claim = Claim("Filter", frozenset(SEND.properties["address_spaces"].parse(spaces)))
+        closed = {"name": "Internet", "enabled": False}
+        return _findings(state, SiteNetworks(outbound_lock=claim), send=[wish, closed]).get("mail_stranded")
+
+    some = stranded(["*.com"])
+    assert some is not None
+    assert some.severity == "stop"
+    assert (
+        "Mail to SMTP:*;1 goes through the send connector 'Internet' today, and no send connector would"
+        in some.sentence
+    )
+    big = stranded(["*"], max_message_size="20MB")
+    assert big is not None
+    assert big.severity == "warn"
+    assert "Mail of more than 20480 KB to SMTP:*.com;5 and SMTP:*;1 goes" in big.sentence
+    assert stranded(["*"], max_message_size="unlimited") is None
 
 
 def test_guard_provider_starved() -> None:
