@@ -65,12 +65,17 @@ EXAMPLES = r"""
         snapshot: "{{ lock.snapshot.name }}"
         keep_later_changes: true
         lease: {run_id: night42}
+      register: undo
       when: lock.snapshot is defined
+
+    - name: Say that the server is not locked
+      ansible.builtin.fail:
+        msg: The lock was not made or not proven, and what it made is taken back.
   always:
     - name: Let other runs work on the server
       mailedge.lockdown.exchange_lease_end:
-        lease: "{{ lock.lease }}"
-      when: lock.lease.held | default(false)
+        lease: "{{ undo.lease | default(lock.lease) }}"
+      when: (undo.lease | default(lock.lease | default({}))).held | default(false)
 """
 
 RETURN = r"""
