@@ -445,8 +445,8 @@ lease:
     server: EX1
     run_id: 4f1c2a90
     by: job 812 of jana, root at automation-job-812
-    since: 2026-01-14T10:15:00.250Z
-    until: 2026-01-14T11:15:00.250Z
+    since: '2026-01-14T10:15:00.250Z'
+    until: '2026-01-14T11:15:00.250Z'
     held: true
 # end of generated
   returned: with O(lease), where the run has one

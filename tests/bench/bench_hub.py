@@ -24,7 +24,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, 
 from ansible_collections.mailedge.lockdown.tests.support.hub import into_the_first, make_hub
 
 SIZES = ((1000, 200), (3000, 200), (3000, 600))
-REQUESTS = 13
+REQUESTS = 17
 MONITORS = ("router/lookup", "router/ipv4")
 
 

@@ -193,7 +193,7 @@ def test_nobody_listens(firewall: Firewall) -> None:
     ("options", "words"),
     [
         ({"token": "abc-secret\n"}, "The token is empty, or holds"),
-        ({"token": "abc-secret “x”"}, "The token is empty, or holds"),
+        ({"token": "abc-secret \u201cx\u201d"}, "The token is empty, or holds"),
         ({"token": ""}, "The token is empty, or holds"),
         ({"host": "https://fw.birke.example"}, "without https://"),
         ({"host": "a" * 300}, "no host name"),

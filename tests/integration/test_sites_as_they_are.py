@@ -46,9 +46,9 @@ def told(result: dict[str, t.Any]) -> str:
     return " ".join(guard["sentence"] for guard in result["guards"])
 
 
-def locked(wire: Wire, lock: dict[str, t.Any] = INBOUND) -> dict[str, t.Any]:
+def locked(wire: Wire, lock: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
     """Lock a site: the door is shut, the mail comes in, a second run has nothing to do, and a rollback gives all of it back."""
-    host = wire.host
+    host, lock = wire.host, INBOUND if lock is None else lock
     start = read(host)
     done = do(wire, lock)
     assert not done.get("failed"), done["msg"]
