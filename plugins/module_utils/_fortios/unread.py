@@ -89,7 +89,8 @@ def _elsewhere(model: Model, port: int) -> t.Iterator[tuple[str, Key, Row]]:
 
 
 def _titled(path: str, key: Key, row: Row) -> str:
-    return f"The {NOUNS[path]} {key}{f' {title!r}' if (title := row.get('name')) else ''}"
+    title = row.get("name")
+    return f"The {NOUNS[path]} {key}{f' {title!r}' if title else ''}"
 
 
 def _comes_from(row: Row, interfaces: t.Collection[str]) -> bool:
