@@ -186,9 +186,10 @@ def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
 @pytest.mark.long
 def test_a_firewall_that_reboots_in_the_middle(lab: Lab) -> None:
     before = state(lab)
-    lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 25)
+    lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 45)
     run = play("apply", lab.inventory)
     assert run.code != 0
+    assert list(pathlib.Path(lab.folder, "birke-firewall", "snapshots").glob("*-apply.json")), "in the middle"
     assert "cannot be reached" in summary(run)
     dump = lab.client().dump(HOST)
     assert (dump["receive_connectors"], dump["send_connectors"]) == before[:2], "the connectors are given back"

@@ -77,7 +77,8 @@ class Run:
             " ".join(warning.split())
             for warning in _WARNING.findall(self.output)
             # The oldest cores wrap the lines of a warning, also within a word.
-            if not any(text and "".join(warning.split()).endswith(text) for text in told)
+            # Behind it may stand what is printed next, such as a diff.
+            if not any(text and "".join(warning.split()).partition("]:")[2].startswith(text) for text in told)
         ]
 
     @property

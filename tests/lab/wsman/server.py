@@ -213,6 +213,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in self._login.challenges:
             self.send_header(name, value)
+        if self.close_connection:
+            # RFC 9112, section 9.6: else a client sends its next request into the closing connection.
+            self.send_header("Connection", "close")
         if body:
             self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
