@@ -54,21 +54,33 @@ def _shared(one: Connector, other: Connector) -> Endpoint | None:
     return min(shared, default=None)
 
 
+_Marked = tuple[Interval, int]
+
+
+def _crossings(marked: t.Iterable[_Marked]) -> t.Iterator[tuple[_Marked, _Marked]]:
+    """The pairs of entries of different owners that are the same or overlap in part, in one sweep.
+
+    No pair is looked at whose ranges lie apart, and few where one lies inside the other.
+    """
+    open_entries: list[_Marked] = []
+    for entry, owner in sorted(marked, key=lambda item: (item[0].version, item[0].first, -item[0].last)):
+        open_entries = [
+            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
+        ]
+        for earlier, other in open_entries:
+            if other != owner and (earlier == entry or earlier.last < entry.last):
+                yield (earlier, other), (entry, owner)
+        open_entries.append((entry, owner))
+
+
 def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
     """An entry of each that are the same or overlap in part; None where every overlap is one entry
     wholly inside the other.
     """
-    marked = [(entry, 0) for entry in one] + [(entry, 1) for entry in other]
-    marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
-    open_entries: list[tuple[Interval, int]] = []
-    for entry, side in marked:
-        open_entries = [
-            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
-        ]
-        for earlier, other_side in open_entries:
-            if other_side != side and (earlier == entry or earlier.last < entry.last):
-                return (earlier, entry) if other_side == 0 else (entry, earlier)
-        open_entries.append((entry, side))
+    for (earlier, owner), (later, _owner) in _crossings(
+        [*((entry, 0) for entry in one), *((entry, 1) for entry in other)]
+    ):
+        return (earlier, later) if owner == 0 else (later, earlier)
     return None
 
 
@@ -117,20 +129,10 @@ def _of_two_roles(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -
 
 
 def _crossing_pairs(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -> t.Iterator[tuple[int, int]]:
-    """The pairs with entries that are the same or overlap in part, in one sweep: no pair is looked
-    at whose ranges lie apart or one inside the other.
-    """
-    marked = [(entry, number) for number in numbers for entry in _entries(connectors[number])]
-    marked.sort(key=lambda item: (item[0].version, item[0].first, -item[0].last))
-    open_entries: list[tuple[Interval, int]] = []
-    for entry, number in marked:
-        open_entries = [
-            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
-        ]
-        for earlier, other in open_entries:
-            if other != number and (earlier == entry or earlier.last < entry.last):
-                yield min(number, other), max(number, other)
-        open_entries.append((entry, number))
+    """The pairs of connectors with such entries."""
+    marked = ((entry, number) for number in numbers for entry in _entries(connectors[number]))
+    for (_earlier, number), (_later, other) in _crossings(marked):
+        yield min(number, other), max(number, other)
 
 
 def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tuple[str, ...]]]:
