@@ -39,6 +39,7 @@ class FortiOSLayer(Layer[DeviceState, Key]):
     tables = TABLES
     guards = GUARDS
     about_state = ABOUT_STATE
+    unread = frozenset({"unread_way"})
     mode_tables: t.ClassVar[t.Sequence[str]] = modes.OF_CHANGES
     """What of the device's modes has to be read."""
 

@@ -26,6 +26,9 @@ class Layer(abc.ABC, t.Generic[State, Key]):
     guards: t.ClassVar[Registry]
     about_state: t.ClassVar[frozenset[str]] = frozenset()
     """The guards about the state that there would be. They only warn of what a snapshot gives back, which was so before."""
+    unread: t.ClassVar[frozenset[str]] = frozenset()
+    """The guards about what strangers may get in by and that was not read. While one of them has
+    something to say, the layer is unknown, unless the task accepts it by name."""
 
     @abc.abstractmethod
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[Key]]:

@@ -33,7 +33,7 @@ def verdict(strangers: t.Collection[str] | None, *, unfinished: bool, unsettled:
 
     `strangers`: who gets in that should not, in sentences; None where the task does not judge that.
     `unfinished`: something that is described is not so. `unsettled`: another run may still take
-    back what was found, so that neither is said.
+    back what was found, or strangers may get in by what was not read, so that neither is said.
     """
     if strangers:
         return OPEN

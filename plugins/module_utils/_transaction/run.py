@@ -74,6 +74,8 @@ class _Run(t.Generic[State, Key]):
         self._layer, self._port, self._task, self._result = layer, port, task, result
         # Another run may still take back what was read.
         self._unsettled = False
+        # Strangers may get in by what was not read.
+        self._unread = False
 
     def execute(self) -> None:
         layer, result, task = self._layer, self._result, self._task
@@ -101,6 +103,7 @@ class _Run(t.Generic[State, Key]):
             plan=self._sentences(changes),
             guards=[finding.as_dict() for finding in findings],
         )
+        self._unread = any(found.id in layer.unread and found.id not in task.accept_risks for found in findings)
         self._tell(before, wished, changes)
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
@@ -259,7 +262,9 @@ class _Run(t.Generic[State, Key]):
             # What a snapshot gives back may well be a door that is open to everybody, and nobody
             # has looked.
             return
-        self._result.update(judged(before, after, now, unfinished=unfinished, unsettled=self._unsettled))
+        self._result.update(
+            judged(before, after, now, unfinished=unfinished, unsettled=self._unsettled or self._unread)
+        )
 
 
 _MOST_TOLD = 20
