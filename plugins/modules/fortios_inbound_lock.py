@@ -230,8 +230,8 @@ strangers:
 state:
   description:
     - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where
-      another run has leased it and may take back what was found, V(drift) where something is not
-      as described, else V(in order).
+      another run has leased it and may take back what was found, or where a way in could not be
+      read, V(drift) where something is not as described, else V(in order).
     - In check mode, and where nothing was written, it is the state that was read.
   type: str
   sample: in order
