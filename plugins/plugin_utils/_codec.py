@@ -4,7 +4,7 @@
 """How a request travels to agent.ps1, and its answer back.
 
 Standard input is lines of base64, because powershell.exe reads it in the OEM code page: the agent's
-text in the first line, the request in the rest, each of them a gzip, because WinRM before Windows
+text in the first line, with the areas that the request needs, and the request in the rest, each of them a gzip, because WinRM before Windows
 Server 2012 takes 150 KB at once and Ansible's winrm plugin sends up to 200,000 bytes in one piece.
 The request is one token a line, led by a letter for its type (PowerShell 2.0 has no JSON):
 
@@ -133,16 +133,30 @@ BOOTSTRAP = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Enco
 """The same as a command line (cmd.exe, which WinRS starts, takes 8,191 characters)."""
 
 
-@functools.lru_cache(maxsize=1)
-def agent_text() -> str:
-    """The text of agent.ps1, which lies beside this file."""
-    return pathlib.Path(__file__).with_name("agent.ps1").read_text(encoding="ascii")
+AREAS: t.Mapping[str, str] = {"reach": "agent_reach.ps1"}
+"""Operations that only some requests need, and the file beside agent.ps1 that holds each."""
+
+_AREAS_HERE = "# AREAS\n"
 
 
-@functools.lru_cache(maxsize=1)
-def agent_line() -> str:
-    """The text of the agent as the first line of a request."""
-    return _packed(agent_text().encode("ascii"))
+def agent_text(areas: t.Collection[str] = ()) -> str:
+    """The text of agent.ps1, with these files of AREAS in their place."""
+    beside = pathlib.Path(__file__)
+    before, _marker, after = beside.with_name("agent.ps1").read_text(encoding="ascii").partition(_AREAS_HERE)
+    texts = [beside.with_name(name).read_text(encoding="ascii") for name in sorted(areas)]
+    return "".join([before, *texts, after])
+
+
+@functools.cache
+def agent_line(areas: frozenset[str] = frozenset()) -> str:
+    """The text of the agent, with these files of AREAS, as the first line of a request."""
+    return _packed(agent_text(areas).encode("ascii"))
+
+
+def _areas_of(request: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """The files that hold the operations of a request's steps."""
+    operations = [step.get("op") for step in request.get("steps") or () if isinstance(step, t.Mapping)]
+    return frozenset(AREAS[name] for name in operations if isinstance(name, str) and name in AREAS)
 
 
 def _packed(raw: bytes) -> str:
@@ -164,7 +178,7 @@ def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     except UnicodeEncodeError:
         raise CodecError("The request contains half a surrogate pair, which is not text. Nothing was sent.") from None
     body = _packed(raw)
-    lines = [agent_line()]
+    lines = [agent_line(_areas_of(request))]
     lines += [body[at : at + _LINE] for at in range(0, len(body), _LINE)]
     return ("\n".join(lines) + "\n").encode("ascii")
 

@@ -16,6 +16,8 @@ $invariant = [System.Globalization.CultureInfo]::InvariantCulture
 $control = [regex]'[\x00-\x1f]'
 # Every table is a copy of this one. Not @{}, whose keys compare by the culture: in Turkish ID is not id.
 $blank = New-Object System.Collections.Hashtable
+# What the areas bring: the name of an operation, and of its function, which takes the step and gives a list of tables.
+$operations = $blank.Clone()
 $escapeControl = [System.Text.RegularExpressions.MatchEvaluator] { '\u{0:x4}' -f [int][char]$args[0].Value }
 # done: what each step gave; secrets: the passwords of the request, to be blotted out of every message.
 $state = @{ facts = @{}; way = $null; session = $null; done = @{}; secrets = [System.Collections.ArrayList]@() }
@@ -403,35 +405,8 @@ function Invoke-ReadFilesStep($step) {
     ,$result.ToArray()
 }
 
-# Does a connection to host and port come about? By any of its addresses, all targets at once.
-function Invoke-ReachStep($step) {
-    $result = [System.Collections.ArrayList]@()
-    foreach ($target in @($step['targets'])) {
-        $row = @{ host = $target[0]; port = $target[1]; reachable = $false; error = $null; tries = @() }
-        try {
-            foreach ($address in @([System.Net.Dns]::GetHostAddresses($target[0]))) {
-                $client = New-Object System.Net.Sockets.TcpClient $address.AddressFamily
-                $row.tries += @{ client = $client; pending = $client.BeginConnect($address, [int]$target[1], $null, $null) }
-            }
-        } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
-        [void]$result.Add($row)
-    }
-    $deadline = [DateTime]::UtcNow.AddSeconds($step['seconds'])
-    foreach ($row in @($result.ToArray())) {
-        foreach ($try in @($row.tries)) {
-            $left = [Math]::Max(0, ($deadline - [DateTime]::UtcNow).TotalMilliseconds)
-            if (-not $row.reachable) {
-                try {
-                    if ($try.pending.AsyncWaitHandle.WaitOne([int]$left, $false)) { $try.client.EndConnect($try.pending); $row.reachable = $true; $row.error = $null }
-                    else { $row.error = 'TimedOut' }
-                } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
-            }
-            $try.client.Close()
-        }
-        $row.Remove('tries')
-    }
-    ,$result.ToArray()
-}
+# --- The areas: files of operations that only some requests need, put here by _codec.py ---------------------------
+# AREAS
 
 # --- The run -----------------------------------------------------------------------------------------------------
 $mutex = $null; $held = $false; $failure = $null; $stopped = $null
@@ -463,8 +438,11 @@ try {
                 'digest' { $row.objects = Invoke-DigestStep $step }
                 'write_file' { $row.objects = Invoke-WriteFileStep $step }
                 'read_files' { $row.objects = Invoke-ReadFilesStep $step }
-                'reach' { $row.objects = Invoke-ReachStep $step }
-                default { Stop-Agent 'BadRequest' 'The request has a step that the agent does not know.' }
+                default {
+                    $operation = $operations[[string]$step['op']]
+                    if (-not $operation) { Stop-Agent 'BadRequest' 'The request has a step that the agent does not know.' }
+                    $row.objects = & $operation $step
+                }
             }
             $state.done[$step['id']] = $row.objects
         } catch {

@@ -19,6 +19,7 @@ function ConvertTo-LabValue($Value) {
     if ($Value -is [switch] -or $Value -is [bool]) { return [bool]$Value }
     if ($Value -is [string]) { return [string]$Value }
     if ($Value -is [int] -or $Value -is [long]) { return [long]$Value }
+    if ($Value.PSObject.Properties['LabCom']) { return @{ '$com' = $Value.LabCom } }
     if ($Value -is [System.Collections.IDictionary]) {
         $table = @{}
         foreach ($key in $Value.Keys) { $table[[string]$key] = ConvertTo-LabValue $Value[$key] }
@@ -41,6 +42,7 @@ function Invoke-Lab($Connection, [hashtable]$Request) {
     while (-not $Connection.client.Client.Poll(20000, 'SelectRead')) { }
     $answer = ConvertFrom-Json $Connection.reader.ReadLine()
     if (-not $answer.error) { return ,$answer.value }
+    if ($answer.error.hresult) { throw (New-LabException $answer.error) }
     # In a remote session the class of an error is left in its category only.
     $record = [System.Management.Automation.ErrorRecord]::new(
         [System.Management.Automation.RemoteException]::new($answer.error.message), $answer.error.id, $answer.error.category, $null)
@@ -128,7 +130,47 @@ function New-Object {
             Add-LabMethod 'ReleaseMutex' { [void](Invoke-Lab $global:lab @{ op = 'release'; name = $this.Name }) } |
             Add-LabMethod 'Close' { }
     }
+    if ($ComObject) { return ,(ConvertFrom-LabCom (Invoke-Lab $global:lab @{ op = 'com'; prog_id = [string]$ComObject })) }
     & $global:labNewObject @PSBoundParameters
+}
+
+# --- COM: an object of the lab, late-bound -----------------------------------------------------------------------
+# The exception that .NET makes of an HRESULT.
+function New-LabException($Failure) {
+    if ($Failure.class -eq 'COMException') { return [System.Runtime.InteropServices.COMException]::new($Failure.message, [int]$Failure.hresult) }
+    $type = @{ FileNotFoundException = 'System.IO.FileNotFoundException'; FileLoadException = 'System.IO.FileLoadException'
+        UnauthorizedAccessException = 'System.UnauthorizedAccessException'; ArgumentException = 'System.ArgumentException' }[[string]$Failure.class]
+    if (-not $type) { throw "The lab knows no exception named $($Failure.class)." }
+    $exception = & $global:labNewObject $type ([string]$Failure.message)
+    $exception.HResult = [int]$Failure.hresult
+    $exception
+}
+
+# What the lab answers: an object becomes a proxy, one that can be enumerated a list of proxies with the members of its own.
+function ConvertFrom-LabCom($Value) {
+    if ($Value -is [long] -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
+    if ($Value -is [array]) {
+        $items = [System.Collections.ArrayList]::new()
+        foreach ($item in $Value) { [void]$items.Add((ConvertFrom-LabCom $item)) }
+        return ,$items.ToArray()
+    }
+    if ($null -eq $Value -or -not $Value.PSObject.Properties['$com']) { return ,$Value }
+    if ($Value.PSObject.Properties['items']) {
+        $proxy = [psobject]::AsPSObject([System.Collections.ArrayList]::new())
+        foreach ($item in $Value.items) { [void]$proxy.PSObject.BaseObject.Add((ConvertFrom-LabCom $item)) }
+    } else { $proxy = [psobject]::new() }
+    $proxy.PSObject.Properties.Add([psnoteproperty]::new('LabCom', $Value.'$com'))
+    foreach ($name in $Value.properties) {
+        if ($name -eq 'Count' -and $Value.PSObject.Properties['items']) { continue }
+        $get = [scriptblock]::Create("return ,(ConvertFrom-LabCom (Invoke-Lab `$global:lab @{ op = 'com_get'; object = `$this.LabCom; name = '$name' }))")
+        $set = [scriptblock]::Create("[void](Invoke-Lab `$global:lab @{ op = 'com_set'; object = `$this.LabCom; name = '$name'; value = (ConvertTo-LabValue `$args[0]) })")
+        $proxy.PSObject.Properties.Add([psscriptproperty]::new($name, $get, $set))
+    }
+    foreach ($name in $Value.methods) {
+        $body = [scriptblock]::Create("return ,(ConvertFrom-LabCom (Invoke-Lab `$global:lab @{ op = 'com_call'; object = `$this.LabCom; name = '$name'; arguments = @(foreach (`$one in `$args) { ,(ConvertTo-LabValue `$one) }) }))")
+        $proxy.PSObject.Members.Add([psscriptmethod]::new($name, $body), $true)
+    }
+    ,$proxy
 }
 
 filter Add-LabMethod($Name, $Body) {

@@ -32,6 +32,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown
+from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError
+from ansible_collections.mailedge.lockdown.tests.lab.windows.standin import OPERATIONS
 
 Row = dict[str, t.Any]
 
@@ -105,9 +107,16 @@ class _Run:
         if self.killed.is_set():
             raise Killed
 
-    def _failure(self, error: _Stop | ExchangeError) -> dict[str, t.Any]:
+    def _failure(self, error: _Stop | ExchangeError | ComError) -> dict[str, t.Any]:
         if isinstance(error, _Stop):
             failure = dict(error.failure)
+        elif isinstance(error, ComError):
+            failure = {
+                "class": error.class_name,
+                "id": error.class_name,
+                "message": error.message,
+                "category": "NotSpecified",
+            }
         else:
             failure = {
                 "class": error.class_name,
@@ -197,11 +206,11 @@ class _Run:
                     "TooLate",
                     "The time limit of the task was over before this step, so that it was left out, and all that follow.",
                 )
-            operation = operations.get(step.get("op"))
+            operation = operations.get(step.get("op")) or self._of_windows(step.get("op"))
             if operation is None:
                 raise _Stop("BadRequest", "The request has a step that the agent does not know.")
             result["objects"] = self.done[step["id"]] = operation(step)
-        except (_Stop, ExchangeError) as error:
+        except (_Stop, ExchangeError, ComError) as error:
             result.update(ok=False, error=self._failure(error))
             if step.get("optional"):
                 self.done[step["id"]] = []
@@ -210,6 +219,11 @@ class _Run:
                 self.error = {**result["error"], "step": step["id"]}
         result["seconds"] = round(time.monotonic() - started, 3)
         self.results[step["id"]] = result
+
+    def _of_windows(self, name: t.Any) -> t.Callable[[t.Mapping[str, t.Any]], list[Row]] | None:
+        """The operation of an area, on this host's Windows."""
+        operation = OPERATIONS.get(name)
+        return None if operation is None else lambda step: operation(self.host.windows, step)
 
     def _finished(self, step_id: str) -> list[Row]:
         if step_id not in self.done:

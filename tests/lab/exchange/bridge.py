@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.clixml import dump
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import is_switch
+from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError, Handles
 
 PORT_VARIABLE = "MAILEDGE_LAB_PORT"
 TOKEN_VARIABLE = "MAILEDGE_LAB_TOKEN"
@@ -49,6 +50,7 @@ class Bridge:
     def __init__(self, host: ExchangeHost) -> None:
         self.host = host
         self.token = secrets.token_hex(16)
+        self._com = Handles()
         self._server: socketserver.ThreadingTCPServer | None = None
 
     def start(self) -> Bridge:
@@ -115,11 +117,21 @@ class Bridge:
             "snapin": lambda asked: self.host.sessions.add_snapin(str(asked["name"])),
             "commands": lambda _asked: self._commands(),
             "invoke": self._invoke,
+            "com": lambda asked: self._com.shown(self.host.windows.create(str(asked["prog_id"]))),
+            "com_get": lambda asked: self._com.shown(self._com.of(asked["object"]).get(asked["name"])),
+            "com_set": lambda asked: self._com.of(asked["object"]).set(
+                asked["name"], self._com.understood(asked["value"])
+            ),
+            "com_call": self._call,
         }
         try:
             return {"value": operations[request["op"]](request)}
-        except ExchangeError as error:
+        except (ExchangeError, ComError) as error:
             return {"error": error.plain()}
+
+    def _call(self, asked: Request) -> t.Any:
+        arguments = [self._com.understood(value) for value in asked["arguments"]]
+        return self._com.shown(self._com.of(asked["object"]).call(asked["name"], *arguments))
 
     def _accounts(self) -> dict[str, str]:
         return {"S-1-5-7": self.host.rights.anonymous, "S-1-1-0": self.host.rights.everyone}

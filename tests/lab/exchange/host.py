@@ -35,6 +35,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, EVERYONE, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
+from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 """Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError.
@@ -81,6 +82,7 @@ class ExchangeHost:
         self.rights = Rights(directory.netbios, anonymous_account, everyone=everyone_account)
         self.sessions = Sessions(self)
         self.mutexes = Mutexes()
+        self.windows = WindowsHost()
         # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
         self.icacls: list[list[str]] = []
         self.icacls_code = 0

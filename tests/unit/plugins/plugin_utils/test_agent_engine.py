@@ -37,9 +37,12 @@ from ansible_collections.mailedge.lockdown.tests.support.engine import (
 pytestmark = needs_engine
 
 
-@pytest.mark.parametrize("script", ["agent", "bootstrap"])
+@pytest.mark.parametrize("script", ["bootstrap", "whole", *sorted(path.name for path in AGENT.parent.glob("*.ps1"))])
 def test_the_script_keeps_to_powershell_2(script: str, tmp_path: pathlib.Path) -> None:
-    path = AGENT
+    path = AGENT.with_name(script)
+    if script == "whole":
+        path = tmp_path / "whole.ps1"
+        path.write_text(codec.agent_text(set(codec.AREAS.values())), encoding="ascii")
     if script == "bootstrap":
         path = tmp_path / "bootstrap.ps1"
         path.write_text(codec.BOOTSTRAP_SCRIPT, encoding="ascii")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import pathlib
 import string
 import typing as t
 
@@ -49,6 +50,32 @@ def test_standard_input_survives_every_code_page() -> None:
     stdin = codec.encode_request({"name": "Frontend \u201cwide\u201d \u00fc\u6f22", "list": ["a"] * 10_000})
     assert set(stdin.decode("ascii")) <= set(string.ascii_letters + string.digits + "+/=\n")
     assert gzip.decompress(base64.b64decode(stdin.splitlines()[0])).decode("ascii") == codec.agent_text()
+
+
+def _agent_of(request_: dict[str, t.Any]) -> str:
+    return gzip.decompress(base64.b64decode(codec.encode_request(request_).splitlines()[0])).decode("ascii")
+
+
+def test_an_area_travels_only_with_a_request_that_needs_it() -> None:
+    plain = _agent_of({"steps": [{"op": "call", "cmdlet": "Get-Thing"}, {"op": "digest", "steps": ["reach"]}]})
+    assert "Invoke-ReachStep" not in plain
+    needed = _agent_of({"steps": [{"op": "call"}, {"op": "reach", "targets": []}]})
+    assert needed.count("function Invoke-ReachStep") == 1
+    assert len(needed) > len(plain)
+
+
+@pytest.mark.parametrize("step", ["reach", {"op": ["reach"]}, {}, None])
+def test_an_odd_step_brings_no_area(step: t.Any) -> None:
+    assert _agent_of({"steps": [step]}) == codec.agent_text()
+
+
+def test_every_area_is_small_and_registers_its_operations() -> None:
+    folder = pathlib.Path(codec.__file__).parent
+    assert {path.name for path in folder.glob("agent_*.ps1")} == set(codec.AREAS.values())
+    for operation, name in codec.AREAS.items():
+        text = (folder / name).read_text(encoding="ascii")
+        assert len(text.splitlines()) < 250
+        assert f"$operations['{operation}'] = '" in text
 
 
 def test_tuples_arrive_as_lists_and_subclasses_of_str_as_text() -> None:

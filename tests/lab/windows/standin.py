@@ -1,0 +1,16 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operations of the agent's areas as the stand-in answers them: what an area file does in PowerShell, over the same lab objects."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
+
+Row = dict[str, t.Any]
+Operation = t.Callable[[WindowsHost, t.Mapping[str, t.Any]], list[Row]]
+
+OPERATIONS: dict[str, Operation] = {}
+"""By the name of the operation. They raise ComError, or the errors of the component that they ask."""
