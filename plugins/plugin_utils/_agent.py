@@ -79,13 +79,14 @@ class AgentNoise(Exception):
 class Agent:
     """Runs requests on one host by `execute`, each at most `time_limit` seconds.
 
-    `starts` counts PowerShell starts.
+    `starts` counts PowerShell starts, `shells` those that open the Exchange shell.
     """
 
     def __init__(self, execute: Execute, time_limit: float) -> None:
         self._execute = execute
         self.time_limit = time_limit
         self.starts = 0
+        self.shells = 0
 
     def run(self, request: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Send `request`, give the agent's answer.
@@ -94,6 +95,7 @@ class Agent:
         whatever `execute` raises.
         """
         stdin = encode_request(request)
+        self.shells += request.get("shell", {}).get("way") != "none"
         code, stdout, stderr = self._bounded(stdin)
         try:
             answer = decode_answer(stdout)

@@ -21,7 +21,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Ag
 FOLDER = r"%ProgramData%\mailedge"
 MUTEX = {"name": r"Global\mailedge.lockdown", "seconds": 30}
 TAKE = "lease-take"
-_READ, _READ_AGAIN, _END = "lease", "lease-again", "lease-end"
+READ_AGAIN = "lease-again"
+_READ, _END = "lease", "lease-end"
 # Administrators and the system, as security descriptors abbreviate them and in full
 # (learn.microsoft.com, "SID Strings").
 _OWNERS = ("BA", "SY", "S-1-5-32-544", "S-1-5-18")
@@ -67,12 +68,12 @@ def read_steps(steps: t.Sequence[Step]) -> list[Step]:
 
     What is written between them is written under another one than either shows.
     """
-    return [_look(_READ), *steps, _look(_READ_AGAIN)]
+    return [_look(_READ), *steps, _look(READ_AGAIN)]
 
 
 def understand(answer: Answer, now: datetime.datetime) -> Leased:
     """The lease in an answer to read_steps()."""
-    first, last = (answer["steps"].get(step) or {} for step in (_READ, _READ_AGAIN))
+    first, last = (answer["steps"].get(step) or {} for step in (_READ, READ_AGAIN))
     unread = [
         f"Whether somebody has leased the server could not be read: {looked['error'].get('message')}"
         for looked in (first, last)

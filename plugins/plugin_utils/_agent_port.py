@@ -4,7 +4,8 @@
 """The port of a host-side layer: the agent, over the host's own connection.
 
 Two remote calls at most. The second one refuses to write if the server is no longer what the first
-one read.
+one read. Several layers of one server are read in one call (`read_together`), and write one after
+the other.
 """
 
 from __future__ import annotations
@@ -62,8 +63,6 @@ class AgentReading(Reading[State]):
     # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time
     # that its answer took, too little.
     clock: float = 0.0
-    # The file of the lease as it was read, None where there was none.
-    lease_text: str | None = None
 
     def server_time(self, later: float = 0) -> float:
         """What the server's clock says, or will say in so many seconds, as seconds since 1970."""
@@ -93,20 +92,44 @@ class Options:
     by: str = "somebody"
 
 
-class AgentPort(Port[State, str, AgentReading[State]]):
-    """One server, for one task."""
+class ServerLease:
+    """The lease of one server as its ports have left it: they write one after the other.
 
-    def __init__(self, agent: Agent, layer: HostLayer[State], options: Options) -> None:
+    `text` is its file as it was last read or written, `own` the run's own, `snapshots` are the
+    names of those that were kept under it.
+    """
+
+    def __init__(self) -> None:
+        self.own: leases.Lease | None = None
+        self.text: str | None = None
+        self.snapshots: list[str] = []
+        self._read_from: t.Mapping[str, t.Any] | None = None
+
+    def read(self, answer: t.Mapping[str, t.Any], text: str | None) -> None:
+        """Take the text of an answer, unless it was written since."""
+        if answer is not self._read_from:
+            self._read_from, self.text = answer, text
+
+
+class AgentPort(Port[State, str, AgentReading[State]]):
+    """One layer of one server, for one task. Ports of several layers share a `lease`."""
+
+    def __init__(
+        self, agent: Agent, layer: HostLayer[State], options: Options, lease: ServerLease | None = None
+    ) -> None:
         self._agent, self._layer, self._options = agent, layer, options
-        self._lease: leases.Lease | None = None
+        self._lease = lease or ServerLease()
+        # What was read for several ports at once, until this one has understood it.
+        self._answer: t.Mapping[str, t.Any] | None = None
 
     def lease(self) -> dict[str, t.Any] | None:
-        return None if self._lease is None else self._lease.told()
+        return None if self._lease.own is None else self._lease.own.told()
 
     def cost(self) -> dict[str, int]:
-        return {"powershell_starts": self._agent.starts, "exchange_shells": self._agent.starts}
+        return {"powershell_starts": self._agent.starts, "exchange_shells": self._agent.shells}
 
-    def read(self) -> AgentReading[State]:
+    def reading_steps(self) -> list[Step]:
+        """What a read asks for."""
         layer, wanted = self._layer, self._options.snapshot
         steps = layer.read_steps(HostFact("name"))
         steps.extend(self._digest_step(name, None) for name in layer.digests)
@@ -117,17 +140,15 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         steps.append(
             {**read_files, "names": names, "last": MOST_SNAPSHOTS if needed else _NEWEST, "unread": not needed}
         )
-        steps = _agent_lease.read_steps(steps)
-        request = {"protocol": 1, "shell": self._options.shell, "mutex": self._read_mutex(), "steps": steps}
-        try:
-            answer = self._agent.run(request)
-        except AgentTimeout as error:
-            raise Failure(
-                f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
-                "its Exchange services first."
-            ) from None
-        except AgentNoise as error:
-            raise Failure(f"{error} It was only being read: nothing was changed.") from None
+        return _agent_lease.read_steps(steps)
+
+    def read(self) -> AgentReading[State]:
+        layer, steps = self._layer, self.reading_steps()
+        answer = self._answer
+        if answer is None:
+            request = {"protocol": 1, "shell": self._options.shell, "mutex": self.read_mutex(), "steps": steps}
+            answer = _read(self._agent, request)
+        _raise_what_failed(answer, steps)
         state = layer.parse(answer, "")
         answers = {step: list((found or {}).get("objects") or []) for step, found in answer["steps"].items()}
         seconds = _seconds(answer["host"]["time_utc"])
@@ -136,7 +157,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         leased = _agent_lease.understand(answer, now)
         hold = self._options.hold
         if hold and leased.lease and leased.lease.run_id == hold.run_id and not leased.lease.ended:
-            self._lease = leased.lease
+            self._lease.own = leased.lease
+        self._lease.read(answer, leased.text)
         return AgentReading(
             state=state,
             time=now,
@@ -149,13 +171,22 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             most_snapshots=MOST_SNAPSHOTS,
             lease=leased.lease,
             leased_meanwhile=leased.meanwhile,
-            lease_text=leased.text,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
             clock=seconds - time.monotonic(),
         )
 
-    def _read_mutex(self) -> dict[str, t.Any] | None:
+    @property
+    def shell(self) -> t.Mapping[str, t.Any]:
+        """The request's part of that name."""
+        return self._options.shell
+
+    def take(self, answer: t.Mapping[str, t.Any]) -> None:
+        """What read_together() got for this port; every read understands it anew."""
+        self._answer = answer
+
+    def read_mutex(self) -> dict[str, t.Any] | None:
+        """What a read waits for, before a rollback."""
         # A write that was given up may still be in its last step; what it leaves is to be restored
         # as well.
         if self._options.snapshot is None:
@@ -170,8 +201,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         return another_server(origin, reading.origin["server"])
 
     def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
-        held = (held.name for held in reading.snapshots if not held.distrust)
-        time = snapshots.newest_after(held, reading.time)
+        held = [held.name for held in reading.snapshots if not held.distrust]
+        time = snapshots.newest_after([*held, *self._lease.snapshots], reading.time)
         name = snapshots.file_name(time, snapshot.run_id, snapshot.reason)
         kept = Kept(name, snapshot.text(), {"name": name, "folder": SNAPSHOT_FOLDER})
         if not self._options.snapshot_copy:
@@ -190,7 +221,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             self._digest_step(one, digest) for one, digest in reading.digests.items() if one in layer.concerned(steps)
         )
         lease = self._lease_taken(reading)
-        request_steps.append(_agent_lease.take_step(lease, reading.lease_text))
+        request_steps.append(_agent_lease.take_step(lease, self._lease.text))
         write_file = {"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": kept.name}
         request_steps.append({**write_file, "text": kept.text})
         change_of: dict[str, int] = {}
@@ -204,15 +235,15 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         if self._options.hold and not self._options.hold.goes_on:
             # Not where a step before it failed: what was made is then to be undone.
             request_steps.append(_agent_lease.end_step(lease))
-        held = self._lease
+        held = self._lease.own
         if not lease.ended:
             # As long as nobody says otherwise: an answer may be lost.
-            self._lease = lease
+            self._lease.own = lease
         try:
             answer = self._agent.run(self._writing(request_steps, reading, self._options.shell))
         except AgentError as error:
             if not _agent_lease.was_done(error.answer):
-                self._lease = held
+                self._lease.own = held
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
             done = 0 if untouched else change_of.get(failed, len(steps))
@@ -228,13 +259,16 @@ class AgentPort(Port[State, str, AgentReading[State]]):
                 f"the previous state with the snapshot {kept.name}. The error was: {error}"
             ) from None
         if _agent_lease.was_done(answer, ended=True):
-            self._lease = dataclasses.replace(lease, ended=True)
+            lease = dataclasses.replace(lease, ended=True)
+            self._lease.own = lease
+        self._lease.text = lease.text()
+        self._lease.snapshots.append(kept.name)
         return Written(layer.parse(answer, _AGAIN, state))
 
     def take_over(self, reading: AgentReading[State]) -> None:
         """One remote call more, and only where another run's lease was met that had not ended."""
         lease = leases.mark(reading.origin["server"], self._options.by, reading.server_clock())
-        steps = [_agent_lease.take_step(lease, reading.lease_text)]
+        steps = [_agent_lease.take_step(lease, self._lease.text)]
         try:
             self._agent.run(self._writing(steps, reading, {"way": "none"}))
         except (AgentError, AgentTimeout, AgentNoise) as error:
@@ -253,6 +287,64 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         # After the deadline this task has failed, and may be being undone.
         deadline = int(reading.server_time(self._agent.time_limit))
         return {"protocol": 1, "shell": shell, "mutex": _agent_lease.MUTEX, "deadline": deadline, "steps": steps}
+
+
+def read_together(agent: Agent, ports: t.Sequence[AgentPort[t.Any]]) -> None:
+    """Read what all these ports of one server need, in one call. Raises what a read raises.
+
+    What one layer's steps meet is told when that layer reads: it does not hide the others.
+    """
+    steps: dict[str, Step] = {}
+    for port in ports:
+        for step in port.reading_steps():
+            # Snapshots and lease are asked for by each of them.
+            asked = steps.get(str(step["id"]))
+            if asked is None or (asked.get("unread") and not step.get("unread")):
+                steps[str(step["id"])] = {**step, "always": True}
+    last = steps.pop(_agent_lease.READ_AGAIN)
+    shells = [port.shell for port in ports if port.shell.get("way") != "none"]
+    request = {
+        "protocol": 1,
+        "shell": shells[0] if shells else {"way": "none"},
+        "mutex": ports[0].read_mutex(),
+        "steps": [*steps.values(), last],
+    }
+    answer = _read(agent, request)
+    for port in ports:
+        port.take(answer)
+
+
+def _read(agent: Agent, request: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """The answer to a request that only reads, also where a step failed."""
+    try:
+        return agent.run(request)
+    except AgentError as error:
+        if error.step is None:
+            raise
+        return error.answer
+    except AgentTimeout as error:
+        raise Failure(
+            f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
+            "its Exchange services first."
+        ) from None
+    except AgentNoise as error:
+        raise Failure(f"{error} It was only being read: nothing was changed.") from None
+
+
+def _raise_what_failed(answer: t.Mapping[str, t.Any], steps: t.Iterable[Step]) -> None:
+    """Raise AgentError for the first of these steps that failed, or was not run."""
+    for step in steps:
+        told = (answer.get("steps") or {}).get(step["id"]) or {}
+        if told.get("ok") or (step.get("optional") and told):
+            continue
+        error = told.get("error") or answer.get("error") or {}
+        raise AgentError(
+            str(error.get("class") or "Mailedge.Unknown"),
+            str(error.get("id") or ""),
+            str(error.get("message") or "The agent reported a failure without saying which."),
+            str(step["id"]) if told else error.get("step"),
+            answer,
+        )
 
 
 def _seconds(text: str) -> float:
