@@ -20,13 +20,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import who
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import LayerAction
 
 _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
@@ -46,7 +41,7 @@ def grace(lock: t.Mapping[str, t.Any]) -> str:
     return "" if over else until
 
 
-class ExchangeAction(HostAction):
+class ExchangeAction(LayerAction):
     """Reads an Exchange server over the host's connection."""
 
     def networks(self, params: t.Mapping[str, t.Any]) -> SiteNetworks:
@@ -82,8 +77,7 @@ class ExchangeAction(HostAction):
             raise Failure(f"{error} Nothing was sent to the server.") from None
         return Claim(outbound_lock["name"], spaces)
 
-    def shell(self, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The part of a request that says how the Exchange shell is opened."""
+    def shell(self, params: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
         return {
             "way": params.get("exchange_shell") or "auto",
             "fqdn": params.get("exchange_fqdn"),
@@ -97,9 +91,6 @@ class MailFlowAction(ExchangeAction):
     """Brings an Exchange server into a described state. A subclass says what the task's options
     describe.
     """
-
-    lease: dict[str, t.Any] | None = None
-    """The lease that the run has after the task, as in the result."""
 
     def described(self, params: dict[str, t.Any], state: State) -> t.Sequence[Desired[str]]:
         """What the task's options ask for, on a state. Raises PlanError."""
@@ -115,46 +106,14 @@ class MailFlowAction(ExchangeAction):
         wrong = guards.GUARDS.unknown(params.get("accept_risks") or [])
         return [wrong] if wrong else []
 
-    def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
-        """Read, plan, judge; write and read again unless in check mode."""
-        layer = ExchangeLayer(
+    def layer(self, params: dict[str, t.Any]) -> ExchangeLayer:
+        return ExchangeLayer(
             self.networks(params),
             lambda state: self.described(params, state),
             smart_hosts=self.smart_hosts(params),
             domain_controller=params.get("domain_controller"),
             in_clear=self.in_clear("authentication_credential"),
         )
-        options = Options(
-            shell=self.shell(params),
-            time_limit=float(params.get("time_limit") or 300),
-            snapshot=params.get("snapshot") or None,
-            snapshot_copy=params.get("snapshot_copy"),
-            hold=self.hold(params),
-            by=who(self._variables),
-        )
-        task = Task(
-            check_mode=bool(self._task.check_mode),
-            diff=bool(self._task.diff),
-            accept_risks=params.get("accept_risks") or [],
-            snapshot=options.snapshot,
-            keep_later_changes=bool(params.get("keep_later_changes")),
-            run_id=options.hold.run_id if options.hold else None,
-        )
-        port = AgentPort(agent, layer, options)
-        try:
-            return execute(layer, port, task)
-        except Refused as refused:
-            raise Failure(str(refused), **refused.result) from None
-        finally:
-            # Also where the connection was lost, and there is no result.
-            self.lease = port.lease()
-
-    def hold(self, params: t.Mapping[str, t.Any]) -> Hold | None:
-        """The lease that the task's options ask for."""
-        lease = params.get("lease")
-        if not lease:
-            return None
-        return Hold(str(lease["run_id"]), int(lease["minutes"]), who(self._variables), bool(lease["goes_on"]))
 
 
 def shown(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
