@@ -34,7 +34,10 @@ class ActionModule(MailFlow):
         variables = task_vars or {}
         checked = ArgumentSpecValidator(**EXCHANGE_LOCK).validate(dict(self._task.args))
         if checked.error_messages:
-            return {"failed": True, "msg": " ".join(f"{str(one).rstrip('.')}." for one in checked.error_messages)}
+            return {
+                "failed": True,
+                "msg": " ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
+            }
         told: dict[str, t.Any] = {}
         about = variables.get(DESCRIPTION)
         if not about:

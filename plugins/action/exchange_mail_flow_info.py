@@ -41,7 +41,7 @@ class ActionModule(ExchangeAction):
         warnings = [*reading.notes, *([leased.sentence] if leased else [])]
         domains = state.accepted_domains
         # Named or not: whoever may send would relay.
-        everything = [str(one) for one in domains or () if one.is_everything]
+        everything = [str(domain) for domain in domains or () if domain.is_everything]
         if domains is None:
             warnings.append("The accepted domains could not be read.")
         if everything:
@@ -50,7 +50,7 @@ class ActionModule(ExchangeAction):
             )
         return {
             **({"warnings": warnings} if warnings else {}),
-            **({} if domains is None else {"accepted_domains": [one._asdict() for one in domains]}),
+            **({} if domains is None else {"accepted_domains": [domain._asdict() for domain in domains]}),
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
             "lease": reading.lease.told() if reading.lease else None,

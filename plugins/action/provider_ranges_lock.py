@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
             new.pop(name, None)
         else:
             new[name] = self._renewed(params, entry, old, today, result)
-        before, after = (lockfile.render(one) if one else "" for one in (lock, new))
+        before, after = (lockfile.render(content) if content else "" for content in (lock, new))
         held = _text(path)
         # A file that somebody has laid out anew says the same; it is only written where what it
         # says changes.

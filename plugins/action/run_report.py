@@ -63,7 +63,9 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         checked = ArgumentSpecValidator(**RUN_REPORT).validate(dict(self._task.args))
         if checked.error_messages:
-            result.update(failed=True, msg=" ".join(f"{str(one).rstrip('.')}." for one in checked.error_messages))
+            result.update(
+                failed=True, msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages)
+            )
             return result
         playbook, hosts = checked.validated_parameters["playbook"], checked.validated_parameters["hosts"]
         hostvars = variables["hostvars"]
@@ -89,19 +91,19 @@ class ActionModule(ActionBase):
             changed=False,
             msg=lines,
             failed_hosts=failing,
-            verdicts={one.host: one.state for one in verdicts},
+            verdicts={verdict.host: verdict.state for verdict in verdicts},
             snapshots=_snapshots(hostvars, hosts),
             report={
                 site.site: {
                     "state": site.state,
                     "hosts": {
-                        one.host: {
-                            "state": one.state,
-                            "trouble": one.trouble,
-                            "looks": list(one.looks),
-                            "layers": [layer.as_dict() for layer in one.records],
+                        name.host: {
+                            "state": name.state,
+                            "trouble": name.trouble,
+                            "looks": list(name.looks),
+                            "layers": [layer.as_dict() for layer in name.records],
                         }
-                        for one in site.hosts
+                        for name in site.hosts
                     },
                 }
                 for site in sites
@@ -112,7 +114,7 @@ class ActionModule(ActionBase):
 
 def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
     """Host → the snapshots of what this run has changed there, for a rollback without others."""
-    found = {}
+    handed_on = {}
     for host in hosts:
         variables = hostvars.raw_get(host)
         entry: dict[str, t.Any] = {}
@@ -126,8 +128,8 @@ def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t
             if saved and not (layer == "fortigate" and variables.get("__mailedge_undo_firewall")):
                 entry["fortigate"] = {"name": saved["name"], "content": saved["content"]}
         if entry:
-            found[host] = entry
-    return found
+            handed_on[host] = entry
+    return handed_on
 
 
 def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any]:
@@ -196,7 +198,7 @@ class Judge:
                 seen, looks = self._outside(host, given, variables.get(_BEFORE))
                 records.append(seen)
                 continue
-            found = record(
+            layer_record = record(
                 layer,
                 host,
                 Part(part["how"], part["why"]),
@@ -205,8 +207,8 @@ class Judge:
                 acceptance=acceptance,
                 today=self.today,
             )
-            if found is not None:
-                records.append(found)
+            if layer_record is not None:
+                records.append(layer_record)
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"
         elsewhere = not records and any(part["how"] == ELSEWHERE for part in about["parts"].values())
@@ -226,8 +228,8 @@ class Judge:
         ]
         if not undos:
             return "This run had changed nothing, so nothing was undone."
-        failed = [str(one.get("msg")) for one in undos if one.get("failed") or one.get("unreachable") or not one]
-        failed += [str(sentence) for one in undos for sentence in one.get("not_restored") or ()]
+        failed = [str(undo.get("msg")) for undo in undos if undo.get("failed") or undo.get("unreachable") or not undo]
+        failed += [str(sentence) for undo in undos for sentence in undo.get("not_restored") or ()]
         if failed:
             return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
         return "What this run had changed was undone."
@@ -257,18 +259,29 @@ class Judge:
 
     def failing(self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool) -> dict[str, str]:
         """The hosts that fail → the sentence each fails with."""
-        looked = any(one.state not in (NOT_MANAGED, NOT_LOOKED_AT) for verdict in verdicts for one in verdict.records)
+        looked = any(
+            layer_record.state not in (NOT_MANAGED, NOT_LOOKED_AT)
+            for verdict in verdicts
+            for layer_record in verdict.records
+        )
         told_only = report_only and self.playbook == "drift" and looked
         # A host that never ran has nothing to report, so that it fails in any case.
         failing = [
-            one
-            for one in verdicts
-            if one.never_ran or (not told_only and (one.breaks(self.playbook, check_mode=check_mode) or not looked))
+            verdict
+            for verdict in verdicts
+            if verdict.never_ran
+            or (not told_only and (verdict.breaks(self.playbook, check_mode=check_mode) or not looked))
         ]
-        return {one.host: self._sentence(one) for one in failing}
+        return {verdict.host: self._sentence(verdict) for verdict in failing}
 
     def _sentence(self, verdict: HostVerdict) -> str:
-        layers = [f"{one.layer}: {one.state}" for one in verdict.records if one.state not in (IN_ORDER, NOT_MANAGED)]
+        layers = [
+            f"{layer_record.layer}: {layer_record.state}"
+            for layer_record in verdict.records
+            if layer_record.state not in (IN_ORDER, NOT_MANAGED)
+        ]
         what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
-        text = verdict.trouble or next((one.findings[0] for one in verdict.records if one.findings), "")
+        text = verdict.trouble or next(
+            (layer_record.findings[0] for layer_record in verdict.records if layer_record.findings), ""
+        )
         return f"{what}: {verdict.host} is {verdict.state} ({', '.join(layers) or 'nothing was looked at'}). {text}".strip()

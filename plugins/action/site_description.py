@@ -28,7 +28,9 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         checked = ArgumentSpecValidator(**SITE_DESCRIPTION).validate(dict(self._task.args))
         if checked.error_messages:
-            result.update(failed=True, msg=" ".join(f"{str(one).rstrip('.')}." for one in checked.error_messages))
+            result.update(
+                failed=True, msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages)
+            )
             return result
         params = checked.validated_parameters
         result.update(describe_host(self._templar, task_vars or {}, params["playbook"], params["sites"]))

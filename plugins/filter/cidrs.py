@@ -55,10 +55,10 @@ def cidrs(ranges: t.Iterable[str], version: int | None = None) -> list[str]:
     if isinstance(ranges, str) or not isinstance(ranges, t.Iterable):
         raise AnsibleFilterError(f"cidrs: {ranges!r} is no list of ranges.")
     try:
-        found = RangeSet.parse([str(text) for text in ranges])
+        parsed = RangeSet.parse([str(text) for text in ranges])
     except RangeError as error:
         raise AnsibleFilterError(f"cidrs: {error}") from None
-    part = found if version is None else found.v4 if version == 4 else found.v6
+    part = parsed if version is None else parsed.v4 if version == 4 else parsed.v6
     return part.to_cidrs()
 
 

@@ -50,7 +50,7 @@ def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
         state, sentences = judge_look(look.result, look.expect)
         if state not in (IN_ORDER, NOT_JUDGED):
             told += [(state != "open", f"{look.name}: {sentence}") for sentence in sentences]
-    return list(dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda one: one[0])))
+    return list(dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda ranked: ranked[0])))
 
 
 class FilterModule:

@@ -48,9 +48,11 @@ def reason(result: t.Any) -> str:
         return "A task failed, and left no result."
     items = result.get("results")
     failed = (
-        [one for one in items if isinstance(one, t.Mapping) and one.get("failed")] if isinstance(items, list) else []
+        [item for item in items if isinstance(item, t.Mapping) and item.get("failed")]
+        if isinstance(items, list)
+        else []
     )
-    texts = dict.fromkeys(str(one["msg"]).strip() for one in failed if one.get("msg"))
+    texts = dict.fromkeys(str(item["msg"]).strip() for item in failed if item.get("msg"))
     return " ".join(texts) or str(result.get("msg") or "A task failed, and said nothing.").strip()
 
 

@@ -95,7 +95,7 @@ class LookupModule(LookupBase):
         """Give the ranges."""
         self.set_options(var_options=variables, direct=kwargs)
         region, lock, grade = (self.get_option(name) for name in ("region", "lock", "accept_grade"))
-        found: list[t.Any] = []
+        results: list[t.Any] = []
         for term in terms:
             try:
                 details = details_of(str(term), region, lock, grade)
@@ -103,5 +103,5 @@ class LookupModule(LookupBase):
                 raise AnsibleLookupError(str(error)) from None
             for warning in details["warnings"]:
                 display.warning(warning)
-            found.extend([details] if self.get_option("details") else details["ranges"])
-        return found
+            results.extend([details] if self.get_option("details") else details["ranges"])
+        return results

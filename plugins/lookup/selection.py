@@ -120,7 +120,7 @@ def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:
     chosen = {
         "--tags": [tag for tag in variables.get("ansible_run_tags") or () if tag != "all"],
         "--skip-tags": list(variables.get("ansible_skip_tags") or ()),
-        "--start-at-task": [one for one in (context.CLIARGS.get("start_at_task"),) if one],
+        "--start-at-task": [task_name for task_name in (context.CLIARGS.get("start_at_task"),) if task_name],
     }
     return [
         f"{option} '{','.join(map(str, values))}' would leave out a part of the run, and what is left could not be judged. "

@@ -77,12 +77,12 @@ class LookupModule(LookupBase):
 
 
 def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
-    found = []
+    chosen = []
     for host in hosts:
         about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
         if set(about.get("layers") or ()) - {_CONNECTORS}:
-            found.append(host)
-    return found
+            chosen.append(host)
+    return chosen
 
 
 def _failing(hosts: t.Sequence[str], hostvars: t.Any) -> list[str]:
@@ -91,10 +91,10 @@ def _failing(hosts: t.Sequence[str], hostvars: t.Any) -> list[str]:
         report = hostvars.raw_get(host).get(_REPORT)
         if report:
             failed = report.get("failed_hosts") or {}
-            failing = [one for one in hosts if one in failed]
+            failing = [host for host in hosts if host in failed]
             # One that does not fail as well: ansible-core ends a run where all hosts of a play have
             # failed, and with it the count of the verdicts, and what a user's playbook has after
             # it.
-            others = [one for one in hosts if one not in failed][:1]
+            others = [host for host in hosts if host not in failed][:1]
             return failing + others if failing else []
     return []

@@ -213,38 +213,38 @@ def parse_range(text: str) -> Interval:
 
 def _merged(spans: t.Iterable[Span]) -> Spans:
     """Sorted spans of one family, with what overlaps or touches made one."""
-    found: list[Span] = []
+    merged: list[Span] = []
     begin, end = -1, -2
     for first, last in spans:
         if first > end + 1:
             if end >= 0:
-                found.append((begin, end))
+                merged.append((begin, end))
             begin, end = first, last
         elif last > end:
             end = last
     if end >= 0:
-        found.append((begin, end))
-    return tuple(found)
+        merged.append((begin, end))
+    return tuple(merged)
 
 
 def _both(ours: Spans, theirs: Spans) -> Spans:
     """What lies in both; normalised in, normalised out."""
-    found: list[Span] = []
-    one = other = 0
-    while one < len(ours) and other < len(theirs):
-        first, last = max(ours[one][0], theirs[other][0]), min(ours[one][1], theirs[other][1])
+    shared: list[Span] = []
+    at = other = 0
+    while at < len(ours) and other < len(theirs):
+        first, last = max(ours[at][0], theirs[other][0]), min(ours[at][1], theirs[other][1])
         if first <= last:
-            found.append((first, last))
-        if ours[one][1] < theirs[other][1]:
-            one += 1
+            shared.append((first, last))
+        if ours[at][1] < theirs[other][1]:
+            at += 1
         else:
             other += 1
-    return tuple(found)
+    return tuple(shared)
 
 
 def _without(ours: Spans, theirs: Spans) -> Spans:
     """What lies in the first only; normalised in, normalised out."""
-    found: list[Span] = []
+    remaining: list[Span] = []
     at = 0
     for first, last in ours:
         while at < len(theirs) and theirs[at][1] < first:
@@ -252,14 +252,14 @@ def _without(ours: Spans, theirs: Spans) -> Spans:
         begin, look = first, at
         while look < len(theirs) and theirs[look][0] <= last:
             if begin < theirs[look][0]:
-                found.append((begin, theirs[look][0] - 1))
+                remaining.append((begin, theirs[look][0] - 1))
             begin = theirs[look][1] + 1
             look += 1
         if begin <= last:
-            found.append((begin, last))
+            remaining.append((begin, last))
         # The last one looked at may reach into the next of ours.
         at = max(at, look - 1)
-    return tuple(found)
+    return tuple(remaining)
 
 
 def _cidrs(version: int, spans: Spans, longest: int) -> t.Iterator[tuple[int, int]]:
@@ -379,7 +379,7 @@ class RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
         # Sorting two sorted runs is one merge.
-        four, six = (_merged(sorted(one + two)) for one, two in zip(self._spans, other._spans))
+        four, six = (_merged(sorted(ours + two)) for ours, two in zip(self._spans, other._spans))
         return RangeSet._of(four, six)
 
     def __and__(self, other: RangeSet) -> RangeSet:
@@ -445,8 +445,8 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises RangeError.
     """
     whole = _known_text(text, "a binding")
-    found = _ENDPOINT.fullmatch(whole)
-    six, four, port = found.groups() if found else (None, None, "0")
+    parts = _ENDPOINT.fullmatch(whole)
+    six, four, port = parts.groups() if parts else (None, None, "0")
     try:
         address = parse_address(six or four or "")
         if address.version == (6 if six else 4):

@@ -30,7 +30,7 @@ def to_slash24s(ranges: RangeSet) -> list[str]:
     """
     if ranges.v6:
         raise RangeError(f"'{ranges.v6.to_texts()[0]}' is IPv6, which has no form as a /24: take the IPv4 part alone.")
-    if sum((one.last >> 8) - (one.first >> 8) + 1 for one in ranges.intervals) > _MOST_SLASH24S:
+    if sum((interval.last >> 8) - (interval.first >> 8) + 1 for interval in ranges.intervals) > _MOST_SLASH24S:
         raise RangeError(
             f"'{ranges.to_texts()[0]}' and what goes with it are too wide for a list of /24s: more than a /8."
         )
@@ -49,7 +49,7 @@ def to_regex(ranges: RangeSet) -> str:
         raise RangeError("An empty set of addresses has no regular expression.")
     if ranges == EVERYTHING_V4:
         raise RangeError(f"'{ranges.to_texts()[0]}' is all of IPv4, for which a regular expression decides nothing.")
-    return f"^{octets(tuple((one.first, one.last) for one in ranges.intervals))}$"
+    return f"^{octets(tuple((interval.first, interval.last) for interval in ranges.intervals))}$"
 
 
 def _one_of(patterns: list[str]) -> str:
@@ -69,7 +69,7 @@ def _alternatives(texts: t.Iterable[str]) -> list[str]:
     heads: dict[str, list[str]] = {}
     for head, digits in lasts.items():
         heads.setdefault(digits, []).append(head)
-    return [_heads(found) + _digits(digits) for digits, found in heads.items()]
+    return [_heads(same_end) + _digits(digits) for digits, same_end in heads.items()]
 
 
 def _heads(heads: list[str]) -> str:
@@ -115,10 +115,10 @@ def octets(spans: Spans, count: int = 4) -> str:
     for octet, rest in rests.items():
         alike.setdefault(tuple(rest), []).append(str(octet))
     patterns = []
-    for rest_spans, found in alike.items():
+    for rest_spans, octets_alike in alike.items():
         if rest_spans == ((0, unit - 1),):
             any_octet = f"(?:\\.{_numbers(map(str, range(256)))})"
-            patterns.append(_numbers(found) + any_octet + (f"{{{count - 1}}}" if count > 2 else ""))
+            patterns.append(_numbers(octets_alike) + any_octet + (f"{{{count - 1}}}" if count > 2 else ""))
         else:
-            patterns.append(f"{_numbers(found)}\\.{octets(rest_spans, count - 1)}")
+            patterns.append(f"{_numbers(octets_alike)}\\.{octets(rest_spans, count - 1)}")
     return _one_of(patterns)

@@ -77,14 +77,14 @@ def friends(texts: str | t.Iterable[str]) -> RangeSet:
 
     These are bounded: raises RangeError also where they hold a sizeable part of the internet.
     """
-    found = named(texts)
-    much = _sizeable(found)
+    ranges = named(texts)
+    much = _sizeable(ranges)
     if much:
         raise RangeError(
             f"{much.intervals[0]} and what stands beside it are {much.size} addresses of the internet, whose senders would all "
             "be taken for the site's own. Name the networks alone."
         )
-    return found
+    return ranges
 
 
 def believed(ranges: RangeSet) -> RangeSet:
@@ -158,7 +158,7 @@ def _above_its_prefix(text: str, interval: Interval) -> t.Iterator[str]:
 
 def check_friends(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
     """What is wrong with ranges of the site itself, which may be private as it likes."""
-    wide = [one for one in (ranges & _INTERNET).intervals if one.size > _WIDEST[one.version]]
+    wide = [interval for interval in (ranges & _INTERNET).intervals if interval.size > _WIDEST[interval.version]]
     if wide or _sizeable(ranges):
         shown = wide[0] if wide else _sizeable(ranges).intervals[0]
         yield Finding("range_too_wide", STOP, f"{what} holds {shown}, which is more of the internet than any site has.")
@@ -169,7 +169,7 @@ def check(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
 
     `what` says in words what holds them, for the beginning of a sentence.
     """
-    wide = [one for one in ranges.intervals if one.size > _WIDEST[one.version]]
+    wide = [interval for interval in ranges.intervals if interval.size > _WIDEST[interval.version]]
     if wide:
         yield Finding("range_too_wide", STOP, f"{what} holds {wide[0]}, which is wider than any provider's range.")
     for family, most in ((ranges.v4, _MOST[4]), (ranges.v6, _MOST[6])):

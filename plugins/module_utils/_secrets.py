@@ -49,23 +49,23 @@ def secrets_in(options: t.Any) -> set[str]:
     Each also in the forms in which an error quotes it. A text of blanks is none: it would turn
     every gap of a message into asterisks.
     """
-    found: set[str] = set()
+    forms: set[str] = set()
     for text in _secrets(options, below=False):
         # A login given as one text: its parts as well, but not the words that name them.
         parts = [part for part in re.split(r"[\s,;:=]+", text) if len(part) >= 6 and part.lower() not in _KEYWORDS]
-        for one in (text, *parts):
-            found.update((one, repr(one)[1:-1], json.dumps(one)[1:-1]))
-    return found
+        for secret in (text, *parts):
+            forms.update((secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]))
+    return forms
 
 
 def _secrets(value: t.Any, *, below: bool) -> t.Iterator[str]:
     if isinstance(value, t.Mapping):
-        for name, one in value.items():
-            if not _is_harmless(str(name), one, below=below):
-                yield from _secrets(one, below=below or holds_secret(str(name)))
+        for name, inner in value.items():
+            if not _is_harmless(str(name), inner, below=below):
+                yield from _secrets(inner, below=below or holds_secret(str(name)))
     elif isinstance(value, (list, tuple, set, frozenset)):
-        for one in value:
-            yield from _secrets(one, below=below)
+        for inner in value:
+            yield from _secrets(inner, below=below)
     elif below and value is not None and not isinstance(value, bool) and str(value).strip():
         yield str(value)
 
@@ -78,11 +78,11 @@ def without_secrets(options: t.Any, *, below: bool = False) -> t.Any:
     """The options with a mark in the place of every secret, for what is handed around."""
     if isinstance(options, t.Mapping):
         return {
-            name: one
-            if _is_harmless(str(name), one, below=below)
-            else without_secrets(one, below=below or holds_secret(str(name)))
-            for name, one in options.items()
+            name: inner
+            if _is_harmless(str(name), inner, below=below)
+            else without_secrets(inner, below=below or holds_secret(str(name)))
+            for name, inner in options.items()
         }
     if isinstance(options, (list, tuple)):
-        return [without_secrets(one, below=below) for one in options]
+        return [without_secrets(inner, below=below) for inner in options]
     return MARK if below and options is not None and not isinstance(options, bool) else options

@@ -15,13 +15,13 @@ NOBODY = "all:!all"
 
 def patterns(terms: t.Iterable[t.Any]) -> list[str]:
     """A survey gives a text, maybe with blanks and new lines around the commas."""
-    found: list[str] = []
+    parts: list[str] = []
     for term in terms:
         if isinstance(term, (list, tuple)):
-            found.extend(patterns(term))
+            parts.extend(patterns(term))
         else:
-            found.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
-    return [part for part in found if part]
+            parts.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
+    return [part for part in parts if part]
 
 
 def selected_hosts(loader: t.Any, pattern: str, variables: t.Mapping[str, t.Any]) -> list[str]:

@@ -42,12 +42,12 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
         "--real-latencies", action="store_true", help="as slow as real servers: 0.6 s a PowerShell, 8 s a shell"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
-    found = parser.parse_args(given)
+    arguments = parser.parse_args(given)
     try:
-        found.sites = parse_sites(found.sites) if found.sites else DEFAULT_SITES
+        arguments.sites = parse_sites(arguments.sites) if arguments.sites else DEFAULT_SITES
     except ValueError as error:
         parser.error(str(error))
-    return found
+    return arguments
 
 
 def main(given: t.Sequence[str] | None = None) -> int:

@@ -41,10 +41,10 @@ class Tricks:
         self._lab = lab
 
     def _host(self, name: str) -> LabHost:
-        found = self._lab.hosts.get(name)
-        if found is None:
+        host = self._lab.hosts.get(name)
+        if host is None:
             raise LabError(f"The lab has no host '{name}'. Its hosts: {', '.join(self._lab.hosts)}.")
-        return found
+        return host
 
     def hosts(self) -> list[str]:
         """The names of all hosts."""
@@ -110,19 +110,19 @@ class Tricks:
         policies = config.all("firewall/policy")
         everybody = [{"name": "all"}]
         if beside:
-            row = next(one for one in policies.values() if place.virtual_ip in one["dstaddr"])
-            new: Plain = {name: [{"name": one} for one in row[name]] for name in ("srcintf", "dstintf")}
+            row = next(policy for policy in policies.values() if place.virtual_ip in policy["dstaddr"])
+            new: Plain = {name: [{"name": interface} for interface in row[name]] for name in ("srcintf", "dstintf")}
             new.update(name="Temporary, for the tests", action="accept", srcaddr=everybody, service=[{"name": "ALL"}])
             key = config.create("firewall/policy", {**new, "dstaddr": [{"name": place.virtual_ip}]})
             config.move("firewall/policy", str(key), before=str(next(iter(policies))))
-            found = f"Somebody has made policy {key} '{new['name']}' at the top of the firewall, for everybody."
+            sentence = f"Somebody has made policy {key} '{new['name']}' at the top of the firewall, for everybody."
         else:
-            key, row = next((key, one) for key, one in policies.items() if place.virtual_ip in one["dstaddr"])
+            key, row = next((key, policy) for key, policy in policies.items() if place.virtual_ip in policy["dstaddr"])
             six = {"srcaddr6": everybody} if row.get("dstaddr6") else {}
             config.update("firewall/policy", str(key), {"srcaddr": everybody, **six})
-            found = f"Somebody has set the source of the firewall's policy {key} '{row['name']}' back to all."
+            sentence = f"Somebody has set the source of the firewall's policy {key} '{row['name']}' back to all."
         self._lab.refresh()
-        return found
+        return sentence
 
     def firewall_dump(self, host: str) -> Plain:
         """The policies and address groups of the site's firewall, and how many requests it has had."""
@@ -140,10 +140,10 @@ class Tricks:
         self._firewall(host).arm(**faults)
 
     def _firewall(self, host: str) -> FortiGateServer:
-        found = self._host(host).firewall
-        if found is None:
+        firewall = self._host(host).firewall
+        if firewall is None:
             raise LabError(f"The site of '{host}' has no firewall.")
-        return found
+        return firewall
 
     def counters(self, host: str) -> dict[str, int]:
         """What the host has counted since it started, or since the counters were reset."""
@@ -157,69 +157,69 @@ class Tricks:
     def latency(self, host: str, **seconds: float) -> None:
         """How slow things are, in seconds: `powershell` (the stand-in's start), `shell`, `tarpit`, `directory` (the lag between domain
         controllers)."""
-        one = self._host(host)
+        lab_host = self._host(host)
         for name, value in seconds.items():
             if name == "powershell":
-                one.machine.settings.start = value
+                lab_host.machine.settings.start = value
             elif name == "shell":
-                one.exchange.sessions.seconds = value
+                lab_host.exchange.sessions.seconds = value
             elif name == "tarpit":
-                one.mailbox.tarpit = value
+                lab_host.mailbox.tarpit = value
             elif name == "directory":
-                one.exchange.directory.lag = value
+                lab_host.exchange.directory.lag = value
             else:
                 raise LabError(f"There is no latency '{name}'.")
 
     def set(self, host: str, **settings: t.Any) -> None:
         """What the host is like: `language_mode`, `code_page`, `locale` of its PowerShell, `setup_running`, `second_hop`, `unencrypted`."""
-        one = self._host(host)
+        lab_host = self._host(host)
         for name, value in settings.items():
             if name in ("language_mode", "code_page", "locale"):
-                setattr(one.machine.settings, name, value)
+                setattr(lab_host.machine.settings, name, value)
             elif name == "setup_running":
-                one.exchange.setup_running = bool(value)
+                lab_host.exchange.setup_running = bool(value)
             elif name == "second_hop":
-                one.exchange.sessions.second_hop = bool(value)
+                lab_host.exchange.sessions.second_hop = bool(value)
             elif name == "unencrypted":
-                one.http.allow_unencrypted = bool(value)
+                lab_host.http.allow_unencrypted = bool(value)
             else:
                 raise LabError(f"There is no setting '{name}'.")
 
     def dump(self, host: str) -> Plain:
         """The connectors with every property as it prints, what each of the lab's senders meets, and what is open."""
-        one = self._host(host)
-        senders = {address: role for version in (4, 6) for role, address in one.place.players(version).items()}
+        lab_host = self._host(host)
+        senders = {address: role for version in (4, 6) for role, address in lab_host.place.players(version).items()}
         return {
-            **one.exchange.shown(),
+            **lab_host.exchange.shown(),
             "meets": {
-                f"{role} {address}": one.exchange.admission(address).words() for address, role in senders.items()
+                f"{role} {address}": lab_host.exchange.admission(address).words() for address, role in senders.items()
             },
-            "foreign_bindings": one.exchange.foreign_bindings(),
-            "exchange_sessions": len(one.exchange.sessions.opened),
-            "winrm_shells": one.shells,
+            "foreign_bindings": lab_host.exchange.foreign_bindings(),
+            "exchange_sessions": len(lab_host.exchange.sessions.opened),
+            "winrm_shells": lab_host.shells,
         }
 
     def files(self, host: str) -> dict[str, str]:
         """Path → text of what was written to the server's disk."""
         root = self._host(host).exchange.folder
-        found = {}
+        texts = {}
         # The agent's backslash is a character of a name where the lab runs.
         for path in sorted(root.glob("ProgramData*/**/*")):
             if path.is_file():
-                found[str(path.relative_to(root)).replace("\\", "/")] = path.read_text(encoding="utf-8-sig")
-        return found
+                texts[str(path.relative_to(root)).replace("\\", "/")] = path.read_text(encoding="utf-8-sig")
+        return texts
 
     def conversations(self, host: str) -> list[Plain]:
         """What was said on port 25, connection by connection."""
         return [
             {
-                "sender": one.sender,
-                "connector": one.connector,
-                "tls": one.tls,
-                "commands": list(one.commands),
-                "replies": list(one.replies),
+                "sender": conversation.sender,
+                "connector": conversation.connector,
+                "tls": conversation.tls,
+                "commands": list(conversation.commands),
+                "replies": list(conversation.replies),
             }
-            for one in list(self._host(host).mailbox.conversations)
+            for conversation in list(self._host(host).mailbox.conversations)
         ]
 
     def clock(self, advance: float = 0.0) -> float:

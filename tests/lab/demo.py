@@ -65,13 +65,13 @@ class Story:
 
     def looks(self, run: Run) -> dict[str, str]:
         """What each probe of a run found, told line by line."""
-        found: dict[str, str] = {}
+        verdicts: dict[str, str] = {}
         for name, look in run.looks().items():
-            verdict = found[name] = look["verdict"]
+            verdict = verdicts[name] = look["verdict"]
             cases = look["addresses"][0]["cases"].values()
             silent = all(case["reason"] == "no_connection" for case in cases)
             self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
-        return found
+        return verdicts
 
     def report(self, run: Run) -> None:
         """What the run itself told."""

@@ -166,9 +166,9 @@ class Faults:
                     if fault.seen >= fault.nth and not fault.exhausted:
                         fault.fired += 1
                         matching.append(fault)
-        for fault in [*late, *(one for one in matching if one.moment == "before")]:
+        for fault in [*late, *(early for early in matching if early.moment == "before")]:
             self._happen(fault, event, victim)
-        return [one for one in matching if one.moment != "before"]
+        return [fault for fault in matching if fault.moment != "before"]
 
     def after(self, event: str, victim: Victim, faults: t.Sequence[Fault]) -> None:
         """What goes wrong when `event` has taken effect. Raises what the fault is."""
@@ -204,9 +204,9 @@ class Faults:
         end = self.clock.monotonic() + seconds
         with self._released:
             generation = self._generation
-            while self._generation == generation and (left := end - self.clock.monotonic()) > 0:
+            while self._generation == generation and (remaining := end - self.clock.monotonic()) > 0:
                 # In short steps, so that a clock that is moved on is noticed.
-                self._released.wait(min(left, 0.2))
+                self._released.wait(min(remaining, 0.2))
 
 
 class HttpEvents(Hooks):

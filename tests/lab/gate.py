@@ -43,7 +43,7 @@ def guard(listener: socket.socket, admitted: t.Mapping[str, bool], otherwise: bo
         raise RuntimeError("A lab with a firewall needs Linux, which can drop packets in front of a socket.")
     if listener.family == socket.AF_INET6:
         admitted = {}  # On ::1 there is one sender only.
-    exceptions = [int(ipaddress.IPv4Address(one)) for one, passes in admitted.items() if passes != otherwise]
+    exceptions = [int(ipaddress.IPv4Address(address)) for address, passes in admitted.items() if passes != otherwise]
     verdict = {True: _EVERYTHING, False: _NOTHING}
     program = [(_LOAD_WORD, 0, 0, _NETWORK_HEADER + _IPV4_SOURCE)] if exceptions else []
     for number, address in enumerate(exceptions):
@@ -52,6 +52,6 @@ def guard(listener: socket.socket, admitted: t.Mapping[str, bool], otherwise: bo
     program.append((_RETURN, 0, 0, verdict[otherwise]))
     if exceptions:
         program.append((_RETURN, 0, 0, verdict[not otherwise]))
-    instructions = (_Instruction * len(program))(*(_Instruction(*one) for one in program))
+    instructions = (_Instruction * len(program))(*(_Instruction(*instruction) for instruction in program))
     given = _Program(len(program), ctypes.cast(instructions, ctypes.POINTER(_Instruction)))
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(given))

@@ -124,7 +124,7 @@ def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Varia
     for host in hosts:
         name = host.place.site.name
         if name not in sites:
-            together = [one for one in hosts if one.place.site.name == name]
+            together = [lab_host for lab_host in hosts if lab_host.place.site.name == name]
             sites[name] = {"hosts": {}, "vars": {**_site(host, control_port), **_firewall(together)}}
         group = sites[name]
         group["hosts"][host.place.host] = _host(host)

@@ -60,10 +60,10 @@ class Run:
 
     def mail_flow(self, host: str | None = None) -> dict[str, t.Any]:
         """The result of the last task that carries a plan or an error of the mail-flow modules."""
-        found = [task for task in self.tasks if host in (None, task.host) and "invocation" in task.result]
-        found = [task for task in found if "provider_ranges" in task.result["invocation"].get("module_args", {})]
-        assert found, self.output
-        return found[-1].result
+        tasks = [task for task in self.tasks if host in (None, task.host) and "invocation" in task.result]
+        tasks = [task for task in tasks if "provider_ranges" in task.result["invocation"].get("module_args", {})]
+        assert tasks, self.output
+        return tasks[-1].result
 
     def looks(self) -> dict[str, dict[str, t.Any]]:
         """Who looked from outside → what mail_edge_probe returned for the last look of each."""

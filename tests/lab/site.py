@@ -145,11 +145,11 @@ class Place:
         """Role → the address that it has in this site, of IPv4 or IPv6."""
         if version == 4:
             inside = "192.0.2.77" if self._small else f"10.{20 * self.index}.5.7"
-            found = ("203.0.113.9", "198.51.100.25", inside, self._address(self.other_server)[0])
+            addresses = ("203.0.113.9", "198.51.100.25", inside, self._address(self.other_server)[0])
         else:
             inside = f"2001:db8:{20 * self.index}:5::7"
-            found = ("2001:db8:bad::9", "2001:db8:100::25", inside, self._address(self.other_server)[1])
-        return dict(zip(ROLES, found))
+            addresses = ("2001:db8:bad::9", "2001:db8:100::25", inside, self._address(self.other_server)[1])
+        return dict(zip(ROLES, addresses))
 
 
 def places(sites: t.Sequence[Site]) -> list[Place]:

@@ -112,8 +112,8 @@ class Session(WholeReplies):
         if self._talk is None:
             sender = self._plays(transport.get_extra_info("peername")[0])
             self._admission = self._mailbox.admission(sender)
-            met = self._admission.connector
-            self._talk = Conversation(sender, met.name if met else None)
+            connector = self._admission.connector
+            self._talk = Conversation(sender, connector.name if connector else None)
             self._mailbox.conversations.append(self._talk)
             self._counts[sender] = self._counts.get(sender, 0) + 1
             self.hostname, self.__ident__ = self._banner()

@@ -24,7 +24,7 @@ from ansible_collections.mailedge.lockdown.tests.support.lab_host import (
     NO,
     change,
     narrow,
-    one,
+    receive_connector,
     refusal,
     send,
 )
@@ -80,7 +80,7 @@ def test_every_edition_has_its_connectors_and_the_collection_reads_them(edition:
 
 
 def test_setup_lets_nobody_in_anonymously_on_2010() -> None:
-    assert one(site("2010", door=False), "Default EX1")["PermissionGroups"] == (
+    assert receive_connector(site("2010", door=False), "Default EX1")["PermissionGroups"] == (
         "ExchangeUsers, ExchangeServers, ExchangeLegacyServers"
     )
 
@@ -150,7 +150,7 @@ def test_a_remote_cmdlet_that_could_ask_has_to_be_told_not_to() -> None:
         refusal(host, "Remove-SendConnector", {"Identity": "Internet", "Confirm": True}).class_name == "HostException"
     )
     host.invoke("Set-ReceiveConnector", asked, remote=False)
-    assert one(host, HUB)["Comment"] == "x"
+    assert receive_connector(host, HUB)["Comment"] == "x"
 
 
 def test_a_missing_identity_gives_all_connectors_and_a_write_to_it_fails() -> None:
@@ -219,13 +219,15 @@ def test_values_print_as_exchange_prints_them() -> None:
     assert row["TlsDomainCapabilities"] == ["partner.example:AcceptCloudServicesMail"]
     assert row["Banner"] == ""
     assert row["Comment"] == "\u201cquotes\u201d `$(x)`; 'and' \"more\""
-    assert one(site("2019", culture="de-DE"), "Default EX1")["MaxMessageSize"] == "36 MB (37.748.736 bytes)"
-    assert one(site("2007"), "Default EX1")["MaxMessageSize"] == "10MB"
+    assert (
+        receive_connector(site("2019", culture="de-DE"), "Default EX1")["MaxMessageSize"] == "36 MB (37.748.736 bytes)"
+    )
+    assert receive_connector(site("2007"), "Default EX1")["MaxMessageSize"] == "10MB"
 
 
 def test_lists_come_in_no_order() -> None:
     host = site("2019")
-    orders = {tuple(one(host, FRONTEND)["Bindings"]) for _again in range(40)}
+    orders = {tuple(receive_connector(host, FRONTEND)["Bindings"]) for _again in range(40)}
     assert orders == {("0.0.0.0:25", "[::]:25"), ("[::]:25", "0.0.0.0:25")}
     names = {row["Name"] for row in (host.invoke("Get-ReceiveConnector", {"Server": "EX1"})[0] for _again in range(40))}
     assert len(names) > 1
@@ -299,7 +301,7 @@ def test_hooks_see_every_cmdlet_and_a_colleague_goes_unseen() -> None:
     host.colleague("Set-ReceiveConnector", {"Identity": FRONTEND, "PermissionGroups": "AnonymousUsers"})
     assert seen == [("before", "Get-SendConnector"), ("after", "Get-SendConnector")]
     assert dict(host.counters) == {"reads": 1}
-    assert one(host, FRONTEND)["PermissionGroups"] == "AnonymousUsers"
+    assert receive_connector(host, FRONTEND)["PermissionGroups"] == "AnonymousUsers"
 
 
 def test_what_if_writes_nothing() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.tests.support.lab_host import (
     NO,
     change,
     narrow,
-    one,
+    receive_connector,
     refusal,
     send,
 )
@@ -52,7 +52,7 @@ def test_the_usage_of_2007_rtm_is_a_parameter() -> None:
     host = site("2007-rtm")
     parameters = {"Name": "x", "Usage": "Custom", "Bindings": ["192.0.2.25:25"], "RemoteIPRanges": ["198.51.100.7"]}
     host.invoke("New-ReceiveConnector", parameters)
-    assert one(host, "x")["PermissionGroups"] == "None"
+    assert receive_connector(host, "x")["PermissionGroups"] == "None"
     host.invoke("Remove-ReceiveConnector", {"Identity": "EX1\\x"})
     v6 = {**parameters, "RemoteIPRanges": ["2001:db8::/64"]}
     assert refusal(host, "New-ReceiveConnector", v6).class_name == "DataValidationException"
@@ -188,7 +188,9 @@ def test_a_name_that_is_taken_is_refused_also_when_renaming() -> None:
     rename = {"Identity": "EX1\\Filter", "Name": "Default EX1", **NO}
     assert refusal(host, "Set-ReceiveConnector", rename).class_name == "ADObjectAlreadyExistsException"
     host.invoke("Set-ReceiveConnector", {**rename, "Name": "Filter, Inc."})
-    assert one(host, "Filter, Inc.")["DistinguishedName"].startswith("CN=Filter\\, Inc.,CN=SMTP Receive Connectors,")
+    assert receive_connector(host, "Filter, Inc.")["DistinguishedName"].startswith(
+        "CN=Filter\\, Inc.,CN=SMTP Receive Connectors,"
+    )
     space = {"Name": "internet", "AddressSpaces": "*"}
     assert refusal(host, "New-SendConnector", space).class_name == "ADObjectAlreadyExistsException"
 
@@ -196,7 +198,7 @@ def test_a_name_that_is_taken_is_refused_also_when_renaming() -> None:
 def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> None:
     host = site("2019")
     host.invoke("New-ReceiveConnector", narrow(PermissionGroups="AnonymousUsers"))
-    identity = one(host, "Filter")["DistinguishedName"]
+    identity = receive_connector(host, "Filter")["DistinguishedName"]
     right = {
         "Identity": identity,
         "User": rights.ANONYMOUS,
@@ -204,7 +206,7 @@ def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> Non
         **NO,
     }
     host.invoke("Add-ADPermission", right)
-    assert one(host, "Filter")["PermissionGroups"] == "AnonymousUsers, Custom"
+    assert receive_connector(host, "Filter")["PermissionGroups"] == "AnonymousUsers, Custom"
     assert read(host).receive["filter"]["anonymous_relay"] is True
     entries = host.invoke("Get-ADPermission", {"Identity": identity, "User": rights.ANONYMOUS})
     assert [rights.ANY_RECIPIENT] in [row["ExtendedRights"] for row in entries]
@@ -213,7 +215,7 @@ def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> Non
     assert change(host, "EX1\\Filter", PermissionGroups="None")["PermissionGroups"] == "Custom"
     host.invoke("Remove-ADPermission", right)
     host.invoke("Remove-ADPermission", right)
-    assert one(host, "Filter")["PermissionGroups"] == "None"
+    assert receive_connector(host, "Filter")["PermissionGroups"] == "None"
 
 
 @pytest.mark.parametrize(
@@ -229,14 +231,14 @@ def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> Non
 )
 def test_rights_of_unknown_accounts_names_and_objects_are_refused(change_: dict[str, t.Any]) -> None:
     host = site("2019")
-    identity = one(host, FRONTEND)["DistinguishedName"]
+    identity = receive_connector(host, FRONTEND)["DistinguishedName"]
     given = {"Identity": identity, "User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO, **change_}
     assert refusal(host, "Add-ADPermission", given).class_name == "ManagementObjectNotFoundException"
 
 
 def test_an_account_has_its_name_in_the_language_of_the_server() -> None:
     host = site("2016", anonymous_account="NT-AUTORITÄT\\ANONYMOUS-ANMELDUNG")
-    identity = one(host, FRONTEND)["DistinguishedName"]
+    identity = receive_connector(host, FRONTEND)["DistinguishedName"]
     given = {"Identity": identity, "User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO}
     refusal(host, "Add-ADPermission", given)
     host.invoke("Add-ADPermission", {**given, "User": host.facts()["anonymous_account"]})

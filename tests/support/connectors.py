@@ -93,8 +93,8 @@ def site(
     )
     return State(
         server=server,
-        receive={one["name"].casefold(): one for one in connectors},
-        send={one["name"].casefold(): one for one in send_connectors},
+        receive={connector["name"].casefold(): connector for connector in connectors},
+        send={connector["name"].casefold(): connector for connector in send_connectors},
     )
 
 
@@ -196,7 +196,7 @@ TIME = datetime.datetime(2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezo
 
 def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> str:
     """The snapshot that a run with these changes keeps."""
-    taken_back, lost = TABLES.way_back(changes)
+    taken_back, not_restorable = TABLES.way_back(changes)
     made: snapshot.Snapshot[str] = snapshot.Snapshot(
         layer="exchange",
         origin={"server": NAME},
@@ -205,7 +205,7 @@ def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> st
         run_id="4f1c2a",
         desired=taken_back,
         made=TABLES.made(changes),
-        lost=lost,
+        lost=not_restorable,
     )
     return made.text()
 

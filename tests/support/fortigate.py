@@ -170,8 +170,8 @@ def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any)
 
 def touched(result: Result) -> set[int]:
     """Which policies of the device a plan touches, in place or by what stands right before them."""
-    found = [re.search(r"(?:right before|^Change the) policy (\d+)", text) for text in result["plan"]]
-    return {int(one[1]) for one in found if one}
+    named = [re.search(r"(?:right before|^Change the) policy (\d+)", text) for text in result["plan"]]
+    return {int(match[1]) for match in named if match}
 
 
 def meets(firewall: Firewall, source: str, port: int = 25, to: str = PUBLIC) -> bool:

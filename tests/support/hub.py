@@ -39,11 +39,13 @@ def make_hub(device: Device, policies: int = 1000, wide: int = 200) -> None:
     # Spread over the device, as they come to be over the years.
     step = max(1, (policies - 3) // wide)
     for number in range(policies - 3):
-        left, right = pairs[(number // step) * 7 % len(pairs)] if number % step == 0 else pairs[number % len(pairs)]
+        pair_first, right = (
+            pairs[(number // step) * 7 % len(pairs)] if number % step == 0 else pairs[number % len(pairs)]
+        )
         row = {
             "name": f"rule {number}",
             "action": "accept",
-            "srcintf": [{"name": network(left)}],
+            "srcintf": [{"name": network(pair_first)}],
             "dstintf": [{"name": network(right)}],
             "srcaddr": [{"name": "all"}],
             "dstaddr": [{"name": f"srv{right + 1}"}],

@@ -36,17 +36,17 @@ def refusal(host: ExchangeHost, cmdlet: str, parameters: dict[str, t.Any]) -> Ex
     return caught.value
 
 
-def one(host: ExchangeHost, identity: str) -> dict[str, t.Any]:
+def receive_connector(host: ExchangeHost, identity: str) -> dict[str, t.Any]:
     name = identity.split("\\")[-1]
-    (found,) = [row for row in host.invoke("Get-ReceiveConnector", {"Server": host.name}) if row["Name"] == name]
-    return found
+    (connector,) = [row for row in host.invoke("Get-ReceiveConnector", {"Server": host.name}) if row["Name"] == name]
+    return connector
 
 
 def send(host: ExchangeHost, name: str = "Internet") -> dict[str, t.Any]:
-    (found,) = host.invoke("Get-SendConnector", {"Identity": name})
-    return found
+    (connector,) = host.invoke("Get-SendConnector", {"Identity": name})
+    return connector
 
 
 def change(host: ExchangeHost, identity: str, **parameters: t.Any) -> dict[str, t.Any]:
     assert host.invoke("Set-ReceiveConnector", {"Identity": identity, **NO, **parameters}) == []
-    return one(host, identity)
+    return receive_connector(host, identity)

@@ -50,11 +50,11 @@ def look(
         "sentences": [f"192.0.2.9:25 is {verdict}."],
         **about,
     }
-    found = {
+    result = {
         "verdict": verdict,
         "delivery": verdict,
         "addresses": [address],
         "sentences": [f"192.0.2.9:25 is {verdict}."],
         "control": {"ipv4": None, "ipv6": None},
     }
-    return {"looks": [{**found, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}
+    return {"looks": [{**result, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}

@@ -27,32 +27,32 @@ _DOMAINS = ("a.example", "sub.a.example", "y.a.example", "b.example", "c.com", "
 
 def rights(state: State, version: int, sender: int, local: int, port: int) -> Rights:
     """What a sender may do that comes to a local address."""
-    enabled = [one for one in state.receive.values() if one["enabled"]]
+    enabled = [connector for connector in state.receive.values() if connector["enabled"]]
 
     def bound(address: int) -> list[t.Any]:
         return [
-            one
-            for one in enabled
-            if any((b.version, b.address, b.port) == (version, address, port) for b in one["bindings"])
+            connector
+            for connector in enabled
+            if any((b.version, b.address, b.port) == (version, address, port) for b in connector["bindings"])
         ]
 
     candidates = bound(local) or bound(0)
     best: t.Any = None
-    for one in candidates:
-        for entry in one["remote_ip_ranges"].entries:
+    for connector in candidates:
+        for entry in connector["remote_ip_ranges"].entries:
             if entry.version == version and entry.first <= sender <= entry.last:
                 size = entry.last - entry.first
                 if best is None or size < best[0]:
-                    best = (size, one)
+                    best = (size, connector)
     if best is None:
         return frozenset()
-    found = best[1]
-    held = set(found["permission_groups"])
-    if "ExternalAuthoritative" in found["auth_mechanism"]:
+    connector = best[1]
+    held = set(connector["permission_groups"])
+    if "ExternalAuthoritative" in connector["auth_mechanism"]:
         held |= {"AnonymousUsers", "relay", "external"}
-    elif found["anonymous_relay"] and "AnonymousUsers" in held:
+    elif connector["anonymous_relay"] and "AnonymousUsers" in held:
         held.add("relay")
-    return frozenset(held if found.get("require_tls") else held | {f"{one} in clear" for one in held})
+    return frozenset(held if connector.get("require_tls") else held | {f"{right} in clear" for right in held})
 
 
 def places(states: t.Sequence[State]) -> tuple[set[tuple[int, int]], set[Where]]:
@@ -60,39 +60,39 @@ def places(states: t.Sequence[State]) -> tuple[set[tuple[int, int]], set[Where]]
     senders: set[tuple[int, int]] = {(4, 0), (6, 0)}
     locals_: set[Where] = set()
     for state in states:
-        for one in state.receive.values():
-            for entry in one["remote_ip_ranges"].entries:
+        for connector in state.receive.values():
+            for entry in connector["remote_ip_ranges"].entries:
                 for value in (entry.first - 1, entry.first, entry.last, entry.last + 1):
                     if 0 <= value <= _LAST[entry.version]:
                         senders.add((entry.version, value))
             # 1 stands for a local address that no connector names.
-            locals_ |= {(b.version, b.address or 1, b.port) for b in one["bindings"]}
-            locals_ |= {(b.version, 1, b.port) for b in one["bindings"]}
+            locals_ |= {(b.version, b.address or 1, b.port) for b in connector["bindings"]}
+            locals_ |= {(b.version, 1, b.port) for b in connector["bindings"]}
     return senders, locals_
 
 
 def clashes(state: State) -> set[frozenset[str]]:
     """Pairs of connectors that Exchange would not have side by side."""
-    found = set()
-    for one, other in itertools.combinations(state.receive.values(), 2):
-        if not one["bindings"] & other["bindings"]:
+    pairs = set()
+    for connector, other in itertools.combinations(state.receive.values(), 2):
+        if not connector["bindings"] & other["bindings"]:
             continue
-        bad = one.get("transport_role") != other.get("transport_role")
-        for a, b in itertools.product(one["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries):
+        bad = connector.get("transport_role") != other.get("transport_role")
+        for a, b in itertools.product(connector["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries):
             if a.version != b.version or a.last < b.first or b.last < a.first:
                 continue
             inside = (a.first >= b.first and a.last <= b.last) or (b.first >= a.first and b.last <= a.last)
             bad = bad or a == b or not inside
         if bad:
-            found.add(frozenset((one["name"], other["name"])))
-    return found
+            pairs.add(frozenset((connector["name"], other["name"])))
+    return pairs
 
 
 def carrier(state: State, domain: str) -> t.Any:
     """Where the send connector for a domain takes mail."""
     best: t.Any = None
-    for one in state.send.values():
-        for space in one["address_spaces"]:
+    for connector in state.send.values():
+        for space in connector["address_spaces"]:
             base = space.space[2:] if space.space.startswith("*.") else None
             if space.space == domain:
                 labels = 100.0
@@ -102,9 +102,9 @@ def carrier(state: State, domain: str) -> t.Any:
                 labels = 0.0
             else:
                 continue
-            rank = (-labels, space.cost, one["name"].lower())
-            if one["enabled"] and (best is None or rank < best[0]):
-                best = (rank, one["name"], one["smart_hosts"], one.get("port", 25))
+            rank = (-labels, space.cost, connector["name"].lower())
+            if connector["enabled"] and (best is None or rank < best[0]):
+                best = (rank, connector["name"], connector["smart_hosts"], connector.get("port", 25))
     return best and best[2:]
 
 

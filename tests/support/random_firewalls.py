@@ -23,7 +23,7 @@ RANGES, OWN = ["198.51.100.0/24"], ["10.20.0.0/16"]
 
 
 def some(*names: str) -> st.SearchStrategy[list[dict[str, str]]]:
-    return st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(lambda found: refs(*found))
+    return st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(lambda chosen: refs(*chosen))
 
 
 SWITCH = st.sampled_from(["disable", "disable", "disable", "enable"])
@@ -166,14 +166,14 @@ class Surroundings:
     def renamed(self, policies: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
         """The policies with the names of zones in place of their members."""
         zone = {member: name for name, members in (*self.zones, *self.sdwan) for member in members}
-        found = []
+        renamed_rows = []
         for row in policies:
             ways = {
-                field: refs(*dict.fromkeys(zone.get(one["name"], one["name"]) for one in row[field]))
+                field: refs(*dict.fromkeys(zone.get(entry["name"], entry["name"]) for entry in row[field]))
                 for field in ("srcintf", "dstintf")
             }
-            found.append({**row, **ways})
-        return found
+            renamed_rows.append({**row, **ways})
+        return renamed_rows
 
 
 ROUTES = [("10.20.0.0/16", "dmz"), ("10.20.1.0/24", "guests"), ("10.20.1.11/32", "dmz"), ("10.20.0.0/20", "internal")]

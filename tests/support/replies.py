@@ -47,7 +47,7 @@ def answers() -> list[Answer]:
             continue
         place, verdicts, reply = line.split(None, 2)
         stage, _slash, product = place.partition("/")
-        lines = tuple(one.rstrip() for one in reply.split(" | "))
+        lines = tuple(line.rstrip() for line in reply.split(" | "))
         rows.append(Answer(stage, product or "exchange", verdicts, lines))
     return rows
 

@@ -70,13 +70,13 @@ class Server:
         for step in request["steps"]:
             if error and not step.get("always"):
                 continue
-            found = self._step(step)
-            if isinstance(found, dict):
-                steps[step["id"]] = {"ok": False, "error": found}
+            objects = self._step(step)
+            if isinstance(objects, dict):
+                steps[step["id"]] = {"ok": False, "error": objects}
                 if not step.get("optional"):
-                    error = error or {**found, "step": step["id"]}
+                    error = error or {**objects, "step": step["id"]}
             else:
-                steps[step["id"]] = {"ok": True, "objects": found, "seconds": 0.0}
+                steps[step["id"]] = {"ok": True, "objects": objects, "seconds": 0.0}
         now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.clock_ahead)
         host = {**HOST, "setup_running": self.setup_running, "time_utc": f"{now:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"}
         answer = {"protocol": 1, "ok": error is None, "way": "remote_session", "host": host, "steps": steps}

@@ -145,14 +145,14 @@ class Names:
         """From whom a policy takes traffic."""
         six = "" if version == 4 else "6"
         by_service = policy.get(f"internet-service{six}-src") == "enable"
-        found = (
+        named = (
             self._services(policy, f"internet-service{six}-src", version)
             if by_service
             else self._addresses(policy, "srcaddr", version)
         )
         # Whether they come beside others is unverified, so that no deny is one for them.
         dynamic = frozenset(Opaque("network service", str(name)) for name in policy.get(DYNAMIC_SOURCES) or ())
-        return found | Sources(NOTHING, dynamic) if dynamic else found
+        return named | Sources(NOTHING, dynamic) if dynamic else named
 
     def destinations(self, policy: Row, version: int) -> Sources:
         """To whom a policy takes traffic, addresses behind virtual IPs left out."""
@@ -193,7 +193,7 @@ def is_untold(policy: Row, field: str) -> bool:
     return (
         not any(named)
         and not policy.get(DYNAMIC_SOURCES)
-        and not any(policy.get(one) == "enable" for one in (service, service.replace("-service", "-service6")))
+        and not any(policy.get(switch) == "enable" for switch in (service, service.replace("-service", "-service6")))
     )
 
 

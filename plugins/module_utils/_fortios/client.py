@@ -109,32 +109,32 @@ class FortiOS:
         """All rows of a table, in the device's order; one request, and one more for each further
         page. Raises FortiOSError.
         """
-        query: list[tuple[str, str]] = [("filter", one) for one in filters]
+        query: list[tuple[str, str]] = [("filter", condition) for condition in filters]
         if fields:
             query.append(("format", "|".join(fields)))
         rows: list[Row] = []
         for _page in range(_PAGE_LIMIT):
             page = [*query, ("start", str(len(rows)))] if rows else query
             answer = self._ask("GET", f"cmdb/{path}", query=page)
-            found = answer.get("results")
-            if not isinstance(found, list):
+            page_rows = answer.get("results")
+            if not isinstance(page_rows, list):
                 raise self._nonsense("GET", path, "a table that is no list")
-            if not all(isinstance(row, dict) for row in found):
+            if not all(isinstance(row, dict) for row in page_rows):
                 raise self._nonsense("GET", path, "a table with a row that is no object")
-            rows.extend(found)
+            rows.extend(page_rows)
             total = answer.get("matched_count")
             if not isinstance(total, int) or len(rows) >= total:
                 return rows
-            if not found:
+            if not page_rows:
                 raise self._nonsense("GET", path, f"{len(rows)} rows of a table of {total}")
         raise self._nonsense("GET", path, "no end of the table")
 
     def single(self, path: str) -> Row:
         """What is one object and no table, such as the settings of SD-WAN. Raises FortiOSError."""
-        found = self._ask("GET", f"cmdb/{path}").get("results")
-        if not isinstance(found, dict):
+        settings = self._ask("GET", f"cmdb/{path}").get("results")
+        if not isinstance(settings, dict):
             raise self._nonsense("GET", path, "no object")
-        return found
+        return settings
 
     def create(self, path: str, row: t.Mapping[str, t.Any]) -> str:
         """Make an entry; give its key. Raises FortiOSError."""
@@ -275,16 +275,16 @@ class FortiOS:
         except ValueError:
             return None
         if isinstance(answer, list):
-            mine = [one for one in answer if isinstance(one, dict) and one.get("vdom") == self.vdom]
+            mine = [envelope for envelope in answer if isinstance(envelope, dict) and envelope.get("vdom") == self.vdom]
             answer = mine[0] if len(mine) == 1 else None
         # Every envelope says how it went and by which version, that of an error too.
         told = isinstance(answer, dict) and _VERSION.match(str(answer.get("version"))) and "status" in answer
         return answer if told else None
 
     def _remember(self, envelope: t.Mapping[str, t.Any]) -> None:
-        found = _VERSION.match(str(envelope.get("version") or ""))
-        if found and self.version is None:
-            self.version = (int(found[1]), int(found[2]), int(found[3]))
+        version = _VERSION.match(str(envelope.get("version") or ""))
+        if version and self.version is None:
+            self.version = (int(version[1]), int(version[2]), int(version[3]))
         if not self.serial:
             self.serial = str(envelope.get("serial") or "")
 
@@ -308,9 +308,9 @@ class FortiOS:
             if kept and method == "GET" and not isinstance(error, (TimeoutError, socket.timeout)):
                 try:
                     return self._once(method, url, data, headers)
-                except (http.client.HTTPException, OSError) as again:
+                except (http.client.HTTPException, OSError) as second_error:
                     self.close()
-                    raise self._unreachable(again, method) from None
+                    raise self._unreachable(second_error, method) from None
             raise self._unreachable(error, method) from None
 
     def _once(

@@ -91,8 +91,8 @@ def wishes(
     """What there shall be of a feed."""
     name = params["name"]
     if params["state"] == "absent":
-        found = state.find(FEED, name)
-        pushed = found is not None and found[1].get("update-method") == "push"
+        held = state.find(FEED, name)
+        pushed = held is not None and held[1].get("update-method") == "push"
         # What was pushed is saved for the way back; what is polled comes back by itself.
         return [Desired(FEED, name, None), *([Desired(ENTRIES, name, None)] if pushed else [])]
     fields: Row = {"type": "address", "status": "enable", "refresh-rate": params["refresh_rate"], "comments": comment}
@@ -116,7 +116,7 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
     """Name → what the feed holds, for those feeds that exist, where the device tells it. One
     request each.
     """
-    found: dict[Key, Row] = {}
+    held: dict[Key, Row] = {}
     for name in names:
         if state.find(FEED, name) is None:
             continue
@@ -129,8 +129,8 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
         entries = _entries(answer)
         if entries is None:
             raise client.unreadable(ENTRIES, f"a content of the feed '{name}' that is no list of ranges")
-        found[name] = {"name": name, "entries": entries}
-    return found
+        held[name] = {"name": name, "entries": entries}
+    return held
 
 
 def _entries(answer: t.Any) -> list[str] | None:
@@ -145,16 +145,16 @@ def _entries(answer: t.Any) -> list[str] | None:
         return []
     if not isinstance(answer, list):
         return None
-    told = [one for one in answer if not (isinstance(one, t.Mapping) and one.get("valid") is False)]
-    texts = [one.get("entry", "") if isinstance(one, t.Mapping) else one for one in told]
+    told = [line for line in answer if not (isinstance(line, t.Mapping) and line.get("valid") is False)]
+    texts = [line.get("entry", "") if isinstance(line, t.Mapping) else line for line in told]
     if not all(isinstance(text, str) for text in texts):
         return None
-    found = [text for text in texts if text]
+    entries = [text for text in texts if text]
     try:
-        RangeSet.parse(found)
+        RangeSet.parse(entries)
     except RangeError:
         return None
-    return found
+    return entries
 
 
 def push(client: FortiOS, change: Change) -> None:

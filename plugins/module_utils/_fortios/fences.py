@@ -44,7 +44,7 @@ _TAKEN_OVER = (
 _PROFILE_END = "-profile"
 
 
-def found(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
+def kinds_of_fences(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
     """Which policies have fences of this lock, and of which kinds, told by their names."""
     mine = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
     policies = state.table(POLICY)
@@ -84,7 +84,7 @@ def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired
         if known.only({"service": [name]}, port) and known.matches({"service": [name]}, port) is Match.YES
     ]
     own = f"{name}-tcp-{port}"
-    best = min(names, key=lambda one: (one != "SMTP", one)) if names else own
+    best = min(names, key=lambda name: (name != "SMTP", name)) if names else own
     if best != own:
         return best, []
     return own, [Desired(SERVICE, own, {"tcp-portrange": str(port), "comment": groups.note(None)})]

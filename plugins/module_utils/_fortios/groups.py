@@ -92,14 +92,14 @@ def wishes(
     name is taken by somebody else's entry.
     """
     check_name(name)
-    found: list[Desired[Key]] = []
+    desired: list[Desired[Key]] = []
     for family in (V4, V6):
         part = _part(ranges, family) if ranges is not None else RangeSet(())
-        found.extend(_family(state, family, name, part, size, comment))
-    for wish in found:
+        desired.extend(_family(state, family, name, part, size, comment))
+    for wish in desired:
         if wish.options is not None:
             refuse_foreign(state, wish.table, str(wish.key))
-    return found
+    return desired
 
 
 def _part(ranges: RangeSet, family: Family) -> RangeSet:
@@ -134,18 +134,18 @@ def _parts(state: DeviceState, family: Family, top: str, members: list[str], siz
     """
     prefix = f"{top}-part-"
     held = {
-        str(key): [str(one) for one in row.get("member", [])]
+        str(key): [str(member) for member in row.get("member", [])]
         for key, row in state.table(family.group).items()
         if str(key).startswith(prefix) and is_ours(row)
     }
     if len(members) <= size:
         return {part: [] for part in held}
-    left = set(members)
+    unplaced = set(members)
     parts: dict[str, list[str]] = {}
     for part in sorted(held):
-        parts[part] = [one for one in held[part] if one in left][:size]
-        left.difference_update(parts[part])
-    waiting = [one for one in members if one in left]
+        parts[part] = [member for member in held[part] if member in unplaced][:size]
+        unplaced.difference_update(parts[part])
+    waiting = [member for member in members if member in unplaced]
     number = 0
     while waiting:
         number += 1

@@ -154,7 +154,7 @@ class InboundRecipe:
 
     def wishes(self) -> list[Desired[Key]]:
         """What there shall be."""
-        narrowed, fenced = self._found()
+        narrowed, fenced = self._of_earlier_run()
         offered: set[Key] = set()
         while True:
             made = self._build(narrowed, fenced)
@@ -180,20 +180,20 @@ class InboundRecipe:
         So the lock is built twice, once to find them and once to see that these were all, however
         many there are.
         """
-        found: set[Key] = set()
+        leaking: set[Key] = set()
         for target in self.wanted.targets:
             allowed = self._allowed[target.version]
-            for one, folds in model.walk(target):
-                foreign = one.key in self.state.table(POLICY) and one.key not in known
-                if foreign and (one.key in found or model.lets_in(one, folds, target).beyond(allowed)):
-                    found.add(one.key)
+            for concerned, folds in model.walk(target):
+                foreign = concerned.key in self.state.table(POLICY) and concerned.key not in known
+                if foreign and (concerned.key in leaking or model.lets_in(concerned, folds, target).beyond(allowed)):
+                    leaking.add(concerned.key)
                     # A fence decides about everybody; one that is narrowed lets only those in who
                     # may, and leaves the others to those behind it.
-                    for fold in folds if not self._is_dedicated(one.key) else ():
+                    for fold in folds if not self._is_dedicated(concerned.key) else ():
                         fold.shut()
                 else:
-                    model.go_past(one, folds, target)
-        return found
+                    model.go_past(concerned, folds, target)
+        return leaking
 
     # ------------------------------------------------------------ judging
 
@@ -203,28 +203,28 @@ class InboundRecipe:
 
     def beyond(self, model: Model) -> list[tuple[Target, Admission]]:
         """The accept policies that let others through, with those others."""
-        found = []
+        openings = []
         for target in self.wanted.targets:
-            for one in model.admissions(target):
-                others = one.sources.beyond(self._allowed[target.version])
+            for admission in model.admissions(target):
+                others = admission.sources.beyond(self._allowed[target.version])
                 if others:
-                    found.append((target, Admission(one.policy, others)))
-        return found
+                    openings.append((target, Admission(admission.policy, others)))
+        return openings
 
     def lacking(self, model: Model) -> list[tuple[Target, Sources]]:
         """Who is wanted and does not get through."""
-        found = []
+        shut_out = []
         for target in self.wanted.targets:
             allowed, reached = self._allowed[target.version], model.reached(target)
             # Only who certainly does not get through: that it is not known for sure does not lose
             # mail.
             missing = Sources(allowed.known - reached.known, allowed.opaque - reached.opaque)
             if missing:
-                found.append((target, missing))
-        return found
+                shut_out.append((target, missing))
+        return shut_out
 
     def _entrance(self, known: t.Collection[Key]) -> Key | None:
-        leading = {one.key for target in self.wanted.targets for one in self._model.concerned(target)}
+        leading = {concerned.key for target in self.wanted.targets for concerned in self._model.concerned(target)}
         for key, row in self.state.table(POLICY).items():
             usable = row.get("action") == "accept" and key in leading and key not in known
             if usable and self._comes_in(row) and self._is_dedicated(key):
@@ -302,11 +302,11 @@ class InboundRecipe:
     def _names_of(self, version: int) -> list[str]:
         """The names of the wanted sources, as a policy takes them."""
         wanted = self.wanted
-        found = [
+        names = [
             made
             for name, ranges in ((self._provider, wanted.ranges), (self._own, wanted.own_networks))
-            for one, made in made_groups.group_names(name, wanted.of_targets(ranges)).items()
-            if one == version
+            for family, made in made_groups.group_names(name, wanted.of_targets(ranges)).items()
+            if family == version
         ]
         tables = (ADDRESS, GROUP) if version == 4 else (ADDRESS6, GROUP6)
         others = (ADDRESS6, GROUP6) if version == 4 else (ADDRESS, GROUP)
@@ -314,20 +314,20 @@ class InboundRecipe:
             here = any(name in self.state.table(path) for path in tables)
             # One that is nowhere yet may be made by an earlier task of a run in check mode.
             if here or not any(name in self.state.table(path) for path in others):
-                found.append(name)
-        return [*found, *wanted.feeds]
+                names.append(name)
+        return [*names, *wanted.feeds]
 
     def _allowed_of(self, version: int) -> Sources:
-        found = model_of(self._prepared).names.all_named(self._sources[version], version)
+        allowed = model_of(self._prepared).names.all_named(self._sources[version], version)
         if version == 4:
-            found |= exactly(opaque=[Opaque("internet service", name) for name in self.wanted.internet_services])
-        return found
+            allowed |= exactly(opaque=[Opaque("internet service", name) for name in self.wanted.internet_services])
+        return allowed
 
     # ------------------------------------------------------------ policies
 
-    def _found(self) -> tuple[set[Key], set[Key]]:
+    def _of_earlier_run(self) -> tuple[set[Key], set[Key]]:
         """The policies that an earlier run has narrowed and fenced."""
-        parts = fences.found(self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER))
+        parts = fences.kinds_of_fences(self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER))
         narrowed: set[Key] = {key for key, kinds in parts.items() if kinds == {_SERVICES}}
         return narrowed, set(parts) - narrowed
 
@@ -335,9 +335,9 @@ class InboundRecipe:
         """The targets that a policy is for, or may be for."""
         model = self._model
         return [
-            one
-            for one in self.wanted.targets
-            if min(model.destination(row, one), model.services.matches(row, one.port))
+            target
+            for target in self.wanted.targets
+            if min(model.destination(row, target), model.services.matches(row, target.port))
         ]
 
     def _is_dedicated(self, key: Key) -> bool:
@@ -347,9 +347,9 @@ class InboundRecipe:
         row, model = self.state.table(POLICY)[key], self._model
         if row.get("action") != "accept":
             return False  # A policy of a tunnel has the tunnel's own sources.
-        versions = {one.version for one in self._hit(row)}
+        versions = {target.version for target in self._hit(row)}
         vips = set(self.wanted.vips)
-        names = {str(one) for one in row.get("dstaddr") or ()}
+        names = {str(name) for name in row.get("dstaddr") or ()}
         inside = {
             str(member)
             for name in names
@@ -366,8 +366,8 @@ class InboundRecipe:
         four = version == 4
         if row.get("dstaddr-negate" if four else "dstaddr6-negate") == "enable":
             return False
-        wanted = RangeSet(one for one in self.wanted.addresses if one.version == version)
-        names = inside if four else [str(one) for one in row.get("dstaddr6") or ()]
+        wanted = RangeSet(interval for interval in self.wanted.addresses if interval.version == version)
+        names = inside if four else [str(name) for name in row.get("dstaddr6") or ()]
         for name in names:
             if name in self.wanted.vips:
                 continue
@@ -377,18 +377,18 @@ class InboundRecipe:
         return True
 
     def _build(self, narrowed: t.Collection[Key], fenced: t.Collection[Key]) -> list[Desired[Key]]:
-        found: list[Desired[Key]] = []
+        desired: list[Desired[Key]] = []
         for key, row in self.state.table(POLICY).items():
             if key in fenced:
-                found.extend(self._fence(key, row))
+                desired.extend(self._fence(key, row))
             elif key in narrowed:
-                found.extend(self._narrow(key, row))
+                desired.extend(self._narrow(key, row))
         if fenced:
-            found[:0] = self._for_fences()
-        return found
+            desired[:0] = self._for_fences()
+        return desired
 
     def _narrow(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
-        versions = {one.version for one in self._hit(row)}
+        versions = {target.version for target in self._hit(row)}
         fields: Row = {}
         services = list(self.wanted.internet_services)
         if 4 in versions:
@@ -413,12 +413,12 @@ class InboundRecipe:
         yield Desired(POLICY, key, fields)
 
     def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
-        versions = {one.version for one in self._hit(row)}
+        versions = {target.version for target in self._hit(row)}
         names = {version: self._sources[version] for version in versions if self._sources[version]}
         services = list(self.wanted.internet_services) if 4 in versions else []
         shared = fences.taken_over(row)
         if names:
-            sources = {"srcaddr" if version == 4 else "srcaddr6": found for version, found in names.items()}
+            sources = {"srcaddr" if version == 4 else "srcaddr6": of_version for version, of_version in names.items()}
             yield self._made(key, _ENTRANCE, {**shared, **self._where(row, set(names)), **sources})
         if services:
             yield self._made(key, _SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)})
@@ -442,23 +442,23 @@ class InboundRecipe:
 
     def _where(self, row: Row, versions: t.Collection[int]) -> Row:
         """Destination and service of a fence."""
-        found: Row = {"service": [self._service]}
+        fields: Row = {"service": [self._service]}
         hit = self._hit(row)
-        four = [one.vip for one in hit if one.vip]
-        if any(one.version == 4 and not one.vip for one in hit):
+        four = [target.vip for target in hit if target.vip]
+        if any(target.version == 4 and not target.vip for target in hit):
             four.append(self._server)
         if 4 in versions and four:
-            found["dstaddr"] = four
+            fields["dstaddr"] = four
         if 6 in versions:
-            found["dstaddr6"] = [f"{self._server}{made_groups.V6.suffix}"]
-        return found
+            fields["dstaddr6"] = [f"{self._server}{made_groups.V6.suffix}"]
+        return fields
 
     def _for_fences(self) -> list[Desired[Key]]:
         """The service and the addresses that fences name."""
-        found = list(self._for_service)
+        desired = list(self._for_service)
         if self.wanted.addresses:
-            found.extend(made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses)))
-        return found
+            desired.extend(made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses)))
+        return desired
 
 
 def _off(row: Row, field: str) -> Row:

@@ -111,8 +111,10 @@ def openings(wanted: InboundOptions, lock: InboundRecipe, state: DeviceState) ->
     the module come from here.
     """
     model = model_of(state)
-    found = [Opening(target, one.sources, _policy(state, one.policy)) for target, one in lock.beyond(model)]
-    return [*found, *_by_other_ways(wanted, lock, model)]
+    openings_of_lock = [
+        Opening(target, admission.sources, _policy(state, admission.policy)) for target, admission in lock.beyond(model)
+    ]
+    return [*openings_of_lock, *_by_other_ways(wanted, lock, model)]
 
 
 def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bool) -> t.Iterator[Finding]:
@@ -188,14 +190,14 @@ def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes
             )
         # Own networks that have no way through the firewall today need none; their mail goes past
         # it.
-        lost = missing.known & own & was.reached(target).known
-        if lost:
-            yield Finding("own_networks_shut_out", STOP, f"{words(Sources(lost))} would lose the way to {target}.")
+        losing = missing.known & own & was.reached(target).known
+        if losing:
+            yield Finding("own_networks_shut_out", STOP, f"{words(Sources(losing))} would lose the way to {target}.")
 
 
 def _translated(wanted: InboundOptions, model: Model) -> t.Iterator[Finding]:
     """Policies for the mail behind which every sender looks alike."""
-    seen = dict.fromkeys(one.policy for target in wanted.targets for one in model.admissions(target))
+    seen = dict.fromkeys(admission.policy for target in wanted.targets for admission in model.admissions(target))
     for key in seen:
         if model.state.table(POLICY).get(key, {}).get("nat") == "enable":
             yield Finding(
@@ -213,7 +215,7 @@ def _from(wanted: InboundOptions) -> str:
 
 def _by_whom(model: Model, target: Target) -> str:
     """The policies that refuse before anybody is let through."""
-    refusing = [one.key for one in model.concerned(target) if is_deny(one.row)]
+    refusing = [concerned.key for concerned in model.concerned(target) if is_deny(concerned.row)]
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 
@@ -228,13 +230,15 @@ def _by_other_ways(wanted: InboundOptions, lock: InboundRecipe, model: Model) ->
         other = str(name)
         if other in wanted.vips or not model.serves(other, wanted.port):
             continue
-        target = next((one for one, held in behind.items() if not model.mapped(other).isdisjoint(held)), None)
+        target = next(
+            (wanted_target for wanted_target, held in behind.items() if not model.mapped(other).isdisjoint(held)), None
+        )
         if target is None:
             continue
-        for one in model.admissions(Target(wanted.port, vip=other)):
-            others = one.sources.beyond(lock.allowed(4))
+        for admission in model.admissions(Target(wanted.port, vip=other)):
+            others = admission.sources.beyond(lock.allowed(4))
             if others:
-                yield Opening(target, others, _policy(model.state, one.policy), other)
+                yield Opening(target, others, _policy(model.state, admission.policy), other)
 
 
 def _policy(state: DeviceState, key: int | str) -> str:

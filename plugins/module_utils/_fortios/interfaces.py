@@ -53,13 +53,13 @@ class Interfaces:
             raise PlanError(
                 f"The device has no interface and no zone '{unknown[0]}'.{like} Nothing was changed. It has: {', '.join(has)}."
             )
-        found: list[str] = []
+        names: list[str] = []
         for name in wanted:
             zones = self._of(name)
-            found += zones
+            names += zones
             if not zones or self.version < ZONES_ALONE_SINCE:
-                found.append(name)
-        return tuple(dict.fromkeys(found))
+                names.append(name)
+        return tuple(dict.fromkeys(names))
 
     def findings(self, wanted: t.Sequence[str]) -> t.Iterator[Finding]:
         """What the user should know of the named interfaces."""
@@ -90,7 +90,7 @@ class Interfaces:
         zones = set(self._of(name))
         if (zones | {name}) & self.sdwan:
             zones |= self.sdwan
-        members = {one for zone in {name, *(zones & self.sdwan)} for one in self.zones.get(zone, ())}
+        members = {member for zone in {name, *(zones & self.sdwan)} for member in self.zones.get(zone, ())}
         return frozenset({name, *zones, *members})
 
     def _of(self, name: str) -> list[str]:
@@ -106,8 +106,8 @@ def read(client: FortiOS, version: Version) -> Interfaces:
     for row in client.table("system/zone"):
         zone = _name(client, "system/zone", row)
         zones[zone] = frozenset(
-            _name(client, "system/zone", one, "interface-name")
-            for one in _objects(client, "system/zone", row, "interface")
+            _name(client, "system/zone", member, "interface-name")
+            for member in _objects(client, "system/zone", row, "interface")
         )
         if row.get("intrazone") == "allow":
             intrazone.add(zone)
@@ -136,14 +136,14 @@ def _name(client: FortiOS, path: str, row: Row, field: str = "name") -> str:
 def _objects(client: FortiOS, path: str, row: Row, field: str) -> list[Row]:
     """The rows within a row. Raises DeviceError for what is none."""
     inner = row.get(field) or []
-    if not isinstance(inner, list) or not all(isinstance(one, dict) for one in inner):
+    if not isinstance(inner, list) or not all(isinstance(entry, dict) for entry in inner):
         raise client.unreadable(path, f"an entry whose {field} is no list of objects")
     return inner
 
 
 def _inner(row: t.Any, field: str) -> list[t.Any]:
-    found = row.get(field)
-    return [one for one in found if isinstance(one, t.Mapping)] if isinstance(found, list) else []
+    entries = row.get(field)
+    return [entry for entry in entries if isinstance(entry, t.Mapping)] if isinstance(entries, list) else []
 
 
 def _connected(row: Row) -> RangeSet:
@@ -152,7 +152,7 @@ def _connected(row: Row) -> RangeSet:
     """
     six = row.get("ipv6")
     inner = [six] if isinstance(six, t.Mapping) else []
-    texts = [row.get("ip"), *(one.get("ip6-address") for one in inner)]
-    texts += [one.get("ip") for one in _inner(row, "secondaryip")]
-    texts += [one.get("prefix") for part in inner for one in _inner(part, "ip6-extra-addr")]
+    texts = [row.get("ip"), *(part.get("ip6-address") for part in inner)]
+    texts += [part.get("ip") for part in _inner(row, "secondaryip")]
+    texts += [address.get("prefix") for part in inner for address in _inner(part, "ip6-extra-addr")]
     return RangeSet(network for network in map(subnet, texts) if network is not None and network not in _UNSET)

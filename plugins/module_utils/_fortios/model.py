@@ -131,15 +131,15 @@ class Model:
         if not names:
             # By a field that is not known here, where nothing is named at all.
             return Match.PERHAPS if is_untold(policy, "dstaddr") else Match.NO
-        found = max(self._destined(name, policy, target) for name in names)
+        match = max(self._destined(name, policy, target) for name in names)
         negated = negation(policy, field, target.version)
         if negated is None:
             return Match.PERHAPS
         if negated and target.vip and is_deny(policy):
             # Whether a deny on all but some addresses meets what a virtual IP has translated is
             # unverified; without match-vip it does not.
-            return Match.PERHAPS if found is not Match.YES and self._matches_vips(policy) else Match.NO
-        return Match(2 - found) if negated else found
+            return Match.PERHAPS if match is not Match.YES and self._matches_vips(policy) else Match.NO
+        return Match(2 - match) if negated else match
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
         # A deny without match-vip does not meet what a virtual IP has translated.
@@ -162,14 +162,14 @@ class Model:
                 return Match.NO
             # Whether an address object matches what a virtual IP has translated to it is
             # unverified; it counts as open.
-            found = self.names.named(name, 4)
+            held = self.names.named(name, 4)
             behind = self.mapped(target.vip)
-            return Match.PERHAPS if found.opaque or not found.known.isdisjoint(behind) else Match.NO
-        found = self.names.named(name, target.version)
+            return Match.PERHAPS if held.opaque or not held.known.isdisjoint(behind) else Match.NO
+        held = self.names.named(name, target.version)
         wanted = RangeSet(() if target.address is None else (target.address,))
-        if wanted <= found.certain:
+        if wanted <= held.certain:
             return Match.YES
-        return Match.PERHAPS if found.opaque or not found.known.isdisjoint(wanted) else Match.NO
+        return Match.PERHAPS if held.opaque or not held.known.isdisjoint(wanted) else Match.NO
 
     def _matches_vips(self, policy: Row) -> bool:
         # Every version tells it; its default is not documented alike everywhere.
@@ -264,8 +264,8 @@ class Model:
             return False
         concerned = self.concerned(target)
         fixed = not target.vip or str(self.state.table(VIP)[target.vip].get("extintf") or ANY) == ANY
-        into = set() if fixed else {name for one in concerned for name in one.into}
-        out = {name for one in concerned for name in one.out} - self._outside(target)
+        into = set() if fixed else {name for policy in concerned for name in policy.into}
+        out = {name for policy in concerned for name in policy.out} - self._outside(target)
         return len(out - {ANY}) > 1 or len(into - {ANY}) > 1
 
     def _outside(self, target: Target) -> frozenset[str]:
@@ -300,64 +300,66 @@ class Model:
         concerned = self.concerned(target)
         return zip(concerned, self._folds(concerned, target))
 
-    def go_past(self, one: Concerned, folds: t.Iterable[Fold], target: Target) -> None:
+    def go_past(self, concerned: Concerned, folds: t.Iterable[Fold], target: Target) -> None:
         """Go past a policy, on these ways."""
-        sources, certain = self.sources(one, target), self.is_certain(one)
+        sources, certain = self.sources(concerned, target), self.is_certain(concerned)
         for fold in folds:
-            fold.meet(sources, deny=is_deny(one.row), certain=certain)
+            fold.meet(sources, deny=is_deny(concerned.row), certain=certain)
 
     def _folds(self, concerned: t.Sequence[Concerned], target: Target) -> list[list[Fold]]:
         """For each policy the ways that it stands on; those with the same policies are one."""
         behind = self._behind(target)
-        into = {frozenset({name}) for name in self._ways_in or _all_of(one.into for one in concerned) | {_UNNAMED}}
+        into = {
+            frozenset({name}) for name in self._ways_in or _all_of(policy.into for policy in concerned) | {_UNNAMED}
+        }
         # Where the device does not tell which interface the server is behind, each that a policy
         # leads to is tried.
         if behind is None:
-            names = _all_of(one.out for one in concerned) - self._outside(target) | {_UNNAMED}
+            names = _all_of(policy.out for policy in concerned) - self._outside(target) | {_UNNAMED}
             behind = tuple(frozenset({name}) for name in names)
         ways_in, ways_out = _by_name(into), _by_name(behind)
         standing: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
-        for index, one in enumerate(concerned):
-            for way in itertools.product(_named_ways(one.into, ways_in), _named_ways(one.out, ways_out)):
+        for index, policy in enumerate(concerned):
+            for way in itertools.product(_named_ways(policy.into, ways_in), _named_ways(policy.out, ways_out)):
                 standing.setdefault(way, []).append(index)
-        found: list[list[Fold]] = [[] for _one in concerned]
+        folds: list[list[Fold]] = [[] for _one in concerned]
         for indices in set(map(tuple, standing.values())):
             fold = Fold(self._let_in(target))
             for index in indices:
-                found[index].append(fold)
-        return found
+                folds[index].append(fold)
+        return folds
 
-    def sources(self, one: Concerned, target: Target) -> Sources:
+    def sources(self, concerned: Concerned, target: Target) -> Sources:
         """From whom a policy takes traffic."""
-        known = (one.key, target.version)
+        known = (concerned.key, target.version)
         if known not in self._sources:
-            self._sources[known] = self.names.sources(one.row, target.version)
+            self._sources[known] = self.names.sources(concerned.row, target.version)
         return self._sources[known]
 
-    def is_certain(self, one: Concerned) -> bool:
+    def is_certain(self, concerned: Concerned) -> bool:
         """Whether a policy matches for sure what its sources send."""
-        if one.key not in self._always:
-            self._always[one.key] = not conditions.of_policy(one.row)
-        return one.how is Match.YES and self._always[one.key]
+        if concerned.key not in self._always:
+            self._always[concerned.key] = not conditions.of_policy(concerned.row)
+        return concerned.how is Match.YES and self._always[concerned.key]
 
-    def lets_in(self, one: Concerned, folds: t.Iterable[Fold], target: Target) -> Sources:
+    def lets_in(self, concerned: Concerned, folds: t.Iterable[Fold], target: Target) -> Sources:
         """Whom a policy lets through on these ways."""
-        found = NOBODY
-        if not is_deny(one.row):
-            sources, certain = self.sources(one, target), self.is_certain(one)
+        sources_let_in = NOBODY
+        if not is_deny(concerned.row):
+            sources, certain = self.sources(concerned, target), self.is_certain(concerned)
             for fold in folds:
-                found |= fold.lets_in(sources, certain=certain)
-        return found
+                sources_let_in |= fold.lets_in(sources, certain=certain)
+        return sources_let_in
 
     def admissions(self, target: Target) -> list[Admission]:
         """Who reaches the target, by the accept policies that let them through."""
         if target not in self._admissions:
             self._admissions[target] = []
-            for one, folds in self.walk(target):
-                let_in = self.lets_in(one, folds, target)
+            for concerned, folds in self.walk(target):
+                let_in = self.lets_in(concerned, folds, target)
                 if let_in:
-                    self._admissions[target].append(Admission(one.key, let_in))
-                self.go_past(one, folds, target)
+                    self._admissions[target].append(Admission(concerned.key, let_in))
+                self.go_past(concerned, folds, target)
         return self._admissions[target]
 
     def _let_in(self, target: Target) -> RangeSet:
@@ -365,7 +367,7 @@ class Model:
         everybody = everything(target.version)
         if not target.vip:
             return everybody
-        texts = [str(one) for one in self.state.table(VIP)[target.vip].get("src-filter") or ()]
+        texts = [str(text) for text in self.state.table(VIP)[target.vip].get("src-filter") or ()]
         try:
             return RangeSet.parse(texts) & everybody if texts else everybody
         except RangeError:
@@ -373,10 +375,10 @@ class Model:
 
     def reached(self, target: Target) -> Sources:
         """Who reaches the target."""
-        found = NOBODY
-        for one in self.admissions(target):
-            found |= one.sources
-        return found
+        everybody = NOBODY
+        for admission in self.admissions(target):
+            everybody |= admission.sources
+        return everybody
 
     def lookup(self, source: str, target: Target) -> Passage | None:
         """How this address could get through to the target; None where it is certainly stopped."""
@@ -403,18 +405,20 @@ def model_of(state: DeviceState, ways_in: t.Collection[str] = ()) -> Model:
 
 def reaching(model: Model, target: Target) -> list[str]:
     """Who reaches a target, in sentences for the operator."""
-    found = []
-    for one in model.admissions(target):
-        row = model.state.table(POLICY).get(one.policy, {})
-        name = f" '{row['name']}'" if row.get("name") and isinstance(one.policy, int) else ""
-        shown = f"policy {one.policy}{name}" if isinstance(one.policy, int) else f"policy '{one.policy}'"
-        found.append(f"{words(one.sources)} → {target}, by {shown}")
-    return found or [f"nobody → {target}"]
+    sentences = []
+    for admission in model.admissions(target):
+        row = model.state.table(POLICY).get(admission.policy, {})
+        name = f" '{row['name']}'" if row.get("name") and isinstance(admission.policy, int) else ""
+        shown = (
+            f"policy {admission.policy}{name}" if isinstance(admission.policy, int) else f"policy '{admission.policy}'"
+        )
+        sentences.append(f"{words(admission.sources)} → {target}, by {shown}")
+    return sentences or [f"nobody → {target}"]
 
 
 def exposure(before: t.Sequence[str], after: t.Sequence[str]) -> dict[str, list[str]]:
     """Who reaches what before and after the changes, and both in one list of sentences."""
-    gone = [f"until now: {one}" for one in before if one not in after]
+    gone = [f"until now: {sentence}" for sentence in before if sentence not in after]
     return {"before": list(before), "after": list(after), "words": [*gone, *after]}
 
 
@@ -430,7 +434,7 @@ def words(sources: Sources) -> str:
             nearly = "nearly " if ranges.size < everybody else ""
             parts.append(f"{nearly}everybody{'' if version == 4 else ' over IPv6'}")
         elif ranges:
-            shown = [str(one) for one in ranges.intervals[:4]]
+            shown = [str(interval) for interval in ranges.intervals[:4]]
             more = len(ranges.intervals) - len(shown)
             parts.append(", ".join(shown) + (f" and {more} more ranges" if more else ""))
     return ", ".join([*parts, *sorted(map(str, sources.opaque))])
@@ -455,16 +459,16 @@ def _is_for(named: frozenset[str], interface: frozenset[str]) -> bool:
 
 
 def _by_name(ways: t.Iterable[frozenset[str]]) -> dict[str, set[frozenset[str]]]:
-    found: dict[str, set[frozenset[str]]] = {ANY: set()}
+    by_name: dict[str, set[frozenset[str]]] = {ANY: set()}
     for way in ways:
         for name in {*way, ANY}:
-            found.setdefault(name, set()).add(way)
-    return found
+            by_name.setdefault(name, set()).add(way)
+    return by_name
 
 
 def _named_ways(
     named: frozenset[str], ways: t.Mapping[str, t.AbstractSet[frozenset[str]]]
 ) -> t.AbstractSet[frozenset[str]]:
     """The ways that a policy is for, which names these interfaces."""
-    found = [ways[name] for name in ([ANY] if ANY in named else named) if name in ways]
-    return found[0] if len(found) == 1 else {way for one in found for way in one}
+    sets = [ways[name] for name in ([ANY] if ANY in named else named) if name in ways]
+    return sets[0] if len(sets) == 1 else {way for ways_of_name in sets for way in ways_of_name}

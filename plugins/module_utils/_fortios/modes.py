@@ -128,17 +128,17 @@ class Modes:
 
     def facts(self) -> dict[str, t.Any]:
         """For the result; what was not read is left out."""
-        found: dict[str, t.Any] = {}
+        facts: dict[str, t.Any] = {}
         if SETTINGS in self.rows:
-            found["central_nat"] = self.central_nat
+            facts["central_nat"] = self.central_nat
         for table, field, name in (
             (GLOBAL, "cfg-save", "saves"),
             (MANAGEMENT, "type", "managed_by"),
             (CLUSTER, "mode", "cluster"),
         ):
             if table in self.rows:
-                found[name] = str(self.rows[table].get(field) or "")
-        return found
+                facts[name] = str(self.rows[table].get(field) or "")
+        return facts
 
 
 def without_match_vip(wishes: t.Iterable[Desired[Key]]) -> list[Desired[Key]]:

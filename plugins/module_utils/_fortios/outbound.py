@@ -104,10 +104,13 @@ class OutboundRecipe:
 
     def wishes(self) -> list[Desired[Key]]:
         """What there shall be."""
-        fenced = set(fences.found(self.state, self.wanted.name, (_EXIT, _BARRIER)))
+        fenced = set(fences.kinds_of_fences(self.state, self.wanted.name, (_EXIT, _BARRIER)))
         while True:
             made = [
-                one for key, row in self.state.table(POLICY).items() if key in fenced for one in self._fence(key, row)
+                desired
+                for key, row in self.state.table(POLICY).items()
+                if key in fenced
+                for desired in self._fence(key, row)
             ]
             after = apply_all(plan(self._prepared, made), self._prepared)
             leaking = {key for key, _row in self.leaking(after, fenced=True) if key in self.state.table(POLICY)}
@@ -120,7 +123,7 @@ class OutboundRecipe:
         them judged as if those before it had their fence already.
         """
         model = model_of(state)
-        found: list[tuple[Key, Row]] = []
+        leaking: list[tuple[Key, Row]] = []
         barriers: list[tuple[int, Row]] = []
         for key, row in state.table(POLICY).items():
             if row.get("status", "enable") != "enable" or not self._goes_out(row):
@@ -133,12 +136,15 @@ class OutboundRecipe:
                     if how is Match.YES and self._is_wall(model, row, version):
                         barriers.append((version, row))
                 elif self._leaks(model, row, version) and not any(
-                    one == version and _covers(wall, row, self.wanted.interfaces) for one, wall in barriers
+                    wall_version == version and _covers(wall, row, self.wanted.interfaces)
+                    for wall_version, wall in barriers
                 ):
-                    found.append((key, row))
-                    barriers += [(one, row) for one in (4, 6) if fenced and _is_about(row, one)]
+                    leaking.append((key, row))
+                    barriers += [
+                        (wall_version, row) for wall_version in (4, 6) if fenced and _is_about(row, wall_version)
+                    ]
                     break
-        return found
+        return leaking
 
     def speak(self, before: DeviceState, after: DeviceState) -> t.Iterator[Finding]:
         """The guards on the lock."""
@@ -171,14 +177,14 @@ class OutboundRecipe:
     def exposure(self, state: DeviceState) -> list[str]:
         """Who sends to whom, in sentences for the operator."""
         model = model_of(state)
-        found = [
+        sentences = [
             f"{words(model.names.sources(row, version))} → port {self.wanted.port} of {words(model.names.destinations(row, version))}, by policy "
             f"{key}{f' {name!r}' if (name := row.get('name')) and name != key else ''}"
             for key, row in self.leaking(state)
             for version in (4, 6)
             if self._leaks(model, row, version)
         ]
-        return found or [
+        return sentences or [
             f"only {words(Sources(self.wanted.mail_servers))} → port {self.wanted.port} of the smart hosts"
             if self._sends(state)
             else f"nobody → port {self.wanted.port}"
@@ -241,13 +247,13 @@ class OutboundRecipe:
 
     def _entries(self) -> list[Desired[Key]]:
         wanted = self.wanted
-        found = groups.wishes(self.state, f"{wanted.name}-mail", wanted.mail_servers)
-        found += groups.wishes(self.state, f"{wanted.name}-smart", wanted.smart_hosts or None)
+        desired = groups.wishes(self.state, f"{wanted.name}-mail", wanted.mail_servers)
+        desired += groups.wishes(self.state, f"{wanted.name}-smart", wanted.smart_hosts or None)
         for host in wanted.smart_host_names:
             name = _host_name(wanted.name, host)
             groups.refuse_foreign(self.state, ADDRESS, name)
-            found.append(Desired(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
-        return found
+            desired.append(Desired(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
+        return desired
 
     def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted

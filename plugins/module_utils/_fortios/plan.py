@@ -97,8 +97,8 @@ def _field_words(name: str, before: t.Any, after: t.Any) -> str:
     if name in SECRETS:
         return f"{name} is set anew"
     if isinstance(before, list) or isinstance(after, list):
-        old, new = [str(one) for one in before or []], [str(one) for one in after or []]
-        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+        old, new = [str(value) for value in before or []], [str(value) for value in after or []]
+        gone, come = [value for value in old if value not in new], [value for value in new if value not in old]
         parts = [f"{word} {_listed(names)}" for word, names in (("without", gone), ("with", come)) if names]
         return f"{name} {' and '.join(parts)}" if parts else f"{name} as a list of {len(new)}"
     return f"{name} {before if before not in (None, '') else 'unset'} → {after if after not in (None, '') else 'unset'}"
@@ -151,8 +151,8 @@ class Entries(Table[DeviceState, Key]):
 
         for change in changes:
             # What is made is not there under its name, and has none to be looked for.
-            found = change.key if change.action == Action.CREATE else known(change.key)
-            key = change.key if found is None else found
+            known_key = change.key if change.action == Action.CREATE else known(change.key)
+            key = change.key if known_key is None else known_key
             if change.action == Action.REMOVE:
                 if entries.pop(key, None) is not None:
                     order.remove(key)
@@ -216,8 +216,8 @@ def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
 
     def depth(table: str, key: Key, above: frozenset[Key]) -> int:
         if (table, key) not in depths:
-            inside = [one for one in members[table, key] if (table, one) in members and one not in above]
-            depths[table, key] = max((1 + depth(table, one, above | {one}) for one in inside), default=0)
+            inside = [member for member in members[table, key] if (table, member) in members and member not in above]
+            depths[table, key] = max((1 + depth(table, member, above | {member}) for member in inside), default=0)
         return depths[table, key]
 
     for table, key in members:
@@ -255,8 +255,8 @@ def _policy_rank(change: Change) -> int:
 
 def _widens(change: Change) -> bool:
     """Whether a modified policy lets more through: `all` comes in, or nothing goes."""
-    after = {str(one) for name in SOURCES for one in change.after.get(name) or []}
-    before = {str(one) for name in SOURCES for one in change.before.get(name) or []}
+    after = {str(source) for name in SOURCES for source in change.after.get(name) or []}
+    before = {str(source) for name in SOURCES for source in change.before.get(name) or []}
     if change.after.get("status") == "enable":
         return True
     if change.after.get("status") == "disable":

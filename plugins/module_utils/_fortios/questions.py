@@ -108,14 +108,14 @@ class Views:
         """How the policies of a state meet a target, in their order; without those that do not."""
         model = self.model(state)
         known = self._met.setdefault((id(model), target), {})
-        found = []
+        meetings = []
         for row in state.table(POLICY).values():
             held = known.get(id(row))
             if held is None:
                 held = known[id(row)] = (row, self._meeting(model, row, target))
             if held[1] is not None:
-                found.append(held[1])
-        return found
+                meetings.append(held[1])
+        return meetings
 
     @staticmethod
     def _meeting(model: Model, row: Row, target: Target) -> _Meeting | None:
@@ -128,43 +128,47 @@ class Views:
         into, outof = (frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf"))
         return _Meeting(is_deny(row), certain, model.names.sources(row, target.version), into, outof)
 
-    def met(self, state: DeviceState, question: Question) -> list[_Meeting]:
+    def meetings_of(self, state: DeviceState, question: Question) -> list[_Meeting]:
         """The policies that are asked, in their order."""
         return [
-            one
-            for one in self.meetings(state, question.target)
-            if (question.way_in in one.into or ANY in one.into) and (question.way_out in one.outof or ANY in one.outof)
+            meeting
+            for meeting in self.meetings(state, question.target)
+            if (question.way_in in meeting.into or ANY in meeting.into)
+            and (question.way_out in meeting.outof or ANY in meeting.outof)
         ]
 
     def names(self, question: Question, states: t.Iterable[DeviceState]) -> frozenset[Opaque]:
         """The names whose addresses are not known, in any of the states."""
         if question not in self._named:
             self._named[question] = frozenset(
-                name for state in states for one in self.met(state, question) for name in one.sources.opaque
+                name
+                for state in states
+                for meeting in self.meetings_of(state, question)
+                for name in meeting.sources.opaque
             )
         return self._named[question]
 
     def rights(self, state: DeviceState, question: Question, names: frozenset[Opaque]) -> list[Rights]:
         """Who gets through, in each of the possible worlds."""
-        met = self.met(state, question)
-        if all(one.is_exact for one in met):
-            return [_fold(met, question.target.version, names, _WORLDS[0])] * len(_WORLDS)
-        return [_fold(met, question.target.version, names, world) for world in _WORLDS]
+        meetings = self.meetings_of(state, question)
+        if all(meeting.is_exact for meeting in meetings):
+            return [_fold(meetings, question.target.version, names, _WORLDS[0])] * len(_WORLDS)
+        return [_fold(meetings, question.target.version, names, world) for world in _WORLDS]
 
 
-def _fold(met: t.Iterable[_Meeting], version: int, names: frozenset[Opaque], world: tuple[bool, bool]) -> Rights:
+def _fold(meetings: t.Iterable[_Meeting], version: int, names: frozenset[Opaque], world: tuple[bool, bool]) -> Rights:
     """The first policy that matches decides."""
     everybody = everything(version)
     undecided, unnamed = everybody, names
     passing: list[RangeSet] = []
     named: set[Opaque] = set()
-    for one in met:
-        holds = world[1] if one.deny else world[0]
-        ranges = one.sources.known if holds else one.sources.certain if one.certain else NOTHING
-        held = one.sources.opaque if holds else one.sources.whole if one.certain else frozenset()
+    for meeting in meetings:
+        holds = world[1] if meeting.deny else world[0]
+        ranges = meeting.sources.known if holds else meeting.sources.certain if meeting.certain else NOTHING
+        held = meeting.sources.opaque if holds else meeting.sources.whole if meeting.certain else frozenset()
         if everybody <= ranges:
             held = names
-        if not one.deny:
+        if not meeting.deny:
             passing.append(ranges & undecided)
             named |= held & unnamed
         undecided, unnamed = undecided - ranges, unnamed - held
@@ -197,15 +201,15 @@ def _interfaces(
     """The interfaces of a policy; where it is for any, one of each kind that policies tell
     apart.
     """
-    named = {str(one) for row in rows for one in row.get(field) or ()}
+    named = {str(interface) for row in rows for interface in row.get(field) or ()}
     if ANY not in named:
         return sorted(named)
     sides: dict[str, list[int]] = {}
     number = itertools.count()
-    for meeting in (one for state in states for one in views.meetings(state, target)):
+    for meeting in itertools.chain.from_iterable(views.meetings(state, target) for state in states):
         at = next(number)
-        for one in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
-            sides.setdefault(one, []).append(at)
+        for interface in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
+            sides.setdefault(interface, []).append(at)
     alike: dict[tuple[int, ...], str] = {}
     for name in sorted(sides):
         alike.setdefault(tuple(sides[name]), name)
@@ -264,7 +268,7 @@ def _addresses(
         for row in rows:
             held = model.names.destinations(row, version)
             vips = (*state.table(VIP), *state.table(VIP_GROUP))
-            mine |= everything(version) if any(one.name not in vips for one in held.opaque) else held.known
+            mine |= everything(version) if any(source.name not in vips for source in held.opaque) else held.known
     if not mine:
         return
     for group in (rows, states[-1].table(POLICY).values()):

@@ -78,7 +78,7 @@ def missing(client: FortiOS, before: DeviceState, steps: t.Sequence[Change]) -> 
     Raises FortiOSError.
     """
     after = apply_all(steps, before)
-    found: dict[tuple[str, Key], list[str]] = {}
+    missing_of: dict[tuple[str, Key], list[str]] = {}
     for step in steps:
         there = after.find(step.table, step.key)
         if there is None or step.action == Action.REMOVE:
@@ -86,11 +86,12 @@ def missing(client: FortiOS, before: DeviceState, steps: t.Sequence[Change]) -> 
         for field, tables in _REFERENCES.get(step.table, {}).items():
             for name in step.after.get(field) or ():
                 if not any(name in after.table(path) for path in tables):
-                    found.setdefault((step.table, step.key), []).append(f"'{name}' ({field})")
+                    missing_of.setdefault((step.table, step.key), []).append(f"'{name}' ({field})")
     for key, names in _interfaces(client, before, steps).items():
-        found.setdefault((POLICY, key), []).extend(names)
+        missing_of.setdefault((POLICY, key), []).extend(names)
     return [
-        f"the {NOUNS[table]} '{key}' to {' and '.join(dict.fromkeys(names))}" for (table, key), names in found.items()
+        f"the {NOUNS[table]} '{key}' to {' and '.join(dict.fromkeys(names))}"
+        for (table, key), names in missing_of.items()
     ]
 
 

@@ -60,7 +60,7 @@ class Routes:
         model = model_of(state, ways_in)
         for target in targets:
             servers = model.servers(target)
-            fresh = [one for one in servers.intervals if one not in self._asked]
+            fresh = [interval for interval in servers.intervals if interval not in self._asked]
             if fresh and servers.size <= _MOST_ADDRESSES and model.is_open(target):
                 self._asked.update(fresh)
                 for interval in fresh:
@@ -71,24 +71,24 @@ class Routes:
         try:
             if self._interfaces is None:
                 self._interfaces = interfaces.read(self._client, state.version)
-            found = {name for server in _each(servers) for name in self._leading_to(server, state)}
+            interfaces_of = {name for server in _each(servers) for name in self._leading_to(server, state)}
         except (DeviceError, _NotTold):
             return
-        self._behind[servers] = frozenset(found)
+        self._behind[servers] = frozenset(interfaces_of)
 
     def _leading_to(self, server: Interval, state: DeviceState) -> set[str]:
-        found = self._looked_up(server) or self._in_table(server)
+        leading = self._looked_up(server) or self._in_table(server)
         known = {} if self._interfaces is None else self._interfaces.networks
-        found |= {name for name, networks in known.items() if str(server) in networks}
+        leading |= {name for name, networks in known.items() if str(server) in networks}
         names = model_of(state).names
         for row in self._table("router/static", server.version):
             if row.get("status") != "disable" and _holds(row, server, names, default=False):
-                found |= self._device_of(row)
+                leading |= self._device_of(row)
         for row in self._table("router/policy", server.version):
             off = row.get("status") == "disable" or row.get("action") == "deny"
             if not off and str(row.get("protocol") or 0) in _TCP and _holds(row, server, names, default=True):
-                found |= _texts(row.get("output-device"))
-        return found
+                leading |= _texts(row.get("output-device"))
+        return leading
 
     def _device_of(self, row: Row) -> set[str]:
         """Where a static route leads. One over SD-WAN names its zones from 7.0.1; none before."""
@@ -106,10 +106,10 @@ class Routes:
         """The interface of the route of today; nothing where the device does not offer it."""
         six = {"ipv6": "true"} if server.version == 6 else {}
         try:
-            found = self._client.monitor("router/lookup", destination=str(server), **six)
+            route = self._client.monitor("router/lookup", destination=str(server), **six)
         except DeviceError:
             return set()
-        name = found.get("interface") if isinstance(found, t.Mapping) and found.get("success", True) else None
+        name = route.get("interface") if isinstance(route, t.Mapping) and route.get("success", True) else None
         return {name} if isinstance(name, str) and name in self._names() else set()
 
     def _in_table(self, server: Interval) -> set[str]:
@@ -119,14 +119,14 @@ class Routes:
         rows = self._client.monitor(f"router/ipv{server.version}")
         if not isinstance(rows, list) or len(rows) >= _LONGEST_TABLE:
             raise _NotTold
-        found: dict[int, set[str]] = {}
+        by_size: dict[int, set[str]] = {}
         for row in rows:
             network = subnet(row.get("ip_mask")) if isinstance(row, t.Mapping) else None
             if network is None or network.version != server.version:
                 raise _NotTold
             if network.first <= server.first <= network.last:
-                found.setdefault(network.size, set()).add(str(row.get("interface")))
-        nearest = found[min(found)] if found else set()
+                by_size.setdefault(network.size, set()).add(str(row.get("interface")))
+        nearest = by_size[min(by_size)] if by_size else set()
         if not nearest or not nearest <= self._names():
             raise _NotTold
         return nearest
@@ -156,18 +156,20 @@ def _holds(row: Row, server: Interval, names: Names, *, default: bool) -> bool:
     networks = [subnet(text) for text in _texts(row.get("dst"))]
     if any(network is None for network in networks):
         return True
-    found = RangeSet(network for network in networks if network is not None)
-    if not networks or found in (everything(4), everything(6)):
+    destinations = RangeSet(network for network in networks if network is not None)
+    if not networks or destinations in (everything(4), everything(6)):
         return default
-    return str(server) in found
+    return str(server) in destinations
 
 
 def _texts(value: t.Any) -> set[str]:
     """The texts of a field; in a list each is an object of one, beside the bookkeeping."""
     if isinstance(value, (list, tuple)):
         inner = [
-            [text for field, text in one.items() if field != "q_origin_key"] if isinstance(one, t.Mapping) else [one]
-            for one in value
+            [text for field, text in entry.items() if field != "q_origin_key"]
+            if isinstance(entry, t.Mapping)
+            else [entry]
+            for entry in value
         ]
         return {str(text) for texts in inner for text in texts}
     return set() if value in (None, "") else {str(value)}

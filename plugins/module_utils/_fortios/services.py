@@ -39,11 +39,11 @@ class Services:
         """The TCP ports of a service or a group of them; None where the tables do not tell."""
         group = self._state.table(SERVICE_GROUP).get(name)
         if group is not None:
-            members = [str(one) for one in group.get("member") or () if one not in above]
-            found = [self.ports(one, above | {name}) for one in members]
-            if any(one is None for one in found):
+            members = [str(member) for member in group.get("member") or () if member not in above]
+            parts = [self.ports(member, above | {name}) for member in members]
+            if any(ports is None for ports in parts):
                 return None
-            return tuple(sorted({span for one in found for span in one or ()}))
+            return tuple(sorted({span for ports in parts for span in ports or ()}))
         row = self._state.table(SERVICE).get(name)
         if row is None:
             return EVERY_PORT if name == "ALL" else None
@@ -55,8 +55,8 @@ class Services:
             # An internet service has ports of its own, which the tables do not tell.
             return Match.PERHAPS
         # One without any is in a field that is not known here, since the device takes none without.
-        found = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.PERHAPS)
-        return Match(2 - found) if policy.get("service-negate") == "enable" else found
+        match = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.PERHAPS)
+        return Match(2 - match) if policy.get("service-negate") == "enable" else match
 
     def _named(self, name: str, port: int) -> Match:
         if (name, port) not in self._matched:
@@ -85,7 +85,7 @@ class Services:
     def _only_tcp(self, name: str) -> bool:
         group = self._state.table(SERVICE_GROUP).get(name)
         if group is not None:
-            return all(self._only_tcp(str(one)) for one in group.get("member") or () if one != name)
+            return all(self._only_tcp(str(member)) for member in group.get("member") or () if member != name)
         row = self._state.table(SERVICE).get(name, {})
         return not any(str(row.get(field) or "").strip() for field in _OTHER_PORTS)
 

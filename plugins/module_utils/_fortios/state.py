@@ -110,10 +110,10 @@ class DeviceState:
 
     @functools.cached_property
     def _named_policies(self) -> dict[str, Key]:
-        found: dict[str, Key] = {}
+        numbers: dict[str, Key] = {}
         for number, row in self.table(POLICY).items():
-            found.setdefault(str(row.get("name") or ""), number)
-        return found
+            numbers.setdefault(str(row.get("name") or ""), number)
+        return numbers
 
     def find(self, path: str, key: Key) -> tuple[Key, Row] | None:
         """The entry, with its key in this state."""
@@ -130,18 +130,18 @@ def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
             rows[path] = {}
             continue
         try:
-            found = client.table(path, fields=_FIELDS.get(path, ()))
+            answered = client.table(path, fields=_FIELDS.get(path, ()))
         except DeviceError as error:
             # An older FortiOS has fewer tables; a 404 for another reason (a wrong port, a proxy)
             # must not read as an empty one.
             missing = error.status == 404 and error.enveloped and not error.refuses_us
             if not missing or (client.version or (0, 0, 0)) >= _SINCE.get(path, (0, 0, 0)):
                 raise
-            found = []
-        fault = next(filter(None, (_fault(path, row) for row in found)), "")
+            answered = []
+        fault = next(filter(None, (_fault(path, row) for row in answered)), "")
         if fault:
             raise client.unreadable(path, fault)
-        rows[path] = {_key(path, row): plain(row) for row in found}
+        rows[path] = {_key(path, row): plain(row) for row in answered}
     return DeviceState(client.version or (0, 0, 0), rows)
 
 
@@ -191,17 +191,17 @@ def _as_list(value: t.Any) -> list[str]:
     return sorted(map(str, value if isinstance(value, (list, tuple)) else [value] if value else []))
 
 
-def same(field: str, one: t.Any, other: t.Any) -> bool:
+def same(field: str, value: t.Any, other: t.Any) -> bool:
     """Whether two values of a field mean the same: lists have no order, subnets have several texts,
     numbers may be texts.
     """
     if field == "entries":
         with contextlib.suppress(RangeError):
-            return RangeSet.parse(one or []) == RangeSet.parse(other or [])
-    if isinstance(one, list) or isinstance(other, list):
-        return _as_list(one) == _as_list(other)
+            return RangeSet.parse(value or []) == RangeSet.parse(other or [])
+    if isinstance(value, list) or isinstance(other, list):
+        return _as_list(value) == _as_list(other)
     if field in _RANGE_FIELDS:
-        left, right = subnet(one), subnet(other)
-        if left is not None and right is not None:
-            return left == right
-    return str("" if one is None else one) == str("" if other is None else other)
+        network, right = subnet(value), subnet(other)
+        if network is not None and right is not None:
+            return network == right
+    return str("" if value is None else value) == str("" if other is None else other)

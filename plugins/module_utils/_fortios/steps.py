@@ -58,8 +58,8 @@ def order(changes: t.Sequence[Change], start: DeviceState) -> tuple[Change, ...]
     # In as few steps as may be, and only where that does not do with split ones.
     for most in (1, None):
         try:
-            found = search([_ways(change)[:most] for change in middle], base, TABLES.apply, judge)
-            return (*first, *found, *last)
+            ordered = search([_ways(change)[:most] for change in middle], base, TABLES.apply, judge)
+            return (*first, *ordered, *last)
         except NoSafeOrder as error:
             reasons = str(error)
     raise NoSafeOrder(
@@ -104,7 +104,7 @@ class Judge:
         self._asked: dict[Key, tuple[Question, ...]] = {}
         for step in steps:
             if step.table == POLICY and self._key(step) not in self._asked:
-                rows = [found[1] for state in (start, goal) if (found := state.find(POLICY, step.key))]
+                rows = [entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))]
                 self._asked[self._key(step)] = questions(self._views, (start, goal), rows)
         if any(step.table != POLICY for step in steps):
             # Whoever refers to a changed object may be met in another way; all that could be asked
@@ -150,7 +150,7 @@ class Judge:
     def _fault(self, state: DeviceState, question: Question) -> str | None:
         if question not in self._ends:
             names = self._views.names(question, (self._start, self._goal))
-            both = [self._views.rights(one, question, names) for one in (self._start, self._goal)]
+            both = [self._views.rights(state, question, names) for state in (self._start, self._goal)]
             self._ends[question] = tuple(rights for pair in zip(*both) for rights in pair)
         ends = self._ends[question]
         names = self._views.names(question, (self._start, self._goal))
@@ -182,7 +182,7 @@ def _refers(state: DeviceState, row: t.Mapping[str, t.Any], step: Change) -> boo
         if name not in seen:
             seen.add(name)
             for rows in state.rows.values():
-                waiting += [str(one) for one in rows.get(name, {}).get("member") or ()]
+                waiting += [str(member) for member in rows.get(name, {}).get("member") or ()]
     return False
 
 
@@ -190,7 +190,7 @@ def _holds_itself(state: DeviceState, table: str, group: str) -> bool:
     waiting: list[str] = [group]
     seen: set[str] = set()
     while waiting:
-        members = {str(one) for one in state.table(table).get(waiting.pop(), {}).get("member") or ()}
+        members = {str(member) for member in state.table(table).get(waiting.pop(), {}).get("member") or ()}
         if group in members:
             return True
         waiting += members - seen
@@ -237,7 +237,7 @@ def _grown(old: t.Sequence[t.Any] | None, new: t.Sequence[t.Any] | None) -> list
     """What is in a list before or after; nothing where that is no step of its own."""
     if not old or not new:
         return []
-    both = [*old, *(one for one in new if one not in old)]
+    both = [*old, *(name for name in new if name not in old)]
     return both if len(both) > max(len(old), len(new)) else []
 
 

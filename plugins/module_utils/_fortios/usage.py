@@ -23,8 +23,8 @@ class Usage:
 
     def __or__(self, other: Usage) -> Usage:
         """That of IPv4 and of IPv6 together."""
-        hits = [one for one in (self.hits, other.hits) if one is not None]
-        times = [one for one in (self.last_used, other.last_used) if one is not None]
+        hits = [count for count in (self.hits, other.hits) if count is not None]
+        times = [moment for moment in (self.last_used, other.last_used) if moment is not None]
         return Usage(sum(hits) if hits else None, max(times, default=None))
 
     def told(self) -> dict[str, t.Any]:
@@ -46,7 +46,7 @@ def read(client: FortiOS, versions: t.Collection[int]) -> dict[Key, Usage]:
     Rows of recorded answers (FortiOS 6.0.2 and 6.4.4, in public clients) have neither number where
     a policy was never hit; whether they may be missing otherwise is unverified.
     """
-    found: dict[Key, Usage] = {}
+    usages: dict[Key, Usage] = {}
     for version in versions:
         rows: t.Any = None
         with contextlib.suppress(DeviceError):
@@ -55,8 +55,10 @@ def read(client: FortiOS, versions: t.Collection[int]) -> dict[Key, Usage]:
             number = row.get("policyid") if isinstance(row, t.Mapping) else None
             number = _number(number)
             if number is not None:
-                found[number] = found.get(number, NOT_SAID) | Usage(_count(row, "hit_count"), _count(row, "last_used"))
-    return found
+                usages[number] = usages.get(number, NOT_SAID) | Usage(
+                    _count(row, "hit_count"), _count(row, "last_used")
+                )
+    return usages
 
 
 def _count(row: t.Mapping[str, t.Any], name: str) -> int | None:

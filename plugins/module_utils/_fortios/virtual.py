@@ -26,9 +26,11 @@ def is_balancer(vip: Row) -> bool:
 
 def servers(vip: Row) -> RangeSet:
     """The addresses behind it; nothing where the row does not tell them."""
-    real = [one.get("ip") for one in _real(vip)]
+    real = [server.get("ip") for server in _real(vip)]
     try:
-        return RangeSet.parse([str(one) for one in (real if is_balancer(vip) else vip.get("mappedip")) or () if one])
+        return RangeSet.parse(
+            [str(address) for address in (real if is_balancer(vip) else vip.get("mappedip")) or () if address]
+        )
     except RangeError:
         return RangeSet(())
 
@@ -40,16 +42,18 @@ def untold(vip: Row) -> str:
         return "an access proxy, whose servers are not read"
     if kind == "fqdn":
         return "for a host name, whose addresses are not read"
-    if is_balancer(vip) and any(not one.get("ip") or str(one.get("type") or "ip") != "ip" for one in _real(vip)):
+    if is_balancer(vip) and any(
+        not server.get("ip") or str(server.get("type") or "ip") != "ip" for server in _real(vip)
+    ):
         return "a virtual server for named addresses, which are not read"
     return ""
 
 
 def _real(vip: Row) -> list[Row]:
     return [
-        one
-        for one in vip.get("realservers") or ()
-        if isinstance(one, dict) and str(one.get("status") or "") != "disable"
+        server
+        for server in vip.get("realservers") or ()
+        if isinstance(server, dict) and str(server.get("status") or "") != "disable"
     ]
 
 
@@ -89,11 +93,11 @@ def _balanced(vip: Row) -> Ports:
     outside = _spans(vip.get("extport"))
     if kind == "ip" or not outside:
         return EVERY_PORT
-    found: set[tuple[int, int]] = set()
-    for one in _real(vip):
-        own = str(one.get("port") or "0")
-        found.update([(int(own), int(own))] if own.isdigit() and own != "0" else outside)
-    return tuple(sorted(found)) or outside
+    spans: set[tuple[int, int]] = set()
+    for server in _real(vip):
+        own = str(server.get("port") or "0")
+        spans.update([(int(own), int(own))] if own.isdigit() and own != "0" else outside)
+    return tuple(sorted(spans)) or outside
 
 
 def _pairs(vip: Row) -> list[tuple[tuple[int, int], tuple[int, int]]] | None:
@@ -102,15 +106,15 @@ def _pairs(vip: Row) -> list[tuple[tuple[int, int], tuple[int, int]]] | None:
     if not outside:
         return None
     if not inside:
-        return [(one, one) for one in outside]
+        return [(span, span) for span in outside]
     if len(inside) != len(outside):
         return None
-    found = []
+    pairs = []
     for outer, inner in zip(outside, inside):
         # Only the first port behind may be given; as many follow as there are in front.
         last = inner[0] + outer[1] - outer[0] if inner[0] == inner[1] else inner[1]
-        found.append((outer, (inner[0], last)))
-    return found
+        pairs.append((outer, (inner[0], last)))
+    return pairs
 
 
 def _spans(value: object) -> Ports:

@@ -39,12 +39,12 @@ class Ways:
         """For each interface that one of the servers may be behind, what policies may call it; None
         where the device does not tell.
         """
-        found: dict[Names, None] = {}
+        names_of: dict[Names, None] = {}
         for interval in servers.intervals:
             if self.interfaces is None or interval not in self.behind:
                 return None
-            found.update((self.interfaces.called(name), None) for name in sorted(self.behind[interval]))
-        return tuple(found) or None
+            names_of.update((self.interfaces.called(name), None) for name in sorted(self.behind[interval]))
+        return tuple(names_of) or None
 
 
 NOT_TOLD = Ways()

@@ -44,12 +44,12 @@ class Writer:
 
     def write(self, steps: t.Sequence[Change]) -> None:
         """Make the steps in their order. Raises FortiOSError and Stopped."""
-        met = [number for number, step in enumerate(steps) if _is_met(step)]
+        visible = [number for number, step in enumerate(steps) if _is_met(step)]
         if not any(step.table == POLICY for step in steps):
-            met = []
+            visible = []
         # Thousands of new address objects, which nobody meets yet, are no part of a transaction,
         # because it has a time limit.
-        begin, end = (met[0], met[-1] + 1) if met else (len(steps), len(steps))
+        begin, end = (visible[0], visible[-1] + 1) if visible else (len(steps), len(steps))
         self._one_by_one(steps[:begin])
         self._together(steps[begin:end])
         self._one_by_one(steps[end:])
@@ -146,5 +146,5 @@ def _is_met(step: Change) -> bool:
 
 def _free(taken: t.Collection[int]) -> int:
     """A number that no policy has: after the last one, as the device would choose it."""
-    number = max((one for one in taken if one < _MOST_NUMBER), default=0) + 1
-    return number if number < _MOST_NUMBER else next(one for one in range(1, _MOST_NUMBER) if one not in taken)
+    number = max((key for key in taken if key < _MOST_NUMBER), default=0) + 1
+    return number if number < _MOST_NUMBER else next(key for key in range(1, _MOST_NUMBER) if key not in taken)

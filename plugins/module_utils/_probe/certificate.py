@@ -143,10 +143,10 @@ def _time(node: _Node) -> str:
         text = ("19" if text[:2] >= "50" else "20") + text
     elif node.tag != _TIME:
         raise ValueError("no time")
-    found = re.fullmatch(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z", text)
-    if not found:
+    parts = re.fullmatch(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z", text)
+    if not parts:
         raise ValueError("no time")
-    year, month, day, hour, minute, second = found.groups()
+    year, month, day, hour, minute, second = parts.groups()
     return f"{year}-{month}-{day}T{hour}:{minute}:{second}Z"
 
 

@@ -60,7 +60,7 @@ def without_control(looks: t.Iterable[Sought]) -> list[str]:
         for look in looks
         if look.expect == CLOSED
         for address in look.result.get("addresses") or ()
-        if address["reachable"] and not any(_beside(one.address, address) for one in allowed)
+        if address["reachable"] and not any(_beside(control.address, address) for control in allowed)
     ]
 
 
@@ -75,9 +75,9 @@ def _allowed(looks: t.Sequence[Sought]) -> list[_Allowed]:
 
 
 def _held_against(result: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
-    if not result.get("addresses") or not any(_half_proven(one) for one in result["addresses"]):
+    if not result.get("addresses") or not any(_half_proven(address) for address in result["addresses"]):
         return result
-    return all_together({**result, "addresses": [_address(one, allowed) for one in result["addresses"]]})
+    return all_together({**result, "addresses": [_address(address, allowed) for address in result["addresses"]]})
 
 
 def _half_proven(address: Plain) -> bool:
@@ -87,7 +87,7 @@ def _half_proven(address: Plain) -> bool:
 
 
 def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
-    control = next((one for one in allowed if _counts(one.address, address)), None)
+    control = next((candidate for candidate in allowed if _counts(candidate.address, address)), None)
     if control is None or not _half_proven(address):
         return address
     named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"

@@ -101,8 +101,8 @@ def find_doors(
     What led nowhere is pairs of the target and the second half of a sentence about it. `family` is
     any, ipv4 or ipv6.
     """
-    found: dict[str, Door] = {}
-    lost: list[tuple[str, str]] = []
+    doors: dict[str, Door] = {}
+    without_address: list[tuple[str, str]] = []
     left_out: list[tuple[str, str]] = []
     for target in dict.fromkeys(targets):
         if family != "any" and _is_address(target) and family_of(target) != family:
@@ -111,17 +111,17 @@ def find_doors(
         try:
             answers = _resolve(target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds)
         except OSError as error:
-            lost.append((target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})"))
+            without_address.append((target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})"))
             continue
         for number, _kind, _protocol, _canonical, sockaddr in answers:
             known = [name for name, value in FAMILIES.items() if value == number]
             if not known:
                 continue
             address = sockaddr[0]
-            names = found[address].names if address in found else ()
-            found[address] = Door(address, port, known[0], tuple(dict.fromkeys((*names, target))), sockaddr)
+            names = doors[address].names if address in doors else ()
+            doors[address] = Door(address, port, known[0], tuple(dict.fromkeys((*names, target))), sockaddr)
     # Whoever leaves out a family means it; but a look at nothing must not pass for a look.
-    return list(found.values()), lost if found or lost else left_out
+    return list(doors.values()), without_address if doors or without_address else left_out
 
 
 def local_address(door: Door, source: str | None) -> str | None:
@@ -199,8 +199,8 @@ class Egress:
         # A greeting and not only a connection: firewalls exist that take connections for whomever
         # they like.
         self.answers[family] = False
-        doors, lost = find_doors([self._host or ""], self._port, family, self._reply_seconds)
-        self.transcript += [f"* {target} {what}" for target, what in lost]
+        doors, without_address = find_doors([self._host or ""], self._port, family, self._reply_seconds)
+        self.transcript += [f"* {target} {what}" for target, what in without_address]
         refusal = None
         for door in doors:
             self.transcript.append(f"* connecting to {door.peer}")

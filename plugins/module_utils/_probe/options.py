@@ -86,12 +86,12 @@ def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]
 
 
 def _domain(option: str, mailbox: str) -> str:
-    found = _MAILBOX.fullmatch(mailbox)
-    if not found or len(mailbox) > 254:
+    parts = _MAILBOX.fullmatch(mailbox)
+    if not parts or len(mailbox) > 254:
         raise OptionError(
             f"{option} is {mailbox!r}, which is not a mail address such as name@domain. Nothing was sent."
         )
-    return found.group(1).lower()
+    return parts.group(1).lower()
 
 
 def _address_or_name(option: str, text: str) -> str:
@@ -117,14 +117,14 @@ def _address_or_name(option: str, text: str) -> str:
 
 
 def _literal_or_name(text: str) -> str:
-    found = _LITERAL.fullmatch(text)
+    literal = _LITERAL.fullmatch(text)
     try:
-        if found:
-            parse_address(found.group(1))
+        if literal:
+            parse_address(literal.group(1))
             return text
     except RangeError:
         pass
-    if found or not _NAME.fullmatch(text) or len(text) > 254:
+    if literal or not _NAME.fullmatch(text) or len(text) > 254:
         raise OptionError(
             f"helo_name is {text!r}, which is neither a host name nor an address in brackets. Nothing was sent."
         )
@@ -205,4 +205,6 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
 def reserved_addresses(question: Question) -> list[str]:
     """The addresses in domains reserved for examples, which Exchange may refuse for that reason."""
     asked = (question.sender, question.recipient, question.relay_recipient, question.own_domain_sender)
-    return list(dict.fromkeys(one for one in asked if one and _RESERVED.fullmatch(one.rpartition("@")[2])))
+    return list(
+        dict.fromkeys(address for address in asked if address and _RESERVED.fullmatch(address.rpartition("@")[2]))
+    )

@@ -45,7 +45,7 @@ def judge_look(result: Result | None, expect: str) -> tuple[str, list[str]]:
     wrong = shortfall(result, expect)
     if wrong is None:
         return NOT_JUDGED if expect == "any" else IN_ORDER, list(result["sentences"])
-    if wrong.found == INCONCLUSIVE:
+    if wrong.verdict == INCONCLUSIVE:
         return UNKNOWN, wrong.reasons
     return OPEN if expect == CLOSED else DRIFT, wrong.reasons
 
@@ -62,11 +62,11 @@ def looks_as_lines(before: Result | None, after: Result | None, name: str, expec
     new = _by_place(after)
     wrong = shortfall(after, expect) is not None
     lines = []
-    for where, one in new.items():
-        wanted = expect if wrong and not _as_expected(one, expect) else "any"
-        lines.append(f"{name} at {where}: {_change(old, where, one, wanted)}")
-    gone = [(where, one) for where, one in (old or {}).items() if where not in new]
-    return lines + [f"{name} at {where}: {_word(one)} → {NOT_LOOKED_AT}" for where, one in gone]
+    for where, address in new.items():
+        wanted = expect if wrong and not _as_expected(address, expect) else "any"
+        lines.append(f"{name} at {where}: {_change(old, where, address, wanted)}")
+    gone = [(where, address) for where, address in (old or {}).items() if where not in new]
+    return lines + [f"{name} at {where}: {_word(address)} → {NOT_LOOKED_AT}" for where, address in gone]
 
 
 def proof_possible(before: Result | None) -> list[str]:
@@ -77,21 +77,21 @@ def proof_possible(before: Result | None) -> list[str]:
     """
     if before is None or not _usable(before):
         return [f"{_why_unusable(before)} Silence afterwards would prove nothing. Name control_host."]
-    return [sentence for one in before["addresses"] for sentence in _no_proof(one, before["control"])]
+    return [sentence for address in before["addresses"] for sentence in _no_proof(address, before["control"])]
 
 
-def _no_proof(one: Result, control: Result) -> t.Iterator[str]:
-    reason, family = one["cases"][DELIVERY]["reason"], one["family"]
-    if one["address"] is None or one["source_allowed"] or reason in ("no_source_address", "interceptor"):
+def _no_proof(address: Result, control: Result) -> t.Iterator[str]:
+    reason, family = address["cases"][DELIVERY]["reason"], address["family"]
+    if address["address"] is None or address["source_allowed"] or reason in ("no_source_address", "interceptor"):
         # No control host would help here: nothing is asked, or the answer counts for nothing.
-        yield f"{_place(one)} cannot be proven closed from there. {one['cases'][DELIVERY]['sentence']}"
-    elif not one["reachable"] and not control[family]:
+        yield f"{_place(address)} cannot be proven closed from there. {address['cases'][DELIVERY]['sentence']}"
+    elif not address["reachable"] and not control[family]:
         remedy = (
             "Name control_host, a mail server elsewhere that greets everybody"
             if control[family] is None
             else f"control_host does not greet over {FAMILY_WORDS[family]} either: name one that does"
         )
-        yield f"{_place(one)} was not reached, so that silence afterwards would prove nothing. {remedy}."
+        yield f"{_place(address)} was not reached, so that silence afterwards would prove nothing. {remedy}."
 
 
 def _usable(result: Result) -> bool:
@@ -106,17 +106,17 @@ def _why_unusable(result: Result | None) -> str:
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-def _place(one: Result) -> str:
-    return one["peer"] or ", ".join(one["targets"])
+def _place(address: Result) -> str:
+    return address["peer"] or ", ".join(address["targets"])
 
 
 def _by_place(result: Result) -> dict[str, Result]:
-    return {_place(one): one for one in result["addresses"]}
+    return {_place(address): address for address in result["addresses"]}
 
 
-def _change(old: t.Mapping[str, Result] | None, where: str, one: Result, expect: str) -> str:
+def _change(old: t.Mapping[str, Result] | None, where: str, address: Result, expect: str) -> str:
     """What was found and is found; `expect` is `any` where this address is as it should be."""
-    now = _word(one)
+    now = _word(address)
     was = now if old is None else _word(old[where]) if where in old else NOT_LOOKED_AT
     if old is None:
         words = now
@@ -124,28 +124,28 @@ def _change(old: t.Mapping[str, Result] | None, where: str, one: Result, expect:
         words = f"{now}, as before"
     else:
         words = f"{was} → {now}"
-    told = expect != "any" or one["verdict"] == INCONCLUSIVE or was != now
-    return f"{words}. {_reason(one, expect)}" if told else words
+    told = expect != "any" or address["verdict"] == INCONCLUSIVE or was != now
+    return f"{words}. {_reason(address, expect)}" if told else words
 
 
-def _as_expected(one: Result, expect: str) -> bool:
-    return bool(one[DELIVERY] == OPEN if expect == OPEN else one["verdict"] == CLOSED)
+def _as_expected(address: Result, expect: str) -> bool:
+    return bool(address[DELIVERY] == OPEN if expect == OPEN else address["verdict"] == CLOSED)
 
 
-def _word(one: Result) -> str:
+def _word(address: Result) -> str:
     """What was found at an address: the answer for mail, and what is worse than that."""
-    mail, verdict = str(one[DELIVERY]), one["verdict"]
+    mail, verdict = str(address[DELIVERY]), address["verdict"]
     if mail != verdict:
-        worse = [CASE_WORDS[case] for case, answer in asked(one) if answer["verdict"] == verdict]
+        worse = [CASE_WORDS[case] for case, answer in asked(address) if answer["verdict"] == verdict]
         return f"{mail}, but {verdict} {' and '.join(worse)}"
-    return f"{mail}, also as a relay" if verdict == one[RELAY] == OPEN else mail
+    return f"{mail}, also as a relay" if verdict == address[RELAY] == OPEN else mail
 
 
-def _reason(one: Result, expect: str) -> str:
+def _reason(address: Result, expect: str) -> str:
     """The sentence of the question that decides."""
-    answers = dict(asked(one))
+    answers = dict(asked(address))
     if expect == OPEN:
         return str(answers[DELIVERY]["sentence"])
-    if one[RELAY] == OPEN:
+    if address[RELAY] == OPEN:
         return str(answers[RELAY]["sentence"])
-    return str(next(answer["sentence"] for answer in answers.values() if answer["verdict"] == one["verdict"]))
+    return str(next(answer["sentence"] for answer in answers.values() if answer["verdict"] == address["verdict"]))

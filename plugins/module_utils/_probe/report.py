@@ -112,14 +112,14 @@ def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
 def all_together(result: t.Mapping[str, t.Any]) -> Plain:
     """A result, with all that follows from its `addresses`."""
     addresses = result["addresses"]
-    by_case = {case: [one[case] for one in addresses] for case in CASES}
+    by_case = {case: [address[case] for address in addresses] for case in CASES}
     return {
         **result,
-        "verdict": together(one["verdict"] for one in addresses),
-        **{case: together(found) if any(found) else None for case, found in by_case.items()},
-        "needs_positive_control": any(one["needs_positive_control"] for one in addresses),
-        "reachable_addresses": [one["address"] for one in addresses if one["reachable"]],
-        "sentences": [sentence for one in addresses for sentence in one["sentences"]],
+        "verdict": together(address["verdict"] for address in addresses),
+        **{case: together(verdicts) if any(verdicts) else None for case, verdicts in by_case.items()},
+        "needs_positive_control": any(address["needs_positive_control"] for address in addresses),
+        "reachable_addresses": [address["address"] for address in addresses if address["reachable"]],
+        "sentences": [sentence for address in addresses for sentence in address["sentences"]],
     }
 
 
@@ -137,13 +137,13 @@ def in_brief(result: t.Mapping[str, t.Any]) -> Plain:
         **{key: value for key, value in result.items() if key != "control_transcript"},
         "addresses": [
             {
-                **{key: value for key, value in one.items() if key != "transcript"},
+                **{key: value for key, value in address.items() if key != "transcript"},
                 "cases": {
                     case: {key: answer[key] for key in _ANSWER_IN_BRIEF} if answer else None
-                    for case, answer in one["cases"].items()
+                    for case, answer in address["cases"].items()
                 },
             }
-            for one in result["addresses"]
+            for address in result["addresses"]
         ],
     }
 
@@ -154,7 +154,7 @@ class Shortfall(t.NamedTuple):
     There is one reason for each question and address.
     """
 
-    found: str
+    verdict: str
     sentence: str
     reasons: list[str]
 
@@ -169,10 +169,10 @@ def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
         reasons = _reasons(result, lambda case, _verdict: case == DELIVERY)
         return Shortfall(result[DELIVERY], "Mail should be accepted, and no address accepts it.", reasons)
     if expect == CLOSED and result["verdict"] != CLOSED:
-        found = result["verdict"]
-        wrong = "a door stands open" if found == OPEN else "it could not be told whether it is"
-        reasons = _reasons(result, lambda _case, verdict: verdict == found)
-        return Shortfall(found, f"This should be closed, and {wrong}.", reasons)
+        worst = result["verdict"]
+        wrong = "a door stands open" if worst == OPEN else "it could not be told whether it is"
+        reasons = _reasons(result, lambda _case, verdict: verdict == worst)
+        return Shortfall(worst, f"This should be closed, and {wrong}.", reasons)
     return None
 
 
@@ -190,10 +190,10 @@ def unexpected(result: t.Mapping[str, t.Any], expect: str) -> str | None:
 
 def _reasons(result: t.Mapping[str, t.Any], wanted: t.Callable[[str, str], bool]) -> list[str]:
     return [
-        f"{place(one['address'], one['peer'], one['targets'])} is {answer['verdict']} {CASE_WORDS[case]}: "
+        f"{place(address['address'], address['peer'], address['targets'])} is {answer['verdict']} {CASE_WORDS[case]}: "
         f"{answer['sentence']}"
-        for one in result["addresses"]
-        for case, answer in asked(one)
+        for address in result["addresses"]
+        for case, answer in asked(address)
         if wanted(case, answer["verdict"])
     ]
 

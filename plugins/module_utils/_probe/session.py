@@ -246,8 +246,8 @@ class Session:
                 waiting: tuple[list[t.Any], list[t.Any]] = ([secured], [])
             except ssl.SSLWantWriteError:
                 waiting = ([], [secured])
-            left = deadline - time.monotonic()
-            if left <= 0 or not any(select.select(*waiting, [], left)):
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not any(select.select(*waiting, [], remaining)):
                 raise OSError(f"no end within {self._seconds:.0f} seconds")
 
     def _must_be_silent(self, look: bool = True) -> None:
@@ -279,9 +279,9 @@ class Session:
         while True:
             raw = self._line(begin, deadline, LONGEST_REPLY - read)
             read += len(raw) + 2
-            found = _LINE.fullmatch(raw)
+            status_line = _LINE.fullmatch(raw)
             count += 1
-            last = found is None or found.group(2) != b"-"
+            last = status_line is None or status_line.group(2) != b"-"
             if count <= KEPT_LINES or last:
                 if count > KEPT_LINES + 1:
                     self._transcript.append(f"* {count - KEPT_LINES - 1} lines left out")
@@ -289,14 +289,14 @@ class Session:
                 self._transcript.append(f"S: {shown}")
                 kept.append(shown[4:])
             # RFC 5321, 4.2.1: the code is the same on all lines; else there are two answers.
-            if found is None or (code and found.group(1) != code):
+            if status_line is None or (code and status_line.group(1) != code):
                 self.close()
                 raise Trouble(
                     "malformed",
                     f"answered with something that is not SMTP: {readable(raw[:80])}",
                     time.monotonic() - begin,
                 )
-            code = found.group(1)
+            code = status_line.group(1)
             if last:
                 whole = count == len(kept)
                 return _made_reply(int(code), tuple(kept), time.monotonic() - begin, whole)
@@ -317,11 +317,11 @@ class Session:
                 raise Trouble(
                     "too_long", f"did not come to an end within {LONGEST_REPLY} bytes", time.monotonic() - begin
                 )
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 raise self._lost(socket.timeout(), begin)
             try:
-                self._sock.settimeout(left)
+                self._sock.settimeout(remaining)
                 arrived = self._sock.recv(_CHUNK)
             except OSError as error:
                 raise self._lost(error, begin) from None
@@ -359,5 +359,5 @@ def _made_reply(code: int, lines: tuple[str, ...], seconds: float, whole: bool) 
     text = " ".join(line.strip() for line in lines).strip()
     # The last line decides; a server that wraps its sentence gives the status on each line, or only
     # on the first.
-    found = _ENHANCED.match(lines[-1].strip()) or _ENHANCED.match(text)
-    return Reply(code, found.group(1) if found else None, text[:KEPT_LINE], lines, seconds, whole)
+    enhanced = _ENHANCED.match(lines[-1].strip()) or _ENHANCED.match(text)
+    return Reply(code, enhanced.group(1) if enhanced else None, text[:KEPT_LINE], lines, seconds, whole)

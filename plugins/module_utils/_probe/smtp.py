@@ -232,14 +232,18 @@ class _Visit:
         """Hold what answered against the control host, wherever something was made of an answer."""
         look = self.look
         judgements = [decision.judgement for decision in look.decisions.values()]
-        if look.machine is None or not any(one.verdict != INCONCLUSIVE or one.needs_control for one in judgements):
+        if look.machine is None or not any(
+            judgement.verdict != INCONCLUSIVE or judgement.needs_control for judgement in judgements
+        ):
             return
         elsewhere = self._egress.elsewhere(look.door)
         if elsewhere is None:
             return
         likeness = look.machine.likeness(elsewhere)
         doubtful = [
-            one.reply for one in look.decisions.values() if one.judgement.reason == LOGIN_REQUIRED and one.reply
+            decision.reply
+            for decision in look.decisions.values()
+            if decision.judgement.reason == LOGIN_REQUIRED and decision.reply
         ]
         if doubtful and not likeness:
             # What anything on the way may say is asked of the control host as well.
@@ -359,9 +363,9 @@ class _Visit:
             reply = session.command("HELO", name)
         if reply.code == 250:
             self.look.extensions = tuple(line.strip() for line in reply.lines[1:])
-            found = _HELLO.search(reply.lines[0])
+            hello = _HELLO.search(reply.lines[0])
             try:
-                self.look.seen_as = str(parse_address(found.group(1))) if found else None
+                self.look.seen_as = str(parse_address(hello.group(1))) if hello else None
             except RangeError:
                 self.look.seen_as = None
         return reply

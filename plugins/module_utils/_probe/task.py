@@ -41,9 +41,9 @@ class LookTask:
             question.reply_seconds,
             question.helo_name,
         )
-        doors, lost = find_doors(self._targets, port, self._params["address_family"], question.reply_seconds)
+        doors, without_address = find_doors(self._targets, port, self._params["address_family"], question.reply_seconds)
         looks = [look_at(door, question, egress) for door in doors]
-        looks += [nowhere(target, port, question, what) for target, what in lost]
+        looks += [nowhere(target, port, question, what) for target, what in without_address]
         return whole_result(looks, egress), cautions(looks)
 
     def said(self, sentence: str) -> str:

@@ -26,7 +26,7 @@ def _shown(value: t.Any) -> str:
     if value is None or value == "":
         return "not set"
     if isinstance(value, t.Mapping):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 

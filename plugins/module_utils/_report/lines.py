@@ -40,7 +40,7 @@ def shown(items: t.Sequence[str], most: int = _MOST) -> list[str]:
 
 def site_line(verdict: SiteVerdict) -> str:
     """One site in one line: its state, and the first thing to know about it."""
-    records = [one for host in verdict.hosts for one in host.records]
+    records = [record for host in verdict.hosts for record in host.records]
     parts = [_first(verdict), *(_named(records, state) for state in (NOT_JUDGED, NOT_LOOKED_AT, NOT_MANAGED))]
     return " ".join([f"{verdict.site}: {verdict.state}.", *(part for part in parts if part)])
 
@@ -48,37 +48,37 @@ def site_line(verdict: SiteVerdict) -> str:
 def _first(verdict: SiteVerdict) -> str:
     """What decided the state; for a site in order, what was looked at."""
     if verdict.state in _FINE:
-        looked = [one for host in verdict.hosts for one in host.records if one.state in _FINE]
-        return f"Looked at: {_list(dict.fromkeys(one.layer for one in looked))}."
+        looked = [record for host in verdict.hosts for record in host.records if record.state in _FINE]
+        return f"Looked at: {_list(dict.fromkeys(record.layer for record in looked))}."
     for host in verdict.hosts:
         if host.state != verdict.state:
             continue
-        for one in host.records:
-            if one.state == verdict.state:
-                text = one.findings[0] if one.findings else _count(one)
-                return f"{host.host}, {one.layer}: {text}".strip()
+        for record in host.records:
+            if record.state == verdict.state:
+                text = record.findings[0] if record.findings else _count(record)
+                return f"{host.host}, {record.layer}: {text}".strip()
         if host.trouble:
             return f"{host.host}: {host.trouble}"
     return "Nothing of it was looked at." if verdict.state == UNKNOWN and not _left(verdict) else ""
 
 
 def _left(verdict: SiteVerdict) -> bool:
-    return any(one.left_out for host in verdict.hosts for one in host.records)
+    return any(record.left_out for host in verdict.hosts for record in host.records)
 
 
-def _count(one: Record) -> str:
+def _count(record: Record) -> str:
     """What differs, in a word: never a plan that reads as if it were done."""
-    number = len(one.plan)
-    if one.state == DRIFT:
+    number = len(record.plan)
+    if record.state == DRIFT:
         return f"It differs from its description in {number} place{'' if number == 1 else 's'}."
     return ""
 
 
 def _named(records: t.Iterable[Record], state: str) -> str:
     whys: dict[str, str] = {}
-    for one in records:
-        if one.state == state:
-            whys.setdefault(one.layer, one.findings[0].rstrip(".") if one.findings else "")
+    for record in records:
+        if record.state == state:
+            whys.setdefault(record.layer, record.findings[0].rstrip(".") if record.findings else "")
     texts = [f"{layer} ({why})" if why else layer for layer, why in whys.items()]
     return f"{state.capitalize()}: {'; '.join(texts)}." if texts else ""
 
@@ -90,37 +90,37 @@ def _list(items: t.Iterable[str]) -> str:
 def detail_lines(host: HostVerdict, playbook: str, *, check_mode: bool, verbose: bool) -> list[str]:
     """What else there is to know of one host; nothing where it is in order and nothing was done."""
     lines: list[str] = []
-    for one in host.records:
-        lines += _record_lines(one, playbook, check_mode=check_mode, verbose=verbose)
+    for record in host.records:
+        lines += _record_lines(record, playbook, check_mode=check_mode, verbose=verbose)
     lines += [f"  outside: {look}" for look in host.looks]
     if host.trouble:
         lines.append(f"  {host.trouble}")
     return [f"{host.host}:", *lines] if lines else []
 
 
-def _record_lines(one: Record, playbook: str, *, check_mode: bool, verbose: bool) -> list[str]:
-    if one.state == LISTED:
-        return [f"  {text}" for text in one.listed]
+def _record_lines(record: Record, playbook: str, *, check_mode: bool, verbose: bool) -> list[str]:
+    if record.state == LISTED:
+        return [f"  {text}" for text in record.listed]
     most = 1000 if verbose else _MOST
-    if one.state in (NOT_JUDGED, NOT_MANAGED, NOT_LOOKED_AT) or (
-        one.state == IN_ORDER and not one.plan and not one.findings
+    if record.state in (NOT_JUDGED, NOT_MANAGED, NOT_LOOKED_AT) or (
+        record.state == IN_ORDER and not record.plan and not record.findings
     ):
         return []
-    pending = check_mode or playbook == "drift" or not one.changed or one.state in (UNKNOWN, DRIFT)
-    lines = [f"  {one.layer}: {one.state}"]
-    lines += [f"    {text}" for text in shown(one.findings, most)]
+    pending = check_mode or playbook == "drift" or not record.changed or record.state in (UNKNOWN, DRIFT)
+    lines = [f"  {record.layer}: {record.state}"]
+    lines += [f"    {text}" for text in shown(record.findings, most)]
     verb = "a run would" if pending else "done"
-    lines += [f"    {verb}: {text}" for text in shown(one.plan, most)]
-    lines += [f"    {text}" for text in shown(_exposed(one, pending=pending), most)]
-    return [*lines, f"    the state before is kept as {one.snapshot}"] if one.snapshot else lines
+    lines += [f"    {verb}: {text}" for text in shown(record.plan, most)]
+    lines += [f"    {text}" for text in shown(_exposed(record, pending=pending), most)]
+    return [*lines, f"    the state before is kept as {record.snapshot}"] if record.snapshot else lines
 
 
-def _exposed(one: Record, *, pending: bool) -> list[str]:
+def _exposed(record: Record, *, pending: bool) -> list[str]:
     """Who gets what: what changes, or how it stands where a door is open and nothing changes."""
-    if not one.plan:
-        return [f"now: {text}" for text in (*one.exposure, *one.after)] if one.state == OPEN else []
+    if not record.plan:
+        return [f"now: {text}" for text in (*record.exposure, *record.after)] if record.state == OPEN else []
     was, becomes = ("now", "as described") if pending else ("before", "after")
-    lines = [f"{was} → {becomes}: {text}" for text in one.exposure if "→" in text]
-    if one.before != one.after:
-        lines += [f"{was}: {text}" for text in one.before] + [f"{becomes}: {text}" for text in one.after]
+    lines = [f"{was} → {becomes}: {text}" for text in record.exposure if "→" in text]
+    if record.before != record.after:
+        lines += [f"{was}: {text}" for text in record.before] + [f"{becomes}: {text}" for text in record.after]
     return lines

@@ -49,14 +49,16 @@ def kept(
     if held.distrust:
         return Kept(name, FOREIGN, why=held.distrust)
     try:
-        found: snapshots.Snapshot[t.Any] = snapshots.parse(held.text, layer, tables)
+        snapshot: snapshots.Snapshot[t.Any] = snapshots.parse(held.text, layer, tables)
     except SnapshotError as error:
         return Kept(name, UNREADABLE, why=str(error))
-    why = foreign(found.origin)
+    why = foreign(snapshot.origin)
     if why:
         return Kept(name, FOREIGN, why=why)
-    restores = [_sentence(tables[row.table].noun, row) for row in found.desired]
-    return Kept(name, time=found.time, reason=found.reason, run_id=found.run_id, restores=(*restores, *found.lost))
+    restores = [_sentence(tables[row.table].noun, row) for row in snapshot.desired]
+    return Kept(
+        name, time=snapshot.time, reason=snapshot.reason, run_id=snapshot.run_id, restores=(*restores, *snapshot.lost)
+    )
 
 
 def _sentence(noun: str, row: Desired[t.Any]) -> str:
@@ -67,14 +69,14 @@ def _sentence(noun: str, row: Desired[t.Any]) -> str:
 
 def as_result(kept: t.Sequence[Kept], what: str, where: str) -> dict[str, t.Any]:
     """{snapshots, lines} of a module, newest first. `what` is kept `where`, in words."""
-    ordered = sorted(kept, key=lambda one: one.name, reverse=True)
-    usable = sum(one.state == USABLE for one in ordered)
+    ordered = sorted(kept, key=lambda entry: entry.name, reverse=True)
+    usable = sum(entry.state == USABLE for entry in ordered)
     count = f"{usable} snapshots, newest first" if usable > 1 else f"{usable or 'no'} snapshot"
     lines = [f"{what}, in {where}: {count}"]
-    for one in ordered:
-        lines += _lines(one)
+    for entry in ordered:
+        lines += _lines(entry)
     return {
-        "snapshots": [{**asdict(one), "restores": list(one.restores)} for one in ordered],
+        "snapshots": [{**asdict(entry), "restores": list(entry.restores)} for entry in ordered],
         "lines": [_printable(line) for line in lines],
     }
 
@@ -84,13 +86,13 @@ def _printable(line: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
-def _lines(one: Kept) -> list[str]:
-    if one.state != USABLE:
-        return [f"  {one.name}  {one.state}: {one.why}"]
-    run = f", run {one.run_id}" if one.run_id else ""
-    lines = [f"  {one.name}  {one.time}, before {_ARTICLES.get(one.reason, one.reason)}{run}"]
-    lines += [f"    restores {text}" for text in one.restores[:_MOST]]
-    more = len(one.restores) - _MOST
+def _lines(entry: Kept) -> list[str]:
+    if entry.state != USABLE:
+        return [f"  {entry.name}  {entry.state}: {entry.why}"]
+    run = f", run {entry.run_id}" if entry.run_id else ""
+    lines = [f"  {entry.name}  {entry.time}, before {_ARTICLES.get(entry.reason, entry.reason)}{run}"]
+    lines += [f"    restores {text}" for text in entry.restores[:_MOST]]
+    more = len(entry.restores) - _MOST
     return [*lines, f"    ... and {more} more."] if more > 0 else lines
 
 

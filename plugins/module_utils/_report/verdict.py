@@ -150,10 +150,10 @@ def record(
     elif playbook in ("rollback", "refresh_ranges", "publish_ranges") and not result.get("failed"):
         # These write; whoever gets in afterwards is told, and is not what they are judged by.
         state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
-        lost = _texts(result.get("not_restored"))
-        if lost:
+        not_restored = _texts(result.get("not_restored"))
+        if not_restored:
             # The rest is given back; that it was not the whole is for a person to look at.
-            state, findings = UNKNOWN, (*findings, *lost)
+            state, findings = UNKNOWN, (*findings, *not_restored)
         further = _texts(result.get("further"))
         if further:
             findings = (*findings, _FURTHER.format(", ".join(further)))
@@ -209,7 +209,7 @@ def _findings(result: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         # Who writes keeps a snapshot; where nothing was written, what is there now is what was
         # read.
         now = "after" if result.get("snapshot") else "before"
-        sentences += [str(one) for one in strangers.get(now) or ()]
+        sentences += [str(stranger) for stranger in strangers.get(now) or ()]
     sentences += [str(guard.get("sentence")) for guard in result.get("guards") or ()]
     told: list[str] = []
     for sentence in sentences:
@@ -237,11 +237,11 @@ class HostVerdict:
         """The worst state of its layers; unknown where nothing, or not all, was looked at."""
         if self.elsewhere and not self.trouble:
             return NOT_MANAGED
-        states = {one.state for one in self.records}
+        states = {layer_record.state for layer_record in self.records}
         worst = next((state for state in _WORST_FIRST if state in states), UNKNOWN)
         if worst == NOT_LOOKED_AT:
             worst = next((state for state in (RESTORED, LISTED, IN_ORDER, NOT_JUDGED) if state in states), UNKNOWN)
-        part_only = bool(self.trouble) or any(one.left_out for one in self.records)
+        part_only = bool(self.trouble) or any(layer_record.left_out for layer_record in self.records)
         if worst == NOT_MANAGED or (part_only and worst in (ACCEPTED, RESTORED, LISTED, IN_ORDER)):
             return UNKNOWN
         return worst
@@ -254,9 +254,9 @@ class HostVerdict:
         which stands open must not hide a layer that was not given back.
         """
         if playbook == "apply" and check_mode:
-            return bool(self.trouble) or self.state == UNKNOWN or any(one.stays_open for one in self.records)
+            return bool(self.trouble) or self.state == UNKNOWN or any(host.stays_open for host in self.records)
         broken_by = _BROKEN_BY[playbook]
-        if OPEN not in broken_by and any(one.failed or one.state in broken_by for one in self.records):
+        if OPEN not in broken_by and any(host.failed or host.state in broken_by for host in self.records):
             return True
         return bool(self.trouble) or self.state in broken_by
 
@@ -281,4 +281,4 @@ def by_site(hosts: t.Iterable[HostVerdict]) -> tuple[SiteVerdict, ...]:
     for host in hosts:
         sites.setdefault(host.site, []).append(host)
     verdicts = [SiteVerdict(name, tuple(members)) for name, members in sites.items()]
-    return tuple(sorted(verdicts, key=lambda one: (_WORST_FIRST.index(one.state), one.site)))
+    return tuple(sorted(verdicts, key=lambda verdict: (_WORST_FIRST.index(verdict.state), verdict.site)))

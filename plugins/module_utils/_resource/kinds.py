@@ -97,10 +97,10 @@ class Bool(Kind):
     def parse(self, value: t.Any) -> bool | None:
         if value is None or value == "":
             return None
-        found = self._WORDS.get(str(value).strip().lower())
-        if found is None:
+        truth = self._WORDS.get(str(value).strip().lower())
+        if truth is None:
             raise KindError(f"{quoted(value)} is neither true nor false.")
-        return found
+        return truth
 
     def argument(self) -> dict[str, t.Any]:
         return {"type": "bool"}
@@ -119,10 +119,10 @@ class Choice(Kind):
     def parse(self, value: t.Any) -> str | None:
         if value is None or value == "":
             return None
-        found = self._spelling.get(str(value).strip().lower())
-        if found is None:
+        spelling = self._spelling.get(str(value).strip().lower())
+        if spelling is None:
             raise KindError(f"{quoted(value)} is none of {', '.join(self.choices)}.")
-        return found
+        return spelling
 
     def read(self, value: t.Any) -> str | None:
         try:

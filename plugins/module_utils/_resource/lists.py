@@ -78,13 +78,13 @@ class Flags(ListKind):
         self._spelling = {word.lower(): word for word in (*words, zero, *self.dropped)}
 
     def parse(self, value: t.Any) -> frozenset[str]:
-        found = self.read(value)
-        unknown = sorted(found - set(self.words))
+        words = self.read(value)
+        unknown = sorted(words - set(self.words))
         if unknown:
             raise KindError(f"{quoted(unknown[0])} is none of {', '.join((*self.words, self.zero))}.")
-        if found and self.zero in self._words(value):
-            raise KindError(f"{self.zero} stands alone, and not beside {', '.join(sorted(found))}.")
-        return found
+        if words and self.zero in self._words(value):
+            raise KindError(f"{self.zero} stands alone, and not beside {', '.join(sorted(words))}.")
+        return words
 
     def read(self, value: t.Any) -> frozenset[str]:
         return frozenset(self._words(value)) - {self.zero, *self.dropped}
@@ -125,8 +125,8 @@ class Ranges(ListKind):
             at = bisect.bisect_left(lasts, (entry.version, entry.first))
             meets = at < len(lasts) and lasts[at][0] == entry.version and removed.intervals[at].first <= entry.last
             (touched if meets else untouched).append(entry)
-        left = RangeSet(touched) - removed
-        return RangeSet([*untouched, *left.intervals, *added.entries])
+        kept = RangeSet(touched) - removed
+        return RangeSet([*untouched, *kept.intervals, *added.entries])
 
     def show(self, canonical: t.Any) -> t.Any:
         return [str(entry) for entry in canonical.entries]

@@ -153,10 +153,10 @@ def finding(
     it made under its lease. `meanwhile`: the lease was another one when the reading began, or there
     may be one that could not be read.
     """
-    again = "run it again"
+    run_again = "run it again"
     if lease is None and meanwhile:
         sentence = "While the server was read, a lease came or went, or could not be read."
-        return Finding(GUARD, STOP, sentence, remedy=again)
+        return Finding(GUARD, STOP, sentence, remedy=run_again)
     if lease is None or lease.run_id == run_id:
         return None
     if undoes and run_id is not None and (lease.ended or now >= lease.until):
@@ -171,7 +171,7 @@ def finding(
         if not meanwhile:
             return None
         sentence = f"While the server was read, {lease.server} was worked on by {lease.words()}."
-        return Finding(GUARD, STOP, sentence, remedy=again)
+        return Finding(GUARD, STOP, sentence, remedy=run_again)
     if now >= lease.until:
         return Finding(
             GUARD,
@@ -185,7 +185,7 @@ def finding(
         f"{lease.server} is leased by {lease.words()}, until {_clock(lease.until)} at the latest; its clock shows {_clock(now)}. "
         "What that run made is not proven yet, and it may take it back. Who accepts that, because that run is known to be dead, "
         "takes over what it made, and it takes nothing back any more.",
-        remedy=f"{again} when that run has ended",
+        remedy=f"{run_again} when that run has ended",
     )
 
 

@@ -103,7 +103,7 @@ class _Run(t.Generic[State, Key]):
             plan=self._sentences(changes),
             guards=[finding.as_dict() for finding in findings],
         )
-        self._unread = any(found.id in layer.unread and found.id not in task.accept_risks for found in findings)
+        self._unread = any(finding.id in layer.unread and finding.id not in task.accept_risks for finding in findings)
         self._tell(before, wished, changes)
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
@@ -205,7 +205,7 @@ class _Run(t.Generic[State, Key]):
     def _snapshot(
         self, reading: Reading[State], changes: t.Sequence[Change[Key]], plan: t.Sequence[str]
     ) -> snapshots.Snapshot[Key]:
-        taken_back, lost = self._layer.tables.way_back(changes)
+        taken_back, not_restorable = self._layer.tables.way_back(changes)
         return snapshots.Snapshot(
             layer=self._layer.name,
             origin=reading.origin,
@@ -215,7 +215,7 @@ class _Run(t.Generic[State, Key]):
             desired=taken_back,
             made=self._layer.tables.made(changes),
             plan=tuple(plan),
-            lost=lost,
+            lost=not_restorable,
         )
 
     def _stopped(self, stopped: Stopped) -> Refused:

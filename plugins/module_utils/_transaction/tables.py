@@ -150,8 +150,8 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         undone = [self[change.table].undone(change) for change in changes]
         # The first change of a row knows how it was.
         desired = self.fold(*([row] for row, _lost in reversed(undone)))
-        lost = dict.fromkeys(sentence for _row, sentences in undone for sentence in sentences)
-        return tuple(reversed(desired)), tuple(lost)
+        not_restorable = dict.fromkeys(sentence for _row, sentences in undone for sentence in sentences)
+        return tuple(reversed(desired)), tuple(not_restorable)
 
     def made(self, changes: t.Iterable[Change[Key]]) -> tuple[Desired[Key], ...]:
         """What the changes lead to, as plain data for a snapshot."""

@@ -41,11 +41,11 @@ class Locked:
 
     def counting(self, today: datetime.date) -> RangeSet:
         """The ranges that count on a day."""
-        found = self.ranges
+        counting = self.ranges
         for ranges, until in self.leaving:
             if today <= until:
-                found |= ranges
-        return found
+                counting |= ranges
+        return counting
 
 
 Lock = dict[str, Locked]
@@ -62,7 +62,7 @@ def parse(text: str, path: str) -> Lock:
         document = yaml.safe_load(text)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ValueError(f"it has no 'format: {FORMAT}'")
-        return {str(name): _locked(one) for name, one in (document.get("providers") or {}).items()}
+        return {str(name): _locked(entry) for name, entry in (document.get("providers") or {}).items()}
     except (yaml.YAMLError, RangeError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise ProviderError(
@@ -70,12 +70,12 @@ def parse(text: str, path: str) -> Lock:
         ) from None
 
 
-def _locked(one: t.Mapping[str, t.Any]) -> Locked:
-    ranges = RangeSet.parse([str(text) for text in one["ranges"]])
+def _locked(entry: t.Mapping[str, t.Any]) -> Locked:
+    ranges = RangeSet.parse([str(text) for text in entry["ranges"]])
     if not ranges:
         raise ValueError("an entry without ranges would let nobody through")
-    leaving = [(RangeSet.parse([str(each["range"])]), _date(each["until"])) for each in one.get("leaving") or []]
-    return Locked(str(one["mechanism"]), str(one["source"]), _date(one["retrieved"]), ranges, tuple(leaving))
+    leaving = [(RangeSet.parse([str(each["range"])]), _date(each["until"])) for each in entry.get("leaving") or []]
+    return Locked(str(entry["mechanism"]), str(entry["source"]), _date(entry["retrieved"]), ranges, tuple(leaving))
 
 
 def _date(value: t.Any) -> datetime.date:
@@ -86,16 +86,18 @@ def render(lock: Lock) -> str:
     """The text of a lock file."""
     providers: dict[str, t.Any] = {}
     for name in sorted(lock):
-        one = lock[name]
+        locked = lock[name]
         shown: dict[str, t.Any] = {
             # Texts from a playbook are of a class of Ansible's own, which YAML does not know.
-            "mechanism": str(one.mechanism),
-            "source": str(one.source),
-            "retrieved": one.retrieved.isoformat(),
-            "ranges": one.ranges.to_cidrs(),
+            "mechanism": str(locked.mechanism),
+            "source": str(locked.source),
+            "retrieved": locked.retrieved.isoformat(),
+            "ranges": locked.ranges.to_cidrs(),
         }
         leaving = [
-            {"range": cidr, "until": until.isoformat()} for ranges, until in one.leaving for cidr in ranges.to_cidrs()
+            {"range": cidr, "until": until.isoformat()}
+            for ranges, until in locked.leaving
+            for cidr in ranges.to_cidrs()
         ]
         if leaving:
             shown["leaving"] = leaving

@@ -64,7 +64,7 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
         gone = held - now
         share = 100 * gone.size // held.size if held else 0
         if share > limits.removed:
-            shown = ", ".join(str(one) for one in gone.intervals[:4])
+            shown = ", ".join(str(interval) for interval in gone.intervals[:4])
             yield Finding(
                 "sharply_shrunken",
                 STOP,
@@ -88,6 +88,6 @@ def renew(
         gone = old.ranges - answer - known
         if gone and grace_days > 0:
             leaving.append((gone, today + datetime.timedelta(days=grace_days)))
-    left = tuple((ranges, until) for ranges, until in leaving if ranges)
+    still_leaving = tuple((ranges, until) for ranges, until in leaving if ranges)
     same = old is not None and old.ranges == answer and (old.mechanism, old.source) == (mechanism, source)
-    return Locked(mechanism, source, old.retrieved if old is not None and same else today, answer, left)
+    return Locked(mechanism, source, old.retrieved if old is not None and same else today, answer, still_leaving)

@@ -73,13 +73,13 @@ def _fetch(url: str, timeout: float, *, ca_path: str | None) -> tuple[str, str]:
 
 
 def _ranges(texts: t.Iterable[t.Any], url: str) -> RangeSet:
-    found = []
+    intervals = []
     for text in texts:
         try:
-            found.append(parse_range(text))
+            intervals.append(parse_range(text))
         except (RangeError, TypeError, AttributeError):
             raise ProviderError(f"{url} holds {str(text)[:80]!r}, which is no range.") from None
-    return RangeSet(found)
+    return RangeSet(intervals)
 
 
 def read_list(url: str, *, timeout: float = 30, ca_path: str | None = None) -> RangeSet:
@@ -111,20 +111,20 @@ def read_microsoft(url: str, *, timeout: float = 30, ca_path: str | None = None)
     address = f"{url}?{urllib.parse.urlencode({'ServiceAreas': 'Exchange', 'clientrequestid': str(uuid.uuid4())})}"
     text, _kind = _fetch(address, timeout, ca_path=ca_path)
     try:
-        found: list[str] = []
+        addresses: list[str] = []
         document = json.loads(text)
         if not isinstance(document, list):
             raise TypeError("no list of endpoints")
-        for one in document:
-            names = [str(name) for name in one.get("urls") or ()]
-            ports = [port.strip() for port in str(one.get("tcpPorts") or "").split(",")]
+        for endpoint in document:
+            names = [str(name) for name in endpoint.get("urls") or ()]
+            ports = [port.strip() for port in str(endpoint.get("tcpPorts") or "").split(",")]
             if "25" in ports and any(name.endswith("mail.protection.outlook.com") for name in names):
-                found.extend(one.get("ips") or ())
+                addresses.extend(endpoint.get("ips") or ())
     except (ValueError, TypeError, AttributeError):
         raise ProviderError(f"{url} answers with JSON that is not that of Microsoft's endpoint service.") from None
-    if not found:
+    if not addresses:
         raise ProviderError(f"{url} names no addresses that deliver mail on port 25.")
-    return _ranges(found, url)
+    return _ranges(addresses, url)
 
 
 # ------------------------------------------------------------ over DNS
@@ -176,13 +176,13 @@ def read_dns(hosts: str, names: Names) -> RangeSet:
     Each must have one: a name that is gone may mean that its addresses are, or that the list is of
     old.
     """
-    found = {host: names.addresses(host) for host in hosts.split()}
-    without = [host for host, addresses in found.items() if not addresses]
-    if not found:
+    addresses_of = {host: names.addresses(host) for host in hosts.split()}
+    without = [host for host, addresses in addresses_of.items() if not addresses]
+    if not addresses_of:
         raise ProviderError("No host name is given whose addresses could be read.")
     if without:
         raise ProviderError(f"DNS has no addresses for {', '.join(without)}.")
-    return _ranges([address for addresses in found.values() for address in addresses], hosts)
+    return _ranges([address for addresses in addresses_of.values() for address in addresses], hosts)
 
 
 def read_spf(domain: str, names: Names) -> RangeSet:
@@ -203,7 +203,7 @@ class _Chain:
         domain = domain.rstrip(".").lower()
         if domain in above:
             raise ProviderError(f"The SPF record of {domain} includes itself.")
-        found = RangeSet(())
+        passed = RangeSet(())
         redirect = ""
         terms = self._record(domain)
         for term in terms:
@@ -214,16 +214,16 @@ class _Chain:
             network = _NETWORK.fullmatch(term)
             if network:
                 if network[1] in ("", "+"):
-                    found |= _ranges([network[2]], f"the SPF record of {domain}")
+                    passed |= _ranges([network[2]], f"the SPF record of {domain}")
                 continue
             if term.lower().startswith("redirect="):
                 redirect = term.partition("=")[2]
                 continue
-            found |= self._mechanism(term, domain, (*above, domain))
+            passed |= self._mechanism(term, domain, (*above, domain))
         if redirect and not any(term.lower().lstrip("+-~?") == "all" for term in terms):
             self._count(domain)
-            found |= self.follow(redirect, (*above, domain))
-        return found
+            passed |= self.follow(redirect, (*above, domain))
+        return passed
 
     def _record(self, domain: str) -> list[str]:
         texts = [b"".join(record.strings).decode("ascii", "replace") for record in self._names.ask(domain, "TXT")]
@@ -260,9 +260,9 @@ class _Chain:
                 raise ProviderError(f"The SPF record of {domain} names too many hosts that have no address.")
         lengths = {4: parts[4] or "32", 6: parts[5] or "128"}
         return RangeSet(
-            one
+            interval
             for address in addresses
-            for one in RangeSet.parse([f"{address}/{lengths[6 if ':' in address else 4]}"]).intervals
+            for interval in RangeSet.parse([f"{address}/{lengths[6 if ':' in address else 4]}"]).intervals
         )
 
     def _count(self, domain: str) -> None:

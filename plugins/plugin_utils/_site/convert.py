@@ -55,7 +55,7 @@ def convert(name: str, value: t.Any, spec: Spec) -> t.Any:
     if kind == "list" and spec.get("elements") == "str":
         return _texts(name, value)
     if kind == "list" and isinstance(value, (list, tuple)) and spec.get("options"):
-        return [_tree(one, spec["options"]) for one in value if not is_unset(one)]
+        return [_tree(entry, spec["options"]) for entry in value if not is_unset(entry)]
     if kind == "dict" and spec.get("options"):
         return _tree(value, spec["options"])
     return value.strip() if isinstance(value, str) else value
@@ -65,21 +65,21 @@ def _texts(name: str, value: t.Any) -> t.Any:
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, (list, tuple)):
         return value
-    found: list[t.Any] = []
+    texts: list[t.Any] = []
     for entry in entries:
         if isinstance(entry, str):
-            found.extend(split(entry, blanks=name not in _WITH_BLANKS))
+            texts.extend(split(entry, blanks=name not in _WITH_BLANKS))
         elif entry is not None:
-            found.append(entry)
-    return found
+            texts.append(entry)
+    return texts
 
 
 def _tree(value: t.Any, specs: t.Mapping[str, Spec]) -> t.Any:
     if not isinstance(value, t.Mapping):
         return value
-    found = {}
+    converted_tree = {}
     for key, entry in value.items():
         converted = convert(str(key), entry, specs.get(str(key), {}))
         if converted is not None:
-            found[key] = converted
-    return found
+            converted_tree[key] = converted
+    return converted_tree

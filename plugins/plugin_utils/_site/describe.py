@@ -75,54 +75,54 @@ class Description:
 def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: datetime.date) -> Description:
     """Check and convert the variables of a host with our prefix; all problems at once."""
     known = options()
-    found = Description(errors=unknown(variables))
+    description = Description(errors=unknown(variables))
     given = {}
     for name, spec in known.items():
         value = convert(name, variables.get(name), spec)
         if value is not None:
             given[name] = value
     validation = validator().validate(given)
-    found.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
+    description.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
     values = {name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known}
     for name, spec in known.items():
         if spec.get("type") in ("list", "dict") and values[name[len(PREFIX) :]] is None:
             values[name[len(PREFIX) :]] = [] if spec["type"] == "list" else {}
-    if found.errors:
-        return found
+    if description.errors:
+        return description
     _complete(values, around)
     if around.playbook == "rollback":
-        _take_handed_on(values, around, found)
+        _take_handed_on(values, around, description)
     if not values["site"].isprintable():
-        found.errors.append("mailedge_site has a character that cannot be printed, such as a line break.")
-    _check_owners(values, around, found)
-    _accepted(values, found)
-    _check_ranges(values, found)
+        description.errors.append("mailedge_site has a character that cannot be printed, such as a line break.")
+    _check_owners(values, around, description)
+    _accepted(values, description)
+    _check_ranges(values, description)
     if around.playbook in ("apply", "drift", "publish_ranges"):
-        _provider(values, today, found)
-    found.parts = _parts(values, around)
+        _provider(values, today, description)
+    description.parts = _parts(values, around)
     for name in ("exchange_lease_minutes", "fortigate_lease_minutes"):
         wrong = check_minutes(values[name])
         if wrong:
-            found.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
+            description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
     if around.playbook in ("apply", "drift"):
-        _check_exchange(values, found)
-        _check_fortigate(values, found)
-    if found.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in _BACK:
-        _check_token(values, found)
-    if around.playbook == "probe" or found.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
-        _check_probe(values, found)
+        _check_exchange(values, description)
+        _check_fortigate(values, description)
+    if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in _BACK:
+        _check_token(values, description)
+    if around.playbook == "probe" or description.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
+        _check_probe(values, description)
     for index, probe in enumerate(values["probe_looks"], 1):
         if not probe.get("name"):
-            found.errors.append(f"Entry {index} of mailedge_probe_looks has no name: say in words who looks.")
+            description.errors.append(f"Entry {index} of mailedge_probe_looks has no name: say in words who looks.")
         elif not probe["name"].isprintable():
-            found.errors.append(
+            description.errors.append(
                 f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be printed."
             )
     if around.playbook == "publish_ranges" and not values["published_folder"]:
-        found.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
+        description.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
     values["vantage_points"] = _vantage_points(values)
-    found.values = _public(values)
-    return found
+    description.values = _public(values)
+    return description
 
 
 _STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
@@ -153,8 +153,8 @@ def _vantage_points(values: Values) -> list[dict[str, t.Any]]:
 def _said(value: t.Any) -> t.Any:
     """A value without the options that the check filled with null."""
     if isinstance(value, dict):
-        return {key: _said(one) for key, one in value.items() if one is not None}
-    return [_said(one) for one in value] if isinstance(value, list) else value
+        return {key: _said(inner) for key, inner in value.items() if inner is not None}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _complete(values: Values, around: Surroundings) -> None:
@@ -177,13 +177,13 @@ def _complete(values: Values, around: Surroundings) -> None:
         values["fortigate_outbound_enabled"] = bool(values["fortigate_outbound"])
 
 
-def _take_handed_on(values: Values, around: Surroundings, found: Description) -> None:
+def _take_handed_on(values: Values, around: Surroundings, description: Description) -> None:
     """The snapshots of this host that an earlier run has handed on, where none is named."""
     entry = values["snapshots"].get(around.host) or {}
     fits = isinstance(entry, dict) and isinstance(entry.get("fortigate") or {}, dict)
     texts = [entry.get("exchange"), *(entry.get("fortigate") or {}).values()] if fits else []
     if not fits or not all(text is None or isinstance(text, str) for text in texts):
-        found.errors.append(f"mailedge_snapshots has something else for {around.host} than what a run hands on.")
+        description.errors.append(f"mailedge_snapshots has something else for {around.host} than what a run hands on.")
     elif (
         values["exchange_snapshot"] is None
         and values["fortigate_snapshot"] is None
@@ -203,7 +203,7 @@ def _nothing_to_give_back(values: Values) -> Part | None:
     return None
 
 
-def _check_owners(values: Values, around: Surroundings, found: Description) -> None:
+def _check_owners(values: Values, around: Surroundings, description: Description) -> None:
     """Where the site names its hosts, everything that names one of them is held against that.
 
     What the inventory shows is no measure: a slice of a job shows a part of the site.
@@ -215,37 +215,41 @@ def _check_owners(values: Values, around: Surroundings, found: Description) -> N
     ):
         if hosts and host not in hosts:
             what = f"{name} is '{host}', which" if name else f"This host, {host},"
-            found.errors.append(f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}.")
+            description.errors.append(f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}.")
 
 
-def _accepted(values: Values, found: Description) -> None:
+def _accepted(values: Values, description: Description) -> None:
     until = values["drift_accepted_until"]
     if until:
         try:
             values["drift_accepted_until"] = datetime.date.fromisoformat(until).isoformat()
         except ValueError:
-            found.errors.append(f"mailedge_drift_accepted_until is '{until}', which is not a day such as 2027-01-31.")
+            description.errors.append(
+                f"mailedge_drift_accepted_until is '{until}', which is not a day such as 2027-01-31."
+            )
 
 
-def _check_ranges(values: Values, found: Description) -> None:
+def _check_ranges(values: Values, description: Description) -> None:
     for name in _RANGES:
-        _understood(f"mailedge_{name}", values[name], found, provider=name == "provider_ranges")
-    _understood("mailedge_fortigate_outbound.mail_servers", values["fortigate_outbound"].get("mail_servers"), found)
+        _understood(f"mailedge_{name}", values[name], description, provider=name == "provider_ranges")
+    _understood(
+        "mailedge_fortigate_outbound.mail_servers", values["fortigate_outbound"].get("mail_servers"), description
+    )
     for address in values["fortigate_addresses"]:
         try:
             parse_address(address)
         except RangeError as error:
-            found.errors.append(f"mailedge_fortigate_addresses cannot be used: {error}")
+            description.errors.append(f"mailedge_fortigate_addresses cannot be used: {error}")
 
 
-def _understood(name: str, texts: t.Any, found: Description, *, provider: bool = False) -> None:
+def _understood(name: str, texts: t.Any, description: Description, *, provider: bool = False) -> None:
     try:
         (_ranges_guards.named if provider else _ranges_guards.friends)(texts or [])
     except RangeError as error:
-        found.errors.append(f"{name} cannot be used: {error}")
+        description.errors.append(f"{name} cannot be used: {error}")
 
 
-def _provider(values: Values, today: datetime.date, found: Description) -> None:
+def _provider(values: Values, today: datetime.date, description: Description) -> None:
     """The ranges of the provider that the site names, where it does not name them itself."""
     if values["provider_ranges"] or not values["provider"]:
         return
@@ -258,19 +262,19 @@ def _provider(values: Values, today: datetime.date, found: Description) -> None:
             today,
         )
     except ProviderError as error:
-        found.errors.append(str(error))
+        description.errors.append(str(error))
         return
     values["provider_ranges"] = details["ranges"]
-    found.warnings += details.get("warnings") or []
+    description.warnings += details.get("warnings") or []
 
 
 def _inbound(values: Values) -> bool:
     return bool(values["exchange_enabled"] and values["exchange_inbound_enabled"])
 
 
-def _check_exchange(values: Values, found: Description) -> None:
-    if _inbound(values) and not values["provider_ranges"] and not found.errors:
-        found.errors.append(
+def _check_exchange(values: Values, description: Description) -> None:
+    if _inbound(values) and not values["provider_ranges"] and not description.errors:
+        description.errors.append(
             f"Site '{values['site']}' names no provider range (mailedge_provider_ranges, or mailedge_provider). A "
             "lock without one would shut out all mail. Name the ranges from which the filtering provider "
             "delivers, or set mailedge_exchange_inbound_enabled to false."
@@ -281,20 +285,20 @@ def _check_exchange(values: Values, found: Description) -> None:
         and values["exchange_outbound_enabled"]
         and not values["exchange_outbound"].get("smart_hosts")
     ):
-        found.errors.append(
+        description.errors.append(
             "mailedge_exchange_outbound_enabled is true, but mailedge_exchange_outbound names no smart_hosts."
         )
 
 
-def _check_token(values: Values, found: Description) -> None:
+def _check_token(values: Values, description: Description) -> None:
     if values["fortigate_enabled"] and not values["fortigate_token"]:
-        found.errors.append(
+        description.errors.append(
             f"Site '{values['site']}' names the firewall {values['fortigate_host'] or ''} without "
             "mailedge_fortigate_token, the token of an API user of its own."
         )
 
 
-def _check_fortigate(values: Values, found: Description) -> None:
+def _check_fortigate(values: Values, description: Description) -> None:
     """What a firewall that is named needs to be locked."""
     if not values["fortigate_enabled"]:
         set_anyway = [
@@ -303,22 +307,22 @@ def _check_fortigate(values: Values, found: Description) -> None:
             if values[name]
         ]
         if set_anyway and not values["fortigate_host"]:
-            found.errors.append(
+            description.errors.append(
                 f"{set_anyway[0]} is set, but no firewall is named: set mailedge_fortigate_host, or remove it."
             )
         return
-    _check_token(values, found)
+    _check_token(values, description)
     where = f"the firewall {values['fortigate_host']} of site '{values['site']}'"
     if not values["fortigate_host"]:
-        found.errors.append("mailedge_fortigate_enabled is true without mailedge_fortigate_host.")
+        description.errors.append("mailedge_fortigate_enabled is true without mailedge_fortigate_host.")
     if not values["fortigate_inbound_enabled"] and not values["fortigate_outbound_enabled"]:
-        found.errors.append(
+        description.errors.append(
             f"Nothing says what leads to the mail server through {where}: name mailedge_fortigate_vips or "
             "mailedge_fortigate_addresses, or mailedge_fortigate_outbound for the way out."
         )
     sources = values["provider_ranges"] or values["fortigate_internet_services"] or values["fortigate_feed"]
-    if values["fortigate_inbound_enabled"] and not sources and not found.errors:
-        found.errors.append(
+    if values["fortigate_inbound_enabled"] and not sources and not description.errors:
+        description.errors.append(
             f"Site '{values['site']}' names no provider range (mailedge_provider_ranges), so that nobody would get "
             f"through {where}."
         )
@@ -327,10 +331,10 @@ def _check_fortigate(values: Values, found: Description) -> None:
             name for name in ("mail_servers", "smart_hosts", "interfaces") if not values["fortigate_outbound"].get(name)
         ]
         if missing:
-            found.errors.append(f"mailedge_fortigate_outbound lacks {' and '.join(missing)}.")
+            description.errors.append(f"mailedge_fortigate_outbound lacks {' and '.join(missing)}.")
 
 
-def _check_probe(values: Values, found: Description) -> None:
+def _check_probe(values: Values, description: Description) -> None:
     missing = [
         f"mailedge_{name} ({what})"
         for name, what in (
@@ -341,7 +345,7 @@ def _check_probe(values: Values, found: Description) -> None:
         if not values[name]
     ]
     if missing:
-        found.errors.append(
+        description.errors.append(
             f"Site '{values['site']}' cannot be looked at from outside without {' and '.join(missing)}."
         )
 
@@ -434,11 +438,11 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
 
 def _public(values: Values) -> Values:
     """The values without anything that may hold a secret."""
-    found = {}
+    public = {}
     for name, value in values.items():
         if PREFIX + name in HANDED_ON | SECRETS or PREFIX + name in _CONNECTORS:
             continue
-        found[name] = (
-            {key: one for key, one in value.items() if key != _CREDENTIAL} if isinstance(value, dict) else value
+        public[name] = (
+            {key: inner for key, inner in value.items() if key != _CREDENTIAL} if isinstance(value, dict) else value
         )
-    return found
+    return public

@@ -38,7 +38,7 @@ def _spec(described: t.Mapping[str, t.Any], *, inside: bool = False) -> Spec:
         if key in spec:
             spec[key] = _TEXT_TYPES.get(spec[key], spec[key])
     if "options" in described:
-        spec["options"] = {name: _spec(one, inside=True) for name, one in described["options"].items()}
+        spec["options"] = {name: _spec(option, inside=True) for name, option in described["options"].items()}
     return spec
 
 
@@ -68,7 +68,7 @@ def unknown(names: t.Iterable[str]) -> list[str]:
         if name in known or not name.startswith(PREFIX):
             continue
         # Without the prefix, which all of them share.
-        bare = {one[len(PREFIX) :]: one for one in known}
+        bare = {name[len(PREFIX) :]: name for name in known}
         near = difflib.get_close_matches(name[len(PREFIX) :], bare, n=1, cutoff=0.6)
         like = f" Is {bare[near[0]]} meant?" if near else ""
         sentences.append(f"No role knows the variable {name}.{like}")

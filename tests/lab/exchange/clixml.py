@@ -27,7 +27,7 @@ def dump(rows: t.Iterable[t.Mapping[str, t.Any]], type_name: str) -> str:
 
 
 def _text(value: str) -> str:
-    return escape(_SPECIAL.sub(lambda found: f"_x{ord(found.group()):04X}_", value))
+    return escape(_SPECIAL.sub(lambda character: f"_x{ord(character.group()):04X}_", value))
 
 
 def _object(row: t.Mapping[str, t.Any], type_name: str) -> str:

@@ -79,28 +79,36 @@ class Cmdlets:
 
     def receive_connectors(self, controller: str) -> list[Stored]:
         """All receive connectors of the organization as this domain controller sees them. Not to be changed."""
-        return [self._complete(one, self.receive_settings) for one in self.directory.view(controller) if one.server]
+        return [
+            self._complete(connector, self.receive_settings)
+            for connector in self.directory.view(controller)
+            if connector.server
+        ]
 
     def send_connectors(self, controller: str) -> list[Stored]:
         """All send connectors, likewise."""
-        return [self._complete(one, self.send_settings) for one in self.directory.view(controller) if not one.server]
+        return [
+            self._complete(connector, self.send_settings)
+            for connector in self.directory.view(controller)
+            if not connector.server
+        ]
 
     @staticmethod
-    def _complete(one: Stored, settings: t.Mapping[str, Setting]) -> Stored:
+    def _complete(connector: Stored, settings: t.Mapping[str, Setting]) -> Stored:
         """A connector as this version reads it: what the older version that made it did not know has its default (unverified)."""
-        missing = {name: setting.default for name, setting in settings.items() if name not in one.values}
-        return dataclasses.replace(one, values={**missing, **one.values}) if missing else one
+        missing = {name: setting.default for name, setting in settings.items() if name not in connector.values}
+        return dataclasses.replace(connector, values={**missing, **connector.values}) if missing else connector
 
-    def _one(self, identity: t.Any, pool: t.Iterable[Stored], controller: str) -> Stored:
+    def _single(self, identity: t.Any, pool: t.Iterable[Stored], controller: str) -> Stored:
         """The one connector of that identity: a bare name is ambiguous where two servers have it (Get-ReceiveConnector.md)."""
         if identity is None:
             raise null_argument("Identity")
-        found = [one for one in pool if one.answers_to(str(identity))]
-        if not found:
+        matching = [connector for connector in pool if connector.answers_to(str(identity))]
+        if not matching:
             raise not_found(identity, controller)
-        if len(found) > 1:
+        if len(matching) > 1:
             raise ambiguous(identity)
-        return found[0]
+        return matching[0]
 
     def _server(self, name: t.Any, controller: str) -> Server:
         for server in self.directory.servers.values():
@@ -109,16 +117,18 @@ class Cmdlets:
         raise not_found(name, controller)
 
     def _shown(self, connectors: t.Iterable[Stored], controller: str) -> Rows:
-        found = list(connectors)
+        shuffled = list(connectors)
         # The directory keeps no order.
-        self.directory.random.shuffle(found)
-        return [self._row(one, controller) for one in found]
+        self.directory.random.shuffle(shuffled)
+        return [self._row(connector, controller) for connector in shuffled]
 
-    def _row(self, one: Stored, controller: str) -> dict[str, t.Any]:
-        if one.server:
-            row = rows.receive_row(one, self.receive_settings, self.rights.read(one.rights), self.directory, self.style)
+    def _row(self, connector: Stored, controller: str) -> dict[str, t.Any]:
+        if connector.server:
+            row = rows.receive_row(
+                connector, self.receive_settings, self.rights.read(connector.rights), self.directory, self.style
+            )
         else:
-            row = rows.send_row(one, self.send_settings, self.directory, self.style)
+            row = rows.send_row(connector, self.send_settings, self.directory, self.style)
         return {**row, "OriginatingServer": controller}
 
     # --- Receive connectors -------------------------------------------------------------------------------------
@@ -129,10 +139,14 @@ class Cmdlets:
             raise ambiguous_set()
         if "Server" in given:
             server = self._server(given["Server"], controller)
-            return self._shown((one for one in pool if one.server == server.name), controller)
+            return self._shown((connector for connector in pool if connector.server == server.name), controller)
         # Get-ReceiveConnector.md warns: an identity that is null or does not exist gives all objects.
-        found = [one for one in pool if given.get("Identity") is not None and one.answers_to(str(given["Identity"]))]
-        return self._shown(found or pool, controller)
+        matching = [
+            connector
+            for connector in pool
+            if given.get("Identity") is not None and connector.answers_to(str(given["Identity"]))
+        ]
+        return self._shown(matching or pool, controller)
 
     def _usage(self, given: Parameters, names: t.Sequence[str], kind: t.Any) -> str | None:
         switches = [name for name in names if given.get(name)]
@@ -179,20 +193,20 @@ class Cmdlets:
         if "Name" in given:
             changed.name = _NAME.take(given["Name"], None, self.edition)
             changed.distinguished_name = self.directory.receive_dn(held.server, changed.name)
-        self._admit(changed, [one for one in pool if one.guid != held.guid], controller)
+        self._admit(changed, [other for other in pool if other.guid != held.guid], controller)
         if not trial:
             self._store(changed, controller)
         return []
 
     def _admit(self, connector: Stored, others: list[Stored], controller: str) -> None:
-        neighbours = [one for one in others if one.server == connector.server]
-        if any(one.name.casefold() == connector.name.casefold() for one in neighbours):
+        neighbours = [other for other in others if other.server == connector.server]
+        if any(other.name.casefold() == connector.name.casefold() for other in neighbours):
             raise exists_already(connector.distinguished_name, controller)
         server = self._server(connector.server, controller)
         values = {**connector.values, "PermissionGroups": self.rights.read(connector.rights)}
         receive_rules.check(values, self.edition, server.name, server.fqdn)
         domain = values.get("DefaultDomain")
-        if domain and domain.casefold() not in {one.casefold() for one in self.directory.accepted_domains}:
+        if domain and domain.casefold() not in {accepted.casefold() for accepted in self.directory.accepted_domains}:
             # Set-ReceiveConnector.md: DefaultDomain names an accepted domain.
             raise not_found(domain, controller)
         receive_rules.check_against(connector, neighbours)
@@ -203,7 +217,7 @@ class Cmdlets:
         pool = self.send_connectors(controller)
         if given.get("Identity") is None:
             return self._shown(pool, controller)
-        return self._shown([self._one(given["Identity"], pool, controller)], controller)
+        return self._shown([self._single(given["Identity"], pool, controller)], controller)
 
     def _new_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
         self._usage(given, send.USAGES, send.USAGE)
@@ -227,13 +241,13 @@ class Cmdlets:
         if "Name" in given:
             changed.name = _NAME.take(given["Name"], None, self.edition)
             changed.distinguished_name = self.directory.send_dn(changed.name)
-        self._admit_send(changed, [one for one in pool if one.guid != held.guid], controller, given)
+        self._admit_send(changed, [other for other in pool if other.guid != held.guid], controller, given)
         if not trial:
             self._store(changed, controller)
         return []
 
     def _admit_send(self, connector: Stored, others: list[Stored], controller: str, given: Parameters) -> None:
-        if any(one.name.casefold() == connector.name.casefold() for one in others):
+        if any(other.name.casefold() == connector.name.casefold() for other in others):
             raise exists_already(connector.distinguished_name, controller)
         send.check(connector.values, given, self.edition)
         if not self.edition.edge:
@@ -251,7 +265,7 @@ class Cmdlets:
         return given["Identity"]
 
     def _settable(self, given: Parameters, pool: list[Stored], controller: str) -> Stored:
-        held = self._one(self._identity(given), pool, controller)
+        held = self._single(self._identity(given), pool, controller)
         if not held.valid and self.directory.refuses_invalid:
             raise corrupted(held.identity)
         return held
@@ -268,7 +282,7 @@ class Cmdlets:
         return [self._row(connector, controller)]
 
     def _remove(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
-        held = self._one(self._identity(given), pool, controller)
+        held = self._single(self._identity(given), pool, controller)
         if not trial:
             self.directory.drop(held, controller)
         return []
@@ -280,7 +294,7 @@ class Cmdlets:
         if identity is not None and "\\" in str(identity) and not str(identity).upper().startswith("CN="):
             # Whether Server\\Name is taken here is unverified.
             raise not_found(identity, controller)
-        return self._one(identity, self.directory.view(controller), controller)
+        return self._single(identity, self.directory.view(controller), controller)
 
     def _account(self, user: t.Any) -> str:
         account = self.rights.account(str(user))
@@ -294,11 +308,11 @@ class Cmdlets:
 
     def _get_rights(self, given: Parameters, controller: str) -> Rows:
         held = self._object(self._identity(given), controller)
-        found = rows.rights_rows(held, self.rights, self.directory)
+        entries = rows.rights_rows(held, self.rights, self.directory)
         if given.get("User") is not None:
             account = self._account(given["User"])
-            found = [row for row in found if row["User"] == account]
-        return found
+            entries = [row for row in entries if row["User"] == account]
+        return entries
 
     def _change_rights(self, adding: bool, given: Parameters, controller: str, trial: bool) -> Rows:
         held = self._object(self._identity(given), controller)
@@ -312,7 +326,7 @@ class Cmdlets:
             return self._put_rights(
                 adding,
                 held,
-                [Ace(self._account(given["User"]), str(one), bool(given.get("Deny"))) for one in names],
+                [Ace(self._account(given["User"]), str(name), bool(given.get("Deny"))) for name in names],
                 controller,
                 trial,
             )
@@ -350,8 +364,8 @@ def matching(
     The parameters arrive as a dictionary, or with `hide_parameters` as the name of its type: which of the two a session to
     Microsoft.Exchange hands over is unverified.
     """
-    wanted = [str(one).casefold() for one in (patterns if isinstance(patterns, (list, tuple)) else [patterns])]
-    found: Rows = []
+    wanted = [str(pattern).casefold() for pattern in (patterns if isinstance(patterns, (list, tuple)) else [patterns])]
+    commands_shown: Rows = []
     for name, parameters in commands.items():
         if not any(fnmatch.fnmatchcase(name.casefold(), pattern) for pattern in wanted):
             continue
@@ -361,5 +375,5 @@ def matching(
                 "System.Collections.Generic.Dictionary`2[System.String,System.Management.Automation.ParameterMetadata]"
             )
             value = Shown(type_name, type_name)
-        found.append({"Name": name, "CommandType": "Function", "Parameters": value})
-    return found
+        commands_shown.append({"Name": name, "CommandType": "Function", "Parameters": value})
+    return commands_shown

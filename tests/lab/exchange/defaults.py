@@ -84,19 +84,19 @@ def setup(host: ExchangeHost) -> None:
     if edition.edge:
         made = _EDGE
     families = [4] if edition.edge or edition.generation is Generation.RTM2007 else [4, 6]
-    for one in made:
+    for connector in made:
         values = {
-            "Bindings": [f"{'0.0.0.0' if family == 4 else '[::]'}:{one.port}" for family in families],
+            "Bindings": [f"{'0.0.0.0' if family == 4 else '[::]'}:{connector.port}" for family in families],
             "RemoteIPRanges": [receive.EVERY_V4 if family == 4 else receive.EVERY_V6 for family in families],
-            "PermissionGroups": one.groups,
-            "AuthMechanism": one.mechanisms,
+            "PermissionGroups": connector.groups,
+            "AuthMechanism": connector.mechanisms,
             "MaxHopCount": 60,
             "MaxLocalHopCount": 5,
-            **one.more,
+            **connector.more,
         }
-        if one.role:
-            values["TransportRole"] = one.role
-        add_receive(host, one.name.format(s=host.name), values)
+        if connector.role:
+            values["TransportRole"] = connector.role
+        add_receive(host, connector.name.format(s=host.name), values)
 
 
 def small_business(host: ExchangeHost, lan: str = "192.0.2.0/24") -> None:
@@ -153,7 +153,7 @@ def site(
         groups = f"AnonymousUsers, ExchangeUsers, {_SERVERS}"
         identity = f"{host.name}\\Default {host.name}"
         host.cmdlets.run("Set-ReceiveConnector", {"Identity": identity, "PermissionGroups": groups})
-    if way_out and not any(not one.server for one in directory.view("")):
+    if way_out and not any(not connector.server for connector in directory.view("")):
         add_send(host, "Internet", {"AddressSpaces": ["SMTP:*;1"]})
     return host
 
@@ -163,8 +163,8 @@ def add_receive(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], *
     values = receive.defaults(host.edition, host.fqdn)
     values.update(_loaded(receive.settings(host.edition), printed))
     rights = host.rights.regroup((), values.pop("PermissionGroups"))
-    one = Stored(name, host.directory.receive_dn(host.name, name), values, host.name, rights)
-    return _put(host, one, about)
+    connector = Stored(name, host.directory.receive_dn(host.name, name), values, host.name, rights)
+    return _put(host, connector, about)
 
 
 def add_send(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **about: t.Any) -> Stored:
@@ -176,12 +176,12 @@ def add_send(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **ab
     return _put(host, Stored(name, host.directory.send_dn(name), values), about)
 
 
-def _put(host: ExchangeHost, one: Stored, about: t.Mapping[str, t.Any]) -> Stored:
+def _put(host: ExchangeHost, connector: Stored, about: t.Mapping[str, t.Any]) -> Stored:
     for field, value in about.items():
-        setattr(one, field, value)
+        setattr(connector, field, value)
     with host.directory.lock:
-        host.directory.put(one)
-    return one
+        host.directory.put(connector)
+    return connector
 
 
 def _loaded(settings: t.Mapping[str, t.Any], printed: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

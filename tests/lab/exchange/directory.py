@@ -60,7 +60,7 @@ class Directory:
         asked = domain.casefold()
         return any(
             known in ("*", asked) or (known.startswith("*.") and asked.endswith(known[1:]))
-            for known in (one.casefold() for one in self.accepted_domains)
+            for known in (accepted.casefold() for accepted in self.accepted_domains)
         )
 
     @property

@@ -17,22 +17,22 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Sto
 
 def leaves_by(connectors: t.Iterable[Stored], domain: str, server: str, size: int = 0) -> Stored | None:
     """The connector that carries mail of `size` bytes that waits on `server`; None: it goes on waiting."""
-    found = []
-    for one in connectors:
-        largest = one.values["MaxMessageSize"]
-        if not one.values["Enabled"] or (isinstance(largest, int) and size > largest):
+    candidates = []
+    for connector in connectors:
+        largest = connector.values["MaxMessageSize"]
+        if not connector.values["Enabled"] or (isinstance(largest, int) and size > largest):
             continue
         fits = [
             (-closeness, space.cost)
-            for space in one.values["AddressSpaces"]
+            for space in connector.values["AddressSpaces"]
             if space.kind == "smtp"
             for closeness in (_closeness(space.space.casefold(), domain.casefold()),)
             if closeness >= 0
         ]
         if fits:
-            sources = {str(name).casefold() for name in one.values.get("SourceTransportServers", ())}
-            found.append((*min(fits), server.casefold() not in sources, one.name.casefold(), one))
-    return min(found, key=lambda entry: entry[:4])[4] if found else None
+            sources = {str(name).casefold() for name in connector.values.get("SourceTransportServers", ())}
+            candidates.append((*min(fits), server.casefold() not in sources, connector.name.casefold(), connector))
+    return min(candidates, key=lambda entry: entry[:4])[4] if candidates else None
 
 
 def _closeness(space: str, domain: str) -> int:

@@ -58,7 +58,7 @@ def refusal(connector: Stored, mail: Mail) -> str:
         limit = values[parameter]
         return not isinstance(limit, str) and amount > limit
 
-    found = (
+    checks = (
         (TLS_FIRST, values["RequireTLS"] and not mail.encrypted),
         (NO_DOMAIN, values["RequireEHLODomain"] and not mail.has_domain),
         (BARE_LINE_FEED, values.get("BareLinefeedRejectionEnabled", False) and mail.bare_line_feed),
@@ -73,7 +73,7 @@ def refusal(connector: Stored, mail: Mail) -> str:
         (TIMED_OUT, exceeds("ConnectionInactivityTimeout", mail.idle)),
         (TIMED_OUT, mail.errors > 0 and mail.patience < values["TarpitInterval"]),
     )
-    return next((reply for reply, refused in found if refused), "")
+    return next((reply for reply, refused in checks if refused), "")
 
 
 def size_of(argument: str | None) -> int:

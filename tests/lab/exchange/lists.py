@@ -36,11 +36,11 @@ class MultiValue(Kind):
         edits = {str(key).lower(): self._items(items) for key, items in value.items()}
         if not edits or set(edits) - {"add", "remove"}:
             raise Mismatch('The hash table may have the keys "Add" and "Remove" only.')
-        left = tuple(item for item in current if item not in edits.get("remove", ()))
+        kept = tuple(item for item in current if item not in edits.get("remove", ()))
         added = edits.get("add", ())
-        if any(item in left for item in added):
+        if any(item in kept for item in added):
             raise Refused("The value is already present in the collection.")
-        return left + added
+        return kept + added
 
     def _items(self, value: t.Any) -> tuple[t.Any, ...]:
         if value is None or value == "":
@@ -111,12 +111,12 @@ class Capabilities(MultiValue):
             raise Mismatch(f'"{text}" isn\'t of the form domain:capabilities.')
         if not re.fullmatch(r"NO-TLS|<I>.+<S>.+", domain, re.IGNORECASE):
             Fqdn().take(domain.removeprefix("*."), None)
-        found = [self.spelling.get(word.strip().lower()) for word in words.split(",")]
-        if None in found:
+        capabilities = [self.spelling.get(word.strip().lower()) for word in words.split(",")]
+        if None in capabilities:
             raise Mismatch(
                 f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self.spelling.values())}.'
             )
-        return f"{domain}:{', '.join(sorted(set(filter(None, found))))}"
+        return f"{domain}:{', '.join(sorted(set(filter(None, capabilities))))}"
 
     def load(self, value: t.Any) -> t.Any:
         return tuple(value)

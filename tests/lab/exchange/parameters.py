@@ -39,7 +39,7 @@ def _settings(noun: str, edition: Edition) -> t.Mapping[str, Setting]:
 def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
     """Cmdlet → parameters, without the common ones."""
     asks = () if edition.generation is Generation.RTM2007 else ("Confirm", "WhatIf")
-    found: dict[str, tuple[str, ...]] = {
+    parameters: dict[str, tuple[str, ...]] = {
         # Get-SendConnector has no -Server: send connectors belong to the organization.
         "Get-ReceiveConnector": ("Identity", "Server", "DomainController"),
         "Get-SendConnector": ("Identity", "DomainController"),
@@ -58,10 +58,10 @@ def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
         new = [name for name, setting in held.items() if setting.new]
         changed = [name for name, setting in held.items() if setting.set_]
         force = ("Force",) if noun == "SendConnector" else ()
-        found[f"New-{noun}"] = ("Name", "Usage", *switches, *extra, *new, "DomainController", *asks)
-        found[f"Set-{noun}"] = ("Identity", "Name", *force, *changed, "DomainController", *asks)
-        found[f"Remove-{noun}"] = ("Identity", "DomainController", *asks)
-    return found
+        parameters[f"New-{noun}"] = ("Name", "Usage", *switches, *extra, *new, "DomainController", *asks)
+        parameters[f"Set-{noun}"] = ("Identity", "Name", *force, *changed, "DomainController", *asks)
+        parameters[f"Remove-{noun}"] = ("Identity", "DomainController", *asks)
+    return parameters
 
 
 def is_switch(parameter: str) -> bool:

@@ -57,7 +57,7 @@ def _families(values: Values, edition: Edition) -> None:
         if not values[name]:
             # Both are mandatory for a new connector (New-ReceiveConnector.md); that neither may be emptied later is unverified.
             raise invalid(f"{name} can't be empty.")
-        if edition.generation is Generation.RTM2007 and any(one.version == 6 for one in values[name]):
+        if edition.generation is Generation.RTM2007 and any(entry.version == 6 for entry in values[name]):
             # IPv6 came with SP1 on Windows Server 2008.
             raise invalid(f"{name} can't contain IPv6 addresses.")
 
@@ -81,16 +81,18 @@ def check_against(connector: Stored, others: t.Iterable[Stored]) -> None:
 def _conflict(mine: t.Iterable[t.Any], theirs: t.Iterable[t.Any]) -> bool:
     events = sorted(
         [
-            (one.version, one.first, -one.last, side, one)
+            (entry.version, entry.first, -entry.last, side, entry)
             for side, ranges in enumerate((mine, theirs))
-            for one in ranges
+            for entry in ranges
         ],
         key=lambda event: event[:4],
     )
     reaching: list[tuple[int, t.Any]] = []
-    for _version, _first, _last, side, one in events:
-        reaching = [(whose, held) for whose, held in reaching if held.version == one.version and held.last >= one.first]
-        if any(whose != side and held.conflicts(one) for whose, held in reaching):
+    for _version, _first, _last, side, entry in events:
+        reaching = [
+            (whose, held) for whose, held in reaching if held.version == entry.version and held.last >= entry.first
+        ]
+        if any(whose != side and held.conflicts(entry) for whose, held in reaching):
             return True
-        reaching.append((side, one))
+        reaching.append((side, entry))
     return False

@@ -107,11 +107,11 @@ class Rights:
 
     def read(self, entries: t.Iterable[Ace]) -> frozenset[str]:
         """The permission groups that these entries make up, with Custom for what is left over."""
-        left = set(entries)
-        found = {group for group, needed in self._groups.items() if needed <= left}
-        for group in found:
-            left -= self._groups[group]
-        return frozenset(found | ({"Custom"} if left else set()))
+        unexplained = set(entries)
+        complete = {group for group, needed in self._groups.items() if needed <= unexplained}
+        for group in complete:
+            unexplained -= self._groups[group]
+        return frozenset(complete | ({"Custom"} if unexplained else set()))
 
     def regroup(self, entries: tuple[Ace, ...], groups: t.Iterable[str]) -> tuple[Ace, ...]:
         """The entries after the groups were set to `groups`. What belongs to no group stays (unverified)."""

@@ -25,7 +25,7 @@ _ID = "Microsoft.Exchange.Data.Directory.ADObjectId"
 
 
 def _properties(
-    one: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style
+    connector: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style
 ) -> Row:
     row: Row = {}
     for name, setting in settings.items():
@@ -36,46 +36,48 @@ def _properties(
     return row
 
 
-def _about(one: Stored, classes: list[str]) -> Row:
+def _about(connector: Stored, classes: list[str]) -> Row:
     return {
         "AdminDisplayName": "",
         "ExchangeVersion": Shown("0.1 (8.0.535.0)", "Microsoft.Exchange.Data.ExchangeObjectVersion"),
-        "Name": one.name,
-        "DistinguishedName": one.distinguished_name,
-        "Identity": Shown(one.identity, _ID),
-        "Guid": Shown(one.guid, "System.Guid"),
+        "Name": connector.name,
+        "DistinguishedName": connector.distinguished_name,
+        "Identity": Shown(connector.identity, _ID),
+        "Guid": Shown(connector.guid, "System.Guid"),
         "ObjectClass": classes,
-        "WhenChangedUTC": one.changed,
-        "WhenCreatedUTC": one.created,
+        "WhenChangedUTC": connector.changed,
+        "WhenCreatedUTC": connector.created,
         "OrganizationId": "",
         "Id": "",
-        "IsValid": one.valid,
+        "IsValid": connector.valid,
         "ObjectState": Shown("Unchanged", "Microsoft.Exchange.Data.ObjectState", 1),
     }
 
 
-def receive_row(one: Stored, settings: Settings, groups: frozenset[str], directory: Directory, style: Style) -> Row:
+def receive_row(
+    connector: Stored, settings: Settings, groups: frozenset[str], directory: Directory, style: Style
+) -> Row:
     """A receive connector. Its usage cannot be read back."""
-    row = _properties(one, {**one.values, "PermissionGroups": groups}, settings, directory, style)
-    row["Server"] = Shown(one.server, _ID)
+    row = _properties(connector, {**connector.values, "PermissionGroups": groups}, settings, directory, style)
+    row["Server"] = Shown(connector.server, _ID)
     if any(setting.since >= Generation.E2016 for setting in settings.values()):
         row["AcceptConsumerMail"] = False
-    return {**row, **_about(one, ["top", "msExchSmtpReceiveConnector"])}
+    return {**row, **_about(connector, ["top", "msExchSmtpReceiveConnector"])}
 
 
-def send_row(one: Stored, settings: Settings, directory: Directory, style: Style) -> Row:
+def send_row(connector: Stored, settings: Settings, directory: Directory, style: Style) -> Row:
     """A send connector."""
-    row = _properties(one, one.values, settings, directory, style)
+    row = _properties(connector, connector.values, settings, directory, style)
     sources = row.get("SourceTransportServers") or []
     row.update(
         SmartHostsString=",".join(str(host) for host in row["SmartHosts"]),
         ConnectedDomains=[],
-        IsSmtpConnector=all(space.kind == "smtp" for space in one.values["AddressSpaces"]),
+        IsSmtpConnector=all(space.kind == "smtp" for space in connector.values["AddressSpaces"]),
         SourceRoutingGroup=Shown("Exchange Routing Group (DWBGZMFD01QNBJR)", _ID),
         HomeMTA=Shown("Microsoft MTA", _ID),
         HomeMtaServerId=sources[0] if sources else None,
     )
-    return {**row, **_about(one, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
+    return {**row, **_about(connector, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
 
 
 def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
@@ -93,16 +95,16 @@ def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
     ]
 
 
-def plain(one: Stored, settings: Settings, groups: frozenset[str] | None, style: Style) -> Row:
+def plain(connector: Stored, settings: Settings, groups: frozenset[str] | None, style: Style) -> Row:
     """A connector as JSON, equal for equal connectors: lists are sorted, and ranges stand by their bounds.
 
     `groups` are the permission groups of a receive connector; with them stand the rights, each as ``account: right``.
     """
-    values = one.values if groups is None else {**one.values, "PermissionGroups": groups}
+    values = connector.values if groups is None else {**connector.values, "PermissionGroups": groups}
     row: Row = {name: _plain(setting.kind.show(values[name], style)) for name, setting in settings.items()}
     if groups is not None:
-        row["RemoteIPRanges"] = sorted(entry.bounds for entry in one.values["RemoteIPRanges"])
-        row["Rights"] = sorted(f"{'not ' if ace.deny else ''}{ace.user}: {ace.right}" for ace in one.rights)
+        row["RemoteIPRanges"] = sorted(entry.bounds for entry in connector.values["RemoteIPRanges"])
+        row["Rights"] = sorted(f"{'not ' if ace.deny else ''}{ace.user}: {ace.right}" for ace in connector.rights)
     return row
 
 
@@ -119,11 +121,11 @@ def _switch(value: bool) -> Shown:
     return Shown(str(value), "System.Management.Automation.SwitchParameter", None, {"IsPresent": value})
 
 
-def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> list[Row]:
+def entry_rows(entries: t.Iterable[Ace], connector: Stored, *, inherited: bool) -> list[Row]:
     """Access control entries, one right each."""
     return [
         {
-            "Identity": Shown(one.distinguished_name, _ID),
+            "Identity": Shown(connector.distinguished_name, _ID),
             "User": Shown(entry.user, "Microsoft.Exchange.Configuration.Tasks.SecurityPrincipalIdParameter"),
             "ExtendedRights": None
             if entry.right in (ALL, FULL, READ)
@@ -141,11 +143,11 @@ def entry_rows(entries: t.Iterable[Ace], one: Stored, *, inherited: bool) -> lis
     ]
 
 
-def rights_rows(one: Stored, rights: Rights, directory: Directory) -> list[Row]:
+def rights_rows(connector: Stored, rights: Rights, directory: Directory) -> list[Row]:
     """All entries of an object, also those that it inherits, and those that are no extended right."""
     manager = f"{directory.netbios}\\Organization Management" if directory.netbios else r"BUILTIN\Administrators"
     # To read an object is no right to send by it.
-    above = [Ace(manager, FULL), Ace(rights.everyone, READ), Ace(rights.anonymous, READ), *one.inherited]
-    found = entry_rows(one.rights, one, inherited=False) + entry_rows(above, one, inherited=True)
-    directory.random.shuffle(found)
-    return found
+    above = [Ace(manager, FULL), Ace(rights.everyone, READ), Ace(rights.anonymous, READ), *connector.inherited]
+    entries = entry_rows(connector.rights, connector, inherited=False) + entry_rows(above, connector, inherited=True)
+    directory.random.shuffle(entries)
+    return entries

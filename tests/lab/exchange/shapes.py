@@ -271,7 +271,7 @@ class Words(Kind):
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, (list, tuple)) or not items:
             raise Mismatch(f"Cannot convert value to type {self.type_name}.")
-        found = set()
+        chosen = set()
         for item in items:
             word = self._spelling.get(str(item).strip().lower())
             if word is None:
@@ -279,11 +279,11 @@ class Words(Kind):
                     f"Unable to match the identifier name {item} to a valid enumerator name. Specify one of the following: "
                     f"{', '.join((self.zero, *self.words))}"
                 )
-            found.add(word)
+            chosen.add(word)
         # None beside other words adds nothing to the number; AuthMechanism None has to stand alone (Set-ReceiveConnector.md).
-        if self.zero in found and len(found) > 1:
+        if self.zero in chosen and len(chosen) > 1:
             raise Refused(f"{self.zero} can't be combined with other values.")
-        return frozenset(found - {self.zero})
+        return frozenset(chosen - {self.zero})
 
     def show(self, stored: t.Any, style: Style) -> t.Any:
         ordered = sorted(stored, key=self.words.__getitem__)

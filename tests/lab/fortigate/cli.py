@@ -133,13 +133,13 @@ def load(device: Device, text: str, vdom: str = "root") -> None:
 def _row(table: schema.Table, entry: Section) -> dict[str, t.Any]:
     row: dict[str, t.Any] = {}
     for name, values in entry.values.items():
-        one = table.fields.get(name)
-        if one is None:
+        field = table.fields.get(name)
+        if field is None:
             if name not in _NO_MATTER:
                 raise ValueError(f"the lab does not model {name}")
-        elif one.kind == "refs":
+        elif field.kind == "refs":
             row[name] = [{"name": value} for value in values]
-        elif one.kind in ("mapped", "filter"):
+        elif field.kind in ("mapped", "filter"):
             row[name] = [{"range": value} for value in values]
         else:
             row[name] = " ".join(values)
@@ -147,8 +147,8 @@ def _row(table: schema.Table, entry: Section) -> dict[str, t.Any]:
         if name not in table.fields:
             raise ValueError(f"the lab does not model {name}")
         row[name] = [
-            {"id": int(key), **{field_name: " ".join(values) for field_name, values in one.values.items()}}
-            for key, one in inner.inside.items()
+            {"id": int(key), **{field_name: " ".join(values) for field_name, values in entry.values.items()}}
+            for key, entry in inner.inside.items()
         ]
     return row
 
@@ -241,22 +241,22 @@ def entry(path: str, key: object, row: t.Mapping[str, t.Any], *, full: bool = Fa
 
 
 def _set(table: schema.Table, name: str, value: t.Any, *, full: bool) -> list[str]:
-    one = table.fields.get(name)
-    if one is None or (value == one.default and not full):
+    field = table.fields.get(name)
+    if field is None or (value == field.default and not full):
         return []
     if value in ("", [], ()):
         return [f"unset {name}"]
-    if one.kind in ("mapped", "filter"):
+    if field.kind in ("mapped", "filter"):
         return [f"set {name} {' '.join(_quoted(item['range']) for item in value)}"]
-    if one.kind == "servers":
+    if field.kind == "servers":
         inner = []
         for item in value:
             fields = [f"        set {field_name} {text}" for field_name, text in item.items() if field_name != "id"]
             inner += [f"    edit {item['id']}", *fields, "    next"]
         return [f"config {name}", *inner, "end"]
-    if one.kind == "refs":
+    if field.kind == "refs":
         return [f"set {name} {' '.join(map(_quoted, value))}"]
-    return [f"set {name} {value if one.kind in ('subnet', 'enum', 'int', 'ip', 'ip6') else _quoted(value)}"]
+    return [f"set {name} {value if field.kind in ('subnet', 'enum', 'int', 'ip', 'ip6') else _quoted(value)}"]
 
 
 def _quoted(text: object) -> str:

@@ -50,7 +50,7 @@ class InternetService:
     ranges: tuple[str, ...]
 
     def __contains__(self, address: object) -> bool:
-        return any(packets.within(str(address), one) for one in self.ranges)
+        return any(packets.within(str(address), text) for text in self.ranges)
 
 
 NOWHERE = InternetService(0, "both", ())
@@ -87,7 +87,7 @@ class Config:
     def all(self, path: str) -> Rows:
         return self.rows.setdefault(path, {})
 
-    def one(self, path: str, key: str) -> tuple[Key, Row]:
+    def entry(self, path: str, key: str) -> tuple[Key, Row]:
         table = self.table(path)
         known: Key = int(key) if table.key != "name" and key.isdigit() else key
         if known not in self.all(path):
@@ -108,7 +108,7 @@ class Config:
                 raise Refused(schema.TOO_LONG)
         else:
             try:
-                key = int(body.get(table.key) or 0) or max((int(one) for one in rows), default=0) + 1
+                key = int(body.get(table.key) or 0) or max((int(key) for key in rows), default=0) + 1
             except ValueError:
                 raise Refused(schema.BAD_FORMAT) from None
         if key in rows:
@@ -118,7 +118,9 @@ class Config:
         limit = self.device.limits.get(path)
         if limit is not None and len(rows) >= limit:
             raise Refused(schema.TOO_MANY)
-        defaults = {name: copy.copy(one.default) for name, one in table.fields.items() if one.here(self.device.version)}
+        defaults = {
+            name: copy.copy(field.default) for name, field in table.fields.items() if field.here(self.device.version)
+        }
         row = self._checked(path, table, {table.key: key, **defaults}, body)
         # The name of a policy is not its key, and is taken once all the same (the CLI answers "a duplicate entry already exists").
         if path == POLICY and row["name"] and any(other["name"] == row["name"] for other in rows.values()):
@@ -134,7 +136,7 @@ class Config:
         table = self._writable(path)
         if table.key != "name" and key == "0":
             raise Refused(schema.UNEXPECTED, status=405)
-        known, row = self.one(path, key)
+        known, row = self.entry(path, key)
         if str(body.get(table.key, known)) != str(known):
             raise Refused(schema.UNEXPECTED, "The lab does not rename.")
         changed = self._checked(path, table, row, body)
@@ -146,7 +148,7 @@ class Config:
 
     def delete(self, path: str, key: str) -> Key:
         self._writable(path)
-        known, _row = self.one(path, key)
+        known, _row = self.entry(path, key)
         if table_users := self.users(path, known):
             raise Refused(schema.IN_USE, f"used by {table_users[0]}")
         del self.all(path)[known]
@@ -159,19 +161,19 @@ class Config:
         self._writable(path)
         if path != POLICY or not (before or after):
             raise Refused(schema.UNEXPECTED, status=405)
-        known, row = self.one(path, key)
-        place = self.one(path, before or after)[0]
-        keys = [one for one in self.all(path) if one != known]
+        known, row = self.entry(path, key)
+        place = self.entry(path, before or after)[0]
+        keys = [key for key in self.all(path) if key != known]
         keys.insert(keys.index(place) + (0 if before else 1), known)
         rows = self.all(path)
         rows[known] = row
-        self.rows[path] = {one: rows[one] for one in keys}
+        self.rows[path] = {key: rows[key] for key in keys}
         self.revision += 1
 
     def push(self, commands: t.Sequence[t.Mapping[str, t.Any]]) -> None:
         """Fill range feeds as an external system does: `snapshot`, `add` or `remove` for each."""
         for command in commands:
-            name, given = str(command.get("name", "")), [str(one) for one in command.get("entries", [])]
+            name, given = str(command.get("name", "")), [str(text) for text in command.get("entries", [])]
             row = self.all(FEED).get(name)
             if row is None:
                 raise Refused(schema.NOT_FOUND, status=404)
@@ -182,27 +184,27 @@ class Config:
             if action == "snapshot":
                 new = given
             elif action == "add":
-                new = [*held, *(one for one in given if one not in held)]
+                new = [*held, *(text for text in given if text not in held)]
             elif action == "remove":
-                new = [one for one in held if one not in given]
+                new = [text for text in held if text not in given]
             else:
                 raise Refused(schema.UNEXPECTED)
             if len(new) > MOST_ENTRIES:
                 raise Refused(schema.TOO_MANY)
             # A line that is no address is left out, without a word.
-            self.entries[name] = [one for one in new if packets.is_range(one)]
+            self.entries[name] = [text for text in new if packets.is_range(text)]
 
     # ------------------------------------------------------------ checks
 
     def users(self, path: str, key: Key) -> list[str]:
         """Who refers to an entry."""
-        found = []
+        holders = []
         for other, table in schema.TABLES.items():
-            fields = [name for name, one in table.fields.items() if path in one.refers]
+            fields = [name for name, field in table.fields.items() if path in field.refers]
             for holder, row in self.all(other).items() if fields else ():
                 if any(key in (row.get(name) or ()) for name in fields):
-                    found.append(f"{other} {holder}")
-        return found
+                    holders.append(f"{other} {holder}")
+        return holders
 
     def _writable(self, path: str) -> schema.Table:
         table = self.table(path)
@@ -215,12 +217,12 @@ class Config:
         for name, value in body.items():
             if name in (table.key, "q_origin_key", "uuid"):
                 continue
-            one = table.fields.get(name)
-            if one is None or not one.here(self.device.version):
+            field = table.fields.get(name)
+            if field is None or not field.here(self.device.version):
                 raise Refused(schema.UNEXPECTED, f"{name}")
-            new[name] = one.take(value)
-            for reference in new[name] if one.refers else ():
-                self._refer(path, str(row.get(table.key, "")), one, str(reference))
+            new[name] = field.take(value)
+            for reference in new[name] if field.refers else ():
+                self._refer(path, str(row.get(table.key, "")), field, str(reference))
         for name in table.needs:
             if not new[name]:
                 raise Refused(schema.EMPTY)
@@ -232,8 +234,8 @@ class Config:
             raise Refused(schema.EMPTY)
         return new
 
-    def _refer(self, path: str, key: str, one: schema.Field, name: str) -> None:
-        for table in one.refers:
+    def _refer(self, path: str, key: str, field: schema.Field, name: str) -> None:
+        for table in field.refers:
             if table == "interface":
                 there = name in self.device.for_policies()
             elif table == "anything":
@@ -254,14 +256,14 @@ class Config:
         raise Refused(schema.BAD_ENUM, name, status=500) if self.within else Refused(schema.NOT_FOUND)
 
     def _inside(self, path: str, group: str) -> set[str]:
-        found: set[str] = set()
+        members: set[str] = set()
         waiting = [group]
         while waiting:
             for member in self.all(path).get(waiting.pop(), {}).get("member", ()):
-                if member not in found:
-                    found.add(member)
+                if member not in members:
+                    members.add(member)
                     waiting.append(member)
-        return found
+        return members
 
     def _check_policy(self, row: Row, body: t.Mapping[str, t.Any]) -> None:
         # Sources by internet service and by address exclude each other; what is switched off is emptied.
@@ -344,7 +346,7 @@ class Device(Transactions):
             config.create("firewall.service/custom", {"name": name, "tcp-portrange": ports})
         config.create(
             "firewall.service/group",
-            {"name": "Email Access", "member": [{"name": one} for one in ("DNS", "SMTP", "SMTPS")]},
+            {"name": "Email Access", "member": [{"name": name} for name in ("DNS", "SMTP", "SMTPS")]},
         )
         for name, service in self.services.items():
             config.all("firewall/internet-service")[service.id] = {
@@ -352,7 +354,7 @@ class Device(Transactions):
                 "name": name,
                 "direction": service.direction,
                 "ip-range-number": len(service.ranges),
-                "ip-number": sum(ipaddress.ip_network(one).num_addresses for one in service.ranges),
+                "ip-number": sum(ipaddress.ip_network(text).num_addresses for text in service.ranges),
             }
             config.all("firewall/internet-service-name")[name] = {
                 "name": name,
@@ -381,7 +383,7 @@ class Device(Transactions):
         plain = [name for name in self.interfaces if self.version < (6, 4, 1) or not self.zone(name)]
         return ["any", *plain, *self.zones, *self.sdwan]
 
-    def met(self, policy: t.Mapping[str, t.Any]) -> bool:
+    def conditions_hold(self, policy: t.Mapping[str, t.Any]) -> bool:
         """Whether the conditions of a policy hold."""
         fields = schema.TABLES[POLICY].fields
         for name in (*schema.CONDITIONS, *self.future):

@@ -60,10 +60,10 @@ def delivered(device: Device, packet: Packet, vdom: str = "root") -> str:
     if not decide(device, packet, vdom)[0]:
         return ""
     look = _Look(device, vdom)
-    for one in (packet, dataclasses.replace(packet, interface=device.route(packet.destination, packet.interface))):
-        vip, _port = look.translate(one)
+    for sent in (packet, dataclasses.replace(packet, interface=device.route(packet.destination, packet.interface))):
+        vip, _port = look.translate(sent)
         if vip:
-            return look.server(one, vip)
+            return look.server(sent, vip)
     return packet.destination
 
 
@@ -84,7 +84,7 @@ class _Look:
 
     def _real(self, vip: Row) -> Row:
         """The server that a virtual server chooses: the lab's takes the first that is in use."""
-        return next((one for one in vip.get("realservers") or () if one["status"] == "active"), {})
+        return next((server for server in vip.get("realservers") or () if server["status"] == "active"), {})
 
     def _vips(self, address: str) -> t.Mapping[t.Any, Row]:
         return self._rows("firewall/vip6" if ":" in address else "firewall/vip")
@@ -107,8 +107,8 @@ class _Look:
             else:
                 port = packet.port
             port = int(self._real(vip).get("port") or port)
-            allowed = [str(one["range"]) for one in vip["src-filter"] or ()]
-            if allowed and not any(within(packet.source, one) for one in allowed):
+            allowed = [str(allowed_range["range"]) for allowed_range in vip["src-filter"] or ()]
+            if allowed and not any(within(packet.source, text) for text in allowed):
                 continue
             return str(name), port
         return "", packet.port
@@ -121,20 +121,20 @@ class _Look:
                 return False
         if not self._source(policy, packet.source) or not self._service(policy, port, server):
             return False
-        if not self._device.met(policy):
+        if not self._device.conditions_hold(policy):
             return False
         return self._destination(policy, packet.destination, vip, server)
 
     def _source(self, policy: Row, source: str) -> bool:
         if policy["internet-service-src"] == "enable":
-            found = any(
+            by_service = any(
                 source in self._device.internet_service(name) for name in policy.get("internet-service-src-name", ())
             )
-            return bool(found != (policy["internet-service-src-negate"] == "enable"))
+            return bool(by_service != (policy["internet-service-src-negate"] == "enable"))
         if any(
-            within(source, one)
+            within(source, text)
             for name in policy.get("network-service-src-dynamic", ())
-            for one in self._device.dynamic.get(name, ())
+            for text in self._device.dynamic.get(name, ())
         ):
             return True
         names = policy.get("srcaddr6", ()) if ":" in source else policy["srcaddr"]
@@ -149,10 +149,10 @@ class _Look:
 
     def _destination(self, policy: Row, destination: str, vip: str, server: str) -> bool:
         if policy["internet-service"] == "enable":
-            found = any(
+            by_service = any(
                 destination in self._device.internet_service(name) for name in policy.get("internet-service-name", ())
             )
-            return bool(found != (policy["internet-service-negate"] == "enable"))
+            return bool(by_service != (policy["internet-service-negate"] == "enable"))
         negated = self._negated(policy, "dstaddr", destination)
         if ":" in destination:
             names = policy.get("dstaddr6", ())
@@ -182,23 +182,23 @@ class _Look:
         group = self._rows(f"firewall/addrgrp{six}").get(name)
         if group is not None:
             if group.get("exclude") == "enable" and any(
-                self._address(one, address, depth + 1) for one in group["exclude-member"]
+                self._address(member, address, depth + 1) for member in group["exclude-member"]
             ):
                 return False
-            return any(self._address(one, address, depth + 1) for one in group["member"])
+            return any(self._address(member, address, depth + 1) for member in group["member"])
         feed = self._device.feed_entries(self._vdom, name)
         if feed is not None:
-            return any(within(address, one) for one in feed)
+            return any(within(address, text) for text in feed)
         row = self._rows(f"firewall/address{six}").get(name)
         if row is None:
             return False
         kind = row["type"]
         if kind == "fqdn":
-            return any(within(address, one) for one in self._device.names.get(row["fqdn"], ()))
+            return any(within(address, text) for text in self._device.names.get(row["fqdn"], ()))
         if kind == "geography":
-            return any(within(address, one) for one in self._device.countries.get(row["country"], ()))
+            return any(within(address, text) for text in self._device.countries.get(row["country"], ()))
         if kind in ("dynamic", "interface-subnet"):
-            return any(within(address, one) for one in self._device.dynamic.get(name, ()))
+            return any(within(address, text) for text in self._device.dynamic.get(name, ()))
         if kind == "iprange":
             return within(address, f"{row['start-ip']}-{row['end-ip']}")
         return within(address, row["ip6"] if six else row["subnet"].replace(" ", "/"))
@@ -206,13 +206,13 @@ class _Look:
     def _service(self, policy: Row, port: int, server: str) -> bool:
         if policy["internet-service"] == "enable":
             return True  # An internet service has ports of its own; the lab's have all.
-        found = any(self._port(name, port, server) for name in policy["service"])
-        return bool(found != (policy["service-negate"] == "enable"))
+        named = any(self._port(name, port, server) for name in policy["service"])
+        return bool(named != (policy["service-negate"] == "enable"))
 
     def _port(self, name: str, port: int, server: str, depth: int = 0) -> bool:
         group = self._rows("firewall.service/group").get(name)
         if group is not None:
-            return depth < 16 and any(self._port(one, port, server, depth + 1) for one in group["member"])
+            return depth < 16 and any(self._port(member, port, server, depth + 1) for member in group["member"])
         row = self._rows("firewall.service/custom")[name]
         if row["iprange"] != "0.0.0.0" and not within(server, row["iprange"]):
             return False
@@ -247,9 +247,9 @@ def is_range(text: str) -> bool:
 
 def within(address: str, text: str) -> bool:
     """Whether an address is in an address, a prefix, or a range from a first to a last one."""
-    one = ipaddress.ip_address(address)
+    number = ipaddress.ip_address(address)
     if "-" in text:
         first, last = (ipaddress.ip_address(part.strip()) for part in text.split("-"))
-        return one.version == first.version and int(first) <= int(one) <= int(last)
+        return number.version == first.version and int(first) <= int(number) <= int(last)
     network = ipaddress.ip_network(text, strict=False)
-    return one.version == network.version and one in network
+    return number.version == network.version and number in network

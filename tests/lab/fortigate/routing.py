@@ -43,28 +43,28 @@ class Routing:
 
     def leads(self, address: str, interface: str = "") -> str:
         """The interface by which a packet leaves, '' for none; `interface`: by which it came."""
-        for one in self.policies:
-            if one.enabled and one.interface == interface and _within(address, one.network):
-                return one.leaves_by
-        found = self._best(address)
-        return found[1] if found else ""
+        for policy in self.policies:
+            if policy.enabled and policy.interface == interface and _within(address, policy.network):
+                return policy.leaves_by
+        route = self._best(address)
+        return route[1] if route else ""
 
     def _best(self, address: str) -> tuple[str, str] | None:
-        known = [one for one in self.in_force() if _within(address, one[0])]
-        return max(known, key=lambda one: int(one[0].rpartition("/")[2])) if known else None
+        known = [route for route in self.in_force() if _within(address, route[0])]
+        return max(known, key=lambda route: int(route[0].rpartition("/")[2])) if known else None
 
     def in_force(self) -> list[tuple[str, str]]:
         """The routes of today; of two for one network the first counts."""
-        return [one for one in (*self.connected, *self.static) if one[1] not in self.down]
+        return [route for route in (*self.connected, *self.static) if route[1] not in self.down]
 
     # ------------------------------------------------------------ what the API tells
 
     def looked_up(self, destination: str) -> Row:
         """The results of `router/lookup`."""
-        found = self._best(destination)
-        if found is None:
+        route = self._best(destination)
+        if route is None:
             return {"success": False}
-        return {"success": True, "network": found[0], "gateway": "0.0.0.0", "interface": found[1]}
+        return {"success": True, "network": route[0], "gateway": "0.0.0.0", "interface": route[1]}
 
     def listed(self, version: int) -> list[Row]:
         """The results of `router/ipv4` and `router/ipv6`: only the route that counts of each
@@ -81,8 +81,10 @@ class Routing:
     def addresses(self, interface: str) -> Row:
         """What `system/interface` says of the addresses of an interface."""
         networks = [ipaddress.ip_network(text) for text, name in self.connected if name == interface]
-        own = [f"{one[-1]} {one.netmask}" for one in networks if one.version == 4] or ["0.0.0.0 0.0.0.0"]
-        six = [f"{one[-1]}/{one.prefixlen}" for one in networks if one.version == 6] or ["::/0"]
+        own = [f"{network[-1]} {network.netmask}" for network in networks if network.version == 4] or [
+            "0.0.0.0 0.0.0.0"
+        ]
+        six = [f"{network[-1]}/{network.prefixlen}" for network in networks if network.version == 6] or ["::/0"]
         more = [{"id": number, "q_origin_key": number, "ip": text} for number, text in enumerate(own[1:], 1)]
         extra = [{"prefix": text, "q_origin_key": text} for text in six[1:]]
         return {"ip": own[0], "secondaryip": more, "ipv6": {"ip6-address": six[0], "ip6-extra-addr": extra}}
@@ -98,20 +100,20 @@ class Routing:
             tables["router/static6" if six else "router/static"].append(
                 {**row, "device": interface, "dstaddr": "", "sdwan-zone": [], "blackhole": "disable"}
             )
-        for number, one in enumerate(self.policies, 1):
-            network = ipaddress.ip_network(one.network)
+        for number, policy in enumerate(self.policies, 1):
+            network = ipaddress.ip_network(policy.network)
             six = network.version == 6
-            shown = one.network if six else f"{network.network_address}/{network.netmask}"
-            status = "enable" if one.enabled else "disable"
+            shown = policy.network if six else f"{network.network_address}/{network.netmask}"
+            status = "enable" if policy.enabled else "disable"
             row = {"seq-num": number, "q_origin_key": number, "status": status, "action": "permit", "protocol": 0}
-            came = {"input-device": [{"name": one.interface, "q_origin_key": one.interface}]}
+            came = {"input-device": [{"name": policy.interface, "q_origin_key": policy.interface}]}
             to = {"dst": [{"addr6" if six else "subnet": shown, "q_origin_key": shown}], "dst-negate": "disable"}
             tables["router/policy6" if six else "router/policy"].append(
-                {**row, **came, **to, "dstaddr": [], "output-device": one.leaves_by}
+                {**row, **came, **to, "dstaddr": [], "output-device": policy.leaves_by}
             )
         return tables
 
 
 def _within(address: str, network: str) -> bool:
-    one, held = ipaddress.ip_address(address), ipaddress.ip_network(network)
-    return one.version == held.version and one in held
+    number, held = ipaddress.ip_address(address), ipaddress.ip_network(network)
+    return number.version == held.version and number in held

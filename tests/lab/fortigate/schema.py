@@ -108,24 +108,26 @@ class Field:
         return text
 
     def _mapped(self, value: t.Any) -> list[Row]:
-        ranges = [str(one["range"]) for one in value] if isinstance(value, list) else [str(value)]
-        for one in ranges:
-            for part in one.split("-"):
+        ranges = [str(entry["range"]) for entry in value] if isinstance(value, list) else [str(value)]
+        for text in ranges:
+            for part in text.split("-"):
                 self._ip(part)
-        return [{"range": one} for one in ranges]
+        return [{"range": text} for text in ranges]
 
     def _filter(self, value: t.Any) -> list[Row]:
-        return [{"range": str(one["range"])} for one in value]
+        return [{"range": str(entry["range"])} for entry in value]
 
     def _servers(self, value: t.Any) -> list[Row]:
         """The servers of a virtual server."""
         made = {"port": 0, "status": "active"}
-        return [{"id": number, **made, **one, "ip": self._ip(one["ip"])} for number, one in enumerate(value, 1)]
+        return [
+            {"id": number, **made, **server, "ip": self._ip(server["ip"])} for number, server in enumerate(value, 1)
+        ]
 
     def _refs(self, value: t.Any) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(one, dict) and "name" in one for one in value):
+        if not isinstance(value, list) or not all(isinstance(entry, dict) and "name" in entry for entry in value):
             raise Refused(UNEXPECTED)
-        names = [str(one["name"]) for one in value]
+        names = [str(entry["name"]) for entry in value]
         if len(set(names)) != len(names):
             raise Refused(DUPLICATE)
         return names

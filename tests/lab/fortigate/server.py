@@ -158,7 +158,7 @@ class FortiGateServer:
         if not path.startswith("/api/v2/") or len(parts) < 1:
             return self._page(404)
         envelopes = [self._envelope(method, parts, query, headers, body, vdom, profile) for vdom in vdoms]
-        status = max(int(one["http_status"]) for one in envelopes)
+        status = max(int(envelope["http_status"]) for envelope in envelopes)
         return status, "application/json", json.dumps(envelopes if names == "*" else envelopes[0]), {}
 
     def _page(self, status: int) -> tuple[int, str, str, dict[str, str]]:
@@ -297,20 +297,20 @@ class FortiGateServer:
             return {
                 "results": {
                     "name": table,
-                    "children": {name: {"type": one.kind} for name, one in described.fields.items()},
+                    "children": {name: {"type": field.kind} for name, field in described.fields.items()},
                 }
             }
         if key is not None:
-            known, row = config.one(table, key)
+            known, row = config.entry(table, key)
             return {"results": [shown(described, row)], "size": 1, "mkey": known}
         rows = list(config.all(table).values())
         held = len(rows)
-        matched = [row for row in rows if all(_passes(row, one) for one in query.get("filter", ()))]
+        matched = [row for row in rows if all(_passes(row, condition) for condition in query.get("filter", ()))]
         start, count = int(query.get("start", ["0"])[0]), int(query.get("count", ["0"])[0]) or len(matched)
         if self.device.page:
             count = min(count, self.device.page)
         rows = [shown(described, row) for row in matched[start : start + count]]
-        wanted = [one for one in query.get("format", [""])[0].split("|") if one]
+        wanted = [name for name in query.get("format", [""])[0].split("|") if name]
         if wanted:
             kept = {*wanted, "q_origin_key"}
             rows = [{name: value for name, value in row.items() if name in kept} for row in rows]
@@ -329,7 +329,7 @@ class FortiGateServer:
     def _monitor(
         self, method: str, path: str, query: Query, sent: t.Any, vdom: str, config: Config
     ) -> dict[str, t.Any]:
-        one = {name: values[0] for name, values in query.items()}
+        first_values = {name: values[0] for name, values in query.items()}
         device = self.device
         if path == "system/status" and method == "GET":
             return {"results": {"model_name": "FortiGate", "hostname": "firewall.lab.example"}}
@@ -337,19 +337,26 @@ class FortiGateServer:
             config.push(sent.get("commands", []))
             return {"results": {}}
         if path == f"{FEED}/entry-list" and method == "GET":
-            config.one(FEED, one.get("mkey", ""))
-            held = device.feed_entries(vdom, one["mkey"]) or []
+            config.entry(FEED, first_values.get("mkey", ""))
+            held = device.feed_entries(vdom, first_values["mkey"]) or []
             return {"results": [{"entry": text, "valid": True} for text in held]}
         if path == "firewall/policy-lookup" and method == "GET":
             packet = Packet(
-                one.get("sourceip", ""), one.get("dest", ""), int(one.get("destport", "0")), one.get("srcintf", "")
+                first_values.get("sourceip", ""),
+                first_values.get("dest", ""),
+                int(first_values.get("destport", "0")),
+                first_values.get("srcintf", ""),
             )
             through, policy = decide(device, packet, vdom)
             return {"results": {"success": through, "policy_id": policy, "match": policy > 0}}
         if path == "firewall/policy" and method == "GET":
-            return {"results": device.hits.told(map(int, config.all(POLICY)), int(one.get("ip_version", "ipv4")[-1]))}
+            return {
+                "results": device.hits.told(
+                    map(int, config.all(POLICY)), int(first_values.get("ip_version", "ipv4")[-1])
+                )
+            }
         if path == "router/lookup" and method == "GET":
-            return {"results": device.routing.looked_up(one["destination"])}
+            return {"results": device.routing.looked_up(first_values["destination"])}
         if path in ("router/ipv4", "router/ipv6") and method == "GET":
             return {"results": device.routing.listed(int(path[-1]))}
         if path == "system/config-revision/save" and method == "POST":
@@ -363,18 +370,18 @@ def _revision(vdom: str, number: int) -> str:
 
 def shown(table: schema.Table, row: schema.Row) -> schema.Row:
     """A row as the device answers it: lists of tables, each with its origin key."""
-    found: schema.Row = {table.key: row[table.key], "q_origin_key": row[table.key]}
+    row_shown: schema.Row = {table.key: row[table.key], "q_origin_key": row[table.key]}
     for name, value in row.items():
-        one = table.fields.get(name)
-        if one is not None and one.refers:
-            found[name] = [{"name": item, "q_origin_key": item} for item in value]
+        field = table.fields.get(name)
+        if field is not None and field.refers:
+            row_shown[name] = [{"name": item, "q_origin_key": item} for item in value]
         elif isinstance(value, (list, tuple)):
-            found[name] = [{**item, "q_origin_key": item.get("range", item.get("id"))} for item in value]
-        elif one is not None and name == "password":
-            found[name] = "ENC XXXX" if value else ""
+            row_shown[name] = [{**item, "q_origin_key": item.get("range", item.get("id"))} for item in value]
+        elif field is not None and name == "password":
+            row_shown[name] = "ENC XXXX" if value else ""
         else:
-            found[name] = value
-    return found
+            row_shown[name] = value
+    return row_shown
 
 
 def _passes(row: schema.Row, text: str) -> bool:
@@ -383,16 +390,16 @@ def _passes(row: schema.Row, text: str) -> bool:
 
 
 def _passes_one(row: schema.Row, text: str) -> bool:
-    found = _FILTER.fullmatch(text)
-    if found is None:
+    condition = _FILTER.fullmatch(text)
+    if condition is None:
         raise Refused(schema.UNEXPECTED)
-    name, operator, wanted = found.groups()
+    name, operator, wanted = condition.groups()
     value = row.get(name, "")
-    held = [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value)]
+    held = [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
     if operator in ("==", "!="):
         return (wanted in held) == (operator == "==")
     if operator in ("=@", "!@"):
-        return any(wanted in one for one in held) == (operator == "=@")
+        return any(wanted in item for item in held) == (operator == "=@")
     number = float(held[0] or 0)
     return {"<": number < float(wanted), "<=": number <= float(wanted), ">": number > float(wanted)}.get(
         operator, number >= float(wanted)

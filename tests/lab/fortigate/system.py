@@ -44,14 +44,14 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         {
             "name": name,
             "intrazone": "allow" if name in device.intrazone else "deny",
-            "interface": [{"interface-name": one, "q_origin_key": one} for one in held],
+            "interface": [{"interface-name": interface, "q_origin_key": interface} for interface in held],
         }
         for name, held in device.zones.items()
     ]
     old = (6, 2, 0) <= device.version < (6, 4, 0)
     status = "enable" if device.sdwan else "disable"
     if device.version < (6, 4, 0):
-        sdwan = {"status": status, "members": members([one for held in device.sdwan.values() for one in held])}
+        sdwan = {"status": status, "members": members([member for held in device.sdwan.values() for member in held])}
     else:
         rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
         sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}

@@ -72,7 +72,7 @@ class Transactions:
 
     def write(self, vdom: str, number: str, name: str, path: str, *arguments: t.Any, **keywords: t.Any) -> t.Any:
         """One write, in a transaction or at once."""
-        taken = {one[1][0] for key, other in self.transactions.items() for one in other.writes if key != number}
+        taken = {write[1][0] for key, other in self.transactions.items() for write in other.writes if key != number}
         if self.locks and path in taken:
             raise Refused(schema.CONFLICT, "locked by a transaction")
         if not number:

@@ -141,8 +141,8 @@ class Login:
         """
         if not content_type.lower().startswith("multipart/encrypted"):
             return body, None
-        found = re.search(r'protocol="([^"]+)"', content_type)
-        if not found or found[1] not in _PROTOCOLS or not self._complete:
+        protocol = re.search(r'protocol="([^"]+)"', content_type)
+        if not protocol or protocol[1] not in _PROTOCOLS or not self._complete:
             raise BadMessage("The message is encrypted in a way that was not agreed.")
         # Some clients write a space after the dashes.
         parts = re.split(rb"--\s*Encrypted Boundary(?:--)?\r\n", body)
@@ -158,7 +158,7 @@ class Login:
             message = self._context.unwrap_winrm(whole[4 : 4 + signature], whole[4 + signature :])
         except SpnegoError as error:
             raise BadMessage(f"The message cannot be decrypted: {error}") from None
-        return bytes(message), found[1]
+        return bytes(message), protocol[1]
 
     def seal_message(self, protocol: str, message: bytes) -> tuple[str, bytes]:
         """Content type and body of the encrypted `message`."""

@@ -39,7 +39,9 @@ class Pipeline(Command):
 
     def script(self) -> str:
         """The script to run. Raises ValueError for a pipeline that is none."""
-        commands = [one for one in self.metadata.commands if one.command_text not in ("Out-String", "Out-Default")]
+        commands = [
+            command for command in self.metadata.commands if command.command_text not in ("Out-String", "Out-Default")
+        ]
         if len(commands) == 1:
             only = commands[0]
             parameters = dict(only.parameters)
@@ -117,10 +119,10 @@ class RunspacePoolShell(Shell):
             self._pool.runspace_availability_response(event.ci, True)
 
     def _pipeline(self, event: t.Any) -> Pipeline:
-        found = self.command(str(event.pipeline_id))
-        if not isinstance(found, Pipeline):
+        pipeline = self.command(str(event.pipeline_id))
+        if not isinstance(pipeline, Pipeline):
             raise soap.no_such_shell()
-        return found
+        return pipeline
 
     def _flush(self) -> None:
         """Hand what the protocol wants to say to whoever receives it."""

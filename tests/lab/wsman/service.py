@@ -68,10 +68,10 @@ class Service:
 
     def _shell(self, request: soap.Request) -> Shell:
         with self._lock:
-            found = self._shells.get(request.shell_id or "")
-        if found is None:
+            shell = self._shells.get(request.shell_id or "")
+        if shell is None:
             raise soap.no_such_shell()
-        return found
+        return shell
 
     def _get(self, request: soap.Request, user: str) -> str:
         return f"<cfg:Config><cfg:MaxEnvelopeSizekb>{self.max_envelope_kb}</cfg:MaxEnvelopeSizekb></cfg:Config>"
@@ -111,7 +111,7 @@ class Service:
     def _command(self, request: soap.Request, user: str) -> str:
         element = request.find("rsp:CommandLine")
         words = [element.findtext("rsp:Command", "", soap.NAMESPACES) or ""]
-        arguments = [one.text or "" for one in element.findall("rsp:Arguments", soap.NAMESPACES)]
+        arguments = [argument.text or "" for argument in element.findall("rsp:Arguments", soap.NAMESPACES)]
         shell = self._shell(request)
         # A pipeline's description comes in the arguments; its command is empty.
         line = "".join(arguments) if isinstance(shell, RunspacePoolShell) else " ".join([*words, *arguments])

@@ -142,12 +142,12 @@ class Shell:
 
     def command(self, command_id: str | None) -> Command:
         """The command with this id. Raises Fault where there is none."""
-        found = self.commands.get((command_id or "").upper())
-        if found is None:
+        command = self.commands.get((command_id or "").upper())
+        if command is None:
             raise soap.Fault(
                 2150858843, "w:InvalidSelectors", "The shell has no command with the CommandId of the request."
             )
-        return found
+        return command
 
     def close(self) -> None:
         """End whatever still runs; WinRM ends the processes of a shell with it."""

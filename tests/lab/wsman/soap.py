@@ -79,10 +79,10 @@ class Request:
 
     def find(self, path: str) -> ET.Element:
         """The element at `path` in the body. Raises Fault where there is none."""
-        found = self.body.find(path, NAMESPACES)
-        if found is None:
+        element = self.body.find(path, NAMESPACES)
+        if element is None:
             raise bad_request(f"The request has no element {path}.")
-        return found
+        return element
 
 
 def _seconds(text: str | None) -> float:
