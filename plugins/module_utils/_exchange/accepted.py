@@ -59,15 +59,18 @@ def read(rows: Rows | None) -> tuple[AcceptedDomain, ...] | None:
     """The accepted domains of the rows; None where they could not be read."""
     if rows is None:
         return None
-    found = (
+    domains = (
         AcceptedDomain(*(str(row.get(key) or "").strip() for key in ("Name", "DomainName", "DomainType")))
         for row in rows
     )
-    return tuple(sorted(one._replace(domain=one.domain.lower()) for one in found))
+    return tuple(sorted(domain._replace(domain=domain.domain.lower()) for domain in domains))
 
 
 def marked(connectors: Connectors, domains: t.Iterable[AcceptedDomain] | None) -> Connectors:
     """The receive connectors, told of an accepted domain that is everything."""
-    if not any(one.is_everything for one in domains or ()):
+    if not any(domain.is_everything for domain in domains or ()):
         return connectors
-    return {key: one if one.get(EVERY_RECIPIENT) else {**one, EVERY_RECIPIENT: True} for key, one in connectors.items()}
+    return {
+        key: connector if connector.get(EVERY_RECIPIENT) else {**connector, EVERY_RECIPIENT: True}
+        for key, connector in connectors.items()
+    }

@@ -91,6 +91,6 @@ def hears_internet(connector: Connector) -> bool:
     return is_wide((connector.get("remote_ip_ranges") or RangeSet()) - PRIVATE)
 
 
-def is_wide(found: RangeSet) -> bool:
+def is_wide(ranges: RangeSet) -> bool:
     """Whether so many addresses are the internet at large and not some partner's."""
-    return found.v4.size > _WIDE[4] or found.v6.size > _WIDE[6]
+    return ranges.v4.size > _WIDE[4] or ranges.v6.size > _WIDE[6]

@@ -207,7 +207,7 @@ def _by_rights_alone(change: Change[str], current: Canonical, state: State) -> b
         return False
     if change.after["permission_groups"] ^ (current.get("permission_groups") or frozenset()) != {ANONYMOUS}:
         return False
-    return any(between(current, one) for one in state.receive.values() if one["name"] != current["name"])
+    return any(between(current, other) for other in state.receive.values() if other["name"] != current["name"])
 
 
 def _creation(
@@ -297,10 +297,10 @@ def _credential(prop: Property, login: Login | None, name: str, credential: Cred
 
 
 def _identity(resource: Resource, name: str, state: State) -> str:
-    found = (state.identities if resource is RECEIVE else state.send_identities).get(name.casefold(), "")
-    if _UNPRINTABLE.search(found):
+    identity = (state.identities if resource is RECEIVE else state.send_identities).get(name.casefold(), "")
+    if _UNPRINTABLE.search(identity):
         # Shown with escapes, the name is not the one that Exchange knows.
-        return found
+        return identity
     # The name alone could be another server's connector.
     return f"{state.server.name}\\{name}" if resource is RECEIVE else name
 
@@ -356,9 +356,9 @@ def distinguished_name(name: str, state: State) -> str:
 
     Raises CallError where none was read.
     """
-    found = state.identities.get(name.casefold())
-    if found:
-        return found
+    identity = state.identities.get(name.casefold())
+    if identity:
+        return identity
     for other in state.identities.values():
         # The first comma that no backslash escapes ends the name (RFC 4514).
         rest = re.sub(r"^(?:\\.|[^\\,])*,", "", other, count=1, flags=re.DOTALL)

@@ -38,19 +38,19 @@ class Conflict(t.NamedTuple):
 
     def sentence(self) -> str:
         """The conflict for the operator."""
-        one, other = self.names
+        first, other = self.names
         if self.kind == ROLE:
             return (
-                f"The receive connectors '{one}' and '{other}' belong to different transport roles and both listen on {self.where}, "
+                f"The receive connectors '{first}' and '{other}' belong to different transport roles and both listen on {self.where}, "
                 "which Exchange refuses."
             )
         how = "both hear" if self.ranges[0] == self.ranges[1] else "overlap in part:"
         what = self.ranges[0] if self.ranges[0] == self.ranges[1] else f"{self.ranges[0]} and {self.ranges[1]}"
-        return f"The receive connectors '{one}' and '{other}' {how} {what} on {self.where}, which Exchange refuses."
+        return f"The receive connectors '{first}' and '{other}' {how} {what} on {self.where}, which Exchange refuses."
 
 
-def _shared(one: Connector, other: Connector) -> Endpoint | None:
-    shared = (one.get("bindings") or frozenset()) & (other.get("bindings") or frozenset())
+def _shared(connector: Connector, other: Connector) -> Endpoint | None:
+    shared = (connector.get("bindings") or frozenset()) & (other.get("bindings") or frozenset())
     return min(shared, default=None)
 
 
@@ -73,42 +73,42 @@ def _crossings(marked: t.Iterable[_Marked]) -> t.Iterator[tuple[_Marked, _Marked
         open_entries.append((entry, owner))
 
 
-def crossing(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
+def crossing(entries: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
     """An entry of each that are the same or overlap in part; None where every overlap is one entry
     wholly inside the other.
     """
     for (earlier, owner), (later, _owner) in _crossings(
-        [*((entry, 0) for entry in one), *((entry, 1) for entry in other)]
+        [*((entry, 0) for entry in entries), *((entry, 1) for entry in other)]
     ):
         return (earlier, later) if owner == 0 else (later, earlier)
     return None
 
 
-def between(one: Connector, other: Connector) -> Conflict | None:
+def between(connector: Connector, other: Connector) -> Conflict | None:
     """Why two connectors of one server cannot stand side by side, enabled or not; None when they
     can.
 
     That disabled connectors count as well is unverified; taking it so is the careful reading.
     """
-    endpoint = _shared(one, other)
+    endpoint = _shared(connector, other)
     if endpoint is None:
         return None
-    names = (one["name"], other["name"])
-    roles = (one.get("transport_role"), other.get("transport_role"))
+    names = (connector["name"], other["name"])
+    roles = (connector.get("transport_role"), other.get("transport_role"))
     if None not in roles and roles[0] != roles[1]:
         return Conflict(ROLE, names, str(endpoint))
-    if not one.get("remote_ip_ranges") or not other.get("remote_ip_ranges"):
+    if not connector.get("remote_ip_ranges") or not other.get("remote_ip_ranges"):
         return None
-    met = crossing(one["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries)
-    return Conflict(RANGE, names, str(endpoint), (str(met[0]), str(met[1]))) if met else None
+    crossed = crossing(connector["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries)
+    return Conflict(RANGE, names, str(endpoint), (str(crossed[0]), str(crossed[1]))) if crossed else None
 
 
 def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
     """All conflicts among the connectors of one server."""
-    ordered = sorted(connectors, key=lambda one: one["name"].casefold())
+    ordered = sorted(connectors, key=lambda connector: connector["name"].casefold())
     sharing: dict[Endpoint, list[int]] = {}
-    for number, one in enumerate(ordered):
-        for endpoint in one.get("bindings") or ():
+    for number, connector in enumerate(ordered):
+        for endpoint in connector.get("bindings") or ():
             sharing.setdefault(endpoint, []).append(number)
     suspects: set[tuple[int, int]] = set()
     # Most connectors share all of their bindings.
@@ -140,17 +140,17 @@ def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tupl
     each set of names.
     """
     claims: dict[tuple[Endpoint, Interval], list[str]] = {}
-    for one in connectors:
-        if one.get("enabled") is not False:
-            for endpoint, entry in itertools.product(one.get("bindings") or (), _entries(one)):
+    for connector in connectors:
+        if connector.get("enabled") is not False:
+            for endpoint, entry in itertools.product(connector.get("bindings") or (), _entries(connector)):
                 if endpoint.version == entry.version:
-                    claims.setdefault((endpoint, entry), []).append(one["name"])
-    found: dict[tuple[str, ...], tuple[str, str, tuple[str, ...]]] = {}
+                    claims.setdefault((endpoint, entry), []).append(connector["name"])
+    claimed: dict[tuple[str, ...], tuple[str, str, tuple[str, ...]]] = {}
     for (endpoint, entry), names in sorted(claims.items()):
         key = tuple(sorted(names))
         if len(key) > 1:
-            found.setdefault(key, (str(endpoint), str(entry), key))
-    return list(found.values())
+            claimed.setdefault(key, (str(endpoint), str(entry), key))
+    return list(claimed.values())
 
 
 def _entries(connector: Connector) -> tuple[Interval, ...]:

@@ -83,12 +83,12 @@ class View:
 
     def __init__(self, connectors: t.Iterable[Connector], port: int) -> None:
         self._answers: dict[Endpoint, list[tuple[int, int, Answer]]] = {}
-        for found in exposure(tuple(connectors), port):
-            pieces = self._answers.setdefault(found.listener, [])
+        for exposed in exposure(tuple(connectors), port):
+            pieces = self._answers.setdefault(exposed.listener, [])
             pieces.extend(
-                (one.first, one.last, found.answer)
-                for one in found.ranges.intervals
-                if one.version == found.listener.version
+                (interval.first, interval.last, exposed.answer)
+                for interval in exposed.ranges.intervals
+                if interval.version == exposed.listener.version
             )
         for pieces in self._answers.values():
             pieces.sort(key=lambda piece: piece[0])
@@ -105,10 +105,10 @@ class View:
         Who comes to a local address without a listener of its own meets the one that listens on all
         addresses.
         """
-        found = self._answers.get(endpoint)
-        if found is None:
-            found = self._answers.get(Endpoint(endpoint.version, 0, endpoint.port), [])
-        return found
+        answers = self._answers.get(endpoint)
+        if answers is None:
+            answers = self._answers.get(Endpoint(endpoint.version, 0, endpoint.port), [])
+        return answers
 
 
 @remembered
@@ -126,8 +126,8 @@ def walk(
     begin, end = (within.first, within.last) if within else (0, _ends[endpoint.version])
     pieces = [[piece for piece in view.at(endpoint) if piece[0] <= end and begin <= piece[1]] for view in views]
     starts = {begin}
-    for one in pieces:
-        for first, last, _answer in one:
+    for of_view in pieces:
+        for first, last, _answer in of_view:
             starts.add(max(first, begin))
             starts.add(last + 1)
     ordered = sorted(start for start in starts if start <= end)
@@ -135,12 +135,12 @@ def walk(
     for index, first in enumerate(ordered):
         last = ordered[index + 1] - 1 if index + 1 < len(ordered) else end
         answers = []
-        for number, one in enumerate(pieces):
-            while positions[number] < len(one) and one[positions[number]][1] < first:
+        for number, of_view in enumerate(pieces):
+            while positions[number] < len(of_view) and of_view[positions[number]][1] < first:
                 positions[number] += 1
             position = positions[number]
-            heard = position < len(one) and one[position][0] <= first
-            answers.append(one[position][2] if heard else REFUSED)
+            heard = position < len(of_view) and of_view[position][0] <= first
+            answers.append(of_view[position][2] if heard else REFUSED)
         yield first, last, tuple(answers)
 
 
@@ -151,7 +151,8 @@ def coming_to(endpoint: Endpoint, listening: t.Collection[Endpoint]) -> RangeSet
     if is_loopback(endpoint):
         return LOOPBACK
     if not endpoint.is_wildcard or any(
-        is_loopback(one) and (one.version, one.port) == (endpoint.version, endpoint.port) for one in listening
+        is_loopback(listener) and (listener.version, listener.port) == (endpoint.version, endpoint.port)
+        for listener in listening
     ):
         return EVERYTHING - LOOPBACK
     return EVERYTHING
@@ -196,9 +197,9 @@ def met_by_server(
     `itself` are its own addresses, one an entry. From there, and from its loopback addresses, it
     comes to the address that it sends from.
     """
-    views = [view_of(one, port) for one in connectors]
-    places = [(one, _LOCAL[one.version]) for one in LOOPBACK.intervals]
-    places += [(one, Address(one.version, one.first)) for one in itself.entries]
+    views = [view_of(state, port) for state in connectors]
+    places = [(senders, _LOCAL[senders.version]) for senders in LOOPBACK.intervals]
+    places += [(senders, Address(senders.version, senders.first)) for senders in itself.entries]
     return [
         (RangeSet.of_spans(local.version, [(first, last)]), answers)
         for senders, local in places

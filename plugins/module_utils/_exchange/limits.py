@@ -103,16 +103,16 @@ def of_provider(
     if not sources:
         return {}
     if ours is None:
-        found = {**_first(sources[0], state), **_widest(sources)}
-        found = {option: value for option, value in found.items() if not RECEIVE.properties[option].set_only}
-        found["comment"] = f"{_HEAD}{sources[0]['name']}{_TAIL}"
+        limits = {**_first(sources[0], state), **_widest(sources)}
+        limits = {option: value for option, value in limits.items() if not RECEIVE.properties[option].set_only}
+        limits["comment"] = f"{_HEAD}{sources[0]['name']}{_TAIL}"
     else:
         widest = _widest(sources)
-        found = {option: value for option, value in widest.items() if _starves(option, ours.get(option), value)}
-        found.update(_of_the_wizard(ours, sources[0]) if hybrid else {})
+        limits = {option: value for option, value in widest.items() if _starves(option, ours.get(option), value)}
+        limits.update(_of_the_wizard(ours, sources[0]) if hybrid else {})
     shown = {
         option: value if option == "comment" else RECEIVE.properties[option].kind.show(value)
-        for option, value in found.items()
+        for option, value in limits.items()
         if option not in entry
     }
     return {option: value for option, value in shown.items() if _goes_with(option, value, entry)}
@@ -131,7 +131,7 @@ class Starved(t.NamedTuple):
 
 def starved(state: State, provider: RangeSet) -> list[Starved]:
     """Connectors that take the provider's mail and that no lock has made, which widens its own."""
-    found = []
+    limits_reached = []
     for answer in doors.met(state.receive.values(), provider):
         held = state.receive.get((answer.connector or "").casefold())
         if held is None or not doors.accepts_anonymous(answer) or _source_named(held):
@@ -144,8 +144,8 @@ def starved(state: State, provider: RangeSet) -> list[Starved]:
                 if _starves(option, held.get(option), value) and _starves(option, held[option], _USUAL[option])
             ]
             if less:
-                found.append(Starved(held["name"], source["name"], tuple(less)))
-    return sorted(found)
+                limits_reached.append(Starved(held["name"], source["name"], tuple(less)))
+    return sorted(limits_reached)
 
 
 def _source_named(connector: Connector) -> str:
@@ -161,12 +161,12 @@ def _sources(
     named = state.receive.get(_source_named(ours or {}).casefold())
     if named is not None:
         return [named]
-    others = [one for key, one in state.receive.items() if key != name.casefold()]
+    others = [connector for key, connector in state.receive.items() if key != name.casefold()]
     # On an older server the lock may have taken the one out of service.
-    pools: tuple[list[Connector], ...] = (others, [{**one, "enabled": True} for one in others])
+    pools: tuple[list[Connector], ...] = (others, [{**connector, "enabled": True} for connector in others])
     for pool, port in itertools.product(pools, ports):
-        met = doors.met(pool, provider, port)
-        heard = {answer: part for answer, part in met.items() if answer.connector is not None}
+        answers = doors.met(pool, provider, port)
+        heard = {answer: part for answer, part in answers.items() if answer.connector is not None}
         accepting = {answer: part for answer, part in heard.items() if doors.accepts_anonymous(answer)}
         ranked = sorted((accepting or heard).items(), key=lambda item: (-item[1].size, item[0].names))
         if ranked:
@@ -176,22 +176,22 @@ def _sources(
 
 
 def _first(source: Connector, state: State) -> dict[str, t.Any]:
-    found = {option: source[option] for option in _AS_IT_IS if source.get(option)}
-    found.update((option, False) for option in _AS_IT_IS if source.get(option) is False)
-    if found.get("fqdn") in (state.server.fqdn.casefold(), state.server.name.casefold()):
+    limits = {option: source[option] for option in _AS_IT_IS if source.get(option)}
+    limits.update((option, False) for option in _AS_IT_IS if source.get(option) is False)
+    if limits.get("fqdn") in (state.server.fqdn.casefold(), state.server.name.casefold()):
         # What a new connector calls itself where nothing is said.
-        del found["fqdn"]
-    return found
+        del limits["fqdn"]
+    return limits
 
 
 def _widest(sources: t.Sequence[Connector]) -> dict[str, t.Any]:
     """Of each limit the value that lets most through, so that no part of the provider loses any."""
-    found: dict[str, t.Any] = {}
+    widest: dict[str, t.Any] = {}
     for option in (*_BIGGER, *_SMALLER):
         values = [source[option] for source in sources if source.get(option) is not None]
         if values:
-            found[option] = max(values, key=functools.partial(_room, option))
-    return found
+            widest[option] = max(values, key=functools.partial(_room, option))
+    return widest
 
 
 def _room(option: str, value: t.Any) -> float:
@@ -205,15 +205,15 @@ def _of_the_wizard(ours: Connector, source: Connector) -> dict[str, t.Any]:
     """By the certificate the wizard's connector is known to Exchange Online, and Exchange Online by
     the capabilities to it (Set-ReceiveConnector.md). Each run of the wizard sets both.
     """
-    found: dict[str, t.Any] = {}
+    limits: dict[str, t.Any] = {}
     option = "tls_domain_capabilities"
-    held, wanted = (one.get(option) or frozenset() for one in (ours, source))
+    held, wanted = (connector.get(option) or frozenset() for connector in (ours, source))
     if wanted - held:
-        found[option] = held | wanted
+        limits[option] = held | wanted
     certificate = source.get("tls_certificate_name")
     if certificate and certificate != ours.get("tls_certificate_name"):
-        found["tls_certificate_name"] = certificate
-    return found
+        limits["tls_certificate_name"] = certificate
+    return limits
 
 
 def _starves(option: str, held: t.Any, source: t.Any) -> bool:

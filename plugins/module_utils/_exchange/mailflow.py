@@ -150,15 +150,17 @@ def _joined(connectors: t.Sequence[Connector]) -> Answer:
     single = [answer_of(connector) for connector in connectors]
     if len(single) == 1:
         return single[0]
-    best = max(single, key=lambda one: (one.accepts_anonymous, one.external, one.relay, not one.require_tls))
-    open_ones = [one for one in single if one.accepts_anonymous]
+    best = max(
+        single, key=lambda answer: (answer.accepts_anonymous, answer.external, answer.relay, not answer.require_tls)
+    )
+    open_ones = [answer for answer in single if answer.accepts_anonymous]
     return Answer(
         best.connector,
-        frozenset().union(*(one.groups for one in single)),
-        any(one.relay for one in single),
-        all(one.require_tls for one in open_ones or single),
-        any(one.external for one in single),
-        rivals=frozenset(str(one.connector) for one in single) - {str(best.connector)},
+        frozenset().union(*(answer.groups for answer in single)),
+        any(answer.relay for answer in single),
+        all(answer.require_tls for answer in open_ones or single),
+        any(answer.external for answer in single),
+        rivals=frozenset(str(answer.connector) for answer in single) - {str(best.connector)},
         doubtful=0 < len(open_ones) < len(single),
     )
 
@@ -168,7 +170,7 @@ def _bound(connectors: t.Iterable[Connector], port: int) -> dict[Endpoint, list[
     not known counts.
     """
     bound: dict[Endpoint, list[Connector]] = {}
-    for connector in sorted(connectors, key=lambda one: (one["name"].casefold(), one["name"])):
+    for connector in sorted(connectors, key=lambda connector: (connector["name"].casefold(), connector["name"])):
         if connector.get("enabled") is not False:
             for endpoint in connector.get("bindings") or ():
                 if endpoint.port == port:
@@ -209,7 +211,9 @@ def match(
     if local is None and sender in LOOPBACK:
         local = sender
     bound = {
-        endpoint: found for endpoint, found in _bound(connectors, port).items() if endpoint.version == sender.version
+        endpoint: listening
+        for endpoint, listening in _bound(connectors, port).items()
+        if endpoint.version == sender.version
     }
     heard: list[Connector] = []
     wildcard = Endpoint(sender.version, 0, port)
@@ -218,8 +222,10 @@ def match(
     elif wildcard in bound and (local is None or local.version == sender.version):
         heard = bound[wildcard]
     elif local is None:
-        named = [connector for endpoint, found in bound.items() if not is_loopback(endpoint) for connector in found]
-        heard = sorted(named, key=lambda one: (one["name"].casefold(), one["name"]))
+        named = [
+            connector for endpoint, listening in bound.items() if not is_loopback(endpoint) for connector in listening
+        ]
+        heard = sorted(named, key=lambda connector: (connector["name"].casefold(), connector["name"]))
     held = [entry for entry in _entries(heard, sender.version) if entry[2] <= sender.value <= entry[3]]
     if not held:
         return REFUSED
@@ -263,11 +269,11 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
         last = borders[position + 1] - 1 if position + 1 < len(borders) else whole.last
         pieces.setdefault(ranks, []).append((first, last))
     folded: dict[Answer, RangeSet] = {}
-    for ranks, found in pieces.items():
+    for ranks, senders in pieces.items():
         answer = _joined([connectors[rank] for rank in ranks]) if ranks else REFUSED
         # As a set, pieces that were cut only because another range begins or ends there are one
         # again.
-        folded[answer] = folded.get(answer, RangeSet()) | RangeSet.of_spans(version, found)
+        folded[answer] = folded.get(answer, RangeSet()) | RangeSet.of_spans(version, senders)
     return folded
 
 
@@ -278,14 +284,14 @@ def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposur
 
     A family without a listener on `port` does not appear: nobody can come to it.
     """
-    found: list[Exposure] = []
+    exposures: list[Exposure] = []
     for endpoint, bound in sorted(_bound(connectors, port).items()):
         folded = _fold(bound, endpoint.version)
-        found.extend(
+        exposures.extend(
             Exposure(endpoint, ranges, answer)
             for answer, ranges in sorted(folded.items(), key=lambda item: item[1].intervals[0])
         )
-    return tuple(found)
+    return tuple(exposures)
 
 
 def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
@@ -296,15 +302,15 @@ def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25)
     differently, a sender stands with each of the answers. Who can come to no listener meets
     REFUSED.
     """
-    found: dict[Answer, RangeSet] = {}
+    by_answer: dict[Answer, RangeSet] = {}
     reaching = RangeSet()
-    for one in exposure(connectors, port):
-        part = ranges & one.ranges
-        if is_loopback(one.listener):
+    for exposed in exposure(connectors, port):
+        part = ranges & exposed.ranges
+        if is_loopback(exposed.listener):
             part = part & LOOPBACK
         if part:
-            found[one.answer] = found.get(one.answer, RangeSet()) | part
+            by_answer[exposed.answer] = by_answer.get(exposed.answer, RangeSet()) | part
             reaching = reaching | part
     if ranges - reaching:
-        found[REFUSED] = found.get(REFUSED, RangeSet()) | (ranges - reaching)
-    return found
+        by_answer[REFUSED] = by_answer.get(REFUSED, RangeSet()) | (ranges - reaching)
+    return by_answer

@@ -76,13 +76,13 @@ class _Doors:
                 return conflict.sentence()
         return None
 
-    def _was_there(self, one: str, other: str) -> bool:
-        old, new = self._start.receive.get(one), self._start.receive.get(other)
+    def _was_there(self, name: str, other: str) -> bool:
+        old, new = self._start.receive.get(name), self._start.receive.get(other)
         return old is not None and new is not None and between(old, new) is not None
 
     def _exposure(self, state: State, last: Change) -> str | None:
         touched = (self._start.receive.get(last.key.casefold()), self._goal.receive.get(last.key.casefold()))
-        for port in sorted(doors.ports(one for one in (*touched, last.before, last.after) if one)):
+        for port in sorted(doors.ports(row for row in (*touched, last.before, last.after) if row)):
             if port not in self._views:
                 self._views[port] = (
                     doors.view_of(self._start.receive.values(), port),
@@ -119,7 +119,7 @@ class _Routes:
     def __init__(self, start: State, goal: State, steps: t.Iterable[Change]) -> None:
         partial = [step.after for step in steps if step.table == SEND.name]
         asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
-        ends = [(one, routing.Chooser(one.send.values())) for one in (start, goal)]
+        ends = [(state, routing.Chooser(state.send.values())) for state in (start, goal)]
         allowed = [(message, tuple(self._carried(*end, message) for end in ends)) for message in asked]
         # A message too big for every connector of today has no way to keep: whichever takes it
         # first may have it.
@@ -127,9 +127,9 @@ class _Routes:
 
     @staticmethod
     def _carried(state: State, chooser: routing.Chooser, message: routing.Message) -> t.Any:
-        found = chooser.carriers(message)
+        carriers = chooser.carriers(message)
         # Of two connectors that hand mail on alike, which one it is makes no difference to anybody.
-        return routing.way(state.send[found[0].casefold()]) if found else None
+        return routing.way(state.send[carriers[0].casefold()]) if carriers else None
 
     def fault(self, state: State, last: Change) -> str | None:
         chooser = routing.Chooser(state.send.values())
@@ -208,10 +208,12 @@ def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list
 
 def _way_out(changes: t.Sequence[Change], start: State) -> str:
     """What the operator can do where there is no safe order."""
-    listening = {one for held in start.receive.values() if held.get("enabled") for one in held.get("bindings") or ()}
+    listening = {
+        endpoint for held in start.receive.values() if held.get("enabled") for endpoint in held.get("bindings") or ()
+    }
     for change in changes:
         fresh = (change.after.get("bindings") or frozenset()) - listening if change.table == RECEIVE.name else ()
-        alone = [one for one in sorted(fresh) if not one.is_wildcard]
+        alone = [endpoint for endpoint in sorted(fresh) if not endpoint.is_wildcard]
         if alone:
             return (
                 f"'{change.key}' would be the first connector on {words.listed(map(str, alone))}: whoever comes to that address is then "

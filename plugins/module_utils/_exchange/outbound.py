@@ -72,12 +72,12 @@ def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
 
 def _rivals(state: State, name: str, spaces: t.Any) -> t.Iterator[Connector]:
     """The connectors that carry the same mail and are to be closed."""
-    wanted = {(one.type, one.space) for one in SEND.properties["address_spaces"].parse(spaces)}
+    wanted = {(space.type, space.space) for space in SEND.properties["address_spaces"].parse(spaces)}
     everything = ("smtp", "*") in wanted
     for key, connector in sorted(state.send.items()):
         if key == name.casefold() or not connector.get("enabled", True) or routing.protected_reason(connector):
             continue
-        own = {(one.type, one.space) for one in connector.get("address_spaces") or ()}
+        own = {(space.type, space.space) for space in connector.get("address_spaces") or ()}
         if own & wanted or (everything and any(kind == "smtp" and routing.is_generic(space) for kind, space in own)):
             yield connector
 
@@ -88,7 +88,7 @@ def _sources(state: State, name: str, closed: t.Sequence[Connector]) -> dict[str
     """
     if state.server.edge:
         return {}
-    replaced: frozenset[str] = frozenset().union(*(one.get(_SOURCES) or () for one in closed))
+    replaced: frozenset[str] = frozenset().union(*(connector.get(_SOURCES) or () for connector in closed))
     current = state.send.get(name.casefold())
     if current is None:
         return {_SOURCES: sorted(replaced) or [state.server.name]}
@@ -99,9 +99,11 @@ def _sources(state: State, name: str, closed: t.Sequence[Connector]) -> dict[str
 def _taken_over(closed: t.Sequence[Connector]) -> dict[str, t.Any]:
     # The one that Exchange chooses for the internet today speaks for the others.
     chosen = routing.carriers(closed, routing.Message("internet"))
-    ranked = sorted(closed, key=lambda one: one["name"] not in chosen[:1])
-    found = {option: one[option] for one in reversed(ranked) for option in _TAKEN_OVER if one.get(option)}
-    sizes = [one["max_message_size"] for one in closed if one.get("max_message_size") is not None]
+    ranked = sorted(closed, key=lambda connector: connector["name"] not in chosen[:1])
+    options = {
+        option: connector[option] for connector in reversed(ranked) for option in _TAKEN_OVER if connector.get(option)
+    }
+    sizes = [connector["max_message_size"] for connector in closed if connector.get("max_message_size") is not None]
     if sizes:
-        found["max_message_size"] = UNLIMITED if UNLIMITED in sizes else max(sizes)
-    return {option: SEND.properties[option].kind.show(value) for option, value in found.items()}
+        options["max_message_size"] = UNLIMITED if UNLIMITED in sizes else max(sizes)
+    return {option: SEND.properties[option].kind.show(value) for option, value in options.items()}

@@ -28,8 +28,8 @@ def remembered(fold: _Fold[_Answer]) -> _Fold[_Answer]:
 
     @functools.wraps(fold)
     def wrapper(connectors: t.Iterable[t.Mapping[str, t.Any]], *more: t.Hashable) -> _Answer:
-        held = tuple(dict(one) for one in connectors)
-        key = (tuple((*one, *map(id, one.values())) for one in held), more)
+        held = tuple(dict(connector) for connector in connectors)
+        key = (tuple((*connector, *map(id, connector.values())) for connector in held), more)
         if key not in answers:
             if len(answers) >= _MOST:
                 answers.clear()

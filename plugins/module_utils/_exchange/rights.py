@@ -72,10 +72,10 @@ class AnonymousRights(ListKind):
         account, _colon, right = (part.strip() for part in text.partition(":"))
         if account.casefold() not in DEFAULT_NAMES or not right.casefold().startswith(_ON_MAIL):
             raise KindError(f"{quoted(text)} is not of the form anonymous:right or everyone:right.")
-        found = f"{account.casefold()}:{_spelled(right)}"
-        if found == f"{ANONYMOUS}:{ANY_RECIPIENT}":
+        entry = f"{account.casefold()}:{_spelled(right)}"
+        if entry == f"{ANONYMOUS}:{ANY_RECIPIENT}":
             raise KindError(f"{quoted(text)} is what the option anonymous_relay says.")
-        return found
+        return entry
 
     def show(self, canonical: t.Any) -> t.Any:
         return sorted(canonical)

@@ -86,7 +86,7 @@ class Chooser:
     """
 
     def __init__(self, send_connectors: t.Iterable[Connector]) -> None:
-        self._connectors = [one for one in send_connectors if one.get("enabled", True)]
+        self._connectors = [connector for connector in send_connectors if connector.get("enabled", True)]
         self._fits: dict[tuple[str, str], list[tuple[tuple[int, int], Connector]]] = {}
 
     def carriers(self, message: Message) -> list[str]:
@@ -97,21 +97,23 @@ class Chooser:
         of Active Directory site links are not known here, so `server` only tells "is a source
         server itself" from "is not"; connectors of one site behave like that.
         """
-        found: list[Carrier] = []
+        carriers: list[Carrier] = []
         for (closeness, cost), connector in self._fitting(message):
             limit = _limit(connector)
             if limit is not None and message.size > limit:
                 continue
             sources = connector.get("source_transport_servers") or ()
             distance = 0 if message.server is None or message.server in sources else 1
-            found.append(Carrier(-closeness, -cost, distance, connector["name"]))
-        return [carrier.name for carrier in sorted(found, key=lambda one: (*one[:3], one.name.casefold()))]
+            carriers.append(Carrier(-closeness, -cost, distance, connector["name"]))
+        return [
+            carrier.name for carrier in sorted(carriers, key=lambda carrier: (*carrier[:3], carrier.name.casefold()))
+        ]
 
     def _fitting(self, message: Message) -> list[tuple[tuple[int, int], Connector]]:
         key = (message.type, message.domain)
         if key not in self._fits:
-            closest = ((_closest(one, message), one) for one in self._connectors)
-            self._fits[key] = [(fit, one) for fit, one in closest if fit is not None]
+            closest = ((_closest(connector, message), connector) for connector in self._connectors)
+            self._fits[key] = [(fit, connector) for fit, connector in closest if fit is not None]
         return self._fits[key]
 
 
@@ -142,7 +144,9 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
     servers in every state that is made of these connectors, so asking one of them is asking all.
     """
     everything = list(send_connectors)
-    spaces = sorted({(space.type, space.space) for one in everything for space in one.get("address_spaces") or ()})
+    spaces = sorted(
+        {(space.type, space.space) for connector in everything for space in connector.get("address_spaces") or ()}
+    )
     taken = {label for _type, space in spaces for label in space.split(".")}
     fresh = "other"
     while fresh in taken:
@@ -152,7 +156,9 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
         limit = _limit(connector)
         if limit is not None:
             sizes |= {limit, limit + 1}
-    servers: set[str | None] = {server for one in everything for server in one.get("source_transport_servers") or ()}
+    servers: set[str | None] = {
+        server for connector in everything for server in connector.get("source_transport_servers") or ()
+    }
     servers.add(None)
     asked: set[tuple[str, str]] = {("smtp", f"{fresh}.{fresh}")}
     for kind, space in spaces:

@@ -43,9 +43,13 @@ def _default_domain(connector: Connector, state: State) -> t.Iterator[str]:
     domain = connector.get("default_domain")
     if not domain or state.accepted_domains is None:
         return
-    known = [one for one in state.accepted_domains if domain.casefold() in (one.domain, one.name.casefold())]
+    known = [
+        accepted
+        for accepted in state.accepted_domains
+        if domain.casefold() in (accepted.domain, accepted.name.casefold())
+    ]
     if not known and state.accepted_domains:
-        named = [one.domain for one in state.accepted_domains]
+        named = [accepted.domain for accepted in state.accepted_domains]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         yield (
             f"has the default_domain {domain}, which is no accepted domain of the organization. Those are "
@@ -56,7 +60,7 @@ def _default_domain(connector: Connector, state: State) -> t.Iterator[str]:
 def _capabilities(connector: Connector, state: State) -> t.Iterator[str]:
     asked = _names(connector)
     # What a connector of this server has is there, whatever it is.
-    held = frozenset[str]().union(*(_names(one) for one in state.receive.values()))
+    held = frozenset[str]().union(*(_names(connector) for connector in state.receive.values()))
     version = state.server.version
     known = {name for name, since in CAPABILITIES.items() if since is None or version >= since}
     for name in sorted(asked - held - known):

@@ -70,7 +70,7 @@ class Server:
     @property
     def itself(self) -> RangeSet:
         """The server's own addresses, from which what runs on it sends."""
-        return RangeSet(Interval(one.version, one.value, one.value) for one in self.addresses)
+        return RangeSet(Interval(address.version, address.value, address.value) for address in self.addresses)
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -175,13 +175,14 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         controllers.add(str(row.get("OriginatingServer") or ""))
     if "rights" in answers:
         groups = {
-            identities[key].casefold(): one.get("permission_groups") or ()
-            for key, one in receive.items()
+            identities[key].casefold(): connector.get("permission_groups") or ()
+            for key, connector in receive.items()
             if key in identities
         }
-        found = rights.read(answers["rights"], groups, server.accounts)
+        rights_of = rights.read(answers["rights"], groups, server.accounts)
         receive = {
-            key: {**one, **found.get(identities.get(key, "").casefold(), _NO_RIGHTS)} for key, one in receive.items()
+            key: {**connector, **rights_of.get(identities.get(key, "").casefold(), _NO_RIGHTS)}
+            for key, connector in receive.items()
         }
     send: dict[str, Connector] = {}
     send_identities: dict[str, str] = {}
@@ -214,7 +215,10 @@ def printable(name: str) -> str:
     Replication conflicts are called ``Name``, a new line, ``CNF:`` and a GUID. calls.py names such
     a connector by its distinguished name.
     """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in name
+    )
 
 
 def _owner(row: t.Mapping[str, t.Any], server: Server) -> str:
@@ -253,12 +257,12 @@ def _has_local_scope(row: t.Mapping[str, t.Any]) -> bool:
 
 def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
     """Cmdlet → parameters, from Get-Command; None where that gave nothing that can be relied on."""
-    found: dict[str, frozenset[str]] = {}
+    supported: dict[str, frozenset[str]] = {}
     for row in rows:
         names = row.get("Parameters.Keys")
         parameters = frozenset(str(name) for name in names) if isinstance(names, (list, tuple)) else frozenset()
         # Each of these cmdlets has one of the two; a proxy that takes its parameters as they come
         # has neither.
         if parameters & {"Identity", "Name"}:
-            found[str(row.get("Name"))] = parameters
-    return found or None
+            supported[str(row.get("Name"))] = parameters
+    return supported or None

@@ -73,7 +73,7 @@ def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> O
         networks.hybrid,
         networks.itself,
     )
-    named = RangeSet(one for group in groups for one in _ranges_guards.believed(group).intervals)
+    named = RangeSet(interval for group in groups for interval in _ranges_guards.believed(group).intervals)
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
@@ -99,7 +99,7 @@ def sentences(connectors: t.Iterable[doors.Connector], networks: SiteNetworks) -
     """The openings in words; empty where certainly nobody gets in, None where the task does not
     judge that.
     """
-    return [one.words() for one in openings(list(connectors), networks)] if judged(networks) else None
+    return [opening.words() for opening in openings(list(connectors), networks)] if judged(networks) else None
 
 
 def who(senders: RangeSet) -> str:
@@ -117,7 +117,7 @@ def _opening(
 ) -> Opening:
     view = doors.view_of(connectors, port)
     held: dict[str, list[Interval]] = {}
-    by_name = {one["name"].casefold(): one for one in connectors}
+    by_name = {connector["name"].casefold(): connector for connector in connectors}
     for endpoint in view.endpoints:
         for first, last, answer in () if is_loopback(endpoint) else view.at(endpoint):
             if right(answer):

@@ -128,7 +128,7 @@ class Capabilities(ListKind):
         return [value] if isinstance(value, str) and value else super().items(value)
 
     def parse(self, value: t.Any) -> frozenset[str]:
-        found = set()
+        parsed = set()
         for item in self.items(value):
             partner, colon, capabilities = str(item).rpartition(":")
             names = [name.strip() for name in capabilities.split(",") if name.strip()]
@@ -137,8 +137,8 @@ class Capabilities(ListKind):
                 raise KindError(f"{quoted(item)} is not of the form domain:capability.")
             if not partner.startswith("<"):
                 partner = partner.lower()
-            found |= {f"{partner}:{self._SPELLING.get(name.lower(), name)}" for name in names}
-        return frozenset(found)
+            parsed |= {f"{partner}:{self._SPELLING.get(name.lower(), name)}" for name in names}
+        return frozenset(parsed)
 
     def show(self, canonical: t.Any) -> t.Any:
         partners: dict[str, list[str]] = {}

@@ -51,39 +51,39 @@ def past(connectors: Connectors, claim: routing.Claim) -> list[Passage]:
     chooser = routing.Chooser(connectors.values())
     for message in asked:
         if not any(
-            one.type == message.type and routing.specificity(one.space, message.domain) is not None
-            for one in claim.spaces
+            space.type == message.type and routing.specificity(space.space, message.domain) is not None
+            for space in claim.spaces
         ):
             continue
         chosen = chooser.carriers(message)
         if chosen and chosen[0].casefold() != claim.name.casefold():
             generic = any(
-                one.type == message.type and routing.is_generic(one.space)
-                for one in connectors[chosen[0].casefold()].get("address_spaces") or ()
+                space.type == message.type and routing.is_generic(space.space)
+                for space in connectors[chosen[0].casefold()].get("address_spaces") or ()
             )
             taken.setdefault((chosen[0], generic), set()).add((message.domain, message.size))
-    found = []
+    ways = []
     for (rival, generic), mail in sorted(taken.items()):
         smallest = min(size for _domain, size in mail)
         domains = frozenset(domain for domain, _size in mail)
-        found.append(Passage(claim.name, rival, domains, generic, smallest and smallest - 1))
-    return found
+        ways.append(Passage(claim.name, rival, domains, generic, smallest and smallest - 1))
+    return ways
 
 
 def idle(connectors: Connectors, claim: routing.Claim) -> list[tuple[str, str]]:
     """(space, name) of connectors that are in service for a space of the claim, and carry none of
     its mail as long as its own one is there.
     """
-    found = set()
+    unused = set()
     chooser = routing.Chooser(connectors.values())
     for message in routing.messages(connectors.values()):
         chosen = chooser.carriers(message) if not message.size else []
         if not chosen or chosen[0].casefold() != claim.name.casefold():
             continue
         for other in chosen[1:]:
-            held = {(one.type, one.space) for one in connectors[other.casefold()].get("address_spaces") or ()}
-            found |= {(one.space, other) for one in claim.spaces if (one.type, one.space) in held}
-    return sorted(found)
+            held = {(space.type, space.space) for space in connectors[other.casefold()].get("address_spaces") or ()}
+            unused |= {(space.space, other) for space in claim.spaces if (space.type, space.space) in held}
+    return sorted(unused)
 
 
 def sentences(connectors: Connectors, claim: routing.Claim | None) -> list[str] | None:
@@ -94,7 +94,7 @@ def sentences(connectors: Connectors, claim: routing.Claim | None) -> list[str] 
     """
     if claim is None:
         return None
-    return [one.words("goes") for one in past(connectors, claim) if one.generic]
+    return [way.words("goes") for way in past(connectors, claim) if way.generic]
 
 
 def what_to_do(connector: routing.Connector, claim: routing.Claim) -> str:
@@ -104,7 +104,7 @@ def what_to_do(connector: routing.Connector, claim: routing.Claim) -> str:
     reason = routing.protected_reason(connector)
     if reason is None:
         return ""
-    cost = max((one.cost for one in claim.spaces), default=1)
+    cost = max((space.cost for space in claim.spaces), default=1)
     if routing.is_hybrid(connector):
         return (
             f" It is not touched here, because {reason}. Take such address spaces from it by running the wizard again without centralized "
@@ -120,8 +120,8 @@ def bereft(before: Connectors, after: Connectors) -> dict[str, frozenset[str]]:
     """Connector → the servers that send mail through another one of their own today, and would have
     to hand it to a source server of this one.
     """
-    found: dict[str, set[str]] = {}
-    sides = [routing.Chooser(one.values()) for one in (before, after)]
+    bereft_of: dict[str, set[str]] = {}
+    sides = [routing.Chooser(connectors.values()) for connectors in (before, after)]
     for message in routing.messages([*before.values(), *after.values()]):
         if message.server is None or message.size:
             continue
@@ -129,8 +129,8 @@ def bereft(before: Connectors, after: Connectors) -> dict[str, frozenset[str]]:
         if not was or not shall or was[0].casefold() == shall[0].casefold():
             continue
         if message.server in _sources(before, was[0]) and message.server not in _sources(after, shall[0]):
-            found.setdefault(shall[0], set()).add(message.server)
-    return {name: frozenset(servers) for name, servers in found.items()}
+            bereft_of.setdefault(shall[0], set()).add(message.server)
+    return {name: frozenset(servers) for name, servers in bereft_of.items()}
 
 
 class Stranded(t.NamedTuple):
@@ -146,20 +146,24 @@ class Stranded(t.NamedTuple):
 
 def stranded(before: Connectors, after: Connectors) -> list[Stranded]:
     """Mail that would wait in the Unreachable queue, by the connector that carries it today."""
-    sides = [routing.Chooser(one.values()) for one in (before, after)]
+    sides = [routing.Chooser(connectors.values()) for connectors in (before, after)]
     smallest: dict[tuple[str, str], int] = {}
     for message in routing.messages([*before.values(), *after.values()]):
         was, shall = (side.carriers(message) for side in sides)
         if shall or not was:
             continue
         held = before[was[0].casefold()].get("address_spaces") or ()
-        fits = [(routing.specificity(one.space, message.domain), str(one)) for one in held if one.type == message.type]
+        fits = [
+            (routing.specificity(space.space, message.domain), str(space))
+            for space in held
+            if space.type == message.type
+        ]
         space = max((fit, text) for fit, text in fits if fit is not None)[1]
         smallest[was[0], space] = min(message.size, smallest.get((was[0], space), message.size))
-    found: dict[tuple[str, int], list[str]] = {}
+    stranded_at: dict[tuple[str, int], list[str]] = {}
     for (name, space), size in sorted(smallest.items()):
-        found.setdefault((name, size and size - 1), []).append(space)
-    return [Stranded(name, tuple(spaces), bigger) for (name, bigger), spaces in found.items()]
+        stranded_at.setdefault((name, size and size - 1), []).append(space)
+    return [Stranded(name, tuple(spaces), bigger) for (name, bigger), spaces in stranded_at.items()]
 
 
 def _sources(connectors: Connectors, name: str) -> t.Collection[str]:

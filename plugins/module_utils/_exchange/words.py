@@ -47,9 +47,9 @@ def listed(items: t.Iterable[str]) -> str:
     return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
 
 
-def ranges(found: RangeSet) -> str:
+def ranges(addresses: RangeSet) -> str:
     """Ranges for a sentence."""
-    return listed(found.to_texts())
+    return listed(addresses.to_texts())
 
 
 def _shown(resource: str, option: str, value: t.Any) -> t.Any:
@@ -78,8 +78,11 @@ def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
         return "the login is written"
     old, new = _shown(resource, option, before), _shown(resource, option, after)
     if isinstance(new, list) and isinstance(old, list) and old and new:
-        gained, lost = [str(one) for one in new if one not in old], [str(one) for one in old if one not in new]
-        parts = [f"{verb} {listed(items)}" for verb, items in (("gains", gained), ("loses", lost)) if items]
+        gained, gone = (
+            [str(value) for value in new if value not in old],
+            [str(value) for value in old if value not in new],
+        )
+        parts = [f"{verb} {listed(items)}" for verb, items in (("gains", gained), ("loses", gone)) if items]
         return f"{option} {' and '.join(parts)}"
     return f"{option} {_value(resource, option, before)} → {_value(resource, option, after)}"
 
@@ -94,7 +97,9 @@ def change_sentence(change: Change) -> str:
         state = "" if after.get("enabled", True) else ", disabled"
         if resource == RECEIVE.name:
             heard, where = after.get("remote_ip_ranges"), after.get("bindings") or ()
-            target = f"{ranges(heard) if heard else 'no address'} on {listed(str(one) for one in sorted(where))}"
+            target = (
+                f"{ranges(heard) if heard else 'no address'} on {listed(str(endpoint) for endpoint in sorted(where))}"
+            )
         else:
             spaces = _value(resource, "address_spaces", after.get("address_spaces") or frozenset())
             target = f"{spaces} through {listed(sorted(after.get('smart_hosts') or ())) if after.get('smart_hosts') else 'DNS'}"
@@ -141,8 +146,8 @@ def diff_lines(exposure: t.Mapping[str, t.Any], sections: t.Mapping[str, t.Any])
     and before_after().
     """
     lines: list[str] = []
-    for group, met in exposure.items():
-        parts = met.items() if isinstance(met, dict) else [(met, "")]
+    for group, answers in exposure.items():
+        parts = answers.items() if isinstance(answers, dict) else [(answers, "")]
         for text, part in parts:
             where = "" if not part or part == "all others" else f", {listed(part)}"
             lines.append(f"{group}{where}: {text}")
@@ -164,40 +169,40 @@ def senders(networks: SiteNetworks) -> list[tuple[str, RangeSet]]:
         ("Exchange Online", networks.hybrid),
     ]
     taken = RangeSet(())
-    found: list[tuple[str, RangeSet]] = []
+    groups: list[tuple[str, RangeSet]] = []
     for name, group in named:
         if group - taken:
-            found.append((name, group - taken))
+            groups.append((name, group - taken))
         taken = taken | group
     if networks.unnamed - taken:
-        found.append(("private addresses that nobody has named", networks.unnamed - taken))
+        groups.append(("private addresses that nobody has named", networks.unnamed - taken))
     public = doors.public(taken | networks.itself)
     for name, family in zip(_INTERNET, (EVERYTHING_V4, EVERYTHING_V6)):
-        found.append((name, public & family))
-    return found
+        groups.append((name, public & family))
+    return groups
 
 
 def _heard(port: int, *states: State) -> RangeSet:
     """The families that anybody can come by; of the others there is nothing to say, before or
     after.
     """
-    found = RangeSet(())
+    heard = RangeSet(())
     for state in states:
         for endpoint in doors.view_of(state.receive.values(), port).endpoints:
             if not is_loopback(endpoint):
-                found = found | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
-    return found or EVERYTHING
+                heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
+    return heard or EVERYTHING
 
 
 def _ports(*states: State) -> list[int]:
     """Port 25, and the others on which anybody may send without a login; on those it goes without
     saying that nobody may.
     """
-    found = set()
-    for port in doors.ports(one for state in states for one in state.receive.values()):
+    ports = set()
+    for port in doors.ports(connector for state in states for connector in state.receive.values()):
         if any(doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states):
-            found.add(port)
-    return [25, *sorted(found - {25})]
+            ports.add(port)
+    return [25, *sorted(ports - {25})]
 
 
 def _on(name: str, port: int) -> str:
@@ -211,18 +216,20 @@ def _met_by_all(state: State, networks: SiteNetworks, heard: RangeSet, port: int
     `heard` are the families that anybody can come by.
     """
     connectors = tuple(state.receive.values())
-    met = {name: _in_words(doors.met(connectors, group & heard, port).items()) for name, group in senders(networks)}
+    answers_of = {
+        name: _in_words(doors.met(connectors, group & heard, port).items()) for name, group in senders(networks)
+    }
     itself = [
         (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)
         for senders_, answers in doors.met_by_server((connectors,), networks.itself, port)
     ]
-    named = {name: parts for name, parts in met.items() if name not in _INTERNET}
-    return {**named, _ITSELF: _in_words(itself), **{name: met[name] for name in _INTERNET}}
+    named = {name: parts for name, parts in answers_of.items() if name not in _INTERNET}
+    return {**named, _ITSELF: _in_words(itself), **{name: answers_of[name] for name in _INTERNET}}
 
 
-def _in_words(met: t.Iterable[tuple[Answer, RangeSet]]) -> dict[str, RangeSet]:
+def _in_words(answers: t.Iterable[tuple[Answer, RangeSet]]) -> dict[str, RangeSet]:
     texts: dict[str, RangeSet] = {}
-    for answer, part in met:
+    for answer, part in answers:
         if part:
             text = answer.words()
             texts[text] = texts.get(text, RangeSet(())) | part
@@ -305,13 +312,13 @@ def listeners(state: State) -> list[dict[str, t.Any]]:
     """
     return [
         {
-            "listener": str(one.listener),
-            "senders": one.ranges.to_texts(),
-            "connector": ", ".join(one.answer.names),
-            "answer": one.answer.words(),
-            "relay": one.answer.relay,
-            "require_tls": one.answer.require_tls,
+            "listener": str(exposed.listener),
+            "senders": exposed.ranges.to_texts(),
+            "connector": ", ".join(exposed.answer.names),
+            "answer": exposed.answer.words(),
+            "relay": exposed.answer.relay,
+            "require_tls": exposed.answer.require_tls,
         }
         for port in sorted(doors.ports(state.receive.values()))
-        for one in folded(state.receive.values(), port)
+        for exposed in folded(state.receive.values(), port)
     ]
