@@ -4,8 +4,9 @@
 """How a request travels to agent.ps1, and its answer back.
 
 Standard input is lines of base64, because powershell.exe reads it in the OEM code page: the agent's
-text in the first line, with the areas that the request needs, and the request in the rest, each of them a gzip, because WinRM before Windows
-Server 2012 takes 150 KB at once and Ansible's winrm plugin sends up to 200,000 bytes in one piece.
+text in the first line, with the areas that the request needs, and the request in the rest, each of
+them a gzip, because WinRM before Windows Server 2012 takes 150 KB at once and Ansible's winrm
+plugin sends up to 200,000 bytes in one piece.
 The request is one token a line, led by a letter for its type (PowerShell 2.0 has no JSON):
 
 ======  ===========================================================================================

@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every action does that brings one layer of a server into a described state: its options become
-a layer, which the transaction runs over the agent.
+"""What every action does that brings one layer of a server into a described state: its options
+become a layer, which the transaction runs over the agent.
 """
 
 from __future__ import annotations
