@@ -13,7 +13,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# A deadline would measure how busy the machine is. Examples that failed are printed, so that they can become tests.
+# A deadline would measure how busy the machine is. Examples that failed are printed, so that they
+# can become tests.
 settings.register_profile(
     "default",
     max_examples=50,
@@ -22,5 +23,7 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("thorough", settings.get_profile("default"), derandomize=False, max_examples=1000)
+settings.register_profile(
+    "thorough", settings.get_profile("default"), derandomize=False, max_examples=1000
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -9,10 +9,19 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import LEASE_END_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import LeaseError, from_told
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    LEASE_END_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    LeaseError,
+    from_told,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent, AgentNoise, AgentTimeout
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
+    Agent,
+    AgentNoise,
+    AgentTimeout,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import end
 
 
@@ -25,7 +34,9 @@ class ActionModule(HostAction):
         try:
             lease = from_told(params["lease"])
         except LeaseError as error:
-            raise Failure(f"The option lease is none that a task has returned. {error} Nothing was changed.") from None
+            raise Failure(
+                f"The option lease is none that a task has returned. {error} Nothing was changed."
+            ) from None
         if self._task.check_mode:
             return {"changed": False, "ended": False}
         try:
@@ -36,7 +47,8 @@ class ActionModule(HostAction):
             return {"changed": False, "ended": True}
         until = params["lease"]["until"]
         warning = (
-            f"The lease of the server {lease.server} by the run {lease.run_id} was not ended. {problem} If it is still there, "
-            f"other runs leave the server alone until {until} by its clock."
+            f"The lease of the server {lease.server} by the run {lease.run_id} was not ended. "
+            f"{problem} If it is still there, other runs leave the server alone until {until} by "
+            "its clock."
         )
         return {"changed": False, "ended": False, "warnings": [warning]}

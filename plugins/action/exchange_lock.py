@@ -11,7 +11,9 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mailedge.lockdown.plugins.action.exchange_mail_flow import ActionModule as MailFlow
+from ansible_collections.mailedge.lockdown.plugins.action.exchange_mail_flow import (
+    ActionModule as MailFlow,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import EXCHANGE_LOCK
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import shortened
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
@@ -36,12 +38,16 @@ class ActionModule(MailFlow):
         if checked.error_messages:
             return {
                 "failed": True,
-                "msg": " ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
+                "msg": " ".join(
+                    f"{str(message).rstrip('.')}." for message in checked.error_messages
+                ),
             }
         told: dict[str, t.Any] = {}
         about = variables.get(DESCRIPTION)
         if not about:
-            about = describe_host(self._templar, variables, checked.validated_parameters["playbook"], None)
+            about = describe_host(
+                self._templar, variables, checked.validated_parameters["playbook"], None
+            )
             told["description"] = _handed_on(about)
             told["warnings"] = about.get("warnings") or []
         if about.get("failed"):

@@ -8,15 +8,23 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import outbound, recipes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE, check_entries
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    MAIL_FLOW_MODULE,
+    check_entries,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired, fold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import check_minutes
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import MailFlowAction, grace
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    check_minutes,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import (
+    MailFlowAction,
+    grace,
+)
 
 _SITE = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
@@ -30,7 +38,8 @@ class ActionModule(MailFlowAction):
         errors = super().check(params)
         if params.get("inbound_lock") is not None and not params["provider_ranges"]:
             errors.append(
-                "inbound_lock is set, but provider_ranges names no range. A lock that hears no provider would shut out all mail. "
+                "inbound_lock is set, but provider_ranges names no range. A lock that hears no "
+                "provider would shut out all mail. "
                 "Name the ranges from which the filtering provider delivers."
             )
         wrong = snapshot.check_wanted(params["snapshot"]) if params.get("snapshot") else ""
@@ -38,7 +47,10 @@ class ActionModule(MailFlowAction):
             errors.append(wrong)
         lease = params.get("lease")
         if lease:
-            errors += filter(None, [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))])
+            errors += filter(
+                None,
+                [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))],
+            )
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
             params[option] = checked.entries

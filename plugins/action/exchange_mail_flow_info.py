@@ -16,8 +16,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import finding
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction, shown
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
+    AgentPort,
+    Options,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import (
+    ExchangeAction,
+    shown,
+)
 
 
 class ActionModule(ExchangeAction):
@@ -27,7 +33,9 @@ class ActionModule(ExchangeAction):
 
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         networks = self.networks(params)
-        layer = ExchangeLayer(networks, lambda _state: (), domain_controller=params.get("domain_controller"))
+        layer = ExchangeLayer(
+            networks, lambda _state: (), domain_controller=params.get("domain_controller")
+        )
         limit = float(params.get("time_limit") or 300)
         port = AgentPort(agent, layer, Options(self.shell(params), limit, with_snapshots=True))
         try:
@@ -37,7 +45,9 @@ class ActionModule(ExchangeAction):
         state = reading.state
         networks = networks.on(state.server)
         told = strangers.sentences(state.receive.values(), networks)
-        leased = finding(reading.lease, reading.time, None, undoes=False, meanwhile=reading.leased_meanwhile)
+        leased = finding(
+            reading.lease, reading.time, None, undoes=False, meanwhile=reading.leased_meanwhile
+        )
         warnings = [*reading.notes, *([leased.sentence] if leased else [])]
         domains = state.accepted_domains
         # Named or not: whoever may send would relay.
@@ -46,16 +56,23 @@ class ActionModule(ExchangeAction):
             warnings.append("The accepted domains could not be read.")
         if everything:
             warnings.append(
-                f"Whoever may send may relay to any recipient, because of the accepted domain {', '.join(everything)}."
+                "Whoever may send may relay to any recipient, because of the accepted domain "
+                f"{', '.join(everything)}."
             )
         return {
             **({"warnings": warnings} if warnings else {}),
-            **({} if domains is None else {"accepted_domains": [domain._asdict() for domain in domains]}),
+            **(
+                {}
+                if domains is None
+                else {"accepted_domains": [domain._asdict() for domain in domains]}
+            ),
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
             "changed": False,
             "lease": reading.lease.told() if reading.lease else None,
             **reading.facts,
-            "receive_connectors": [shown(RECEIVE, state.receive[key]) for key in sorted(state.receive)],
+            "receive_connectors": [
+                shown(RECEIVE, state.receive[key]) for key in sorted(state.receive)
+            ],
             "send_connectors": [shown(SEND, state.send[key]) for key in sorted(state.send)],
             "exposure": {
                 "listeners": words.listeners(state),

@@ -27,7 +27,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers impor
     registry,
     sources,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _UNTOUCHED = "The lock file is as it was."
@@ -53,7 +55,11 @@ class ActionModule(ActionBase):
         result["invocation"] = {"module_args": params}
         try:
             if validation.error_messages:
-                raise ProviderError(" ".join(f"{str(message).rstrip('.')}." for message in validation.error_messages))
+                raise ProviderError(
+                    " ".join(
+                        f"{str(message).rstrip('.')}." for message in validation.error_messages
+                    )
+                )
             _check(params)
             with _alone(params["path"]):
                 self._keep(params, result)
@@ -79,7 +85,10 @@ class ActionModule(ActionBase):
         # says changes.
         changed = lock != new
         now = new.get(name)
-        was_ranges, is_ranges = old.ranges if old else RangeSet(()), now.ranges if now else RangeSet(())
+        was_ranges, is_ranges = (
+            old.ranges if old else RangeSet(()),
+            now.ranges if now else RangeSet(()),
+        )
         added, removed = is_ranges - was_ranges, was_ranges - is_ranges
         result.update(
             changed=changed,
@@ -98,7 +107,12 @@ class ActionModule(ActionBase):
             display.warning(catalogue.SHARED_WARNING.format(provider=params["provider"]))
         if self._task.diff:
             shown = after if changed else held
-            result["diff"] = {"before": held or before, "after": shown, "before_header": path, "after_header": path}
+            result["diff"] = {
+                "before": held or before,
+                "after": shown,
+                "before_header": path,
+                "after_header": path,
+            }
         if changed and not self._task.check_mode:
             lockfile.write(path, after or lockfile.render({}))
 
@@ -111,9 +125,12 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any],
     ) -> lockfile.Locked:
         answer, mechanism, source = _read(params, entry)
-        limits = refresh.Limits(params["max_ranges"], params["max_removed_percent"], params["grace_days"])
+        limits = refresh.Limits(
+            params["max_ranges"], params["max_removed_percent"], params["grace_days"]
+        )
         findings = refresh.GUARDS.settle(
-            refresh.judge(answer, old.ranges if old else RangeSet(()), limits), params["accept_risks"]
+            refresh.judge(answer, old.ranges if old else RangeSet(()), limits),
+            params["accept_risks"],
         )
         result["guards"] = [finding.as_dict() for finding in findings]
         refused = refusal(findings)
@@ -122,7 +139,12 @@ class ActionModule(ActionBase):
         for finding in findings:
             display.warning(f"{params['provider']}: {finding.sentence}")
         return refresh.renew(
-            old, answer, mechanism=mechanism, source=source, today=today, grace_days=params["grace_days"]
+            old,
+            answer,
+            mechanism=mechanism,
+            source=source,
+            today=today,
+            grace_days=params["grace_days"],
         )
 
 
@@ -131,14 +153,19 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     unknown = refresh.GUARDS.unknown(params["accept_risks"])
     if not params["path"].strip():
         problem = "path is empty, and names no lock file"
-    elif not _NAME.fullmatch(params["provider"]) or (params["region"] and not _NAME.fullmatch(params["region"])):
+    elif not _NAME.fullmatch(params["provider"]) or (
+        params["region"] and not _NAME.fullmatch(params["region"])
+    ):
         problem = "provider and region are small letters, digits, dots and dashes"
     elif params["ranges"] is not None and not params["ranges"]:
         problem = "the list of ranges is empty, and a lock to nobody would stop all mail"
     elif unknown:
         problem = unknown.rstrip(".")
     elif not 0 <= params["grace_days"] <= 3650:
-        problem = f"a grace_days of {params['grace_days']} is none of the 0 to 3650 days that can be meant"
+        problem = (
+            f"a grace_days of {params['grace_days']} is none of the 0 to 3650 days that can be "
+            "meant"
+        )
     elif not 0 <= params["max_removed_percent"] <= 100:
         problem = f"a max_removed_percent of {params['max_removed_percent']} is no share"
     elif params["max_ranges"] < 1 or params["timeout"] < 1:
@@ -157,14 +184,20 @@ def _entry(params: t.Mapping[str, t.Any]) -> catalogue.Entry | None:
         raise
 
 
-def _read(params: t.Mapping[str, t.Any], entry: catalogue.Entry | None) -> tuple[RangeSet, str, str]:
+def _read(
+    params: t.Mapping[str, t.Any], entry: catalogue.Entry | None
+) -> tuple[RangeSet, str, str]:
     """The answer, its mechanism, and its source."""
     if params["ranges"]:
         return _ranges_guards.named(params["ranges"]), "given", "given by the site"
     mechanism = params["mechanism"] or (entry.mechanism if entry else "")
     source = params["source"] or (entry.source if entry else "")
     # A variable of a site that is not set arrives as an empty text.
-    timeout, ca_path, resolver = params["timeout"], params["ca_path"] or None, params["resolver"] or None
+    timeout, ca_path, resolver = (
+        params["timeout"],
+        params["ca_path"] or None,
+        params["resolver"] or None,
+    )
     if mechanism == "json":
         return sources.read_microsoft(source, timeout=timeout, ca_path=ca_path), mechanism, source
     if mechanism == "url":
@@ -191,7 +224,9 @@ def _alone(path: str) -> t.Iterator[None]:
     try:
         held = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise ProviderError(f"The folder of the lock file {path} cannot be opened: {error.strerror}.") from None
+        raise ProviderError(
+            f"The folder of the lock file {path} cannot be opened: {error.strerror}."
+        ) from None
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -13,9 +13,15 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
+    judge_look,
+    looks_as_lines,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
+    detail_lines,
+    site_line,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
     NOT_JUDGED,
@@ -64,16 +70,22 @@ class ActionModule(ActionBase):
         checked = ArgumentSpecValidator(**RUN_REPORT).validate(dict(self._task.args))
         if checked.error_messages:
             result.update(
-                failed=True, msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages)
+                failed=True,
+                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
             )
             return result
-        playbook, hosts = checked.validated_parameters["playbook"], checked.validated_parameters["hosts"]
+        playbook, hosts = (
+            checked.validated_parameters["playbook"],
+            checked.validated_parameters["hosts"],
+        )
         hostvars = variables["hostvars"]
         judge = Judge(playbook, datetime.datetime.now(datetime.timezone.utc).date())
         verdicts = [judge.host(host, hostvars.raw_get(host)) for host in hosts]
         sites = by_site(verdicts)
         check_mode = bool(variables.get("ansible_check_mode"))
-        failing = judge.failing(verdicts, report_only=not _fails(hostvars, hosts), check_mode=check_mode)
+        failing = judge.failing(
+            verdicts, report_only=not _fails(hostvars, hosts), check_mode=check_mode
+        )
         lines = [site_line(site) for site in sites]
         for site in sites:
             for host in site.hosts:
@@ -119,7 +131,9 @@ def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t
         variables = hostvars.raw_get(host)
         entry: dict[str, t.Any] = {}
         # The undo of a failed run has a snapshot of its own, which gives back what failed.
-        name = variables.get("__mailedge_undo_connectors") or _saved(variables, "exchange").get("name")
+        name = variables.get("__mailedge_undo_connectors") or _saved(variables, "exchange").get(
+            "name"
+        )
         if name:
             entry["exchange"] = name
         # The tasks of one run save in one snapshot; the last one has seen all of it.
@@ -137,12 +151,18 @@ def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any
     return saved if isinstance(saved, t.Mapping) else {}
 
 
-def _given_back(locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+def _given_back(
+    locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]
+) -> t.Mapping[str, t.Any]:
     """The result of a layer whose change was undone: it stands as it was read before."""
     if undone.get("failed") or undone.get("unreachable") or not undone:
         return undone
     before = list((locked.get("strangers") or {}).get("before") or ())
-    return {"state": "open" if before else "drift", "strangers": {"before": before, "after": before}, "plan": []}
+    return {
+        "state": "open" if before else "drift",
+        "strangers": {"before": before, "after": before},
+        "plan": [],
+    }
 
 
 def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
@@ -186,13 +206,18 @@ class Judge:
         described = about["described"]
         until = described.get("drift_accepted_until")
         acceptance = Acceptance(
-            datetime.date.fromisoformat(until) if until else None, str(described.get("drift_accepted_reason") or "")
+            datetime.date.fromisoformat(until) if until else None,
+            str(described.get("drift_accepted_reason") or ""),
         )
         records: list[Record] = []
         looks: list[str] = []
         for layer, part in about["parts"].items():
             given = variables.get(_RESULT + layer.replace(" ", "_"))
-            if self.playbook == "apply" and variables.get("__mailedge_undo_firewall") and layer.startswith("fortigate"):
+            if (
+                self.playbook == "apply"
+                and variables.get("__mailedge_undo_firewall")
+                and layer.startswith("fortigate")
+            ):
                 given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
             if layer == _OUTSIDE and part["how"] == "managed":
                 seen, looks = self._outside(host, given, variables.get(_BEFORE))
@@ -211,8 +236,17 @@ class Judge:
                 records.append(layer_record)
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"
-        elsewhere = not records and any(part["how"] == ELSEWHERE for part in about["parts"].values())
-        return HostVerdict(host, described["site"], tuple(records), trouble.strip(), tuple(looks), elsewhere=elsewhere)
+        elsewhere = not records and any(
+            part["how"] == ELSEWHERE for part in about["parts"].values()
+        )
+        return HostVerdict(
+            host,
+            described["site"],
+            tuple(records),
+            trouble.strip(),
+            tuple(looks),
+            elsewhere=elsewhere,
+        )
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:
         """What became of what a run had changed before it failed."""
@@ -228,7 +262,11 @@ class Judge:
         ]
         if not undos:
             return "This run had changed nothing, so nothing was undone."
-        failed = [str(undo.get("msg")) for undo in undos if undo.get("failed") or undo.get("unreachable") or not undo]
+        failed = [
+            str(undo.get("msg"))
+            for undo in undos
+            if undo.get("failed") or undo.get("unreachable") or not undo
+        ]
         failed += [str(sentence) for undo in undos for sentence in undo.get("not_restored") or ()]
         if failed:
             return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
@@ -238,7 +276,10 @@ class Judge:
         """All looks from outside as one record, and a line for each."""
         looks, earlier = taken(given), taken(before)
         if all(look.result.get("skipped") for look in looks):
-            why = str((given or {}).get("msg") or "Nobody looked from outside, because the run ended before.")
+            why = str(
+                (given or {}).get("msg")
+                or "Nobody looked from outside, because the run ended before."
+            )
             return Record(_OUTSIDE, host, UNKNOWN, (why,)), []
         states: list[str] = []
         findings: list[str] = []
@@ -257,7 +298,9 @@ class Judge:
             findings.append("No look expects 'closed', so that nobody knows what a stranger gets.")
         return Record(_OUTSIDE, host, worst, tuple(dict.fromkeys(findings))), lines
 
-    def failing(self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool) -> dict[str, str]:
+    def failing(
+        self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool
+    ) -> dict[str, str]:
         """The hosts that fail → the sentence each fails with."""
         looked = any(
             layer_record.state not in (NOT_MANAGED, NOT_LOOKED_AT)
@@ -270,7 +313,10 @@ class Judge:
             verdict
             for verdict in verdicts
             if verdict.never_ran
-            or (not told_only and (verdict.breaks(self.playbook, check_mode=check_mode) or not looked))
+            or (
+                not told_only
+                and (verdict.breaks(self.playbook, check_mode=check_mode) or not looked)
+            )
         ]
         return {verdict.host: self._sentence(verdict) for verdict in failing}
 
@@ -282,6 +328,10 @@ class Judge:
         ]
         what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
         text = verdict.trouble or next(
-            (layer_record.findings[0] for layer_record in verdict.records if layer_record.findings), ""
+            (layer_record.findings[0] for layer_record in verdict.records if layer_record.findings),
+            "",
         )
-        return f"{what}: {verdict.host} is {verdict.state} ({', '.join(layers) or 'nothing was looked at'}). {text}".strip()
+        return (
+            f"{what}: {verdict.host} is {verdict.state} "
+            f"({', '.join(layers) or 'nothing was looked at'}). {text}"
+        ).strip()

@@ -10,9 +10,13 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_DESCRIPTION
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
+    SITE_DESCRIPTION,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import describe_host
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
+    describe_host,
+)
 
 
 class ActionModule(ActionBase):
@@ -29,9 +33,12 @@ class ActionModule(ActionBase):
         checked = ArgumentSpecValidator(**SITE_DESCRIPTION).validate(dict(self._task.args))
         if checked.error_messages:
             result.update(
-                failed=True, msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages)
+                failed=True,
+                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
             )
             return result
         params = checked.validated_parameters
-        result.update(describe_host(self._templar, task_vars or {}, params["playbook"], params["sites"]))
+        result.update(
+            describe_host(self._templar, task_vars or {}, params["playbook"], params["sites"])
+        )
         return result

@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import IN_ORDER, NOT_JUDGED, judge_look
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
+    IN_ORDER,
+    NOT_JUDGED,
+    judge_look,
+)
 
 DOCUMENTATION = r"""
 name: disproof
@@ -50,7 +54,9 @@ def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
         state, sentences = judge_look(look.result, look.expect)
         if state not in (IN_ORDER, NOT_JUDGED):
             told += [(state != "open", f"{look.name}: {sentence}") for sentence in sentences]
-    return list(dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda ranked: ranked[0])))
+    return list(
+        dict.fromkeys(sentence for _rank, sentence in sorted(told, key=lambda ranked: ranked[0]))
+    )
 
 
 class FilterModule:

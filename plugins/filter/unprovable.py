@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import without_control
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
+    without_control,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import proof_possible
 

@@ -82,7 +82,9 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 
 display = Display()

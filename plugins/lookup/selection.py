@@ -53,7 +53,10 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import patterns, selected_hosts
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
+    patterns,
+    selected_hosts,
+)
 
 _UNTOUCHED = "Nothing was looked at and nothing was changed."
 # Measured: 200 open files carry 47 workers, 1,024 about 230.
@@ -78,12 +81,15 @@ class LookupModule(LookupBase):
         except AnsibleError as error:
             raise AnsibleLookupError(f"{error} {_UNTOUCHED}") from None
         problems += _nobody(pattern, "mailedge_hosts", known) if hosts else []
-        problems += _nobody(str(known.get("ansible_limit") or ""), "--limit", known) if hosts else []
+        problems += (
+            _nobody(str(known.get("ansible_limit") or ""), "--limit", known) if hosts else []
+        )
         if not hosts:
             limit = known.get("ansible_limit")
             within = f" within the limit '{limit}'" if limit else ""
             problems.append(
-                f"The pattern '{pattern}' selects no host{within}. Look at the inventory, at mailedge_hosts and at --limit."
+                f"The pattern '{pattern}' selects no host{within}. Look at the inventory, at "
+                "mailedge_hosts and at --limit."
             )
         else:
             problems += _files(len(hosts), int(known.get("ansible_forks") or 5))
@@ -113,18 +119,25 @@ def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[
     missing = [f"'{part}'" for part in plain if part not in known]
     if not missing:
         return []
-    return [f"{where} names {' and '.join(missing)}, which no host and no group of the inventory is called."]
+    return [
+        f"{where} names {' and '.join(missing)}, which no host and no group of the inventory is "
+        "called."
+    ]
 
 
 def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:
     chosen = {
         "--tags": [tag for tag in variables.get("ansible_run_tags") or () if tag != "all"],
         "--skip-tags": list(variables.get("ansible_skip_tags") or ()),
-        "--start-at-task": [task_name for task_name in (context.CLIARGS.get("start_at_task"),) if task_name],
+        "--start-at-task": [
+            task_name for task_name in (context.CLIARGS.get("start_at_task"),) if task_name
+        ],
     }
     return [
-        f"{option} '{','.join(map(str, values))}' would leave out a part of the run, and what is left could not be judged. "
-        "Run it whole: --check changes nothing, and mailedge_exchange_enabled or mailedge_fortigate_enabled leave a layer out."
+        f"{option} '{','.join(map(str, values))}' would leave out a part of the run, and what is "
+        "left could not be judged. "
+        "Run it whole: --check changes nothing, and mailedge_exchange_enabled or "
+        "mailedge_fortigate_enabled leave a layer out."
         for option, values in chosen.items()
         if values
     ]
@@ -135,8 +148,9 @@ def _connection(variables: t.Mapping[str, t.Any]) -> list[str]:
     if variables.get("ansible_connection") in (None, "", "local"):
         return []
     return [
-        f"ansible_connection is given as an extra variable ({variables['ansible_connection']}), which counts for the tasks on "
-        "the controller too. Set it in the inventory, for the servers or their group."
+        f"ansible_connection is given as an extra variable ({variables['ansible_connection']}), "
+        "which counts for the tasks on the controller too. Set it in the inventory, for the "
+        "servers or their group."
     ]
 
 
@@ -148,6 +162,7 @@ def _files(hosts: int, forks: int) -> list[str]:
         return []
     fits = max(1, (limit - _FILES_OF_ANSIBLE) // _FILES_OF_A_WORKER)
     return [
-        f"{workers} forks need about {needed} open files, and the limit is {limit}: hosts would be lost without a word. Raise it "
-        f"(ulimit -n {max(needed, 1024)}), or run with --forks {fits}."
+        f"{workers} forks need about {needed} open files, and the limit is {limit}: hosts would be "
+        f"lost without a word. Raise it (ulimit -n {max(needed, 1024)}), or run with --forks "
+        f"{fits}."
     ]

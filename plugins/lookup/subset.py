@@ -56,7 +56,11 @@ import typing as t
 from ansible import context
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import NOBODY, patterns, selected_hosts
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
+    NOBODY,
+    patterns,
+    selected_hosts,
+)
 
 _ANSWER = "__mailedge_result_exchange"
 _REPORT = "__mailedge_report"

@@ -14,7 +14,10 @@ def run_without_action(arguments: t.Mapping[str, t.Any]) -> t.NoReturn:
     """Check the options as every module does, then fail with what to do. Changes nothing."""
     module = Module(supports_check_mode=True, **arguments)
     module.fail_json(
-        msg="This module works through an action plugin of the same name, which was not found. Nothing was sent to the server. "
-        "Call it by its full name, as in mailedge.lockdown.exchange_mail_flow, and install the whole collection."
+        msg=(
+            "This module works through an action plugin of the same name, which was not found. "
+            "Nothing was sent to the server. Call it by its full name, as in "
+            "mailedge.lockdown.exchange_mail_flow, and install the whole collection."
+        )
     )
     raise SystemExit(1)

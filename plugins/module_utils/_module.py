@@ -9,7 +9,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in, without_secrets
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import (
+    secrets_in,
+    without_secrets,
+)
 
 
 class Module(AnsibleModule):

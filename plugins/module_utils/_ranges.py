@@ -21,7 +21,9 @@ from dataclasses import dataclass
 
 _BITS = {4: 32, 6: 128}
 _LAST = {version: (1 << bits) - 1 for version, bits in _BITS.items()}
-_PREFIXES = {version: {str(length): length for length in range(bits + 1)} for version, bits in _BITS.items()}
+_PREFIXES = {
+    version: {str(length): length for length in range(bits + 1)} for version, bits in _BITS.items()
+}
 _ZONE = re.compile(r"[0-9A-Za-z_.]+")
 _ENDPOINT = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})")
 _LONGEST_QUOTE = 80
@@ -119,7 +121,8 @@ def _parse_address(text: str, whole: object) -> Address:
         if text == whole:
             raise RangeError(f"{_quoted(whole)} is not an IP address.") from None
         raise RangeError(
-            f"{_quoted(whole)} is not an address range: {_quoted(text.strip())} is not an IP address."
+            f"{_quoted(whole)} is not an address range: {_quoted(text.strip())} is not an IP "
+            "address."
         ) from None
 
 
@@ -154,7 +157,8 @@ def _prefixed(whole: str, address: Address, text: str) -> Interval:
     if length is None:
         _refuse_mask(whole, address, text)
         raise RangeError(
-            f"{_quoted(whole)} has the prefix length {_quoted(text)}, which is not a number from 0 to {bits}."
+            f"{_quoted(whole)} has the prefix length {_quoted(text)}, which is not a number from 0 "
+            f"to {bits}."
         )
     free = bits - length
     first = address.value >> free << free
@@ -169,7 +173,8 @@ def _refuse_mask(whole: str, address: Address, text: str) -> None:
         return
     if address.version == 4 and length is not None:
         raise RangeError(
-            f"{_quoted(whole)} is an address with a netmask. Write {_prefixed(whole, address, str(length))}."
+            f"{_quoted(whole)} is an address with a netmask. Write "
+            f"{_prefixed(whole, address, str(length))}."
         )
 
 
@@ -179,7 +184,10 @@ def _masked(whole: str, address: Address, text: str) -> Interval:
     mask = _parse_address(text, whole)
     free = _LAST[4] ^ mask.value
     if mask.version != 4 or free & (free + 1):
-        raise RangeError(f"{_quoted(whole)} has the netmask {_quoted(text)}, which is not ones followed by zeros.")
+        raise RangeError(
+            f"{_quoted(whole)} has the netmask {_quoted(text)}, which is not ones followed by "
+            "zeros."
+        )
     first = address.value & ~free
     return Interval(4, first, first | free)
 
@@ -200,7 +208,9 @@ def parse_range(text: str) -> Interval:
         start, _dash, end = whole.partition("-")
         first, last = _parse_address(start, whole), _parse_address(end, whole)
         if first.version != last.version:
-            raise RangeError(f"{_quoted(whole)} mixes IPv4 and IPv6: a range lies within one of them.")
+            raise RangeError(
+                f"{_quoted(whole)} mixes IPv4 and IPv6: a range lies within one of them."
+            )
         if first.value > last.value:
             raise RangeError(f"{_quoted(whole)} is reversed: it ends before it begins.")
         return Interval(first.version, first.value, last.value)
@@ -286,7 +296,9 @@ class RangeSet:
     _spans: tuple[Spans, Spans]
 
     def __init__(self, intervals: t.Iterable[Interval] = ()) -> None:
-        given = {(interval.version, interval.first, interval.last): interval for interval in intervals}
+        given = {
+            (interval.version, interval.first, interval.last): interval for interval in intervals
+        }
         ordered = sorted(given)
         self._entries: tuple[Interval, ...] | None = tuple(given[key] for key in ordered)
         self._intervals: tuple[Interval, ...] | None = None
@@ -325,7 +337,8 @@ class RangeSet:
         if self._intervals is None:
             four, six = self._spans
             self._intervals = tuple(
-                [Interval(4, first, last) for first, last in four] + [Interval(6, first, last) for first, last in six]
+                [Interval(4, first, last) for first, last in four]
+                + [Interval(6, first, last) for first, last in six]
             )
         return self._intervals
 
@@ -385,12 +398,16 @@ class RangeSet:
     def __and__(self, other: RangeSet) -> RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
-        return RangeSet._of(_both(self._spans[0], other._spans[0]), _both(self._spans[1], other._spans[1]))
+        return RangeSet._of(
+            _both(self._spans[0], other._spans[0]), _both(self._spans[1], other._spans[1])
+        )
 
     def __sub__(self, other: RangeSet) -> RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
-        return RangeSet._of(_without(self._spans[0], other._spans[0]), _without(self._spans[1], other._spans[1]))
+        return RangeSet._of(
+            _without(self._spans[0], other._spans[0]), _without(self._spans[1], other._spans[1])
+        )
 
     def __le__(self, other: RangeSet) -> bool:
         """Whether every address is one of `other`."""
@@ -453,7 +470,9 @@ def parse_endpoint(text: str) -> Endpoint:
             return Endpoint(address.version, address.value, int(port))
     except RangeError:
         pass
-    raise RangeError(f"{_quoted(whole)} is not a binding such as 192.0.2.1:25, 0.0.0.0:25 or [::]:25.")
+    raise RangeError(
+        f"{_quoted(whole)} is not a binding such as 192.0.2.1:25, 0.0.0.0:25 or [::]:25."
+    )
 
 
 EVERYTHING_V4 = RangeSet([Interval(4, 0, _LAST[4])])
@@ -461,9 +480,10 @@ EVERYTHING_V6 = RangeSet([Interval(6, 0, _LAST[6])])
 EVERYTHING = EVERYTHING_V4 | EVERYTHING_V6
 LOOPBACK = RangeSet.parse(["127.0.0.0/8", "::1"])
 # RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291: no address of the internet is among these.
-PRIVATE = LOOPBACK | RangeSet.parse(
-    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+_PRIVATE_V4 = RangeSet.parse(
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
 )
+PRIVATE = LOOPBACK | _PRIVATE_V4 | RangeSet.parse(["fc00::/7", "fe80::/10"])
 # Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what
 # is private, "this network", protocol assignments, the 6to4 relays (RFC 7526), multicast and what
 # is reserved, and all of IPv6 that is no global unicast. Ranges for documentation and benchmarks

@@ -29,10 +29,17 @@ def to_slash24s(ranges: RangeSet) -> list[str]:
     for more than a /8.
     """
     if ranges.v6:
-        raise RangeError(f"'{ranges.v6.to_texts()[0]}' is IPv6, which has no form as a /24: take the IPv4 part alone.")
-    if sum((interval.last >> 8) - (interval.first >> 8) + 1 for interval in ranges.intervals) > _MOST_SLASH24S:
         raise RangeError(
-            f"'{ranges.to_texts()[0]}' and what goes with it are too wide for a list of /24s: more than a /8."
+            f"'{ranges.v6.to_texts()[0]}' is IPv6, which has no form as a /24: take the IPv4 part "
+            "alone."
+        )
+    if (
+        sum((interval.last >> 8) - (interval.first >> 8) + 1 for interval in ranges.intervals)
+        > _MOST_SLASH24S
+    ):
+        raise RangeError(
+            f"'{ranges.to_texts()[0]}' and what goes with it are too wide for a list of /24s: more "
+            "than a /8."
         )
     return ranges.to_cidrs(longest=24)
 
@@ -44,11 +51,17 @@ def to_regex(ranges: RangeSet) -> str:
     empty set: the one would allow everybody, the other nobody.
     """
     if ranges.v6:
-        raise RangeError(f"'{ranges.v6.to_texts()[0]}' is IPv6, which no regular expression can tell by its text.")
+        raise RangeError(
+            f"'{ranges.v6.to_texts()[0]}' is IPv6, which no regular expression can tell by its "
+            "text."
+        )
     if not ranges:
         raise RangeError("An empty set of addresses has no regular expression.")
     if ranges == EVERYTHING_V4:
-        raise RangeError(f"'{ranges.to_texts()[0]}' is all of IPv4, for which a regular expression decides nothing.")
+        raise RangeError(
+            f"'{ranges.to_texts()[0]}' is all of IPv4, for which a regular expression decides "
+            "nothing."
+        )
     return f"^{octets(tuple((interval.first, interval.last) for interval in ranges.intervals))}$"
 
 
@@ -110,7 +123,9 @@ def octets(spans: Spans, count: int = 4) -> str:
     for first, last in spans:
         for octet in range(first // unit, last // unit + 1):
             base = octet * unit
-            rests.setdefault(octet, []).append((max(first, base) - base, min(last, base + unit - 1) - base))
+            rests.setdefault(octet, []).append(
+                (max(first, base) - base, min(last, base + unit - 1) - base)
+            )
     alike: dict[Spans, list[str]] = {}
     for octet, rest in rests.items():
         alike.setdefault(tuple(rest), []).append(str(octet))
@@ -118,7 +133,9 @@ def octets(spans: Spans, count: int = 4) -> str:
     for rest_spans, octets_alike in alike.items():
         if rest_spans == ((0, unit - 1),):
             any_octet = f"(?:\\.{_numbers(map(str, range(256)))})"
-            patterns.append(_numbers(octets_alike) + any_octet + (f"{{{count - 1}}}" if count > 2 else ""))
+            patterns.append(
+                _numbers(octets_alike) + any_octet + (f"{{{count - 1}}}" if count > 2 else "")
+            )
         else:
             patterns.append(f"{_numbers(octets_alike)}\\.{octets(rest_spans, count - 1)}")
     return _one_of(patterns)

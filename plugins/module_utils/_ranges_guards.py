@@ -25,12 +25,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
     parse_range,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    Finding,
+)
 
 GUARDS: t.Mapping[str, str] = types.MappingProxyType(
     {
-        "range_too_wide": "A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them together than a /8 or a /20. Nobody who is "
-        "named has so many addresses of the internet, so that it locks next to nothing.",
+        "range_too_wide": (
+            "A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them together than a /8 "
+            "or a /20. Nobody who is named has so many addresses of the internet, so that it locks "
+            "next to nothing."
+        ),
         "private_range": "A range holds addresses that nobody on the internet sends from.",
     }
 )
@@ -81,8 +87,9 @@ def friends(texts: str | t.Iterable[str]) -> RangeSet:
     much = _sizeable(ranges)
     if much:
         raise RangeError(
-            f"{much.intervals[0]} and what stands beside it are {much.size} addresses of the internet, whose senders would all "
-            "be taken for the site's own. Name the networks alone."
+            f"{much.intervals[0]} and what stands beside it are {much.size} addresses of the "
+            "internet, whose senders would all be taken for the site's own. Name the networks "
+            "alone."
         )
     return ranges
 
@@ -98,7 +105,11 @@ def believed(ranges: RangeSet) -> RangeSet:
 def _sizeable(ranges: RangeSet) -> RangeSet:
     """The addresses of the internet in `ranges` where they are more than anybody has; else none."""
     public = ranges & _INTERNET
-    much = [family for family, most in ((public.v4, _MOST[4]), (public.v6, _MOST[6])) if family.size > most]
+    much = [
+        family
+        for family, most in ((public.v4, _MOST[4]), (public.v6, _MOST[6]))
+        if family.size > most
+    ]
     return much[0] if much else RangeSet()
 
 
@@ -106,10 +117,15 @@ def _mistakes(text: str, interval: Interval, previous: str) -> t.Iterator[str]:
     if "/" in text or text.endswith(")"):
         yield from _above_its_prefix(text, interval)
     elif "-" in text:
-        length = netmask_length(Address(interval.version, interval.last)) if interval.first else None
+        length = (
+            netmask_length(Address(interval.version, interval.last)) if interval.first else None
+        )
         if length is not None and interval.last >> 24 == 255:
             whole = _network(Address(4, interval.first), length)
-            yield f"'{text}' ends with a netmask, so that it would be most of the internet. Write {whole}."
+            yield (
+                f"'{text}' ends with a netmask, so that it would be most of the internet. Write "
+                f"{whole}."
+            )
     else:
         address = Address(interval.version, interval.first)
         length = netmask_length(address)
@@ -122,7 +138,11 @@ def _joined(previous: str, length: int) -> str:
         before = parse_address(previous)
     except RangeError:
         return " Write a network with its prefix length, such as 192.0.2.0/24."
-    return f" Write {_network(before, length)} for '{previous} {_mask(length)}'." if before.version == 4 else ""
+    return (
+        f" Write {_network(before, length)} for '{previous} {_mask(length)}'."
+        if before.version == 4
+        else ""
+    )
 
 
 def _mask(length: int) -> Address:
@@ -151,17 +171,25 @@ def _above_its_prefix(text: str, interval: Interval) -> t.Iterator[str]:
         meant = _BITS[version] - zeros // group * group
     if meant - length >= group:
         yield (
-            f"'{text}' has the prefix length {length}, which is all of {interval}. Write {_network(address, meant)}, or "
-            f"{interval} if that is meant."
+            f"'{text}' has the prefix length {length}, which is all of {interval}. Write "
+            f"{_network(address, meant)}, or {interval} if that is meant."
         )
 
 
 def check_friends(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
     """What is wrong with ranges of the site itself, which may be private as it likes."""
-    wide = [interval for interval in (ranges & _INTERNET).intervals if interval.size > _WIDEST[interval.version]]
+    wide = [
+        interval
+        for interval in (ranges & _INTERNET).intervals
+        if interval.size > _WIDEST[interval.version]
+    ]
     if wide or _sizeable(ranges):
         shown = wide[0] if wide else _sizeable(ranges).intervals[0]
-        yield Finding("range_too_wide", STOP, f"{what} holds {shown}, which is more of the internet than any site has.")
+        yield Finding(
+            "range_too_wide",
+            STOP,
+            f"{what} holds {shown}, which is more of the internet than any site has.",
+        )
 
 
 def check(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
@@ -171,14 +199,22 @@ def check(ranges: RangeSet, what: str) -> t.Iterator[Finding]:
     """
     wide = [interval for interval in ranges.intervals if interval.size > _WIDEST[interval.version]]
     if wide:
-        yield Finding("range_too_wide", STOP, f"{what} holds {wide[0]}, which is wider than any provider's range.")
+        yield Finding(
+            "range_too_wide",
+            STOP,
+            f"{what} holds {wide[0]}, which is wider than any provider's range.",
+        )
     for family, most in ((ranges.v4, _MOST[4]), (ranges.v6, _MOST[6])):
         if family.size > most and not wide:
             yield Finding(
-                "range_too_wide", STOP, f"{what} holds more addresses in all than any provider has: {family.size}."
+                "range_too_wide",
+                STOP,
+                f"{what} holds more addresses in all than any provider has: {family.size}.",
             )
     nobody = ranges & NOT_INTERNET
     if nobody:
         yield Finding(
-            "private_range", STOP, f"{what} holds {nobody.intervals[0]}, from where nobody on the internet sends."
+            "private_range",
+            STOP,
+            f"{what} holds {nobody.intervals[0]}, from where nobody on the internet sends.",
         )

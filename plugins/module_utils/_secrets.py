@@ -39,7 +39,10 @@ def holds_secret(name: str) -> bool:
     return (
         any(word in whole for word in (*_WORDS, *_LOGINS))
         or not _SHORT_WORDS.isdisjoint(parts)
-        or any(difflib.get_close_matches(part, (*_WORDS, *_LOGINS), n=1, cutoff=_NEAR) for part in parts)
+        or any(
+            difflib.get_close_matches(part, (*_WORDS, *_LOGINS), n=1, cutoff=_NEAR)
+            for part in parts
+        )
     )
 
 
@@ -52,7 +55,11 @@ def secrets_in(options: t.Any) -> set[str]:
     forms: set[str] = set()
     for text in _secrets(options, below=False):
         # A login given as one text: its parts as well, but not the words that name them.
-        parts = [part for part in re.split(r"[\s,;:=]+", text) if len(part) >= 6 and part.lower() not in _KEYWORDS]
+        parts = [
+            part
+            for part in re.split(r"[\s,;:=]+", text)
+            if len(part) >= 6 and part.lower() not in _KEYWORDS
+        ]
         for secret in (text, *parts):
             forms.update((secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]))
     return forms

@@ -305,6 +305,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions, check
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure, model_of, reaching
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
@@ -347,7 +348,7 @@ class InboundLock(FortiOSLayer):
             option: tuple(dict.fromkeys(params[option]))
             for option in ("vips", "groups", "feeds", "internet_services", "interfaces")
         }
-        self._wanted = inbound.InboundOptions(
+        self._wanted = InboundOptions(
             name=params["name"],
             port=params["port"],
             addresses=tuple(dict.fromkeys(parse_range(text) for text in params["addresses"])),
@@ -356,7 +357,7 @@ class InboundLock(FortiOSLayer):
             group_size=params["group_size"],
             **names,
         )
-        inbound.check(self._wanted)
+        check(self._wanted)
         self._named = self._wanted.interfaces
         self._interfaces: interfaces.Interfaces | None = None
         self._routes: Routes | None = None

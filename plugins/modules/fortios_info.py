@@ -190,7 +190,6 @@ import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
-    inbound,
     interfaces,
     modes,
     module,
@@ -201,6 +200,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+    refuse_unread_ipv6,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of, reaching, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
@@ -229,7 +232,7 @@ ARGUMENTS = module.spec(
 def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     """The whole answer. Raises FortiOSError, PlanError and RangeError."""
     sources = [str(parse_address(text)) for text in params["sources"]]
-    wanted = inbound.InboundOptions(
+    wanted = InboundOptions(
         name="",
         port=params["port"],
         vips=tuple(dict.fromkeys(params["vips"])),
@@ -242,7 +245,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             "addresses holds a range; name the single addresses of servers. Nothing was sent to the device."
         )
     state = read(client, wanted.tables)
-    inbound.refuse_unread_ipv6(state.version, wanted.versions)
+    refuse_unread_ipv6(state.version, wanted.versions)
     decides = modes.read(client, (modes.SETTINGS,))
     decides.refuse(wanted.vips)
     named = [params["interface"]] if params["interface"] else []
@@ -299,7 +302,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     }
 
 
-def _behind(state: DeviceState, wanted: inbound.InboundOptions, vips: t.Iterable[str]) -> inbound.InboundOptions:
+def _behind(state: DeviceState, wanted: InboundOptions, vips: t.Iterable[str]) -> InboundOptions:
     """With central NAT: the addresses behind virtual IPs, which is what policies see."""
     behind = RangeSet(interval for vip in vips for interval in model_of(state).mapped(vip).intervals)
     single = [

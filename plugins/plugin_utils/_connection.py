@@ -18,7 +18,9 @@ from ansible.release import __version__ as core_version
 
 # The psrp plugin of ansible-core 2.16 to 2.20 recognises an encoded command by exactly these words
 # (plugins/shell/powershell.py, _common_args) and runs it inside its own runspace.
-_ENCODED_PREFIX = "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+_ENCODED_PREFIX = (
+    "PowerShell -NoProfile -NonInteractive -ExecutionPolicy Unrestricted -EncodedCommand "
+)
 
 # In base64 and with its envelope, below 150 KB.
 _PIECE = 100_000
@@ -56,7 +58,11 @@ def send_in_pieces(connection: t.Any) -> None:
     method of ansible-core 2.16 to 2.21 has an argument). psrp asks the server and keeps to it.
     """
     pieces = getattr(connection, "_wrapper_payload_stream", None)
-    if short_name(connection) == "winrm" and callable(pieces) and not isinstance(pieces, functools.partial):
+    if (
+        short_name(connection) == "winrm"
+        and callable(pieces)
+        and not isinstance(pieces, functools.partial)
+    ):
         connection._wrapper_payload_stream = functools.partial(pieces, buffer_size=_PIECE)
 
 
@@ -66,18 +72,24 @@ def too_large(connection: t.Any, stdin: bytes, error: Exception) -> str:
     It answers with the bare status 413. Over an encrypted connection pywinrm goes on in a new one,
     and what is seen is a 400 (ansible-core, plugins/connection/winrm.py, _winrm_exec).
     """
-    if getattr(error, "code", None) not in (400, 413) or short_name(connection) not in ("winrm", "psrp"):
+    if getattr(error, "code", None) not in (400, 413) or short_name(connection) not in (
+        "winrm",
+        "psrp",
+    ):
         return ""
     kilobytes = -(-min(len(stdin), _PIECE) * 4 // 3 // 1024) + 2
     return (
-        f" It was sent in pieces of up to {kilobytes} KB. If the server's WinRM takes less at once, raise its "
+        f" It was sent in pieces of up to {kilobytes} KB. If the server's WinRM takes less at "
+        "once, raise its "
         'MaxEnvelopeSizekb there: winrm set winrm/config @{MaxEnvelopeSizekb="500"}'
     )
 
 
 def _wraps_for_windows(connection: t.Any) -> bool:
     core = tuple(int(part) for part in core_version.split(".")[:2])
-    return core < (2, 19) and bool(getattr(getattr(connection, "_shell", None), "_IS_WINDOWS", False))
+    return core < (2, 19) and bool(
+        getattr(getattr(connection, "_shell", None), "_IS_WINDOWS", False)
+    )
 
 
 def _option(connection: t.Any, name: str) -> t.Any:
@@ -111,21 +123,30 @@ def reason_not_private(connection: t.Any, variables: t.Mapping[str, t.Any]) -> s
         return _http_reason("ansible_winrm", scheme, transports, encryption)
     if name == "psrp":
         port = _option(connection, "port")
-        scheme = str(_option(connection, "protocol") or ("http" if str(port) in ("80", "5985") else "https"))
+        scheme = str(
+            _option(connection, "protocol") or ("http" if str(port) in ("80", "5985") else "https")
+        )
         transports = _as_list(_option(connection, "auth")) or ["negotiate"]
         encryption = str(_option(connection, "message_encryption") or "auto").lower()
         return _http_reason("ansible_psrp", scheme, transports, encryption)
-    return f"the connection plugin '{name}' is not one this collection knows to be encrypted (winrm, psrp and ssh are)"
+    return (
+        f"the connection plugin '{name}' is not one this collection knows to be encrypted (winrm, "
+        "psrp and ssh are)"
+    )
 
 
-def _http_reason(prefix: str, scheme: str, transports: t.Sequence[str], encryption: str) -> str | None:
+def _http_reason(
+    prefix: str, scheme: str, transports: t.Sequence[str], encryption: str
+) -> str | None:
     if scheme == "https":
         return None
     if encryption == "never":
         return f"{prefix}_message_encryption is 'never' over http"
     weak = [transport for transport in transports if transport not in _ENCRYPTING_TRANSPORTS]
     if weak and encryption != "always":
-        return f"the connection uses http with the authentication '{weak[0]}', which does not encrypt"
+        return (
+            f"the connection uses http with the authentication '{weak[0]}', which does not encrypt"
+        )
     return None
 
 

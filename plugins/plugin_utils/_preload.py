@@ -16,7 +16,9 @@ import typing as t
 
 from ansible.plugins.loader import connection_loader
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    MAIL_FLOW_MODULE,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import holds_secret
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import agent_line
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import load

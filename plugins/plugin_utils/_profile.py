@@ -60,6 +60,6 @@ def _add(profile: cProfile.Profile, path: str) -> None:
                 stats.dump_stats(path)
     except (OSError, ValueError, TypeError, EOFError) as error:
         Display().warning(
-            f"{VARIABLE} names {path}, to which no profile can be added ({type(error).__name__}: {error}). The task is "
-            "not concerned. Name a new file."
+            f"{VARIABLE} names {path}, to which no profile can be added ({type(error).__name__}: "
+            f"{error}). The task is not concerned. Name a new file."
         )

@@ -20,7 +20,9 @@ def patterns(terms: t.Iterable[t.Any]) -> list[str]:
         if isinstance(term, (list, tuple)):
             parts.extend(patterns(term))
         else:
-            parts.extend(part.strip() for line in str(term).splitlines() for part in line.split(","))
+            parts.extend(
+                part.strip() for line in str(term).splitlines() for part in line.split(",")
+            )
     return [part for part in parts if part]
 
 

@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a set of ranges costs at a FortiGate, beside the vendor's collection doing the same on the same device in the same run.
+"""What a set of ranges costs at a FortiGate, beside the vendor's collection doing the same on the
+same device in the same run.
 
 40 addresses and a group by fortios_address_group, in one task, and by fortinet.fortios, one task
 for each object as it is used. Seconds are net of a playbook whose task does nothing (ping). Seconds
@@ -39,7 +40,9 @@ def addresses(count: int) -> list[str]:
 
 
 def inventory(server: FortiGateServer, folder: str) -> pathlib.Path:
-    """One host for each of both: ours runs the module on this machine, the vendor's connects to the device."""
+    """One host for each of both: ours runs the module on this machine, the vendor's connects to the
+    device.
+    """
     vendor = {
         "ansible_connection": "ansible.netcommon.httpapi",
         "ansible_network_os": "fortinet.fortios.fortios",
@@ -50,7 +53,9 @@ def inventory(server: FortiGateServer, folder: str) -> pathlib.Path:
     }
     ours = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     path = pathlib.Path(folder, "hosts.yml")
-    path.write_text(json.dumps({"all": {"hosts": {"ours": ours, "vendor": vendor}}}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"all": {"hosts": {"ours": ours, "vendor": vendor}}}), encoding="utf-8"
+    )
     return path
 
 
@@ -59,7 +64,9 @@ def book(host: str, *tasks: dict[str, t.Any]) -> Playbook:
     return [{"name": "Bench", "hosts": host, "gather_facts": False, "tasks": list(tasks)}]
 
 
-def our_task(server: FortiGateServer, folder: str, ranges: t.Sequence[str], name: str = "ours") -> dict[str, t.Any]:
+def our_task(
+    server: FortiGateServer, folder: str, ranges: t.Sequence[str], name: str = "ours"
+) -> dict[str, t.Any]:
     """All of it in one task."""
     return {
         "name": "Ranges",
@@ -86,7 +93,10 @@ def vendor_tasks(server: FortiGateServer, ranges: t.Sequence[str]) -> list[dict[
             "fortinet.fortios.fortios_firewall_address": {**shared, "firewall_address": each},
             "loop": list(ranges),
         },
-        {"name": "Group", "fortinet.fortios.fortios_firewall_addrgrp": {**shared, "firewall_addrgrp": group}},
+        {
+            "name": "Group",
+            "fortinet.fortios.fortios_firewall_addrgrp": {**shared, "firewall_addrgrp": group},
+        },
     ]
 
 
@@ -108,25 +118,30 @@ def main() -> int:
 
         empty = book("ours", {"name": "Nothing", "ansible.builtin.ping": {}})
         ranges = addresses(OBJECTS)
-        # The best of three of what takes less than a second, so that the machine's other work counts little.
+        # The best of three of what takes less than a second, so that the machine's other work
+        # counts little.
         runs = [
-            (timed(book("ours", our_task(server, folder, ranges, name))), server.requests) for name in ("a", "b", "c")
+            (timed(book("ours", our_task(server, folder, ranges, name))), server.requests)
+            for name in ("a", "b", "c")
         ]
         seconds, requests = min(runs)
         nothing = min(timed(empty) for _time in range(3))
         net = max(seconds - nothing, 0.01)
         ours = net / (OBJECTS + 1)
-        print(f"{f'{OBJECTS} addresses and a group, one task':52}{requests:>9}{net:9.2f}{1000 * ours:11.1f}")
+        task = f"{OBJECTS} addresses and a group, one task"
+        print(f"{task:52}{requests:>9}{net:9.2f}{1000 * ours:11.1f}")
         if peer:
             playbook = book("vendor", *vendor_tasks(server, ranges))
             net = timed(playbook, peer)
             requests = server.requests
             net -= timed(empty, peer)
             theirs = net / (OBJECTS + 1)
-            same = len(server.device.rows("root", "firewall/addrgrp")["vendor"]["member"]) == OBJECTS
-            print(
-                f"{'  peer: fortinet.fortios, a task for each object':52}{requests:>9}{net:9.2f}{1000 * theirs:11.1f}{theirs / ours:8.0f}"
+            same = (
+                len(server.device.rows("root", "firewall/addrgrp")["vendor"]["member"]) == OBJECTS
             )
+            task = "  peer: fortinet.fortios, a task for each object"
+            times = f"{net:9.2f}{1000 * theirs:11.1f}{theirs / ours:8.0f}"
+            print(f"{task:52}{requests:>9}{times}")
             if not same:
                 broken.append(f"{OBJECTS} addresses in the vendor's group")
         else:
@@ -135,9 +150,9 @@ def main() -> int:
             ranges = addresses(count)
             if count == MANY:
                 seconds = timed(book("ours", our_task(server, folder, ranges, name)))
-                print(
-                    f"{f'{count} addresses and their groups, one task':52}{server.requests:>9}{seconds:9.2f}{1000 * seconds / count:11.1f}"
-                )
+                task = f"{count} addresses and their groups, one task"
+                times = f"{seconds:9.2f}{1000 * seconds / count:11.1f}"
+                print(f"{task:52}{server.requests:>9}{times}")
             seconds = timed(book("ours", our_task(server, folder, ranges, name)))
             print(f"{f'  {count} of them, nothing to do':52}{server.requests:>9}{seconds:9.2f}")
             if server.requests > REQUESTS:

@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the check of a lock costs at a hub of thousands of policies, hundreds of which let everything
-through between two networks.
+"""What the check of a lock costs at a hub of thousands of policies, hundreds of which let
+everything through between two networks.
 
 Once where the device tells where the server is, so that the other policies are left alone, and once
 where it does not, so that each of them gets a fence. Seconds are printed, and judged by whoever

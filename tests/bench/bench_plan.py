@@ -18,15 +18,24 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import findings
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks, apply_all, plan
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    SiteNetworks,
+    apply_all,
+    plan,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import (
+    inbound_lock,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 
 OWN = ["10.0.0.0/8"]
 # No two touch each other, so that none of them becomes a part of a wider one.
-MANY_RANGES = [f"198.{18 + (number >> 14)}.{(number >> 6) & 255}.{(number & 63) * 4}/31" for number in range(10_000)]
+MANY_RANGES = [
+    f"198.{18 + (number >> 14)}.{(number >> 6) & 255}.{(number & 63) * 4}/31"
+    for number in range(10_000)
+]
 
 
 def with_connectors(count: int) -> State:
@@ -41,7 +50,9 @@ def with_connectors(count: int) -> State:
         )
         for number in range(count)
     ]
-    return dataclasses.replace(state, receive={**state.receive, **{row["name"].casefold(): row for row in relays}})
+    return dataclasses.replace(
+        state, receive={**state.receive, **{row["name"].casefold(): row for row in relays}}
+    )
 
 
 def measured(state: State, provider: t.Sequence[str]) -> tuple[dict[str, float], int]:
@@ -54,9 +65,9 @@ def measured(state: State, provider: t.Sequence[str]) -> tuple[dict[str, float],
         seconds[part], begun = time.process_time() - begun, time.process_time()
 
     options = {"provider_ranges": provider, "own_networks": OWN}
-    networks = SiteNetworks(provider=RangeSet.parse(provider), own_networks=RangeSet.parse(OWN), inbound_lock=True).on(
-        state.server
-    )
+    networks = SiteNetworks(
+        provider=RangeSet.parse(provider), own_networks=RangeSet.parse(OWN), inbound_lock=True
+    ).on(state.server)
     desired = inbound_lock(state, options)
     lap("recipe")
     changes = plan(state, desired)

@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""10,000 ranges: read, normalised, subtracted, compared, and folded by the mail-flow model; beside netaddr's IPSet.
+"""10,000 ranges: read, normalised, subtracted, compared, and folded by the mail-flow model; beside
+netaddr's IPSet.
 
 Both do the same work on the same texts in the same run. Fails where they come to another result;
 times and ratios are printed, and judged by whoever reads them.
@@ -18,7 +19,11 @@ import typing as t
 import netaddr
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet, parse_endpoint
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    RangeSet,
+    parse_endpoint,
+)
 
 COUNT = 10_000
 RUNS = 3
@@ -27,7 +32,9 @@ T = t.TypeVar("T")
 
 
 def texts(seed: int) -> list[str]:
-    """CIDRs of both families, with host bits, overlaps and neighbours; the same ones for the same seed."""
+    """CIDRs of both families, with host bits, overlaps and neighbours; the same ones for the same
+    seed.
+    """
     chance = random.Random(seed)
     found = []
     for _number in range(COUNT):
@@ -36,7 +43,8 @@ def texts(seed: int) -> list[str]:
             found.append(f"{netaddr.IPAddress(0x0A000000 + chance.randrange(1 << 24), 4)}/{prefix}")
         else:
             prefix = chance.choice((48, 56, 64, 128))
-            found.append(f"{netaddr.IPAddress((0x20010DB8 << 96) + chance.randrange(1 << 40 << 56), 6)}/{prefix}")
+            value = (0x20010DB8 << 96) + chance.randrange(1 << 40 << 56)
+            found.append(f"{netaddr.IPAddress(value, 6)}/{prefix}")
     return found
 
 
@@ -61,13 +69,18 @@ def main() -> int:
     peer_time, peer_left = timed(lambda: peer - peer_other)
     rows.append(("subtract", our_time, peer_time))
     our_time, our_difference = timed(lambda: (ours - our_other, our_other - ours, ours & our_other))
-    peer_time, peer_difference = timed(lambda: (peer - peer_other, peer_other - peer, peer & peer_other))
+    peer_time, peer_difference = timed(
+        lambda: (peer - peer_other, peer_other - peer, peer & peer_other)
+    )
     rows.append(("diff: gone, new, kept", our_time, peer_time))
     our_time, our_cidrs = timed(our_left.to_cidrs)
     peer_time, peer_cidrs = timed(lambda: [str(cidr) for cidr in peer_left.iter_cidrs()])
     rows.append(("to the fewest CIDRs", our_time, peer_time))
 
-    sizes = [(one.size, other.size) for one, other in zip((ours, *our_difference), (peer, *peer_difference))]
+    sizes = [
+        (one.size, other.size)
+        for one, other in zip((ours, *our_difference), (peer, *peer_difference))
+    ]
     same = (
         all(one == other for one, other in sizes)
         and len(our_cidrs) == len(peer_cidrs)
@@ -82,7 +95,11 @@ def main() -> int:
             "remote_ip_ranges": ranges,
             "permission_groups": frozenset({"AnonymousUsers"}),
         }
-        for name, ranges in (("Wide", EVERYTHING), ("One", RangeSet.parse(before)), ("Other", RangeSet.parse(after)))
+        for name, ranges in (
+            ("Wide", EVERYTHING),
+            ("One", RangeSet.parse(before)),
+            ("Other", RangeSet.parse(after)),
+        )
     ]
     numbers = itertools.count()
     # Under other names each time: answers about the same connectors are remembered.
@@ -92,7 +109,10 @@ def main() -> int:
 
     print(f"{COUNT:,} ranges, best of {RUNS} runs" + " " * 8 + "ours     netaddr   ratio")
     for name, our_time, peer_time in rows:
-        print(f"  {name:<28} {our_time * 1000:8.1f} ms {peer_time * 1000:8.1f} ms  {our_time / peer_time:6.3f}")
+        print(
+            f"  {name:<28} {our_time * 1000:8.1f} ms {peer_time * 1000:8.1f} ms  "
+            f"{our_time / peer_time:6.3f}"
+        )
     print(f"  {'exposure of two such':<28} {folded * 1000:8.1f} ms")
     together = sum(our_time for _name, our_time, _peer_time in rows) + folded
     print(f"  {'all together':<28} {together * 1000:8.1f} ms")

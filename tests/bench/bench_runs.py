@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run costs: PowerShell starts, Exchange shells, HTTP posts and seconds, beside the same work as one task per object.
+"""What a run costs: PowerShell starts, Exchange shells, HTTP posts and seconds, beside the same
+work as one task per object.
 
 The peer does the same changes in the same run of this program, with one task of
 exchange_receive_connector for each connector that the lock touches, as a playbook of modules for
@@ -42,10 +43,16 @@ def connectors(lab: Lab) -> dict[str, dict[str, t.Any]]:
 
 
 def one_by_one(before: dict[str, dict[str, t.Any]], after: dict[str, dict[str, t.Any]]) -> Playbook:
-    """A playbook that makes `after` of `before`, with one task for each connector that differs; new ones first, as is safe."""
+    """A playbook that makes `after` of `before`, with one task for each connector that differs; new
+    ones first, as is safe.
+    """
     tasks = []
     for name in sorted(after, key=lambda name: (name in before, name)):
-        differs = {key: value for key, value in after[name].items() if before.get(name, {}).get(key) != value}
+        differs = {
+            key: value
+            for key, value in after[name].items()
+            if before.get(name, {}).get(key) != value
+        }
         if differs:
             wish = {
                 **differs,
@@ -57,7 +64,9 @@ def one_by_one(before: dict[str, dict[str, t.Any]], after: dict[str, dict[str, t
                     "exchange_servers_shut_out",
                 ],
             }
-            tasks.append({"name": f"Set {name}", "mailedge.lockdown.exchange_receive_connector": wish})
+            tasks.append(
+                {"name": f"Set {name}", "mailedge.lockdown.exchange_receive_connector": wish}
+            )
     return [{"name": "One task per object", "hosts": HOST, "gather_facts": False, "tasks": tasks}]
 
 
@@ -87,7 +96,9 @@ def main() -> int:
         if connectors(lab) != locked:
             raise SystemExit("The peer has not done the same work.")
     objects = len(single[0]["tasks"])
-    print(f"{'run':42}{'starts':>8}{'shells':>8}{'posts':>8}{'writes':>8}{'seconds':>9}{'ratio':>7}")
+    print(
+        f"{'run':42}{'starts':>8}{'shells':>8}{'posts':>8}{'writes':>8}{'seconds':>9}{'ratio':>7}"
+    )
     for name, (seconds, counted) in costs.items():
         peer_seconds, peer_counted = peers[name]
         _line(name, seconds, counted, seconds / peer_seconds)

@@ -7,7 +7,8 @@ All sites are one server of the lab under many names, which answers what it has 
 that Ansible's own price is what is measured. They are in order, have no firewall, and nobody looks
 from outside: what most sites cost in most nights. 100 sites as a rule. `MAILEDGE_SCALE="100 300"
 make bench` takes other numbers, and shows how memory grows. Fails where a count is not as promised;
-seconds, ratios and memory are printed, and judged by whoever reads them. The goal is a ratio of 0.8.
+seconds, ratios and memory are printed, and judged by whoever reads them. The goal is a ratio of
+0.8.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ HOST = "birke-ex1"
 FORKS = 20
 NO_LOOK = {"mailedge_probe_targets": ""}
 RAW = [
-    {"name": "The floor", "hosts": "mailedge", "gather_facts": False, "tasks": [{"ansible.builtin.raw": "hostname"}]}
+    {
+        "name": "The floor",
+        "hosts": "mailedge",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.raw": "hostname"}],
+    }
 ]
 _RECAP = re.compile(r"^(site\d+)\s+: ok=(\d+) .*failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
 _Run = t.Callable[[str, bytes, bool, threading.Event], tuple[int, bytes, bytes]]
@@ -47,7 +53,9 @@ def without_thinking(run: _Run, machine: Machine) -> _Run:
     lock = threading.Lock()
     given: dict[bytes, tuple[int, bytes, bytes]] = {}
 
-    def quick(text: str, stdin: bytes, is_script: bool, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
+    def quick(
+        text: str, stdin: bytes, is_script: bool, cancelled: threading.Event
+    ) -> tuple[int, bytes, bytes]:
         with lock:
             if stdin and stdin not in given:
                 given[stdin] = run(text, stdin, is_script, cancelled)
@@ -102,7 +110,10 @@ def measured(target: str, folder: pathlib.Path, client: LabClient) -> Cost:
     if process.returncode:
         raise SystemExit(text[-5000:])
     counted = client.counters(HOST)
-    recap = {host: int(ok) + int(failed) + int(skipped) for host, ok, failed, skipped in _RECAP.findall(text)}
+    recap = {
+        host: int(ok) + int(failed) + int(skipped)
+        for host, ok, failed, skipped in _RECAP.findall(text)
+    }
     # The first host also has what is done once for all of them.
     return Cost(
         seconds,
@@ -116,10 +127,13 @@ def measured(target: str, folder: pathlib.Path, client: LabClient) -> Cost:
 
 def main() -> int:
     """Print a table; give 1 where a promise is broken."""
-    sizes = [int(text) for text in (sys.argv[1:] or os.environ.get("MAILEDGE_SCALE", "100").split())]
+    sizes = [
+        int(text) for text in (sys.argv[1:] or os.environ.get("MAILEDGE_SCALE", "100").split())
+    ]
     broken = False
     print(
-        f"{'run':24}{'seconds':>9}{'CPU s':>8}{'MiB':>6}{'starts':>8}{'posts':>8}{'tasks a host':>14}{'raw / drift':>13}"
+        f"{'run':24}{'seconds':>9}{'CPU s':>8}{'MiB':>6}{'starts':>8}{'posts':>8}"
+        f"{'tasks a host':>14}{'raw / drift':>13}"
     )
     with Lab([Site("birke", ("2016",))], pwsh="") as lab, tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -130,15 +144,17 @@ def main() -> int:
         machine.run = without_thinking(machine.run, machine)  # type: ignore[method-assign,assignment]
         (folder / "raw.yml").write_text(json.dumps(RAW), encoding="utf-8")
         for size in sizes:
-            (folder / "inventory.yml").write_text(yaml.safe_dump(inventory_of(lab, size)), encoding="utf-8")
+            (folder / "inventory.yml").write_text(
+                yaml.safe_dump(inventory_of(lab, size)), encoding="utf-8"
+            )
             raw = measured("raw.yml", folder, lab.client())
             drift = measured("mailedge.lockdown.drift", folder, lab.client())
             _line(f"raw on {size} hosts", raw, "")
             _line(f"drift of {size} sites", drift, f"{raw.seconds / drift.seconds:.2f}")
             broken |= (raw.starts, drift.starts) != (size, size)
             broken |= drift.tasks != {1}
-            # pywinrm: shell, command, send, receive, signal, delete; where the process has not ended
-            # yet when its output is fetched, another receive.
+            # pywinrm: shell, command, send, receive, signal, delete; where the process has not
+            # ended yet when its output is fetched, another receive.
             broken |= drift.requests > 7 * size
     if broken:
         print("A promise about the cost of a run on many hosts is broken.", file=sys.stderr)

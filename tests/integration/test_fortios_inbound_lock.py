@@ -17,7 +17,8 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_range_feed,
     fortios_rollback,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import SERVICES, Device, InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import SERVICES, InternetService
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OFFICE,

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts a lab from the command line and prints its inventory. It ends by itself: with its time, its parent, or a signal."""
+"""Starts a lab from the command line and prints its inventory. It ends by itself: with its time,
+its parent, or a signal.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,26 @@ _EXAMPLE = " ".join(f"{site.name}={','.join(site.editions)}" for site in DEFAULT
 def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m ansible_collections.mailedge.lockdown.tests.lab",
-        description="Starts sites of Exchange servers on loopback and prints an inventory for them.",
+        description=(
+            "Starts sites of Exchange servers on loopback and prints an inventory for them."
+        ),
         epilog=f"Editions: {', '.join(EDITIONS)}.",
     )
-    parser.add_argument("--sites", nargs="+", metavar="NAME=EDITION,...[/FORTIOS]", help=f"default: {_EXAMPLE}")
     parser.add_argument(
-        "--inventory", required=True, metavar="FILE", help="where to write the inventory; removed at the end"
+        "--sites", nargs="+", metavar="NAME=EDITION,...[/FORTIOS]", help=f"default: {_EXAMPLE}"
     )
     parser.add_argument(
-        "--lifetime", type=float, default=600, metavar="SECONDS", help="end after so long (default: 600)"
+        "--inventory",
+        required=True,
+        metavar="FILE",
+        help="where to write the inventory; removed at the end",
+    )
+    parser.add_argument(
+        "--lifetime",
+        type=float,
+        default=600,
+        metavar="SECONDS",
+        help="end after so long (default: 600)",
     )
     parser.add_argument(
         "--pwsh",
@@ -39,7 +52,9 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
         help="PowerShell to run the agent in; '' for the stand-in (default: PWSH, else from PATH)",
     )
     parser.add_argument(
-        "--real-latencies", action="store_true", help="as slow as real servers: 0.6 s a PowerShell, 8 s a shell"
+        "--real-latencies",
+        action="store_true",
+        help="as slow as real servers: 0.6 s a PowerShell, 8 s a shell",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     arguments = parser.parse_args(given)

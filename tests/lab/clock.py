@@ -18,7 +18,9 @@ class Clock:
         self._lock = threading.Lock()
 
     def advance(self, seconds: float) -> float:
-        """Move the clock on; give how many seconds it is ahead now. Raises ValueError for a step back."""
+        """Move the clock on; give how many seconds it is ahead now. Raises ValueError for a step
+        back.
+        """
         if seconds < 0:
             raise ValueError("The lab's clock does not go back.")
         with self._lock:
@@ -31,4 +33,6 @@ class Clock:
 
     def now(self) -> datetime.datetime:
         """The date, in UTC."""
-        return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self._ahead)
+        return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(
+            seconds=self._ahead
+        )

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port by which tests play tricks on a running lab, and its client. JSON over HTTP on loopback, behind a token."""
+"""The port by which tests play tricks on a running lab, and its client. JSON over HTTP on loopback,
+behind a token.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class Tricks:
     def _host(self, name: str) -> LabHost:
         host = self._lab.hosts.get(name)
         if host is None:
-            raise LabError(f"The lab has no host '{name}'. Its hosts: {', '.join(self._lab.hosts)}.")
+            raise LabError(
+                f"The lab has no host '{name}'. Its hosts: {', '.join(self._lab.hosts)}."
+            )
         return host
 
     def hosts(self) -> list[str]:
@@ -70,22 +74,38 @@ class Tricks:
         """Let the internet in again, as colleagues do in a hurry; give a sentence about it."""
         exchange, machine = self._host(host).exchange, self._host(host).machine
         name, connectors = exchange.name, exchange.receive_connectors()
-        groups = {connector.guid: exchange.rights.read(connector.rights) - {"Custom"} for connector in connectors}
+        groups = {
+            connector.guid: exchange.rights.read(connector.rights) - {"Custom"}
+            for connector in connectors
+        }
         for connector in connectors:
-            wide = any(entry.bounds == "0.0.0.0-255.255.255.255" for entry in connector.values["RemoteIPRanges"])
-            public = any(binding.port == 25 and binding.is_any for binding in connector.values["Bindings"])
+            wide = any(
+                entry.bounds == "0.0.0.0-255.255.255.255"
+                for entry in connector.values["RemoteIPRanges"]
+            )
+            public = any(
+                binding.port == 25 and binding.is_any for binding in connector.values["Bindings"]
+            )
             if wide and public:
                 given: Plain = {
                     "Identity": connector.identity,
-                    "PermissionGroups": ", ".join(sorted({*groups[connector.guid], "AnonymousUsers"})),
+                    "PermissionGroups": ", ".join(
+                        sorted({*groups[connector.guid], "AnonymousUsers"})
+                    ),
                     "Enabled": True,
                 }
                 machine.change("Set-ReceiveConnector", given)
                 return f"Somebody has let anonymous senders use '{connector.identity}' again."
         for connector in connectors:
             public = any(binding.port == 25 for binding in connector.values["Bindings"])
-            if public and not connector.values["Enabled"] and "AnonymousUsers" in groups[connector.guid]:
-                machine.change("Set-ReceiveConnector", {"Identity": connector.identity, "Enabled": True})
+            if (
+                public
+                and not connector.values["Enabled"]
+                and "AnonymousUsers" in groups[connector.guid]
+            ):
+                machine.change(
+                    "Set-ReceiveConnector", {"Identity": connector.identity, "Enabled": True}
+                )
                 return f"A wizard has enabled '{connector.identity}' again."
         address = exchange.addresses[0]
         new: Plain = {
@@ -101,7 +121,8 @@ class Tricks:
         return f"Somebody has made a connector '{name}\\{DOOR}' for everybody."
 
     def open_firewall(self, host: str, beside: bool = False) -> str:
-        """Let everybody through to port 25 at the site's firewall again, as colleagues do in a hurry; give a sentence about it.
+        """Let everybody through to port 25 at the site's firewall again, as colleagues do in a
+        hurry; give a sentence about it.
 
         `beside`: by a policy of their own at the top, and not by changing the one that is there.
         """
@@ -110,22 +131,44 @@ class Tricks:
         policies = config.all("firewall/policy")
         everybody = [{"name": "all"}]
         if beside:
-            row = next(policy for policy in policies.values() if place.virtual_ip in policy["dstaddr"])
-            new: Plain = {name: [{"name": interface} for interface in row[name]] for name in ("srcintf", "dstintf")}
-            new.update(name="Temporary, for the tests", action="accept", srcaddr=everybody, service=[{"name": "ALL"}])
+            row = next(
+                policy for policy in policies.values() if place.virtual_ip in policy["dstaddr"]
+            )
+            new: Plain = {
+                name: [{"name": interface} for interface in row[name]]
+                for name in ("srcintf", "dstintf")
+            }
+            new.update(
+                name="Temporary, for the tests",
+                action="accept",
+                srcaddr=everybody,
+                service=[{"name": "ALL"}],
+            )
             key = config.create("firewall/policy", {**new, "dstaddr": [{"name": place.virtual_ip}]})
             config.move("firewall/policy", str(key), before=str(next(iter(policies))))
-            sentence = f"Somebody has made policy {key} '{new['name']}' at the top of the firewall, for everybody."
+            sentence = (
+                f"Somebody has made policy {key} '{new['name']}' at the top of the firewall, for "
+                "everybody."
+            )
         else:
-            key, row = next((key, policy) for key, policy in policies.items() if place.virtual_ip in policy["dstaddr"])
+            key, row = next(
+                (key, policy)
+                for key, policy in policies.items()
+                if place.virtual_ip in policy["dstaddr"]
+            )
             six = {"srcaddr6": everybody} if row.get("dstaddr6") else {}
             config.update("firewall/policy", str(key), {"srcaddr": everybody, **six})
-            sentence = f"Somebody has set the source of the firewall's policy {key} '{row['name']}' back to all."
+            sentence = (
+                f"Somebody has set the source of the firewall's policy {key} '{row['name']}' back "
+                "to all."
+            )
         self._lab.refresh()
         return sentence
 
     def firewall_dump(self, host: str) -> Plain:
-        """The policies and address groups of the site's firewall, and how many requests it has had."""
+        """The policies and address groups of the site's firewall, and how many requests it
+        has had.
+        """
         firewall = self._firewall(host)
         rows = firewall.device.rows
         return {
@@ -136,7 +179,9 @@ class Tricks:
         }
 
     def firewall_fault(self, host: str, **faults: t.Any) -> None:
-        """Let something go wrong at the site's firewall (fortigate.server.Faults); without a fault: nothing any more."""
+        """Let something go wrong at the site's firewall (fortigate.server.Faults); without a fault:
+        nothing any more.
+        """
         self._firewall(host).arm(**faults)
 
     def _firewall(self, host: str) -> FortiGateServer:
@@ -155,8 +200,9 @@ class Tricks:
         self._host(host).exchange.counters.clear()
 
     def latency(self, host: str, **seconds: float) -> None:
-        """How slow things are, in seconds: `powershell` (the stand-in's start), `shell`, `tarpit`, `directory` (the lag between domain
-        controllers)."""
+        """How slow things are, in seconds: `powershell` (the stand-in's start), `shell`, `tarpit`,
+        `directory` (the lag between domain controllers).
+        """
         lab_host = self._host(host)
         for name, value in seconds.items():
             if name == "powershell":
@@ -171,7 +217,9 @@ class Tricks:
                 raise LabError(f"There is no latency '{name}'.")
 
     def set(self, host: str, **settings: t.Any) -> None:
-        """What the host is like: `language_mode`, `code_page`, `locale` of its PowerShell, `setup_running`, `second_hop`, `unencrypted`."""
+        """What the host is like: `language_mode`, `code_page`, `locale` of its PowerShell,
+        `setup_running`, `second_hop`, `unencrypted`.
+        """
         lab_host = self._host(host)
         for name, value in settings.items():
             if name in ("language_mode", "code_page", "locale"):
@@ -186,13 +234,20 @@ class Tricks:
                 raise LabError(f"There is no setting '{name}'.")
 
     def dump(self, host: str) -> Plain:
-        """The connectors with every property as it prints, what each of the lab's senders meets, and what is open."""
+        """The connectors with every property as it prints, what each of the lab's senders meets,
+        and what is open.
+        """
         lab_host = self._host(host)
-        senders = {address: role for version in (4, 6) for role, address in lab_host.place.players(version).items()}
+        senders = {
+            address: role
+            for version in (4, 6)
+            for role, address in lab_host.place.players(version).items()
+        }
         return {
             **lab_host.exchange.shown(),
             "meets": {
-                f"{role} {address}": lab_host.exchange.admission(address).words() for address, role in senders.items()
+                f"{role} {address}": lab_host.exchange.admission(address).words()
+                for address, role in senders.items()
             },
             "foreign_bindings": lab_host.exchange.foreign_bindings(),
             "exchange_sessions": len(lab_host.exchange.sessions.opened),
@@ -206,7 +261,9 @@ class Tricks:
         # The agent's backslash is a character of a name where the lab runs.
         for path in sorted(root.glob("ProgramData*/**/*")):
             if path.is_file():
-                texts[str(path.relative_to(root)).replace("\\", "/")] = path.read_text(encoding="utf-8-sig")
+                texts[str(path.relative_to(root)).replace("\\", "/")] = path.read_text(
+                    encoding="utf-8-sig"
+                )
         return texts
 
     def conversations(self, host: str) -> list[Plain]:
@@ -237,7 +294,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """One question: its name is the path, its arguments are the body."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not hmac.compare_digest(self.headers.get("Authorization") or "", f"Bearer {self.server.token}"):
+        if not hmac.compare_digest(
+            self.headers.get("Authorization") or "", f"Bearer {self.server.token}"
+        ):
             return self._answer(403, {"error": "The token is not this lab's."})
         name = self.path.strip("/")
         method = None if name.startswith("_") else getattr(self.server.tricks, name, None)
@@ -266,12 +325,17 @@ class ControlServer:
         server.tricks = Tricks(lab)
         server.token = secrets.token_urlsafe(16)
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="lab-control", daemon=True)
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(0.02,), name="lab-control", daemon=True
+        )
         self._thread.start()
 
     def access(self) -> dict[str, str]:
         """What a client needs."""
-        return {"url": f"http://127.0.0.1:{self._server.server_address[1]}", "token": self._server.token}
+        return {
+            "url": f"http://127.0.0.1:{self._server.server_address[1]}",
+            "token": self._server.token,
+        }
 
     def close(self) -> None:
         """Stop."""
@@ -281,7 +345,9 @@ class ControlServer:
 
 
 class LabClient:
-    """Asks a running lab for what Tricks can do: ``client.fault("birke-ex1", kind="cut")``. Raises LabError."""
+    """Asks a running lab for what Tricks can do: ``client.fault("birke-ex1", kind="cut")``. Raises
+    LabError.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -358,7 +424,9 @@ class LabClient:
         self.ask("latency", host=host, **seconds)
 
     def set(self, host: str, **settings: t.Any) -> None:
-        """What the host is like: `language_mode`, `code_page`, `locale`, `setup_running`, `second_hop`, `unencrypted`."""
+        """What the host is like: `language_mode`, `code_page`, `locale`, `setup_running`,
+        `second_hop`, `unencrypted`.
+        """
         self.ask("set", host=host, **settings)
 
     def dump(self, host: str) -> Plain:

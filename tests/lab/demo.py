@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole story on the lab: an open site is locked, proven, checked, opened again by somebody, caught, and given back.
+"""The whole story on the lab: an open site is locked, proven, checked, opened again by somebody,
+caught, and given back.
 
-Everything is done by the playbooks that a user runs. Every chapter is checked, and the first one that does not turn out ends the story
-with exit code 1.
+Everything is done by the playbooks that a user runs. Every chapter is checked, and the first one
+that does not turn out ends the story with exit code 1.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Story:
         """What the last run cost the server."""
         counted = self.client.ask("counters", host=HOST)
         return (
-            f"cost: {counted['powershell_starts']} PowerShell start(s), {counted['exchange_shells']} Exchange shell(s), "
-            f"{counted['writes']} write(s)"
+            f"cost: {counted['powershell_starts']} PowerShell start(s), "
+            f"{counted['exchange_shells']} Exchange shell(s), {counted['writes']} write(s)"
         )
 
     def looks(self, run: Run) -> dict[str, str]:
@@ -70,7 +71,10 @@ class Story:
             verdict = verdicts[name] = look["verdict"]
             cases = look["addresses"][0]["cases"].values()
             silent = all(case["reason"] == "no_connection" for case in cases)
-            self.say(f"{name}: {verdict}{', for the firewall drops the connection: no answer' if silent else ''}")
+            self.say(
+                f"{name}: "
+                f"{verdict}{', for the firewall drops the connection: no answer' if silent else ''}"
+            )
         return verdicts
 
     def report(self, run: Run) -> None:
@@ -89,7 +93,12 @@ class Story:
     def dump(self) -> tuple[t.Any, ...]:
         """The connectors of the server, and what its firewall has."""
         dump, firewall = self.client.ask("dump", host=HOST), self.client.firewall_dump(HOST)
-        return dump["receive_connectors"], dump["send_connectors"], firewall["policies"], firewall["groups"]
+        return (
+            dump["receive_connectors"],
+            dump["send_connectors"],
+            firewall["policies"],
+            firewall["groups"],
+        )
 
 
 def tell(lab: Lab) -> None:
@@ -100,7 +109,11 @@ def tell(lab: Lab) -> None:
     story.chapter("The door beside the filter stands open.", "probe -e mailedge_probe_expect=any")
     run = story.play("probe", mailedge_probe_expect="any")
     looks = story.looks(run)
-    story.check(run.code == 0 and looks.get("a stranger on the internet") == "open", "The door should stand open.", run)
+    story.check(
+        run.code == 0 and looks.get("a stranger on the internet") == "open",
+        "The door should stand open.",
+        run,
+    )
     web = story.web()
     story.check(web == 302, "Outlook on the web should answer.", run)
 
@@ -121,10 +134,14 @@ def tell(lab: Lab) -> None:
     same = done["plan"] == promised["plan"] and barred["plan"] == planned["plan"]
     story.check(same, "The run must do what the check said.", run)
     looks = story.looks(run)
-    story.check(looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run)
+    story.check(
+        looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run
+    )
     story.check(looks.get("the filtering provider") == "open", "The provider must be heard.", run)
     story.check(story.web() == web, "The web must stay as open as it was.", run)
-    story.say(f"Outlook on the web, asked by the same stranger: answers as before ({web}, to its form)")
+    story.say(
+        f"Outlook on the web, asked by the same stranger: answers as before ({web}, to its form)"
+    )
     story.say(f"the state before is kept: of the connectors as {done['snapshot']['name']},")
     story.say(f"of the firewall as {barred['snapshot']['name']}")
     story.say(story.cost())
@@ -143,7 +160,11 @@ def tell(lab: Lab) -> None:
     story.check(run.code != 0, "The drift check should fail the job.", run)
     drift = run.mail_flow(HOST)
     open_again = _of_firewall(run)
-    story.check(bool(drift["plan"]) and bool(open_again["plan"]), "The drift check should name what differs.", run)
+    story.check(
+        bool(drift["plan"]) and bool(open_again["plan"]),
+        "The drift check should name what differs.",
+        run,
+    )
     story.report(run)
 
     story.chapter("The night mail stops: give back the start.", "rollback")
@@ -163,7 +184,8 @@ def main() -> int:
     """Tell the story on a lab of its own."""
     begun = time.monotonic()
     print(
-        "\n  mailedge.lockdown: an Exchange 2016 server behind a FortiGate, whose mail filter can be walked around, in a lab on this machine"
+        "\n  mailedge.lockdown: an Exchange 2016 server behind a FortiGate, whose mail filter can "
+        "be walked around, in a lab on this machine"
     )
     with Lab((Site("birke", ("2016",), "7.4.4"),)) as lab:
         try:
@@ -171,7 +193,10 @@ def main() -> int:
         except Surprise as surprise:
             print(f"\n  The story ends here: {surprise}", file=sys.stderr)
             return 1
-    print(f"\n  That was the whole story, in {time.monotonic() - begun:.0f} seconds. Every line of it was checked.\n")
+    print(
+        f"\n  That was the whole story, in {time.monotonic() - begun:.0f} seconds. Every line of "
+        "it was checked.\n"
+    )
     return 0
 
 

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Things that go wrong on purpose on one host: what, at which event, at which moment of it.
 
-Events are ``call:NAME`` (a cmdlet, with wildcards, as ``call:Set-*``), ``call:write`` and ``call:read`` for all cmdlets that do and
-do not change something, ``shell`` (the Exchange shell is opened), ``start`` and ``end`` (a PowerShell is started; has said all it has to
-say, which nobody has heard yet), and ``http:NAME`` (an operation of WS-Management: Create, Command, Send, Receive, Signal, Delete).
+Events are ``call:NAME`` (a cmdlet, with wildcards, as ``call:Set-*``), ``call:write`` and
+``call:read`` for all cmdlets that do and do not change something, ``shell`` (the Exchange shell is
+opened), ``start`` and ``end`` (a PowerShell is started; has said all it has to say, which nobody
+has heard yet), and ``http:NAME`` (an operation of WS-Management: Create, Command, Send, Receive,
+Signal, Delete).
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError, task_error
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    ExchangeError,
+    task_error,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.wsman import soap
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Cut, Hooks
 
@@ -41,9 +46,10 @@ MOMENTS = ("before", "during", "after")
 class Fault:
     """One thing that goes wrong.
 
-    `moment`: before the event takes effect; during it, when it took effect and nobody was told; or after it, when whoever asked was
-    told, before the next event. `nth`: at which of the matching events for the first time, `times`: how often (0: for ever).
-    `seconds`: how long a hang or an outage lasts. `cmdlet` and `parameters`: what a colleague runs. `error`: the class of an error.
+    `moment`: before the event takes effect; during it, when it took effect and nobody was told; or
+    after it, when whoever asked was told, before the next event. `nth`: at which of the matching
+    events for the first time, `times`: how often (0: for ever). `seconds`: how long a hang or an
+    outage lasts. `cmdlet` and `parameters`: what a colleague runs. `error`: the class of an error.
     """
 
     kind: str
@@ -62,14 +68,20 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"There is no fault '{self.kind}'. Those that there are: {', '.join(KINDS)}.")
+            raise ValueError(
+                f"There is no fault '{self.kind}'. Those that there are: {', '.join(KINDS)}."
+            )
         if self.moment not in MOMENTS:
-            raise ValueError(f"There is no moment '{self.moment}'. Those that there are: {', '.join(MOMENTS)}.")
+            raise ValueError(
+                f"There is no moment '{self.moment}'. Those that there are: {', '.join(MOMENTS)}."
+            )
         realm = self.at.partition(":")[0]
         if realm not in ("call", "http", "shell", "start", "end"):
             raise ValueError(f"There is no event '{self.at}'.")
         if self.nth < 1 or self.times < 0:
-            raise ValueError("A fault happens at the first event or a later one, and not less than never.")
+            raise ValueError(
+                "A fault happens at the first event or a later one, and not less than never."
+            )
         if (self.kind == "winrm" and realm != "http") or (self.kind == "error" and realm != "call"):
             raise ValueError(f"The fault '{self.kind}' cannot happen at the event '{self.at}'.")
         if self.kind == "change" and not self.cmdlet:
@@ -120,13 +132,16 @@ class Faults:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._faults: list[Fault] = []
-        # Those whose moment is after an event that is over; they happen before the next one of WinRM, or of PowerShell.
+        # Those whose moment is after an event that is over; they happen before the next one of
+        # WinRM, or of PowerShell.
         self._late: dict[bool, list[Fault]] = {True: [], False: []}
         self._released = threading.Condition()
         self._generation = 0
 
     def add(self, **about: t.Any) -> int:
-        """Set a fault; give its number. Keywords are those of Fault. Raises ValueError, TypeError."""
+        """Set a fault; give its number. Keywords are those of Fault. Raises ValueError,
+        TypeError.
+        """
         fault = Fault(**{**about, "id": next(self._numbers), "seen": 0, "fired": 0})
         with self._lock:
             self._faults.append(fault)
@@ -150,13 +165,17 @@ class Faults:
         """Whether right credentials count."""
         with self._lock:
             for fault in self._faults:
-                if fault.kind == "refuse_login" and not (fault.times and fault.fired >= fault.times):
+                if fault.kind == "refuse_login" and not (
+                    fault.times and fault.fired >= fault.times
+                ):
                     fault.fired += 1
                     return False
         return True
 
     def before(self, event: str, victim: Victim) -> list[Fault]:
-        """What goes wrong before `event`; gives the faults to hand to `after`. Raises what the fault is."""
+        """What goes wrong before `event`; gives the faults to hand to `after`. Raises what the
+        fault is.
+        """
         with self._lock:
             late, self._late[_is_http(event)] = self._late[_is_http(event)], []
             matching = []
@@ -204,7 +223,9 @@ class Faults:
         end = self.clock.monotonic() + seconds
         with self._released:
             generation = self._generation
-            while self._generation == generation and (remaining := end - self.clock.monotonic()) > 0:
+            while (
+                self._generation == generation and (remaining := end - self.clock.monotonic()) > 0
+            ):
                 # In short steps, so that a clock that is moved on is noticed.
                 self._released.wait(min(remaining, 0.2))
 

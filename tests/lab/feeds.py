@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where providers tell their ranges, on loopback: a web server whose answers a test sets, and a DNS server with the records that it names."""
+"""Where providers tell their ranges, on loopback: a web server whose answers a test sets, and a DNS
+server with the records that it names.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ import dns.rrset
 
 @dataclass
 class Answer:
-    """What the web server says. `cut` bytes are left out at the end, though the length that it names counts them."""
+    """What the web server says. `cut` bytes are left out at the end, though the length that it
+    names counts them.
+    """
 
     body: bytes | str
     status: int = 200
@@ -31,7 +35,9 @@ class Answer:
 
 
 class Web:
-    """A web server on a free port, as a context manager; a path without an answer gives 404. `asked` are the paths, with their queries."""
+    """A web server on a free port, as a context manager; a path without an answer gives 404.
+    `asked` are the paths, with their queries.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -78,8 +84,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 class Dns:
     """A DNS server on a free UDP port, as a context manager.
 
-    `records`: (name, type) → texts of records. A name without any gives NXDOMAIN, one with others an empty answer; one in `broken`
-    gives SERVFAIL, one in `silent` no answer at all.
+    `records`: (name, type) → texts of records. A name without any gives NXDOMAIN, one with others
+    an empty answer; one in `broken` gives SERVFAIL, one in `silent` no answer at all.
     """
 
     def __init__(self) -> None:
@@ -130,5 +136,7 @@ class Dns:
         elif not any(known == name for known, _kind in self.records):
             answer.set_rcode(dns.rcode.NXDOMAIN)
         elif (name, kind) in self.records:
-            answer.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", kind, self.records[name, kind]))
+            answer.answer.append(
+                dns.rrset.from_text_list(question.name, 60, "IN", kind, self.records[name, kind])
+            )
         return answer

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ports of loopback that play port 25 (smtp.py answers there), and a mail server somewhere else."""
+"""The ports of loopback that play port 25 (smtp.py answers there), and a mail server somewhere
+else.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,13 @@ from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox, Sessio
 class FrontEnd:
     """Port 25 of one host on loopback.
 
-    On `address` a sender plays what `sources` maps its loopback address to, and `otherwise` where that is not mapped; on
-    ::1, which is the only one of its kind, each port of `ipv6_ports` plays one sender. A port refuses connections while
-    no connector has a binding for its family: call `refresh` when connectors have changed.
+    On `address` a sender plays what `sources` maps its loopback address to, and `otherwise` where
+    that is not mapped; on ::1, which is the only one of its kind, each port of `ipv6_ports` plays
+    one sender. A port refuses connections while no connector has a binding for its family: call
+    `refresh` when connectors have changed.
 
-    `firewall` says for the address that a sender plays whether the firewall in front lets it through; None: there is none.
-    `proxy` stands on the way of nobody at first.
+    `firewall` says for the address that a sender plays whether the firewall in front lets it
+    through; None: there is none. `proxy` stands on the way of nobody at first.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class FrontEnd:
         self.refresh()
 
     def refresh(self) -> None:
-        """Listen on the ports that a binding stands for, and on no other; hear whom the firewall lets through, and nobody else."""
+        """Listen on the ports that a binding stands for, and on no other; hear whom the firewall
+        lets through, and nobody else.
+        """
         wished = {4: self.mailbox.listens(4), 6: self.mailbox.listens(6)}
         self._wait(self._adjust(wished))
 
@@ -117,7 +122,9 @@ class FrontEnd:
         if self._firewall is None:
             return
         if name == "ipv4":
-            admitted = {address: self._firewall(played) for address, played in self._sources.items()}
+            admitted = {
+                address: self._firewall(played) for address, played in self._sources.items()
+            }
             gate.guard(listener, admitted, self._firewall(self._otherwise))
         else:
             gate.guard(listener, {}, self._firewall(self._ipv6[name]))
@@ -136,12 +143,16 @@ class FrontEnd:
 
 
 class Greeter:
-    """A mail server somewhere else, on one port of 127.0.0.1 and ::1: it shows a probe that its network lets it out."""
+    """A mail server somewhere else, on one port of 127.0.0.1 and ::1: it shows a probe that its
+    network lets it out.
+    """
 
     def __init__(self, proxy: OnTheWay | None = None) -> None:
         self.proxy = proxy or OnTheWay()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lab-greeter", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="lab-greeter", daemon=True
+        )
         self._thread.start()
         self._servers: list[asyncio.AbstractServer] = []
         self.port = 0
@@ -149,7 +160,9 @@ class Greeter:
 
     async def _open(self) -> None:
         def greeter() -> WholeReplies:
-            return WholeReplies(object(), hostname="mx.watchtower.example", loop=self._loop, timeout=60)
+            return WholeReplies(
+                object(), hostname="mx.watchtower.example", loop=self._loop, timeout=60
+            )
 
         def session() -> Fork:
             return Fork(self.proxy, greeter, self._loop)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory of a lab: how its hosts are reached by winrm and by psrp, the sites described, and who looks from where."""
+"""The inventory of a lab: how its hosts are reached by winrm and by psrp, the sites described, and
+who looks from where.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def _smtp(host: LabHost) -> Variables:
 
 
 def _probes(host: LabHost) -> list[Variables]:
-    """What a locked site must look like from each side, over IPv6 too where the server listens there."""
+    """What a locked site must look like from each side, over IPv6 too where the server listens
+    there.
+    """
     front = host.front_end
     stranger, provider = "a stranger on the internet", "the filtering provider"
     probes: list[Variables] = [
@@ -58,12 +62,23 @@ def _probes(host: LabHost) -> list[Variables]:
         {"name": provider, "source_address": SOURCES["provider"], "expect": "open"},
     ]
     if not host.exchange.edition.sbs:
-        # A Small Business Server hears nobody on its own network who does not log in, before the lock as after it.
-        probes.append({"name": "the site's own network", "source_address": SOURCES["lan"], "expect": "open"})
+        # A Small Business Server hears nobody on its own network who does not log in, before the
+        # lock as after it.
+        probes.append(
+            {"name": "the site's own network", "source_address": SOURCES["lan"], "expect": "open"}
+        )
     if front.ipv6_ports and front.mailbox.listens(6):
-        for name, role, expect in ((stranger, "internet", "closed"), (provider, "provider", "open")):
+        for name, role, expect in (
+            (stranger, "internet", "closed"),
+            (provider, "provider", "open"),
+        ):
             port = front.ipv6_ports[role]
-            about = {"name": f"{name}, over IPv6", "targets": ["::1"], "port": port, "expect": expect}
+            about = {
+                "name": f"{name}, over IPv6",
+                "targets": ["::1"],
+                "port": port,
+                "expect": expect,
+            }
             # A machine's localhost need not be ::1 as well.
             probes.append({**about, "control_host": "::1"})
     return probes
@@ -119,26 +134,37 @@ def _site(host: LabHost, control_port: int) -> Variables:
 
 
 def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Variables) -> Variables:
-    """The inventory as data: the group mailedge, a group for each site in it, and `access` to the lab's control port."""
+    """The inventory as data: the group mailedge, a group for each site in it, and `access` to the
+    lab's control port.
+    """
     sites: dict[str, Variables] = {}
     for host in hosts:
         name = host.place.site.name
         if name not in sites:
             together = [lab_host for lab_host in hosts if lab_host.place.site.name == name]
-            sites[name] = {"hosts": {}, "vars": {**_site(host, control_port), **_firewall(together)}}
+            sites[name] = {
+                "hosts": {},
+                "vars": {**_site(host, control_port), **_firewall(together)},
+            }
         group = sites[name]
         group["hosts"][host.place.host] = _host(host)
     shared = {"lab_control": dict(access), "lab_roles": list(ROLES)}
     return {"mailedge": {"children": sites, "vars": shared}}
 
 
-def write_inventory(path: pathlib.Path, hosts: t.Sequence[LabHost], control_port: int, access: Variables) -> None:
+def write_inventory(
+    path: pathlib.Path, hosts: t.Sequence[LabHost], control_port: int, access: Variables
+) -> None:
     """Write the inventory; only its owner may read it, for it holds a password."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(build_inventory(hosts, control_port, access), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(
+        build_inventory(hosts, control_port, access), sort_keys=False, allow_unicode=True
+    )
     # At once and whole, since its appearance says that the lab is up.
     draft = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(f"---\n{text}")
     draft.replace(path)
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab: sites of Exchange servers on loopback, each with WinRM, PowerShell, port 25 and port 443, and one port to play tricks by."""
+"""A lab: sites of Exchange servers on loopback, each with WinRM, PowerShell, port 25 and port 443,
+and one port to play tricks by.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,20 @@ from ansible_collections.mailedge.lockdown.tests.lab.front_end import FrontEnd, 
 from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inventory
 from ansible_collections.mailedge.lockdown.tests.lab.on_the_way import OnTheWay
 from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
-from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, SOURCES, Place, Site, places
+from ansible_collections.mailedge.lockdown.tests.lab.site import (
+    DEFAULT_SITES,
+    SOURCES,
+    Place,
+    Site,
+    places,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.smtp import Mailbox
 from ansible_collections.mailedge.lockdown.tests.lab.web import WebFrontEnd
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.auth import Accounts
-from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate, make_certificate
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import (
+    Certificate,
+    make_certificate,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Listener
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.service import (
     MAX_ENVELOPE_KB,
@@ -43,7 +54,9 @@ _OLD_REFUSAL = "550 5.7.1 Unable to relay"
 
 
 class LabHost:
-    """One server of the lab, with everything around it. Its user may log in by WinRM and open the Exchange shell."""
+    """One server of the lab, with everything around it. Its user may log in by WinRM and open the
+    Exchange shell.
+    """
 
     def __init__(
         self,
@@ -89,7 +102,9 @@ class LabHost:
         played = place.players(4)
         self._sources = {source: played[role] for role, source in SOURCES.items()}
         passes = functools.partial(self._passes, 25) if firewall else None
-        self.front_end = FrontEnd(self.mailbox, address, self._sources, played["internet"], place.players(6), passes)
+        self.front_end = FrontEnd(
+            self.mailbox, address, self._sources, played["internet"], place.players(6), passes
+        )
         guard = self._guard_web if firewall else None
         # An Edge server has no web.
         web = "ClientAccess" in exchange.edition.roles
@@ -101,7 +116,9 @@ class LabHost:
         gate.guard(listener, admitted, self._passes(443, self.place.players(4)["internet"]))
 
     def _passes(self, port: int, sender: str) -> bool:
-        """Whether the firewall lets a sender through to a port. Those within the site do not come by it."""
+        """Whether the firewall lets a sender through to a port. Those within the site do not come
+        by it.
+        """
         version = 6 if ":" in sender else 4
         played = self.place.players(version)
         if self.firewall is None or sender not in (played["internet"], played["provider"]):
@@ -150,9 +167,10 @@ class LabHost:
 class Lab:
     """A lab, as a context manager. Everything listens on loopback, on free ports.
 
-    `inventory` is where the inventory is written; without one it lies in the lab's own folder, which goes with it. `password` is that of
-    all its users. `pwsh` is the PowerShell to run the agent in; '' for the stand-in, None for what find_pwsh() finds. `hosts` by the
-    names that they have in the inventory.
+    `inventory` is where the inventory is written; without one it lies in the lab's own folder,
+    which goes with it. `password` is that of all its users. `pwsh` is the PowerShell to run the
+    agent in; '' for the stand-in, None for what find_pwsh() finds. `hosts` by the names that they
+    have in the inventory.
     """
 
     def __init__(
@@ -176,7 +194,8 @@ class Lab:
         self._shell_seconds = shell_seconds
         self.hosts: dict[str, LabHost] = {}
         self.firewalls: dict[str, FortiGateServer] = {}
-        # An SMTP proxy of the network from which somebody looks; it stands on nobody's way at first.
+        # An SMTP proxy of the network from which somebody looks; it stands on nobody's way at
+        # first.
         self.proxy = OnTheWay()
         self._greeter: Greeter | None = None
         self._control: ControlServer | None = None
@@ -188,7 +207,9 @@ class Lab:
         self.stop()
 
     def start(self) -> Lab:
-        """Start everything and write the inventory. Where something cannot be started, nothing stays."""
+        """Start everything and write the inventory. Where something cannot be started, nothing
+        stays.
+        """
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailedge-lab-"))
         try:
             self._greeter = Greeter(self.proxy)
@@ -201,7 +222,12 @@ class Lab:
             self._control = ControlServer(self)
             if self._own_inventory:
                 self.inventory = self.folder / "inventory.yml"
-            write_inventory(self.inventory, list(self.hosts.values()), self._greeter.port, self._control.access())
+            write_inventory(
+                self.inventory,
+                list(self.hosts.values()),
+                self._greeter.port,
+                self._control.access(),
+            )
         except BaseException:
             self.stop()
             raise
@@ -215,9 +241,14 @@ class Lab:
         device.routing.connected = []
         for place in places(self.sites):
             if place.site is site:
-                device.routing.connected[:0] = [(network, "internal") for network in place.own_networks]
+                device.routing.connected[:0] = [
+                    (network, "internal") for network in place.own_networks
+                ]
                 device.seed_mail_site(
-                    place.public_address, place.addresses[0], place.addresses[1], place.name.lower() if several else ""
+                    place.public_address,
+                    place.addresses[0],
+                    place.addresses[1],
+                    place.name.lower() if several else "",
                 )
         server = FortiGateServer(device, folder=folder)
         server.token = f"Lab-{secrets.token_urlsafe(24)}"
@@ -229,7 +260,8 @@ class Lab:
         folder = self.folder / place.host
         folder.mkdir()
         edition = EDITIONS[place.edition]
-        # An Edge server has a directory of its own, and stands outside of the site's Windows domain.
+        # An Edge server has a directory of its own, and stands outside of the site's Windows
+        # domain.
         exchange = defaults.site(
             edition,
             place.name,
@@ -241,14 +273,18 @@ class Lab:
         exchange.sessions.seconds = self._shell_seconds
         settings = Settings(pwsh=self._pwsh, start=self._start_seconds)
         firewall = self.firewalls.get(place.site.name)
-        host = LabHost(place, exchange, folder, self.password, self.clock, settings, address, firewall)
+        host = LabHost(
+            place, exchange, folder, self.password, self.clock, settings, address, firewall
+        )
         self.hosts[place.host] = host
         host.machine.changed = self.refresh
         host.front_end.proxy = self.proxy
         host.start()
 
     def refresh(self) -> None:
-        """Let what is open follow the connectors and the firewall: a server of a site may have changed those of another."""
+        """Let what is open follow the connectors and the firewall: a server of a site may have
+        changed those of another.
+        """
         for host in list(self.hosts.values()):
             host.refresh()
 

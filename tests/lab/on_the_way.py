@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # aiosmtpd finds hooks by the names of methods.
 # ruff: noqa: N802
-"""An SMTP proxy on the way of some senders, which answers in the place of whatever server they call.
+"""An SMTP proxy on the way of some senders, which answers in the place of whatever server they
+call.
 
-Providers of access, VPNs, virus scanners and firewalls have such proxies; that they want a login is known from reports, and
-stands for whatever they may say.
+Providers of access, VPNs, virus scanners and firewalls have such proxies; that they want a login is
+known from reports, and stands for whatever they may say.
 """
 
 from __future__ import annotations
@@ -20,20 +21,26 @@ from ansible_collections.mailedge.lockdown.tests.lab.smtp import WholeReplies
 
 @dataclass
 class OnTheWay:
-    """The proxy. `senders`: the loopback addresses on whose way it stands; `answer`: what it says to MAIL; `calls`: who came."""
+    """The proxy. `senders`: the loopback addresses on whose way it stands; `answer`: what it says
+    to MAIL; `calls`: who came.
+    """
 
     name: str = "proxy.isp.example"
     answer: str = "530 5.7.0 Authentication required"
     senders: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
-    async def handle_MAIL(self, server: t.Any, session: t.Any, envelope: t.Any, address: str, options: t.Any) -> str:
+    async def handle_MAIL(
+        self, server: t.Any, session: t.Any, envelope: t.Any, address: str, options: t.Any
+    ) -> str:
         """The same to everybody."""
         if self.answer.startswith("2"):
             envelope.mail_from = address
         return self.answer
 
-    async def handle_RCPT(self, server: t.Any, session: t.Any, envelope: t.Any, address: str, options: t.Any) -> str:
+    async def handle_RCPT(
+        self, server: t.Any, session: t.Any, envelope: t.Any, address: str, options: t.Any
+    ) -> str:
         """It takes everything, once somebody has got so far."""
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -43,7 +50,10 @@ class Fork(asyncio.Protocol):
     """One connection: to the proxy where it stands on the sender's way, else to the server."""
 
     def __init__(
-        self, proxy: OnTheWay, server: t.Callable[[], asyncio.Protocol], loop: asyncio.AbstractEventLoop
+        self,
+        proxy: OnTheWay,
+        server: t.Callable[[], asyncio.Protocol],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._proxy = proxy
         self._server = server

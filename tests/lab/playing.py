@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs playbooks against the lab as a user would, with the ansible-playbook of this Python, and reads what they gave."""
+"""Runs playbooks against the lab as a user would, with the ansible-playbook of this Python, and
+reads what they gave.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.warm import warm
 
-# .../ansible_collections/mailedge/lockdown/tests/lab/playing.py: the folder that Ansible looks for collections in. Not resolved,
-# because in a work tree the path goes through a symbolic link.
+# .../ansible_collections/mailedge/lockdown/tests/lab/playing.py: the folder that Ansible looks for
+# collections in. Not resolved, because in a work tree the path goes through a symbolic link.
 COLLECTIONS = pathlib.Path(__file__).absolute().parents[5]
 
 
-_WARNING = re.compile(r"^\[(?:DEPRECATION )?WARNING\]: .*(?:\n(?!\s*$|\[|<|[a-z]+: \[|[A-Z]+ ).*)*", re.MULTILINE)
+_WARNING = re.compile(
+    r"^\[(?:DEPRECATION )?WARNING\]: .*(?:\n(?!\s*$|\[|<|[a-z]+: \[|[A-Z]+ ).*)*", re.MULTILINE
+)
 # What a test does on purpose, in Ansible's words.
 _ABOUT_THE_TEST = (
     "Could not match supplied host pattern",
@@ -60,25 +64,42 @@ class Run:
 
     def mail_flow(self, host: str | None = None) -> dict[str, t.Any]:
         """The result of the last task that carries a plan or an error of the mail-flow modules."""
-        tasks = [task for task in self.tasks if host in (None, task.host) and "invocation" in task.result]
-        tasks = [task for task in tasks if "provider_ranges" in task.result["invocation"].get("module_args", {})]
+        tasks = [
+            task for task in self.tasks if host in (None, task.host) and "invocation" in task.result
+        ]
+        tasks = [
+            task
+            for task in tasks
+            if "provider_ranges" in task.result["invocation"].get("module_args", {})
+        ]
         assert tasks, self.output
         return tasks[-1].result
 
     def looks(self) -> dict[str, dict[str, t.Any]]:
         """Who looked from outside → what mail_edge_probe returned for the last look of each."""
-        items = [task.result.get("looks") or [] for task in self.tasks if task.status.startswith("item_")]
+        items = [
+            task.result.get("looks") or [] for task in self.tasks if task.status.startswith("item_")
+        ]
         return {look["name"]: look for looks in items for look in looks}
 
     def warned(self) -> list[str]:
-        """What Ansible warned of by itself, a line each: what no task's result has as its warning."""
-        told = ["".join(text.split()) for task in self.tasks for text in map(str, task.result.get("warnings") or [])]
+        """What Ansible warned of by itself, a line each: what no task's result has as its
+        warning.
+        """
+        told = [
+            "".join(text.split())
+            for task in self.tasks
+            for text in map(str, task.result.get("warnings") or [])
+        ]
         return [
             " ".join(warning.split())
             for warning in _WARNING.findall(self.output)
             # The oldest cores wrap the lines of a warning, also within a word.
             # Behind it may stand what is printed next, such as a diff.
-            if not any(text and "".join(warning.split()).partition("]:")[2].startswith(text) for text in told)
+            if not any(
+                text and "".join(warning.split()).partition("]:")[2].startswith(text)
+                for text in told
+            )
         ]
 
     @property
@@ -88,9 +109,13 @@ class Run:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What ansible-playbook gets: the collection of this work tree, nothing of the user's own configuration."""
+    """What ansible-playbook gets: the collection of this work tree, nothing of the user's own
+    configuration.
+    """
     kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PWSH", "MAILEDGE_FIXTURES") if name in os.environ
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "PWSH", "MAILEDGE_FIXTURES")
+        if name in os.environ
     }
     kept.setdefault("LANG", "C.UTF-8")
     return {
@@ -116,10 +141,12 @@ def play(
     timeout: float = 300,
     python: str | None = None,
 ) -> Run:
-    """Run a playbook of the collection by its name, or one given as data, against the lab's inventory.
+    """Run a playbook of the collection by its name, or one given as data, against the lab's
+    inventory.
 
-    By the Python that runs the tests, so that the ansible-core of this virtual environment is the one tested, or by another one.
-    With a Python or an environment of its own it is a command, else a run of the process that has ansible-playbook loaded.
+    By the Python that runs the tests, so that the ansible-core of this virtual environment is the
+    one tested, or by another one. With a Python or an environment of its own it is a command, else
+    a run of the process that has ansible-playbook loaded.
     """
     with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
         record = pathlib.Path(folder, "record.jsonl")
@@ -137,7 +164,9 @@ def play(
         extra.write_text(json.dumps(dict(variables or {})), encoding="utf-8")
         extra.chmod(0o600)
         command = ["-i", str(inventory), target, "-e", f"@{extra}", *arguments]
-        told = environment(MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {}))
+        told = environment(
+            MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {})
+        )
         if env is None and python is None:
             code, output = warm(environment()).run(command, told, folder, timeout)
         else:
@@ -153,14 +182,21 @@ def play(
                 check=False,
             )
             code, output = done.returncode, done.stdout
-        tasks = [TaskResult(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
+        tasks = [
+            TaskResult(**json.loads(line))
+            for line in record.read_text(encoding="utf-8").splitlines()
+        ]
         run = Run(code, output, tasks)
-        unexpected = [text for text in run.warned() if not any(known in text for known in _ABOUT_THE_TEST)]
+        unexpected = [
+            text for text in run.warned() if not any(known in text for known in _ABOUT_THE_TEST)
+        ]
         assert not unexpected, unexpected
         return run
 
 
-def module(name: str, hosts: str, arguments: t.Mapping[str, t.Any], **keywords: t.Any) -> list[dict[str, t.Any]]:
+def module(
+    name: str, hosts: str, arguments: t.Mapping[str, t.Any], **keywords: t.Any
+) -> list[dict[str, t.Any]]:
     """A playbook of one task, which calls the collection's module `name`."""
     task = {"name": f"Call {name}", f"mailedge.lockdown.{name}": dict(arguments), **keywords}
     return [{"name": "One task", "hosts": hosts, "gather_facts": False, "tasks": [task]}]

@@ -15,7 +15,9 @@ PROVIDER_RANGES = ("198.51.100.0/24", "2001:db8:100::/48")
 """Where the filtering provider delivers from, for every site."""
 
 ROLES = ("internet", "provider", "lan", "exchange")
-"""Who looks: a stranger on the internet, the provider, the site's own network, another Exchange server of the site."""
+"""Who looks: a stranger on the internet, the provider, the site's own network, another Exchange
+server of the site.
+"""
 
 SOURCES: t.Mapping[str, str] = {role: f"127.0.{number}.1" for number, role in enumerate(ROLES, 2)}
 """Role → the loopback address that plays it. Every other address plays the internet."""
@@ -28,7 +30,8 @@ _SBS_LAN = "192.0.2"
 
 @dataclass(frozen=True)
 class Site:
-    """A site: its name, the editions of its servers (keys of EDITIONS), which share one organization, and the FortiOS of its firewall.
+    """A site: its name, the editions of its servers (keys of EDITIONS), which share one
+    organization, and the FortiOS of its firewall.
 
     Without a version of FortiOS, such as 7.4.4, there is no firewall in front of the site.
     """
@@ -41,10 +44,15 @@ class Site:
         if self.firewall and not _VERSION.fullmatch(self.firewall):
             raise ValueError(f"'{self.firewall}' is no version of FortiOS, such as 7.4.4.")
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"'{self.name}' is no name for a site: small letters, digits and dashes, a letter first.")
+            raise ValueError(
+                f"'{self.name}' is no name for a site: small letters, digits and dashes, a letter "
+                "first."
+            )
         unknown = [edition for edition in self.editions if edition not in EDITIONS]
         if unknown:
-            raise ValueError(f"There is no edition '{unknown[0]}'. Those that there are: {', '.join(EDITIONS)}.")
+            raise ValueError(
+                f"There is no edition '{unknown[0]}'. Those that there are: {', '.join(EDITIONS)}."
+            )
         if not 1 <= len(self.editions) <= 9:
             raise ValueError(f"The site '{self.name}' needs one to nine servers.")
 
@@ -54,18 +62,26 @@ class Site:
         return f"{self.name}.example"
 
 
-DEFAULT_SITES = (Site("birke", ("2016", "2016")), Site("hafen", ("2019",)), Site("nordlicht", ("sbs-2011",)))
+DEFAULT_SITES = (
+    Site("birke", ("2016", "2016")),
+    Site("hafen", ("2019",)),
+    Site("nordlicht", ("sbs-2011",)),
+)
 """Three sites, as in docs/example_inventory."""
 
 
 def parse_sites(texts: t.Iterable[str]) -> tuple[Site, ...]:
-    """Sites from texts such as ``birke=2016,2016`` or, behind a FortiGate, ``birke=2016/7.4.4``. Raises ValueError."""
+    """Sites from texts such as ``birke=2016,2016`` or, behind a FortiGate, ``birke=2016/7.4.4``.
+    Raises ValueError.
+    """
     sites = []
     for text in texts:
         name, equals, rest = text.partition("=")
         editions, _slash, firewall = rest.partition("/")
         if not equals:
-            raise ValueError(f"'{text}' describes no site: name=edition, as birke=2016,2016 or birke=2016/7.4.4.")
+            raise ValueError(
+                f"'{text}' describes no site: name=edition, as birke=2016,2016 or birke=2016/7.4.4."
+            )
         sites.append(Site(name, tuple(part.strip() for part in editions.split(",")), firewall))
     names = [site.name for site in sites]
     for name in names:
@@ -76,7 +92,9 @@ def parse_sites(texts: t.Iterable[str]) -> tuple[Site, ...]:
 
 @dataclass(frozen=True)
 class Place:
-    """A server in its site: addresses, and who comes to it from where. `index` counts sites, `number` servers, both from 1."""
+    """A server in its site: addresses, and who comes to it from where. `index` counts sites,
+    `number` servers, both from 1.
+    """
 
     site: Site
     index: int
@@ -133,7 +151,9 @@ class Place:
 
     @property
     def other_server(self) -> int:
-        """The number of another Exchange server; one that the lab does not have where the site has a single server."""
+        """The number of another Exchange server; one that the lab does not have where the site has
+        a single server.
+        """
         return 1 if self.number > 1 else 2
 
     def exchange_servers(self) -> tuple[str, ...]:
@@ -145,15 +165,27 @@ class Place:
         """Role → the address that it has in this site, of IPv4 or IPv6."""
         if version == 4:
             inside = "192.0.2.77" if self._small else f"10.{20 * self.index}.5.7"
-            addresses = ("203.0.113.9", "198.51.100.25", inside, self._address(self.other_server)[0])
+            addresses = (
+                "203.0.113.9",
+                "198.51.100.25",
+                inside,
+                self._address(self.other_server)[0],
+            )
         else:
             inside = f"2001:db8:{20 * self.index}:5::7"
-            addresses = ("2001:db8:bad::9", "2001:db8:100::25", inside, self._address(self.other_server)[1])
+            addresses = (
+                "2001:db8:bad::9",
+                "2001:db8:100::25",
+                inside,
+                self._address(self.other_server)[1],
+            )
         return dict(zip(ROLES, addresses))
 
 
 def places(sites: t.Sequence[Site]) -> list[Place]:
     """All servers of all sites, in order."""
     return [
-        Place(site, index, number) for index, site in enumerate(sites, 1) for number in range(1, len(site.editions) + 1)
+        Place(site, index, number)
+        for index, site in enumerate(sites, 1)
+        for number in range(1, len(site.editions) + 1)
     ]

@@ -5,12 +5,13 @@
 # ruff: noqa: N802, N815
 """Port 25 as a sender sees it: the rights on a host's live connectors answer, in Exchange's words.
 
-A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530 5.7.57 (enhanced code and
-words), one connection after another per source, the tarpit. Unverified, from what people report: 421 4.3.2 where no
-connector hears the sender, the words after 451 5.7.3, 550 5.7.1 and 550 5.7.54, and all other texts. Which right each
-sender needs is in receive-connectors.md ("Receive connector permissions"). That 4.3.2 is also what a server says whose
-component is inactive, and 5.7.12 what one says for a recipient that takes only authenticated senders, is in
-non-delivery-reports-in-exchange-online.md; their exact words are unverified.
+A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530
+5.7.57 (enhanced code and words), one connection after another per source, the tarpit. Unverified,
+from what people report: 421 4.3.2 where no connector hears the sender, the words after 451 5.7.3,
+550 5.7.1 and 550 5.7.54, and all other texts. Which right each sender needs is in
+receive-connectors.md ("Receive connector permissions"). That 4.3.2 is also what a server says whose
+component is inactive, and 5.7.12 what one says for a recipient that takes only authenticated
+senders, is in non-delivery-reports-in-exchange-online.md; their exact words are unverified.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange import limits
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import Admission
 
 NO_CONNECTOR = "421 4.3.2 Service not available"
-TOO_MANY = "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing transmission channel"
+TOO_MANY = (
+    "421 4.3.2 The maximum number of concurrent connections has exceeded a limit, closing "
+    "transmission channel"
+)
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 NOT_THIS_SENDER = "550 5.7.1 Client does not have permissions to send as this sender"
-MEMBERS_ONLY = "550 5.7.12 Recipient is configured to reject mail of senders that are not authenticated"
+MEMBERS_ONLY = (
+    "550 5.7.12 Recipient is configured to reject mail of senders that are not authenticated"
+)
 TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
 _RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
 _RESERVED_SECOND = ("example.com", "example.net", "example.org")
@@ -52,9 +58,9 @@ class Mailbox:
     """What the front end needs to know of the server behind it.
 
     `accepts` says for which domains it takes mail, `admission` what a sender may do at this moment,
-    `listens` whether senders of a family (4, 6) find anything.
-    `relay_refusal` is that of its version. `service` is what ails the transport service, such as "not active", whoever
-    comes; `members_only` are recipients that take mail only from who has logged in.
+    `listens` whether senders of a family (4, 6) find anything. `relay_refusal` is that of its
+    version. `service` is what ails the transport service, such as "not active", whoever comes;
+    `members_only` are recipients that take mail only from who has logged in.
     """
 
     fqdn: str
@@ -64,7 +70,8 @@ class Mailbox:
     relay_refusal: str = "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"
     tls: ssl.SSLContext | None = None
     clock: Clock = field(default_factory=Clock)
-    # Real servers wait TarpitInterval seconds before a 5xx to senders that did not log in; here, these.
+    # Real servers wait TarpitInterval seconds before a 5xx to senders that did not log in; here,
+    # these.
     tarpit: float = 0.0
     service: str = ""
     members_only: set[str] = field(default_factory=set)
@@ -97,7 +104,9 @@ class WholeReplies(SMTP):
 class Session(WholeReplies):
     """One connection. The state machine and TLS are aiosmtpd's, the answers Exchange's."""
 
-    def __init__(self, mailbox: Mailbox, plays: t.Callable[[str], str], counts: dict[str, int], **more: t.Any) -> None:
+    def __init__(
+        self, mailbox: Mailbox, plays: t.Callable[[str], str], counts: dict[str, int], **more: t.Any
+    ) -> None:
         self._mailbox = mailbox
         self._plays = plays
         self._counts = counts
@@ -105,7 +114,9 @@ class Session(WholeReplies):
         self._admission = Admission()
         self._mail = False
         self._recipients = 0
-        super().__init__(object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more)
+        super().__init__(
+            object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more
+        )
 
     def connection_made(self, transport: t.Any) -> None:
         """A sender is here, or has begun to encrypt."""
@@ -243,9 +254,13 @@ class Session(WholeReplies):
             await self.push("250 2.1.0 Sender OK")
 
     def _may_be(self, sender: str) -> bool:
-        """Whether the session may send from this address. The empty one, of a bounce, is nobody's."""
+        """Whether the session may send from this address. The empty one, of a bounce, is
+        nobody's.
+        """
         own = self._mailbox.accepts(sender.rpartition("@")[2])
-        return not sender or (self._admission.own_domain_sender if own else self._admission.any_sender)
+        return not sender or (
+            self._admission.own_domain_sender if own else self._admission.any_sender
+        )
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         """May it send to this recipient?"""
@@ -260,7 +275,9 @@ class Session(WholeReplies):
     def _judge(self, recipient: str) -> str:
         domain = recipient.rpartition("@")[2].casefold()
         rejects = self._values.get
-        if rejects("RejectReservedTopLevelRecipientDomains") and f".{domain}".endswith(_RESERVED_TOP):
+        if rejects("RejectReservedTopLevelRecipientDomains") and f".{domain}".endswith(
+            _RESERVED_TOP
+        ):
             return "550 5.1.4 Recipient address reserved by RFC 2606"
         if rejects("RejectReservedSecondLevelRecipientDomains") and domain in _RESERVED_SECOND:
             return "550 5.1.5 Recipient address reserved by RFC 2606"
@@ -268,7 +285,9 @@ class Session(WholeReplies):
             return MEMBERS_ONLY
         if self._mailbox.accepts(domain) or self._admission.any_recipient:
             self._recipients += 1
-            return limits.announced(self._values, None, self._recipients) or "250 2.1.5 Recipient OK"
+            return (
+                limits.announced(self._values, None, self._recipients) or "250 2.1.5 Recipient OK"
+            )
         return self._mailbox.relay_refusal
 
     async def smtp_RSET(self, arg: str | None) -> None:
@@ -288,7 +307,9 @@ class Session(WholeReplies):
         await self.push("252 2.1.5 Cannot VRFY user")
 
     async def smtp_DATA(self, arg: str | None) -> None:
-        """A message. It is heard, so that a test sees that somebody sends one, and refused for the lab has no queue."""
+        """A message. It is heard, so that a test sees that somebody sends one, and refused for the
+        lab has no queue.
+        """
         self._heard("DATA", arg)
         await self.push("452 4.3.1 Insufficient system resources")
 

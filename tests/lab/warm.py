@@ -45,7 +45,14 @@ _PLUGINS = {
     "shell": ("powershell", "sh"),
     "strategy": ("ansible.builtin.linear",),
     "callback": ("default",),
-    "action": ("set_fact", "fail", "assert", "debug", f"{_OURS}exchange_mail_flow", f"{_OURS}run_report"),
+    "action": (
+        "set_fact",
+        "fail",
+        "assert",
+        "debug",
+        f"{_OURS}exchange_mail_flow",
+        f"{_OURS}run_report",
+    ),
     "lookup": (f"{_OURS}selection",),
 }
 
@@ -78,9 +85,15 @@ class Warm:
         self._folder.cleanup()
 
     def run(
-        self, arguments: t.Sequence[str], environment: t.Mapping[str, str], folder: str, timeout: float
+        self,
+        arguments: t.Sequence[str],
+        environment: t.Mapping[str, str],
+        folder: str,
+        timeout: float,
     ) -> tuple[int, str]:
-        """The exit code and the output of ansible-playbook with these arguments. Raises subprocess.TimeoutExpired."""
+        """The exit code and the output of ansible-playbook with these arguments. Raises
+        subprocess.TimeoutExpired.
+        """
         output = pathlib.Path(folder, "output")
         request = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
         with socket.socket(socket.AF_UNIX) as connection:
@@ -93,7 +106,9 @@ class Warm:
                     code = int(answers.readline())
                 except TimeoutError:
                     os.killpg(process, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(list(arguments), timeout, output.read_bytes()) from None
+                    raise subprocess.TimeoutExpired(
+                        list(arguments), timeout, output.read_bytes()
+                    ) from None
         return code, output.read_text(encoding="utf-8", errors="replace")
 
 
@@ -179,7 +194,8 @@ def _play(request: dict[str, t.Any]) -> t.NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        # Not by sys.exit(): what this process has registered for its end is to be done once, by the one that loaded it.
+        # Not by sys.exit(): what this process has registered for its end is to be done once, by the
+        # one that loaded it.
         os._exit(code)
 
 

@@ -1,12 +1,14 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port of loopback that plays port 443 of a server: the web that a lock of port 25 must leave alone.
+"""The port of loopback that plays port 443 of a server: the web that a lock of port 25 must leave
+alone.
 
-It answers as Exchange does to somebody who is not logged in, and no further: a redirection to the form of Outlook on the web, a demand
-for a login on the other virtual directories; nobody can log in. The statuses and X-FEServer, which 2010 and earlier do not send, are
-those that exposure scanners go by (righel/ms-exchange-version-nse); where a redirection leads to is unverified, and IIS is called 10.0
-on every Windows.
+It answers as Exchange does to somebody who is not logged in, and no further: a redirection to the
+form of Outlook on the web, a demand for a login on the other virtual directories; nobody can log
+in. The statuses and X-FEServer, which 2010 and earlier do not send, are those that exposure
+scanners go by (righel/ms-exchange-version-nse); where a redirection leads to is unverified, and IIS
+is called 10.0 on every Windows.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ _LOGIN = ("ews", "microsoft-server-activesync", "mapi", "rpc", "oab", "autodisco
 
 
 class WebFrontEnd:
-    """Port 443 of one host, on a free port of `address`. `guard` puts a firewall before the socket; it is called again by `refresh`."""
+    """Port 443 of one host, on a free port of `address`. `guard` puts a firewall before the socket;
+    it is called again by `refresh`.
+    """
 
     def __init__(
         self,
@@ -40,11 +44,15 @@ class WebFrontEnd:
         self._certificate = certificate
         self._guard = guard
         # Bound, and not listening yet: the firewall is there first, so that nobody slips through.
-        self._server = _Server((address, 0), functools.partial(_Pages, exchange=exchange), bind_and_activate=False)
+        self._server = _Server(
+            (address, 0), functools.partial(_Pages, exchange=exchange), bind_and_activate=False
+        )
         self._server.tls = certificate.context
         self._server.server_bind()
         self.address, self.port = address, int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="lab-web", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="lab-web", daemon=True
+        )
         self.refresh()
 
     def start(self) -> None:
@@ -57,8 +65,12 @@ class WebFrontEnd:
         if self._guard:
             self._guard(self._server.socket)
 
-    def browse(self, source: str, path: str = "/owa/", seconds: float = 10) -> http.client.HTTPResponse:
-        """The answer that somebody at a loopback address gets. Raises TimeoutError where the firewall drops the connection."""
+    def browse(
+        self, source: str, path: str = "/owa/", seconds: float = 10
+    ) -> http.client.HTTPResponse:
+        """The answer that somebody at a loopback address gets. Raises TimeoutError where the
+        firewall drops the connection.
+        """
         context = ssl.create_default_context(cafile=str(self._certificate.path))
         context.check_hostname = False
         connection = http.client.HTTPSConnection(
@@ -88,7 +100,9 @@ class _Server(http.server.ThreadingHTTPServer):
         """Accept a connection; the handshake of TLS is left to the thread that serves it."""
         connection, peer = super().get_request()
         connection.settimeout(30)
-        return self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), peer
+        return self.tls.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ), peer
 
     def handle_error(self, request: t.Any, client_address: t.Any) -> None:
         """A connection that broke is the client's affair."""

@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device, InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import InternetService
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 
 Answer = tuple[int, t.Any]

@@ -23,8 +23,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_range
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
@@ -106,7 +106,7 @@ def all_agree(terms: Terms) -> None:
     """Aerleon, our model and the lab's packets, of each packet."""
     judge, device = Aerleon(terms), Device()
     cli.load(device, judge.text())
-    wanted = inbound.InboundOptions("birke", 25)
+    wanted = InboundOptions("birke", 25)
     client: t.Any = Direct(device)
     model = model_of(states.read(client, wanted.tables), ["wan1"])
     for source in SOURCES:

@@ -14,8 +14,8 @@ import typing as t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, model_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
@@ -57,7 +57,7 @@ ANYWHERE = st.one_of(
 
 
 def read(firewall: Firewall) -> states.DeviceState:
-    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
+    wanted = InboundOptions("birke", 25, vips=("VIP-mail",))
     with firewall.client() as client:
         return states.read(client, wanted.tables)
 
@@ -89,7 +89,7 @@ def test_what_is_shut_no_packet_passes(
     seed(device, policies)
     device.holds.update(holds)
     tell(device, truth)
-    wanted = inbound.InboundOptions("birke", 25, vips=("VIP-mail",))
+    wanted = InboundOptions("birke", 25, vips=("VIP-mail",))
     model = Model(states.read(t.cast("t.Any", Direct(device)), wanted.tables), ["wan1"])
     for vip, port in (("VIP-mail", 25), ("VIP-both", 25), ("VIP-both", 443)):
         reached = model.reached(Target(port, vip=vip))
@@ -139,7 +139,7 @@ def test_what_is_shut_stays_shut_whatever_goes_down(
     device.holds.update(holds)
     tell(device, truth)
     client: t.Any = Direct(device, told=around.told)
-    wanted = inbound.InboundOptions("birke", 25, vips=tuple(PLACES))
+    wanted = InboundOptions("birke", 25, vips=tuple(PLACES))
     state = Routes(client).told(states.read(client, wanted.tables), wanted.targets)
     for down in (frozenset(), around.down, frozenset({around.server})):
         device.routing.down = set(down)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sites for the tests of the plan: canonical connectors as setup leaves them, by version.
 
-Source: learn.microsoft.com, receive-connectors.md ("Default Receive connectors created during setup"); for 2007 and 2010 TechNet
-aa996395. The connectors of a Small Business Server are unverified.
+Source: learn.microsoft.com, receive-connectors.md ("Default Receive connectors created during
+setup"); for 2007 and 2010 TechNet aa996395. The connectors of a Small Business Server are
+unverified.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Change,
+    Desired,
+)
 
 NAME = "EX1"
 LAN = "10.20.0.0/16"
@@ -31,7 +35,9 @@ ALL_MECHANISMS = ["Tls", "Integrated", "BasicAuth", "BasicAuthRequireTLS", "Exch
 
 
 def receive(name: str, **options: t.Any) -> dict[str, t.Any]:
-    """A canonical receive connector on all of port 25 for everybody, unless `options` (input form) say otherwise."""
+    """A canonical receive connector on all of port 25 for everybody, unless `options` (input form)
+    say otherwise.
+    """
     plain = {
         "enabled": True,
         "bindings": ["0.0.0.0:25", "[::]:25"],
@@ -56,7 +62,9 @@ def receive(name: str, **options: t.Any) -> dict[str, t.Any]:
 
 
 def send(name: str, **options: t.Any) -> dict[str, t.Any]:
-    """A canonical send connector for the internet by DNS, unless `options` (input form) say otherwise."""
+    """A canonical send connector for the internet by DNS, unless `options` (input form) say
+    otherwise.
+    """
     plain = {
         "enabled": True,
         "address_spaces": ["SMTP:*;1"],
@@ -72,7 +80,10 @@ def send(name: str, **options: t.Any) -> dict[str, t.Any]:
         "max_message_size": "35MB",
         **options,
     }
-    return {"name": name, **{option: SEND.properties[option].parse(plain[option]) for option in plain}}
+    return {
+        "name": name,
+        **{option: SEND.properties[option].parse(plain[option]) for option in plain},
+    }
 
 
 def site(
@@ -111,19 +122,28 @@ def inner(name: str, role: str, port: int, groups: list[str]) -> dict[str, t.Any
 
 
 def modern(version: Version = Version.E2016, **frontend: t.Any) -> State:
-    """Exchange 2013 or later as setup leaves it; `frontend` are options of `Default Frontend EX1`."""
+    """Exchange 2013 or later as setup leaves it; `frontend` are options of `Default Frontend
+    EX1`.
+    """
     groups = ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"]
     default = inner(f"Default Frontend {NAME}", "FrontendTransport", 25, groups)
-    default.update({option: RECEIVE.properties[option].parse(value) for option, value in frontend.items()})
+    default.update(
+        {option: RECEIVE.properties[option].parse(value) for option, value in frontend.items()}
+    )
     return site(
         version,
         [
             default,
             inner(f"Client Frontend {NAME}", "FrontendTransport", 587, ["ExchangeUsers"]),
             inner(f"Outbound Proxy Frontend {NAME}", "FrontendTransport", 717, ["ExchangeServers"]),
-            inner(f"Client Proxy {NAME}", "HubTransport", 465, ["ExchangeUsers", "ExchangeServers"]),
             inner(
-                f"Default {NAME}", "HubTransport", 2525, ["ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers"]
+                f"Client Proxy {NAME}", "HubTransport", 465, ["ExchangeUsers", "ExchangeServers"]
+            ),
+            inner(
+                f"Default {NAME}",
+                "HubTransport",
+                2525,
+                ["ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers"],
             ),
         ],
         [send("Internet")],
@@ -131,22 +151,37 @@ def modern(version: Version = Version.E2016, **frontend: t.Any) -> State:
 
 
 def older(version: Version = Version.E2010, *, anonymous: bool = True) -> State:
-    """Exchange 2007 or 2010 on which the administrator lets the internet in through the default connector."""
-    groups = ["ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers", *(["AnonymousUsers"] if anonymous else [])]
+    """Exchange 2007 or 2010 on which the administrator lets the internet in through the default
+    connector.
+    """
+    groups = [
+        "ExchangeUsers",
+        "ExchangeServers",
+        "ExchangeLegacyServers",
+        *(["AnonymousUsers"] if anonymous else []),
+    ]
     v4 = version is Version.E2007RTM
     shape = {"bindings": ["0.0.0.0:25"], "remote_ip_ranges": EVERYBODY[:1]} if v4 else {}
     return site(
         version,
         [
-            receive(f"Default {NAME}", permission_groups=groups, auth_mechanism=ALL_MECHANISMS, **shape),
-            receive(f"Client {NAME}", permission_groups=["ExchangeUsers"], **{**shape, "bindings": ["0.0.0.0:587"]}),
+            receive(
+                f"Default {NAME}", permission_groups=groups, auth_mechanism=ALL_MECHANISMS, **shape
+            ),
+            receive(
+                f"Client {NAME}",
+                permission_groups=["ExchangeUsers"],
+                **{**shape, "bindings": ["0.0.0.0:587"]},
+            ),
         ],
         [send("Internet")],
     )
 
 
 def small_business() -> State:
-    """A Small Business Server 2011: an Internet connector for all but the LAN, on the LAN address (unverified)."""
+    """A Small Business Server 2011: an Internet connector for all but the LAN, on the LAN address
+    (unverified).
+    """
     around = ["0.0.0.0-10.19.255.255", "10.21.0.0-255.255.255.255"]
     return site(
         Version.E2010,
@@ -191,7 +226,9 @@ def edge() -> State:
     )
 
 
-TIME = datetime.datetime(2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+TIME = datetime.datetime(
+    2026, 1, 14, 11, 15, 0, 250_999, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+)
 
 
 def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> str:

@@ -40,17 +40,29 @@ CANARY = "Zw1ebel'\"`$(x)-canary"
 ECHO = r"""
 function Test-Echo { param($Value)
   $type = 'null'; if ($null -ne $Value) { $type = $Value.GetType().FullName }
-  New-Object PSObject -Property @{ Value = $Value; Type = $type; Json = (ConvertTo-Json $Value -Depth 10 -Compress) } }
+  $json = ConvertTo-Json $Value -Depth 10 -Compress
+  New-Object PSObject -Property @{ Value = $Value; Type = $type; Json = $json } }
 function Test-Login { param($Credential)
-  New-Object PSObject -Property @{ User = $Credential.UserName; Password = $Credential.GetNetworkCredential().Password } }
+  $login = $Credential.GetNetworkCredential()
+  New-Object PSObject -Property @{ User = $Credential.UserName; Password = $login.Password } }
 """
 
 
 def start_engine(prelude: str, **env: str) -> subprocess.Popen[bytes]:
     script = f"{prelude}\n{codec.BOOTSTRAP_SCRIPT}".encode("utf-16-le")
-    command = [PWSH, "-NoProfile", "-NonInteractive", "-EncodedCommand", base64.b64encode(script).decode()]
+    command = [
+        PWSH,
+        "-NoProfile",
+        "-NonInteractive",
+        "-EncodedCommand",
+        base64.b64encode(script).decode(),
+    ]
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env}
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **env},
     )
 
 
@@ -59,7 +71,9 @@ def asking(steps: list[dict[str, t.Any]], shell: t.Any = None, **more: t.Any) ->
 
 
 class _Runspaces:
-    """An engine that runs one request after the other (runspaces.ps1), for as long as the tests run."""
+    """An engine that runs one request after the other (runspaces.ps1), for as long as the tests
+    run.
+    """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mailedge-engine-")
@@ -71,7 +85,10 @@ class _Runspaces:
             command = [PWSH, "-NoProfile", "-NonInteractive", "-File", str(_RUNSPACES)]
             # Without an input of its own, which the engine would wait for.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ, "TEST_SOCKET": path}
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "TEST_SOCKET": path},
             )
             self._connection, _peer = listener.accept()
         self._connection.settimeout(110)
@@ -80,7 +97,11 @@ class _Runspaces:
 
     def run(self, script: str, stdin: bytes, env: t.Mapping[str, str]) -> bytes:
         """What the script writes."""
-        asked = {"script": script, "lines": stdin.decode("ascii").splitlines(), "environment": dict(env)}
+        asked = {
+            "script": script,
+            "lines": stdin.decode("ascii").splitlines(),
+            "environment": dict(env),
+        }
         self._file.write(f"{json.dumps(asked)}\n")
         self._file.flush()
         return base64.b64decode(self._file.readline())
@@ -131,8 +152,17 @@ def agent_in_a_process(prelude: str = "", **env: str) -> Agent:
     return Agent(execute, time_limit=120)
 
 
-def call(step_id: str, cmdlet: str, parameters: dict[str, t.Any], *select: str, **more: t.Any) -> dict[str, t.Any]:
-    return {"op": "call", "id": step_id, "cmdlet": cmdlet, "parameters": parameters, "select": list(select), **more}
+def call(
+    step_id: str, cmdlet: str, parameters: dict[str, t.Any], *select: str, **more: t.Any
+) -> dict[str, t.Any]:
+    return {
+        "op": "call",
+        "id": step_id,
+        "cmdlet": cmdlet,
+        "parameters": parameters,
+        "select": list(select),
+        **more,
+    }
 
 
 def objects(answer: t.Mapping[str, t.Any], step_id: str) -> t.Any:

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The FortiGate modules against the lab's FortiGate: real requests over TLS, without a process for each task."""
+"""The FortiGate modules against the lab's FortiGate: real requests over TLS, without a process for
+each task.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +47,18 @@ class Ended(Exception):
 
 @dataclass
 class Ansible:
-    """What takes the place of AnsibleModule: options are checked by the class that checks them in the real one."""
+    """What takes the place of AnsibleModule: options are checked by the class that checks them in
+    the real one.
+    """
 
     given: dict[str, t.Any]
     check: bool = False
     diff: bool = False
     warnings: list[str] = field(default_factory=list)
 
-    def __call__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool, **keywords: t.Any) -> Ansible:
+    def __call__(
+        self, argument_spec: dict[str, t.Any], supports_check_mode: bool, **keywords: t.Any
+    ) -> Ansible:
         assert supports_check_mode
         checked = ModuleArgumentSpecValidator(argument_spec, **keywords).validate(self.given)
         if checked.error_messages:
@@ -88,7 +94,9 @@ class Firewall:
         known = {"port": self.server.port, "ca_path": str(self.server.ca_path), "timeout": 5.0}
         return FortiOS("127.0.0.1", options.pop("token", self.server.token), **{**known, **options})
 
-    def run(self, called: t.Any, *, check: bool = False, diff: bool = False, **options: t.Any) -> Result:
+    def run(
+        self, called: t.Any, *, check: bool = False, diff: bool = False, **options: t.Any
+    ) -> Result:
         """What a module gives; `called` is the module's Python module."""
         usual = {
             "host": "127.0.0.1",
@@ -117,12 +125,16 @@ class Firewall:
     def without_network(self) -> t.Iterator[None]:
         """Requests go to the lab's server in this process, for tests that make very many."""
 
-        def exchange(client: FortiOS, method: str, url: str, body: t.Any) -> tuple[int, dict[str, str], str]:
+        def exchange(
+            client: FortiOS, method: str, url: str, body: t.Any
+        ) -> tuple[int, dict[str, str], str]:
             headers = {"authorization": f"Bearer {client._token}"}
             if client._transaction:
                 headers["x-transaction-id"] = client._transaction
             client.requests += 1
-            answer = self.server.answer(method, url, headers, b"" if body is None else json.dumps(body).encode())
+            answer = self.server.answer(
+                method, url, headers, b"" if body is None else json.dumps(body).encode()
+            )
             assert answer is not None
             return answer[0], answer[3], answer[2]
 
@@ -132,10 +144,15 @@ class Firewall:
     def dump(self, vdom: str = "root") -> dict[str, t.Any]:
         """All that the device holds, for comparing."""
         config = self.device.configs[vdom]
-        tables = {path: {str(key): row for key, row in rows.items()} for path, rows in config.rows.items() if rows}
+        tables = {
+            path: {str(key): row for key, row in rows.items()}
+            for path, rows in config.rows.items()
+            if rows
+        }
         order = [str(key) for key in config.all("firewall/policy")]
         return t.cast(
-            "dict[str, t.Any]", json.loads(json.dumps({"tables": tables, "order": order, "entries": config.entries}))
+            "dict[str, t.Any]",
+            json.loads(json.dumps({"tables": tables, "order": order, "entries": config.entries})),
         )
 
 
@@ -150,7 +167,9 @@ def refs(*names: str) -> list[dict[str, str]]:
 
 
 def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any) -> int:
-    """A policy as a colleague would make it: from the internet to the inside, for everybody, if not said otherwise."""
+    """A policy as a colleague would make it: from the internet to the inside, for everybody, if not
+    said otherwise.
+    """
     row = {
         "name": name,
         "action": "accept",
@@ -170,7 +189,9 @@ def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any)
 
 def touched(result: Result) -> set[int]:
     """Which policies of the device a plan touches, in place or by what stands right before them."""
-    named = [re.search(r"(?:right before|^Change the) policy (\d+)", text) for text in result["plan"]]
+    named = [
+        re.search(r"(?:right before|^Change the) policy (\d+)", text) for text in result["plan"]
+    ]
     return {int(match[1]) for match in named if match}
 
 
@@ -180,4 +201,8 @@ def meets(firewall: Firewall, source: str, port: int = 25, to: str = PUBLIC) -> 
 
 def locked(firewall: Firewall) -> bool:
     """Provider and office get through, and the stranger does not."""
-    return (meets(firewall, PROVIDER), meets(firewall, OFFICE), meets(firewall, STRANGER)) == (True, True, False)
+    return (meets(firewall, PROVIDER), meets(firewall, OFFICE), meets(firewall, STRANGER)) == (
+        True,
+        True,
+        False,
+    )

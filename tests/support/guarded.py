@@ -54,11 +54,17 @@ def spoken(
 def severities(
     state: State, networks: SiteNetworks, rows: t.Sequence[Desired[str]], **options: t.Any
 ) -> dict[str, str]:
-    return {finding.id: finding.severity for finding in reversed(found(state, networks, plan(state, rows), **options))}
+    return {
+        finding.id: finding.severity
+        for finding in reversed(found(state, networks, plan(state, rows), **options))
+    }
 
 
 def sentences(
-    state: State, networks: SiteNetworks, *receive: t.Mapping[str, t.Any], send: t.Sequence[t.Any] = ()
+    state: State,
+    networks: SiteNetworks,
+    *receive: t.Mapping[str, t.Any],
+    send: t.Sequence[t.Any] = (),
 ) -> str:
     changes = plan(state, desired(receive=receive, send=send))
     return " ".join(finding.sentence for finding in found(state, networks, changes))

@@ -27,20 +27,26 @@ def make_hub(device: Device, policies: int = 1000, wide: int = 200) -> None:
     """
     config = device.configs["root"]
     device.interfaces += [network(number) for number in range(NETWORKS)]
-    device.routing.connected = [(f"10.20.{number + 1}.0/24", network(number)) for number in range(NETWORKS)]
+    device.routing.connected = [
+        (f"10.20.{number + 1}.0/24", network(number)) for number in range(NETWORKS)
+    ]
     device.seed_mail_site()
     for row in config.all("firewall/vip").values():
         row["extintf"] = "any"
     for row in config.all(POLICY).values():
         row["dstintf"] = [network(0) if name == "internal" else name for name in row["dstintf"]]
     for number in range(NETWORKS):
-        config.create("firewall/address", {"name": f"srv{number + 1}", "subnet": f"10.20.{number + 1}.80/32"})
+        config.create(
+            "firewall/address", {"name": f"srv{number + 1}", "subnet": f"10.20.{number + 1}.80/32"}
+        )
     pairs = list(itertools.permutations(range(NETWORKS), 2))
     # Spread over the device, as they come to be over the years.
     step = max(1, (policies - 3) // wide)
     for number in range(policies - 3):
         pair_first, right = (
-            pairs[(number // step) * 7 % len(pairs)] if number % step == 0 else pairs[number % len(pairs)]
+            pairs[(number // step) * 7 % len(pairs)]
+            if number % step == 0
+            else pairs[number % len(pairs)]
         )
         row = {
             "name": f"rule {number}",

@@ -21,7 +21,9 @@ def bare(edition: str = "2016", **options: t.Any) -> ExchangeHost:
 
 
 def create(host: ExchangeHost, name: str, **options: t.Any) -> str:
-    """Make a receive connector for everybody on port 25, where nothing else is said; give its DN."""
+    """Make a receive connector for everybody on port 25, where nothing else is said; give
+    its DN.
+    """
     given: dict[str, t.Any] = {
         "Name": name,
         "Bindings": ["0.0.0.0:25", "[::]:25"],
@@ -35,7 +37,9 @@ def create(host: ExchangeHost, name: str, **options: t.Any) -> str:
     return str(made["DistinguishedName"])
 
 
-def grant(host: ExchangeHost, connector: str, *rights: str, user: str = "", deny: bool = False) -> None:
+def grant(
+    host: ExchangeHost, connector: str, *rights: str, user: str = "", deny: bool = False
+) -> None:
     """Give rights on a connector to anonymous senders, or to `user`; or deny them."""
     given: dict[str, t.Any] = {"Identity": connector, "User": user or host.rights.anonymous}
     host.colleague("Add-ADPermission", {**given, "ExtendedRights": list(rights), "Deny": deny})

@@ -38,7 +38,11 @@ def refusal(host: ExchangeHost, cmdlet: str, parameters: dict[str, t.Any]) -> Ex
 
 def receive_connector(host: ExchangeHost, identity: str) -> dict[str, t.Any]:
     name = identity.split("\\")[-1]
-    (connector,) = [row for row in host.invoke("Get-ReceiveConnector", {"Server": host.name}) if row["Name"] == name]
+    (connector,) = [
+        row
+        for row in host.invoke("Get-ReceiveConnector", {"Server": host.name})
+        if row["Name"] == name
+    ]
     return connector
 
 

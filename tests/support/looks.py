@@ -21,7 +21,9 @@ def look(
     needs_control: bool = False,
     **about: t.Any,
 ) -> dict[str, t.Any]:
-    """What a host registers that takes one look, as far as the filters look at it. `about`: the address."""
+    """What a host registers that takes one look, as far as the filters look at it. `about`: the
+    address.
+    """
     answer = {
         "verdict": verdict,
         "reason": why,
@@ -57,4 +59,7 @@ def look(
         "sentences": [f"192.0.2.9:25 is {verdict}."],
         "control": {"ipv4": None, "ipv6": None},
     }
-    return {"looks": [{**result, "name": name}], "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]}}
+    return {
+        "looks": [{**result, "name": name}],
+        "__mailedge_vantage": {"looks": [{"name": name, "expect": expect}]},
+    }

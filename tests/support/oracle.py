@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The step promises read by brute force: address by address, connector by connector, and nothing shared with the code under test.
+"""The step promises read by brute force: address by address, connector by connector, and nothing
+shared with the code under test.
 
-Slow and plain on purpose. Addresses are asked at every border of every range of every state and beside it, which is everywhere an
-answer can change.
+Slow and plain on purpose. Addresses are asked at every border of every range of every state and
+beside it, which is everywhere an answer can change.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def rights(state: State, version: int, sender: int, local: int, port: int) -> Ri
         return [
             connector
             for connector in enabled
-            if any((b.version, b.address, b.port) == (version, address, port) for b in connector["bindings"])
+            if any(
+                (b.version, b.address, b.port) == (version, address, port)
+                for b in connector["bindings"]
+            )
         ]
 
     candidates = bound(local) or bound(0)
@@ -52,7 +56,9 @@ def rights(state: State, version: int, sender: int, local: int, port: int) -> Ri
         held |= {"AnonymousUsers", "relay", "external"}
     elif connector["anonymous_relay"] and "AnonymousUsers" in held:
         held.add("relay")
-    return frozenset(held if connector.get("require_tls") else held | {f"{right} in clear" for right in held})
+    return frozenset(
+        held if connector.get("require_tls") else held | {f"{right} in clear" for right in held}
+    )
 
 
 def places(states: t.Sequence[State]) -> tuple[set[tuple[int, int]], set[Where]]:
@@ -78,10 +84,14 @@ def clashes(state: State) -> set[frozenset[str]]:
         if not connector["bindings"] & other["bindings"]:
             continue
         bad = connector.get("transport_role") != other.get("transport_role")
-        for a, b in itertools.product(connector["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries):
+        for a, b in itertools.product(
+            connector["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries
+        ):
             if a.version != b.version or a.last < b.first or b.last < a.first:
                 continue
-            inside = (a.first >= b.first and a.last <= b.last) or (b.first >= a.first and b.last <= a.last)
+            inside = (a.first >= b.first and a.last <= b.last) or (
+                b.first >= a.first and b.last <= a.last
+            )
             bad = bad or a == b or not inside
         if bad:
             pairs.add(frozenset((connector["name"], other["name"])))
@@ -104,7 +114,12 @@ def carrier(state: State, domain: str) -> t.Any:
                 continue
             rank = (-labels, space.cost, connector["name"].lower())
             if connector["enabled"] and (best is None or rank < best[0]):
-                best = (rank, connector["name"], connector["smart_hosts"], connector.get("port", 25))
+                best = (
+                    rank,
+                    connector["name"],
+                    connector["smart_hosts"],
+                    connector.get("port", 25),
+                )
     return best and best[2:]
 
 
@@ -149,8 +164,13 @@ def broken(start: State, steps: t.Sequence[Change], goal: State) -> str | None:
                 return f"step {number} sends mail to {domain} by {carrier(state, domain)}"
         for (version, sender), (family, local, port) in itertools.product(senders, locals_):
             if version == family:
-                before, after = rights(start, version, sender, local, port), rights(goal, version, sender, local, port)
+                before, after = (
+                    rights(start, version, sender, local, port),
+                    rights(goal, version, sender, local, port),
+                )
                 now = rights(state, version, sender, local, port)
                 if not before & after <= now <= before | after:
-                    return f"step {number}: {version}/{sender} at {local}:{port} holds {sorted(now)}"
+                    return (
+                        f"step {number}: {version}/{sender} at {local}:{port} holds {sorted(now)}"
+                    )
     return None

@@ -11,9 +11,12 @@ import typing as t
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device, InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.answers import shown
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    InternetService,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import shown
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import refs
 
@@ -23,7 +26,9 @@ RANGES, OWN = ["198.51.100.0/24"], ["10.20.0.0/16"]
 
 
 def some(*names: str) -> st.SearchStrategy[list[dict[str, str]]]:
-    return st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(lambda chosen: refs(*chosen))
+    return st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(
+        lambda chosen: refs(*chosen)
+    )
 
 
 SWITCH = st.sampled_from(["disable", "disable", "disable", "enable"])
@@ -58,7 +63,9 @@ DOUBTFUL = {
     **FIELDS,
     "action": st.sampled_from(["accept", "deny", "deny", "ipsec"]),
     "status": st.sampled_from(["enable"] * 7 + ["disable"]),
-    "srcintf": st.sampled_from([refs("wan1")] * 4 + [refs("any"), refs("dmz"), refs("internal", "wan1")]),
+    "srcintf": st.sampled_from(
+        [refs("wan1")] * 4 + [refs("any"), refs("dmz"), refs("internal", "wan1")]
+    ),
     "dstintf": st.sampled_from([refs("internal")] * 4 + [refs("any"), refs("wan1")]),
     "srcaddr": some("half", "office", *UNKNOWN_NAMES, "all but land", "others but host"),
     "srcaddr-negate": EVEN,
@@ -91,12 +98,21 @@ DENY = {name: st.just("disable") for name in DOUBTFUL if name.endswith("negate")
 DOUBTFUL_POLICIES = st.tuples(
     st.one_of(
         st.lists(st.fixed_dictionaries(DENY), min_size=1, max_size=2),
-        st.lists(st.one_of(*[st.fixed_dictionaries(DOUBTFUL)] * 3, st.fixed_dictionaries(BY_SERVICE)), max_size=4),
+        st.lists(
+            st.one_of(*[st.fixed_dictionaries(DOUBTFUL)] * 3, st.fixed_dictionaries(BY_SERVICE)),
+            max_size=4,
+        ),
     ),
     # Behind them is what an installer leaves: mail for everybody.
-    st.sampled_from([[], [{**WIDE, "dstaddr": refs("of mail")}], [{**WIDE, "dstaddr": refs("all")}]]),
+    st.sampled_from(
+        [[], [{**WIDE, "dstaddr": refs("of mail")}], [{**WIDE, "dstaddr": refs("all")}]]
+    ),
 ).map(lambda parts: [*parts[0], *parts[1]])
-HELD = st.lists(st.sampled_from(["192.0.2.77", "192.0.2.0/24", "0.0.0.0/0", *SOURCES[1:]]), max_size=3, unique=True)
+HELD = st.lists(
+    st.sampled_from(["192.0.2.77", "192.0.2.0/24", "0.0.0.0/0", *SOURCES[1:]]),
+    max_size=3,
+    unique=True,
+)
 TRUTH = st.fixed_dictionaries(dict.fromkeys((*UNKNOWN_NAMES, *SERVICES), HELD))
 
 
@@ -105,7 +121,9 @@ def tell(device: Device, truth: t.Mapping[str, list[str]]) -> None:
     device.countries["AQ"], device.names["host.example"] = truth["land"], truth["host"]
     device.dynamic["dynamic"] = truth["dynamic"]
     for name in SERVICES:
-        device.services[name] = InternetService(device.services[name].id, "both", tuple(truth[name]))
+        device.services[name] = InternetService(
+            device.services[name].id, "both", tuple(truth[name])
+        )
 
 
 class Direct:
@@ -159,7 +177,10 @@ class Surroundings:
         device.interfaces = list(INTERFACES)
         device.zones = {name: list(members) for name, members in self.zones}
         device.sdwan = {name: list(members) for name, members in self.sdwan}
-        device.routing.connected = [("10.20.1.0/24", self.server), ("2001:db8:20::/48", self.server)]
+        device.routing.connected = [
+            ("10.20.1.0/24", self.server),
+            ("2001:db8:20::/48", self.server),
+        ]
         device.routing.static = [*self.static, ("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
         device.routing.policies = list(self.policies)
 
@@ -169,14 +190,21 @@ class Surroundings:
         renamed_rows = []
         for row in policies:
             ways = {
-                field: refs(*dict.fromkeys(zone.get(entry["name"], entry["name"]) for entry in row[field]))
+                field: refs(
+                    *dict.fromkeys(zone.get(entry["name"], entry["name"]) for entry in row[field])
+                )
                 for field in ("srcintf", "dstintf")
             }
             renamed_rows.append({**row, **ways})
         return renamed_rows
 
 
-ROUTES = [("10.20.0.0/16", "dmz"), ("10.20.1.0/24", "guests"), ("10.20.1.11/32", "dmz"), ("10.20.0.0/20", "internal")]
+ROUTES = [
+    ("10.20.0.0/16", "dmz"),
+    ("10.20.1.0/24", "guests"),
+    ("10.20.1.11/32", "dmz"),
+    ("10.20.0.0/20", "internal"),
+]
 POLICY_ROUTES = [
     PolicyRoute("wan1", "10.20.1.0/24", "guests"),
     PolicyRoute("dmz", "0.0.0.0/0", "internal"),
@@ -200,7 +228,9 @@ WAYS = {
 }
 
 
-def seed(device: Device, policies: t.Sequence[dict[str, t.Any]], around: Surroundings | None = None) -> None:
+def seed(
+    device: Device, policies: t.Sequence[dict[str, t.Any]], around: Surroundings | None = None
+) -> None:
     """The entries that the policies name, and the policies."""
     config, place = device.configs["root"], around or Surroundings()
     if around is not None:
@@ -209,26 +239,50 @@ def seed(device: Device, policies: t.Sequence[dict[str, t.Any]], around: Surroun
     forward = {**server, "portforward": "enable"}
     config.create(
         "firewall/vip",
-        {"name": "VIP-mail", "extip": PLACES["VIP-mail"], "extport": "25", "mappedport": "25", **forward},
+        {
+            "name": "VIP-mail",
+            "extip": PLACES["VIP-mail"],
+            "extport": "25",
+            "mappedport": "25",
+            **forward,
+        },
     )
     config.create(
         "firewall/vip",
-        {"name": "VIP-web", "extip": PLACES["VIP-web"], "extport": "443", "mappedport": "443", **forward},
+        {
+            "name": "VIP-web",
+            "extip": PLACES["VIP-web"],
+            "extport": "443",
+            "mappedport": "443",
+            **forward,
+        },
     )
     config.create("firewall/vip", {"name": "VIP-both", "extip": PLACES["VIP-both"], **server})
     config.create("firewall/vipgrp", {"name": "of mail", "member": refs("VIP-mail", "VIP-both")})
     config.create("firewall/address", {"name": "half", "subnet": "198.51.100.0/25"})
     config.create(
-        "firewall/address", {"name": "other", "type": "iprange", "start-ip": "203.0.113.128", "end-ip": "203.0.113.255"}
+        "firewall/address",
+        {
+            "name": "other",
+            "type": "iprange",
+            "start-ip": "203.0.113.128",
+            "end-ip": "203.0.113.255",
+        },
     )
     config.create("firewall/address", {"name": "office", "subnet": "10.20.0.0/16"})
     config.create("firewall/addrgrp", {"name": "others", "member": refs("other", "half")})
-    config.create("firewall.service/custom", {"name": "Some SMTP", "tcp-portrange": "25", "iprange": "10.20.9.1"})
+    config.create(
+        "firewall.service/custom",
+        {"name": "Some SMTP", "tcp-portrange": "25", "iprange": "10.20.9.1"},
+    )
     config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
     config.create("firewall/address", {"name": "land", "type": "geography", "country": "AQ"})
     config.create("firewall/address", {"name": "host", "type": "fqdn", "fqdn": "host.example"})
     config.create("firewall/address", {"name": "dynamic", "type": "dynamic"})
-    for name, member, but in (("all but land", "all", "land"), ("others but host", "others", "host")):
+    for name, member, but in (
+        ("all but land", "all", "land"),
+        ("others but host", "others", "host"),
+    ):
         left_out = {"exclude": "enable", "exclude-member": refs(but)}
         config.create("firewall/addrgrp", {"name": name, "member": refs(member), **left_out})
     for row in place.renamed(policies):
@@ -236,5 +290,7 @@ def seed(device: Device, policies: t.Sequence[dict[str, t.Any]], around: Surroun
 
 
 def leads_inwards(policies: list[dict[str, t.Any]]) -> bool:
-    """Whether all of them could lead to the server: which interface it is behind is not in the policies."""
+    """Whether all of them could lead to the server: which interface it is behind is not in the
+    policies.
+    """
     return all(row["dstintf"] == refs("internal") for row in policies)

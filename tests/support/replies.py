@@ -55,7 +55,8 @@ def answers() -> list[Answer]:
 CORPUS = pathlib.Path(__file__).with_suffix(".txt").read_text(encoding="utf-8")
 
 _WORDS = "lient was not authenticated to send anonymous mail during MAIL FROM"
-# Letters of other alphabets, of which some are the same to a pattern that does not ask for case; blanks and signs of direction.
+# Letters of other alphabets, of which some are the same to a pattern that does not ask for case;
+# blanks and signs of direction.
 LOOK_ALIKES = (
     f"mail ??? 550 5.7.57 \N{ROMAN NUMERAL ONE HUNDRED}{_WORDS}",
     f"mail ??? 550 5.7.57 C{_WORDS.replace('s', chr(0x17F))}",

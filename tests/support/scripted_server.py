@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server that answers the agent's protocol from a script, and the Exchange actions run against it.
+"""A server that answers the agent's protocol from a script, and the Exchange actions run against
+it.
 
-What it takes of the collection is the codec of the wire and the actions that are tested: nothing here judges.
+What it takes of the collection is the codec of the wire and the actions that are tested: nothing
+here judges.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.action.exchange_mail_flow import ActionModule
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import decode_request, encode_answer
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    decode_request,
+    encode_answer,
+)
 
 HOST = {
     "name": "EX1",
@@ -77,25 +82,55 @@ class Server:
                     error = error or {**objects, "step": step["id"]}
             else:
                 steps[step["id"]] = {"ok": True, "objects": objects, "seconds": 0.0}
-        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.clock_ahead)
-        host = {**HOST, "setup_running": self.setup_running, "time_utc": f"{now:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"}
-        answer = {"protocol": 1, "ok": error is None, "way": "remote_session", "host": host, "steps": steps}
-        return 0, encode_answer({**answer, "stopped": (error or {}).get("step"), "error": error}), b""
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(
+            seconds=self.clock_ahead
+        )
+        host = {
+            **HOST,
+            "setup_running": self.setup_running,
+            "time_utc": f"{now:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        }
+        answer = {
+            "protocol": 1,
+            "ok": error is None,
+            "way": "remote_session",
+            "host": host,
+            "steps": steps,
+        }
+        return (
+            0,
+            encode_answer({**answer, "stopped": (error or {}).get("step"), "error": error}),
+            b"",
+        )
 
     def _step(self, step: dict[str, t.Any]) -> t.Any:
         if step["op"] == "digest":
             now = json.dumps(self.rows, sort_keys=True)
             if step["expect"] and (self.changed_by_somebody or step["expect"] != now):
-                return {"class": "Mailedge.StateChanged", "id": "x", "message": "Somebody else. Nothing was written."}
+                return {
+                    "class": "Mailedge.StateChanged",
+                    "id": "x",
+                    "message": "Somebody else. Nothing was written.",
+                }
             return [{"digest": now}]
         if step["op"] == "reach":
             return [{"host": host, "reachable": True} for host, _port in step["targets"]]
         if step["op"] == "read_files":
-            names = sorted(self.files) if step["names"] is None else set(step["names"]) & set(self.files)
-            return [{"name": name, "text": self.files[name], "sddl": "O:BAG:SYD:AI"} for name in names]
+            names = (
+                sorted(self.files)
+                if step["names"] is None
+                else set(step["names"]) & set(self.files)
+            )
+            return [
+                {"name": name, "text": self.files[name], "sddl": "O:BAG:SYD:AI"} for name in names
+            ]
         if step["op"] == "write_file":
             if step["name"] in self.files and self.files[step["name"]] != step.get("over"):
-                return {"class": "Mailedge.SnapshotFailed", "id": "x", "message": "It exists already."}
+                return {
+                    "class": "Mailedge.SnapshotFailed",
+                    "id": "x",
+                    "message": "It exists already.",
+                }
             self.files[step["name"]] = step["text"]
             return [{"path": step["name"]}]
         cmdlet, parameters = step["cmdlet"], step["parameters"]
@@ -104,7 +139,9 @@ class Server:
         if cmdlet == "Get-ReceiveConnector":
             return copy.deepcopy(self.rows)
         if cmdlet == "New-ReceiveConnector" and not self.ignore_writes:
-            new = {key: value for key, value in parameters.items() if key not in ("Custom", "Confirm")}
+            new = {
+                key: value for key, value in parameters.items() if key not in ("Custom", "Confirm")
+            }
             dn = f"CN={parameters['Name']},CN=SMTP Receive Connectors,CN=Protocols,CN=EX1"
             self.rows.append({"Enabled": True, "Server": "EX1", "DistinguishedName": dn, **new})
         if cmdlet == "Remove-ReceiveConnector" and not self.ignore_writes:
@@ -113,14 +150,22 @@ class Server:
         if cmdlet == "Set-ReceiveConnector" and not self.ignore_writes:
             name = parameters["Identity"].split("\\", 1)[1]
             row = next(row for row in self.rows if row["Name"] == name)
-            row.update({key: value for key, value in parameters.items() if key not in ("Identity", "Confirm")})
+            row.update(
+                {
+                    key: value
+                    for key, value in parameters.items()
+                    if key not in ("Identity", "Confirm")
+                }
+            )
         return []
 
     @property
     def written(self) -> list[str]:
         """The cmdlets that would have changed something."""
         steps = [step for request in self.requests for step in request["steps"]]
-        return [step["cmdlet"] for step in steps if not step.get("cmdlet", "Get-").startswith("Get-")]
+        return [
+            step["cmdlet"] for step in steps if not step.get("cmdlet", "Get-").startswith("Get-")
+        ]
 
 
 class Connection:
@@ -144,7 +189,9 @@ class Connection:
     def get_option(self, name: str) -> t.Any:
         return self._options[name]
 
-    def exec_command(self, _command: str, in_data: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
+    def exec_command(
+        self, _command: str, in_data: bytes, sudoable: bool
+    ) -> tuple[int, bytes, bytes]:
         assert sudoable is False
         return self._server(in_data)
 
@@ -162,10 +209,16 @@ class Task:
         self.check_mode = check_mode
 
 
-LOCK = {"provider_ranges": ["198.51.100.0/24"], "own_networks": ["10.20.0.0/16"], "inbound_lock": {}}
+LOCK = {
+    "provider_ranges": ["198.51.100.0/24"],
+    "own_networks": ["10.20.0.0/16"],
+    "inbound_lock": {},
+}
 
 
-def run(server: Server, arguments: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+def run(
+    server: Server, arguments: dict[str, t.Any], check: bool = False, **options: t.Any
+) -> dict[str, t.Any]:
     action = ActionModule(
         task=Task(arguments, check),
         connection=options.pop("connection", None) or Connection(server, **options),

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mail server on loopback that answers by a script, well or badly, and remembers every command that it was sent."""
+"""A mail server on loopback that answers by a script, well or badly, and remembers every command
+that it was sent.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ HARMLESS = {"EHLO", "HELO", "STARTTLS", "MAIL", "RCPT", "RSET", "QUIT"}
 
 OPEN_EXCHANGE = {
     "banner": "220 EX1.hafen.example Microsoft ESMTP MAIL Service ready",
-    "EHLO": "250-EX1.hafen.example Hello [{peer}]\r\n250-SIZE 37748736\r\n250-PIPELINING\r\n250 CHUNKING",
+    "EHLO": (
+        "250-EX1.hafen.example Hello [{peer}]\r\n250-SIZE 37748736\r\n250-PIPELINING\r\n250 "
+        "CHUNKING"
+    ),
     "HELO": "250 EX1.hafen.example Hello [{peer}]",
     "MAIL": "250 2.1.0 Sender OK",
     "RCPT": "250 2.1.5 Recipient OK",
@@ -76,12 +81,15 @@ def by_source(answers: t.Mapping[str, str], otherwise: str = OPEN_EXCHANGE["bann
 
 
 class Server:
-    """Answers by the longest key of `answers` that a command begins with; what is not in there is an open Exchange.
+    """Answers by the longest key of `answers` that a command begins with; what is not in there is
+    an open Exchange.
 
     `tls`: certificate and key in one file, used after an answer of 220 to STARTTLS.
     """
 
-    def __init__(self, address: str, port: int, answers: t.Mapping[str, Answer], tls: pathlib.Path | None) -> None:
+    def __init__(
+        self, address: str, port: int, answers: t.Mapping[str, Answer], tls: pathlib.Path | None
+    ) -> None:
         self.answers = {**OPEN_EXCHANGE, **answers}
         self.commands: list[str] = []
         self.connections = 0
@@ -147,11 +155,15 @@ class Server:
 
     def _answer(self, sock: socket.socket, command: str, peer: str) -> bytes:
         fitting = [key for key in self.answers if command.startswith(key)]
-        answer = self.answers[max(fitting, key=len)] if fitting else "500 5.3.3 Unrecognized command"
+        answer = (
+            self.answers[max(fitting, key=len)] if fitting else "500 5.3.3 Unrecognized command"
+        )
         if callable(answer):
             answer(sock)
             return b""
-        raw = answer.replace("{peer}", peer).encode() + b"\r\n" if isinstance(answer, str) else answer
+        raw = (
+            answer.replace("{peer}", peer).encode() + b"\r\n" if isinstance(answer, str) else answer
+        )
         sock.sendall(raw)
         return raw
 
@@ -200,13 +212,20 @@ def certificate(folder: pathlib.Path) -> pathlib.Path:
         .not_valid_before(begin)
         .not_valid_after(datetime.datetime(2051, 1, 31, 12, 0, 0, tzinfo=datetime.timezone.utc))
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("mail.hafen.example"), x509.DNSName("owa.hafen.example")]), False
+            x509.SubjectAlternativeName(
+                [x509.DNSName("mail.hafen.example"), x509.DNSName("owa.hafen.example")]
+            ),
+            False,
         )
         .sign(key, hashes.SHA256())
     )
     path = folder / "server.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     return path

@@ -10,8 +10,8 @@ between ``<!--`` and ``-->``. Its indentation is that of the first mark. Kinds:
 ``guards LAYER``                     every guard of a layer, from its registry
 ``options MODULE.OPTION NAME...``    options of an option, or of the module itself, from its
                                      documentation; all of them where none is named, or all
-                                     but those that follow the name ``without``
-``defaults``                         what roles/ROLE/defaults has to say, from meta/argument_specs.yml
+but those that follow the name ``without`` ``defaults``                         what
+roles/ROLE/defaults has to say, from meta/argument_specs.yml
 
 ``documentation.py`` writes them all (`make docs-generate`); a unit test calls `outdated`.
 """
@@ -40,7 +40,8 @@ REGISTRIES: t.Mapping[str, str] = {
 _PLACES = ("plugins/modules/*.py", "plugins/doc_fragments/*.py", "roles/*/*/*.yml", "docs/**/*.md")
 
 _BLOCK = re.compile(
-    r"^(?P<begin>(?P<indent>[ ]*)(?P<open>\#|<!--)[ ]generated:[ ](?P<kind>[a-z]+)(?P<names>[ \w.]*?)(?:[ ]-->)?\n)"
+    r"^(?P<begin>(?P<indent>[ ]*)(?P<open>\#|<!--)[ ]generated:[ ](?P<kind>[a-z]+)(?P<names>[ "
+    r"\w.]*?)(?:[ ]-->)?\n)"
     r"(?P<body>.*?)"
     r"(?P<end>^[ ]*(?:\#|<!--)[ ]end[ ]of[ ]generated)",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
@@ -63,9 +64,13 @@ def render(text: str, path: Path) -> str:
         names = match["names"].split()
         try:
             kind = _KINDS[match["kind"]]
-            lines = kind(path, *names, markdown=match["open"] != "#", width=WIDTH - len(match["indent"]))
+            lines = kind(
+                path, *names, markdown=match["open"] != "#", width=WIDTH - len(match["indent"])
+            )
         except (KeyError, TypeError) as error:
-            raise DocumentationError(f"{path}: '{match['begin'].strip()}' cannot be written: {error!r}") from error
+            raise DocumentationError(
+                f"{path}: '{match['begin'].strip()}' cannot be written: {error!r}"
+            ) from error
         body = "".join(f"{match['indent']}{line}".rstrip() + "\n" for line in lines)
         return f"{match['begin']}{body}{match['end']}"
 
@@ -92,7 +97,9 @@ def by_hand(text: str) -> str:
 
 @functools.cache
 def documentation(module: str) -> dict[str, t.Any]:
-    """The documentation of a module, with the options and attributes of its fragments as Ansible merges them."""
+    """The documentation of a module, with the options and attributes of its fragments as Ansible
+    merges them.
+    """
     loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
     text: dict[str, t.Any] = yaml.safe_load(loaded.DOCUMENTATION)
     for name in text.get("extends_documentation_fragment") or []:
@@ -122,12 +129,19 @@ def registry(layer: str) -> t.Mapping[str, str]:
 
 def _wrapped(head: str, text: str, *, under: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text, width, initial_indent=head, subsequent_indent=under, break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=under,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
 def _scalar(head: str, text: str, *, under: str, width: int) -> list[str]:
-    """`text` as YAML behind `head`, wrapped, in quotes where it would mean something else without."""
+    """`text` as YAML behind `head`, wrapped, in quotes where it would mean something else
+    without.
+    """
     for written in (text, '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'):
         lines = _wrapped(head, written, under=under, width=width)
         try:
@@ -176,7 +190,11 @@ def _options(path: Path, source: str, *names: str, markdown: bool, width: int) -
     suboptions = option["suboptions"]
     if names[:1] == ("without",):
         names = tuple(name for name in suboptions if name not in names[1:])
-    return [line for name in names or suboptions for line in _option(module, name, suboptions[name], width)]
+    return [
+        line
+        for name in names or suboptions
+        for line in _option(module, name, suboptions[name], width)
+    ]
 
 
 def _option(module: str, name: str, option: t.Mapping[str, t.Any], width: int) -> list[str]:
@@ -187,7 +205,10 @@ def _option(module: str, name: str, option: t.Mapping[str, t.Any], width: int) -
     """
     lines = [f"{name}:"]
     description = option["description"]
-    described = [_of_module(module, text) for text in ([description] if isinstance(description, str) else description)]
+    described = [
+        _of_module(module, text)
+        for text in ([description] if isinstance(description, str) else description)
+    ]
     if len(described) == 1:
         lines += _scalar("  description: ", described[0], under="    ", width=width)
     else:
@@ -198,7 +219,9 @@ def _option(module: str, name: str, option: t.Mapping[str, t.Any], width: int) -
     if "elements" in option:
         lines.append(f"  elements: {option['elements']}")
     if "choices" in option:
-        choices = ", ".join(f"'{one}'" if yaml.safe_load(one) != one else one for one in option["choices"])
+        choices = ", ".join(
+            f"'{one}'" if yaml.safe_load(one) != one else one for one in option["choices"]
+        )
         lines.append(f"  choices: [{choices}]")
     if name == "password":
         # As the argument specs have it. Documentation has no word for it.
@@ -216,9 +239,15 @@ def _of_module(module: str, text: str) -> str:
 
 
 def role_options(path: Path) -> dict[str, dict[str, t.Any]]:
-    """Every option of a role: name → as its argument_specs.yml describes it. `path` is a file in a folder of the role."""
+    """Every option of a role: name → as its argument_specs.yml describes it. `path` is a file in a
+    folder of the role.
+    """
     specs = yaml.safe_load(read(path.parents[1] / "meta" / "argument_specs.yml"))["argument_specs"]
-    return {name: option for entry in specs.values() for name, option in (entry.get("options") or {}).items()}
+    return {
+        name: option
+        for entry in specs.values()
+        for name, option in (entry.get("options") or {}).items()
+    }
 
 
 def _defaults(path: Path, *, markdown: bool, width: int) -> list[str]:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mutation score: change what decides at random places, and see whether a unit test notices.
 
-cosmic-ray makes mutants of guards, order, models and verdicts. This draws a sample of them, and runs
-the unit tests that import the module concerned, in a copy of the repository. What survives is
+cosmic-ray makes mutants of guards, order, models and verdicts. This draws a sample of them, and
+runs the unit tests that import the module concerned, in a copy of the repository. What survives is
 printed as a diff: it gets a test, or a reason in the review.
 
 Runs in .venv-mutation (make mutation). The tests run by the Python that --python names.
@@ -48,7 +48,8 @@ MODULES = (
     "plugins/module_utils/_probe/verdict.py",
     "plugins/module_utils/_probe/proof.py",
 )
-# These need to be told names, or do what no test should rest on, such as identity instead of equality.
+# These need to be told names, or do what no test should rest on, such as identity instead of
+# equality.
 _LEFT_OUT = re.compile(r"/(Variable|NoOp|RemoveDecorator)|_Is(Not)?$")
 _LONGEST = 120.0
 
@@ -104,7 +105,9 @@ def importers(path: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
     package, stem = re.escape(path.parent.name), re.escape(path.stem)
     names = rf"\b{package}(\.{stem}\b| import [^\n(]*\b{stem}\b| import \([^)]*\b{stem}\b)"
     files = sorted(folder.rglob("*.py"))
-    return [one for one in files if one != path and re.search(names, one.read_text(encoding="utf-8"))]
+    return [
+        one for one in files if one != path and re.search(names, one.read_text(encoding="utf-8"))
+    ]
 
 
 def tests_of(path: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
@@ -140,20 +143,29 @@ def passes(python: str, root: pathlib.Path, tests: list[pathlib.Path], limit: fl
 def main() -> None:
     """Draw, mutate, test; print what survived and the score."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("root", type=pathlib.Path, help="the copy of the repository that is changed")
+    parser.add_argument(
+        "root", type=pathlib.Path, help="the copy of the repository that is changed"
+    )
     parser.add_argument("--python", required=True, help="the Python that has what the tests need")
     parser.add_argument("--mutants", type=int, default=60, help="how many are drawn")
-    parser.add_argument("--seconds", type=float, default=1200, help="no new one is tried after that")
+    parser.add_argument(
+        "--seconds", type=float, default=1200, help="no new one is tried after that"
+    )
     parser.add_argument("--seed", default="mailedge", help="another one draws others")
     parser.add_argument("--only", default="", help="only modules whose path contains this")
     given = parser.parse_args()
     root = given.root.resolve()
-    modules = sorted({path for pattern in MODULES for path in root.glob(pattern) if given.only in str(path)})
+    modules = sorted(
+        {path for pattern in MODULES for path in root.glob(pattern) if given.only in str(path)}
+    )
     if not modules:
         sys.exit("No module is there to be mutated.")
     everything = [mutant for path in modules for mutant in mutants(path)]
     drawn = random.Random(given.seed).sample(everything, min(given.mutants, len(everything)))
-    print(f"{len(everything)} mutants of {len(modules)} modules; {len(drawn)} of them are tried.", flush=True)
+    print(
+        f"{len(everything)} mutants of {len(modules)} modules; {len(drawn)} of them are tried.",
+        flush=True,
+    )
     limits: dict[pathlib.Path, float] = {}
     killed, survived, end = 0, 0, time.monotonic() + given.seconds
     for mutant in sorted(drawn, key=lambda one: (one.path, one.operator, one.occurrence)):
@@ -181,10 +193,15 @@ def main() -> None:
             mutant.path.write_text(original, encoding="utf-8")
         killed, survived = killed + (not alive), survived + alive
         if alive:
-            lines = difflib.unified_diff(original.splitlines(), changed.splitlines(), "", "", "", "", n=1, lineterm="")
+            lines = difflib.unified_diff(
+                original.splitlines(), changed.splitlines(), "", "", "", "", n=1, lineterm=""
+            )
             print(f"\nsurvived: {name} ({mutant.operator})", *list(lines)[2:], sep="\n", flush=True)
     if killed + survived:
-        print(f"\n{killed} of {killed + survived} mutants were noticed ({100 * killed // (killed + survived)} %).")
+        print(
+            f"\n{killed} of {killed + survived} mutants were noticed "
+            f"({100 * killed // (killed + survived)} %)."
+        )
 
 
 if __name__ == "__main__":

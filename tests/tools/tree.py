@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the repository where Ansible looks for collections: ``.../ansible_collections/mailedge/lockdown``.
+"""Put the repository where Ansible looks for collections:
+``.../ansible_collections/mailedge/lockdown``.
 
-``tree.py link ROOT`` makes that path under ROOT a symbolic link to the repository: for pytest, mypy and ansible-playbook.
-``tree.py copy ROOT`` makes it a git work tree with a copy of every file that git tracks or would track: for ansible-test,
-which needs a real path inside a work tree, and for what must not see caches and virtual environments.
+``tree.py link ROOT`` makes that path under ROOT a symbolic link to the repository: for pytest, mypy
+and ansible-playbook. ``tree.py copy ROOT`` makes it a git work tree with a copy of every file that
+git tracks or would track: for ansible-test, which needs a real path inside a work tree, and for
+what must not see caches and virtual environments.
 
 Standard library only; run from anywhere.
 """
@@ -25,14 +27,19 @@ COLLECTION = Path("ansible_collections") / "mailedge" / "lockdown"
 
 
 def link(root: Path) -> Path:
-    """Make ROOT/ansible_collections/mailedge/lockdown a relative link to the repository; give the link's path."""
+    """Make ROOT/ansible_collections/mailedge/lockdown a relative link to the repository; give the
+    link's path.
+    """
     place = root.resolve() / COLLECTION
     place.parent.mkdir(parents=True, exist_ok=True)
     target = os.path.relpath(REPOSITORY, place.parent)
     if place.is_symlink() and os.readlink(place) == target:
         return place
     if place.exists() and not place.is_symlink():
-        sys.exit(f"{place} is in the way: it is no symbolic link. Nothing was changed. Remove it and run this again.")
+        sys.exit(
+            f"{place} is in the way: it is no symbolic link. Nothing was changed. Remove it and "
+            "run this again."
+        )
     # Replaced in one step, so that a test run beside this one never finds the link missing.
     fresh = place.with_name(f".lockdown.{os.getpid()}")
     fresh.symlink_to(target)
@@ -41,7 +48,9 @@ def link(root: Path) -> Path:
 
 
 def tracked() -> list[Path]:
-    """The files of the repository that git tracks, or would track after ``git add``; relative paths."""
+    """The files of the repository that git tracks, or would track after ``git add``; relative
+    paths.
+    """
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -50,7 +59,8 @@ def tracked() -> list[Path]:
     )
     if listing.returncode != 0:
         sys.exit(
-            f"{REPOSITORY} is no git work tree, so there is no telling which files belong to it. Clone it with git."
+            f"{REPOSITORY} is no git work tree, so there is no telling which files belong to it. "
+            "Clone it with git."
         )
     names = {Path(os.fsdecode(name)) for name in listing.stdout.split(b"\0") if name}
     return sorted(name for name in names if os.path.lexists(REPOSITORY / name))
@@ -66,7 +76,11 @@ def copy(root: Path) -> Path:
     wanted = tracked()
     for name in wanted:
         source, target = REPOSITORY / name, place / name
-        if target.is_file() and not target.is_symlink() and filecmp.cmp(source, target, shallow=False):
+        if (
+            target.is_file()
+            and not target.is_symlink()
+            and filecmp.cmp(source, target, shallow=False)
+        ):
             shutil.copymode(source, target)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,9 @@ def read(rows: Rows | None) -> tuple[AcceptedDomain, ...] | None:
     if rows is None:
         return None
     domains = (
-        AcceptedDomain(*(str(row.get(key) or "").strip() for key in ("Name", "DomainName", "DomainType")))
+        AcceptedDomain(
+            *(str(row.get(key) or "").strip() for key in ("Name", "DomainName", "DomainType"))
+        )
         for row in rows
     )
     return tuple(sorted(domain._replace(domain=domain.domain.lower()) for domain in domains))

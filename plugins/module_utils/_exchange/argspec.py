@@ -20,7 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
     SMART_HOST_AUTH_MECHANISMS,
     TLS_AUTH_LEVELS,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    OptionError,
+    Resource,
+)
 
 Spec = dict[str, dict[str, t.Any]]
 
@@ -54,7 +57,11 @@ RECEIVE_OPTIONS: Spec = connector_options(RECEIVE)
 SEND_OPTIONS: Spec = {**connector_options(SEND), "update_credential": _UPDATE_CREDENTIAL}
 
 CONNECTION_OPTIONS: Spec = {
-    "exchange_shell": {"type": "str", "choices": ["auto", "remote_session", "snapin", "edge"], "default": "auto"},
+    "exchange_shell": {
+        "type": "str",
+        "choices": ["auto", "remote_session", "snapin", "edge"],
+        "default": "auto",
+    },
     "exchange_username": {"type": "str"},
     "exchange_password": {"type": "str", "no_log": True},
     "exchange_fqdn": {"type": "str"},
@@ -63,14 +70,23 @@ CONNECTION_OPTIONS: Spec = {
 }
 
 NETWORK_OPTIONS: Spec = {
-    name: _texts(default=[]) for name in ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
+    name: _texts(default=[])
+    for name in ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 }
 
-SITE_OPTIONS: Spec = {**NETWORK_OPTIONS, "accept_risks": _texts(default=[]), "snapshot_copy": {"type": "path"}}
+SITE_OPTIONS: Spec = {
+    **NETWORK_OPTIONS,
+    "accept_risks": _texts(default=[]),
+    "snapshot_copy": {"type": "path"},
+}
 
 INBOUND_LOCK_OPTIONS: Spec = {
     "name": {"type": "str", "default": "Mail from filter"},
-    "method": {"type": "str", "choices": ["auto", "strip_anonymous", "narrow", "disable"], "default": "auto"},
+    "method": {
+        "type": "str",
+        "choices": ["auto", "strip_anonymous", "narrow", "disable"],
+        "default": "auto",
+    },
     "fqdn": {"type": "str"},
     "banner": {"type": "str"},
     "bindings": _texts(),
@@ -104,10 +120,16 @@ OUTBOUND_LOCK_OPTIONS: Spec = {
     "close": {"type": "str", "choices": ["disable", "keep"], "default": "disable"},
 }
 
-RECEIVE_MODULE: dict[str, t.Any] = {"argument_spec": {**RECEIVE_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}}
-SEND_MODULE: dict[str, t.Any] = {"argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}}
+RECEIVE_MODULE: dict[str, t.Any] = {
+    "argument_spec": {**RECEIVE_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}
+}
+SEND_MODULE: dict[str, t.Any] = {
+    "argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}
+}
 INFO_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS, **NETWORK_OPTIONS}}
-SNAPSHOTS_MODULE: dict[str, t.Any] = {"argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}}
+SNAPSHOTS_MODULE: dict[str, t.Any] = {
+    "argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}
+}
 LEASE_END_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         "lease": {"type": "dict", "required": True},
@@ -165,7 +187,10 @@ def check_entries(resource: Resource, entries: t.Iterable[t.Mapping[str, t.Any]]
         secrets.update(str(value) for value in result._no_log_values)
         named = result.validated_parameters
         checked.append(named)
-        where = f"The description of the {resource.noun} '{named.get('name') or 'without a name'}' is not usable: "
+        where = (
+            f"The description of the {resource.noun} '{named.get('name') or 'without a name'}' is "
+            "not usable: "
+        )
         messages = [str(message).rstrip(".") + "." for message in result.error_messages]
         errors.extend(f"{where}{message} Nothing was changed." for message in messages)
         if not messages:
@@ -186,5 +211,7 @@ def check_entry(resource: Resource, entry: t.Mapping[str, t.Any]) -> list[str]:
             # business.
             prop.resolve(prop.parse(""), value)
         except OptionError as error:
-            sentences.append(f"In the description of the {resource.noun} '{entry.get('name')}': {error}")
+            sentences.append(
+                f"In the description of the {resource.noun} '{entry.get('name')}': {error}"
+            )
     return sentences

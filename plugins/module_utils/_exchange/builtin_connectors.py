@@ -33,7 +33,13 @@ _INNER_NAMES = {
     "client proxy": ("HubTransport", 465),
     "outbound proxy frontend": ("FrontendTransport", 717),
 }
-_SETUP_NAMES = ("default frontend", "client frontend", "default internal receive connector", "default", "client")
+_SETUP_NAMES = (
+    "default frontend",
+    "client frontend",
+    "default internal receive connector",
+    "default",
+    "client",
+)
 
 _HYBRID_CAPABILITIES = frozenset({"acceptcloudservicesmail", "acceptoorgprotocol"})
 

@@ -16,20 +16,34 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.confli
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import ANY_RECIPIENT, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
+    ANY_RECIPIENT,
+    State,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Canonical, Property, Resource
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    Canonical,
+    Property,
+    Resource,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Change,
+)
 
 Step = dict[str, t.Any]
 CredentialType = t.Callable[[str, str], t.Any]
 """Makes of user name and password what the codec takes for a credential."""
 
-DIGESTS: t.Mapping[str, tuple[str, ...]] = {RECEIVE.name: ("receive", "rights"), SEND.name: ("send",)}
+DIGESTS: t.Mapping[str, tuple[str, ...]] = {
+    RECEIVE.name: ("receive", "rights"),
+    SEND.name: ("send",),
+}
 """Resource → the ids of read_steps() that describe its state, for a digest of each.
 
-Send connectors belong to the organization: while one server of a site changes them, the others still have their own connectors to lock.
+Send connectors belong to the organization: while one server of a site changes them, the others
+still have their own connectors to lock.
 """
 
 DIGEST_IGNORE = ("OriginatingServer",)
@@ -51,7 +65,8 @@ _APART = frozenset(
 
 
 RIGHTS_OPTIONS = frozenset({"permission_groups", "anonymous_relay", "anonymous_rights"})
-"""Options that are rights on the connector, which can be given and taken without setting a parameter of it.
+"""Options that are rights on the connector, which can be given and taken without setting a
+parameter of it.
 
 Of the permission groups that is so for AnonymousUsers.
 """
@@ -64,7 +79,14 @@ class CallError(ValueError):
 
 
 def _selection(resource: Resource) -> list[str]:
-    return [*_ABOUT, *(prop.parameter for prop in resource.properties.values() if prop.parameter and prop.readable)]
+    return [
+        *_ABOUT,
+        *(
+            prop.parameter
+            for prop in resource.properties.values()
+            if prop.parameter and prop.readable
+        ),
+    ]
 
 
 def read_steps(
@@ -100,7 +122,11 @@ def read_steps(
             "id": f"{prefix}rights",
             "cmdlet": "Get-ADPermission",
             "parameters": shared,
-            "each": {"step": f"{prefix}receive", "property": "DistinguishedName", "parameter": "Identity"},
+            "each": {
+                "step": f"{prefix}receive",
+                "property": "DistinguishedName",
+                "parameter": "Identity",
+            },
             "select": ["User", "ExtendedRights", "AccessRights", "Deny", "IsInherited"],
             "always": always,
         },
@@ -143,7 +169,11 @@ def rows(steps: t.Mapping[str, t.Mapping[str, t.Any]], prefix: str = "") -> dict
 
 
 def change_calls(
-    change: Change[str], state: State, *, step: str = "change", credential: CredentialType | None = None
+    change: Change[str],
+    state: State,
+    *,
+    step: str = "change",
+    credential: CredentialType | None = None,
 ) -> list[Step]:
     """The steps that carry out `change` on a server in `state`, in their order; the ids begin with
     `step`.
@@ -155,7 +185,9 @@ def change_calls(
     if change.action == Action.REMOVE:
         return [
             _step(
-                step, resource.verbs["remove"], {"Identity": _identity(resource, change.key, state), **_common(state)}
+                step,
+                resource.verbs["remove"],
+                {"Identity": _identity(resource, change.key, state), **_common(state)},
             )
         ]
     known = (state.receive if resource is RECEIVE else state.send).get(change.key.casefold(), {})
@@ -164,7 +196,9 @@ def change_calls(
     if resource is RECEIVE and _by_rights_alone(change, known, state):
         given = ANONYMOUS in change.after["permission_groups"]
         steps = [_rights_step(change, state, f"{step}-group", rights.PRESET, given)]
-        options = {option: value for option, value in change.after.items() if option != "permission_groups"}
+        options = {
+            option: value for option, value in change.after.items() if option != "permission_groups"
+        }
         change = dataclasses.replace(change, after=options)
     parameters = _parameters(resource, change, whole, state, credential)
     if change.action == Action.CREATE:
@@ -172,16 +206,28 @@ def change_calls(
     else:
         identity = _identity(resource, change.key, state)
         if parameters:
-            steps.append(_step(step, resource.verbs["set"], {"Identity": identity, **parameters, **_common(state)}))
+            steps.append(
+                _step(
+                    step,
+                    resource.verbs["set"],
+                    {"Identity": identity, **parameters, **_common(state)},
+                )
+            )
     relay = change.after.get("anonymous_relay")
     if relay is not None and (relay or change.action != Action.CREATE):
-        steps.append(_rights_step(change, state, f"{step}-right", (ANY_RECIPIENT,), bool(relay), created=step))
+        steps.append(
+            _rights_step(
+                change, state, f"{step}-right", (ANY_RECIPIENT,), bool(relay), created=step
+            )
+        )
     if "anonymous_rights" in change.after:
         steps += _entry_steps(change, whole, state, step)
     return steps
 
 
-def _entry_steps(change: Change[str], whole: Canonical, state: State, step: str) -> t.Iterator[Step]:
+def _entry_steps(
+    change: Change[str], whole: Canonical, state: State, step: str
+) -> t.Iterator[Step]:
     """The entries of accounts that need no login, given and taken beside what the group
     AnonymousUsers stands for.
     """
@@ -191,10 +237,18 @@ def _entry_steps(change: Change[str], whole: Canonical, state: State, step: str)
     by_group = {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if grouped else set()
     for verb, entries in (("take", before - after - by_group), ("give", after - before - by_group)):
         for account, name in state.server.accounts.items():
-            listed = sorted(entry.partition(":")[2] for entry in entries if entry.startswith(f"{account}:"))
+            listed = sorted(
+                entry.partition(":")[2] for entry in entries if entry.startswith(f"{account}:")
+            )
             if listed:
                 yield _rights_step(
-                    change, state, f"{step}-{verb}-{account}", listed, verb == "give", created=step, account=name
+                    change,
+                    state,
+                    f"{step}-{verb}-{account}",
+                    listed,
+                    verb == "give",
+                    created=step,
+                    account=name,
                 )
 
 
@@ -205,9 +259,15 @@ def _by_rights_alone(change: Change[str], current: Canonical, state: State) -> b
     """
     if change.action != Action.MODIFY or "permission_groups" not in change.after:
         return False
-    if change.after["permission_groups"] ^ (current.get("permission_groups") or frozenset()) != {ANONYMOUS}:
+    if change.after["permission_groups"] ^ (current.get("permission_groups") or frozenset()) != {
+        ANONYMOUS
+    }:
         return False
-    return any(between(current, other) for other in state.receive.values() if other["name"] != current["name"])
+    return any(
+        between(current, other)
+        for other in state.receive.values()
+        if other["name"] != current["name"]
+    )
 
 
 def _creation(
@@ -236,16 +296,28 @@ def _creation(
             if server.version >= Version.E2013:
                 new.setdefault("TransportRole", "FrontendTransport")
     steps = [_step(step, resource.verbs["new"], new)]
-    if resource is RECEIVE and (change.after.get("anonymous_relay") or change.after.get("anonymous_rights")):
+    if resource is RECEIVE and (
+        change.after.get("anonymous_relay") or change.after.get("anonymous_rights")
+    ):
         steps[0]["select"] = ["DistinguishedName"]
     if later:
         identity = _identity(resource, change.key, state)
-        steps.append(_step(f"{step}-set", resource.verbs["set"], {"Identity": identity, **later, **_common(state)}))
+        steps.append(
+            _step(
+                f"{step}-set",
+                resource.verbs["set"],
+                {"Identity": identity, **later, **_common(state)},
+            )
+        )
     return steps
 
 
 def _parameters(
-    resource: Resource, change: Change[str], whole: Canonical, state: State, credential: CredentialType | None
+    resource: Resource,
+    change: Change[str],
+    whole: Canonical,
+    state: State,
+    credential: CredentialType | None,
 ) -> dict[str, t.Any]:
     """Parameter → value for the options that are parameters; `whole` is the connector as it will
     be.
@@ -266,38 +338,56 @@ def _parameters(
                 parameters[prop.parameter] = prop.kind.write(whole[option])
     if "authentication_credential" in options:
         prop = resource.properties["authentication_credential"]
-        parameters[prop.parameter] = _credential(prop, options["authentication_credential"], change.key, credential)
+        parameters[prop.parameter] = _credential(
+            prop, options["authentication_credential"], change.key, credential
+        )
     _write_scope(resource, options, whole, version, parameters)
     return parameters
 
 
 def _write_scope(
-    resource: Resource, options: Canonical, whole: Canonical, version: Version, parameters: dict[str, t.Any]
+    resource: Resource,
+    options: Canonical,
+    whole: Canonical,
+    version: Version,
+    parameters: dict[str, t.Any],
 ) -> None:
-    scoped, spaces = resource.properties["is_scoped_connector"], resource.properties["address_spaces"]
+    scoped, spaces = (
+        resource.properties["is_scoped_connector"],
+        resource.properties["address_spaces"],
+    )
     if version is not Version.E2007RTM:
         if "is_scoped_connector" in options:
             parameters[scoped.parameter] = options["is_scoped_connector"]
         return
     # TechNet bb629547: here the scope stands in front of each address space.
-    if ("is_scoped_connector" in options or "address_spaces" in options) and whole.get("address_spaces"):
+    if ("is_scoped_connector" in options or "address_spaces" in options) and whole.get(
+        "address_spaces"
+    ):
         scope = "Local:" if whole.get("is_scoped_connector") else ""
-        parameters[spaces.parameter] = [scope + text for text in spaces.kind.write(whole["address_spaces"])]
+        parameters[spaces.parameter] = [
+            scope + text for text in spaces.kind.write(whole["address_spaces"])
+        ]
 
 
-def _credential(prop: Property, login: Login | None, name: str, credential: CredentialType | None) -> t.Any:
+def _credential(
+    prop: Property, login: Login | None, name: str, credential: CredentialType | None
+) -> t.Any:
     if login is None:
         return None
     if login.password is None or credential is None:
         raise CallError(
-            f"The login of the send connector '{name}' cannot be written without its password, which Exchange never gives back. "
+            f"The login of the send connector '{name}' cannot be written without its password, "
+            "which Exchange never gives back. "
             f"Nothing was changed. Give {prop.option} with username and password."
         )
     return credential(login.username, login.password)
 
 
 def _identity(resource: Resource, name: str, state: State) -> str:
-    identity = (state.identities if resource is RECEIVE else state.send_identities).get(name.casefold(), "")
+    identity = (state.identities if resource is RECEIVE else state.send_identities).get(
+        name.casefold(), ""
+    )
     if _UNPRINTABLE.search(identity):
         # Shown with escapes, the name is not the one that Exchange knows.
         return identity
@@ -335,7 +425,11 @@ def _rights_step(
 
     `created`: the step that makes the connector.
     """
-    parameters = {"User": account or state.server.anonymous_account, "ExtendedRights": [*names], **_common(state)}
+    parameters = {
+        "User": account or state.server.anonymous_account,
+        "ExtendedRights": [*names],
+        **_common(state),
+    }
     result = _step(step, "Add-ADPermission" if given else "Remove-ADPermission", parameters)
     if change.action == Action.CREATE:
         # By the distinguished name that New- gave: a bare name is ambiguous among servers.
@@ -369,6 +463,7 @@ def distinguished_name(name: str, state: State) -> str:
             escaped = escaped[:-1] + "\\ "
         return f"CN={escaped},{rest}"
     raise CallError(
-        f"The distinguished name of the receive connector '{name}' is not known, so that its rights cannot be changed. "
+        f"The distinguished name of the receive connector '{name}' is not known, so that its "
+        "rights cannot be changed. "
         "Nothing was changed."
     )

@@ -41,12 +41,19 @@ class Conflict(t.NamedTuple):
         first, other = self.names
         if self.kind == ROLE:
             return (
-                f"The receive connectors '{first}' and '{other}' belong to different transport roles and both listen on {self.where}, "
-                "which Exchange refuses."
+                f"The receive connectors '{first}' and '{other}' belong to different transport "
+                f"roles and both listen on {self.where}, which Exchange refuses."
             )
         how = "both hear" if self.ranges[0] == self.ranges[1] else "overlap in part:"
-        what = self.ranges[0] if self.ranges[0] == self.ranges[1] else f"{self.ranges[0]} and {self.ranges[1]}"
-        return f"The receive connectors '{first}' and '{other}' {how} {what} on {self.where}, which Exchange refuses."
+        what = (
+            self.ranges[0]
+            if self.ranges[0] == self.ranges[1]
+            else f"{self.ranges[0]} and {self.ranges[1]}"
+        )
+        return (
+            f"The receive connectors '{first}' and '{other}' {how} {what} on {self.where}, which "
+            "Exchange refuses."
+        )
 
 
 def _shared(connector: Connector, other: Connector) -> Endpoint | None:
@@ -63,9 +70,13 @@ def _crossings(marked: t.Iterable[_Marked]) -> t.Iterator[tuple[_Marked, _Marked
     No pair is looked at whose ranges lie apart, and few where one lies inside the other.
     """
     open_entries: list[_Marked] = []
-    for entry, owner in sorted(marked, key=lambda item: (item[0].version, item[0].first, -item[0].last)):
+    for entry, owner in sorted(
+        marked, key=lambda item: (item[0].version, item[0].first, -item[0].last)
+    ):
         open_entries = [
-            held for held in open_entries if held[0].version == entry.version and held[0].last >= entry.first
+            held
+            for held in open_entries
+            if held[0].version == entry.version and held[0].last >= entry.first
         ]
         for earlier, other in open_entries:
             if other != owner and (earlier == entry or earlier.last < entry.last):
@@ -73,7 +84,9 @@ def _crossings(marked: t.Iterable[_Marked]) -> t.Iterator[tuple[_Marked, _Marked
         open_entries.append((entry, owner))
 
 
-def crossing(entries: t.Iterable[Interval], other: t.Iterable[Interval]) -> tuple[Interval, Interval] | None:
+def crossing(
+    entries: t.Iterable[Interval], other: t.Iterable[Interval]
+) -> tuple[Interval, Interval] | None:
     """An entry of each that are the same or overlap in part; None where every overlap is one entry
     wholly inside the other.
     """
@@ -100,7 +113,11 @@ def between(connector: Connector, other: Connector) -> Conflict | None:
     if not connector.get("remote_ip_ranges") or not other.get("remote_ip_ranges"):
         return None
     crossed = crossing(connector["remote_ip_ranges"].entries, other["remote_ip_ranges"].entries)
-    return Conflict(RANGE, names, str(endpoint), (str(crossed[0]), str(crossed[1]))) if crossed else None
+    return (
+        Conflict(RANGE, names, str(endpoint), (str(crossed[0]), str(crossed[1])))
+        if crossed
+        else None
+    )
 
 
 def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
@@ -118,7 +135,9 @@ def conflicts(connectors: t.Iterable[Connector]) -> list[Conflict]:
     return [conflict for conflict in judged if conflict is not None]
 
 
-def _of_two_roles(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -> t.Iterator[tuple[int, int]]:
+def _of_two_roles(
+    connectors: t.Sequence[Connector], numbers: t.Sequence[int]
+) -> t.Iterator[tuple[int, int]]:
     roles: dict[str, list[int]] = {}
     for number in numbers:
         role = connectors[number].get("transport_role")
@@ -128,7 +147,9 @@ def _of_two_roles(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -
         yield from ((min(pair), max(pair)) for pair in itertools.product(some, others))
 
 
-def _crossing_pairs(connectors: t.Sequence[Connector], numbers: t.Sequence[int]) -> t.Iterator[tuple[int, int]]:
+def _crossing_pairs(
+    connectors: t.Sequence[Connector], numbers: t.Sequence[int]
+) -> t.Iterator[tuple[int, int]]:
     """The pairs of connectors with such entries."""
     marked = ((entry, number) for number in numbers for entry in _entries(connectors[number]))
     for (_earlier, number), (_later, other) in _crossings(marked):
@@ -142,7 +163,9 @@ def equal_claims(connectors: t.Iterable[Connector]) -> list[tuple[str, str, tupl
     claims: dict[tuple[Endpoint, Interval], list[str]] = {}
     for connector in connectors:
         if connector.get("enabled") is not False:
-            for endpoint, entry in itertools.product(connector.get("bindings") or (), _entries(connector)):
+            for endpoint, entry in itertools.product(
+                connector.get("bindings") or (), _entries(connector)
+            ):
                 if endpoint.version == entry.version:
                     claims.setdefault((endpoint, entry), []).append(connector["name"])
     claimed: dict[tuple[str, ...], tuple[str, str, tuple[str, ...]]] = {}

@@ -61,7 +61,9 @@ def surely_accepts_anonymous(answer: Answer) -> bool:
     return answer.accepts_anonymous and not answer.doubtful
 
 
-def openers(answer: Answer, connectors: t.Mapping[str, Connector], right: t.Callable[[Answer], bool]) -> list[str]:
+def openers(
+    answer: Answer, connectors: t.Mapping[str, Connector], right: t.Callable[[Answer], bool]
+) -> list[str]:
     """The names of those of the answering connectors that allow `right` by themselves; `connectors`
     is by casefolded name.
     """
@@ -70,7 +72,9 @@ def openers(answer: Answer, connectors: t.Mapping[str, Connector], right: t.Call
 
 def ports(connectors: t.Iterable[Connector]) -> set[int]:
     """The ports that the connectors listen on, enabled or not."""
-    return {endpoint.port for connector in connectors for endpoint in connector.get("bindings") or ()}
+    return {
+        endpoint.port for connector in connectors for endpoint in connector.get("bindings") or ()
+    }
 
 
 def public(without: RangeSet) -> RangeSet:
@@ -124,7 +128,10 @@ def walk(
     `within`, in order and without a gap.
     """
     begin, end = (within.first, within.last) if within else (0, _ends[endpoint.version])
-    pieces = [[piece for piece in view.at(endpoint) if piece[0] <= end and begin <= piece[1]] for view in views]
+    pieces = [
+        [piece for piece in view.at(endpoint) if piece[0] <= end and begin <= piece[1]]
+        for view in views
+    ]
     starts = {begin}
     for of_view in pieces:
         for first, last, _answer in of_view:
@@ -151,7 +158,8 @@ def coming_to(endpoint: Endpoint, listening: t.Collection[Endpoint]) -> RangeSet
     if is_loopback(endpoint):
         return LOOPBACK
     if not endpoint.is_wildcard or any(
-        is_loopback(listener) and (listener.version, listener.port) == (endpoint.version, endpoint.port)
+        is_loopback(listener)
+        and (listener.version, listener.port) == (endpoint.version, endpoint.port)
         for listener in listening
     ):
         return EVERYTHING - LOOPBACK
@@ -164,7 +172,10 @@ def endpoints(views: t.Iterable[View]) -> list[Endpoint]:
 
 
 def where(
-    views: t.Sequence[View], wanted: t.Callable[[tuple[Answer, ...]], bool], *, with_loopback: bool = False
+    views: t.Sequence[View],
+    wanted: t.Callable[[tuple[Answer, ...]], bool],
+    *,
+    with_loopback: bool = False,
 ) -> RangeSet:
     """The senders for whom `wanted` holds at any local endpoint, given one answer per view."""
     senders = RangeSet(())
@@ -177,7 +188,10 @@ def where(
 
 
 def lost(
-    before: t.Iterable[Connector], after: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int
+    before: t.Iterable[Connector],
+    after: t.Iterable[Connector],
+    right: t.Callable[[Answer], bool],
+    port: int,
 ) -> RangeSet:
     """The senders who have `right` before at some local endpoint and no longer after at that same
     one.
@@ -207,7 +221,9 @@ def met_by_server(
     ]
 
 
-def holding(connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25) -> RangeSet:
+def holding(
+    connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25
+) -> RangeSet:
     """The senders who have `right` at some local endpoint that others than the server itself can
     reach.
     """
@@ -226,7 +242,9 @@ def _generosity(answer: Answer) -> tuple[t.Any, ...]:
     )
 
 
-def met(connectors: t.Iterable[Connector], group: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
+def met(
+    connectors: t.Iterable[Connector], group: RangeSet, port: int = 25
+) -> dict[Answer, RangeSet]:
     """What the senders of a group meet: each sender once, with the most generous answer of all
     local endpoints.
     """
@@ -254,6 +272,8 @@ def _by_answer(connectors: t.Iterable[Connector], port: int) -> tuple[tuple[Answ
         for first, last, (answer,) in walk(views, endpoint):
             spans.setdefault(answer, []).append((first, last))
         for answer, parts in spans.items():
-            senders[answer] = senders.get(answer, RangeSet(())) | RangeSet.of_spans(endpoint.version, parts)
+            senders[answer] = senders.get(answer, RangeSet(())) | RangeSet.of_spans(
+                endpoint.version, parts
+            )
     ranked = sorted(senders, key=_generosity, reverse=True)
     return tuple((answer, senders[answer]) for answer in ranked)

@@ -22,7 +22,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls 
     read_steps,
     rows,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import ABOUT_STATE, GUARDS, findings
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import (
+    ABOUT_STATE,
+    GUARDS,
+    findings,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
@@ -31,7 +35,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     SiteNetworks,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State, read_state
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
+    State,
+    read_state,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
@@ -76,9 +83,15 @@ class ExchangeLayer(HostLayer[State]):
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[str]]:
         return self._describe(reading.state)
 
-    def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
-        unreachable = [str(row["host"]) for row in reading.answers.get(_REACH, ()) if not row.get("reachable")]
-        return findings(reading.state, after, self._networks.on(reading.state.server), changes, unreachable)
+    def judge(
+        self, reading: Reading[State], after: State, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
+        unreachable = [
+            str(row["host"]) for row in reading.answers.get(_REACH, ()) if not row.get("reachable")
+        ]
+        return findings(
+            reading.state, after, self._networks.on(reading.state.server), changes, unreachable
+        )
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
         return order(changes, state, self._networks.on(state.server))
@@ -90,8 +103,9 @@ class ExchangeLayer(HostLayer[State]):
         if not server.setup_running:
             return ""
         return (
-            f"Exchange's own setup is running on {server.name}. It changes the connectors itself, and a change of ours could "
-            "make it fail half way. Nothing was changed. Run the task again when setup has ended."
+            f"Exchange's own setup is running on {server.name}. It changes the connectors itself, "
+            "and a change of ours could make it fail half way. Nothing was changed. Run the task "
+            "again when setup has ended."
         )
 
     def strangers(self, before: State, state: State) -> list[str] | None:
@@ -111,7 +125,11 @@ class ExchangeLayer(HostLayer[State]):
         if set(change.after) != {CREDENTIAL}:
             return True
         held, desired = change.before[CREDENTIAL], change.after[CREDENTIAL]
-        return held is None or desired is None or held.username.casefold() not in ("", desired.username.casefold())
+        return (
+            held is None
+            or desired is None
+            or held.username.casefold() not in ("", desired.username.casefold())
+        )
 
     def sentence(self, change: Change) -> str:
         return words.change_sentence(change)
@@ -123,20 +141,29 @@ class ExchangeLayer(HostLayer[State]):
         }
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
-        sides = (words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after"))
+        sides = (
+            words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after")
+        )
         return text_diff(*sides)
 
     # ------------------------------------------------------------ how it is read and written
 
     def read_steps(
-        self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
+        self,
+        host_name: t.Any,
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        always: bool = False,
     ) -> list[Step]:
         """The steps that read the server; `state` is what an earlier reading gave, for a second
         one.
         """
         if state is not None:
             controller = state.domain_controller
-            return read_steps(state.server.name, controller, prefix=prefix, always=always, commands=False)
+            return read_steps(
+                state.server.name, controller, prefix=prefix, always=always, commands=False
+            )
         steps = read_steps(host_name, self._domain_controller, prefix=prefix, always=always)
         if self._smart_hosts:
             targets = [list(target) for target in self._smart_hosts]
@@ -144,7 +171,9 @@ class ExchangeLayer(HostLayer[State]):
             steps.append({**reach, "optional": True})
         return steps
 
-    def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
+    def parse(
+        self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None
+    ) -> State:
         """The state of one reading. A named domain controller, or that of the earlier reading, is
         the one that is written to.
         """
@@ -152,7 +181,9 @@ class ExchangeLayer(HostLayer[State]):
         controller = self._domain_controller if earlier is None else earlier.domain_controller
         return dataclasses.replace(state, domain_controller=controller) if controller else state
 
-    def calls(self, change: Change, state: State, *, step: str, credential: CredentialType) -> list[Step]:
+    def calls(
+        self, change: Change, state: State, *, step: str, credential: CredentialType
+    ) -> list[Step]:
         """The steps that carry out a change."""
         return change_calls(change, state, step=step, credential=credential)
 
@@ -169,5 +200,10 @@ class ExchangeLayer(HostLayer[State]):
     def facts(self, state: State, way: str) -> dict[str, t.Any]:
         """The server, for the result."""
         server = state.server
-        facts = {"name": server.name, "version": server.version.label, "build": server.build, "shell": way}
+        facts = {
+            "name": server.name,
+            "version": server.version.label,
+            "build": server.build,
+            "shell": way,
+        }
         return {"server": {**facts, "note": server.note} if server.note else facts}

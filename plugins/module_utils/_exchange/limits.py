@@ -90,7 +90,12 @@ _HEAD, _TAIL = "Hears the provider in place of '", "'."
 
 
 def of_provider(
-    state: State, provider: RangeSet, entry: Options, ports: t.Iterable[int], *, hybrid: bool = False
+    state: State,
+    provider: RangeSet,
+    entry: Options,
+    ports: t.Iterable[int],
+    *,
+    hybrid: bool = False,
 ) -> dict[str, t.Any]:
     """What the wish `entry` for the provider's connector needs beside what it says itself, in input
     form.
@@ -104,11 +109,19 @@ def of_provider(
         return {}
     if ours is None:
         limits = {**_first(sources[0], state), **_widest(sources)}
-        limits = {option: value for option, value in limits.items() if not RECEIVE.properties[option].set_only}
+        limits = {
+            option: value
+            for option, value in limits.items()
+            if not RECEIVE.properties[option].set_only
+        }
         limits["comment"] = f"{_HEAD}{sources[0]['name']}{_TAIL}"
     else:
         widest = _widest(sources)
-        limits = {option: value for option, value in widest.items() if _starves(option, ours.get(option), value)}
+        limits = {
+            option: value
+            for option, value in widest.items()
+            if _starves(option, ours.get(option), value)
+        }
         limits.update(_of_the_wizard(ours, sources[0]) if hybrid else {})
     shown = {
         option: value if option == "comment" else RECEIVE.properties[option].kind.show(value)
@@ -136,12 +149,15 @@ def starved(state: State, provider: RangeSet) -> list[Starved]:
         held = state.receive.get((answer.connector or "").casefold())
         if held is None or not doors.accepts_anonymous(answer) or _source_named(held):
             continue
-        for source in _sources(state, None, held["name"], provider & held["remote_ip_ranges"], (25,))[:1]:
+        for source in _sources(
+            state, None, held["name"], provider & held["remote_ip_ranges"], (25,)
+        )[:1]:
             kind = {option: RECEIVE.properties[option].kind for option in (*_BIGGER, *_SMALLER)}
             less = [
                 (option, kind[option].show(held[option]), kind[option].show(value))
                 for option, value in _widest([source]).items()
-                if _starves(option, held.get(option), value) and _starves(option, held[option], _USUAL[option])
+                if _starves(option, held.get(option), value)
+                and _starves(option, held[option], _USUAL[option])
             ]
             if less:
                 limits_reached.append(Starved(held["name"], source["name"], tuple(less)))
@@ -151,7 +167,11 @@ def starved(state: State, provider: RangeSet) -> list[Starved]:
 def _source_named(connector: Connector) -> str:
     """The name that the comment of a lock's own connector says; empty for any other one."""
     comment = str(connector.get("comment") or "")
-    return comment[len(_HEAD) : -len(_TAIL)] if comment.startswith(_HEAD) and comment.endswith(_TAIL) else ""
+    return (
+        comment[len(_HEAD) : -len(_TAIL)]
+        if comment.startswith(_HEAD) and comment.endswith(_TAIL)
+        else ""
+    )
 
 
 def _sources(
@@ -163,12 +183,19 @@ def _sources(
         return [named]
     others = [connector for key, connector in state.receive.items() if key != name.casefold()]
     # On an older server the lock may have taken the one out of service.
-    pools: tuple[list[Connector], ...] = (others, [{**connector, "enabled": True} for connector in others])
+    pools: tuple[list[Connector], ...] = (
+        others,
+        [{**connector, "enabled": True} for connector in others],
+    )
     for pool, port in itertools.product(pools, ports):
         answers = doors.met(pool, provider, port)
         heard = {answer: part for answer, part in answers.items() if answer.connector is not None}
-        accepting = {answer: part for answer, part in heard.items() if doors.accepts_anonymous(answer)}
-        ranked = sorted((accepting or heard).items(), key=lambda item: (-item[1].size, item[0].names))
+        accepting = {
+            answer: part for answer, part in heard.items() if doors.accepts_anonymous(answer)
+        }
+        ranked = sorted(
+            (accepting or heard).items(), key=lambda item: (-item[1].size, item[0].names)
+        )
         if ranked:
             names = dict.fromkeys(str(answer.connector).casefold() for answer, _part in ranked)
             return [state.receive[key] for key in names]

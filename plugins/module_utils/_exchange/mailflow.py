@@ -95,9 +95,17 @@ class Answer:
     def words(self) -> str:
         """The answer for a sentence about a group of senders, without the connector's name."""
         if self.accepts_anonymous:
-            text = "trusted as an Exchange server without a login" if self.external else "anonymous mail accepted"
+            text = (
+                "trusted as an Exchange server without a login"
+                if self.external
+                else "anonymous mail accepted"
+            )
             text += " over TLS only" if self.require_tls else ""
-            text += " by one of several connectors with the same claim, refused by another" if self.doubtful else ""
+            text += (
+                " by one of several connectors with the same claim, refused by another"
+                if self.doubtful
+                else ""
+            )
             text += ", relayed to any recipient (open relay)" if self.relay else ""
             # Without a word on servers, which nearly every connector of setup is for as well.
             logins = [who for who in self._logins() if who != _SERVERS]
@@ -151,7 +159,13 @@ def _joined(connectors: t.Sequence[Connector]) -> Answer:
     if len(single) == 1:
         return single[0]
     best = max(
-        single, key=lambda answer: (answer.accepts_anonymous, answer.external, answer.relay, not answer.require_tls)
+        single,
+        key=lambda answer: (
+            answer.accepts_anonymous,
+            answer.external,
+            answer.relay,
+            not answer.require_tls,
+        ),
     )
     open_ones = [answer for answer in single if answer.accepts_anonymous]
     return Answer(
@@ -170,7 +184,9 @@ def _bound(connectors: t.Iterable[Connector], port: int) -> dict[Endpoint, list[
     not known counts.
     """
     bound: dict[Endpoint, list[Connector]] = {}
-    for connector in sorted(connectors, key=lambda connector: (connector["name"].casefold(), connector["name"])):
+    for connector in sorted(
+        connectors, key=lambda connector: (connector["name"].casefold(), connector["name"])
+    ):
         if connector.get("enabled") is not False:
             for endpoint in connector.get("bindings") or ():
                 if endpoint.port == port:
@@ -198,7 +214,10 @@ def listeners(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Endpoi
 
 
 def match(
-    connectors: t.Iterable[Connector], address: Address | str, port: int = 25, local: Address | None = None
+    connectors: t.Iterable[Connector],
+    address: Address | str,
+    port: int = 25,
+    local: Address | None = None,
 ) -> Answer:
     """What the sender `address` meets that comes to the local address `local` on `port`.
 
@@ -217,16 +236,27 @@ def match(
     }
     heard: list[Connector] = []
     wildcard = Endpoint(sender.version, 0, port)
-    if local is not None and local.version == sender.version and Endpoint(local.version, local.value, port) in bound:
+    if (
+        local is not None
+        and local.version == sender.version
+        and Endpoint(local.version, local.value, port) in bound
+    ):
         heard = bound[Endpoint(local.version, local.value, port)]
     elif wildcard in bound and (local is None or local.version == sender.version):
         heard = bound[wildcard]
     elif local is None:
         named = [
-            connector for endpoint, listening in bound.items() if not is_loopback(endpoint) for connector in listening
+            connector
+            for endpoint, listening in bound.items()
+            if not is_loopback(endpoint)
+            for connector in listening
         ]
-        heard = sorted(named, key=lambda connector: (connector["name"].casefold(), connector["name"]))
-    held = [entry for entry in _entries(heard, sender.version) if entry[2] <= sender.value <= entry[3]]
+        heard = sorted(
+            named, key=lambda connector: (connector["name"].casefold(), connector["name"])
+        )
+    held = [
+        entry for entry in _entries(heard, sender.version) if entry[2] <= sender.value <= entry[3]
+    ]
     if not held:
         return REFUSED
     ranks = sorted({entry[1] for entry in held if entry[0] == min(held)[0]})
@@ -256,7 +286,11 @@ def _fold(connectors: t.Sequence[Connector], version: int) -> dict[Answer, Range
     entries = sorted(_entries(connectors, version), key=lambda entry: entry[2])
     whole = _FAMILIES[version].intervals[0]
     borders = sorted(
-        {0, *(entry[2] for entry in entries), *(entry[3] + 1 for entry in entries if entry[3] < whole.last)}
+        {
+            0,
+            *(entry[2] for entry in entries),
+            *(entry[3] + 1 for entry in entries if entry[3] < whole.last),
+        }
     )
     pieces: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     held: list[_Entry] = []
@@ -294,7 +328,9 @@ def exposure(connectors: t.Iterable[Connector], port: int = 25) -> tuple[Exposur
     return tuple(exposures)
 
 
-def answers(connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25) -> dict[Answer, RangeSet]:
+def answers(
+    connectors: t.Iterable[Connector], ranges: RangeSet, port: int = 25
+) -> dict[Answer, RangeSet]:
     """What the senders in `ranges` meet, over all listeners they can come to: answer → those who
     meet it at any.
 

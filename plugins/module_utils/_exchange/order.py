@@ -19,7 +19,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, routing, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    doors,
+    routing,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
@@ -29,11 +33,19 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
+    INVALID,
+    State,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.order import StepJudge, search
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.order import (
+    StepJudge,
+    search,
+)
 
 # What decides who may enter. A change of anything else can stand anywhere in the order.
 _DOOR_OPTIONS = frozenset(
@@ -81,7 +93,10 @@ class _Doors:
         return old is not None and new is not None and between(old, new) is not None
 
     def _exposure(self, state: State, last: Change) -> str | None:
-        touched = (self._start.receive.get(last.key.casefold()), self._goal.receive.get(last.key.casefold()))
+        touched = (
+            self._start.receive.get(last.key.casefold()),
+            self._goal.receive.get(last.key.casefold()),
+        )
         for port in sorted(doors.ports(row for row in (*touched, last.before, last.after) if row)):
             if port not in self._views:
                 self._views[port] = (
@@ -101,7 +116,10 @@ class _Doors:
             if short:
                 return f"would for a time shut out {self._whom(RangeSet(short))} on port {port}."
             if over:
-                return f"would for a time let in {self._whom(RangeSet(over))} on port {port}, to whom the server is closed before and after."
+                return (
+                    f"would for a time let in {self._whom(RangeSet(over))} on port {port}, to whom "
+                    "the server is closed before and after."
+                )
         return None
 
     def _whom(self, senders: RangeSet) -> str:
@@ -120,10 +138,14 @@ class _Routes:
         partial = [step.after for step in steps if step.table == SEND.name]
         asked = routing.messages([*start.send.values(), *goal.send.values(), *partial])
         ends = [(state, routing.Chooser(state.send.values())) for state in (start, goal)]
-        allowed = [(message, tuple(self._carried(*end, message) for end in ends)) for message in asked]
+        allowed = [
+            (message, tuple(self._carried(*end, message) for end in ends)) for message in asked
+        ]
         # A message too big for every connector of today has no way to keep: whichever takes it
         # first may have it.
-        self._allowed = [(message, ways) for message, ways in allowed if not (message.size and ways[0] is None)]
+        self._allowed = [
+            (message, ways) for message, ways in allowed if not (message.size and ways[0] is None)
+        ]
 
     @staticmethod
     def _carried(state: State, chooser: routing.Chooser, message: routing.Message) -> t.Any:
@@ -135,7 +157,11 @@ class _Routes:
         chooser = routing.Chooser(state.send.values())
         for message, ways in self._allowed:
             if self._carried(state, chooser, message) not in ways:
-                return _told(last, f"would for a time send mail to {message.domain} another way than before or after.")
+                return _told(
+                    last,
+                    f"would for a time send mail to {message.domain} another way than before or "
+                    "after.",
+                )
         return None
 
 
@@ -149,10 +175,16 @@ def order(changes: t.Sequence[Change], state: State, networks: SiteNetworks) -> 
     ordered: list[Change] = []
     for resource in (RECEIVE.name, SEND.name):
         group = [change for change in changes if change.table == resource]
-        neutral = sorted((change for change in group if _is_neutral(change)), key=_first_to_fail(state))
+        neutral = sorted(
+            (change for change in group if _is_neutral(change)), key=_first_to_fail(state)
+        )
         ordered += [
             *neutral,
-            *_search([change for change in group if change not in neutral], apply_all(neutral, state), networks),
+            *_search(
+                [change for change in group if change not in neutral],
+                apply_all(neutral, state),
+                networks,
+            ),
         ]
     return tuple(ordered)
 
@@ -201,7 +233,8 @@ def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list
         except NoSafeOrder as error:
             reasons = str(error)
     raise NoSafeOrder(
-        "There is no order of these changes in which every step is allowed and safe. Nothing was changed. "
+        "There is no order of these changes in which every step is allowed and safe. Nothing was "
+        "changed. "
         f"{reasons} {_way_out(changes, start)}"
     )
 
@@ -209,21 +242,32 @@ def _search(changes: list[Change], start: State, networks: SiteNetworks) -> list
 def _way_out(changes: t.Sequence[Change], start: State) -> str:
     """What the operator can do where there is no safe order."""
     listening = {
-        endpoint for held in start.receive.values() if held.get("enabled") for endpoint in held.get("bindings") or ()
+        endpoint
+        for held in start.receive.values()
+        if held.get("enabled")
+        for endpoint in held.get("bindings") or ()
     }
     for change in changes:
-        fresh = (change.after.get("bindings") or frozenset()) - listening if change.table == RECEIVE.name else ()
+        fresh = (
+            (change.after.get("bindings") or frozenset()) - listening
+            if change.table == RECEIVE.name
+            else ()
+        )
         alone = [endpoint for endpoint in sorted(fresh) if not endpoint.is_wildcard]
         if alone:
             return (
-                f"'{change.key}' would be the first connector on {words.listed(map(str, alone))}: whoever comes to that address is then "
-                "heard by nobody else. Leave it out of the bindings, so that all addresses are listened on."
+                f"'{change.key}' would be the first connector on {words.listed(map(str, alone))}: "
+                "whoever comes to that address is then heard by nobody else. Leave it out of the "
+                "bindings, so that all addresses are listened on."
             )
     return "Make the changes in two runs, with a state in between that Exchange accepts."
 
 
 def _judge(
-    start: State, goal: State, networks: SiteNetworks, ways: t.Sequence[t.Sequence[t.Sequence[Change]]]
+    start: State,
+    goal: State,
+    networks: SiteNetworks,
+    ways: t.Sequence[t.Sequence[t.Sequence[Change]]],
 ) -> StepJudge[State, str]:
     steps = [step for choices in ways for way in choices for step in way]
     if steps[0].table == RECEIVE.name:
@@ -256,7 +300,8 @@ def _rank(change: Change) -> int:
         return 2 if old <= new else 3
     return (
         3
-        if change.before.get("permission_groups", frozenset()) - change.after.get("permission_groups", frozenset())
+        if change.before.get("permission_groups", frozenset())
+        - change.after.get("permission_groups", frozenset())
         else 2
     )
 
@@ -298,14 +343,20 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
     relay = {option: pair for option, pair in pairs.items() if option == "anonymous_relay"}
     if relay and len(pairs) > 1:
         rest = {option: pair for option, pair in pairs.items() if option not in relay}
-        return [(_part(change, relay), _part(change, rest)), (_part(change, rest), _part(change, relay))]
+        return [
+            (_part(change, relay), _part(change, rest)),
+            (_part(change, rest), _part(change, relay)),
+        ]
     ways: list[tuple[Change, ...]] = [(change,)]
     role = {option: pair for option, pair in pairs.items() if option == "transport_role"}
     if role and len(pairs) > 1:
         # Nothing of another role can be beside it: made after it has its new one, or removed
         # before.
         rest = {option: pair for option, pair in pairs.items() if option not in role}
-        ways += [(_part(change, role), _part(change, rest)), (_part(change, rest), _part(change, role))]
+        ways += [
+            (_part(change, role), _part(change, rest)),
+            (_part(change, rest), _part(change, role)),
+        ]
     for middle in (_shrunk(pairs), _grown(pairs)):
         if middle and any(middle[option] != change.after[option] for option in middle):
             first = {option: (pairs[option][0], value) for option, value in middle.items()}
@@ -313,7 +364,10 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
             ways.append(
                 (
                     _part(change, first),
-                    _part(change, {option: pair for option, pair in rest.items() if pair[0] != pair[1]}),
+                    _part(
+                        change,
+                        {option: pair for option, pair in rest.items() if pair[0] != pair[1]},
+                    ),
                 )
             )
     return ways
@@ -322,7 +376,11 @@ def _ways(change: Change) -> list[tuple[Change, ...]]:
 def _part(change: Change, options: t.Mapping[str, tuple[t.Any, t.Any]]) -> Change:
     before = {option: pair[0] for option, pair in options.items()}
     return Change(
-        change.table, Action.MODIFY, change.key, before, {option: pair[1] for option, pair in options.items()}
+        change.table,
+        Action.MODIFY,
+        change.key,
+        before,
+        {option: pair[1] for option, pair in options.items()},
     )
 
 
@@ -333,11 +391,19 @@ def _shrunk(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
     """Ranges and bindings that are there before and after; nothing where they share none, as
     Exchange wants at least one.
     """
-    shared = {option: (old, old & new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
+    shared = {
+        option: (old, old & new)
+        for option, (old, new) in pairs.items()
+        if option in _SPLIT and old and new
+    }
     return {option: both for option, (old, both) in shared.items() if both and both != old}
 
 
 def _grown(pairs: t.Mapping[str, tuple[t.Any, t.Any]]) -> dict[str, t.Any]:
     """Ranges and bindings that are there before or after."""
-    joined = {option: (old, old | new) for option, (old, new) in pairs.items() if option in _SPLIT and old and new}
+    joined = {
+        option: (old, old | new)
+        for option, (old, new) in pairs.items()
+        if option in _SPLIT and old and new
+    }
     return {option: either for option, (old, either) in joined.items() if either != old}

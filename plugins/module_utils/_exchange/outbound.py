@@ -42,15 +42,22 @@ def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     name = options.get("name") or OUTBOUND_NAME
     if not options.get("smart_hosts"):
         raise PlanError(
-            "outbound_lock names no smart_hosts. Nothing was changed. Name the hosts that take the site's outgoing mail."
+            "outbound_lock names no smart_hosts. Nothing was changed. Name the hosts that take the "
+            "site's outgoing mail."
         )
     close = options.get("close") or "disable"
     if close not in ("disable", "keep"):
         raise PlanError(
-            f"The option close of outbound_lock is '{close}'. Nothing was changed. It can be disable or keep."
+            f"The option close of outbound_lock is '{close}'. Nothing was changed. It can be "
+            "disable or keep."
         )
     spaces = options.get("address_spaces") or ["SMTP:*;1"]
-    entry: dict[str, t.Any] = {"name": name, "state": "present", "enabled": True, "address_spaces": spaces}
+    entry: dict[str, t.Any] = {
+        "name": name,
+        "state": "present",
+        "enabled": True,
+        "address_spaces": spaces,
+    }
     # Not taken from the rest: name, close and what is not an option of a send connector.
     entry.update(
         {
@@ -72,13 +79,21 @@ def outbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
 
 def _rivals(state: State, name: str, spaces: t.Any) -> t.Iterator[Connector]:
     """The connectors that carry the same mail and are to be closed."""
-    wanted = {(space.type, space.space) for space in SEND.properties["address_spaces"].parse(spaces)}
+    wanted = {
+        (space.type, space.space) for space in SEND.properties["address_spaces"].parse(spaces)
+    }
     everything = ("smtp", "*") in wanted
     for key, connector in sorted(state.send.items()):
-        if key == name.casefold() or not connector.get("enabled", True) or routing.protected_reason(connector):
+        if (
+            key == name.casefold()
+            or not connector.get("enabled", True)
+            or routing.protected_reason(connector)
+        ):
             continue
         own = {(space.type, space.space) for space in connector.get("address_spaces") or ()}
-        if own & wanted or (everything and any(kind == "smtp" and routing.is_generic(space) for kind, space in own)):
+        if own & wanted or (
+            everything and any(kind == "smtp" and routing.is_generic(space) for kind, space in own)
+        ):
             yield connector
 
 
@@ -88,7 +103,9 @@ def _sources(state: State, name: str, closed: t.Sequence[Connector]) -> dict[str
     """
     if state.server.edge:
         return {}
-    replaced: frozenset[str] = frozenset().union(*(connector.get(_SOURCES) or () for connector in closed))
+    replaced: frozenset[str] = frozenset().union(
+        *(connector.get(_SOURCES) or () for connector in closed)
+    )
     current = state.send.get(name.casefold())
     if current is None:
         return {_SOURCES: sorted(replaced) or [state.server.name]}
@@ -101,9 +118,16 @@ def _taken_over(closed: t.Sequence[Connector]) -> dict[str, t.Any]:
     chosen = routing.carriers(closed, routing.Message("internet"))
     ranked = sorted(closed, key=lambda connector: connector["name"] not in chosen[:1])
     options = {
-        option: connector[option] for connector in reversed(ranked) for option in _TAKEN_OVER if connector.get(option)
+        option: connector[option]
+        for connector in reversed(ranked)
+        for option in _TAKEN_OVER
+        if connector.get(option)
     }
-    sizes = [connector["max_message_size"] for connector in closed if connector.get("max_message_size") is not None]
+    sizes = [
+        connector["max_message_size"]
+        for connector in closed
+        if connector.get("max_message_size") is not None
+    ]
     if sizes:
         options["max_message_size"] = UNLIMITED if UNLIMITED in sizes else max(sizes)
     return {option: SEND.properties[option].kind.show(value) for option, value in options.items()}

@@ -19,7 +19,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import KindError, quoted
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
+    KindError,
+    quoted,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import ListKind
 
 Connector = t.Mapping[str, t.Any]
@@ -55,7 +58,10 @@ _ON_MAIL = ("ms-exch-smtp-", "ms-exch-accept-headers-", "ms-exch-bypass-")
 _DECIDING = (SUBMIT, ANY_RECIPIENT)
 
 ANONYMOUS, EVERYONE = "anonymous", "everyone"
-DEFAULT_NAMES: t.Mapping[str, str] = {ANONYMOUS: r"NT AUTHORITY\ANONYMOUS LOGON", EVERYONE: "Everyone"}
+DEFAULT_NAMES: t.Mapping[str, str] = {
+    ANONYMOUS: r"NT AUTHORITY\ANONYMOUS LOGON",
+    EVERYONE: "Everyone",
+}
 _SIDS = {ANONYMOUS: "S-1-5-7", EVERYONE: "S-1-1-0"}
 
 
@@ -142,12 +148,17 @@ def read(
         entries.setdefault(target, []).append(
             _Entry(account, rights, _truth(row.get("Deny")), _truth(row.get("IsInherited")))
         )
-    return {target: _values(entries.get(target, []), held_groups) for target, held_groups in groups.items()}
+    return {
+        target: _values(entries.get(target, []), held_groups)
+        for target, held_groups in groups.items()
+    }
 
 
 def _values(entries: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any]:
     own = [entry for entry in entries if not entry.inherited]
-    denied = {right for right in _DECIDING if any(entry.deny and entry.speaks_of(right) for entry in own)}
+    denied = {
+        right for right in _DECIDING if any(entry.deny and entry.speaks_of(right) for entry in own)
+    }
     given = {
         f"{entry.account}:{_spelled(right)}"
         for entry in own
@@ -167,7 +178,9 @@ def _values(entries: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any
     }
 
 
-def _fixed(entries: list[_Entry], denied: t.Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+def _fixed(
+    entries: list[_Entry], denied: t.Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
     """The rights that no change of the connector takes away, and in words what gives them.
 
     An object's own entries come before those that it inherits, and there what is denied before what
@@ -178,20 +191,32 @@ def _fixed(entries: list[_Entry], denied: t.Collection[str]) -> tuple[frozenset[
     for right in _DECIDING:
         if right in denied:
             continue
-        inherited_deny = any(entry.inherited and entry.deny and entry.speaks_of(right) for entry in entries)
+        inherited_deny = any(
+            entry.inherited and entry.deny and entry.speaks_of(right) for entry in entries
+        )
         for entry in entries:
             lasting = entry.inherited or entry.rights is None
-            if entry.deny or not lasting or not entry.speaks_of(right) or (entry.inherited and inherited_deny):
+            if (
+                entry.deny
+                or not lasting
+                or not entry.speaks_of(right)
+                or (entry.inherited and inherited_deny)
+            ):
                 continue
             fixed.add(right)
             what = "all rights" if entry.rights is None else right
-            behind.add(f"{what} of {DEFAULT_NAMES[entry.account]}{', inherited' if entry.inherited else ''}")
+            behind.add(
+                f"{what} of "
+                f"{DEFAULT_NAMES[entry.account]}{', inherited' if entry.inherited else ''}"
+            )
     return frozenset(fixed), frozenset(behind)
 
 
 def _texts(value: t.Any) -> list[str]:
     items = value.split(",") if isinstance(value, str) else value or ()
-    return [text for item in items for text in (part.strip() for part in str(item).split(",")) if text]
+    return [
+        text for item in items for text in (part.strip() for part in str(item).split(",")) if text
+    ]
 
 
 def _truth(value: t.Any) -> bool:

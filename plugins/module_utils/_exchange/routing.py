@@ -13,7 +13,9 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import AddressSpace
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import (
+        AddressSpace,
+    )
 
 Connector = t.Mapping[str, t.Any]
 
@@ -86,7 +88,9 @@ class Chooser:
     """
 
     def __init__(self, send_connectors: t.Iterable[Connector]) -> None:
-        self._connectors = [connector for connector in send_connectors if connector.get("enabled", True)]
+        self._connectors = [
+            connector for connector in send_connectors if connector.get("enabled", True)
+        ]
         self._fits: dict[tuple[str, str], list[tuple[tuple[int, int], Connector]]] = {}
 
     def carriers(self, message: Message) -> list[str]:
@@ -106,7 +110,10 @@ class Chooser:
             distance = 0 if message.server is None or message.server in sources else 1
             carriers.append(Carrier(-closeness, -cost, distance, connector["name"]))
         return [
-            carrier.name for carrier in sorted(carriers, key=lambda carrier: (*carrier[:3], carrier.name.casefold()))
+            carrier.name
+            for carrier in sorted(
+                carriers, key=lambda carrier: (*carrier[:3], carrier.name.casefold())
+            )
         ]
 
     def _fitting(self, message: Message) -> list[tuple[tuple[int, int], Connector]]:
@@ -133,7 +140,10 @@ def route(
     """Name of the connector that carries a message to `domain`; None when it would wait in the
     Unreachable queue.
     """
-    chosen = carriers(send_connectors, Message(domain.lower(), type.lower(), size, server.lower() if server else None))
+    chosen = carriers(
+        send_connectors,
+        Message(domain.lower(), type.lower(), size, server.lower() if server else None),
+    )
     return chosen[0] if chosen else None
 
 
@@ -145,7 +155,11 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
     """
     everything = list(send_connectors)
     spaces = sorted(
-        {(space.type, space.space) for connector in everything for space in connector.get("address_spaces") or ()}
+        {
+            (space.type, space.space)
+            for connector in everything
+            for space in connector.get("address_spaces") or ()
+        }
     )
     taken = {label for _type, space in spaces for label in space.split(".")}
     fresh = "other"
@@ -157,7 +171,9 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
         if limit is not None:
             sizes |= {limit, limit + 1}
     servers: set[str | None] = {
-        server for connector in everything for server in connector.get("source_transport_servers") or ()
+        server
+        for connector in everything
+        for server in connector.get("source_transport_servers") or ()
     }
     servers.add(None)
     asked: set[tuple[str, str]] = {("smtp", f"{fresh}.{fresh}")}
@@ -180,7 +196,15 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
 
 # Options that say which messages a connector takes, or nothing about where they go.
 _NOT_THE_WAY = frozenset(
-    {"name", "enabled", "address_spaces", "comment", "source_transport_servers", "max_message_size", "invalid"}
+    {
+        "name",
+        "enabled",
+        "address_spaces",
+        "comment",
+        "source_transport_servers",
+        "max_message_size",
+        "invalid",
+    }
 )
 
 
@@ -188,7 +212,9 @@ def way(connector: Connector) -> tuple[tuple[str, t.Any], ...]:
     """Where a connector takes mail and how: everything that says nothing about which messages it
     takes.
     """
-    return tuple(sorted((option, value) for option, value in connector.items() if option not in _NOT_THE_WAY))
+    return tuple(
+        sorted((option, value) for option, value in connector.items() if option not in _NOT_THE_WAY)
+    )
 
 
 def is_generic(space: str) -> bool:
@@ -201,7 +227,10 @@ def is_generic(space: str) -> bool:
 def is_hybrid(connector: Connector) -> bool:
     """Whether the hybrid configuration wizard made the connector."""
     name = connector.get("name", "").casefold()
-    return name.startswith("outbound to office 365") or connector.get("cloud_services_mail_enabled") is True
+    return (
+        name.startswith("outbound to office 365")
+        or connector.get("cloud_services_mail_enabled") is True
+    )
 
 
 def protected_reason(connector: Connector) -> str | None:

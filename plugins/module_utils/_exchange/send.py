@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import AddressSpaces, LoginKind
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import (
+    AddressSpaces,
+    LoginKind,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
     EVERYWHERE,
     SINCE_2010,
@@ -29,14 +32,27 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds 
     Text,
     TimeSpan,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import Flags, Hosts, ServerNames
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Property, resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import (
+    Flags,
+    Hosts,
+    ServerNames,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    Property,
+    resource,
+)
 
 _DAY = 86400
 _MOST = 2147483647
 _NOT_EDGE = Where(edge=False)
 
-SMART_HOST_AUTH_MECHANISMS = ("None", "BasicAuth", "BasicAuthRequireTLS", "ExchangeServer", "ExternalAuthoritative")
+SMART_HOST_AUTH_MECHANISMS = (
+    "None",
+    "BasicAuth",
+    "BasicAuthRequireTLS",
+    "ExchangeServer",
+    "ExternalAuthoritative",
+)
 TLS_AUTH_LEVELS = ("EncryptionOnly", "CertificateValidation", "DomainValidation")
 ERROR_POLICIES = ("DowngradeDnsFailures", "DowngradeCustomFailures", "UpgradeCustomFailures")
 
@@ -52,7 +68,10 @@ SEND = resource(
         Property("source_transport_servers", "SourceTransportServers", ServerNames(), _NOT_EDGE),
         Property("port", "Port", Int(0, 65535), EVERYWHERE),
         Property(
-            "smart_host_auth_mechanism", "SmartHostAuthMechanism", Choice(*SMART_HOST_AUTH_MECHANISMS), EVERYWHERE
+            "smart_host_auth_mechanism",
+            "SmartHostAuthMechanism",
+            Choice(*SMART_HOST_AUTH_MECHANISMS),
+            EVERYWHERE,
         ),
         Property("authentication_credential", "AuthenticationCredential", LoginKind(), EVERYWHERE),
         Property("require_tls", "RequireTLS", Bool(), EVERYWHERE),
@@ -63,7 +82,9 @@ SEND = resource(
         Property("cloud_services_mail_enabled", "CloudServicesMailEnabled", Bool(), SINCE_2013),
         Property("connector_type", "ConnectorType", Choice("Default", "XPremises"), SINCE_2016),
         Property("frontend_proxy_enabled", "FrontendProxyEnabled", Bool(), SINCE_2013),
-        Property("use_external_dns_servers_enabled", "UseExternalDNSServersEnabled", Bool(), EVERYWHERE),
+        Property(
+            "use_external_dns_servers_enabled", "UseExternalDNSServersEnabled", Bool(), EVERYWHERE
+        ),
         Property("domain_secure_enabled", "DomainSecureEnabled", Bool(), EVERYWHERE),
         Property("force_helo", "ForceHELO", Bool(), EVERYWHERE),
         Property("fqdn", "Fqdn", Host(), EVERYWHERE),
@@ -71,17 +92,38 @@ SEND = resource(
         # Exchange 2007 RTM has no such parameter, but a scope in front of each address space.
         Property("is_scoped_connector", "IsScopedConnector", Bool(), EVERYWHERE),
         # Rounded up to whole kilobytes by Exchange (New-SendConnector.md, MaxMessageSize).
-        Property("max_message_size", "MaxMessageSize", Size(0, _MOST, unlimited=True, unit=1024), EVERYWHERE),
-        Property("connection_inactivity_time_out", "ConnectionInactivityTimeOut", TimeSpan(1, _DAY), EVERYWHERE),
-        Property("smtp_max_messages_per_connection", "SmtpMaxMessagesPerConnection", Int(0, _MOST), SINCE_2010),
-        Property("error_policies", "ErrorPolicies", Flags(*ERROR_POLICIES, zero="Default"), SINCE_2010),
-        Property("protocol_logging_level", "ProtocolLoggingLevel", Choice("None", "Verbose"), EVERYWHERE),
+        Property(
+            "max_message_size",
+            "MaxMessageSize",
+            Size(0, _MOST, unlimited=True, unit=1024),
+            EVERYWHERE,
+        ),
+        Property(
+            "connection_inactivity_time_out",
+            "ConnectionInactivityTimeOut",
+            TimeSpan(1, _DAY),
+            EVERYWHERE,
+        ),
+        Property(
+            "smtp_max_messages_per_connection",
+            "SmtpMaxMessagesPerConnection",
+            Int(0, _MOST),
+            SINCE_2010,
+        ),
+        Property(
+            "error_policies", "ErrorPolicies", Flags(*ERROR_POLICIES, zero="Default"), SINCE_2010
+        ),
+        Property(
+            "protocol_logging_level", "ProtocolLoggingLevel", Choice("None", "Verbose"), EVERYWHERE
+        ),
         Property("source_ip_address", "SourceIPAddress", Text(), Where(edge=True)),
     ],
 )
 
 
-def new_connector(version: Version, edge: bool = False, server: str | None = None) -> dict[str, t.Any]:
+def new_connector(
+    version: Version, edge: bool = False, server: str | None = None
+) -> dict[str, t.Any]:
     """What a new connector has before anything is said about it, as canonical options. `server` is
     the one that creates it.
     """

@@ -24,7 +24,11 @@ _MOST_NAMED = 8
 def check(connector: Connector, state: State) -> list[str]:
     """One sentence for each rule that the connector, as it would be after a change, breaks."""
     where = f"The receive connector '{connector['name']}'"
-    reasons = (*_fqdn(connector, state), *_default_domain(connector, state), *_capabilities(connector, state))
+    reasons = (
+        *_fqdn(connector, state),
+        *_default_domain(connector, state),
+        *_capabilities(connector, state),
+    )
     return [f"{where} {reason} Nothing was changed." for reason in reasons]
 
 
@@ -34,8 +38,9 @@ def _fqdn(connector: Connector, state: State) -> t.Iterator[str]:
         return
     if fqdn.casefold() not in (server.fqdn.casefold(), server.name.casefold()):
         yield (
-            f"has the fqdn {fqdn}. Beside ExchangeServer in auth_mechanism Exchange takes only the server's own name there, "
-            f"{server.fqdn} or {server.name}, or none. Leave ExchangeServer out, or name the fqdn on a connector without it."
+            f"has the fqdn {fqdn}. Beside ExchangeServer in auth_mechanism Exchange takes only the "
+            f"server's own name there, {server.fqdn} or {server.name}, or none. Leave "
+            "ExchangeServer out, or name the fqdn on a connector without it."
         )
 
 
@@ -52,8 +57,8 @@ def _default_domain(connector: Connector, state: State) -> t.Iterator[str]:
         named = [accepted.domain for accepted in state.accepted_domains]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         yield (
-            f"has the default_domain {domain}, which is no accepted domain of the organization. Those are "
-            f"{', '.join(named[:_MOST_NAMED])}{more}."
+            f"has the default_domain {domain}, which is no accepted domain of the organization. "
+            f"Those are {', '.join(named[:_MOST_NAMED])}{more}."
         )
 
 
@@ -66,13 +71,19 @@ def _capabilities(connector: Connector, state: State) -> t.Iterator[str]:
     for name in sorted(asked - held - known):
         since = CAPABILITIES.get(name)
         if since is not None:
-            yield f"has the capability {name} in tls_domain_capabilities, which came with {Version(since)}."
+            yield (
+                f"has the capability {name} in tls_domain_capabilities, which came with "
+                f"{Version(since)}."
+            )
         else:
             yield (
-                f"has the capability {name} in tls_domain_capabilities, which Exchange does not know. "
+                f"has the capability {name} in tls_domain_capabilities, which Exchange does not "
+                "know. "
                 f"It is one of {', '.join(sorted(known))}."
             )
 
 
 def _names(connector: Connector) -> frozenset[str]:
-    return frozenset(text.rpartition(":")[2] for text in connector.get("tls_domain_capabilities") or ())
+    return frozenset(
+        text.rpartition(":")[2] for text in connector.get("tls_domain_capabilities") or ()
+    )

@@ -28,7 +28,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Connector = t.Mapping[str, t.Any]
-"""Option → canonical value; always with ``name``, a receive connector also with ``server``. None: unset. Missing: not known."""
+"""Option → canonical value; always with ``name``, a receive connector also with ``server``. None:
+unset. Missing: not known.
+"""
 
 INVALID = "invalid"
 """Key, and no option, of a connector that Exchange itself calls invalid; it may refuse writes."""
@@ -70,7 +72,9 @@ class Server:
     @property
     def itself(self) -> RangeSet:
         """The server's own addresses, from which what runs on it sends."""
-        return RangeSet(Interval(address.version, address.value, address.value) for address in self.addresses)
+        return RangeSet(
+            Interval(address.version, address.value, address.value) for address in self.addresses
+        )
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -104,7 +108,9 @@ class State:
     def with_connectors(self, resource: str, connectors: t.Mapping[str, Connector]) -> State:
         """The state with other connectors of a resource."""
         if resource == RECEIVE.name:
-            return dataclasses.replace(self, receive=accepted.marked(connectors, self.accepted_domains))
+            return dataclasses.replace(
+                self, receive=accepted.marked(connectors, self.accepted_domains)
+            )
         return dataclasses.replace(self, send=connectors)
 
 
@@ -115,7 +121,9 @@ def read_server(host: t.Mapping[str, t.Any]) -> Server:
     exchange = host.get("exchange")
     name = str(host.get("name") or "")
     if not exchange:
-        raise StateError(f"The server {name} has no Exchange Server installed. Nothing was changed.")
+        raise StateError(
+            f"The server {name} has no Exchange Server installed. Nothing was changed."
+        )
     numbers = [int(exchange.get(part) or 0) for part in ("major", "minor", "build", "revision")]
     try:
         version = detect(*numbers)
@@ -164,7 +172,10 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
         # along.
         if owner.casefold() not in (server.name.casefold(), server.fqdn.casefold()):
             continue
-        connector: dict[str, t.Any] = {**RECEIVE.read(row, server.version, server.edge), "server": server.name}
+        connector: dict[str, t.Any] = {
+            **RECEIVE.read(row, server.version, server.edge),
+            "server": server.name,
+        }
         connector["name"] = printable(connector["name"])
         connector.update(_validity(row))
         key = connector["name"].casefold()
@@ -252,7 +263,10 @@ def _validity(row: t.Mapping[str, t.Any]) -> dict[str, bool]:
 
 def _has_local_scope(row: t.Mapping[str, t.Any]) -> bool:
     spaces = row.get("AddressSpaces") or ()
-    return any(str(space).lower().startswith("local:") for space in ([spaces] if isinstance(spaces, str) else spaces))
+    return any(
+        str(space).lower().startswith("local:")
+        for space in ([spaces] if isinstance(spaces, str) else spaces)
+    )
 
 
 def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
@@ -260,7 +274,11 @@ def _supported(rows: Rows) -> t.Mapping[str, frozenset[str]] | None:
     supported: dict[str, frozenset[str]] = {}
     for row in rows:
         names = row.get("Parameters.Keys")
-        parameters = frozenset(str(name) for name in names) if isinstance(names, (list, tuple)) else frozenset()
+        parameters = (
+            frozenset(str(name) for name in names)
+            if isinstance(names, (list, tuple))
+            else frozenset()
+        )
         # Each of these cmdlets has one of the two; a proxy that takes its parameters as they come
         # has neither.
         if parameters & {"Identity", "Name"}:

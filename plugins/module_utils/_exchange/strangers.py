@@ -14,13 +14,24 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    builtin_connectors,
+    doors,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    Answer,
+    is_loopback,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
+    listed,
+    ranges,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 
 if t.TYPE_CHECKING:
-    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
+    from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+        SiteNetworks,
+    )
 
 Connectors = t.Sequence[doors.Connector]
 
@@ -45,7 +56,9 @@ class Opening:
 
     def only(self, group: RangeSet) -> Opening:
         """The same for those in `group`."""
-        return dataclasses.replace(self, parts={name: part & group for name, part in self.parts.items()})
+        return dataclasses.replace(
+            self, parts={name: part & group for name, part in self.parts.items()}
+        )
 
     def words(self, may: str = "may") -> str:
         """One sentence; `may` is the verb of it."""
@@ -73,7 +86,9 @@ def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> O
         networks.hybrid,
         networks.itself,
     )
-    named = RangeSet(interval for group in groups for interval in _ranges_guards.believed(group).intervals)
+    named = RangeSet(
+        interval for group in groups for interval in _ranges_guards.believed(group).intervals
+    )
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
@@ -84,13 +99,21 @@ def relaying(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> 
     inside = networks.itself
     for group in (networks.own_networks, networks.exchange_servers):
         inside = inside | _ranges_guards.believed(group)
-    return _opening(connectors, port, relays, doors.public(inside) | (networks.provider - networks.itself), relay=True)
+    return _opening(
+        connectors,
+        port,
+        relays,
+        doors.public(inside) | (networks.provider - networks.itself),
+        relay=True,
+    )
 
 
 def openings(connectors: Connectors, networks: SiteNetworks) -> list[Opening]:
     """All of them, on every port."""
     every = (
-        look(connectors, networks, port) for port in sorted(doors.ports(connectors)) for look in (sending, relaying)
+        look(connectors, networks, port)
+        for port in sorted(doors.ports(connectors))
+        for look in (sending, relaying)
     )
     return [opening for opening in every if opening]
 
@@ -99,7 +122,11 @@ def sentences(connectors: t.Iterable[doors.Connector], networks: SiteNetworks) -
     """The openings in words; empty where certainly nobody gets in, None where the task does not
     judge that.
     """
-    return [opening.words() for opening in openings(list(connectors), networks)] if judged(networks) else None
+    return (
+        [opening.words() for opening in openings(list(connectors), networks)]
+        if judged(networks)
+        else None
+    )
 
 
 def who(senders: RangeSet) -> str:
@@ -113,7 +140,12 @@ def who(senders: RangeSet) -> str:
 
 
 def _opening(
-    connectors: Connectors, port: int, right: t.Callable[[Answer], bool], among: RangeSet, *, relay: bool
+    connectors: Connectors,
+    port: int,
+    right: t.Callable[[Answer], bool],
+    among: RangeSet,
+    *,
+    relay: bool,
 ) -> Opening:
     view = doors.view_of(connectors, port)
     held: dict[str, list[Interval]] = {}
@@ -123,4 +155,6 @@ def _opening(
             if right(answer):
                 for name in doors.openers(answer, by_name, right):
                     held.setdefault(name, []).append(Interval(endpoint.version, first, last))
-    return Opening(port, relay, {name: RangeSet(intervals) & among for name, intervals in held.items()})
+    return Opening(
+        port, relay, {name: RangeSet(intervals) & among for name, intervals in held.items()}
+    )

@@ -12,7 +12,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError, quoted
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
+    Kind,
+    KindError,
+    quoted,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.lists import ListKind
 
 
@@ -24,7 +28,8 @@ class AddressSpace(t.NamedTuple):
     cost: int
 
     def __str__(self) -> str:
-        return f"{self.type.upper() if self.type in ('smtp', 'x400') else self.type}:{self.space};{self.cost}"
+        kind = self.type.upper() if self.type in ("smtp", "x400") else self.type
+        return f"{kind}:{self.space};{self.cost}"
 
 
 class AddressSpaces(ListKind):
@@ -51,12 +56,17 @@ class AddressSpaces(ListKind):
         space = ((form and form.group("space")) or "").strip()
         cost = int(form.group("cost")) if form and form.group("cost") else 1
         if not space:
-            raise KindError(f"{quoted(text)} is no address space such as SMTP:*;1 or contoso.example.")
+            raise KindError(
+                f"{quoted(text)} is no address space such as SMTP:*;1 or contoso.example."
+            )
         if not 1 <= cost <= 100:
-            raise KindError(f"the address space {quoted(text)} has the cost {cost}, which is not from 1 to 100.")
+            raise KindError(
+                f"the address space {quoted(text)} has the cost {cost}, which is not from 1 to 100."
+            )
         if kind == "smtp" and not self._DOMAIN.fullmatch(space):
             raise KindError(
-                f"the address space {quoted(text)} is no domain; a wildcard is a whole label at the beginning, as in *.contoso.example."
+                f"the address space {quoted(text)} is no domain; a wildcard is a whole label at "
+                "the beginning, as in *.contoso.example."
             )
         return AddressSpace(kind, space, cost)
 
@@ -64,7 +74,9 @@ class AddressSpaces(ListKind):
         # One space at another cost is the same space: what is added takes its place, and it is
         # removed whatever its cost.
         gone = {(space.type, space.space) for space in (*added, *removed)}
-        return frozenset(space for space in current if (space.type, space.space) not in gone) | added
+        return (
+            frozenset(space for space in current if (space.type, space.space) not in gone) | added
+        )
 
     def show(self, canonical: t.Any) -> t.Any:
         return [str(space) for space in sorted(canonical)]
@@ -167,7 +179,9 @@ class Login:
         if not isinstance(other, Login):
             return NotImplemented
         return self is other or (
-            not self.always and not other.always and self.username.casefold() == other.username.casefold()
+            not self.always
+            and not other.always
+            and self.username.casefold() == other.username.casefold()
         )
 
     def __hash__(self) -> int:
@@ -213,7 +227,8 @@ class LoginKind(Kind):
             return current
         if login.password is None:
             raise KindError(
-                f"the password for '{login.username}' is not known, since Exchange never gives one back. "
+                f"the password for '{login.username}' is not known, since Exchange never gives one "
+                "back. "
                 "Give the username and the password."
             )
         return login

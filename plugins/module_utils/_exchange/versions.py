@@ -76,7 +76,8 @@ def detect(major: int, minor: int, build: int = 0, revision: int = 0) -> Version
     if major == 8:
         return Version.E2007 if minor >= 1 else Version.E2007RTM
     raise VersionError(
-        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is none of Exchange 2007 to Exchange SE. "
+        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is none of Exchange "
+        "2007 to Exchange SE. "
         "Nothing was changed."
     )
 
@@ -88,7 +89,8 @@ def unknown_note(major: int, minor: int, build: int = 0, revision: int = 0) -> s
     if (major, minor) <= _NEWEST:
         return None
     return (
-        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is newer than this collection knows. "
+        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is newer than this "
+        "collection knows. "
         f"It is treated as {Version.SE.label}."
     )
 

@@ -36,8 +36,15 @@ class Passage:
     def words(self, verb: str) -> str:
         """One sentence; `verb` is ``goes`` or ``would go``."""
         what = f"Mail of more than {self.bigger >> 10} KB" if self.bigger else "Mail"
-        to = "to the internet, or parts of it," if self.generic else f"to {listed(sorted(self.domains))}"
-        return f"{what} {to} {verb} through the send connector '{self.rival}' and not through '{self.name}'."
+        to = (
+            "to the internet, or parts of it,"
+            if self.generic
+            else f"to {listed(sorted(self.domains))}"
+        )
+        return (
+            f"{what} {to} {verb} through the send connector '{self.rival}' and not through "
+            f"'{self.name}'."
+        )
 
 
 def past(connectors: Connectors, claim: routing.Claim) -> list[Passage]:
@@ -47,11 +54,14 @@ def past(connectors: Connectors, claim: routing.Claim) -> list[Passage]:
     """
     taken: dict[tuple[str, bool], set[tuple[str, int]]] = {}
     # As if the claim were there: its spaces are asked about where it is not.
-    asked = routing.messages([*connectors.values(), {"name": claim.name, "address_spaces": claim.spaces}])
+    asked = routing.messages(
+        [*connectors.values(), {"name": claim.name, "address_spaces": claim.spaces}]
+    )
     chooser = routing.Chooser(connectors.values())
     for message in asked:
         if not any(
-            space.type == message.type and routing.specificity(space.space, message.domain) is not None
+            space.type == message.type
+            and routing.specificity(space.space, message.domain) is not None
             for space in claim.spaces
         ):
             continue
@@ -81,8 +91,13 @@ def idle(connectors: Connectors, claim: routing.Claim) -> list[tuple[str, str]]:
         if not chosen or chosen[0].casefold() != claim.name.casefold():
             continue
         for other in chosen[1:]:
-            held = {(space.type, space.space) for space in connectors[other.casefold()].get("address_spaces") or ()}
-            unused |= {(space.space, other) for space in claim.spaces if (space.type, space.space) in held}
+            held = {
+                (space.type, space.space)
+                for space in connectors[other.casefold()].get("address_spaces") or ()
+            }
+            unused |= {
+                (space.space, other) for space in claim.spaces if (space.type, space.space) in held
+            }
     return sorted(unused)
 
 
@@ -107,12 +122,14 @@ def what_to_do(connector: routing.Connector, claim: routing.Claim) -> str:
     cost = max((space.cost for space in claim.spaces), default=1)
     if routing.is_hybrid(connector):
         return (
-            f" It is not touched here, because {reason}. Take such address spaces from it by running the wizard again without centralized "
-            f"mail transport, or give them a cost above {cost} with Set-SendConnector; the wizard may put them back (unverified)."
+            f" It is not touched here, because {reason}. Take such address spaces from it by "
+            "running the wizard again without centralized mail transport, or give them a cost "
+            f"above {cost} with Set-SendConnector; the wizard may put them back (unverified)."
         )
     return (
-        f" It is not touched here, because {reason}. Change it where the edge subscription was made, on a Hub or Mailbox server, or give "
-        f"the spaces of '{claim.name}' a lower cost than its own."
+        f" It is not touched here, because {reason}. Change it where the edge subscription was "
+        f"made, on a Hub or Mailbox server, or give the spaces of '{claim.name}' a lower cost than "
+        "its own."
     )
 
 
@@ -128,7 +145,9 @@ def bereft(before: Connectors, after: Connectors) -> dict[str, frozenset[str]]:
         was, shall = (side.carriers(message) for side in sides)
         if not was or not shall or was[0].casefold() == shall[0].casefold():
             continue
-        if message.server in _sources(before, was[0]) and message.server not in _sources(after, shall[0]):
+        if message.server in _sources(before, was[0]) and message.server not in _sources(
+            after, shall[0]
+        ):
             bereft_of.setdefault(shall[0], set()).add(message.server)
     return {name: frozenset(servers) for name, servers in bereft_of.items()}
 

@@ -8,8 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure as folded
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    Answer,
+    is_loopback,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    exposure as folded,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     CREDENTIAL,
     Change,
@@ -82,7 +87,11 @@ def _difference(resource: str, option: str, before: t.Any, after: t.Any) -> str:
             [str(value) for value in new if value not in old],
             [str(value) for value in old if value not in new],
         )
-        parts = [f"{verb} {listed(items)}" for verb, items in (("gains", gained), ("loses", gone)) if items]
+        parts = [
+            f"{verb} {listed(items)}"
+            for verb, items in (("gains", gained), ("loses", gone))
+            if items
+        ]
         return f"{option} {' and '.join(parts)}"
     return f"{option} {_value(resource, option, before)} → {_value(resource, option, after)}"
 
@@ -98,15 +107,23 @@ def change_sentence(change: Change) -> str:
         if resource == RECEIVE.name:
             heard, where = after.get("remote_ip_ranges"), after.get("bindings") or ()
             target = (
-                f"{ranges(heard) if heard else 'no address'} on {listed(str(endpoint) for endpoint in sorted(where))}"
+                f"{ranges(heard) if heard else 'no address'} on "
+                f"{listed(str(endpoint) for endpoint in sorted(where))}"
             )
         else:
             spaces = _value(resource, "address_spaces", after.get("address_spaces") or frozenset())
-            target = f"{spaces} through {listed(sorted(after.get('smart_hosts') or ())) if after.get('smart_hosts') else 'DNS'}"
+            hosts = after.get("smart_hosts")
+            target = f"{spaces} through {listed(sorted(hosts)) if hosts else 'DNS'}"
         return f"Create the {noun} '{name}' for {target}{state}."
     if set(after) == {"enabled"}:
-        return f"{'Enable' if after['enabled'] else 'Disable'} the {noun} '{name}'{'' if after['enabled'] else ' and keep it'}."
-    details = [_difference(resource, option, before.get(option), value) for option, value in sorted(after.items())]
+        return (
+            f"{'Enable' if after['enabled'] else 'Disable'} the {noun} "
+            f"'{name}'{'' if after['enabled'] else ' and keep it'}."
+        )
+    details = [
+        _difference(resource, option, before.get(option), value)
+        for option, value in sorted(after.items())
+    ]
     return f"Change the {noun} '{name}': {'; '.join(details)}."
 
 
@@ -115,7 +132,9 @@ def plan_words(changes: t.Iterable[Change]) -> list[str]:
     return [change_sentence(change) for change in changes]
 
 
-def before_after(before: State, after: State, changes: t.Iterable[Change]) -> dict[str, dict[str, t.Any]]:
+def before_after(
+    before: State, after: State, changes: t.Iterable[Change]
+) -> dict[str, dict[str, t.Any]]:
     """The options that the changes are about, as they are in both states.
 
     {"before": tree, "after": tree}; a tree is section → connector → option → plain value, and lacks
@@ -137,7 +156,9 @@ def before_after(before: State, after: State, changes: t.Iterable[Change]) -> di
                     for option, value in connector.items()
                     if option in options and option in table(resource).properties
                 }
-                trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(resource, known)
+                trees[moment].setdefault(_SECTIONS[resource], {})[connector["name"]] = show(
+                    resource, known
+                )
     return trees
 
 
@@ -200,7 +221,9 @@ def _ports(*states: State) -> list[int]:
     """
     ports = set()
     for port in doors.ports(connector for state in states for connector in state.receive.values()):
-        if any(doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states):
+        if any(
+            doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states
+        ):
             ports.add(port)
     return [25, *sorted(ports - {25})]
 
@@ -209,7 +232,9 @@ def _on(name: str, port: int) -> str:
     return name if port == 25 else f"{name} on port {port}"
 
 
-def _met_by_all(state: State, networks: SiteNetworks, heard: RangeSet, port: int) -> dict[str, dict[str, RangeSet]]:
+def _met_by_all(
+    state: State, networks: SiteNetworks, heard: RangeSet, port: int
+) -> dict[str, dict[str, RangeSet]]:
     """Group → what it meets on a port, in words → the part of it that meets that; the biggest part
     first.
 
@@ -217,7 +242,8 @@ def _met_by_all(state: State, networks: SiteNetworks, heard: RangeSet, port: int
     """
     connectors = tuple(state.receive.values())
     answers_of = {
-        name: _in_words(doors.met(connectors, group & heard, port).items()) for name, group in senders(networks)
+        name: _in_words(doors.met(connectors, group & heard, port).items())
+        for name, group in senders(networks)
     }
     itself = [
         (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)
@@ -251,7 +277,8 @@ def exposure_tree(state: State, networks: SiteNetworks) -> dict[str, t.Any]:
             elif texts:
                 first = next(iter(texts))
                 tree[_on(name, port)] = {
-                    text: ("all others" if text == first else part.to_texts()[:100]) for text, part in texts.items()
+                    text: ("all others" if text == first else part.to_texts()[:100])
+                    for text, part in texts.items()
                 }
     return tree
 
@@ -263,7 +290,11 @@ def exposure_words(before: State, after: State, networks: SiteNetworks) -> list[
     Where parts of a group meet different things, the biggest part speaks for the group and the
     others follow by their ranges. The ports are those of exposure_tree().
     """
-    return [line for port in _ports(before, after) for line in _port_words(before, after, networks, port)]
+    return [
+        line
+        for port in _ports(before, after)
+        for line in _port_words(before, after, networks, port)
+    ]
 
 
 def _port_words(before: State, after: State, networks: SiteNetworks, port: int) -> list[str]:

@@ -25,7 +25,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     GROUP6,
     DeviceState,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    RangeError,
+    RangeSet,
+)
 
 ALL = "all"
 NOTHING = RangeSet(())
@@ -35,7 +39,12 @@ DYNAMIC_SOURCES = "network-service-src-dynamic"
 
 SERVICE_FIELDS = shapes.SERVICE_FIELDS
 _KINDS: t.Mapping[str, str] = types.MappingProxyType(
-    {"fqdn": "FQDN", "geography": "country", "dynamic": "dynamic address", "interface-subnet": "interface's network"}
+    {
+        "fqdn": "FQDN",
+        "geography": "country",
+        "dynamic": "dynamic address",
+        "interface-subnet": "interface's network",
+    }
 )
 
 
@@ -151,7 +160,9 @@ class Names:
             else self._addresses(policy, "srcaddr", version)
         )
         # Whether they come beside others is unverified, so that no deny is one for them.
-        dynamic = frozenset(Opaque("network service", str(name)) for name in policy.get(DYNAMIC_SOURCES) or ())
+        dynamic = frozenset(
+            Opaque("network service", str(name)) for name in policy.get(DYNAMIC_SOURCES) or ()
+        )
         return named | Sources(NOTHING, dynamic) if dynamic else named
 
     def destinations(self, policy: Row, version: int) -> Sources:
@@ -193,7 +204,10 @@ def is_untold(policy: Row, field: str) -> bool:
     return (
         not any(named)
         and not policy.get(DYNAMIC_SOURCES)
-        and not any(policy.get(switch) == "enable" for switch in (service, service.replace("-service", "-service6")))
+        and not any(
+            policy.get(switch) == "enable"
+            for switch in (service, service.replace("-service", "-service6"))
+        )
     )
 
 

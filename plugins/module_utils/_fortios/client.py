@@ -105,7 +105,9 @@ class FortiOS:
 
     # ------------------------------------------------------------ the configuration database
 
-    def table(self, path: str, *, filters: t.Sequence[str] = (), fields: t.Sequence[str] = ()) -> list[Row]:
+    def table(
+        self, path: str, *, filters: t.Sequence[str] = (), fields: t.Sequence[str] = ()
+    ) -> list[Row]:
         """All rows of a table, in the device's order; one request, and one more for each further
         page. Raises FortiOSError.
         """
@@ -150,7 +152,9 @@ class FortiOS:
 
     def move(self, path: str, key: Key, *, before: Key) -> None:
         """Put an entry right before another one. Raises FortiOSError."""
-        self._ask("PUT", f"cmdb/{path}/{quote(key)}", query=[("action", "move"), ("before", str(before))])
+        self._ask(
+            "PUT", f"cmdb/{path}/{quote(key)}", query=[("action", "move"), ("before", str(before))]
+        )
 
     # ------------------------------------------------------------ what the device is doing
 
@@ -172,7 +176,10 @@ class FortiOS:
             yield False
             return
         begun = self._ask(
-            "POST", "cmdb", query=[("action", "transaction-start")], body={"timeout": TRANSACTION_SECONDS}
+            "POST",
+            "cmdb",
+            query=[("action", "transaction-start")],
+            body={"timeout": TRANSACTION_SECONDS},
         )
         number = _transaction_of(begun)
         if number is None:
@@ -215,16 +222,29 @@ class FortiOS:
             self._remember(envelope)
         if 300 <= status < 400:
             raise DeviceError(
-                method, path, status=status, text=f"Location: {headers.get('Location', 'not given')}", where=self.where
+                method,
+                path,
+                status=status,
+                text=f"Location: {headers.get('Location', 'not given')}",
+                where=self.where,
             )
         if envelope is None:
             # HTML where a login, a lockout or a proxy answers.
             plain = _TAGS.sub(" ", text).strip()
             refused = DeviceError(
-                method, path, status=status, text=plain or "an empty answer", where=self.where, enveloped=False
+                method,
+                path,
+                status=status,
+                text=plain or "an empty answer",
+                where=self.where,
+                enveloped=False,
             )
             raise refused.explain(self._asked_from()) if refused.status in (401, 403) else refused
-        if envelope.get("status") != "success" or status >= 400 or envelope.get("error") not in (None, 0):
+        if (
+            envelope.get("status") != "success"
+            or status >= 400
+            or envelope.get("error") not in (None, 0)
+        ):
             code = envelope.get("error")
             refused = DeviceError(
                 method,
@@ -235,13 +255,18 @@ class FortiOS:
                 where=self.where,
             )
             first = not self._is_admitted and not everywhere
-            raise refused.explain(self._why_forbidden()) if first and refused.status == 403 else refused
+            raise (
+                refused.explain(self._why_forbidden())
+                if first and refused.status == 403
+                else refused
+            )
         told = envelope.get("vdom")
         if path.startswith("cmdb/firewall") and isinstance(told, str) and told != self.vdom:
             raise self._nonsense(
                 method,
                 path,
-                f"what is in the vdom '{told}', and '{self.vdom}' was asked for (does the device have vdoms?)",
+                f"what is in the vdom '{told}', and '{self.vdom}' was asked for (does the device "
+                "have vdoms?)",
             )
         self._is_admitted = self._is_admitted or not everywhere
         return envelope
@@ -252,19 +277,28 @@ class FortiOS:
         """
         mine = f"vdom '{self.vdom}'"
         try:
-            rows = self._ask("GET", "cmdb/system/vdom", query=[("format", "name")], everywhere=True).get("results")
+            rows = self._ask(
+                "GET", "cmdb/system/vdom", query=[("format", "name")], everywhere=True
+            ).get("results")
             names = [str(row["name"]) for row in rows or ()]
         except (FortiOSError, KeyError, TypeError):
             return (
-                f"It may be that there is no {mine}, that the API user is not of it, that its accprofile does not allow this, or "
-                f"that it asks from none of its trusthosts. {self._asked_from()}"
+                f"It may be that there is no {mine}, that the API user is not of it, that its "
+                "accprofile does not allow this, or that it asks from none of its trusthosts. "
+                f"{self._asked_from()}"
             )
         if self.vdom not in names:
             return f"There is no {mine}; the device has: {', '.join(sorted(names))}."
-        return f"There is a {mine}; is it among the vdoms of the API user, and does its accprofile allow this?"
+        return (
+            f"There is a {mine}; is it among the vdoms of the API user, and does its accprofile "
+            "allow this?"
+        )
 
     def _asked_from(self) -> str:
-        return f"This host asks from the address {self._own_address}, if nothing in between translates it."
+        return (
+            f"This host asks from the address {self._own_address}, if nothing in between "
+            "translates it."
+        )
 
     def _envelope(self, text: str) -> dict[str, t.Any] | None:
         """The envelope of our vdom; an answer for several vdoms is a list of them. None for what no
@@ -275,10 +309,18 @@ class FortiOS:
         except ValueError:
             return None
         if isinstance(answer, list):
-            mine = [envelope for envelope in answer if isinstance(envelope, dict) and envelope.get("vdom") == self.vdom]
+            mine = [
+                envelope
+                for envelope in answer
+                if isinstance(envelope, dict) and envelope.get("vdom") == self.vdom
+            ]
             answer = mine[0] if len(mine) == 1 else None
         # Every envelope says how it went and by which version, that of an error too.
-        told = isinstance(answer, dict) and _VERSION.match(str(answer.get("version"))) and "status" in answer
+        told = (
+            isinstance(answer, dict)
+            and _VERSION.match(str(answer.get("version")))
+            and "status" in answer
+        )
         return answer if told else None
 
     def _remember(self, envelope: t.Mapping[str, t.Any]) -> None:
@@ -336,13 +378,20 @@ class FortiOS:
     def _unreachable(self, error: Exception, method: str) -> DeviceUnreachable:
         if isinstance(error, ssl.SSLCertVerificationError):
             return DeviceUnreachable(
-                f"The certificate of the FortiGate {self.where} cannot be trusted: {error.verify_message}. Nothing was sent to it. Name "
-                f"the authority that signed it in ca_path."
+                f"The certificate of the FortiGate {self.where} cannot be trusted: "
+                f"{error.verify_message}. Nothing was sent to it. Name the authority that signed "
+                "it in ca_path."
             )
         sent = method != "GET" and self._connected_once
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        more = " Whether the last write arrived is not known; run it again, or roll back." if sent else ""
-        return DeviceUnreachable(f"The FortiGate {self.where} cannot be reached ({reason}).{more}", sent=sent)
+        more = (
+            " Whether the last write arrived is not known; run it again, or roll back."
+            if sent
+            else ""
+        )
+        return DeviceUnreachable(
+            f"The FortiGate {self.where} cannot be reached ({reason}).{more}", sent=sent
+        )
 
     @property
     def _connected_once(self) -> bool:
@@ -362,7 +411,11 @@ def _transaction_of(envelope: t.Mapping[str, t.Any]) -> int | str | None:
     """
     results = envelope.get("results")
     inner = results if isinstance(results, dict) else {}
-    places = (inner.get("transaction-id"), envelope.get("transaction-id"), envelope.get("transaction_id"))
+    places = (
+        inner.get("transaction-id"),
+        envelope.get("transaction-id"),
+        envelope.get("transaction_id"),
+    )
     return next((number for number in places if number not in (None, "")), None)
 
 

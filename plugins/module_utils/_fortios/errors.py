@@ -14,7 +14,9 @@ DUPLICATE = -5
 IN_USE = -23
 
 # About what was written, so that the same write would be refused outside of a transaction as well.
-_ABOUT_DATA = frozenset({-2, -3, -4, -5, -8, -9, -15, -23, -36, -45, -50, -56, -72, -163, -164, -165, -177, -178})
+_ABOUT_DATA = frozenset(
+    {-2, -3, -4, -5, -8, -9, -15, -23, -36, -45, -50, -56, -72, -163, -164, -165, -177, -178}
+)
 _ABOUT_DATA_TOO = frozenset({-14, -37, -360, -515, -560, -650, -651})
 
 # Numbers of the FortiOS configuration database, as public clients and the vendor's knowledge base
@@ -24,9 +26,15 @@ _MEANINGS: t.Mapping[int, str] = types.MappingProxyType(
         -1: "a value has a length that is not allowed",
         -2: "an index is out of range",
         -3: "the entry, or an entry that it refers to, does not exist",
-        -4: "the table or the list has as many entries as this model allows. For an address group, set a smaller group_size",
+        -4: (
+            "the table or the list has as many entries as this model allows. For an address group, "
+            "set a smaller group_size"
+        ),
         -5: "an entry of that name exists already",
-        -7: "it conflicts with the system's settings, or another administrator has the table locked (workspace mode)",
+        -7: (
+            "it conflicts with the system's settings, or another administrator has the table "
+            "locked (workspace mode)"
+        ),
         -8: "an IP address is not valid",
         -9: "a netmask is not valid",
         -14: "the API user may not do that; see its accprofile",
@@ -57,7 +65,10 @@ _STATUS: t.Mapping[int, str] = types.MappingProxyType(
     {
         301: "it sends us elsewhere, which is not followed",
         302: "it sends us elsewhere, which is not followed",
-        401: "it does not accept the token: that is wrong, or comes from none of its trusthosts, or the device has no valid licence",
+        401: (
+            "it does not accept the token: that is wrong, or comes from none of its trusthosts, or "
+            "the device has no valid licence"
+        ),
         403: "the API user may not do that: see its vdoms, its trusthost and its accprofile",
         404: "it does not know that path; this FortiOS may be too old for it",
         405: "it does not take that method there",
@@ -72,7 +83,9 @@ _NO_RIGHT = (-14, -37)
 # table is of is a judgement, so that the sentence says so.
 _RIGHTS: t.Mapping[str, str] = types.MappingProxyType(
     {
-        **dict.fromkeys(("system/interface", "system/zone", "system/sdwan", "system/virtual-wan-link"), "netgrp"),
+        **dict.fromkeys(
+            ("system/interface", "system/zone", "system/sdwan", "system/virtual-wan-link"), "netgrp"
+        ),
         **dict.fromkeys(("router/", "monitor/router/"), "netgrp"),
         **dict.fromkeys(("firewall/", "firewall.service/", "monitor/firewall/"), "fwgrp"),
         **dict.fromkeys(("system/", "monitor/system/"), "sysgrp"),
@@ -125,14 +138,19 @@ class DeviceError(FortiOSError):
         self.enveloped = enveloped
         meaning = _MEANINGS.get(code) if code is not None and status != 403 else None
         if not enveloped and status in (200, 400, 404):
-            meaning = "the answer is none of a FortiGate's API. Look at host and api_port, and for a proxy or a web server in between"
+            meaning = (
+                "the answer is none of a FortiGate's API. Look at host and api_port, and for a "
+                "proxy or a web server in between"
+            )
         elif meaning is None:
             meaning = _STATUS.get(status, "it gives no reason that we know")
         if enveloped and code in _NO_RIGHT:
             meaning += _right_for(method, path)
         numbers = f"HTTP {status}" if code is None else f"error {code}, HTTP {status}"
         said = f" It said: {text.strip()[:300]}" if text.strip() else ""
-        super().__init__(f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}")
+        super().__init__(
+            f"The FortiGate {where} refused {method} {path}: {meaning} ({numbers}).{said}"
+        )
 
     def explain(self, more: str) -> DeviceError:
         """The same with more sentences."""
@@ -144,7 +162,11 @@ class DeviceError(FortiOSError):
         """Whether the same write could be taken outside of a transaction: some tables refuse them
         (by public clients; with which error is unverified).
         """
-        return self.enveloped and not self.refuses_us and self.code not in _ABOUT_DATA | _ABOUT_DATA_TOO
+        return (
+            self.enveloped
+            and not self.refuses_us
+            and self.code not in _ABOUT_DATA | _ABOUT_DATA_TOO
+        )
 
     @property
     def refuses_us(self) -> bool:
@@ -158,6 +180,7 @@ class UnreadableAnswer(DeviceError):
     def __init__(self, method: str, path: str, what: str, where: str) -> None:
         super().__init__(method, path, status=200, text=what, where=where)
         self.args = (
-            f"The FortiGate {where} answered {method} {path} with {what}. That is no answer that this collection can read, so "
-            "that it does not guess. Look for something in between that changes answers, and at that entry on the device.",
+            f"The FortiGate {where} answered {method} {path} with {what}. That is no answer that "
+            "this collection can read, so that it does not guess. Look for something in between "
+            "that changes answers, and at that entry on the device.",
         )

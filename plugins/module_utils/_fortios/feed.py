@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    FortiOS,
+    Key,
+    Row,
+    Version,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
@@ -21,7 +26,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 ENTRIES = FEED_ENTRIES
@@ -40,10 +48,15 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
     """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
     name, url, mode = params["name"], params.get("url"), params["mode"]
     problem = ""
-    if not 1 <= len(name) <= _LONGEST_NAME or "/" in name or not name.isprintable() or name != name.strip():
+    if (
+        not 1 <= len(name) <= _LONGEST_NAME
+        or "/" in name
+        or not name.isprintable()
+        or name != name.strip()
+    ):
         problem = (
-            f"{name!r} cannot be the name of a feed: 1 to {_LONGEST_NAME} characters without a slash, a line break, and a blank "
-            "at either end"
+            f"{name!r} cannot be the name of a feed: 1 to {_LONGEST_NAME} characters without a "
+            "slash, a line break, and a blank at either end"
         )
     elif params["state"] == "absent":
         return
@@ -55,15 +68,24 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
         problem = f"the url {url!r} holds a blank or a line break"
     elif url and "@" in url.partition("://")[2].partition("/")[0]:
         # It is not shown, because plans and snapshots show urls.
-        problem = "the url holds a user, whose password everybody could read in plans and snapshots; name username and password"
+        problem = (
+            "the url holds a user, whose password everybody could read in plans and snapshots; "
+            "name username and password"
+        )
     elif url and len(url) > _LONGEST_URL:
         problem = f"the url is longer than the {_LONGEST_URL} characters that FortiOS takes"
     elif mode == PUSH and not ranges:
         problem = "a feed that is pushed needs ranges; an empty one would let nobody through"
     elif mode == PUSH and ranges is not None and len(ranges.to_cidrs()) > MOST_ENTRIES:
-        problem = f"a feed of {len(ranges.to_cidrs())} ranges is more than the {MOST_ENTRIES} that FortiOS takes"
+        problem = (
+            f"a feed of {len(ranges.to_cidrs())} ranges is more than the {MOST_ENTRIES} that "
+            "FortiOS takes"
+        )
     elif not 1 <= params["refresh_rate"] <= 43200:
-        problem = f"a refresh_rate of {params['refresh_rate']} is none of the 1 to 43200 minutes that FortiOS takes"
+        problem = (
+            f"a refresh_rate of {params['refresh_rate']} is none of the 1 to 43200 minutes that "
+            "FortiOS takes"
+        )
     if problem:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
@@ -72,16 +94,20 @@ def check_version(version: Version, params: t.Mapping[str, t.Any]) -> None:
     """Refuse what this FortiOS does not have. Raises PlanError."""
     shown = ".".join(map(str, version))
     if version < SOURCE_SINCE:
-        raise PlanError(f"FortiOS {shown} cannot use a feed as the source of a policy; 6.2 can. Nothing was changed.")
+        raise PlanError(
+            f"FortiOS {shown} cannot use a feed as the source of a policy; 6.2 can. Nothing was "
+            "changed."
+        )
     if params["mode"] == PUSH and version < PUSH_SINCE:
         raise PlanError(
-            f"FortiOS {shown} cannot be pushed a feed; 7.2.1 can. Nothing was changed. Let it poll a published list (mode: poll), or "
-            "use address objects."
+            f"FortiOS {shown} cannot be pushed a feed; 7.2.1 can. Nothing was changed. Let it poll "
+            "a published list (mode: poll), or use address objects."
         )
     identity = params.get("server_identity_check")
     if identity and not (version >= (7, 2, 4) or (7, 0, 8) <= version < (7, 2, 0)):
         raise PlanError(
-            f"FortiOS {shown} does not know server_identity_check; 7.0.8 and 7.2.4 do. Nothing was changed. Leave it out."
+            f"FortiOS {shown} does not know server_identity_check; 7.0.8 and 7.2.4 do. Nothing was "
+            "changed. Leave it out."
         )
 
 
@@ -95,12 +121,20 @@ def wishes(
         pushed = held is not None and held[1].get("update-method") == "push"
         # What was pushed is saved for the way back; what is polled comes back by itself.
         return [Desired(FEED, name, None), *([Desired(ENTRIES, name, None)] if pushed else [])]
-    fields: Row = {"type": "address", "status": "enable", "refresh-rate": params["refresh_rate"], "comments": comment}
+    fields: Row = {
+        "type": "address",
+        "status": "enable",
+        "refresh-rate": params["refresh_rate"],
+        "comments": comment,
+    }
     if state.version >= PUSH_SINCE:
         fields["update-method"] = "push" if params["mode"] == PUSH else "feed"
     if params["mode"] == POLL:
         fields["resource"] = params["url"]
-    for option, field in (("username", "username"), ("server_identity_check", "server-identity-check")):
+    for option, field in (
+        ("username", "username"),
+        ("server_identity_check", "server-identity-check"),
+    ):
         if params.get(option):
             fields[field] = params[option]
     exists = state.find(FEED, name) is not None
@@ -128,7 +162,9 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
             continue  # Before 7.2.1 the device does not tell.
         entries = _entries(answer)
         if entries is None:
-            raise client.unreadable(ENTRIES, f"a content of the feed '{name}' that is no list of ranges")
+            raise client.unreadable(
+                ENTRIES, f"a content of the feed '{name}' that is no list of ranges"
+            )
         held[name] = {"name": name, "entries": entries}
     return held
 
@@ -145,7 +181,9 @@ def _entries(answer: t.Any) -> list[str] | None:
         return []
     if not isinstance(answer, list):
         return None
-    told = [line for line in answer if not (isinstance(line, t.Mapping) and line.get("valid") is False)]
+    told = [
+        line for line in answer if not (isinstance(line, t.Mapping) and line.get("valid") is False)
+    ]
     texts = [line.get("entry", "") if isinstance(line, t.Mapping) else line for line in told]
     if not all(isinstance(text, str) for text in texts):
         return None
@@ -161,5 +199,9 @@ def push(client: FortiOS, change: Change) -> None:
     """Replace what a feed holds. What is removed goes with its feed."""
     if change.action == Action.REMOVE:
         return
-    command = {"name": str(change.key), "command": "snapshot", "entries": list(change.after["entries"])}
+    command = {
+        "name": str(change.key),
+        "command": "snapshot",
+        "entries": list(change.after["entries"]),
+    }
     client.post_monitor("system/external-resource/dynamic", {"commands": [command]})

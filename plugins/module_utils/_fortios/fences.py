@@ -12,12 +12,21 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, Services
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY, SERVICE, DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
+    Match,
+    Services,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    POLICY,
+    SERVICE,
+    DeviceState,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 
 LONGEST_NAME = 15
-"""Of the name of a lock: what is made from it has to fit into the 35 characters of a policy's name and the 79 of an address's."""
+"""Of the name of a lock: what is made from it has to fit into the 35 characters of a policy's name
+and the 79 of an address's.
+"""
 
 # What a fence takes over from the policy that it stands before, so that mail is inspected as it
 # was.
@@ -81,7 +90,8 @@ def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired
     names = [
         str(name)
         for name in state.table(SERVICE)
-        if known.only({"service": [name]}, port) and known.matches({"service": [name]}, port) is Match.YES
+        if known.only({"service": [name]}, port)
+        and known.matches({"service": [name]}, port) is Match.YES
     ]
     own = f"{name}-tcp-{port}"
     best = min(names, key=lambda name: (name != "SMTP", name)) if names else own

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import NOBODY, NOTHING, Opaque, Sources
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    NOBODY,
+    NOTHING,
+    Opaque,
+    Sources,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 
 

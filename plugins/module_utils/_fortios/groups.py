@@ -16,7 +16,11 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    Key,
+    Row,
+    Version,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -31,10 +35,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 MARK = "mailedge"
-"""The first word of the comment of whatever this collection makes; nothing without it is ever changed."""
+"""The first word of the comment of whatever this collection makes; nothing without it is ever
+changed.
+"""
 
 GROUP_SIZE = 250
-"""How many members a group gets. The maximum differs by model and is unverified; the device answers -4 where it is less."""
+"""How many members a group gets. The maximum differs by model and is unverified; the device answers
+-4 where it is less.
+"""
 
 LONGEST_GROUP = 24
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -60,8 +68,8 @@ def check_name(name: str, *, longest: int = LONGEST_GROUP) -> None:
     """Refuse a name that FortiOS, or one of its clients, has trouble with. Raises PlanError."""
     if not _NAME.fullmatch(name) or len(name) > longest:
         raise PlanError(
-            f"'{name}' cannot be the name of a group: 1 to {longest} letters, digits, dots, underscores and dashes, a letter or digit "
-            "first. Nothing was changed."
+            f"'{name}' cannot be the name of a group: 1 to {longest} letters, digits, dots, "
+            "underscores and dashes, a letter or digit first. Nothing was changed."
         )
 
 
@@ -86,7 +94,12 @@ def group_names(name: str, ranges: RangeSet) -> dict[int, str]:
 
 
 def wishes(
-    state: DeviceState, name: str, ranges: RangeSet | None, *, size: int = GROUP_SIZE, comment: str = ""
+    state: DeviceState,
+    name: str,
+    ranges: RangeSet | None,
+    *,
+    size: int = GROUP_SIZE,
+    comment: str = "",
 ) -> list[Desired[Key]]:
     """What there shall be of a group with these ranges; None: nothing. Raises PlanError where a
     name is taken by somebody else's entry.
@@ -116,7 +129,9 @@ def _family(
         yield Desired(family.address, member, _address(family, cidr))
     parts = _parts(state, family, top, list(wanted), size)
     for part, members in parts.items():
-        yield Desired(family.group, part, {"member": members, "comment": _COMMENT} if members else None)
+        yield Desired(
+            family.group, part, {"member": members, "comment": _COMMENT} if members else None
+        )
     if wanted:
         held = [part for part, members in parts.items() if members] or list(wanted)
         yield Desired(family.group, top, {"member": held, "comment": note(comment)})
@@ -128,7 +143,9 @@ def _family(
             yield Desired(family.address, key, None)
 
 
-def _parts(state: DeviceState, family: Family, top: str, members: list[str], size: int) -> dict[str, list[str]]:
+def _parts(
+    state: DeviceState, family: Family, top: str, members: list[str], size: int
+) -> dict[str, list[str]]:
     """The groups within the group and their members; a member stays where it is. Empty ones are to
     be removed.
     """
@@ -167,7 +184,8 @@ def _check_lengths(version: Version, names: t.Iterable[str]) -> None:
     for name in names:
         if len(name) > longest:
             raise PlanError(
-                f"The address object '{name}' would have a name of more than {longest} characters, which is what this FortiOS takes. "
+                f"The address object '{name}' would have a name of more than {longest} characters, "
+                "which is what this FortiOS takes. "
                 "Give the group a shorter name. Nothing was changed."
             )
 
@@ -194,6 +212,7 @@ def refuse_foreign(state: DeviceState, table: str, name: str) -> None:
         row = state.table(rival).get(name)
         if row is not None and (rival != table or not is_ours(row)):
             raise PlanError(
-                f"The name '{name}' is taken by the {NOUNS[rival]} of that name, which this collection has not made. Nothing was changed. "
+                f"The name '{name}' is taken by the {NOUNS[rival]} of that name, which this "
+                "collection has not made. Nothing was changed. "
                 f"Take another name, or rename that {NOUNS[rival]}."
             )

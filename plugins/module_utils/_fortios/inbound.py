@@ -16,20 +16,28 @@ else through is dealt with:
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import fences
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups as made_groups
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    groups as made_groups,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     DYNAMIC_SOURCES,
-    NOTHING,
     SERVICE_FIELDS,
     Opaque,
     Sources,
     exactly,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    Key,
+    Row,
+    Version,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+    refuse_unread_ipv6,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
     Admission,
     Model,
@@ -41,101 +49,20 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
-    ELSEWHERE,
-    FEED,
     GROUP,
     GROUP6,
-    INTERNET_SERVICE,
     POLICY,
-    SERVICE,
-    SERVICE_GROUP,
     VIP,
     VIP_GROUP,
     DeviceState,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
-IPV6_IN_POLICIES_SINCE: Version = (6, 4, 0)
 INTERNET_SERVICE_NAMES_SINCE: Version = (6, 4, 0)
 
 _ENTRANCE, _SERVICES, _BARRIER = "in", "is", "stop"
-
-
-@dataclass(frozen=True)
-class InboundOptions:
-    """What the lock is asked for. `name` is the first part of the names of everything that it
-    makes.
-    """
-
-    name: str
-    port: int
-    vips: tuple[str, ...] = ()
-    addresses: tuple[Interval, ...] = ()
-    ranges: RangeSet = NOTHING
-    own_networks: RangeSet = NOTHING
-    groups: tuple[str, ...] = ()
-    feeds: tuple[str, ...] = ()
-    internet_services: tuple[str, ...] = ()
-    interfaces: tuple[str, ...] = ()
-    group_size: int = made_groups.GROUP_SIZE
-
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """What is locked."""
-        return (
-            *(Target(self.port, vip=vip) for vip in self.vips),
-            *(Target(self.port, address=address) for address in self.addresses),
-        )
-
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """The versions of IP that have a target."""
-        return tuple(sorted({target.version for target in self.targets}))
-
-    def of_targets(self, ranges: RangeSet) -> RangeSet:
-        """Only those ranges that can reach a target."""
-        four = ranges.v4 if 4 in self.versions else NOTHING
-        return four | (ranges.v6 if 6 in self.versions else NOTHING)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The tables that have to be read."""
-        six = (ADDRESS6, GROUP6) if 6 in self.versions else ()
-        feeds = (FEED,) if self.feeds else ()
-        services = (INTERNET_SERVICE,) if self.internet_services else ()
-        return (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, *six, SERVICE, SERVICE_GROUP, *feeds, *services, *ELSEWHERE)
-
-
-def check(wanted: InboundOptions) -> None:
-    """Refuse what cannot be meant, before anything is sent. Raises PlanError."""
-    made_groups.check_name(wanted.name, longest=fences.LONGEST_NAME)
-    problem = ""
-    if not wanted.targets:
-        problem = "neither vips nor addresses are named, so that there is nothing to lock"
-    elif not 1 <= wanted.port <= 65535:
-        problem = f"{wanted.port} is no TCP port"
-    elif not (wanted.ranges or wanted.groups or wanted.feeds or wanted.internet_services):
-        problem = "no ranges, groups, feeds or internet_services are named; the lock would let nobody through but the own networks"
-    elif wanted.group_size < 1:
-        problem = f"a group_size of {wanted.group_size} holds nobody"
-    elif any(address.size > 1 for address in wanted.addresses):
-        problem = "addresses holds a range; name the single addresses of the mail server"
-    if problem:
-        raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
-
-
-def refuse_unread_ipv6(version: Version, versions: t.Collection[int]) -> None:
-    """Refuse targets of IPv6 where their policies are in a table that is not judged. Raises
-    PlanError.
-    """
-    if 6 in versions and version < IPV6_IN_POLICIES_SINCE:
-        shown = ".".join(map(str, version))
-        raise PlanError(
-            f"FortiOS {shown} has policies of their own for IPv6, which this collection cannot judge or lock; 6.4 has not. Nothing was "
-            "changed. Leave the IPv6 addresses out and lock them by hand."
-        )
 
 
 class InboundRecipe:
@@ -158,7 +85,9 @@ class InboundRecipe:
         offered: set[Key] = set()
         while True:
             made = self._build(narrowed, fenced)
-            model = model_of(apply_all(plan(self._prepared, made), self._prepared), self.wanted.interfaces)
+            model = model_of(
+                apply_all(plan(self._prepared, made), self._prepared), self.wanted.interfaces
+            )
             leaks = self._leaks(model, narrowed | fenced)
             if leaks:
                 dedicated = {key for key in leaks if self._is_dedicated(key)}
@@ -185,7 +114,10 @@ class InboundRecipe:
             allowed = self._allowed[target.version]
             for concerned, folds in model.walk(target):
                 foreign = concerned.key in self.state.table(POLICY) and concerned.key not in known
-                if foreign and (concerned.key in leaking or model.lets_in(concerned, folds, target).beyond(allowed)):
+                if foreign and (
+                    concerned.key in leaking
+                    or model.lets_in(concerned, folds, target).beyond(allowed)
+                ):
                     leaking.add(concerned.key)
                     # A fence decides about everybody; one that is narrowed lets only those in who
                     # may, and leaves the others to those behind it.
@@ -224,7 +156,11 @@ class InboundRecipe:
         return shut_out
 
     def _entrance(self, known: t.Collection[Key]) -> Key | None:
-        leading = {concerned.key for target in self.wanted.targets for concerned in self._model.concerned(target)}
+        leading = {
+            concerned.key
+            for target in self.wanted.targets
+            for concerned in self._model.concerned(target)
+        }
         for key, row in self.state.table(POLICY).items():
             usable = row.get("action") == "accept" and key in leading and key not in known
             if usable and self._comes_in(row) and self._is_dedicated(key):
@@ -244,17 +180,21 @@ class InboundRecipe:
         for vip in wanted.vips:
             if vip not in self.state.table(VIP):
                 known = ", ".join(sorted(map(str, self.state.table(VIP)))) or "none"
-                raise PlanError(f"There is no virtual IP '{vip}' on the device. Nothing was changed. It has: {known}.")
+                raise PlanError(
+                    f"There is no virtual IP '{vip}' on the device. Nothing was changed. It has: "
+                    f"{known}."
+                )
             if not self._model.serves(vip, wanted.port):
                 raise PlanError(
-                    f"The virtual IP '{vip}' does not lead to port {wanted.port} of its server. Nothing was changed. Name the virtual IP that "
-                    "does, or the port of the server."
+                    f"The virtual IP '{vip}' does not lead to port {wanted.port} of its server. "
+                    "Nothing was changed. Name the virtual IP that does, or the port of the server."
                 )
         self._refuse_translated()
         refuse_unread_ipv6(version, wanted.versions)
         if wanted.internet_services and version < INTERNET_SERVICE_NAMES_SINCE:
             raise PlanError(
-                f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was changed. Name ranges instead."
+                f"FortiOS {shown} does not take internet services by name; 6.4 does. Nothing was "
+                "changed. Name ranges instead."
             )
 
     def _refuse_translated(self) -> None:
@@ -270,22 +210,30 @@ class InboundRecipe:
             for key, row in self.state.table(POLICY).items():
                 if is_deny(row) or row.get("status", "enable") != "enable":
                     continue
-                vips = [vip for vip in model.translating(row, target) if vip not in self.wanted.vips]
+                vips = [
+                    vip for vip in model.translating(row, target) if vip not in self.wanted.vips
+                ]
                 if vips and model.services.matches(row, target.port):
                     remedy = (
                         "Name it in vips; the address can stay, for policies without a virtual IP."
                         if target.version == 4
-                        else "It may be a virtual IP for IPv6, which this collection cannot lock; lock it by hand and leave the address out."
+                        else (
+                            "It may be a virtual IP for IPv6, which this collection cannot lock; "
+                            "lock it by hand and leave the address out."
+                        )
                     )
                     raise PlanError(
-                        f"Policy {key} leads to {target} by '{vips[0]}', and a lock of the address does not hold for what a virtual IP has "
-                        f"translated. Nothing was changed. {remedy}"
+                        f"Policy {key} leads to {target} by '{vips[0]}', and a lock of the address "
+                        "does not hold for what a virtual IP has translated. Nothing was changed. "
+                        f"{remedy}"
                     )
 
     def _groups(self) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted
         for name, ranges in ((self._provider, wanted.ranges), (self._own, wanted.own_networks)):
-            yield from made_groups.wishes(self.state, name, wanted.of_targets(ranges) or None, size=wanted.group_size)
+            yield from made_groups.wishes(
+                self.state, name, wanted.of_targets(ranges) or None, size=wanted.group_size
+            )
 
     @property
     def _provider(self) -> str:
@@ -320,14 +268,18 @@ class InboundRecipe:
     def _allowed_of(self, version: int) -> Sources:
         allowed = model_of(self._prepared).names.all_named(self._sources[version], version)
         if version == 4:
-            allowed |= exactly(opaque=[Opaque("internet service", name) for name in self.wanted.internet_services])
+            allowed |= exactly(
+                opaque=[Opaque("internet service", name) for name in self.wanted.internet_services]
+            )
         return allowed
 
     # ------------------------------------------------------------ policies
 
     def _of_earlier_run(self) -> tuple[set[Key], set[Key]]:
         """The policies that an earlier run has narrowed and fenced."""
-        parts = fences.kinds_of_fences(self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER))
+        parts = fences.kinds_of_fences(
+            self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER)
+        )
         narrowed: set[Key] = {key for key, kinds in parts.items() if kinds == {_SERVICES}}
         return narrowed, set(parts) - narrowed
 
@@ -357,7 +309,11 @@ class InboundRecipe:
         }
         # A virtual IP that forwards this port alone serves nothing else, whatever the service says;
         # over IPv6 there is no such thing.
-        forwarded = versions == {4} and inside <= vips and all(model.only(vip, self.wanted.port) for vip in inside)
+        forwarded = (
+            versions == {4}
+            and inside <= vips
+            and all(model.only(vip, self.wanted.port) for vip in inside)
+        )
         if not (forwarded or model.services.only(row, self.wanted.port)):
             return False
         return all(self._is_for_targets(row, version, inside) for version in versions)
@@ -366,13 +322,20 @@ class InboundRecipe:
         four = version == 4
         if row.get("dstaddr-negate" if four else "dstaddr6-negate") == "enable":
             return False
-        wanted = RangeSet(interval for interval in self.wanted.addresses if interval.version == version)
+        wanted = RangeSet(
+            interval for interval in self.wanted.addresses if interval.version == version
+        )
         names = inside if four else [str(name) for name in row.get("dstaddr6") or ()]
         for name in names:
             if name in self.wanted.vips:
                 continue
             held = self._model.names.named(name, version)
-            if name in self.state.table(VIP) or held.opaque or not held.known or not held.known <= wanted:
+            if (
+                name in self.state.table(VIP)
+                or held.opaque
+                or not held.known
+                or not held.known <= wanted
+            ):
                 return False
         return True
 
@@ -394,18 +357,26 @@ class InboundRecipe:
         if 4 in versions:
             names = self._sources[4]
             if names:
-                fields.update({"srcaddr": names, **_without_services(row), **_off(row, "srcaddr-negate")})
+                fields.update(
+                    {"srcaddr": names, **_without_services(row), **_off(row, "srcaddr-negate")}
+                )
             elif services:
                 fields.update({**_without_services(row), **_by_services(services)})
             else:
                 fields.update({"srcaddr": [], "dstaddr": []})
             if names and services:
-                extra = {**fences.taken_over(row), **self._where(row, {4}), **_by_services(services)}
+                extra = {
+                    **fences.taken_over(row),
+                    **self._where(row, {4}),
+                    **_by_services(services),
+                }
                 yield self._made(key, _SERVICES, extra)
         if 6 in versions:
             names = self._sources[6]
             fields.update(
-                {"srcaddr6": names, **_off(row, "srcaddr6-negate")} if names else {"srcaddr6": [], "dstaddr6": []}
+                {"srcaddr6": names, **_off(row, "srcaddr6-negate")}
+                if names
+                else {"srcaddr6": [], "dstaddr6": []}
             )
         if not any({**row, **fields}.get(field) for field in ("dstaddr", "dstaddr6")):
             # Nobody is left who could use it.
@@ -418,10 +389,15 @@ class InboundRecipe:
         services = list(self.wanted.internet_services) if 4 in versions else []
         shared = fences.taken_over(row)
         if names:
-            sources = {"srcaddr" if version == 4 else "srcaddr6": of_version for version, of_version in names.items()}
+            sources = {
+                "srcaddr" if version == 4 else "srcaddr6": of_version
+                for version, of_version in names.items()
+            }
             yield self._made(key, _ENTRANCE, {**shared, **self._where(row, set(names)), **sources})
         if services:
-            yield self._made(key, _SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)})
+            yield self._made(
+                key, _SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)}
+            )
         everybody = {"srcaddr" if version == 4 else "srcaddr6": [ALL] for version in versions}
         barrier = {name: shared[name] for name in ("srcintf", "dstintf")}
         yield self._made(
@@ -457,7 +433,9 @@ class InboundRecipe:
         """The service and the addresses that fences name."""
         desired = list(self._for_service)
         if self.wanted.addresses:
-            desired.extend(made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses)))
+            desired.extend(
+                made_groups.wishes(self.state, self._server, RangeSet(self.wanted.addresses))
+            )
         return desired
 
 
@@ -476,4 +454,8 @@ def _without_services(row: Row) -> Row:
 
 
 def _by_services(names: t.Sequence[str]) -> Row:
-    return {"internet-service-src": "enable", "internet-service-src-name": list(names), "srcaddr": []}
+    return {
+        "internet-service-src": "enable",
+        "internet-service-src-name": list(names),
+        "srcaddr": [],
+    }

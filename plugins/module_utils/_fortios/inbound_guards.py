@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import unread
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import InboundOptions, InboundRecipe
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound import (
+    InboundRecipe,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
     Model,
     Target,
@@ -35,12 +40,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 # Internet services that anybody can become a customer of.
 SHARED: t.Mapping[str, str] = types.MappingProxyType(
     {
-        "Microsoft-Azure": "every customer of Microsoft Azure, also with a virtual machine of an hour ago",
+        "Microsoft-Azure": (
+            "every customer of Microsoft Azure, also with a virtual machine of an hour ago"
+        ),
         "Amazon-AWS": "every customer of Amazon Web Services",
         "Google-Google.Cloud": "every customer of Google Cloud",
         "Microsoft-Outlook": "every customer of Exchange Online",
@@ -49,7 +60,12 @@ SHARED: t.Mapping[str, str] = types.MappingProxyType(
 
 
 def speak(
-    wanted: InboundOptions, lock: InboundRecipe, before: DeviceState, after: DeviceState, *, check_mode: bool
+    wanted: InboundOptions,
+    lock: InboundRecipe,
+    before: DeviceState,
+    after: DeviceState,
+    *,
+    check_mode: bool,
 ) -> t.Iterator[Finding]:
     """The guards on a lock."""
     yield from _ranges_guards.check(wanted.ranges, "The option ranges")
@@ -62,9 +78,15 @@ def speak(
         yield Finding("unread_way", WARN, way)
     for opening in openings(wanted, lock, after):
         if opening.other_vip:
-            yield Finding("other_way_in", WARN, f"{opening.words('would still reach')} Name it in vips as well.")
+            yield Finding(
+                "other_way_in",
+                WARN,
+                f"{opening.words('would still reach')} Name it in vips as well.",
+            )
         else:
-            yield Finding("still_open", WARN, f"After the lock, {opening.clause('would still reach')}.")
+            yield Finding(
+                "still_open", WARN, f"After the lock, {opening.clause('would still reach')}."
+            )
 
 
 def about_places(wanted: InboundOptions, state: DeviceState) -> t.Iterator[Finding]:
@@ -77,8 +99,10 @@ def about_places(wanted: InboundOptions, state: DeviceState) -> t.Iterator[Findi
             yield Finding(
                 "server_not_found",
                 WARN,
-                f"The device does not tell behind which interface {target} is, so that every policy for it counts as one that leads there. "
-                "An API user that may read network settings and routes (netgrp) leaves the others alone.",
+                f"The device does not tell behind which interface {target} is, so that every "
+                "policy for it counts as one that leads there. "
+                "An API user that may read network settings and routes (netgrp) leaves the others "
+                "alone.",
             )
 
 
@@ -96,7 +120,11 @@ class Opening:
     def clause(self, reach: str = "can reach") -> str:
         """Without a beginning and an end; `reach` is the verb of it."""
         where = f"the same server as {self.target}" if self.other_vip else str(self.target)
-        by = f"through the virtual IP '{self.other_vip}', by {self.policy}" if self.other_vip else f"by {self.policy}"
+        by = (
+            f"through the virtual IP '{self.other_vip}', by {self.policy}"
+            if self.other_vip
+            else f"by {self.policy}"
+        )
         who = words(self.sources).replace("nearly everybody", "everybody else")
         return f"{who} {reach} {where} {by}"
 
@@ -112,14 +140,21 @@ def openings(wanted: InboundOptions, lock: InboundRecipe, state: DeviceState) ->
     """
     model = model_of(state)
     openings_of_lock = [
-        Opening(target, admission.sources, _policy(state, admission.policy)) for target, admission in lock.beyond(model)
+        Opening(target, admission.sources, _policy(state, admission.policy))
+        for target, admission in lock.beyond(model)
     ]
     return [*openings_of_lock, *_by_other_ways(wanted, lock, model)]
 
 
-def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bool) -> t.Iterator[Finding]:
+def _about_sources(
+    wanted: InboundOptions, state: DeviceState, *, check_mode: bool
+) -> t.Iterator[Finding]:
     tables = (ADDRESS, GROUP, ADDRESS6, GROUP6)
-    missing = [f"group '{name}'" for name in wanted.groups if not any(name in state.table(path) for path in tables)]
+    missing = [
+        f"group '{name}'"
+        for name in wanted.groups
+        if not any(name in state.table(path) for path in tables)
+    ]
     missing += [f"feed '{name}'" for name in wanted.feeds if name not in state.table(FEED)]
     if missing:
         # An earlier task of the same run would have made it.
@@ -129,7 +164,9 @@ def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bo
         entries = state.table(FEED_ENTRIES).get(name)
         if entries is not None and not entries["entries"]:
             yield Finding(
-                "feed_empty", STOP, f"The feed '{name}' holds no ranges on the device, so that it lets nobody through."
+                "feed_empty",
+                STOP,
+                f"The feed '{name}' holds no ranges on the device, so that it lets nobody through.",
             )
     known = state.table(INTERNET_SERVICE)
     for name in wanted.internet_services:
@@ -137,35 +174,52 @@ def _about_sources(wanted: InboundOptions, state: DeviceState, *, check_mode: bo
         if row is None:
             near = difflib.get_close_matches(name, map(str, known), n=3, cutoff=0.5)
             like = f" It has {' and '.join(near)}." if near else ""
-            yield Finding("missing_source", STOP, f"The device has no internet service '{name}'.{like}")
+            yield Finding(
+                "missing_source", STOP, f"The device has no internet service '{name}'.{like}"
+            )
             continue
         if row.get("direction") == "dst":
             yield Finding(
                 "internet_service_destination",
                 STOP,
-                f"The internet service '{name}' holds addresses of destinations only, so that nobody would get through as its source.",
+                f"The internet service '{name}' holds addresses of destinations only, so that "
+                "nobody would get through as its source.",
             )
         # Where the database was not downloaded, its services are there and hold nothing.
-        counts = [row[field] for field in ("ip-range-number", "ip-number") if row.get(field) not in (None, "")]
+        counts = [
+            row[field]
+            for field in ("ip-range-number", "ip-number")
+            if row.get(field) not in (None, "")
+        ]
         if counts and all(str(count) == "0" for count in counts):
             yield Finding(
                 "internet_service_empty",
                 STOP,
-                f"The internet service '{name}' holds no addresses on this device; its database may be the small one, or loaded on demand.",
+                f"The internet service '{name}' holds no addresses on this device; its database "
+                "may be the small one, or loaded on demand.",
             )
         if name in SHARED:
-            yield Finding("shared_source", WARN, f"The internet service '{name}' lets {SHARED[name]} through.")
+            yield Finding(
+                "shared_source", WARN, f"The internet service '{name}' lets {SHARED[name]} through."
+            )
 
 
-def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes: Model) -> t.Iterator[Finding]:
+def _about_ways(
+    wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes: Model
+) -> t.Iterator[Finding]:
     own = wanted.own_networks
-    shut = [target for target in wanted.targets if not was.admissions(target) and not becomes.admissions(target)]
+    shut = [
+        target
+        for target in wanted.targets
+        if not was.admissions(target) and not becomes.admissions(target)
+    ]
     if len(shut) == len(wanted.targets) and all(lock.allowed(target.version) for target in shut):
         # No risk that could be accepted: whoever named something else by mistake would be told that
         # all is shut.
         raise PlanError(
-            f"No policy lets anybody through to {' or '.join(map(str, shut))}{_from(wanted)}, so that there is nothing to lock. Nothing was "
-            "changed. Name the virtual IP, port and interfaces that policies name, or leave the firewall out of the site's description."
+            f"No policy lets anybody through to {' or '.join(map(str, shut))}{_from(wanted)}, so "
+            "that there is nothing to lock. Nothing was changed. Name the virtual IP, port and "
+            "interfaces that policies name, or leave the firewall out of the site's description."
         )
     for target in wanted.targets:
         # A provider without IPv6 is usual, and then nobody is to come by it; one without IPv4 is a
@@ -176,36 +230,47 @@ def _about_ways(wanted: InboundOptions, lock: InboundRecipe, was: Model, becomes
                 yield Finding(
                     "no_source",
                     severity,
-                    f"No source of IPv{target.version} is named, so that nobody would reach {target} any more.",
+                    f"No source of IPv{target.version} is named, so that nobody would reach "
+                    f"{target} any more.",
                 )
         elif target in shut:
-            yield Finding("no_way_in", WARN, f"No policy lets anybody through to {target}{_from(wanted)}.")
+            yield Finding(
+                "no_way_in", WARN, f"No policy lets anybody through to {target}{_from(wanted)}."
+            )
     for target, missing in lock.lacking(becomes):
         ranges = missing.known - own
         if (ranges or missing.opaque) and becomes.admissions(target):
             yield Finding(
                 "provider_shut_out",
                 STOP,
-                f"{words(Sources(ranges, missing.opaque))} would not get through to {target}{_by_whom(becomes, target)}.",
+                f"{words(Sources(ranges, missing.opaque))} would not get through to "
+                f"{target}{_by_whom(becomes, target)}.",
             )
         # Own networks that have no way through the firewall today need none; their mail goes past
         # it.
         losing = missing.known & own & was.reached(target).known
         if losing:
-            yield Finding("own_networks_shut_out", STOP, f"{words(Sources(losing))} would lose the way to {target}.")
+            yield Finding(
+                "own_networks_shut_out",
+                STOP,
+                f"{words(Sources(losing))} would lose the way to {target}.",
+            )
 
 
 def _translated(wanted: InboundOptions, model: Model) -> t.Iterator[Finding]:
     """Policies for the mail behind which every sender looks alike."""
-    seen = dict.fromkeys(admission.policy for target in wanted.targets for admission in model.admissions(target))
+    seen = dict.fromkeys(
+        admission.policy for target in wanted.targets for admission in model.admissions(target)
+    )
     for key in seen:
         if model.state.table(POLICY).get(key, {}).get("nat") == "enable":
             yield Finding(
                 "source_translated",
                 WARN,
-                f"P{_policy(model.state, key)[1:]} has nat enabled: Exchange sees the firewall's own address in the place of the "
-                "sender's, so that the ranges of its receive connectors decide nothing, or shut everybody out. Switch nat off "
-                "there, and for a policy of this collection at the one behind it.",
+                f"P{_policy(model.state, key)[1:]} has nat enabled: Exchange sees the firewall's "
+                "own address in the place of the sender's, so that the ranges of its receive "
+                "connectors decide nothing, or shut everybody out. Switch nat off there, and for a "
+                "policy of this collection at the one behind it.",
             )
 
 
@@ -219,10 +284,14 @@ def _by_whom(model: Model, target: Target) -> str:
     return f"; {_policy(model.state, refusing[0])} refuses some sources" if refusing else ""
 
 
-def _by_other_ways(wanted: InboundOptions, lock: InboundRecipe, model: Model) -> t.Iterator[Opening]:
+def _by_other_ways(
+    wanted: InboundOptions, lock: InboundRecipe, model: Model
+) -> t.Iterator[Opening]:
     """Other virtual IPs to the same server and port."""
     behind = {
-        target: model.mapped(target.vip) if target.vip else RangeSet([t.cast(Interval, target.address)])
+        target: model.mapped(target.vip)
+        if target.vip
+        else RangeSet([t.cast(Interval, target.address)])
         for target in wanted.targets
         if target.version == 4
     }
@@ -231,7 +300,12 @@ def _by_other_ways(wanted: InboundOptions, lock: InboundRecipe, model: Model) ->
         if other in wanted.vips or not model.serves(other, wanted.port):
             continue
         target = next(
-            (wanted_target for wanted_target, held in behind.items() if not model.mapped(other).isdisjoint(held)), None
+            (
+                wanted_target
+                for wanted_target, held in behind.items()
+                if not model.mapped(other).isdisjoint(held)
+            ),
+            None,
         )
         if target is None:
             continue

@@ -13,11 +13,18 @@ import difflib
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    FortiOS,
+    Row,
+    Version,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    WARN,
+    Finding,
+)
 
 ANY = "any"
 ZONES_ALONE_SINCE: Version = (6, 4, 1)
@@ -45,13 +52,18 @@ class Interfaces:
         """The names that policies have for these interfaces. Raises PlanError for one that the
         device does not have.
         """
-        unknown = [name for name in wanted if name != ANY and name not in self.names and name not in self.zones]
+        unknown = [
+            name
+            for name in wanted
+            if name != ANY and name not in self.names and name not in self.zones
+        ]
         if unknown:
             has = sorted({*self.names, *self.zones})
             near = difflib.get_close_matches(unknown[0], has, n=1)
             like = f" Is '{near[0]}' meant?" if near else ""
             raise PlanError(
-                f"The device has no interface and no zone '{unknown[0]}'.{like} Nothing was changed. It has: {', '.join(has)}."
+                f"The device has no interface and no zone '{unknown[0]}'.{like} Nothing was "
+                f"changed. It has: {', '.join(has)}."
             )
         names: list[str] = []
         for name in wanted:
@@ -68,19 +80,24 @@ class Interfaces:
                 yield Finding(
                     "interface_in_zone",
                     WARN,
-                    f"The interface '{name}' is a member of the zone '{zone}', which policies name in its place; the whole zone is looked at.",
+                    f"The interface '{name}' is a member of the zone '{zone}', which policies name "
+                    "in its place; the whole zone is looked at.",
                 )
         for zone in self.free(wanted):
             yield Finding(
                 "intrazone",
                 WARN,
-                f"Between the members of the zone '{zone}' ({', '.join(sorted(self.zones[zone]))}) traffic passes without any policy "
-                "(intrazone allow), so that no lock stops it.",
+                f"Between the members of the zone '{zone}' ({', '.join(sorted(self.zones[zone]))}) "
+                "traffic passes without any policy (intrazone allow), so that no lock stops it.",
             )
 
     def free(self, wanted: t.Sequence[str]) -> list[str]:
         """Those zones of the named interfaces whose members reach each other without a policy."""
-        return [zone for zone in self.for_policies(wanted) if zone in self.intrazone and len(self.zones[zone]) > 1]
+        return [
+            zone
+            for zone in self.for_policies(wanted)
+            if zone in self.intrazone and len(self.zones[zone]) > 1
+        ]
 
     def called(self, name: str) -> frozenset[str]:
         """What policies may call an interface: itself and its zones; of a zone its members too.
@@ -90,7 +107,9 @@ class Interfaces:
         zones = set(self._of(name))
         if (zones | {name}) & self.sdwan:
             zones |= self.sdwan
-        members = {member for zone in {name, *(zones & self.sdwan)} for member in self.zones.get(zone, ())}
+        members = {
+            member for zone in {name, *(zones & self.sdwan)} for member in self.zones.get(zone, ())
+        }
         return frozenset({name, *zones, *members})
 
     def _of(self, name: str) -> list[str]:
@@ -123,7 +142,9 @@ def read(client: FortiOS, version: Version) -> Interfaces:
             zone = str(member.get("zone") or _ONE_SDWAN_ZONE)
             zones[zone] = zones.get(zone, frozenset()) | {_name(client, path, member, "interface")}
             wide.add(zone)
-    return Interfaces(version, frozenset(networks), zones, frozenset(intrazone), frozenset(wide), networks)
+    return Interfaces(
+        version, frozenset(networks), zones, frozenset(intrazone), frozenset(wide), networks
+    )
 
 
 def _name(client: FortiOS, path: str, row: Row, field: str = "name") -> str:
@@ -143,7 +164,11 @@ def _objects(client: FortiOS, path: str, row: Row, field: str) -> list[Row]:
 
 def _inner(row: t.Any, field: str) -> list[t.Any]:
     entries = row.get(field)
-    return [entry for entry in entries if isinstance(entry, t.Mapping)] if isinstance(entries, list) else []
+    return (
+        [entry for entry in entries if isinstance(entry, t.Mapping)]
+        if isinstance(entries, list)
+        else []
+    )
 
 
 def _connected(row: Row) -> RangeSet:
@@ -155,4 +180,6 @@ def _connected(row: Row) -> RangeSet:
     texts = [row.get("ip"), *(part.get("ip6-address") for part in inner)]
     texts += [part.get("ip") for part in _inner(row, "secondaryip")]
     texts += [address.get("prefix") for part in inner for address in _inner(part, "ip6-extra-addr")]
-    return RangeSet(network for network in map(subnet, texts) if network is not None and network not in _UNSET)
+    return RangeSet(
+        network for network in map(subnet, texts) if network is not None and network not in _UNSET
+    )

@@ -9,9 +9,14 @@ import abc
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import modes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import steps as order_of_steps
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    steps as order_of_steps,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import ABOUT_STATE, GUARDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import (
+    ABOUT_STATE,
+    GUARDS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
     SECRETS,
     TABLES,
@@ -24,9 +29,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
     read,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines, text_diff
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import (
+    field_lines,
+    text_diff,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
@@ -106,7 +119,11 @@ class FortiOSLayer(Layer[DeviceState, Key]):
         written.
         """
         before = reading.state
-        new = {str(step.key) for step in steps if step.action == Action.CREATE and step.table in SHARED_NAMES}
+        new = {
+            str(step.key)
+            for step in steps
+            if step.action == Action.CREATE and step.table in SHARED_NAMES
+        }
         unread = [path for path in SHARED_NAMES if path not in before.rows]
         if not new or not unread:
             return ""
@@ -117,8 +134,13 @@ class FortiOSLayer(Layer[DeviceState, Key]):
         ]
         if not taken:
             return ""
-        clashes = " ".join(f"The name '{name}' is taken by the {noun} of that name." for name, noun in taken)
-        return f"{clashes} Addresses, address groups and virtual IPs share their names. Nothing was changed. Take another name."
+        clashes = " ".join(
+            f"The name '{name}' is taken by the {noun} of that name." for name, noun in taken
+        )
+        return (
+            f"{clashes} Addresses, address groups and virtual IPs share their names. Nothing was "
+            "changed. Take another name."
+        )
 
     def is_visible(self, change: Change) -> bool:
         """The device does not show secrets."""

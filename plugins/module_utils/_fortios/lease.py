@@ -18,9 +18,14 @@ import re
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold, Lease
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    Hold,
+    Lease,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held
 
@@ -44,9 +49,14 @@ class LeasedFolder:
     is one of, if any. `lease` is what this run has.
     """
 
-    def __init__(self, folder: Folder, client: FortiOS, run_id: str | None, hold: Hold | None) -> None:
+    def __init__(
+        self, folder: Folder, client: FortiOS, run_id: str | None, hold: Hold | None
+    ) -> None:
         self.folder, self._client, self._run_id, self._hold = folder, client, run_id, hold
-        self._name, self._file = name_of(client.where, client.vdom), file_of(client.where, client.vdom)
+        self._name, self._file = (
+            name_of(client.where, client.vdom),
+            file_of(client.where, client.vdom),
+        )
         self._text: str | None = None
         self.lease: Lease | None = None
 
@@ -62,7 +72,9 @@ class LeasedFolder:
         if self._hold and lease and lease.run_id == self._hold.run_id and not lease.ended:
             self.lease = lease
         notes = (*reading.notes, wrong) if wrong else reading.notes
-        return dataclasses.replace(reading, lease=lease, leased_meanwhile=before != after, notes=notes)
+        return dataclasses.replace(
+            reading, lease=lease, leased_meanwhile=before != after, notes=notes
+        )
 
     def take(self, reading: Reading[DeviceState]) -> None:
         """Lease the device for a write, unless somebody has since. Raises SnapshotError."""
@@ -79,13 +91,14 @@ class LeasedFolder:
             taken = self.folder.put(self._file, lease.text() if lease else None, self._text)
         except OSError as error:
             raise SnapshotError(
-                f"The lease of the device cannot be kept in {self.folder.path} ({error.strerror}), so nothing was changed. "
+                f"The lease of the device cannot be kept in {self.folder.path} ({error.strerror}), "
+                "so nothing was changed. "
                 "Name a folder that can be written."
             ) from None
         if not taken:
             raise SnapshotError(
-                f"Another run has taken the FortiGate {self._client.where} since it was read. Nothing was changed. Run the "
-                "task again when that run has ended."
+                f"Another run has taken the FortiGate {self._client.where} since it was read. "
+                "Nothing was changed. Run the task again when that run has ended."
             )
         if self._hold:
             self.lease = lease

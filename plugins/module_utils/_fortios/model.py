@@ -124,7 +124,8 @@ class Model:
         if policy.get(f"internet-service{six}") == "enable":
             # Somewhere on the internet, and not the own server, unless it is one that the site has
             # made, or all but the named ones.
-            own = policy.get(f"internet-service{six}-custom") or policy.get(f"internet-service{six}-custom-group")
+            kinds = ("custom", "custom-group")
+            own = any(policy.get(f"internet-service{six}-{kind}") for kind in kinds)
             negated = policy.get(f"internet-service{six}-negate") == "enable"
             return Match.PERHAPS if own or negated else Match.NO
         names = [str(name) for name in policy.get(f"{field}{six}") or ()]
@@ -138,7 +139,9 @@ class Model:
         if negated and target.vip and is_deny(policy):
             # Whether a deny on all but some addresses meets what a virtual IP has translated is
             # unverified; without match-vip it does not.
-            return Match.PERHAPS if match is not Match.YES and self._matches_vips(policy) else Match.NO
+            return (
+                Match.PERHAPS if match is not Match.YES and self._matches_vips(policy) else Match.NO
+            )
         return Match(2 - match) if negated else match
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
@@ -152,12 +155,18 @@ class Model:
     def _is_destined(self, name: str, target: Target, *, translated: bool) -> Match:
         if target.vip:
             group = self.state.table(VIP_GROUP).get(name)
-            if name == target.vip or (group is not None and target.vip in map(str, group.get("member") or ())):
+            if name == target.vip or (
+                group is not None and target.vip in map(str, group.get("member") or ())
+            ):
                 return Match.YES
             if not translated:
                 return Match.NO
             if name == ALL:
-                return Match.YES if everything(4) <= self.names.named(ALL, 4).certain else Match.PERHAPS
+                return (
+                    Match.YES
+                    if everything(4) <= self.names.named(ALL, 4).certain
+                    else Match.PERHAPS
+                )
             if name in self.state.table(VIP) or group is not None:
                 return Match.NO
             # Whether an address object matches what a virtual IP has translated to it is
@@ -191,10 +200,14 @@ class Model:
             return []
         if target.version == 6:
             names = [str(name) for name in policy.get("dstaddr6") or ()]
-            return [name for name in names if Opaque("source", name) in self.names.named(name, 6).opaque]
+            return [
+                name for name in names if Opaque("source", name) in self.names.named(name, 6).opaque
+            ]
         names = [str(name) for name in policy.get("dstaddr") or ()]
         inside = [
-            str(vip) for name in names for vip in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
+            str(vip)
+            for name in names
+            for vip in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
         ]
         server = RangeSet([target.address])
         return [
@@ -228,7 +241,9 @@ class Model:
             if row.get("status", "enable") != "enable":
                 continue
             into, out = _named(row, "srcintf"), _named(row, "dstintf")
-            if out <= outside or (behind is not None and not any(_is_for(out, names) for names in behind)):
+            if out <= outside or (
+                behind is not None and not any(_is_for(out, names) for names in behind)
+            ):
                 continue
             if front is not None and not _is_for(into, front) and not self._names_it(row, target):
                 continue
@@ -263,7 +278,9 @@ class Model:
         if self._behind(target) is not None:
             return False
         concerned = self.concerned(target)
-        fixed = not target.vip or str(self.state.table(VIP)[target.vip].get("extintf") or ANY) == ANY
+        fixed = (
+            not target.vip or str(self.state.table(VIP)[target.vip].get("extintf") or ANY) == ANY
+        )
         into = set() if fixed else {name for policy in concerned for name in policy.into}
         out = {name for policy in concerned for name in policy.out} - self._outside(target)
         return len(out - {ANY}) > 1 or len(into - {ANY}) > 1
@@ -283,7 +300,9 @@ class Model:
             if self._names_it(row, target):
                 come |= set(map(str, row.get("srcintf") or ()))
                 lead |= set(map(str, row.get("dstintf") or ()))
-        front = {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
+        front = (
+            {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
+        )
         if ANY in lead or come & lead:
             come = set()
         return frozenset((come | front) - lead - {ANY})
@@ -291,7 +310,9 @@ class Model:
     def _names_it(self, row: Row, target: Target) -> bool:
         """Whether a policy names the target, and not all addresses."""
         names = row.get("dstaddr" if target.version == 4 else "dstaddr6") or ()
-        return any(name != ALL and self._destined(str(name), row, target) is Match.YES for name in names)
+        return any(
+            name != ALL and self._destined(str(name), row, target) is Match.YES for name in names
+        )
 
     def walk(self, target: Target) -> t.Iterator[tuple[Concerned, list[Fold]]]:
         """The policies that are for the target in their order, each with the ways that it stands
@@ -310,7 +331,8 @@ class Model:
         """For each policy the ways that it stands on; those with the same policies are one."""
         behind = self._behind(target)
         into = {
-            frozenset({name}) for name in self._ways_in or _all_of(policy.into for policy in concerned) | {_UNNAMED}
+            frozenset({name})
+            for name in self._ways_in or _all_of(policy.into for policy in concerned) | {_UNNAMED}
         }
         # Where the device does not tell which interface the server is behind, each that a policy
         # leads to is tried.
@@ -320,7 +342,9 @@ class Model:
         ways_in, ways_out = _by_name(into), _by_name(behind)
         standing: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
         for index, policy in enumerate(concerned):
-            for way in itertools.product(_named_ways(policy.into, ways_in), _named_ways(policy.out, ways_out)):
+            for way in itertools.product(
+                _named_ways(policy.into, ways_in), _named_ways(policy.out, ways_out)
+            ):
                 standing.setdefault(way, []).append(index)
         folds: list[list[Fold]] = [[] for _one in concerned]
         for indices in set(map(tuple, standing.values())):
@@ -410,7 +434,9 @@ def reaching(model: Model, target: Target) -> list[str]:
         row = model.state.table(POLICY).get(admission.policy, {})
         name = f" '{row['name']}'" if row.get("name") and isinstance(admission.policy, int) else ""
         shown = (
-            f"policy {admission.policy}{name}" if isinstance(admission.policy, int) else f"policy '{admission.policy}'"
+            f"policy {admission.policy}{name}"
+            if isinstance(admission.policy, int)
+            else f"policy '{admission.policy}'"
         )
         sentences.append(f"{words(admission.sources)} → {target}, by {shown}")
     return sentences or [f"nobody → {target}"]

@@ -19,11 +19,19 @@ import types
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    FortiOS,
+    Key,
+    Row,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 SETTINGS, GLOBAL = "system/settings", "system/global"
 MANAGEMENT, CLUSTER = "system/central-management", "system/ha"
@@ -75,13 +83,15 @@ class Modes:
         """Refuse what cannot be judged or locked. Raises PlanError."""
         if self.elsewhere:
             raise PlanError(
-                f"{self.elsewhere[0].upper()}{self.elsewhere[1:]}, which this collection does not read: its firewall policies do not tell who "
-                "gets through. Nothing was changed. Lock the device by hand, and leave the firewall out of the site's description."
+                f"{self.elsewhere[0].upper()}{self.elsewhere[1:]}, which this collection does not "
+                "read: its firewall policies do not tell who gets through. Nothing was changed. "
+                "Lock the device by hand, and leave the firewall out of the site's description."
             )
         if self.central_nat and vips:
             raise PlanError(
-                f"With central NAT policies see the address behind a virtual IP and do not name '{min(vips)}'. Nothing was changed. Name the "
-                "server's own address in addresses, and no vips."
+                "With central NAT policies see the address behind a virtual IP and do not name "
+                f"'{min(vips)}'. Nothing was changed. Name the server's own address in addresses, "
+                "and no vips."
             )
 
     def findings(self, time: datetime.datetime, *, changes: bool) -> t.Iterator[Finding]:
@@ -90,8 +100,9 @@ class Modes:
             yield Finding(
                 "mode_unread",
                 STOP,
-                f"The API user may not read {SETTINGS}, so that it is not known {_UNREAD[SETTINGS]}. Give its accprofile read access to the "
-                "system's configuration (sysgrp).",
+                f"The API user may not read {SETTINGS}, so that it is not known "
+                f"{_UNREAD[SETTINGS]}. Give its accprofile read access to the system's "
+                "configuration (sysgrp).",
             )
         others = [table for table in self.unread if table != SETTINGS]
         if others and changes:
@@ -99,30 +110,42 @@ class Modes:
             yield Finding(
                 "saving_unread",
                 WARN,
-                f"The API user may not read {', '.join(others)}, so that it is not known {unknown}.",
+                f"The API user may not read {', '.join(others)}, so that it is not known "
+                f"{unknown}.",
             )
         if changes and self._is(GLOBAL, "cfg-save", "revert"):
             told = str(self.rows[GLOBAL].get("cfg-revert-timeout"))
-            seconds = int(told) if told.isascii() and told.isdecimal() and len(told) < 10 else _REVERT_SECONDS
+            seconds = (
+                int(told)
+                if told.isascii() and told.isdecimal() and len(told) < 10
+                else _REVERT_SECONDS
+            )
             until = time + datetime.timedelta(seconds=seconds)
             yield Finding(
                 "will_be_undone",
                 STOP,
-                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert): what is changed now will be undone at "
-                f"{until:%H:%M:%S} UTC, with a reboot. Set cfg-save to automatic, or save on the device in time (execute cfg save).",
+                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert): "
+                f"what is changed now will be undone at {until:%H:%M:%S} UTC, with a reboot. Set "
+                "cfg-save to automatic, or save on the device in time (execute cfg save).",
             )
         if changes and self._is(GLOBAL, "cfg-save", "manual"):
             yield Finding(
                 "saved_by_hand",
                 WARN,
-                "The device saves changes on demand alone (cfg-save manual): a reboot undoes them. Save on the device (execute cfg save).",
+                "The device saves changes on demand alone (cfg-save manual): a reboot undoes them. "
+                "Save on the device (execute cfg save).",
             )
-        if changes and self._is(MANAGEMENT, "type", "fortimanager") and not self._is(MANAGEMENT, "mode", "backup"):
+        if (
+            changes
+            and self._is(MANAGEMENT, "type", "fortimanager")
+            and not self._is(MANAGEMENT, "mode", "backup")
+        ):
             manager = str(self.rows[MANAGEMENT].get("fmg") or "").strip('" ')
             yield Finding(
                 "managed_elsewhere",
                 WARN,
-                f"The device is managed by FortiManager{f' {manager}' if manager else ''}: its next install replaces what is changed here. "
+                f"The device is managed by FortiManager{f' {manager}' if manager else ''}: its "
+                "next install replaces what is changed here. "
                 "Import the policies there after the run.",
             )
 
@@ -149,7 +172,8 @@ def without_match_vip(wishes: t.Iterable[Desired[Key]]) -> list[Desired[Key]]:
         wish
         if wish.options is None
         else dataclasses.replace(
-            wish, options={field: value for field, value in wish.options.items() if field != "match-vip"}
+            wish,
+            options={field: value for field, value in wish.options.items() if field != "match-vip"},
         )
         for wish in wishes
     ]

@@ -12,10 +12,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port import CONTENT, FortiOSPort
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port import (
+    CONTENT,
+    FortiOSPort,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._module import Module
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
@@ -23,8 +28,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lea
     check_minutes,
     local_name,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused, Result, shortened
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    Refused,
+    Result,
+    shortened,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import (
+    Task,
+    execute,
+)
 
 
 def spec(options: Spec, **keywords: t.Any) -> dict[str, t.Any]:
@@ -63,7 +75,9 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
         *([_check_lease(params)] if params.get("lease_minutes") is not None else []),
     ]
     if any(wrong):
-        module.fail_json(msg=f"{' '.join(filter(None, wrong))} Nothing was sent to the device.", changed=False)
+        module.fail_json(
+            msg=f"{' '.join(filter(None, wrong))} Nothing was sent to the device.", changed=False
+        )
     with connect(params) as client:
         try:
             layer = layer_of(params, client, check_mode=module.check_mode)
@@ -72,7 +86,9 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
                 hold = Hold(run_id, params["lease_minutes"], local_name())
             folder = Folder(params["snapshot_folder"])
             content = params.get("content")
-            port = FortiOSPort(client, layer, folder, wanted=wanted, content=content, run_id=run_id, hold=hold)
+            port = FortiOSPort(
+                client, layer, folder, wanted=wanted, content=content, run_id=run_id, hold=hold
+            )
             task = Task(
                 check_mode=module.check_mode,
                 diff=module._diff,
@@ -104,9 +120,14 @@ def end_lease(arguments: t.Mapping[str, t.Any]) -> None:
     where = f"{params['host']}:{params['api_port']}"
     problem = ""
     if not module.check_mode:
-        problem = lease.end(Folder(params["snapshot_folder"]), where, params["vdom"], params["run_id"])
+        problem = lease.end(
+            Folder(params["snapshot_folder"]), where, params["vdom"], params["run_id"]
+        )
     if problem:
-        module.warn(f"The lease of the FortiGate {where} by the run {params['run_id']} was not ended. {problem}")
+        module.warn(
+            f"The lease of the FortiGate {where} by the run {params['run_id']} was not ended. "
+            f"{problem}"
+        )
     module.exit_json(changed=False, ended=not problem and not module.check_mode)
 
 
@@ -116,7 +137,9 @@ def _check_lease(params: t.Mapping[str, t.Any]) -> str:
     return check_minutes(params["lease_minutes"])
 
 
-def ask(arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]) -> None:
+def ask(
+    arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]
+) -> None:
     """A whole module that only reads; `look` gives its result."""
     module = Module(**arguments)
     _refuse_unusable(module)

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeError, parse_range
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Interval,
+    RangeError,
+    parse_range,
+)
 
 
 def subnet(value: object) -> Interval | None:

@@ -14,7 +14,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import conditions, fences, groups, unread
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    conditions,
+    fences,
+    groups,
+    unread,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
     NOTHING,
@@ -48,11 +53,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP, *ELSEWHERE)
 _EXIT, _BARRIER = "out", "held"
-_HOST = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]"
+)
 _LONGEST_ADDRESS = 63
 
 
@@ -83,8 +94,13 @@ def check(wanted: OutboundOptions) -> None:
         problem = "no smart_hosts are named; nobody could send any more"
     elif not 1 <= wanted.port <= 65535:
         problem = f"{wanted.port} is no TCP port"
-    elif any(len(_host_name(wanted.name, host)) > _LONGEST_ADDRESS for host in wanted.smart_host_names):
-        problem = f"the address object of a smart host would have a name of more than {_LONGEST_ADDRESS} characters"
+    elif any(
+        len(_host_name(wanted.name, host)) > _LONGEST_ADDRESS for host in wanted.smart_host_names
+    ):
+        problem = (
+            f"the address object of a smart host would have a name of more than {_LONGEST_ADDRESS} "
+            "characters"
+        )
     if problem:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
@@ -113,7 +129,11 @@ class OutboundRecipe:
                 for desired in self._fence(key, row)
             ]
             after = apply_all(plan(self._prepared, made), self._prepared)
-            leaking = {key for key, _row in self.leaking(after, fenced=True) if key in self.state.table(POLICY)}
+            leaking = {
+                key
+                for key, _row in self.leaking(after, fenced=True)
+                if key in self.state.table(POLICY)
+            }
             if leaking <= fenced:
                 return [*self._base, *made] if fenced else []
             fenced |= leaking
@@ -141,7 +161,9 @@ class OutboundRecipe:
                 ):
                     leaking.append((key, row))
                     barriers += [
-                        (wall_version, row) for wall_version in (4, 6) if fenced and _is_about(row, wall_version)
+                        (wall_version, row)
+                        for wall_version in (4, 6)
+                        if fenced and _is_about(row, wall_version)
                     ]
                     break
         return leaking
@@ -152,25 +174,32 @@ class OutboundRecipe:
             yield Finding(
                 "no_way_out",
                 WARN,
-                f"No policy lets port {self.wanted.port} out through {', '.join(self.wanted.interfaces)}, so that there is nothing to lock.",
+                f"No policy lets port {self.wanted.port} out through "
+                f"{', '.join(self.wanted.interfaces)}, so that there is nothing to lock.",
             )
         elif not self._sends(after):
             yield Finding(
                 "mail_shut_in",
                 STOP,
-                f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts any more.",
+                f"{words(Sources(self.wanted.mail_servers))} would not get out to the smart hosts "
+                "any more.",
             )
         for way in unread.ways_out(model_of(after), self.wanted.port, self.wanted.interfaces):
             yield Finding("unread_way", WARN, way)
         for key, row in self.leaking(after):
-            yield Finding("still_open", WARN, f"After the lock, others would still send through {_shown(key, row)}.")
+            yield Finding(
+                "still_open",
+                WARN,
+                f"After the lock, others would still send through {_shown(key, row)}.",
+            )
 
     def left_open(self, locked: DeviceState) -> list[str]:
         """By which policies others could send although everything is as the lock makes it, in
         sentences.
         """
         return [
-            f"Others can send to port {self.wanted.port} through {_shown(key, row)}, which the lock does not shut."
+            f"Others can send to port {self.wanted.port} through {_shown(key, row)}, which the "
+            "lock does not shut."
             for key, row in self.leaking(locked)
         ]
 
@@ -178,14 +207,16 @@ class OutboundRecipe:
         """Who sends to whom, in sentences for the operator."""
         model = model_of(state)
         sentences = [
-            f"{words(model.names.sources(row, version))} → port {self.wanted.port} of {words(model.names.destinations(row, version))}, by policy "
+            f"{words(model.names.sources(row, version))} → port {self.wanted.port} of "
+            f"{words(model.names.destinations(row, version))}, by policy "
             f"{key}{f' {name!r}' if (name := row.get('name')) and name != key else ''}"
             for key, row in self.leaking(state)
             for version in (4, 6)
             if self._leaks(model, row, version)
         ]
         return sentences or [
-            f"only {words(Sources(self.wanted.mail_servers))} → port {self.wanted.port} of the smart hosts"
+            f"only {words(Sources(self.wanted.mail_servers))} → port {self.wanted.port} of the "
+            "smart hosts"
             if self._sends(state)
             else f"nobody → port {self.wanted.port}"
         ]
@@ -212,9 +243,9 @@ class OutboundRecipe:
         for row in state.table(POLICY).values():
             if row.get("status", "enable") != "enable" or not self._goes_out(row):
                 continue
-            if not model.services.matches(row, self.wanted.port) or model.names.sources(row, version).known.isdisjoint(
-                servers
-            ):
+            if not model.services.matches(row, self.wanted.port) or model.names.sources(
+                row, version
+            ).known.isdisjoint(servers):
                 continue
             if not is_deny(row):
                 return True
@@ -236,12 +267,20 @@ class OutboundRecipe:
 
     def _leaks(self, model: Model, row: Row, version: int) -> bool:
         """Whether a policy lets others out, or to others than the smart hosts."""
-        sources, destinations = model.names.sources(row, version), model.names.destinations(row, version)
+        sources, destinations = (
+            model.names.sources(row, version),
+            model.names.destinations(row, version),
+        )
         if not sources or not destinations:
             return False
-        hosts = [Opaque("FQDN", _host_name(self.wanted.name, host)) for host in self.wanted.smart_host_names]
+        hosts = [
+            Opaque("FQDN", _host_name(self.wanted.name, host))
+            for host in self.wanted.smart_host_names
+        ]
         allowed = exactly(self.wanted.smart_hosts, hosts)
-        return bool(sources.beyond(exactly(self.wanted.mail_servers)) or destinations.beyond(allowed))
+        return bool(
+            sources.beyond(exactly(self.wanted.mail_servers)) or destinations.beyond(allowed)
+        )
 
     # ------------------------------------------------------------ entries
 
@@ -252,13 +291,19 @@ class OutboundRecipe:
         for host in wanted.smart_host_names:
             name = _host_name(wanted.name, host)
             groups.refuse_foreign(self.state, ADDRESS, name)
-            desired.append(Desired(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)}))
+            desired.append(
+                Desired(ADDRESS, name, {"type": "fqdn", "fqdn": host, "comment": groups.note(None)})
+            )
         return desired
 
     def _fence(self, key: Key, row: Row) -> t.Iterator[Desired[Key]]:
         wanted = self.wanted
         shared = fences.taken_over(row)
-        ways: Row = {"service": [self._service], "srcintf": shared["srcintf"], "dstintf": shared["dstintf"]}
+        ways: Row = {
+            "service": [self._service],
+            "srcintf": shared["srcintf"],
+            "dstintf": shared["dstintf"],
+        }
         servers = groups.group_names(f"{wanted.name}-mail", wanted.mail_servers)
         hosts = groups.group_names(f"{wanted.name}-smart", wanted.smart_hosts)
         names = [_host_name(wanted.name, host) for host in wanted.smart_host_names]
@@ -280,7 +325,11 @@ class OutboundRecipe:
 
 
 def _shown(key: Key, row: Row) -> str:
-    return f"policy {key} '{row['name']}'" if row.get("name") and row["name"] != key else f"policy {key}"
+    return (
+        f"policy {key} '{row['name']}'"
+        if row.get("name") and row["name"] != key
+        else f"policy {key}"
+    )
 
 
 def _is_about(row: Row, version: int) -> bool:

@@ -28,10 +28,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
     same,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    change as transaction,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import (
+    Table,
+    Tables,
+)
 
 _REFERRED = (FEED, FEED_ENTRIES, ADDRESS, ADDRESS6, SERVICE, SERVICE_GROUP, GROUP, GROUP6)
 SOURCES = (
@@ -46,7 +54,8 @@ _LONGEST_LIST = 6
 
 
 Change = transaction.Change[Key]
-"""A change of an entry: the table is its path in the API, the key its name, of a policy its number or its name.
+"""A change of an entry: the table is its path in the API, the key its name, of a policy its number
+or its name.
 
 MODIFY holds the fields that differ, REMOVE the whole entry. `place` and `was` are policies.
 """
@@ -62,7 +71,9 @@ def change_sentence(change: Change) -> str:
         return f"Remove {what}."
     if change.action == Action.MOVE:
         return f"Move {what} right before policy {change.place}."
-    differences = (_field_words(name, change.before.get(name), value) for name, value in change.after.items())
+    differences = (
+        _field_words(name, change.before.get(name), value) for name, value in change.after.items()
+    )
     return f"Change {what}: {'; '.join(differences)}."
 
 
@@ -83,7 +94,10 @@ def _about(row: t.Mapping[str, t.Any]) -> str:
         return f" of {len(row['member'])} member(s)"
     if "action" in row:
         sources = next((row[name] for name in SOURCES if row.get(name)), ["nobody"])
-        return f" that {'accepts' if row['action'] == 'accept' else 'refuses'} {_listed(sources)} to {_listed(row.get('dstaddr') or row.get('dstaddr6') or [])}"
+        return (
+            f" that {'accepts' if row['action'] == 'accept' else 'refuses'} {_listed(sources)} to "
+            f"{_listed(row.get('dstaddr') or row.get('dstaddr6') or [])}"
+        )
     return ""
 
 
@@ -98,10 +112,20 @@ def _field_words(name: str, before: t.Any, after: t.Any) -> str:
         return f"{name} is set anew"
     if isinstance(before, list) or isinstance(after, list):
         old, new = [str(value) for value in before or []], [str(value) for value in after or []]
-        gone, come = [value for value in old if value not in new], [value for value in new if value not in old]
-        parts = [f"{word} {_listed(names)}" for word, names in (("without", gone), ("with", come)) if names]
+        gone, come = (
+            [value for value in old if value not in new],
+            [value for value in new if value not in old],
+        )
+        parts = [
+            f"{word} {_listed(names)}"
+            for word, names in (("without", gone), ("with", come))
+            if names
+        ]
         return f"{name} {' and '.join(parts)}" if parts else f"{name} as a list of {len(new)}"
-    return f"{name} {before if before not in (None, '') else 'unset'} → {after if after not in (None, '') else 'unset'}"
+    return (
+        f"{name} {before if before not in (None, '') else 'unset'} → "
+        f"{after if after not in (None, '') else 'unset'}"
+    )
 
 
 # A policy that has to be made anew gets a new number and universally unique id.
@@ -121,13 +145,18 @@ class Entries(Table[DeviceState, Key]):
     def created(self, state: DeviceState, desired: Desired[Key]) -> Row:
         if not desired.options or isinstance(desired.key, int):
             raise PlanError(
-                f"The {self.noun} {desired.key} does not exist any more, and it is not known whole. Nothing was changed."
+                f"The {self.noun} {desired.key} does not exist any more, and it is not known "
+                "whole. Nothing was changed."
             )
         return {"name": desired.key, **desired.options}
 
-    def differing(self, row: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> tuple[Row, Row]:
+    def differing(
+        self, row: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
+    ) -> tuple[Row, Row]:
         after = {
-            name: value for name, value in options.items() if not same(name, row.get(name), value) or name in SECRETS
+            name: value
+            for name, value in options.items()
+            if not same(name, row.get(name), value) or name in SECRETS
         }
         named = {"name": row.get("name", "")} if self._path == POLICY else {}
         return {**named, **{name: row.get(name) for name in after}}, after
@@ -145,7 +174,10 @@ class Entries(Table[DeviceState, Key]):
             if key in entries or self._path != POLICY:
                 return key
             if not numbers and isinstance(key, str):
-                names = ((str(row.get("name") or ""), number) for number, row in reversed(entries.items()))
+                names = (
+                    (str(row.get("name") or ""), number)
+                    for number, row in reversed(entries.items())
+                )
                 numbers.update((name, number) for name, number in names if name)
             return numbers.get(key) if isinstance(key, str) else None
 
@@ -169,10 +201,16 @@ class Entries(Table[DeviceState, Key]):
                 order.remove(key)
             place = known(change.place)
             order.insert(order.index(place) if place in entries else len(order), key)
-        return dataclasses.replace(state, rows={**state.rows, self._path: {key: entries[key] for key in order}})
+        return dataclasses.replace(
+            state, rows={**state.rows, self._path: {key: entries[key] for key in order}}
+        )
 
     def plain(self, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        return {field: value for field, value in row.items() if field not in _NOT_KEPT and field != "name"}
+        return {
+            field: value
+            for field, value in row.items()
+            if field not in _NOT_KEPT and field != "name"
+        }
 
     def undone(self, change: Change) -> tuple[Desired[Key], t.Sequence[str]]:
         """Secrets are not given back: the device answers them masked."""
@@ -180,7 +218,9 @@ class Entries(Table[DeviceState, Key]):
             return Desired(self._path, change.key, None), ()
         if change.action == Action.REMOVE:
             name = change.before.get("name") if self._path == POLICY else None
-            return Desired(self._path, name or change.key, self.plain(change.before), change.was), ()
+            return Desired(
+                self._path, name or change.key, self.plain(change.before), change.was
+            ), ()
         before = {name: change.before.get(name) for name in change.after}
         return Desired(self._path, change.key, self.plain(before), change.was), ()
 
@@ -210,14 +250,21 @@ class DeviceTables(Tables[DeviceState, Key]):
 def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:
     """How deep the groups among the changes are nested: 0 for one that holds no other of them."""
     members = {
-        (change.table, change.key): list((change.after or change.before).get("member") or []) for change in changes
+        (change.table, change.key): list((change.after or change.before).get("member") or [])
+        for change in changes
     }
     depths: dict[tuple[str, Key], int] = {}
 
     def depth(table: str, key: Key, above: frozenset[Key]) -> int:
         if (table, key) not in depths:
-            inside = [member for member in members[table, key] if (table, member) in members and member not in above]
-            depths[table, key] = max((1 + depth(table, member, above | {member}) for member in inside), default=0)
+            inside = [
+                member
+                for member in members[table, key]
+                if (table, member) in members and member not in above
+            ]
+            depths[table, key] = max(
+                (1 + depth(table, member, above | {member}) for member in inside), default=0
+            )
         return depths[table, key]
 
     for table, key in members:
@@ -236,7 +283,8 @@ def _rank(change: Change, nesting: t.Mapping[tuple[str, Key], int]) -> tuple[int
     # Of groups that gain and groups that lose, those that gain are first, so that a member that
     # changes its group is never in none.
     loses = change.action == Action.MODIFY and bool(
-        set(map(str, change.before.get("member") or [])) - set(map(str, change.after.get("member") or []))
+        set(map(str, change.before.get("member") or []))
+        - set(map(str, change.after.get("member") or []))
     )
     return (1, position * 2 + int(loses), depth)
 

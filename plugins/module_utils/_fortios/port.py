@@ -16,7 +16,10 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, FortiOSError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
+    DeviceError,
+    FortiOSError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.lease import LeasedFolder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
@@ -29,8 +32,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.writer import Writer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Kept,
@@ -39,7 +46,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.por
     Stopped,
     Written,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held, Snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import (
+    Held,
+    Snapshot,
+)
 
 CONTENT = "content"
 """What a rollback asks for whose snapshot is among its options."""
@@ -91,13 +101,15 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             foreign=lambda snapshot: self.foreign(snapshot.origin, identity),
             where=identity.kept,
         )
-        paths = dict.fromkeys(FEED if row.table == FEED_ENTRIES else row.table for row in choice.desired)
+        paths = dict.fromkeys(
+            FEED if row.table == FEED_ENTRIES else row.table for row in choice.desired
+        )
         feeds = [str(row.key) for row in choice.desired if row.table == FEED_ENTRIES]
         reading = self._reading(self._state(tuple(paths), feeds), tuple(held))
         serials = {origin.get("serial", "") for origin in choice.origins} - {self._client.serial}
         notes = tuple(
-            f"What is restored was saved by the device {serial}, and {self._client.serial} answers at its address now: another "
-            "member of a cluster, or a device in its place."
+            f"What is restored was saved by the device {serial}, and {self._client.serial} answers "
+            "at its address now: another member of a cluster, or a device in its place."
             for serial in sorted(serials)
         )
         return dataclasses.replace(reading, notes=notes)
@@ -106,7 +118,11 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         """The state of the device: one request for each table and feed."""
         state = read(self._client, paths)
         entries = feed.read_entries(self._client, state, feeds)
-        whole = dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries}) if entries else state
+        whole = (
+            dataclasses.replace(state, rows={**state.rows, feed.ENTRIES: entries})
+            if entries
+            else state
+        )
         return self._layer.learned(whole)
 
     def _reading(self, state: DeviceState, held: tuple[Held, ...]) -> Reading[DeviceState]:
@@ -117,8 +133,16 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             time=client.clock or datetime.datetime.now(datetime.timezone.utc),
             origin={"serial": client.serial, "vdom": client.vdom, "address": client.where},
             where=f"on the FortiGate {client.where}",
-            kept=f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.folder.path}",
-            facts={"device": {"serial": client.serial, "version": version, **self._layer.modes_of_device().facts()}},
+            kept=(
+                f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.folder.path}"
+            ),
+            facts={
+                "device": {
+                    "serial": client.serial,
+                    "version": version,
+                    **self._layer.modes_of_device().facts(),
+                }
+            },
             snapshots=held,
         )
 
@@ -154,9 +178,16 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             )
         text = snapshot.text()
         self._folder.folder.write(name, text)
-        return Kept(name, text, {"name": name, "folder": str(self._folder.folder.path), "content": text}, earlier)
+        return Kept(
+            name,
+            text,
+            {"name": name, "folder": str(self._folder.folder.path), "content": text},
+            earlier,
+        )
 
-    def write(self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept) -> Written[DeviceState, Key]:
+    def write(
+        self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept
+    ) -> Written[DeviceState, Key]:
         before = reading.state
         feeds = [*self._layer.feeds(), *before.table(FEED_ENTRIES), *_keys(steps, FEED_ENTRIES)]
         writer = Writer(self._client, before, lambda: self._layer.fault_of(steps, before))
@@ -166,7 +197,9 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             state = self._state(paths, list(dict.fromkeys(map(str, feeds))))
         except FortiOSError as error:
             # What a device answers it has not done; a lost answer says nothing.
-            raise Stopped(str(error), done=len(writer.done), refused=isinstance(error, DeviceError)) from None
+            raise Stopped(
+                str(error), done=len(writer.done), refused=isinstance(error, DeviceError)
+            ) from None
         return Written(state, tuple(writer.in_use))
 
 

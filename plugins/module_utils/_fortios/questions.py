@@ -21,8 +21,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     everything,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, Target, is_deny
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    ANY,
+    Model,
+    Target,
+    is_deny,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
+    Match,
+    covers,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     POLICY,
     VIP,
@@ -81,7 +89,11 @@ class _Meeting(t.NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        return self.certain and self.sources.known == self.sources.certain and self.sources.opaque == self.sources.whole
+        return (
+            self.certain
+            and self.sources.known == self.sources.certain
+            and self.sources.opaque == self.sources.whole
+        )
 
 
 # Whether what is not known holds for accepts, and for denies.
@@ -125,8 +137,12 @@ class Views:
         if how is Match.NO:
             return None
         certain = how is Match.YES and not conditions.of_policy(row)
-        into, outof = (frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf"))
-        return _Meeting(is_deny(row), certain, model.names.sources(row, target.version), into, outof)
+        into, outof = (
+            frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf")
+        )
+        return _Meeting(
+            is_deny(row), certain, model.names.sources(row, target.version), into, outof
+        )
 
     def meetings_of(self, state: DeviceState, question: Question) -> list[_Meeting]:
         """The policies that are asked, in their order."""
@@ -148,7 +164,9 @@ class Views:
             )
         return self._named[question]
 
-    def rights(self, state: DeviceState, question: Question, names: frozenset[Opaque]) -> list[Rights]:
+    def rights(
+        self, state: DeviceState, question: Question, names: frozenset[Opaque]
+    ) -> list[Rights]:
         """Who gets through, in each of the possible worlds."""
         meetings = self.meetings_of(state, question)
         if all(meeting.is_exact for meeting in meetings):
@@ -156,7 +174,9 @@ class Views:
         return [_fold(meetings, question.target.version, names, world) for world in _WORLDS]
 
 
-def _fold(meetings: t.Iterable[_Meeting], version: int, names: frozenset[Opaque], world: tuple[bool, bool]) -> Rights:
+def _fold(
+    meetings: t.Iterable[_Meeting], version: int, names: frozenset[Opaque], world: tuple[bool, bool]
+) -> Rights:
     """The first policy that matches decides."""
     everybody = everything(version)
     undecided, unnamed = everybody, names
@@ -164,8 +184,20 @@ def _fold(meetings: t.Iterable[_Meeting], version: int, names: frozenset[Opaque]
     named: set[Opaque] = set()
     for meeting in meetings:
         holds = world[1] if meeting.deny else world[0]
-        ranges = meeting.sources.known if holds else meeting.sources.certain if meeting.certain else NOTHING
-        held = meeting.sources.opaque if holds else meeting.sources.whole if meeting.certain else frozenset()
+        ranges = (
+            meeting.sources.known
+            if holds
+            else meeting.sources.certain
+            if meeting.certain
+            else NOTHING
+        )
+        held = (
+            meeting.sources.opaque
+            if holds
+            else meeting.sources.whole
+            if meeting.certain
+            else frozenset()
+        )
         if everybody <= ranges:
             held = names
         if not meeting.deny:
@@ -174,13 +206,17 @@ def _fold(meetings: t.Iterable[_Meeting], version: int, names: frozenset[Opaque]
         undecided, unnamed = undecided - ranges, unnamed - held
         if not undecided:
             break
-    return Rights(RangeSet(interval for part in passing for interval in part.intervals), frozenset(named))
+    return Rights(
+        RangeSet(interval for part in passing for interval in part.intervals), frozenset(named)
+    )
 
 
 # ------------------------------------------------------------ what is asked
 
 
-def questions(views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]) -> tuple[Question, ...]:
+def questions(
+    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]
+) -> tuple[Question, ...]:
     """What has to be asked about the forms that a policy has in some states."""
     asked: dict[Question, None] = {}
     model = views.model(states[-1])
@@ -216,7 +252,9 @@ def _interfaces(
     return [*sorted(named - {ANY}), *(name for name in alike.values() if name not in named), _OTHER]
 
 
-def _targets(views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]) -> t.Iterator[Target]:
+def _targets(
+    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]
+) -> t.Iterator[Target]:
     state = states[-1]
     vips = state.table(VIP)
     names = [str(name) for row in rows for name in row.get("dstaddr") or ()]
@@ -268,14 +306,20 @@ def _addresses(
         for row in rows:
             held = model.names.destinations(row, version)
             vips = (*state.table(VIP), *state.table(VIP_GROUP))
-            mine |= everything(version) if any(source.name not in vips for source in held.opaque) else held.known
+            mine |= (
+                everything(version)
+                if any(source.name not in vips for source in held.opaque)
+                else held.known
+            )
     if not mine:
         return
     for group in (rows, states[-1].table(POLICY).values()):
         for row in group:
             if row.get("status", "enable") != "enable" or len(starts) >= _MOST_ADDRESSES:
                 continue
-            for interval in views.model(states[-1]).names.destinations(row, version).known.intervals:
+            for interval in (
+                views.model(states[-1]).names.destinations(row, version).known.intervals
+            ):
                 starts.setdefault(interval.first)
                 starts.setdefault(interval.last + 1)
     for start in itertools.islice(starts, _MOST_ADDRESSES):

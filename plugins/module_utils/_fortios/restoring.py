@@ -13,8 +13,15 @@ import types
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, apply_all
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    FortiOS,
+    Key,
+    Row,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
+    Change,
+    apply_all,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -35,7 +42,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 # Whatever decides who gets through.
 _TABLES = (POLICY, VIP, VIP_GROUP, ADDRESS, GROUP, ADDRESS6, GROUP6, SERVICE, SERVICE_GROUP, FEED)
 
-_SOURCES, _MEMBERS = (ADDRESS, GROUP, FEED), {"member": (ADDRESS, GROUP), "exclude-member": (ADDRESS, GROUP)}
+_SOURCES, _MEMBERS = (
+    (ADDRESS, GROUP, FEED),
+    {"member": (ADDRESS, GROUP), "exclude-member": (ADDRESS, GROUP)},
+)
 _SERVICES = (SERVICE, SERVICE_GROUP)
 # Table → field → the tables that it refers to. Virtual IPs for IPv6 are not read, so that a
 # destination of IPv6 is left out.
@@ -95,7 +105,9 @@ def missing(client: FortiOS, before: DeviceState, steps: t.Sequence[Change]) -> 
     ]
 
 
-def _interfaces(client: FortiOS, before: DeviceState, steps: t.Iterable[Change]) -> dict[Key, list[str]]:
+def _interfaces(
+    client: FortiOS, before: DeviceState, steps: t.Iterable[Change]
+) -> dict[Key, list[str]]:
     """The interfaces that policies would name and that the device does not have. Those of its
     policies it has, so that there is seldom something to ask.
     """
@@ -104,7 +116,8 @@ def _interfaces(client: FortiOS, before: DeviceState, steps: t.Iterable[Change])
     doubtful = {
         step.key: names
         for step in steps
-        if step.table == POLICY and (names := [name for name in _named(step.after) if name not in known])
+        if step.table == POLICY
+        and (names := [name for name in _named(step.after) if name not in known])
     }
     if not doubtful:
         return {}

@@ -22,10 +22,16 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Names, everything
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    Names,
+    everything,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Target,
+    model_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import Ways
@@ -37,7 +43,12 @@ _LONGEST_TABLE = 500
 """A table of routes of this length may be the first page of a longer one (unverified)."""
 _TCP = ("0", "6")
 _NONE = {"0"}
-_BY_SERVICE = ("internet-service", "internet-service-custom", "internet-service-fortiguard", "internet-service-id")
+_BY_SERVICE = (
+    "internet-service",
+    "internet-service-custom",
+    "internet-service-fortiguard",
+    "internet-service-id",
+)
 
 
 class _NotTold(Exception):
@@ -53,7 +64,9 @@ class Routes:
         self._asked: set[Interval] = set()
         self._configured: dict[str, list[Row]] = {}
 
-    def told(self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str] = ()) -> DeviceState:
+    def told(
+        self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str] = ()
+    ) -> DeviceState:
         """The state with the ways to the targets. The device is asked only where the policies leave
         open where a target is, and once for each server. Raises DeviceUnreachable.
         """
@@ -65,13 +78,19 @@ class Routes:
                 self._asked.update(fresh)
                 for interval in fresh:
                     self._learn(interval, state)
-        return dataclasses.replace(state, ways=Ways(self._interfaces, dict(self._behind))) if self._behind else state
+        return (
+            dataclasses.replace(state, ways=Ways(self._interfaces, dict(self._behind)))
+            if self._behind
+            else state
+        )
 
     def _learn(self, servers: Interval, state: DeviceState) -> None:
         try:
             if self._interfaces is None:
                 self._interfaces = interfaces.read(self._client, state.version)
-            interfaces_of = {name for server in _each(servers) for name in self._leading_to(server, state)}
+            interfaces_of = {
+                name for server in _each(servers) for name in self._leading_to(server, state)
+            }
         except (DeviceError, _NotTold):
             return
         self._behind[servers] = frozenset(interfaces_of)
@@ -86,7 +105,11 @@ class Routes:
                 leading |= self._device_of(row)
         for row in self._table("router/policy", server.version):
             off = row.get("status") == "disable" or row.get("action") == "deny"
-            if not off and str(row.get("protocol") or 0) in _TCP and _holds(row, server, names, default=True):
+            if (
+                not off
+                and str(row.get("protocol") or 0) in _TCP
+                and _holds(row, server, names, default=True)
+            ):
                 leading |= _texts(row.get("output-device"))
         return leading
 
@@ -109,7 +132,11 @@ class Routes:
             route = self._client.monitor("router/lookup", destination=str(server), **six)
         except DeviceError:
             return set()
-        name = route.get("interface") if isinstance(route, t.Mapping) and route.get("success", True) else None
+        name = (
+            route.get("interface")
+            if isinstance(route, t.Mapping) and route.get("success", True)
+            else None
+        )
         return {name} if isinstance(name, str) and name in self._names() else set()
 
     def _in_table(self, server: Interval) -> set[str]:

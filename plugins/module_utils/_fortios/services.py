@@ -55,7 +55,10 @@ class Services:
             # An internet service has ports of its own, which the tables do not tell.
             return Match.PERHAPS
         # One without any is in a field that is not known here, since the device takes none without.
-        match = max((self._named(str(name), port) for name in policy.get("service") or ()), default=Match.PERHAPS)
+        match = max(
+            (self._named(str(name), port) for name in policy.get("service") or ()),
+            default=Match.PERHAPS,
+        )
         return Match(2 - match) if policy.get("service-negate") == "enable" else match
 
     def _named(self, name: str, port: int) -> Match:
@@ -67,25 +70,37 @@ class Services:
         group = self._state.table(SERVICE_GROUP).get(name)
         if group is not None:
             members = [str(member) for member in group.get("member") or () if member not in above]
-            return max((self._match(member, port, above | {name}) for member in members), default=Match.NO)
+            return max(
+                (self._match(member, port, above | {name}) for member in members), default=Match.NO
+            )
         ports = self.ports(name)
         if ports is None:
             return Match.PERHAPS
         if not covers(ports, port):
             return Match.NO
-        return Match.PERHAPS if conditions.of_service(self._state.table(SERVICE).get(name, {})) else Match.YES
+        return (
+            Match.PERHAPS
+            if conditions.of_service(self._state.table(SERVICE).get(name, {}))
+            else Match.YES
+        )
 
     def only(self, policy: Row, port: int) -> bool:
         """Whether a policy is for this TCP port and nothing else."""
         if policy.get("service-negate") == "enable":
             return False
         names = [str(name) for name in policy.get("service") or ()]
-        return bool(names) and all(self.ports(name) == ((port, port),) and self._only_tcp(name) for name in names)
+        return bool(names) and all(
+            self.ports(name) == ((port, port),) and self._only_tcp(name) for name in names
+        )
 
     def _only_tcp(self, name: str) -> bool:
         group = self._state.table(SERVICE_GROUP).get(name)
         if group is not None:
-            return all(self._only_tcp(str(member)) for member in group.get("member") or () if member != name)
+            return all(
+                self._only_tcp(str(member))
+                for member in group.get("member") or ()
+                if member != name
+            )
         row = self._state.table(SERVICE).get(name, {})
         return not any(str(row.get(field) or "").strip() for field in _OTHER_PORTS)
 

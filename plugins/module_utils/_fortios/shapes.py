@@ -15,17 +15,42 @@ import typing as t
 SERVICE_FIELDS = ("name", "group", "custom", "custom-group", "id", "fortiguard")
 LISTS = frozenset(
     {
-        *("srcintf", "dstintf", "srcaddr", "srcaddr6", "dstaddr", "dstaddr6", "service", "network-service-src-dynamic"),
+        *(
+            "srcintf",
+            "dstintf",
+            "srcaddr",
+            "srcaddr6",
+            "dstaddr",
+            "dstaddr6",
+            "service",
+            "network-service-src-dynamic",
+        ),
         *("member", "exclude-member", "mappedip", "src-filter", "realservers"),
-        *(f"internet-service{six}{of}-{end}" for six in ("", "6") for of in ("", "-src") for end in SERVICE_FIELDS),
+        *(
+            f"internet-service{six}{of}-{end}"
+            for six in ("", "6")
+            for of in ("", "-src")
+            for end in SERVICE_FIELDS
+        ),
     }
 )
 """Fields that are lists of names, of ranges or of servers, in whatever table."""
 
 _SWITCHES = frozenset(
     {
-        *("srcaddr-negate", "srcaddr6-negate", "dstaddr-negate", "dstaddr6-negate", "service-negate"),
-        *(f"internet-service{six}{of}{end}" for six in ("", "6") for of in ("", "-src") for end in ("", "-negate")),
+        *(
+            "srcaddr-negate",
+            "srcaddr6-negate",
+            "dstaddr-negate",
+            "dstaddr6-negate",
+            "service-negate",
+        ),
+        *(
+            f"internet-service{six}{of}{end}"
+            for six in ("", "6")
+            for of in ("", "-src")
+            for end in ("", "-negate")
+        ),
         *("match-vip", "nat", "nat46", "nat64", "exclude", "portforward"),
     }
 )
@@ -73,7 +98,11 @@ def _fault(whom: str, row: t.Mapping[str, t.Any]) -> str:
 def lacks_members(noun: str, row: t.Mapping[str, t.Any]) -> str:
     """The phrase for a group that does not tell its members; empty where it does."""
     told = row.get("member") is not None
-    return "" if told else f"the {noun} '{_short(row.get('name'))}' without its list of members (member)"
+    return (
+        ""
+        if told
+        else f"the {noun} '{_short(row.get('name'))}' without its list of members (member)"
+    )
 
 
 def _is_list(value: t.Any, *, servers: bool) -> bool:

@@ -11,7 +11,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import shapes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS, Key, Row, Version
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import (
+    FortiOS,
+    Key,
+    Row,
+    Version,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.networks import subnet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.ways import NOT_TOLD, Ways
@@ -68,7 +73,12 @@ _FIELDS: t.Mapping[str, t.Sequence[str]] = {
 }
 # Tables that a FortiOS before these does not have, or does not use for policies; all others are on
 # every one.
-_SINCE: t.Mapping[str, Version] = {FEED: (6, 2, 0), POLICY6: (6, 4, 0), POLICY46: (7, 0, 1), POLICY64: (7, 0, 1)}
+_SINCE: t.Mapping[str, Version] = {
+    FEED: (6, 2, 0),
+    POLICY6: (6, 4, 0),
+    POLICY46: (7, 0, 1),
+    POLICY64: (7, 0, 1),
+}
 # Tables that a FortiOS from these on does not have, so that it is not asked for them.
 _UNTIL: t.Mapping[str, Version] = {POLICY6: (6, 4, 0), POLICY46: (7, 0, 1), POLICY64: (7, 0, 1)}
 _GROUPS = (GROUP, GROUP6, VIP_GROUP, SERVICE_GROUP)
@@ -158,7 +168,11 @@ def _key(path: str, row: t.Mapping[str, t.Any]) -> Key:
 
 def plain(row: t.Mapping[str, t.Any]) -> Row:
     """A row without the device's bookkeeping, lists of references as lists of names."""
-    return {field: _plain_value(field, value) for field, value in row.items() if not field.startswith(_BOOKKEEPING)}
+    return {
+        field: _plain_value(field, value)
+        for field, value in row.items()
+        if not field.startswith(_BOOKKEEPING)
+    }
 
 
 def _plain_value(field: str, value: t.Any) -> t.Any:
@@ -169,7 +183,9 @@ def _plain_value(field: str, value: t.Any) -> t.Any:
         return [
             dict(item)
             if "ip" in item or field == "realservers"
-            else str(item.get("name", item.get("id", item.get("q_origin_key", item.get("range", "")))))
+            else str(
+                item.get("name", item.get("id", item.get("q_origin_key", item.get("range", ""))))
+            )
             for item in value
         ]
     return value
@@ -184,7 +200,10 @@ def references(names: t.Iterable[str], field: str = "") -> list[dict[str, t.Any]
 
 def outgoing(row: t.Mapping[str, t.Any]) -> Row:
     """A row as the device takes it."""
-    return {field: references(value, field) if isinstance(value, list) else value for field, value in row.items()}
+    return {
+        field: references(value, field) if isinstance(value, list) else value
+        for field, value in row.items()
+    }
 
 
 def _as_list(value: t.Any) -> list[str]:

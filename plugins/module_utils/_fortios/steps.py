@@ -36,7 +36,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.order import search
 
 # Lists that may be changed in two steps, by way of what is there before or after.
@@ -63,8 +65,9 @@ def order(changes: t.Sequence[Change], start: DeviceState) -> tuple[Change, ...]
         except NoSafeOrder as error:
             reasons = str(error)
     raise NoSafeOrder(
-        "There is no order of these changes in which every step is safe, and this FortiOS does not make them together. Nothing "
-        f"was changed. {reasons} Make the changes in two runs, with a state in between that shuts nobody out."
+        "There is no order of these changes in which every step is safe, and this FortiOS does not "
+        f"make them together. Nothing was changed. {reasons} Make the changes in two runs, with a "
+        "state in between that shuts nobody out."
     )
 
 
@@ -104,7 +107,9 @@ class Judge:
         self._asked: dict[Key, tuple[Question, ...]] = {}
         for step in steps:
             if step.table == POLICY and self._key(step) not in self._asked:
-                rows = [entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))]
+                rows = [
+                    entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))
+                ]
                 self._asked[self._key(step)] = questions(self._views, (start, goal), rows)
         if any(step.table != POLICY for step in steps):
             # Whoever refers to a changed object may be met in another way; all that could be asked
@@ -137,7 +142,9 @@ class Judge:
         not.
         """
         if last.table in (GROUP, GROUP6) and _holds_itself(state, last.table, str(last.key)):
-            return f"{change_sentence(last)[:-1]} would for a time make the group a member of itself."
+            return (
+                f"{change_sentence(last)[:-1]} would for a time make the group a member of itself."
+            )
         asked = self._asked.get(self._key(last), ()) if last.table == POLICY else self._every
         for moment in (_unplaced(state, last), state):
             if moment is not None:
@@ -150,7 +157,9 @@ class Judge:
     def _fault(self, state: DeviceState, question: Question) -> str | None:
         if question not in self._ends:
             names = self._views.names(question, (self._start, self._goal))
-            both = [self._views.rights(state, question, names) for state in (self._start, self._goal)]
+            both = [
+                self._views.rights(state, question, names) for state in (self._start, self._goal)
+            ]
             self._ends[question] = tuple(rights for pair in zip(*both) for rights in pair)
         ends = self._ends[question]
         names = self._views.names(question, (self._start, self._goal))
@@ -161,7 +170,10 @@ class Judge:
                 return f"would for a time shut out {_whom(short)} from {question.target}."
             over = now - (before | after)
             if over:
-                return f"would for a time let in {_whom(over)} to {question.target}, which is closed to them before and after."
+                return (
+                    f"would for a time let in {_whom(over)} to {question.target}, which is closed "
+                    "to them before and after."
+                )
         return None
 
 
@@ -173,7 +185,9 @@ def _refers(state: DeviceState, row: t.Mapping[str, t.Any], step: Change) -> boo
     """Whether a policy names a changed object, by itself or by a group."""
     if step.table == POLICY:
         return False
-    waiting = [str(name) for value in row.values() if isinstance(value, (list, tuple)) for name in value]
+    waiting = [
+        str(name) for value in row.values() if isinstance(value, (list, tuple)) for name in value
+    ]
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -190,7 +204,9 @@ def _holds_itself(state: DeviceState, table: str, group: str) -> bool:
     waiting: list[str] = [group]
     seen: set[str] = set()
     while waiting:
-        members = {str(member) for member in state.table(table).get(waiting.pop(), {}).get("member") or ()}
+        members = {
+            str(member) for member in state.table(table).get(waiting.pop(), {}).get("member") or ()
+        }
         if group in members:
             return True
         waiting += members - seen

@@ -34,7 +34,11 @@ def ways(model: Model, port: int, interfaces: t.Collection[str], *, six: bool) -
     state = model.state
     named: set[str] = set()
     for key, row in state.table(POLICY).items():
-        if is_deny(row) or row.get("status", "enable") != "enable" or not _comes_from(row, interfaces):
+        if (
+            is_deny(row)
+            or row.get("status", "enable") != "enable"
+            or not _comes_from(row, interfaces)
+        ):
             continue
         for name in map(str, row.get("dstaddr") or ()):
             named.update(map(str, state.table(VIP_GROUP).get(name, {}).get("member") or [name]))
@@ -47,21 +51,29 @@ def ways(model: Model, port: int, interfaces: t.Collection[str], *, six: bool) -
                 yield f"{shown} translates {how} ({field}); where it leads to is not read."
         others = [str(name) for name in row.get("dstaddr6") or () if name not in (ALL, "none")]
         if six:
-            others = [name for name in others if not any(name in state.table(path) for path in (ADDRESS6, GROUP6))]
+            others = [
+                name
+                for name in others
+                if not any(name in state.table(path) for path in (ADDRESS6, GROUP6))
+            ]
             if others:
-                yield f"{shown} leads to '{others[0]}' over IPv6, which may be a virtual IP; those of IPv6 are not read."
+                yield (
+                    f"{shown} leads to '{others[0]}' over IPv6, which may be a virtual IP; those "
+                    "of IPv6 are not read."
+                )
         elif others and row.get("nat64") != "enable":
             yield (
-                f"{shown} leads to '{others[0]}' over IPv6, and no IPv6 address of the server is named. Name it in addresses if "
-                "the server has one."
+                f"{shown} leads to '{others[0]}' over IPv6, and no IPv6 address of the server is "
+                "named. Name it in addresses if the server has one."
             )
     for path, key, row in _elsewhere(model, port):
         names = [str(name) for name in row.get("dstaddr") or () if name not in (ALL, "none")]
         if _comes_from(row, interfaces) and (path != POLICY6 or names):
             to = f" to '{names[0]}'" if names else ""
             yield (
-                f"{_titled(path, key, row)} lets the port through{to}; where that leads to is not read, since this FortiOS "
-                "has such policies in a table of their own. Narrow it by hand if it leads to the server."
+                f"{_titled(path, key, row)} lets the port through{to}; where that leads to is not "
+                "read, since this FortiOS has such policies in a table of their own. Narrow it by "
+                "hand if it leads to the server."
             )
     for vip, row in state.table(VIP).items():
         kind = virtual.untold(row)
@@ -74,8 +86,8 @@ def ways_out(model: Model, port: int, interfaces: t.Collection[str]) -> t.Iterat
     for path, key, row in _elsewhere(model, port):
         if {*interfaces, _ANY} & set(map(str, row.get("dstintf") or ())):
             yield (
-                f"{_titled(path, key, row)} lets port {port} out; from whom is not read, since this FortiOS has such policies in a "
-                "table of their own. Narrow it by hand."
+                f"{_titled(path, key, row)} lets port {port} out; from whom is not read, since "
+                "this FortiOS has such policies in a table of their own. Narrow it by hand."
             )
 
 

@@ -33,7 +33,10 @@ class Usage:
         if self.last_used:
             with contextlib.suppress(OverflowError, OSError, ValueError):
                 moment = datetime.datetime.fromtimestamp(self.last_used, datetime.timezone.utc)
-        return {"hit_count": self.hits, "last_used": moment.isoformat().replace("+00:00", "Z") if moment else None}
+        return {
+            "hit_count": self.hits,
+            "last_used": moment.isoformat().replace("+00:00", "Z") if moment else None,
+        }
 
 
 NOT_SAID = Usage()

@@ -11,7 +11,11 @@ is seen as a way in.
 from __future__ import annotations
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import EVERY_PORT, Ports, span
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
+    EVERY_PORT,
+    Ports,
+    span,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 
 _BALANCER = "server-load-balance"
@@ -29,7 +33,11 @@ def servers(vip: Row) -> RangeSet:
     real = [server.get("ip") for server in _real(vip)]
     try:
         return RangeSet.parse(
-            [str(address) for address in (real if is_balancer(vip) else vip.get("mappedip")) or () if address]
+            [
+                str(address)
+                for address in (real if is_balancer(vip) else vip.get("mappedip")) or ()
+                if address
+            ]
         )
     except RangeError:
         return RangeSet(())
@@ -83,7 +91,11 @@ def in_front(vip: Row, port: int) -> int:
 
 def is_for_one_port(vip: Row, port: int) -> bool:
     """Whether it leads to this port and to no other, of any protocol."""
-    return vip.get("portforward") == "enable" and not is_balancer(vip) and ports(vip) == ((port, port),)
+    return (
+        vip.get("portforward") == "enable"
+        and not is_balancer(vip)
+        and ports(vip) == ((port, port),)
+    )
 
 
 def _balanced(vip: Row) -> Ports:

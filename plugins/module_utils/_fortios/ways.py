@@ -11,7 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.interfaces import Interfaces
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.interfaces import (
+    Interfaces,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Interval, RangeSet
 
 Names = frozenset[str]
@@ -43,7 +45,9 @@ class Ways:
         for interval in servers.intervals:
             if self.interfaces is None or interval not in self.behind:
                 return None
-            names_of.update((self.interfaces.called(name), None) for name in sorted(self.behind[interval]))
+            names_of.update(
+                (self.interfaces.called(name), None) for name in sorted(self.behind[interval])
+            )
         return tuple(names_of) or None
 
 

@@ -21,7 +21,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors 
     DeviceError,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import POLICY, DeviceState, outgoing
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    POLICY,
+    DeviceState,
+    outgoing,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Stopped
 
@@ -36,7 +40,9 @@ class Writer:
     were not removed.
     """
 
-    def __init__(self, client: FortiOS, state: DeviceState, fault: t.Callable[[], str | None]) -> None:
+    def __init__(
+        self, client: FortiOS, state: DeviceState, fault: t.Callable[[], str | None]
+    ) -> None:
         self._client, self._state, self._fault = client, state, fault
         self._numbers: dict[Key, Key] = {}
         self.done: list[Change] = []
@@ -79,7 +85,8 @@ class Writer:
             fault = self._fault()
             if fault:
                 raise Stopped(
-                    f"{error} It may be that it takes no transaction there, and one by one the changes are not safe: {fault}",
+                    f"{error} It may be that it takes no transaction there, and one by one the "
+                    f"changes are not safe: {fault}",
                     done=len(self.done),
                     refused=True,
                 ) from None
@@ -147,4 +154,8 @@ def _is_met(step: Change) -> bool:
 def _free(taken: t.Collection[int]) -> int:
     """A number that no policy has: after the last one, as the device would choose it."""
     number = max((key for key in taken if key < _MOST_NUMBER), default=0) + 1
-    return number if number < _MOST_NUMBER else next(key for key in range(1, _MOST_NUMBER) if key not in taken)
+    return (
+        number
+        if number < _MOST_NUMBER
+        else next(key for key in range(1, _MOST_NUMBER) if key not in taken)
+    )

@@ -75,7 +75,12 @@ def _certificate(sha256: str, der: bytes) -> Certificate:
     _serial, _algorithm, issuer, validity, subject = parts[:5]
     begin, end = list(_nodes(validity.content))[:2]
     return Certificate(
-        sha256, _name(subject), _name(issuer), tuple(_alternative_names(parts[5:])), _time(begin), _time(end)
+        sha256,
+        _name(subject),
+        _name(issuer),
+        tuple(_alternative_names(parts[5:])),
+        _time(begin),
+        _time(end),
     )
 
 
@@ -120,7 +125,10 @@ def _dotted(content: bytes) -> str:
 
 def _text(node: _Node) -> str:
     text = node.content.decode("utf-16-be" if node.tag == _BMP else "utf-8", "backslashreplace")
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
+    )
 
 
 def _name(name: _Node) -> str:
@@ -155,7 +163,11 @@ def _alternative_names(parts: t.Iterable[_Node]) -> t.Iterator[str]:
     lists = [_first(part.content) for part in parts if part.tag == _EXTENSIONS]
     for extension in (extension for node in lists for extension in _nodes(node.content)):
         kind, *rest = list(_nodes(extension.content))
-        if kind.tag != _OID or _dotted(kind.content) != _SUBJECT_ALT_NAME or rest[-1].tag != _OCTETS:
+        if (
+            kind.tag != _OID
+            or _dotted(kind.content) != _SUBJECT_ALT_NAME
+            or rest[-1].tag != _OCTETS
+        ):
             continue
         for number, name in enumerate(_nodes(_first(rest[-1].content).content)):
             if number >= _MOST_NAMES:

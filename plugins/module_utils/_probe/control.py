@@ -12,7 +12,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import all_together, asked, summed_up
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    all_together,
+    asked,
+    summed_up,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.table import CONTROL
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CLOSED,
@@ -43,7 +47,10 @@ def settled(looks: t.Iterable[Sought]) -> list[Plain]:
     """The result of each look, with what the looks from allowed senders prove of it."""
     looks = list(looks)
     allowed = _allowed(looks)
-    return [look.result if look.expect == OPEN else _held_against(look.result, allowed) for look in looks]
+    return [
+        look.result if look.expect == OPEN else _held_against(look.result, allowed)
+        for look in looks
+    ]
 
 
 def without_control(looks: t.Iterable[Sought]) -> list[str]:
@@ -55,12 +62,14 @@ def without_control(looks: t.Iterable[Sought]) -> list[str]:
     looks = list(looks)
     allowed = _allowed(looks)
     return [
-        f"{look.name}: {address['peer']} will answer a stranger as a server does that is down, which proves a lock only "
-        "beside an allowed sender. Add a look from an address that is let in, with expect: open."
+        f"{look.name}: {address['peer']} will answer a stranger as a server does that is down, "
+        "which proves a lock only beside an allowed sender. Add a look from an address that is let "
+        "in, with expect: open."
         for look in looks
         if look.expect == CLOSED
         for address in look.result.get("addresses") or ()
-        if address["reachable"] and not any(_beside(control.address, address) for control in allowed)
+        if address["reachable"]
+        and not any(_beside(control.address, address) for control in allowed)
     ]
 
 
@@ -75,27 +84,41 @@ def _allowed(looks: t.Sequence[Sought]) -> list[_Allowed]:
 
 
 def _held_against(result: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
-    if not result.get("addresses") or not any(_half_proven(address) for address in result["addresses"]):
+    if not result.get("addresses") or not any(
+        _half_proven(address) for address in result["addresses"]
+    ):
         return result
-    return all_together({**result, "addresses": [_address(address, allowed) for address in result["addresses"]]})
+    return all_together(
+        {**result, "addresses": [_address(address, allowed) for address in result["addresses"]]}
+    )
 
 
 def _half_proven(address: Plain) -> bool:
     return any(
-        answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"] for _case, answer in asked(address)
+        answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]
+        for _case, answer in asked(address)
     )
 
 
 def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
-    control = next((candidate for candidate in allowed if _counts(candidate.address, address)), None)
+    control = next(
+        (candidate for candidate in allowed if _counts(candidate.address, address)), None
+    )
     if control is None or not _half_proven(address):
         return address
     named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"
-    shown = f"{named} is accepted at the same address in this run, so that it is this host that is refused."
+    shown = (
+        f"{named} is accepted at the same address in this run, so that it is this host that is "
+        "refused."
+    )
     cases = dict(address["cases"])
     for case, answer in asked(address):
         if answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]:
-            cases[case] = {**answer, "verdict": CLOSED, "sentence": answer["sentence"].replace(CONTROL, shown)}
+            cases[case] = {
+                **answer,
+                "verdict": CLOSED,
+                "sentence": answer["sentence"].replace(CONTROL, shown),
+            }
     return summed_up({**address, "cases": cases})
 
 

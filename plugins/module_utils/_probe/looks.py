@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought, settled
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
+    Sought,
+    settled,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 
 # The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
@@ -33,7 +36,9 @@ def _of_host(item: Plain) -> t.Iterator[Sought]:
         yield Sought(
             str(look.get("name") or "A look"),
             str(look.get("expect") or EXPECTED),
-            results[index] if index < len(results) else {name: item.get(name) for name in ("msg", "skipped")},
+            results[index]
+            if index < len(results)
+            else {name: item.get(name) for name in ("msg", "skipped")},
         )
 
 

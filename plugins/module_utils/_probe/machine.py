@@ -40,7 +40,9 @@ class Machine:
     mail: str = ""
 
     @classmethod
-    def shown(cls, greeting: Reply, hello: Reply | None = None, mail: Reply | None = None) -> Machine:
+    def shown(
+        cls, greeting: Reply, hello: Reply | None = None, mail: Reply | None = None
+    ) -> Machine:
         """The one that gave these replies. A refused EHLO shows nothing."""
         lines = hello.lines if hello is not None and hello.code == 250 else ()
         return cls(greeting.words(), lines, mail.words() if mail is not None else "")

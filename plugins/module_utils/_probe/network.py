@@ -12,8 +12,15 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import Machine
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Session, Trouble, connect
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import (
+    Session,
+    Trouble,
+    connect,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
+    parse_address,
+)
 
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 FAMILY_WORDS = {"ipv4": "IPv4", "ipv6": "IPv6", "any": "IP"}
@@ -37,7 +44,11 @@ class Door:
         """Address and port, `192.0.2.25:25` or `[2001:db8::25]:25`; '' without an address."""
         if not self.address:
             return ""
-        return f"[{self.address}]:{self.port}" if self.family == "ipv6" else f"{self.address}:{self.port}"
+        return (
+            f"[{self.address}]:{self.port}"
+            if self.family == "ipv6"
+            else f"{self.address}:{self.port}"
+        )
 
     @property
     def words(self) -> str:
@@ -106,12 +117,16 @@ def find_doors(
     left_out: list[tuple[str, str]] = []
     for target in dict.fromkeys(targets):
         if family != "any" and _is_address(target) and family_of(target) != family:
-            left_out.append((target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for"))
+            left_out.append(
+                (target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for")
+            )
             continue
         try:
             answers = _resolve(target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds)
         except OSError as error:
-            without_address.append((target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})"))
+            without_address.append(
+                (target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})")
+            )
             continue
         for number, _kind, _protocol, _canonical, sockaddr in answers:
             known = [name for name, value in FAMILIES.items() if value == number]
@@ -119,7 +134,9 @@ def find_doors(
                 continue
             address = sockaddr[0]
             names = doors[address].names if address in doors else ()
-            doors[address] = Door(address, port, known[0], tuple(dict.fromkeys((*names, target))), sockaddr)
+            doors[address] = Door(
+                address, port, known[0], tuple(dict.fromkeys((*names, target))), sockaddr
+            )
     # Whoever leaves out a family means it; but a look at nothing must not pass for a look.
     return list(doors.values()), without_address if doors or without_address else left_out
 
@@ -199,14 +216,18 @@ class Egress:
         # A greeting and not only a connection: firewalls exist that take connections for whomever
         # they like.
         self.answers[family] = False
-        doors, without_address = find_doors([self._host or ""], self._port, family, self._reply_seconds)
+        doors, without_address = find_doors(
+            [self._host or ""], self._port, family, self._reply_seconds
+        )
         self.transcript += [f"* {target} {what}" for target, what in without_address]
         refusal = None
         for door in doors:
             self.transcript.append(f"* connecting to {door.peer}")
             source = local_address(door, self._source)
             try:
-                sock, _seconds = connect(FAMILIES[family], door.sockaddr, source, self._connect_seconds)
+                sock, _seconds = connect(
+                    FAMILIES[family], door.sockaddr, source, self._connect_seconds
+                )
             except Trouble as trouble:
                 self.transcript.append(f"* {trouble}")
                 continue
@@ -223,7 +244,9 @@ class Egress:
                 continue
             hello = mail = None
             with contextlib.suppress(Trouble):
-                hello = session.command("EHLO", self._helo_name or literal(str(sock.getsockname()[0])))
+                hello = session.command(
+                    "EHLO", self._helo_name or literal(str(sock.getsockname()[0]))
+                )
                 mail = session.command("MAIL", f"FROM:<{sender}>") if sender else None
             session.quit()
             return Machine.shown(greeting, hello, mail), door.sockaddr

@@ -13,7 +13,11 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import is_local
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
+    RangeSet,
+    parse_address,
+)
 
 ARGUMENTS: dict[str, t.Any] = {
     "targets": {"type": "list", "elements": "str"},
@@ -27,7 +31,11 @@ ARGUMENTS: dict[str, t.Any] = {
     "address_family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
     "timeout": {"type": "int", "default": 40},
     "connect_timeout": {"type": "int", "default": 20},
-    "starttls": {"type": "str", "choices": ["if_offered", "never", "require"], "default": "if_offered"},
+    "starttls": {
+        "type": "str",
+        "choices": ["if_offered", "never", "require"],
+        "default": "if_offered",
+    },
     "control_host": {"type": "str"},
     "control_port": {"type": "int", "default": 25},
     "reached_before": {"type": "list", "elements": "str", "default": []},
@@ -58,10 +66,14 @@ ARGUMENTS["looks"] = {
 }
 
 # RFC 2606 and RFC 6761.
-_RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)", re.IGNORECASE
+)
 # RFC 5321, 4.1.2, without quoted local parts: what is quoted there would have to be quoted in a
 # command as well.
-_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)")
+_MAILBOX = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*)"
+)
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _ROLES = ("sender", "recipient", "relay_recipient", "own_domain_sender")
@@ -80,7 +92,10 @@ def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]
         return [("", dict(params))]
     own = ("expect", *LOOK_OPTIONS)
     return [
-        (look["name"], {**params, **{option: look[option] for option in own if look[option] is not None}})
+        (
+            look["name"],
+            {**params, **{option: look[option] for option in own if look[option] is not None}},
+        )
         for look in params["looks"]
     ]
 
@@ -89,7 +104,8 @@ def _domain(option: str, mailbox: str) -> str:
     parts = _MAILBOX.fullmatch(mailbox)
     if not parts or len(mailbox) > 254:
         raise OptionError(
-            f"{option} is {mailbox!r}, which is not a mail address such as name@domain. Nothing was sent."
+            f"{option} is {mailbox!r}, which is not a mail address such as name@domain. Nothing "
+            "was sent."
         )
     return parts.group(1).lower()
 
@@ -110,7 +126,8 @@ def _address_or_name(option: str, text: str) -> str:
         ascii_name = ""
     if not _NAME.fullmatch(ascii_name) or len(ascii_name) > 254:
         raise OptionError(
-            f"{option} has {text!r}, which is neither a host name nor an IP address. The port has an option of its own. "
+            f"{option} has {text!r}, which is neither a host name nor an IP address. The port has "
+            "an option of its own. "
             "Nothing was sent."
         )
     return ascii_name
@@ -126,7 +143,8 @@ def _literal_or_name(text: str) -> str:
         pass
     if literal or not _NAME.fullmatch(text) or len(text) > 254:
         raise OptionError(
-            f"helo_name is {text!r}, which is neither a host name nor an address in brackets. Nothing was sent."
+            f"helo_name is {text!r}, which is neither a host name nor an address in brackets. "
+            "Nothing was sent."
         )
     return text
 
@@ -153,7 +171,9 @@ def _reached_before(params: t.Mapping[str, t.Any]) -> RangeSet:
             parse_address(address)
         return RangeSet.parse(addresses)
     except RangeError as error:
-        raise OptionError(f"reached_before takes addresses only. {error} Nothing was sent.") from None
+        raise OptionError(
+            f"reached_before takes addresses only. {error} Nothing was sent."
+        ) from None
 
 
 def check_question(params: t.Mapping[str, t.Any]) -> Question:
@@ -161,11 +181,14 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
     for option in ("port", "control_port"):
         if not 1 <= params[option] <= 65535:
             raise OptionError(
-                f"{option} is {params[option]}, and a port is a number from 1 to 65535. Nothing was sent."
+                f"{option} is {params[option]}, and a port is a number from 1 to 65535. Nothing "
+                "was sent."
             )
     for option in ("timeout", "connect_timeout"):
         if not 1 <= params[option] <= 3600:
-            raise OptionError(f"{option} is {params[option]}, and has to be 1 to 3600 seconds. Nothing was sent.")
+            raise OptionError(
+                f"{option} is {params[option]}, and has to be 1 to 3600 seconds. Nothing was sent."
+            )
     domains = {option: _domain(option, params[option]) for option in _ROLES if params[option]}
     if domains.get("sender") is None or domains.get("recipient") is None:
         raise OptionError("sender and recipient are both needed. Nothing was sent.")
@@ -175,7 +198,8 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
     ):
         if domains.get(option) == domains["recipient"]:
             raise OptionError(
-                f"{option} has the domain of recipient, {domains['recipient']}, but must be outside of the site: {what}. "
+                f"{option} has the domain of recipient, {domains['recipient']}, but must be "
+                f"outside of the site: {what}. "
                 "Nothing was sent."
             )
     source = params["source_address"] or None
@@ -186,7 +210,9 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
     except RangeError as error:
         raise OptionError(f"{error} Nothing was sent.") from None
     if source is not None and not is_local(source):
-        raise OptionError(f"source_address is {source}, which is no address of this host. Nothing was sent.")
+        raise OptionError(
+            f"source_address is {source}, which is no address of this host. Nothing was sent."
+        )
     return Question(
         sender=params["sender"],
         recipient=params["recipient"],
@@ -204,7 +230,16 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
 
 def reserved_addresses(question: Question) -> list[str]:
     """The addresses in domains reserved for examples, which Exchange may refuse for that reason."""
-    asked = (question.sender, question.recipient, question.relay_recipient, question.own_domain_sender)
+    asked = (
+        question.sender,
+        question.recipient,
+        question.relay_recipient,
+        question.own_domain_sender,
+    )
     return list(
-        dict.fromkeys(address for address in asked if address and _RESERVED.fullmatch(address.rpartition("@")[2]))
+        dict.fromkeys(
+            address
+            for address in asked
+            if address and _RESERVED.fullmatch(address.rpartition("@")[2])
+        )
     )

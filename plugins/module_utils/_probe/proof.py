@@ -13,7 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import FAMILY_WORDS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import asked, shortfall
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    asked,
+    shortfall,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CLOSED,
@@ -50,7 +53,9 @@ def judge_look(result: Result | None, expect: str) -> tuple[str, list[str]]:
     return OPEN if expect == CLOSED else DRIFT, wrong.reasons
 
 
-def looks_as_lines(before: Result | None, after: Result | None, name: str, expect: str = "any") -> list[str]:
+def looks_as_lines(
+    before: Result | None, after: Result | None, name: str, expect: str = "any"
+) -> list[str]:
     """One line for each address: who looked (`name`), at what, what was found before and now.
 
     The reason stands there where the answer is another one than before, could not be told, or is
@@ -66,7 +71,9 @@ def looks_as_lines(before: Result | None, after: Result | None, name: str, expec
         wanted = expect if wrong and not _as_expected(address, expect) else "any"
         lines.append(f"{name} at {where}: {_change(old, where, address, wanted)}")
     gone = [(where, address) for where, address in (old or {}).items() if where not in new]
-    return lines + [f"{name} at {where}: {_word(address)} → {NOT_LOOKED_AT}" for where, address in gone]
+    return lines + [
+        f"{name} at {where}: {_word(address)} → {NOT_LOOKED_AT}" for where, address in gone
+    ]
 
 
 def proof_possible(before: Result | None) -> list[str]:
@@ -76,22 +83,41 @@ def proof_possible(before: Result | None) -> list[str]:
     is proven: by the look before, which reached the address, or by a control host.
     """
     if before is None or not _usable(before):
-        return [f"{_why_unusable(before)} Silence afterwards would prove nothing. Name control_host."]
-    return [sentence for address in before["addresses"] for sentence in _no_proof(address, before["control"])]
+        return [
+            f"{_why_unusable(before)} Silence afterwards would prove nothing. Name control_host."
+        ]
+    return [
+        sentence
+        for address in before["addresses"]
+        for sentence in _no_proof(address, before["control"])
+    ]
 
 
 def _no_proof(address: Result, control: Result) -> t.Iterator[str]:
     reason, family = address["cases"][DELIVERY]["reason"], address["family"]
-    if address["address"] is None or address["source_allowed"] or reason in ("no_source_address", "interceptor"):
+    if (
+        address["address"] is None
+        or address["source_allowed"]
+        or reason in ("no_source_address", "interceptor")
+    ):
         # No control host would help here: nothing is asked, or the answer counts for nothing.
-        yield f"{_place(address)} cannot be proven closed from there. {address['cases'][DELIVERY]['sentence']}"
+        yield (
+            f"{_place(address)} cannot be proven closed from there. "
+            f"{address['cases'][DELIVERY]['sentence']}"
+        )
     elif not address["reachable"] and not control[family]:
         remedy = (
             "Name control_host, a mail server elsewhere that greets everybody"
             if control[family] is None
-            else f"control_host does not greet over {FAMILY_WORDS[family]} either: name one that does"
+            else (
+                f"control_host does not greet over {FAMILY_WORDS[family]} either: name one that "
+                "does"
+            )
         )
-        yield f"{_place(address)} was not reached, so that silence afterwards would prove nothing. {remedy}."
+        yield (
+            f"{_place(address)} was not reached, so that silence afterwards would prove nothing. "
+            f"{remedy}."
+        )
 
 
 def _usable(result: Result) -> bool:
@@ -136,7 +162,9 @@ def _word(address: Result) -> str:
     """What was found at an address: the answer for mail, and what is worse than that."""
     mail, verdict = str(address[DELIVERY]), address["verdict"]
     if mail != verdict:
-        worse = [CASE_WORDS[case] for case, answer in asked(address) if answer["verdict"] == verdict]
+        worse = [
+            CASE_WORDS[case] for case, answer in asked(address) if answer["verdict"] == verdict
+        ]
         return f"{mail}, but {verdict} {' and '.join(worse)}"
     return f"{mail}, also as a relay" if verdict == address[RELAY] == OPEN else mail
 
@@ -148,4 +176,10 @@ def _reason(address: Result, expect: str) -> str:
         return str(answers[DELIVERY]["sentence"])
     if address[RELAY] == OPEN:
         return str(answers[RELAY]["sentence"])
-    return str(next(answer["sentence"] for answer in answers.values() if answer["verdict"] == address["verdict"]))
+    return str(
+        next(
+            answer["sentence"]
+            for answer in answers.values()
+            if answer["verdict"] == address["verdict"]
+        )
+    )

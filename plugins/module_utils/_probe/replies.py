@@ -54,7 +54,11 @@ class Row:
 
         `said`: its wording. `shown`: the product that the server shows itself as, '' for none.
         """
-        if case not in self.cases or stage not in self.stages or not re.match(self.code, str(reply.code)):
+        if (
+            case not in self.cases
+            or stage not in self.stages
+            or not re.match(self.code, str(reply.code))
+        ):
             return False
         if self.enhanced and not re.fullmatch(self.enhanced, reply.enhanced or "", re.ASCII):
             return False

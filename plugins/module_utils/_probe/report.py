@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, place
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS, ENVELOPE_STAGES, Look
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
+    CASE_WORDS,
+    ENVELOPE_STAGES,
+    Look,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import (
     CASES,
     CLOSED,
@@ -36,7 +40,10 @@ def address_result(look: Look) -> Plain:
             "sender_address_hidden": look.address_hidden,
             "compared_with_control": look.compared,
             "reachable": look.reachable,
-            "cases": {case: look.decisions[case].result() if case in look.decisions else None for case in CASES},
+            "cases": {
+                case: look.decisions[case].result() if case in look.decisions else None
+                for case in CASES
+            },
             "connect_seconds": look.connect_seconds,
             "banner": look.banner,
             "extensions": list(look.extensions),
@@ -54,12 +61,16 @@ def summed_up(address: t.Mapping[str, t.Any]) -> Plain:
         **address,
         "verdict": together(answer["verdict"] for answer in answers.values()),
         **{case: answers[case]["verdict"] if case in answers else None for case in CASES},
-        "needs_positive_control": any(answer["needs_positive_control"] for answer in answers.values()),
+        "needs_positive_control": any(
+            answer["needs_positive_control"] for answer in answers.values()
+        ),
         "sentences": _sentences(address, answers),
     }
 
 
-def _sentences(address: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+def _sentences(
+    address: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> list[str]:
     """What was found at one address, in plain words."""
     where = place(address["address"], address["peer"], address["targets"])
     first = answers[DELIVERY]
@@ -77,8 +88,9 @@ def _sentences(address: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Mapping
 
 def _hidden(where: str, seen_as: str | None) -> str:
     return (
-        f"{where} sees this host as {seen_as}, a private address. If a load balancer or firewall hides the senders like this, no "
-        "remote IP range of a receive connector can tell them apart."
+        f"{where} sees this host as {seen_as}, a private address. If a load balancer or firewall "
+        "hides the senders like this, no remote IP range of a receive connector can tell them "
+        "apart."
     )
 
 
@@ -116,9 +128,14 @@ def all_together(result: t.Mapping[str, t.Any]) -> Plain:
     return {
         **result,
         "verdict": together(address["verdict"] for address in addresses),
-        **{case: together(verdicts) if any(verdicts) else None for case, verdicts in by_case.items()},
+        **{
+            case: together(verdicts) if any(verdicts) else None
+            for case, verdicts in by_case.items()
+        },
         "needs_positive_control": any(address["needs_positive_control"] for address in addresses),
-        "reachable_addresses": [address["address"] for address in addresses if address["reachable"]],
+        "reachable_addresses": [
+            address["address"] for address in addresses if address["reachable"]
+        ],
         "sentences": [sentence for address in addresses for sentence in address["sentences"]],
     }
 
@@ -167,7 +184,9 @@ def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
     """
     if expect == OPEN and result[DELIVERY] != OPEN:
         reasons = _reasons(result, lambda case, _verdict: case == DELIVERY)
-        return Shortfall(result[DELIVERY], "Mail should be accepted, and no address accepts it.", reasons)
+        return Shortfall(
+            result[DELIVERY], "Mail should be accepted, and no address accepts it.", reasons
+        )
     if expect == CLOSED and result["verdict"] != CLOSED:
         worst = result["verdict"]
         wrong = "a door stands open" if worst == OPEN else "it could not be told whether it is"
@@ -185,12 +204,15 @@ def unexpected(result: t.Mapping[str, t.Any], expect: str) -> str | None:
     if wrong is None:
         return None
     more = len(wrong.reasons) - 1
-    return " ".join([wrong.sentence, *wrong.reasons[:1]]) + (f" ({more} more in sentences.)" if more > 0 else "")
+    return " ".join([wrong.sentence, *wrong.reasons[:1]]) + (
+        f" ({more} more in sentences.)" if more > 0 else ""
+    )
 
 
 def _reasons(result: t.Mapping[str, t.Any], wanted: t.Callable[[str, str], bool]) -> list[str]:
     return [
-        f"{place(address['address'], address['peer'], address['targets'])} is {answer['verdict']} {CASE_WORDS[case]}: "
+        f"{place(address['address'], address['peer'], address['targets'])} is {answer['verdict']} "
+        f"{CASE_WORDS[case]}: "
         f"{answer['sentence']}"
         for address in result["addresses"]
         for case, answer in asked(address)
@@ -208,7 +230,10 @@ def cautions(looks: t.Sequence[Look]) -> list[str]:
     lines = []
     for look in looks:
         if look.source_allowed:
-            lines.append(f"{look.door.words}: {look.decisions[DELIVERY].judgement.sentence} Look from somewhere else.")
+            lines.append(
+                f"{look.door.words}: {look.decisions[DELIVERY].judgement.sentence} Look from "
+                "somewhere else."
+            )
         if look.verdict_of(RELAY) == OPEN:
             lines.append(f"{look.door.words}: {look.decisions[RELAY].judgement.sentence}")
         if look.address_hidden:

@@ -21,7 +21,10 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.certificate import Certificate, read_certificate
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.certificate import (
+    Certificate,
+    read_certificate,
+)
 
 # A message would need DATA or BDAT, an account AUTH, a search for mailboxes VRFY or EXPN. None of
 # them can be sent.
@@ -100,7 +103,10 @@ class Tls:
 def readable(raw: bytes) -> str:
     """The text of some bytes from the network; what can't be printed is shown as an escape."""
     text = raw.decode("utf-8", "backslashreplace")
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in text
+    )
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -128,21 +134,29 @@ def connect(
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise Trouble("local", f"could not be tried from this host ({error.strerror or error})") from None
+        raise Trouble(
+            "local", f"could not be tried from this host ({error.strerror or error})"
+        ) from None
     try:
         if source is not None:
             sock.bind((source, 0))
         sock.settimeout(seconds)
     except OSError as error:
         sock.close()
-        raise Trouble("local", f"could not be tried from {source} ({error.strerror or error})") from None
+        raise Trouble(
+            "local", f"could not be tried from {source} ({error.strerror or error})"
+        ) from None
     try:
         sock.connect(sockaddr)
     except OSError as error:
         sock.close()
         took = time.monotonic() - begin
         # socket.timeout carries no number, and is a TimeoutError only from Python 3.10 on.
-        kind = "timeout" if isinstance(error, socket.timeout) else _CONNECT_TROUBLE.get(error.errno or 0, "local")
+        kind = (
+            "timeout"
+            if isinstance(error, socket.timeout)
+            else _CONNECT_TROUBLE.get(error.errno or 0, "local")
+        )
         if kind == "timeout":
             message = f"did not answer the connection within {took:.0f} seconds"
         elif kind == "refused":
@@ -207,12 +221,17 @@ class Session:
             # Exchange chooses its certificate without a name; one that TLS can't carry would end
             # the connection.
             name = server_name if server_name and _SNI.fullmatch(server_name) else None
-            secured = _tls_context().wrap_socket(self._sock, server_hostname=name, do_handshake_on_connect=False)
+            secured = _tls_context().wrap_socket(
+                self._sock, server_hostname=name, do_handshake_on_connect=False
+            )
             self._sock = secured
             self._handshake(secured, begin + self._seconds)
         except (OSError, ValueError) as error:
             self.close()
-            message = f"agreed to STARTTLS, but the TLS handshake failed ({getattr(error, 'reason', None) or error})"
+            message = (
+                "agreed to STARTTLS, but the TLS handshake failed "
+                f"({getattr(error, 'reason', None) or error})"
+            )
             self._transcript.append(f"* {message}")
             raise Trouble("tls", message, time.monotonic() - begin) from None
         cipher = secured.cipher()
@@ -285,7 +304,9 @@ class Session:
             if count <= KEPT_LINES or last:
                 if count > KEPT_LINES + 1:
                     self._transcript.append(f"* {count - KEPT_LINES - 1} lines left out")
-                shown = readable(raw[:KEPT_LINE]) + (f" ... ({len(raw)} bytes)" if len(raw) > KEPT_LINE else "")
+                shown = readable(raw[:KEPT_LINE]) + (
+                    f" ... ({len(raw)} bytes)" if len(raw) > KEPT_LINE else ""
+                )
                 self._transcript.append(f"S: {shown}")
                 kept.append(shown[4:])
             # RFC 5321, 4.2.1: the code is the same on all lines; else there are two answers.
@@ -315,7 +336,9 @@ class Session:
             if end >= 0 or looked > most:
                 self.close()
                 raise Trouble(
-                    "too_long", f"did not come to an end within {LONGEST_REPLY} bytes", time.monotonic() - begin
+                    "too_long",
+                    f"did not come to an end within {LONGEST_REPLY} bytes",
+                    time.monotonic() - begin,
                 )
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -332,7 +355,9 @@ class Session:
     def _half_said(self) -> str:
         """What has come in and is no whole reply; ends the conversation."""
         self.close()
-        said = " ".join(readable(line) for line in bytes(self._buffer[:KEPT_LINE]).split(b"\r\n")).strip()
+        said = " ".join(
+            readable(line) for line in bytes(self._buffer[:KEPT_LINE]).split(b"\r\n")
+        ).strip()
         if said:
             self._transcript.append(f"S: {said}")
         return said
@@ -341,7 +366,9 @@ class Session:
         took = time.monotonic() - begin
         self._half_said()
         if isinstance(error, socket.timeout):
-            trouble = Trouble("timeout", f"did not finish its answer within {self._seconds:.0f} seconds", took)
+            trouble = Trouble(
+                "timeout", f"did not finish its answer within {self._seconds:.0f} seconds", took
+            )
         elif isinstance(error, ssl.SSLError):
             trouble = Trouble("tls", f"broke the TLS connection ({error.reason or error})", took)
         else:
@@ -352,7 +379,9 @@ class Session:
     def _closed(self, begin: float) -> Trouble:
         self._half_said()
         self._transcript.append("* closed the connection")
-        return Trouble("closed", "closed the connection instead of answering", time.monotonic() - begin)
+        return Trouble(
+            "closed", "closed the connection instead of answering", time.monotonic() - begin
+        )
 
 
 def _made_reply(code: int, lines: tuple[str, ...], seconds: float, whole: bool) -> Reply:
@@ -360,4 +389,6 @@ def _made_reply(code: int, lines: tuple[str, ...], seconds: float, whole: bool) 
     # The last line decides; a server that wraps its sentence gives the status on each line, or only
     # on the first.
     enhanced = _ENHANCED.match(lines[-1].strip()) or _ENHANCED.match(text)
-    return Reply(code, enhanced.group(1) if enhanced else None, text[:KEPT_LINE], lines, seconds, whole)
+    return Reply(
+        code, enhanced.group(1) if enhanced else None, text[:KEPT_LINE], lines, seconds, whole
+    )

@@ -58,7 +58,11 @@ ENVELOPE_STAGES = ("mail", "rcpt")
 _UNKNOWN_COMMAND = (500, 501, 502, 504)
 
 
-CASE_WORDS = {DELIVERY: "to mail of strangers", RELAY: "as a relay", SPOOF: "to mail in the site's own name"}
+CASE_WORDS = {
+    DELIVERY: "to mail of strangers",
+    RELAY: "as a relay",
+    SPOOF: "to mail in the site's own name",
+}
 
 
 class NamedCase(t.NamedTuple):
@@ -197,11 +201,16 @@ class _Visit:
         look, question = self.look, self._question
         look.source = local_address(look.door, question.source)
         if question.source is not None and look.source is None:
-            sentence = f"{question.source} is no {FAMILY_WORDS[look.door.family]} address to look from."
+            sentence = (
+                f"{question.source} is no {FAMILY_WORDS[look.door.family]} address to look from."
+            )
             return self._same_for_all(_nothing_sent("no_source_address", sentence))
         if _is_in(look.source, question.allowed):
             look.source_allowed = True
-            sentence = f"This host looks from {look.source}, which is in allowed_ranges, so it is no stranger."
+            sentence = (
+                f"This host looks from {look.source}, which is in allowed_ranges, so it is no "
+                "stranger."
+            )
             return self._same_for_all(_nothing_sent("source_allowed", sentence))
         for case in question.cases():
             look.decisions[case.name] = decision = self._decision(case)
@@ -214,7 +223,10 @@ class _Visit:
         self._compare()
         if _is_in(look.seen_as, question.allowed):
             look.source_allowed = True
-            sentence = f"The server sees this host as {look.seen_as}, which is in allowed_ranges, so it is no stranger."
+            sentence = (
+                f"The server sees this host as {look.seen_as}, which is in allowed_ranges, so it "
+                "is no stranger."
+            )
             self._take_back("source_allowed", sentence)
         return look
 
@@ -253,24 +265,35 @@ class _Visit:
         if likeness:
             self._take_back(
                 "interceptor",
-                f"It and control_host are one machine: {likeness}. Something on the way answers for both (an SMTP proxy of a "
-                "provider, a VPN or a virus scanner), or control_host is no server elsewhere.",
+                f"It and control_host are one machine: {likeness}. Something on the way answers "
+                "for both (an SMTP proxy of a provider, a VPN or a virus scanner), or control_host "
+                "is no server elsewhere.",
             )
 
     def _decision(self, case: NamedCase) -> Decision:
         """Ask one question, on a new connection if there is none any more."""
         try:
             reply = self._ask(case)
-            where = "The greeting" if self._stage == "banner" else f"The answer to {STAGE_WORDS[self._stage]}"
+            where = (
+                "The greeting"
+                if self._stage == "banner"
+                else f"The answer to {STAGE_WORDS[self._stage]}"
+            )
             said = f"{where} was: {reply.words()}"
             product = self.look.machine.product if self.look.machine else ""
-            judgement = judge_reply(case.name, self._stage, reply, case.sender, case.recipient, product)
+            judgement = judge_reply(
+                case.name, self._stage, reply, case.sender, case.recipient, product
+            )
             decision = Decision(self._stage, judgement, said, reply, reply.seconds)
         except Trouble as trouble:
             egress = True if self.look.greeted else None
             if self._stage == "connect" and egress is None:
                 egress = self._egress.proven(self.look.door.family)
-            said = f"It {trouble}." if self._stage == "connect" else f"At {STAGE_WORDS[self._stage]} it {trouble}."
+            said = (
+                f"It {trouble}."
+                if self._stage == "connect"
+                else f"At {STAGE_WORDS[self._stage]} it {trouble}."
+            )
             before = _is_in(self.look.door.address, self._question.reached_before)
             judgement = judge_trouble(self._stage, trouble, egress, before)
             decision = Decision(self._stage, judgement, said, None, trouble.seconds)
@@ -332,7 +355,11 @@ class _Visit:
         try:
             return session, self._secure(session)
         except Trouble as trouble:
-            if trouble.kind != "tls" or self._question.starttls == "require" or self.look.tls is not None:
+            if (
+                trouble.kind != "tls"
+                or self._question.starttls == "require"
+                or self.look.tls is not None
+            ):
                 raise
             # Like a sender who would rather deliver in clear than not at all.
             self.look.tls_error = str(trouble)
@@ -343,9 +370,13 @@ class _Visit:
     def _connect(self) -> Session:
         look, question, door = self.look, self._question, self.look.door
         self._stage = "connect"
-        look.transcript.append(f"* connecting to {door.peer}" + (f" from {look.source}" if look.source else ""))
+        look.transcript.append(
+            f"* connecting to {door.peer}" + (f" from {look.source}" if look.source else "")
+        )
         try:
-            sock, seconds = connect(FAMILIES[door.family], door.sockaddr, question.source, question.connect_seconds)
+            sock, seconds = connect(
+                FAMILIES[door.family], door.sockaddr, question.source, question.connect_seconds
+            )
         except Trouble as trouble:
             look.transcript.append(f"* {trouble}")
             raise

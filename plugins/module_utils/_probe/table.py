@@ -55,7 +55,9 @@ _FROM = r"(?: \[[a-z0-9.-]+(?: [0-9tz:.-]+)?(?: [0-9a-f]+)?\])?"
 _ADDRESSEE = rf"(?:{ADDRESS}(?::|\.\.\.) ?)?"
 
 
-def _both(closed_for: str, sentence: str, reason: str, otherwise: tuple[str, str], **facts: t.Any) -> t.Iterator[Row]:
+def _both(
+    closed_for: str, sentence: str, reason: str, otherwise: tuple[str, str], **facts: t.Any
+) -> t.Iterator[Row]:
     """An answer to one question, and what it says about the other two, which it does not decide."""
     yield Row(CLOSED, reason, sentence, cases=frozenset({closed_for}), whole=True, **facts)
     yield Row(INCONCLUSIVE, *otherwise, cases=ANY_CASE - {closed_for}, whole=True, **facts)
@@ -63,14 +65,23 @@ def _both(closed_for: str, sentence: str, reason: str, otherwise: tuple[str, str
 
 _NOT_ANONYMOUS = "Senders that do not log in are refused."
 _NO_RELAY = "It does not relay to {recipient}."
-_FOREIGN = ("domain_not_accepted", "It does not take mail for the domain of {recipient}. Name a recipient at the site.")
+_FOREIGN = (
+    "domain_not_accepted",
+    "It does not take mail for the domain of {recipient}. Name a recipient at the site.",
+)
 _NO_SPOOF = "It does not let a stranger send as {sender}."
 _OWN = ("sender_is_own", "{sender} counts as an address of the site itself. Name a sender outside.")
-_LISTED = "It refuses this host's own address as one with a bad name, which says nothing about other senders."
+_LISTED = (
+    "It refuses this host's own address as one with a bad name, which says nothing about other "
+    "senders."
+)
 _UNKNOWN = "{recipient} is unknown there. Name a mailbox that exists."
 LOGIN_REQUIRED = "login_required"
 # Said where a refusal is half of a proof; what completes it says so in its place.
-CONTROL = "Only an allowed sender that is accepted at the same address in the same run shows that this host is refused for what it is."
+CONTROL = (
+    "Only an allowed sender that is accepted at the same address in the same run shows that this "
+    "host is refused for what it is."
+)
 
 _ACCEPTED = (
     Row(
@@ -117,7 +128,8 @@ _LOCKED = (
         MAIL,
         code="530|550",
         enhanced=r"5\.7\.57",
-        words=rf"{_BY}client was not authenticated to send anonymous mail during mail from\.?{_FROM}",
+        words=rf"{_BY}client was not authenticated to send anonymous mail during mail from\.?"
+        rf"{_FROM}",
         whole=True,
     ),
     Row(
@@ -153,21 +165,24 @@ _LOCKED = (
         code="550",
         enhanced=r"5\.7\.51",
         # The long sentence is the document's, "Rejecting" is reported.
-        words=r"tenantinboundattribution; (?:rejecting|there is a partner connector configured that matched the message's"
-        r" recipient domain\. the connector had either the restrictdomainstoipaddresses or restrictdomainstocertificate"
-        rf" set)\.?{_FROM}",
+        words=r"tenantinboundattribution; (?:rejecting|there is a partner connector configured "
+        r"that matched the message's recipient domain\. the connector had either the "
+        r"restrictdomainstoipaddresses or restrictdomainstocertificate set)\.?"
+        rf"{_FROM}",
         whole=True,
     ),
     *_both(
         SPOOF,
-        "Exchange Online refuses mail in the site's own name (RejectDirectSend), which says nothing about other senders.",
+        "Exchange Online refuses mail in the site's own name (RejectDirectSend), which says "
+        "nothing about other senders.",
         "direct_send_rejected",
         _OWN,
         product=ONLINE,
         source=_DIRECT_SEND,
         code="550",
         enhanced=r"5\.7\.68",
-        words=rf"tenantinboundattribution; direct send not allowed for this organization from unauthorized sources\.?{_FROM}",
+        words=r"tenantinboundattribution; direct send not allowed for this organization from "
+        rf"unauthorized sources\.?{_FROM}",
     ),
 )
 
@@ -215,7 +230,8 @@ _RELAYING = (
         source=f"the products' own defaults; {_FIELD}",
         stages=RCPT,
         words=rf"{_ADDRESSEE}relay(?:ing)?(?: access)?(?: is)?(?: to {ADDRESS})?"
-        rf" (?:denied|disallowed|prohibited|not permitted)(?: for {ADDRESS}|\. proper authentication required)?\.?",
+        rf" (?:denied|disallowed|prohibited|not permitted)(?: for {ADDRESS}"
+        r"|\. proper authentication required)?\.?",
     ),
     *_both(
         RELAY,
@@ -225,7 +241,8 @@ _RELAYING = (
         product=ANY,
         source=f"the products' own defaults (qmail); {_FIELD}",
         stages=RCPT,
-        words=r"we do not relay\.?|sorry, that domain isn't in my list of allowed rcpthosts(?: \(#5\.7\.1\))?\.?",
+        words=r"we do not relay\.?"
+        r"|sorry, that domain isn't in my list of allowed rcpthosts(?: \(#5\.7\.1\))?\.?",
     ),
 )
 
@@ -277,8 +294,9 @@ _OTHER_REASONS = (
         _FIELD,
         ANYWHERE,
         code="[45]",
-        words=r"\bsaid:|in reply to |\bcall-?(?:out|back)\b|verify failed|verification failed|undeliverable address"
-        r"|unverified address|\bresponse:|(?:remote|next|another) (?:server|host)",
+        words=r"\bsaid:|in reply to |\bcall-?(?:out|back)\b|verify failed|verification failed"
+        r"|undeliverable address|unverified address|\bresponse:"
+        r"|(?:remote|next|another) (?:server|host)",
     ),
     Row(
         INCONCLUSIVE,
@@ -288,7 +306,8 @@ _OTHER_REASONS = (
         _FIELD,
         ANYWHERE,
         code="[45]",
-        words=r"block ?-?list|black ?-?list|\brbl\b|\bdnsbl\b|blocked using|spamhaus|\bbanned\b|reputation|open relays?\b(?! not)",
+        words=r"block ?-?list|black ?-?list|\brbl\b|\bdnsbl\b|blocked using|spamhaus|\bbanned\b"
+        r"|reputation|open relays?\b(?! not)",
     ),
     # 5.7.511 and 5.7.513 are documented, 5.7.606 to 5.7.649 unverified.
     Row(
@@ -312,9 +331,11 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "reserved_domain",
-        "It refuses domains that are reserved for examples (RFC 2606). Name real addresses of your own.",
+        "It refuses domains that are reserved for examples (RFC 2606). Name real addresses of your "
+        "own.",
         EXCHANGE,
-        f"{_CONNECTORS}: RejectReservedTopLevelRecipientDomains, RejectReservedSecondLevelRecipientDomains",
+        f"{_CONNECTORS}: RejectReservedTopLevelRecipientDomains, "
+        "RejectReservedSecondLevelRecipientDomains",
         enhanced=r"5\.1\.[45]",
     ),
     Row(
@@ -329,7 +350,8 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "sender_policy",
-        "It refuses the sender for what its own domain says (SPF, DKIM, DMARC, no such domain). Name a sender that this host may send for.",
+        "It refuses the sender for what its own domain says (SPF, DKIM, DMARC, no such domain). "
+        "Name a sender that this host may send for.",
         ANY,
         _RFC,
         enhanced=r"5\.7\.2[0-4679]|5\.1\.[78]",
@@ -337,7 +359,8 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "sender_policy",
-        "It refuses the sender for what its own domain says (SPF, DKIM, DMARC, no such domain). Name a sender that this host may send for.",
+        "It refuses the sender for what its own domain says (SPF, DKIM, DMARC, no such domain). "
+        "Name a sender that this host may send for.",
         ANY,
         _FIELD,
         words=r"\b(?:spf|dkim|dmarc)\b",
@@ -345,7 +368,8 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "no_name",
-        "It refuses this host for its name (reverse DNS, helo_name), which says nothing about other senders.",
+        "It refuses this host for its name (reverse DNS, helo_name), which says nothing about "
+        "other senders.",
         ANY,
         _FIELD,
         ANYWHERE,
@@ -354,7 +378,8 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "recipient_restricted",
-        "That may be about {recipient} alone, which takes mail only from senders that have logged in. Name a recipient that everybody may write to.",
+        "That may be about {recipient} alone, which takes mail only from senders that have logged "
+        "in. Name a recipient that everybody may write to.",
         EXCHANGE,
         _NDR,
         enhanced=r"5\.7\.(?:12|13[3-6])",
@@ -362,7 +387,8 @@ _OTHER_REASONS = (
     Row(
         INCONCLUSIVE,
         "recipient_restricted",
-        "That may be about {recipient} alone, which takes mail only from senders that have logged in. Name a recipient that everybody may write to.",
+        "That may be about {recipient} alone, which takes mail only from senders that have logged "
+        "in. Name a recipient that everybody may write to.",
         ANY,
         _NDR,
         RCPT,
@@ -384,7 +410,8 @@ _OTHER_REASONS = (
         ANY,
         _FIELD,
         RCPT,
-        words=r"user unknown|unknown user|no such (?:user|mailbox)|mailbox unavailable|no account here",
+        words=r"user unknown|unknown user|no such (?:user|mailbox)|mailbox unavailable"
+        r"|no account here",
     ),
 )
 
@@ -406,7 +433,8 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         "no_connector",
-        f"No receive connector hears this host, or the service is not available for the moment. {CONTROL}",
+        "No receive connector hears this host, or the service is not available for the moment. "
+        f"{CONTROL}",
         EXCHANGE,
         f"{_NDR}; for want of a connector {_REPORTED}",
         BANNER,
@@ -419,7 +447,8 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         LOGIN_REQUIRED,
-        f"A login is wanted, in words that anything on the way may say as well, which control_host would show. {CONTROL}",
+        "A login is wanted, in words that anything on the way may say as well, which control_host "
+        f"would show. {CONTROL}",
         ANY,
         f"{_RFC}; {_FIELD}",
         MAIL,
@@ -429,7 +458,8 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         "try_later",
-        "That is a refusal for now (busy, throttled or greylisted), never a lock. Look again later.",
+        "That is a refusal for now (busy, throttled or greylisted), never a lock. Look again "
+        "later.",
         ANY,
         _RFC,
         ANYWHERE,
@@ -446,7 +476,8 @@ _DOUBTFUL = (
     Row(
         INCONCLUSIVE,
         "refused",
-        "It refuses without saying whether it refuses every stranger, so that this is no proof of a lock.",
+        "It refuses without saying whether it refuses every stranger, so that this is no proof of "
+        "a lock.",
         ANY,
         _RFC,
         ANYWHERE,

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    Egress,
+    find_doors,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
     OptionError,
     check_control,
@@ -15,8 +18,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options i
     check_targets,
     each_look,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import cautions, whole_result
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question, look_at, nowhere
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    cautions,
+    whole_result,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
+    Question,
+    look_at,
+    nowhere,
+)
 
 
 class LookTask:
@@ -41,7 +51,9 @@ class LookTask:
             question.reply_seconds,
             question.helo_name,
         )
-        doors, without_address = find_doors(self._targets, port, self._params["address_family"], question.reply_seconds)
+        doors, without_address = find_doors(
+            self._targets, port, self._params["address_family"], question.reply_seconds
+        )
         looks = [look_at(door, question, egress) for door in doors]
         looks += [nowhere(target, port, question, what) for target, what in without_address]
         return whole_result(looks, egress), cautions(looks)

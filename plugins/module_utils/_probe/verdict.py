@@ -54,7 +54,10 @@ class Judgement:
 
 _TROUBLE_SENTENCES = {
     "timeout": "It took the connection, so that the port is not shut, but was silent afterwards.",
-    "closed": "It took the connection, so that the port is not shut. An overloaded server or a proxy does the same.",
+    "closed": (
+        "It took the connection, so that the port is not shut. An overloaded server or a proxy "
+        "does the same."
+    ),
     "unasked": "The answers could not be told apart any more.",
     "malformed": "Whatever listens there is not a mail server, or a broken one.",
     "too_long": "Whatever listens there is not a mail server, or a broken one.",
@@ -63,7 +66,9 @@ _TROUBLE_SENTENCES = {
 }
 
 
-def judge_reply(case: str, stage: str, reply: Reply, sender: str, recipient: str, product: str = "") -> Judgement:
+def judge_reply(
+    case: str, stage: str, reply: Reply, sender: str, recipient: str, product: str = ""
+) -> Judgement:
     """What a reply means that ended a case, of CASES, at a stage, of STAGE_WORDS. Never fails.
 
     `product`: what the server shows itself as, '' where it does not say.
@@ -75,7 +80,9 @@ def judge_reply(case: str, stage: str, reply: Reply, sender: str, recipient: str
     return Judgement(row.verdict, row.reason, sentence, row.needs_control)
 
 
-def judge_trouble(stage: str, trouble: Trouble, egress: bool | None, reached_before: bool = False) -> Judgement:
+def judge_trouble(
+    stage: str, trouble: Trouble, egress: bool | None, reached_before: bool = False
+) -> Judgement:
     """What a conversation means that ended without a reply.
 
     `egress`: whether this host has reached another server on that port over the same family of
@@ -84,12 +91,20 @@ def judge_trouble(stage: str, trouble: Trouble, egress: bool | None, reached_bef
     """
     if stage == "connect" and trouble.kind != "local":
         if egress:
-            return Judgement(CLOSED, "no_connection", "This host does reach another mail server.", needs_control=True)
+            return Judgement(
+                CLOSED,
+                "no_connection",
+                "This host does reach another mail server.",
+                needs_control=True,
+            )
         if egress is None and reached_before:
             sentence = "It took a connection of this host just before."
             return Judgement(CLOSED, "no_connection", sentence, needs_control=True)
         if egress is None:
-            why = "Without control_host nobody knows whether this network lets anything out on that port."
+            why = (
+                "Without control_host nobody knows whether this network lets anything out on that "
+                "port."
+            )
         elif reached_before:
             # What was true some minutes ago does not outweigh what is seen now.
             why = (
@@ -97,7 +112,10 @@ def judge_trouble(stage: str, trouble: Trouble, egress: bool | None, reached_bef
                 "now, so this network may let nothing out on that port any more."
             )
         else:
-            why = "control_host could not be reached either, so this network may let nothing out on that port."
+            why = (
+                "control_host could not be reached either, so this network may let nothing out on "
+                "that port."
+            )
         return Judgement(INCONCLUSIVE, "egress_unproven", why)
     return Judgement(INCONCLUSIVE, f"trouble_{trouble.kind}", _TROUBLE_SENTENCES[trouble.kind])
 
@@ -110,7 +128,10 @@ def judge_again(first: Judgement) -> Judgement:
     """
     if first.verdict != CLOSED and not first.needs_control:
         return first
-    sentence = "A connection just before was greeted, so this is a limit on connections rather than a lock."
+    sentence = (
+        "A connection just before was greeted, so this is a limit on connections rather than a "
+        "lock."
+    )
     return Judgement(INCONCLUSIVE, "second_connection", sentence)
 
 

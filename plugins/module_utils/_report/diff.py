@@ -16,7 +16,9 @@ def field_lines(subject: str, fields: Fields) -> list[str]:
     for name, value in fields.items():
         if isinstance(value, (list, tuple, set, frozenset)):
             entries = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
-            lines += [f"{subject}: {name}: {_shown(entry)}" for entry in entries] or [f"{subject}: {name}: none"]
+            lines += [f"{subject}: {name}: {_shown(entry)}" for entry in entries] or [
+                f"{subject}: {name}: none"
+            ]
         else:
             lines.append(f"{subject}: {name}: {_shown(value)}")
     return lines
@@ -27,9 +29,16 @@ def _shown(value: t.Any) -> str:
         return "not set"
     if isinstance(value, t.Mapping):
         return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return (
+        {True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def text_diff(before: t.Iterable[str], after: t.Iterable[str]) -> dict[str, str]:
     """Both sides as Ansible's diff takes them; it marks the lines that differ."""
-    return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+    return {
+        "before": "".join(f"{line}\n" for line in before),
+        "after": "".join(f"{line}\n" for line in after),
+    }

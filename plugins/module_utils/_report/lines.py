@@ -41,14 +41,19 @@ def shown(items: t.Sequence[str], most: int = _MOST) -> list[str]:
 def site_line(verdict: SiteVerdict) -> str:
     """One site in one line: its state, and the first thing to know about it."""
     records = [record for host in verdict.hosts for record in host.records]
-    parts = [_first(verdict), *(_named(records, state) for state in (NOT_JUDGED, NOT_LOOKED_AT, NOT_MANAGED))]
+    parts = [
+        _first(verdict),
+        *(_named(records, state) for state in (NOT_JUDGED, NOT_LOOKED_AT, NOT_MANAGED)),
+    ]
     return " ".join([f"{verdict.site}: {verdict.state}.", *(part for part in parts if part)])
 
 
 def _first(verdict: SiteVerdict) -> str:
     """What decided the state; for a site in order, what was looked at."""
     if verdict.state in _FINE:
-        looked = [record for host in verdict.hosts for record in host.records if record.state in _FINE]
+        looked = [
+            record for host in verdict.hosts for record in host.records if record.state in _FINE
+        ]
         return f"Looked at: {_list(dict.fromkeys(record.layer for record in looked))}."
     for host in verdict.hosts:
         if host.state != verdict.state:
@@ -106,21 +111,31 @@ def _record_lines(record: Record, playbook: str, *, check_mode: bool, verbose: b
         record.state == IN_ORDER and not record.plan and not record.findings
     ):
         return []
-    pending = check_mode or playbook == "drift" or not record.changed or record.state in (UNKNOWN, DRIFT)
+    pending = (
+        check_mode or playbook == "drift" or not record.changed or record.state in (UNKNOWN, DRIFT)
+    )
     lines = [f"  {record.layer}: {record.state}"]
     lines += [f"    {text}" for text in shown(record.findings, most)]
     verb = "a run would" if pending else "done"
     lines += [f"    {verb}: {text}" for text in shown(record.plan, most)]
     lines += [f"    {text}" for text in shown(_exposed(record, pending=pending), most)]
-    return [*lines, f"    the state before is kept as {record.snapshot}"] if record.snapshot else lines
+    return (
+        [*lines, f"    the state before is kept as {record.snapshot}"] if record.snapshot else lines
+    )
 
 
 def _exposed(record: Record, *, pending: bool) -> list[str]:
     """Who gets what: what changes, or how it stands where a door is open and nothing changes."""
     if not record.plan:
-        return [f"now: {text}" for text in (*record.exposure, *record.after)] if record.state == OPEN else []
+        return (
+            [f"now: {text}" for text in (*record.exposure, *record.after)]
+            if record.state == OPEN
+            else []
+        )
     was, becomes = ("now", "as described") if pending else ("before", "after")
     lines = [f"{was} → {becomes}: {text}" for text in record.exposure if "→" in text]
     if record.before != record.after:
-        lines += [f"{was}: {text}" for text in record.before] + [f"{becomes}: {text}" for text in record.after]
+        lines += [f"{was}: {text}" for text in record.before] + [
+            f"{becomes}: {text}" for text in record.after
+        ]
     return lines

@@ -8,9 +8,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
 
 USABLE, UNREADABLE, FOREIGN = "usable", "unreadable", "foreign"
@@ -37,7 +41,10 @@ class Kept:
 
 
 def kept(
-    held: snapshots.Held, layer: str, tables: Tables[t.Any, t.Any], foreign: t.Callable[[t.Mapping[str, str]], str]
+    held: snapshots.Held,
+    layer: str,
+    tables: Tables[t.Any, t.Any],
+    foreign: t.Callable[[t.Mapping[str, str]], str],
 ) -> Kept:
     """What a file is to a layer.
 
@@ -57,7 +64,11 @@ def kept(
         return Kept(name, FOREIGN, why=why)
     restores = [_sentence(tables[row.table].noun, row) for row in snapshot.desired]
     return Kept(
-        name, time=snapshot.time, reason=snapshot.reason, run_id=snapshot.run_id, restores=(*restores, *snapshot.lost)
+        name,
+        time=snapshot.time,
+        reason=snapshot.reason,
+        run_id=snapshot.run_id,
+        restores=(*restores, *snapshot.lost),
     )
 
 
@@ -90,7 +101,9 @@ def _lines(entry: Kept) -> list[str]:
     if entry.state != USABLE:
         return [f"  {entry.name}  {entry.state}: {entry.why}"]
     run = f", run {entry.run_id}" if entry.run_id else ""
-    lines = [f"  {entry.name}  {entry.time}, before {_ARTICLES.get(entry.reason, entry.reason)}{run}"]
+    lines = [
+        f"  {entry.name}  {entry.time}, before {_ARTICLES.get(entry.reason, entry.reason)}{run}"
+    ]
     lines += [f"    restores {text}" for text in entry.restores[:_MOST]]
     more = len(entry.restores) - _MOST
     return [*lines, f"    ... and {more} more."] if more > 0 else lines

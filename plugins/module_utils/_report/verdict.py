@@ -30,7 +30,18 @@ LISTED = "listed"
 
 # Worst first. What was not looked at stands before what is in order: it says nothing, and that is
 # told.
-_WORST_FIRST = (OPEN, UNKNOWN, DRIFT, ACCEPTED, NOT_LOOKED_AT, RESTORED, LISTED, IN_ORDER, NOT_JUDGED, NOT_MANAGED)
+_WORST_FIRST = (
+    OPEN,
+    UNKNOWN,
+    DRIFT,
+    ACCEPTED,
+    NOT_LOOKED_AT,
+    RESTORED,
+    LISTED,
+    IN_ORDER,
+    NOT_JUDGED,
+    NOT_MANAGED,
+)
 
 MANAGED = "managed"
 ELSEWHERE = "elsewhere"
@@ -52,8 +63,10 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
 PLAYBOOKS = tuple(_BROKEN_BY)
 
 _FURTHER = (
-    "This was the state before the last change. What was changed before it stays, and the door may still be locked: "
-    "name 'original' to give back the state before the first change, or a snapshot that goes further back: {}."
+    "This was the state before the last change. What was changed before it stays, and the door may "
+    "still be locked: "
+    "name 'original' to give back the state before the first change, or a snapshot that goes "
+    "further back: {}."
 )
 _NO_ANSWER = "The host never answered: it has no result."
 
@@ -140,7 +153,9 @@ def record(
     if part.how in (LEFT_OUT, NOT_LOOKED_AT):
         return Record(layer, host, NOT_LOOKED_AT, (part.why,), left_out=part.how == LEFT_OUT)
     if not result or result.get("skipped"):
-        return Record(layer, host, UNKNOWN, ("It was not looked at, because the run ended before.",))
+        return Record(
+            layer, host, UNKNOWN, ("It was not looked at, because the run ended before.",)
+        )
     findings = _findings(result)
     state = str(result.get("state") or "")
     if result.get("unreachable") or (result.get("failed") and state in ("", IN_ORDER)):
@@ -192,7 +207,9 @@ def _written(result: t.Mapping[str, t.Any], playbook: str) -> bool:
 
     Who writes to a server or a firewall has saved a snapshot, which a check has not.
     """
-    return bool(result.get("changed")) and (playbook not in ("apply", "rollback") or bool(result.get("snapshot")))
+    return bool(result.get("changed")) and (
+        playbook not in ("apply", "rollback") or bool(result.get("snapshot"))
+    )
 
 
 def _texts(value: t.Any) -> tuple[str, ...]:
@@ -240,8 +257,13 @@ class HostVerdict:
         states = {layer_record.state for layer_record in self.records}
         worst = next((state for state in _WORST_FIRST if state in states), UNKNOWN)
         if worst == NOT_LOOKED_AT:
-            worst = next((state for state in (RESTORED, LISTED, IN_ORDER, NOT_JUDGED) if state in states), UNKNOWN)
-        part_only = bool(self.trouble) or any(layer_record.left_out for layer_record in self.records)
+            worst = next(
+                (state for state in (RESTORED, LISTED, IN_ORDER, NOT_JUDGED) if state in states),
+                UNKNOWN,
+            )
+        part_only = bool(self.trouble) or any(
+            layer_record.left_out for layer_record in self.records
+        )
         if worst == NOT_MANAGED or (part_only and worst in (ACCEPTED, RESTORED, LISTED, IN_ORDER)):
             return UNKNOWN
         return worst
@@ -254,9 +276,15 @@ class HostVerdict:
         which stands open must not hide a layer that was not given back.
         """
         if playbook == "apply" and check_mode:
-            return bool(self.trouble) or self.state == UNKNOWN or any(host.stays_open for host in self.records)
+            return (
+                bool(self.trouble)
+                or self.state == UNKNOWN
+                or any(host.stays_open for host in self.records)
+            )
         broken_by = _BROKEN_BY[playbook]
-        if OPEN not in broken_by and any(host.failed or host.state in broken_by for host in self.records):
+        if OPEN not in broken_by and any(
+            host.failed or host.state in broken_by for host in self.records
+        ):
             return True
         return bool(self.trouble) or self.state in broken_by
 
@@ -281,4 +309,6 @@ def by_site(hosts: t.Iterable[HostVerdict]) -> tuple[SiteVerdict, ...]:
     for host in hosts:
         sites.setdefault(host.site, []).append(host)
     verdicts = [SiteVerdict(name, tuple(members)) for name, members in sites.items()]
-    return tuple(sorted(verdicts, key=lambda verdict: (_WORST_FIRST.index(verdict.state), verdict.site)))
+    return tuple(
+        sorted(verdicts, key=lambda verdict: (_WORST_FIRST.index(verdict.state), verdict.site))
+    )

@@ -165,7 +165,10 @@ class Int(Kind):
 
     @property
     def _allowed(self) -> str:
-        return f"a whole number from {self.first} to {self.last}{' or unlimited' if self.unlimited else ''}"
+        return (
+            f"a whole number from {self.first} to "
+            f"{self.last}{' or unlimited' if self.unlimited else ''}"
+        )
 
     def write(self, canonical: t.Any) -> t.Any:
         # Unlimited<int> takes texts of both forms; an int for the one and a text for the other
@@ -187,7 +190,13 @@ class Size(Kind):
     2007. A number without a unit is bytes.
     """
 
-    _UNITS: t.ClassVar[t.Mapping[str, int]] = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40}
+    _UNITS: t.ClassVar[t.Mapping[str, int]] = {
+        "b": 1,
+        "kb": 1 << 10,
+        "mb": 1 << 20,
+        "gb": 1 << 30,
+        "tb": 1 << 40,
+    }
     _EXACT = re.compile(r"\(\s*([0-9][0-9\s.,'\u2019\u00a0\u202f\u066c]*)\D*\)\s*$")
     _TYPED = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?b)?", re.IGNORECASE)
 
@@ -199,7 +208,9 @@ class Size(Kind):
         if not isinstance(size, int):
             return size
         if not self.first <= size <= self.last:
-            raise KindError(f"{quoted(value)} is not a size from {self.first} to {self.last} bytes.")
+            raise KindError(
+                f"{quoted(value)} is not a size from {self.first} to {self.last} bytes."
+            )
         # What the server rounds up has to be rounded up here, or it would be a change in every run.
         return (size + self.unit - 1) // self.unit * self.unit
 
@@ -249,7 +260,8 @@ class TimeSpan(Kind):
         seconds = self.read(value)
         if seconds is not None and not self.first <= seconds <= self.last:
             raise KindError(
-                f"{quoted(value)} is not a time span from {self.write(self.first)} to {self.write(self.last)}."
+                f"{quoted(value)} is not a time span from {self.write(self.first)} to "
+                f"{self.write(self.last)}."
             )
         return seconds
 
@@ -261,7 +273,9 @@ class TimeSpan(Kind):
         if span:
             days, hours, minutes, whole = (int(part or 0) for part in span.groups()[:4])
             if hours < 24 and minutes < 60 and whole < 60:
-                seconds = ((days * 24 + hours) * 60 + minutes) * 60 + whole + float(span.group(5) or 0)
+                seconds = (
+                    ((days * 24 + hours) * 60 + minutes) * 60 + whole + float(span.group(5) or 0)
+                )
                 return int(seconds) if seconds == int(seconds) else seconds
         elif self._SECONDS.fullmatch(text) and not isinstance(value, bool):
             seconds = float(text)

@@ -19,7 +19,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
     parse_endpoint,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError, quoted
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
+    Kind,
+    KindError,
+    quoted,
+)
 
 
 class ListKind(Kind):
@@ -40,7 +44,9 @@ class ListKind(Kind):
         if not named:
             raise KindError("it names none of add, remove and set.")
         if "set" in named and len(named) > 1:
-            raise KindError("set gives the whole list, so that add and remove beside it have no meaning.")
+            raise KindError(
+                "set gives the whole list, so that add and remove beside it have no meaning."
+            )
         if "set" in named:
             return self.parse(named["set"])
         return self.combine(
@@ -60,7 +66,9 @@ class ListKind(Kind):
         if isinstance(value, str):
             return [item.strip() for item in value.split(",") if item.strip()]
         if not isinstance(value, (list, tuple, set, frozenset)):
-            raise KindError(f"{quoted(value)} is neither a list nor a table of add, remove and set.")
+            raise KindError(
+                f"{quoted(value)} is neither a list nor a table of add, remove and set."
+            )
         for item in value:
             if item is None or item == "" or isinstance(item, (t.Mapping, list, tuple, bool)):
                 raise KindError(f"the list has an item {quoted(item)}, which is not a text.")
@@ -81,7 +89,9 @@ class Flags(ListKind):
         words = self.read(value)
         unknown = sorted(words - set(self.words))
         if unknown:
-            raise KindError(f"{quoted(unknown[0])} is none of {', '.join((*self.words, self.zero))}.")
+            raise KindError(
+                f"{quoted(unknown[0])} is none of {', '.join((*self.words, self.zero))}."
+            )
         if words and self.zero in self._words(value):
             raise KindError(f"{self.zero} stands alone, and not beside {', '.join(sorted(words))}.")
         return words
@@ -123,7 +133,11 @@ class Ranges(ListKind):
             # The first removed interval that does not end before the entry begins is the only one
             # that can tell.
             at = bisect.bisect_left(lasts, (entry.version, entry.first))
-            meets = at < len(lasts) and lasts[at][0] == entry.version and removed.intervals[at].first <= entry.last
+            meets = (
+                at < len(lasts)
+                and lasts[at][0] == entry.version
+                and removed.intervals[at].first <= entry.last
+            )
             (touched if meets else untouched).append(entry)
         kept = RangeSet(touched) - removed
         return RangeSet([*untouched, *kept.intervals, *added.entries])

@@ -9,11 +9,16 @@ import types
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import Kind, KindError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
+    Kind,
+    KindError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 Canonical = t.Mapping[str, t.Any]
-"""Option → canonical value. Always has ``name``. None: unset. A missing key: not known, or not there on that version."""
+"""Option → canonical value. Always has ``name``. None: unset. A missing key: not known, or not
+there on that version.
+"""
 
 
 class OptionError(PlanError):
@@ -73,7 +78,9 @@ class Property:
             raise self._refusal(error) from None
 
     def _refusal(self, error: KindError) -> OptionError:
-        return OptionError(f"The option {self.option} cannot be used as given: {error} Nothing was changed.")
+        return OptionError(
+            f"The option {self.option} cannot be used as given: {error} Nothing was changed."
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,9 @@ class Resource:
         """The properties that a server of this version has."""
         return (prop for prop in self.properties.values() if prop.exists(version, edge))
 
-    def read(self, row: t.Mapping[str, t.Any], version: t.Any, edge: bool = False) -> dict[str, t.Any]:
+    def read(
+        self, row: t.Mapping[str, t.Any], version: t.Any, edge: bool = False
+    ) -> dict[str, t.Any]:
         """The canonical object of one `row` as the server printed it.
 
         Raises OptionError where a value cannot be understood.
@@ -105,8 +114,8 @@ class Resource:
                 canonical[prop.option] = prop.kind.read(row[prop.parameter])
             except KindError as error:
                 raise OptionError(
-                    f"The {self.noun} '{canonical['name']}' has a {prop.parameter} that this collection does not understand: {error} "
-                    "Nothing was changed."
+                    f"The {self.noun} '{canonical['name']}' has a {prop.parameter} that this "
+                    f"collection does not understand: {error} Nothing was changed."
                 ) from None
         return canonical
 

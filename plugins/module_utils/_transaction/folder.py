@@ -12,9 +12,15 @@ import os
 import pathlib
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
+    write_whole,
+)
 
 
 class Folder:
@@ -30,8 +36,8 @@ class Folder:
             write_whole(self.path / name, text)
         except OSError as error:
             raise SnapshotError(
-                f"The snapshot cannot be written to {self.path} ({error.strerror}), so nothing was changed. Name a folder that can "
-                "be written."
+                f"The snapshot cannot be written to {self.path} ({error.strerror}), so nothing was "
+                "changed. Name a folder that can be written."
             ) from None
         return str(self.path / name)
 
@@ -83,7 +89,9 @@ class Folder:
 
         A new one is newer than all that are there, also where the clock was put back since.
         """
-        names = sorted(path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name))
+        names = sorted(
+            path.name for path in self.path.glob("*.json") if snapshots.is_name(path.name)
+        )
         for name in reversed(names):
             if name.endswith(f"-{run_id}-{reason}.json"):
                 return name
@@ -93,7 +101,11 @@ class Folder:
 def _held(path: pathlib.Path) -> snapshots.Held:
     try:
         owner = path.stat().st_uid
-        distrust = "" if owner in (0, os.getuid()) else f"It belongs to another user, of the number {owner}."
+        distrust = (
+            ""
+            if owner in (0, os.getuid())
+            else f"It belongs to another user, of the number {owner}."
+        )
         return snapshots.Held(path.name, path.read_text(encoding="utf-8"), distrust)
     except (OSError, UnicodeDecodeError):
         return snapshots.Held(path.name, "")

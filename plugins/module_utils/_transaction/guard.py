@@ -61,10 +61,16 @@ class Registry(t.Mapping[str, str]):
         if not wrong:
             return ""
         are = "which is no guard" if len(wrong) == 1 else "which are no guards"
-        return f"accept_risks names {' and '.join(wrong)}, {are}. The guards are: {', '.join(sorted(self))}."
+        return (
+            f"accept_risks names {' and '.join(wrong)}, {are}. The guards are: "
+            f"{', '.join(sorted(self))}."
+        )
 
     def settle(
-        self, findings: t.Iterable[Finding], accept_risks: t.Collection[str], exempt: t.Collection[str] = ()
+        self,
+        findings: t.Iterable[Finding],
+        accept_risks: t.Collection[str],
+        exempt: t.Collection[str] = (),
     ) -> tuple[Finding, ...]:
         """The findings, each once, those that stop first. What is accepted or exempt only warns,
         unless it is final.
@@ -91,9 +97,12 @@ def refusal(findings: t.Iterable[Finding]) -> str:
     ids = list(dict.fromkeys(finding.id for finding in stopping if not finding.final))
     sentences = " ".join(f"{finding.sentence} (guard {finding.id})" for finding in stopping)
     if any(finding.final for finding in stopping):
-        return f"{sentences} Nothing was changed. Change the description: this cannot be done, whoever accepts it."
+        return (
+            f"{sentences} Nothing was changed. Change the description: this cannot be done, "
+            "whoever accepts it."
+        )
     remedies = " and ".join(dict.fromkeys(finding.remedy for finding in stopping))
     return (
-        f"{sentences} Nothing was changed. {remedies[:1].upper()}{remedies[1:]}, or name {' and '.join(ids)} in accept_risks "
-        "if this is what you want."
+        f"{sentences} Nothing was changed. {remedies[:1].upper()}{remedies[1:]}, or name "
+        f"{' and '.join(ids)} in accept_risks if this is what you want."
     )

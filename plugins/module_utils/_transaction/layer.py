@@ -8,8 +8,14 @@ from __future__ import annotations
 import abc
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding, Registry
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Change,
+    Desired,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    Finding,
+    Registry,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
 
@@ -25,7 +31,9 @@ class Layer(abc.ABC, t.Generic[State, Key]):
     tables: t.ClassVar[Tables[t.Any, t.Any]]
     guards: t.ClassVar[Registry]
     about_state: t.ClassVar[frozenset[str]] = frozenset()
-    """The guards about the state that there would be. They only warn of what a snapshot gives back, which was so before."""
+    """The guards about the state that there would be. They only warn of what a snapshot gives back,
+    which was so before.
+    """
     unread: t.ClassVar[frozenset[str]] = frozenset()
     """The guards about what strangers may get in by and that was not read. While one of them has
     something to say, the layer is unknown, unless the task accepts it by name."""
@@ -34,7 +42,9 @@ class Layer(abc.ABC, t.Generic[State, Key]):
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[Key]]:
         """What the options ask for, on what was read. Raises PlanError."""
 
-    def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change[Key]]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[State], after: State, changes: t.Sequence[Change[Key]]
+    ) -> t.Iterable[Finding]:
         """What the guards find about making `after` of what was read."""
         return ()
 
@@ -73,7 +83,9 @@ class Layer(abc.ABC, t.Generic[State, Key]):
     def sentence(self, change: Change[Key]) -> str:
         """One change as one sentence for the operator; never with a secret."""
 
-    def told(self, before: State, after: State, changes: t.Sequence[Change[Key]]) -> dict[str, t.Any]:
+    def told(
+        self, before: State, after: State, changes: t.Sequence[Change[Key]]
+    ) -> dict[str, t.Any]:
         """More of the result: ``exposure``, ``before`` and ``after``, as far as the layer knows
         them.
         """
@@ -99,7 +111,12 @@ class HostLayer(Layer[State, str]):
 
     @abc.abstractmethod
     def read_steps(
-        self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
+        self,
+        host_name: t.Any,
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        always: bool = False,
     ) -> list[Step]:
         """The steps that read the server; `state` is what an earlier reading gave, for a second
         one.
@@ -109,14 +126,21 @@ class HostLayer(Layer[State, str]):
         """
 
     @abc.abstractmethod
-    def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
+    def parse(
+        self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None
+    ) -> State:
         """The state of one reading in the agent's answer. Raises PlanError where it cannot be
         understood.
         """
 
     @abc.abstractmethod
     def calls(
-        self, change: Change[str], state: State, *, step: str, credential: t.Callable[[str, str], t.Any]
+        self,
+        change: Change[str],
+        state: State,
+        *,
+        step: str,
+        credential: t.Callable[[str, str], t.Any],
     ) -> list[Step]:
         """The steps that carry out a change; their ids begin with `step`. `credential` makes one
         for the request.

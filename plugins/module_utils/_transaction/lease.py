@@ -24,9 +24,15 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 FORMAT = 1
 FILE = "0-lease.json"
@@ -34,7 +40,10 @@ FILE = "0-lease.json"
 ANY_FILE = re.compile(r"0-lease(-[A-Za-z0-9._-]+)?\.json")
 """The name of one in a folder for several devices."""
 GUARD = "leased"
-SENTENCE = "Another run has leased the server and may still take back what it made, or has worked on the server while this one did."
+SENTENCE = (
+    "Another run has leased the server and may still take back what it made, or has worked on the "
+    "server while this one did."
+)
 MINUTES = range(5, 721)
 """How long a run may lease a server at a time."""
 
@@ -51,7 +60,10 @@ def check_minutes(minutes: int) -> str:
     """What is wrong with the length of a lease, in one sentence; empty where nothing is."""
     if minutes in MINUTES:
         return ""
-    return f"A lease of {minutes} minutes cannot be had: it must be between {MINUTES[0]} and {MINUTES[-1]} minutes."
+    return (
+        f"A lease of {minutes} minutes cannot be had: it must be between {MINUTES[0]} and "
+        f"{MINUTES[-1]} minutes."
+    )
 
 
 @dataclass(frozen=True)
@@ -83,12 +95,20 @@ class Lease:
         """The lease as JSON; plain ASCII, so that no code page on its way can harm it."""
         times = {"since": snapshots.stamp(self.since), "until": snapshots.stamp(self.until)}
         named = {"server": self.server, "run_id": self.run_id, "by": self.by}
-        return json.dumps({"format": FORMAT, **named, **times, "ended": self.ended}, indent=2) + "\n"
+        return (
+            json.dumps({"format": FORMAT, **named, **times, "ended": self.ended}, indent=2) + "\n"
+        )
 
     def told(self) -> dict[str, t.Any]:
         """The lease in a result: {server, run_id, by, since, until, held}."""
         times = {"since": snapshots.stamp(self.since), "until": snapshots.stamp(self.until)}
-        return {"server": self.server, "run_id": self.run_id, "by": self.by, **times, "held": not self.ended}
+        return {
+            "server": self.server,
+            "run_id": self.run_id,
+            "by": self.by,
+            **times,
+            "held": not self.ended,
+        }
 
     def words(self) -> str:
         """Whose it is, as a phrase."""
@@ -114,7 +134,9 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
         if document["format"] != FORMAT:
             raise LeaseError(f"It has another format than {FORMAT}, which this collection reads.")
         held = {name: document[name] for name in ("server", "run_id", "by", "since", "until")}
-        if not all(isinstance(value, str) for value in held.values()) or not isinstance(document["ended"], bool):
+        if not all(isinstance(value, str) for value in held.values()) or not isinstance(
+            document["ended"], bool
+        ):
             raise ValueError
         if snapshots.check_run_id(held["run_id"]) or not _BY.fullmatch(held["by"]):
             raise ValueError
@@ -128,11 +150,15 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
     if not since <= until <= since + _LONGEST:
         raise LeaseError(f"It is longer than {MINUTES[-1]} minutes, which no run asks for.")
     if since > now + _LONGEST:
-        raise LeaseError("It is of a time to come: the server's clock was put back, or somebody has edited it.")
+        raise LeaseError(
+            "It is of a time to come: the server's clock was put back, or somebody has edited it."
+        )
     return Lease(held["server"], held["run_id"], held["by"], since, until, document["ended"])
 
 
-def understand(held: snapshots.Held | None, server: str, now: datetime.datetime) -> tuple[Lease | None, str]:
+def understand(
+    held: snapshots.Held | None, server: str, now: datetime.datetime
+) -> tuple[Lease | None, str]:
     """The lease that a file holds, or why it holds none that counts; neither without a file."""
     if held is None:
         return None, ""
@@ -145,7 +171,12 @@ def understand(held: snapshots.Held | None, server: str, now: datetime.datetime)
 
 
 def finding(
-    lease: Lease | None, now: datetime.datetime, run_id: str | None, *, undoes: bool, meanwhile: bool
+    lease: Lease | None,
+    now: datetime.datetime,
+    run_id: str | None,
+    *,
+    undoes: bool,
+    meanwhile: bool,
 ) -> Finding | None:
     """What a run is told that meets `lease`; its own is none of that.
 
@@ -163,8 +194,9 @@ def finding(
         return Finding(
             GUARD,
             STOP,
-            f"The lease of this run was over, and {lease.server} was worked on by {lease.words()}. That run may have found in "
-            "order what this one made, so that nothing of it is taken back.",
+            f"The lease of this run was over, and {lease.server} was worked on by {lease.words()}. "
+            "That run may have found in order what this one made, so that nothing of it is taken "
+            "back.",
             remedy="run a rollback if it is to go",
         )
     if lease.ended:
@@ -176,15 +208,17 @@ def finding(
         return Finding(
             GUARD,
             WARN,
-            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
-            "ended its lease: it was cut, or is late. Look what became of it.",
+            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time "
+            "is over and the run has not ended its lease: it was cut, or is late. Look what became "
+            "of it.",
         )
     return Finding(
         GUARD,
         STOP,
-        f"{lease.server} is leased by {lease.words()}, until {_clock(lease.until)} at the latest; its clock shows {_clock(now)}. "
-        "What that run made is not proven yet, and it may take it back. Who accepts that, because that run is known to be dead, "
-        "takes over what it made, and it takes nothing back any more.",
+        f"{lease.server} is leased by {lease.words()}, until {_clock(lease.until)} at the latest; "
+        f"its clock shows {_clock(now)}. What that run made is not proven yet, and it may take it "
+        "back. Who accepts that, because that run is known to be dead, takes over what it made, "
+        "and it takes nothing back any more.",
         remedy=f"{run_again} when that run has ended",
     )
 

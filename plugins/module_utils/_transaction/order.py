@@ -9,7 +9,9 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+)
 
 State = t.TypeVar("State")
 State_contra = t.TypeVar("State_contra", contravariant=True)
@@ -21,7 +23,9 @@ _MOST_STATES = 5000
 _MOST_FAULTS = 3
 
 Way = t.Sequence[Change[Key]]
-"""The steps that make one change, to be taken in this order, with steps of other changes between them."""
+"""The steps that make one change, to be taken in this order, with steps of other changes between
+them.
+"""
 
 _Place = tuple[tuple[int, int], ...]
 # Of each change the way that was chosen and the steps of it that are done.
@@ -90,7 +94,9 @@ def search(
     raise NoSafeOrder(" ".join(dict.fromkeys(faults)))
 
 
-def _candidates(ways: t.Sequence[t.Sequence[Way[Key]]], place: _Place) -> t.Iterator[tuple[Change[Key], _Place]]:
+def _candidates(
+    ways: t.Sequence[t.Sequence[Way[Key]]], place: _Place
+) -> t.Iterator[tuple[Change[Key], _Place]]:
     """The steps that may come next, each with the place that it leads to."""
     for index, (chosen, done) in enumerate(place):
         if (chosen, done) == _THROUGH:

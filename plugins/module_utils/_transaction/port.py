@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Lease
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held, Snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import (
+    Held,
+    Snapshot,
+)
 
 State = t.TypeVar("State")
 Key = t.TypeVar("Key", bound=t.Hashable)
@@ -40,7 +43,9 @@ class Reading(t.Generic[State]):
     notes: tuple[str, ...] = ()
     snapshots: tuple[Held, ...] = ()
     most_snapshots: int | None = None
-    answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = dataclasses.field(default_factory=dict)
+    answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = dataclasses.field(
+        default_factory=dict
+    )
     lease: Lease | None = None
     leased_meanwhile: bool = False
 
@@ -73,7 +78,12 @@ class Stopped(Exception):
         facts: t.Mapping[str, t.Any] | None = None,
     ) -> None:
         super().__init__(message)
-        self.done, self.refused, self.untouched, self.facts = done, refused, untouched, dict(facts or {})
+        self.done, self.refused, self.untouched, self.facts = (
+            done,
+            refused,
+            untouched,
+            dict(facts or {}),
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,9 @@ class Port(abc.ABC, t.Generic[State, Key, ReadingType]):
         return kept
 
     @abc.abstractmethod
-    def write(self, steps: t.Sequence[Change[Key]], reading: ReadingType, kept: Kept) -> Written[State, Key]:
+    def write(
+        self, steps: t.Sequence[Change[Key]], reading: ReadingType, kept: Kept
+    ) -> Written[State, Key]:
         """Make the steps in their order, and read again. Raises Stopped."""
 
     def take_over(self, reading: ReadingType) -> None:

@@ -28,7 +28,9 @@ class Refused(Exception):
         self.result = dict(result or {})
 
 
-def verdict(strangers: t.Collection[str] | None, *, unfinished: bool, unsettled: bool = False) -> str:
+def verdict(
+    strangers: t.Collection[str] | None, *, unfinished: bool, unsettled: bool = False
+) -> str:
     """The state of a layer as it is now.
 
     `strangers`: who gets in that should not, in sentences; None where the task does not judge that.

@@ -13,12 +13,25 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Change,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, refusal
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    refusal,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Port, Reading, Stopped
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
+    Port,
+    Reading,
+    Stopped,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     Refused,
     Result,
@@ -70,7 +83,9 @@ def _closing(port: Port[State, Key, t.Any]) -> Result:
 
 
 class _Run(t.Generic[State, Key]):
-    def __init__(self, layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task, result: Result) -> None:
+    def __init__(
+        self, layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task, result: Result
+    ) -> None:
         self._layer, self._port, self._task, self._result = layer, port, task, result
         # Another run may still take back what was read.
         self._unsettled = False
@@ -83,7 +98,9 @@ class _Run(t.Generic[State, Key]):
         before = reading.state
         result.update(reading.facts)
         notes = list(reading.notes)
-        desired = layer.desired(reading) if task.snapshot is None else self._restored(reading, notes)
+        desired = (
+            layer.desired(reading) if task.snapshot is None else self._restored(reading, notes)
+        )
         changes = layer.tables.plan(before, desired)
         wished = layer.tables.apply_all(changes, before)
         leased = leases.finding(
@@ -103,13 +120,20 @@ class _Run(t.Generic[State, Key]):
             plan=self._sentences(changes),
             guards=[finding.as_dict() for finding in findings],
         )
-        self._unread = any(finding.id in layer.unread and finding.id not in task.accept_risks for finding in findings)
+        self._unread = any(
+            finding.id in layer.unread and finding.id not in task.accept_risks
+            for finding in findings
+        )
         self._tell(before, wished, changes)
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
         # As long as nothing is written, what was read is how it is.
         self._judge(strangers, layer.strangers(before, wished), strangers, unfinished=unfinished)
-        notes += [f"{finding.sentence} (guard {finding.id})" for finding in findings if finding.severity == WARN]
+        notes += [
+            f"{finding.sentence} (guard {finding.id})"
+            for finding in findings
+            if finding.severity == WARN
+        ]
         if notes:
             result["warnings"] = notes
         refused = refusal(findings)
@@ -156,7 +180,9 @@ class _Run(t.Generic[State, Key]):
             desired, changed = tables.changed_since(reading.state, desired, choice.made)
         desired, gone = tables.restorable(reading.state, desired)
         gone = (*changed, *gone)
-        self._result.update(restored=choice.restored, further=list(choice.further), not_restored=list(gone))
+        self._result.update(
+            restored=choice.restored, further=list(choice.further), not_restored=list(gone)
+        )
         notes += [*choice.passed_over, *choice.lost, *gone]
         return desired
 
@@ -177,7 +203,9 @@ class _Run(t.Generic[State, Key]):
             written = self._port.write(steps, reading, kept)
         except Stopped as stopped:
             if stopped.done is not None and stopped.refused:
-                made = self._snapshot(reading, steps[: stopped.done], result["plan"][: stopped.done])
+                made = self._snapshot(
+                    reading, steps[: stopped.done], result["plan"][: stopped.done]
+                )
                 made = dataclasses.replace(made, run_id=snapshot.run_id)
                 result["snapshot"] = dict(self._port.keep_less(kept, made).facts)
             raise self._stopped(stopped) from None
@@ -186,7 +214,9 @@ class _Run(t.Generic[State, Key]):
         self._unsettled = False
         if written.kept:
             keys = ", ".join(map(str, written.kept))
-            result.setdefault("warnings", []).append(f"Used by somebody else as well, and therefore left: {keys}.")
+            result.setdefault("warnings", []).append(
+                f"Used by somebody else as well, and therefore left: {keys}."
+            )
         pending = [
             change
             for change in layer.tables.plan(after, desired)
@@ -194,11 +224,14 @@ class _Run(t.Generic[State, Key]):
         ]
         self._tell(reading.state, after, changes)
         still = layer.strangers(after, after)
-        self._judge(strangers, still, still, unfinished=bool(pending) or not layer.is_locked(after, after))
+        self._judge(
+            strangers, still, still, unfinished=bool(pending) or not layer.is_locked(after, after)
+        )
         if pending:
             raise Refused(
                 f"Every change was taken, but not all of them can be seen {reading.where}: "
-                f"{' '.join(self._sentences(pending))} Look at its log for what refused them. {self._way_back()}",
+                f"{' '.join(self._sentences(pending))} Look at its log for what refused them. "
+                f"{self._way_back()}",
                 result,
             )
 
@@ -224,12 +257,17 @@ class _Run(t.Generic[State, Key]):
         if stopped.untouched:
             result.pop("snapshot", None)
             message = str(stopped)
-            return Refused(message if "othing was" in message else f"{message} Nothing was changed.", result)
+            return Refused(
+                message if "othing was" in message else f"{message} Nothing was changed.", result
+            )
         forget(result)
         if stopped.done is None:
             story = f"What may have been changed, in this order: {_some(result['plan'])}"
             return Refused(f"{stopped} {story} {self._way_back()}", {**result, "changed": True})
-        result["done"], result["not_done"] = result["plan"][: stopped.done], result["plan"][stopped.done :]
+        result["done"], result["not_done"] = (
+            result["plan"][: stopped.done],
+            result["plan"][stopped.done :],
+        )
         story = (
             f"Done before it: {_some(result['done'])}"
             if stopped.done
@@ -237,11 +275,15 @@ class _Run(t.Generic[State, Key]):
         )
         rest = f" Not done: {_some(result['not_done'])}" if result["not_done"] else ""
         changed = bool(stopped.done) or not stopped.refused
-        return Refused(f"{stopped} {story}{rest} {self._way_back()}", {**result, "changed": changed})
+        return Refused(
+            f"{stopped} {story}{rest} {self._way_back()}", {**result, "changed": changed}
+        )
 
     def _way_back(self) -> str:
         name = self._result["snapshot"]["name"]
-        return f"Run the task again to finish, or restore the previous state with the snapshot {name}."
+        return (
+            f"Run the task again to finish, or restore the previous state with the snapshot {name}."
+        )
 
     def _sentences(self, changes: t.Iterable[Change[Key]]) -> list[str]:
         return [self._layer.sentence(change) for change in changes]
@@ -253,7 +295,12 @@ class _Run(t.Generic[State, Key]):
             self._result["diff"] = self._layer.diff(told, changes)
 
     def _judge(
-        self, before: list[str] | None, after: list[str] | None, now: list[str] | None, *, unfinished: bool
+        self,
+        before: list[str] | None,
+        after: list[str] | None,
+        now: list[str] | None,
+        *,
+        unfinished: bool,
     ) -> None:
         """Put in who gets in, and in what state the layer is; `now` is the one of the two that
         holds.
@@ -263,7 +310,9 @@ class _Run(t.Generic[State, Key]):
             # has looked.
             return
         self._result.update(
-            judged(before, after, now, unfinished=unfinished, unsettled=self._unsettled or self._unread)
+            judged(
+                before, after, now, unfinished=unfinished, unsettled=self._unsettled or self._unread
+            )
         )
 
 

@@ -20,7 +20,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
 
 FORMAT = 2
@@ -96,7 +98,9 @@ def check_wanted(wanted: str) -> str:
     """What is wrong with the option `snapshot`, in one sentence; empty where nothing is."""
     if wanted in (LATEST, ORIGINAL) or is_name(wanted):
         return ""
-    return f"'{wanted}' is no name of a snapshot. A name is like {EXAMPLE}, {LATEST}, or {ORIGINAL}."
+    return (
+        f"'{wanted}' is no name of a snapshot. A name is like {EXAMPLE}, {LATEST}, or {ORIGINAL}."
+    )
 
 
 def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
@@ -108,7 +112,8 @@ def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
         version = document["format"] if "format" in document else document["meta"]["format"]
         if version != FORMAT:
             raise SnapshotError(
-                f"It has the format {version}, and this collection reads {FORMAT}: use the version of the collection that wrote it."
+                f"It has the format {version}, and this collection reads {FORMAT}: use the version "
+                "of the collection that wrote it."
             )
         if document["layer"] != layer:
             raise SnapshotError(f"It is of the layer {document['layer']}, and not of {layer}.")
@@ -134,7 +139,9 @@ def _desired(row: t.Mapping[str, t.Any], tables: Tables[State, Key]) -> Desired[
     # A truth value is a number to Python.
     if table not in tables or isinstance(key, bool) or not isinstance(key, (str, int)):
         raise ValueError
-    if options is not None and not (isinstance(options, dict) and all(isinstance(name, str) for name in options)):
+    if options is not None and not (
+        isinstance(options, dict) and all(isinstance(name, str) for name in options)
+    ):
         raise ValueError
     return Desired(table, t.cast("Key", key), options, place)
 
@@ -194,7 +201,9 @@ def choose(
                 raise SnapshotError(reason)
         except SnapshotError as error:
             if name == wanted:
-                raise SnapshotError(f"{name} cannot be given back. {error} Nothing was changed.") from None
+                raise SnapshotError(
+                    f"{name} cannot be given back. {error} Nothing was changed."
+                ) from None
             passed_over.append(f"The snapshot {name} was passed over. {error}")
             continue
         # A rollback is not what a rollback takes back, nor is a run that was refused at its first
@@ -205,11 +214,13 @@ def choose(
     chosen = usable if wanted == ORIGINAL else named
     if not chosen:
         what = f"no snapshot named '{wanted}'" if is_name(wanted) else "no snapshot of a change"
-        raise SnapshotError(" ".join([f"There is {what} {where}. Nothing was changed.", *passed_over]))
+        raise SnapshotError(
+            " ".join([f"There is {what} {where}. Nothing was changed.", *passed_over])
+        )
     if wanted == ORIGINAL and most is not None and len(held) >= most:
         raise SnapshotError(
-            f"There are {most} snapshots or more {where}, so that the first is not known. Nothing was changed. Name the one to "
-            f"give back; the oldest that was read is {usable[-1][0]}."
+            f"There are {most} snapshots or more {where}, so that the first is not known. Nothing "
+            f"was changed. Name the one to give back; the oldest that was read is {usable[-1][0]}."
         )
     names = [name for name, _snapshot in usable]
     further = names[names.index(chosen[0][0]) + 1 :] if wanted != ORIGINAL else []
@@ -220,6 +231,8 @@ def choose(
         desired=tables.fold(*(snapshot.desired for _name, snapshot in chosen)),
         made=tables.fold(*(snapshot.made for _name, snapshot in reversed(chosen))),
         further=tuple(further),
-        lost=tuple(dict.fromkeys(sentence for _name, snapshot in chosen for sentence in snapshot.lost)),
+        lost=tuple(
+            dict.fromkeys(sentence for _name, snapshot in chosen for sentence in snapshot.lost)
+        ),
         passed_over=tuple(passed_over),
     )

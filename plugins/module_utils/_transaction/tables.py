@@ -103,7 +103,8 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
             identity = (row.table, table.identity(row.key))
             if identity in described:
                 problems.append(
-                    f"The {table.noun} '{row.key}' is described twice. Nothing was changed. Describe it once."
+                    f"The {table.noun} '{row.key}' is described twice. Nothing was changed. "
+                    "Describe it once."
                 )
             described.add(identity)
             try:
@@ -142,22 +143,30 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 merged[identity] = row
             else:
                 place = earlier.place if row.place is None else row.place
-                merged[identity] = Desired(row.table, row.key, {**earlier.options, **row.options}, place)
+                merged[identity] = Desired(
+                    row.table, row.key, {**earlier.options, **row.options}, place
+                )
         return tuple(merged.values())
 
-    def way_back(self, changes: t.Iterable[Change[Key]]) -> tuple[tuple[Desired[Key], ...], tuple[str, ...]]:
+    def way_back(
+        self, changes: t.Iterable[Change[Key]]
+    ) -> tuple[tuple[Desired[Key], ...], tuple[str, ...]]:
         """What takes the changes back, and in sentences what of them cannot be taken back."""
         undone = [self[change.table].undone(change) for change in changes]
         # The first change of a row knows how it was.
         desired = self.fold(*([row] for row, _lost in reversed(undone)))
-        not_restorable = dict.fromkeys(sentence for _row, sentences in undone for sentence in sentences)
+        not_restorable = dict.fromkeys(
+            sentence for _row, sentences in undone for sentence in sentences
+        )
         return tuple(reversed(desired)), tuple(not_restorable)
 
     def made(self, changes: t.Iterable[Change[Key]]) -> tuple[Desired[Key], ...]:
         """What the changes lead to, as plain data for a snapshot."""
         rows = []
         for change in changes:
-            options = None if change.action == Action.REMOVE else self[change.table].plain(change.after)
+            options = (
+                None if change.action == Action.REMOVE else self[change.table].plain(change.after)
+            )
             rows.append([Desired(change.table, change.key, options)])
         return self.fold(*rows)
 
@@ -177,7 +186,8 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 kept.append(row)
             else:
                 changed.append(
-                    f"The {table.noun} '{row.key}' was changed after the run, so that it was left as it is now."
+                    f"The {table.noun} '{row.key}' was changed after the run, so that it was left "
+                    "as it is now."
                 )
         return tuple(kept), tuple(changed)
 
@@ -198,14 +208,17 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 except PlanError:
                     what = ", ".join(row.options) or "place"
                     gone.append(
-                        f"The {table.noun} '{row.key}' is gone, so that its {what} could not be restored; the rest was."
+                        f"The {table.noun} '{row.key}' is gone, so that its {what} could not be "
+                        "restored; the rest was."
                     )
                     continue
             kept.append(row)
         return tuple(kept), tuple(gone)
 
 
-def _place(table: Table[State, Key], state: State, desired: Desired[Key], rows: t.Sequence[Desired[Key]]) -> Key | None:
+def _place(
+    table: Table[State, Key], state: State, desired: Desired[Key], rows: t.Sequence[Desired[Key]]
+) -> Key | None:
     """The row that a new one is put right before: its place, or the first of those that are desired
     behind it there and stand before the place already.
     """
@@ -221,7 +234,9 @@ def _place(table: Table[State, Key], state: State, desired: Desired[Key], rows: 
     return desired.place
 
 
-def _change(table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None) -> Change[Key] | None:
+def _change(
+    table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None
+) -> Change[Key] | None:
     there = table.find(state, desired.key)
     if there is None:
         if desired.options is None:
@@ -230,7 +245,9 @@ def _change(table: Table[State, Key], state: State, desired: Desired[Key], place
         return Change(desired.table, Action.CREATE, desired.key, {}, row, place=place)
     key, row = there
     if desired.options is None:
-        return Change(desired.table, Action.REMOVE, key, dict(row), {}, was=_next(table.keys(state), key))
+        return Change(
+            desired.table, Action.REMOVE, key, dict(row), {}, was=_next(table.keys(state), key)
+        )
     before, after = table.differing(row, desired.options)
     return Change(desired.table, Action.MODIFY, key, before, after) if after else None
 
@@ -249,7 +266,9 @@ def _next(keys: t.Sequence[Key], key: Key) -> Key | None:
     return keys[at] if at < len(keys) else None
 
 
-def _moves(table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]]) -> t.Iterator[Change[Key]]:
+def _moves(
+    table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]]
+) -> t.Iterator[Change[Key]]:
     """Rows that exist and do not stand before their place, in the order of what is desired; what
     else stands between does no harm.
     """
@@ -267,4 +286,12 @@ def _moves(table: Table[State, Key], state: State, desired: t.Sequence[Desired[K
             continue
         for key, held in rows:
             before = {"name": held.get("name", "")}
-            yield Change(desired[0].table, Action.MOVE, key, before, {}, place=place_key, was=_next(keys, key))
+            yield Change(
+                desired[0].table,
+                Action.MOVE,
+                key,
+                before,
+                {},
+                place=place_key,
+                was=_next(keys, key),
+            )

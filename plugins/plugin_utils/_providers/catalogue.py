@@ -19,8 +19,9 @@ MECHANISMS = ("json", "dns", "spf", "static", "customer")
 CUSTOMER = "customer"
 
 SHARED_WARNING = (
-    "The ranges of '{provider}' are shared by all its customers, so that any of them can send from there. A lock to them is necessary and "
-    "not sufficient: let the server ask for a second proof as well, such as the name in the sender's TLS certificate."
+    "The ranges of '{provider}' are shared by all its customers, so that any of them can send from "
+    "there. A lock to them is necessary and not sufficient: let the server ask for a second proof "
+    "as well, such as the name in the sender's TLS certificate."
 )
 
 
@@ -84,16 +85,26 @@ def find(provider: str, region: str = "") -> Entry:
         names = sorted({entry.provider for entry in load()})
         near = difflib.get_close_matches(provider, names, n=3, cutoff=0.5)
         like = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise ProviderError(f"The catalogue has no provider '{provider}'.{like} It has: {', '.join(names)}.")
+        raise ProviderError(
+            f"The catalogue has no provider '{provider}'.{like} It has: {', '.join(names)}."
+        )
     if region:
         entries = [entry for entry in entries if entry.region == region]
     if len(entries) != 1:
         known = [entry.region for entry in load() if entry.provider == provider and entry.region]
-        more = next((f" {entry.ask}" for entry in load() if entry.provider == provider and entry.ask), "")
+        more = next(
+            (f" {entry.ask}" for entry in load() if entry.provider == provider and entry.ask), ""
+        )
         if not known:
             raise ProviderError(f"'{provider}' has no regions, so that '{region}' is none of them.")
-        missing = f"has no region '{region}'" if region else "delivers from other addresses in each region"
-        raise ProviderError(f"'{provider}' {missing}. Name one of its regions: {', '.join(known)}.{more}")
+        missing = (
+            f"has no region '{region}'"
+            if region
+            else "delivers from other addresses in each region"
+        )
+        raise ProviderError(
+            f"'{provider}' {missing}. Name one of its regions: {', '.join(known)}.{more}"
+        )
     return entries[0]
 
 
@@ -104,13 +115,14 @@ def usable(entry: Entry, accept_grade: str) -> RangeSet:
     """
     if not entry.ranges:
         raise ProviderError(
-            f"The ranges of '{entry.provider}' are supplied to each customer. {entry.ask} Name them in mailedge_provider_ranges, or keep them "
-            "in the site's lock file."
+            f"The ranges of '{entry.provider}' are supplied to each customer. {entry.ask} Name "
+            "them in mailedge_provider_ranges, or keep them in the site's lock file."
         )
     if GRADES.index(entry.grade) > GRADES.index(accept_grade):
         raise ProviderError(
-            f"The catalogue's ranges of '{entry.provider}', region '{entry.region}', are of grade {entry.grade} ({entry.source}, "
-            f"{entry.as_of}), and the site accepts {accept_grade} or better. Compare them with what the provider says, and then keep them in "
-            f"the site's lock file or accept grade {entry.grade} by its name."
+            f"The catalogue's ranges of '{entry.provider}', region '{entry.region}', are of grade "
+            f"{entry.grade} ({entry.source}, {entry.as_of}), and the site accepts {accept_grade} "
+            "or better. Compare them with what the provider says, and then keep them in the site's "
+            f"lock file or accept grade {entry.grade} by its name."
         )
     return entry.ranges

@@ -16,13 +16,19 @@ from dataclasses import dataclass
 import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
+    write_whole,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 
 FORMAT = 1
 _HEAD = """---
-# Where the site's filtering provider delivers from. Written by mailedge.lockdown.provider_ranges_lock; read a change before it is used.
-# Ranges under "leaving" are gone from the provider's list and are let through until the date beside them.
+# Where the site's filtering provider delivers from. Written by \
+mailedge.lockdown.provider_ranges_lock; read a change before it is used.
+# Ranges under "leaving" are gone from the provider's list and are let through until the date \
+beside them.
 """
 
 
@@ -62,11 +68,14 @@ def parse(text: str, path: str) -> Lock:
         document = yaml.safe_load(text)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ValueError(f"it has no 'format: {FORMAT}'")
-        return {str(name): _locked(entry) for name, entry in (document.get("providers") or {}).items()}
+        return {
+            str(name): _locked(entry) for name, entry in (document.get("providers") or {}).items()
+        }
     except (yaml.YAMLError, RangeError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise ProviderError(
-            f"The lock file {path} cannot be read: {reason}. Take it back from the site's repository."
+            f"The lock file {path} cannot be read: {reason}. Take it back from the site's "
+            "repository."
         ) from None
 
 
@@ -74,8 +83,17 @@ def _locked(entry: t.Mapping[str, t.Any]) -> Locked:
     ranges = RangeSet.parse([str(text) for text in entry["ranges"]])
     if not ranges:
         raise ValueError("an entry without ranges would let nobody through")
-    leaving = [(RangeSet.parse([str(each["range"])]), _date(each["until"])) for each in entry.get("leaving") or []]
-    return Locked(str(entry["mechanism"]), str(entry["source"]), _date(entry["retrieved"]), ranges, tuple(leaving))
+    leaving = [
+        (RangeSet.parse([str(each["range"])]), _date(each["until"]))
+        for each in entry.get("leaving") or []
+    ]
+    return Locked(
+        str(entry["mechanism"]),
+        str(entry["source"]),
+        _date(entry["retrieved"]),
+        ranges,
+        tuple(leaving),
+    )
 
 
 def _date(value: t.Any) -> datetime.date:
@@ -102,7 +120,9 @@ def render(lock: Lock) -> str:
         if leaving:
             shown["leaving"] = leaving
         providers[str(name)] = shown
-    return _HEAD + yaml.safe_dump({"format": FORMAT, "providers": providers}, sort_keys=False, allow_unicode=True)
+    return _HEAD + yaml.safe_dump(
+        {"format": FORMAT, "providers": providers}, sort_keys=False, allow_unicode=True
+    )
 
 
 def file_of(path: str) -> pathlib.Path:
@@ -151,4 +171,6 @@ def write(path: str, text: str) -> None:
     try:
         write_whole(target, text, mode)
     except OSError as error:
-        raise ProviderError(f"The lock file {path} cannot be written: {error.strerror}. It is as it was.") from None
+        raise ProviderError(
+            f"The lock file {path} cannot be written: {error.strerror}. It is as it was."
+        ) from None

@@ -12,8 +12,13 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import (
+    catalogue,
+    lockfile,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 
 
 def details_of(
@@ -36,7 +41,9 @@ def details_of(
     region = (region or "").strip()
     path = (lock_path or "").strip()
     if accept_grade not in catalogue.GRADES:
-        raise ProviderError(f"'{accept_grade}' is no grade. The grades are {', '.join(catalogue.GRADES)}.")
+        raise ProviderError(
+            f"'{accept_grade}' is no grade. The grades are {', '.join(catalogue.GRADES)}."
+        )
     entry: catalogue.Entry | None = None
     unknown: ProviderError | None = None
     try:
@@ -73,17 +80,25 @@ def details_of(
         "tls_cert_names": list(entry.tls_cert_names) if entry else [],
         "smart_hosts": list(entry.smart_hosts) if entry else [],
         "mx_suffixes": list(entry.mx_suffixes) if entry else [],
-        "warnings": [catalogue.SHARED_WARNING.format(provider=provider)] if entry and entry.shared else [],
+        "warnings": [catalogue.SHARED_WARNING.format(provider=provider)]
+        if entry and entry.shared
+        else [],
     }
 
 
 def _locked(
-    provider: str, region: str, entry: catalogue.Entry | None, path: str, unknown: ProviderError | None
+    provider: str,
+    region: str,
+    entry: catalogue.Entry | None,
+    path: str,
+    unknown: ProviderError | None,
 ) -> lockfile.Locked:
     """The entry of the lock file. Raises ProviderError where there is no such file or entry."""
     lock = lockfile.read_written(path)
     # The region may be left out where the provider has one only.
-    names = [lockfile.key(provider, region)] + ([lockfile.key(provider, entry.region)] if entry else [])
+    names = [lockfile.key(provider, region)] + (
+        [lockfile.key(provider, entry.region)] if entry else []
+    )
     for name in names:
         if name in lock:
             return lock[name]

@@ -10,10 +10,19 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import NOT_INTERNET, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, Finding, Registry
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    NOT_INTERNET,
+    RangeSet,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    Finding,
+    Registry,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import registry
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 
 GUARDS = Registry(
@@ -21,7 +30,10 @@ GUARDS = Registry(
         **_ranges_guards.GUARDS,
         "too_many_ranges": "The answer holds more ranges than a provider has.",
         "sharply_shrunken": "The answer lacks a large part of what is locked.",
-        "unallocated_range": "The answer holds a new range that no registry has given to anybody, as far as the installed netaddr knows.",
+        "unallocated_range": (
+            "The answer holds a new range that no registry has given to anybody, as far as the "
+            "installed netaddr knows."
+        ),
     }
 )
 
@@ -49,16 +61,20 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
     count = len(answer.to_cidrs())
     if count > limits.ranges:
         yield Finding(
-            "too_many_ranges", STOP, f"The answer holds {count} ranges, and not more than {limits.ranges} are believed."
+            "too_many_ranges",
+            STOP,
+            f"The answer holds {count} ranges, and not more than {limits.ranges} are believed.",
         )
     # Each costs a search in the tables, which an answer of a hundred thousand is not worth.
-    nobodys = [] if count > limits.ranges else list(registry.unallocated(answer - before - NOT_INTERNET))
+    nobodys = (
+        [] if count > limits.ranges else list(registry.unallocated(answer - before - NOT_INTERNET))
+    )
     if nobodys:
         yield Finding(
             "unallocated_range",
             STOP,
-            f"The answer holds {', '.join(nobodys[:4])}{' …' if len(nobodys) > 4 else ''}, which no registry has given to anybody, "
-            "as far as the netaddr that is installed knows.",
+            f"The answer holds {', '.join(nobodys[:4])}{' …' if len(nobodys) > 4 else ''}, which "
+            "no registry has given to anybody, as far as the netaddr that is installed knows.",
         )
     for held, now in ((before.v4, answer.v4), (before.v6, answer.v6)):
         gone = held - now
@@ -68,19 +84,28 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
             yield Finding(
                 "sharply_shrunken",
                 STOP,
-                f"The answer lacks {share} % of what is known ({shown}{' …' if len(gone.intervals) > 4 else ''}), and not more than "
+                f"The answer lacks {share} % of what is known "
+                f"({shown}{' …' if len(gone.intervals) > 4 else ''}), and not more than "
                 f"{limits.removed} % are believed.",
             )
 
 
 def renew(
-    old: Locked | None, answer: RangeSet, *, mechanism: str, source: str, today: datetime.date, grace_days: int
+    old: Locked | None,
+    answer: RangeSet,
+    *,
+    mechanism: str,
+    source: str,
+    today: datetime.date,
+    grace_days: int,
 ) -> Locked:
     """What is locked from now on.
 
     An answer without news gives the old entry, so that the file has no diff.
     """
-    leaving = [(ranges - answer, until) for ranges, until in (old.leaving if old else ()) if today <= until]
+    leaving = [
+        (ranges - answer, until) for ranges, until in (old.leaving if old else ()) if today <= until
+    ]
     if old is not None:
         known = RangeSet(())
         for ranges, _until in leaving:
@@ -89,5 +114,15 @@ def renew(
         if gone and grace_days > 0:
             leaving.append((gone, today + datetime.timedelta(days=grace_days)))
     still_leaving = tuple((ranges, until) for ranges, until in leaving if ranges)
-    same = old is not None and old.ranges == answer and (old.mechanism, old.source) == (mechanism, source)
-    return Locked(mechanism, source, old.retrieved if old is not None and same else today, answer, still_leaving)
+    same = (
+        old is not None
+        and old.ranges == answer
+        and (old.mechanism, old.source) == (mechanism, source)
+    )
+    return Locked(
+        mechanism,
+        source,
+        old.retrieved if old is not None and same else today,
+        answer,
+        still_leaving,
+    )

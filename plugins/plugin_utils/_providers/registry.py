@@ -12,7 +12,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 
 _GIVEN_OUT = frozenset({"allocated", "legacy"})
 
@@ -48,7 +50,8 @@ def block_of(cidr: str) -> Block | None:
         import netaddr
     except ImportError:
         raise ProviderError(
-            "Saying who holds a range needs the Python library netaddr on the controller. Install it: pip install netaddr."
+            "Saying who holds a range needs the Python library netaddr on the controller. Install "
+            "it: pip install netaddr."
         ) from None
     info = netaddr.IPNetwork(cidr).info
     # "IPv6" has the eighth of the space that is unicast; which registry has a part of it is in

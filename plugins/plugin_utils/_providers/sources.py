@@ -16,8 +16,14 @@ import uuid
 from ansible.module_utils.urls import ConnectionError as UrlConnectionError
 from ansible.module_utils.urls import SSLValidationError, open_url
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet, parse_range
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
+    RangeSet,
+    parse_range,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 
 _LARGEST = 5_000_000
 _LOOKUPS = 10  # RFC 7208, section 4.6.4
@@ -35,7 +41,11 @@ def _fetch(url: str, timeout: float, *, ca_path: str | None) -> tuple[str, str]:
         raise ProviderError(f"'{url}' is no http or https address.")
     try:
         with open_url(
-            url, timeout=timeout, follow_redirects="none", ca_path=ca_path, http_agent="mailedge.lockdown"
+            url,
+            timeout=timeout,
+            follow_redirects="none",
+            ca_path=ca_path,
+            http_agent="mailedge.lockdown",
         ) as answer:
             status, kind = answer.getcode(), str(answer.headers.get("Content-Type") or "")
             length = answer.headers.get("Content-Length")
@@ -56,7 +66,9 @@ def _fetch(url: str, timeout: float, *, ca_path: str | None) -> tuple[str, str]:
         OSError,
         ValueError,
     ) as error:
-        raise ProviderError(f"{url} cannot be read: {' '.join(str(error).split()) or type(error).__name__}.") from None
+        raise ProviderError(
+            f"{url} cannot be read: {' '.join(str(error).split()) or type(error).__name__}."
+        ) from None
     if status != 200:
         raise ProviderError(f"{url} answers with HTTP {status}.")
     if len(data) > _LARGEST:
@@ -108,8 +120,8 @@ def read_microsoft(url: str, *, timeout: float = 30, ca_path: str | None = None)
     It is the endpoint set whose port is 25 and whose host names are those of Exchange Online
     Protection; its number (10) is not relied on.
     """
-    address = f"{url}?{urllib.parse.urlencode({'ServiceAreas': 'Exchange', 'clientrequestid': str(uuid.uuid4())})}"
-    text, _kind = _fetch(address, timeout, ca_path=ca_path)
+    query = {"ServiceAreas": "Exchange", "clientrequestid": str(uuid.uuid4())}
+    text, _kind = _fetch(f"{url}?{urllib.parse.urlencode(query)}", timeout, ca_path=ca_path)
     try:
         addresses: list[str] = []
         document = json.loads(text)
@@ -118,10 +130,14 @@ def read_microsoft(url: str, *, timeout: float = 30, ca_path: str | None = None)
         for endpoint in document:
             names = [str(name) for name in endpoint.get("urls") or ()]
             ports = [port.strip() for port in str(endpoint.get("tcpPorts") or "").split(",")]
-            if "25" in ports and any(name.endswith("mail.protection.outlook.com") for name in names):
+            if "25" in ports and any(
+                name.endswith("mail.protection.outlook.com") for name in names
+            ):
                 addresses.extend(endpoint.get("ips") or ())
     except (ValueError, TypeError, AttributeError):
-        raise ProviderError(f"{url} answers with JSON that is not that of Microsoft's endpoint service.") from None
+        raise ProviderError(
+            f"{url} answers with JSON that is not that of Microsoft's endpoint service."
+        ) from None
     if not addresses:
         raise ProviderError(f"{url} names no addresses that deliver mail on port 25.")
     return _ranges(addresses, url)
@@ -142,7 +158,8 @@ class Names:
             import dns.resolver
         except ImportError:
             raise ProviderError(
-                "Reading DNS needs the Python library dnspython on the controller. Install it, or name the ranges by hand."
+                "Reading DNS needs the Python library dnspython on the controller. Install it, or "
+                "name the ranges by hand."
             ) from None
         self._dns: t.Any = dns
         self._resolver = dns.resolver.Resolver(configure=resolver is None)
@@ -209,7 +226,8 @@ class _Chain:
         for term in terms:
             if "%" in term:
                 raise ProviderError(
-                    f"The SPF record of {domain} has a macro ({term[:80]}), which names no fixed addresses."
+                    f"The SPF record of {domain} has a macro ({term[:80]}), which names no fixed "
+                    "addresses."
                 )
             network = _NETWORK.fullmatch(term)
             if network:
@@ -226,17 +244,26 @@ class _Chain:
         return passed
 
     def _record(self, domain: str) -> list[str]:
-        texts = [b"".join(record.strings).decode("ascii", "replace") for record in self._names.ask(domain, "TXT")]
+        texts = [
+            b"".join(record.strings).decode("ascii", "replace")
+            for record in self._names.ask(domain, "TXT")
+        ]
         records = [text for text in texts if text.lower().split(" ")[0] == "v=spf1"]
         if len(records) != 1:
-            what = "no SPF record" if not records else f"{len(records)} SPF records, where one is allowed"
+            what = (
+                "no SPF record"
+                if not records
+                else f"{len(records)} SPF records, where one is allowed"
+            )
             raise ProviderError(f"{domain} has {what}.")
         return records[0].split()[1:]
 
     def _mechanism(self, term: str, domain: str, above: tuple[str, ...]) -> RangeSet:
         parts = _MECHANISM.fullmatch(term)
         if parts is None:
-            raise ProviderError(f"The SPF record of {domain} holds '{term[:80]}', which cannot be read.")
+            raise ProviderError(
+                f"The SPF record of {domain} holds '{term[:80]}', which cannot be read."
+            )
         sign, name, target = parts[1], parts[2].lower(), parts[3] or domain
         nothing = RangeSet(())
         if name == "all":
@@ -246,26 +273,41 @@ class _Chain:
         if name in ("exp", "ra", "rp", "rr"):
             return nothing
         if name not in ("include", "a", "mx"):
-            raise ProviderError(f"The SPF record of {domain} holds '{term[:80]}', which names no fixed addresses.")
+            raise ProviderError(
+                f"The SPF record of {domain} holds '{term[:80]}', which names no fixed addresses."
+            )
         self._count(domain)
         if sign not in ("", "+"):
             return nothing
         if name == "include":
             return self.follow(target, above)
-        hosts = [str(record.exchange) for record in self._names.ask(target, "MX")] if name == "mx" else [target]
-        addresses = [address for host in hosts[:_LOOKUPS] for address in self._names.addresses(host)]
+        hosts = (
+            [str(record.exchange) for record in self._names.ask(target, "MX")]
+            if name == "mx"
+            else [target]
+        )
+        addresses = [
+            address for host in hosts[:_LOOKUPS] for address in self._names.addresses(host)
+        ]
         if not addresses:
             self._void += 1
             if self._void > _VOID_LOOKUPS:
-                raise ProviderError(f"The SPF record of {domain} names too many hosts that have no address.")
+                raise ProviderError(
+                    f"The SPF record of {domain} names too many hosts that have no address."
+                )
         lengths = {4: parts[4] or "32", 6: parts[5] or "128"}
         return RangeSet(
             interval
             for address in addresses
-            for interval in RangeSet.parse([f"{address}/{lengths[6 if ':' in address else 4]}"]).intervals
+            for interval in RangeSet.parse(
+                [f"{address}/{lengths[6 if ':' in address else 4]}"]
+            ).intervals
         )
 
     def _count(self, domain: str) -> None:
         self._lookups += 1
         if self._lookups > _LOOKUPS:
-            raise ProviderError(f"The SPF record of {domain} needs more than the {_LOOKUPS} lookups that are allowed.")
+            raise ProviderError(
+                f"The SPF record of {domain} needs more than the {_LOOKUPS} lookups that are "
+                "allowed."
+            )

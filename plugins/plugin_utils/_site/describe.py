@@ -20,46 +20,51 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
-    ELSEWHERE,
-    LEFT_OUT,
     MANAGED,
     NOT_LOOKED_AT,
-    NOT_MANAGED,
     Part,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import check_minutes
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    check_minutes,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options, unknown, validator
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
+    PREFIX,
+    options,
+    unknown,
+    validator,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
+    BACK,
+    Surroundings,
+    Values,
+    parts_of,
+)
 
 # Never in the description, which is handed around: the roles take them from the variables
 # themselves.
-SECRETS = frozenset({"mailedge_fortigate_token", "mailedge_exchange_password", "mailedge_exchange_outbound_credential"})
+SECRETS = frozenset(
+    {
+        "mailedge_fortigate_token",
+        "mailedge_exchange_password",
+        "mailedge_exchange_outbound_credential",
+    }
+)
 _CREDENTIAL = "authentication_credential"
 # Connectors in full may hold a login; their own module checks them, before it writes anything.
-_CONNECTORS = frozenset({"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"})
+_CONNECTORS = frozenset(
+    {"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"}
+)
 
 _RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 # What an earlier job of a workflow hands on as extra variables: it speaks of every host, and the
 # part of one host is taken out.
 HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots"})
-# The way back, and what there is to go back to.
-_BACK = ("rollback", "snapshots")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
-_OF_THE_SITE = "belongs to the whole site and is managed through"
-
-Values = dict[str, t.Any]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a description needs beside variables: host, hosts of its site, who was selected."""
-
-    host: str
-    playbook: str
-    site_hosts: tuple[str, ...] = ()
-    selected: tuple[str, ...] = ()
 
 
 @dataclass
@@ -72,7 +77,9 @@ class Description:
     warnings: list[str] = field(default_factory=list)
 
 
-def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: datetime.date) -> Description:
+def describe(
+    variables: t.Mapping[str, t.Any], around: Surroundings, today: datetime.date
+) -> Description:
     """Check and convert the variables of a host with our prefix; all problems at once."""
     known = options()
     description = Description(errors=unknown(variables))
@@ -83,7 +90,9 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
             given[name] = value
     validation = validator().validate(given)
     description.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
-    values = {name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known}
+    values = {
+        name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known
+    }
     for name, spec in known.items():
         if spec.get("type") in ("list", "dict") and values[name[len(PREFIX) :]] is None:
             values[name[len(PREFIX) :]] = [] if spec["type"] == "list" else {}
@@ -93,13 +102,15 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if around.playbook == "rollback":
         _take_handed_on(values, around, description)
     if not values["site"].isprintable():
-        description.errors.append("mailedge_site has a character that cannot be printed, such as a line break.")
+        description.errors.append(
+            "mailedge_site has a character that cannot be printed, such as a line break."
+        )
     _check_owners(values, around, description)
     _accepted(values, description)
     _check_ranges(values, description)
     if around.playbook in ("apply", "drift", "publish_ranges"):
         _provider(values, today, description)
-    description.parts = _parts(values, around)
+    description.parts = parts_of(values, around)
     for name in ("exchange_lease_minutes", "fortigate_lease_minutes"):
         wrong = check_minutes(values[name])
         if wrong:
@@ -107,19 +118,27 @@ def describe(variables: t.Mapping[str, t.Any], around: Surroundings, today: date
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, description)
         _check_fortigate(values, description)
-    if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in _BACK:
+    if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in BACK:
         _check_token(values, description)
-    if around.playbook == "probe" or description.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED:
+    if (
+        around.playbook == "probe"
+        or description.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED
+    ):
         _check_probe(values, description)
     for index, probe in enumerate(values["probe_looks"], 1):
         if not probe.get("name"):
-            description.errors.append(f"Entry {index} of mailedge_probe_looks has no name: say in words who looks.")
+            description.errors.append(
+                f"Entry {index} of mailedge_probe_looks has no name: say in words who looks."
+            )
         elif not probe["name"].isprintable():
             description.errors.append(
-                f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be printed."
+                f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be "
+                "printed."
             )
     if around.playbook == "publish_ranges" and not values["published_folder"]:
-        description.errors.append("mailedge_published_folder is not set: name the folder that the web server shows.")
+        description.errors.append(
+            "mailedge_published_folder is not set: name the folder that the web server shows."
+        )
     values["vantage_points"] = _vantage_points(values)
     description.values = _public(values)
     return description
@@ -172,7 +191,9 @@ def _complete(values: Values, around: Surroundings) -> None:
     if values["fortigate_enabled"] is None:
         values["fortigate_enabled"] = bool(values["fortigate_host"])
     if values["fortigate_inbound_enabled"] is None:
-        values["fortigate_inbound_enabled"] = bool(values["fortigate_vips"] or values["fortigate_addresses"])
+        values["fortigate_inbound_enabled"] = bool(
+            values["fortigate_vips"] or values["fortigate_addresses"]
+        )
     if values["fortigate_outbound_enabled"] is None:
         values["fortigate_outbound_enabled"] = bool(values["fortigate_outbound"])
 
@@ -183,7 +204,9 @@ def _take_handed_on(values: Values, around: Surroundings, description: Descripti
     fits = isinstance(entry, dict) and isinstance(entry.get("fortigate") or {}, dict)
     texts = [entry.get("exchange"), *(entry.get("fortigate") or {}).values()] if fits else []
     if not fits or not all(text is None or isinstance(text, str) for text in texts):
-        description.errors.append(f"mailedge_snapshots has something else for {around.host} than what a run hands on.")
+        description.errors.append(
+            f"mailedge_snapshots has something else for {around.host} than what a run hands on."
+        )
     elif (
         values["exchange_snapshot"] is None
         and values["fortigate_snapshot"] is None
@@ -195,14 +218,6 @@ def _take_handed_on(values: Values, around: Surroundings, description: Descripti
         values["fortigate_snapshot_content"] = firewall.get("content")
 
 
-def _nothing_to_give_back(values: Values) -> Part | None:
-    """What is said of a layer that the run which handed its snapshots on has not changed."""
-    if values["snapshots"] and values["exchange_snapshot"] is None and values["fortigate_snapshot"] is None:
-        # Done elsewhere, as far as a verdict goes: it is neither in order nor unknown.
-        return Part(ELSEWHERE, "The run that handed on mailedge_snapshots changed nothing here.")
-    return None
-
-
 def _check_owners(values: Values, around: Surroundings, description: Description) -> None:
     """Where the site names its hosts, everything that names one of them is held against that.
 
@@ -211,11 +226,16 @@ def _check_owners(values: Values, around: Surroundings, description: Description
     hosts = values["site_hosts"]
     for name, host in (
         ("", around.host),
-        *((f"mailedge_{name}", values[name]) for name in ("site_owner", "exchange_outbound_owner", "fortigate_owner")),
+        *(
+            (f"mailedge_{name}", values[name])
+            for name in ("site_owner", "exchange_outbound_owner", "fortigate_owner")
+        ),
     ):
         if hosts and host not in hosts:
             what = f"{name} is '{host}', which" if name else f"This host, {host},"
-            description.errors.append(f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}.")
+            description.errors.append(
+                f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}."
+            )
 
 
 def _accepted(values: Values, description: Description) -> None:
@@ -225,15 +245,20 @@ def _accepted(values: Values, description: Description) -> None:
             values["drift_accepted_until"] = datetime.date.fromisoformat(until).isoformat()
         except ValueError:
             description.errors.append(
-                f"mailedge_drift_accepted_until is '{until}', which is not a day such as 2027-01-31."
+                f"mailedge_drift_accepted_until is '{until}', which is not a day such as "
+                "2027-01-31."
             )
 
 
 def _check_ranges(values: Values, description: Description) -> None:
     for name in _RANGES:
-        _understood(f"mailedge_{name}", values[name], description, provider=name == "provider_ranges")
+        _understood(
+            f"mailedge_{name}", values[name], description, provider=name == "provider_ranges"
+        )
     _understood(
-        "mailedge_fortigate_outbound.mail_servers", values["fortigate_outbound"].get("mail_servers"), description
+        "mailedge_fortigate_outbound.mail_servers",
+        values["fortigate_outbound"].get("mail_servers"),
+        description,
     )
     for address in values["fortigate_addresses"]:
         try:
@@ -242,7 +267,9 @@ def _check_ranges(values: Values, description: Description) -> None:
             description.errors.append(f"mailedge_fortigate_addresses cannot be used: {error}")
 
 
-def _understood(name: str, texts: t.Any, description: Description, *, provider: bool = False) -> None:
+def _understood(
+    name: str, texts: t.Any, description: Description, *, provider: bool = False
+) -> None:
     try:
         (_ranges_guards.named if provider else _ranges_guards.friends)(texts or [])
     except RangeError as error:
@@ -275,9 +302,10 @@ def _inbound(values: Values) -> bool:
 def _check_exchange(values: Values, description: Description) -> None:
     if _inbound(values) and not values["provider_ranges"] and not description.errors:
         description.errors.append(
-            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges, or mailedge_provider). A "
-            "lock without one would shut out all mail. Name the ranges from which the filtering provider "
-            "delivers, or set mailedge_exchange_inbound_enabled to false."
+            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges, or "
+            "mailedge_provider). A lock without one would shut out all mail. Name the ranges from "
+            "which the filtering provider delivers, or set mailedge_exchange_inbound_enabled to "
+            "false."
         )
 
     if (
@@ -286,7 +314,8 @@ def _check_exchange(values: Values, description: Description) -> None:
         and not values["exchange_outbound"].get("smart_hosts")
     ):
         description.errors.append(
-            "mailedge_exchange_outbound_enabled is true, but mailedge_exchange_outbound names no smart_hosts."
+            "mailedge_exchange_outbound_enabled is true, but mailedge_exchange_outbound names no "
+            "smart_hosts."
         )
 
 
@@ -303,32 +332,47 @@ def _check_fortigate(values: Values, description: Description) -> None:
     if not values["fortigate_enabled"]:
         set_anyway = [
             f"mailedge_{name}"
-            for name in ("fortigate_vips", "fortigate_addresses", "fortigate_outbound", "fortigate_feed")
+            for name in (
+                "fortigate_vips",
+                "fortigate_addresses",
+                "fortigate_outbound",
+                "fortigate_feed",
+            )
             if values[name]
         ]
         if set_anyway and not values["fortigate_host"]:
             description.errors.append(
-                f"{set_anyway[0]} is set, but no firewall is named: set mailedge_fortigate_host, or remove it."
+                f"{set_anyway[0]} is set, but no firewall is named: set mailedge_fortigate_host, "
+                "or remove it."
             )
         return
     _check_token(values, description)
     where = f"the firewall {values['fortigate_host']} of site '{values['site']}'"
     if not values["fortigate_host"]:
-        description.errors.append("mailedge_fortigate_enabled is true without mailedge_fortigate_host.")
+        description.errors.append(
+            "mailedge_fortigate_enabled is true without mailedge_fortigate_host."
+        )
     if not values["fortigate_inbound_enabled"] and not values["fortigate_outbound_enabled"]:
         description.errors.append(
-            f"Nothing says what leads to the mail server through {where}: name mailedge_fortigate_vips or "
-            "mailedge_fortigate_addresses, or mailedge_fortigate_outbound for the way out."
+            f"Nothing says what leads to the mail server through {where}: name "
+            "mailedge_fortigate_vips or mailedge_fortigate_addresses, or "
+            "mailedge_fortigate_outbound for the way out."
         )
-    sources = values["provider_ranges"] or values["fortigate_internet_services"] or values["fortigate_feed"]
+    sources = (
+        values["provider_ranges"]
+        or values["fortigate_internet_services"]
+        or values["fortigate_feed"]
+    )
     if values["fortigate_inbound_enabled"] and not sources and not description.errors:
         description.errors.append(
-            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges), so that nobody would get "
-            f"through {where}."
+            f"Site '{values['site']}' names no provider range (mailedge_provider_ranges), so that "
+            f"nobody would get through {where}."
         )
     if values["fortigate_outbound_enabled"]:
         missing = [
-            name for name in ("mail_servers", "smart_hosts", "interfaces") if not values["fortigate_outbound"].get(name)
+            name
+            for name in ("mail_servers", "smart_hosts", "interfaces")
+            if not values["fortigate_outbound"].get(name)
         ]
         if missing:
             description.errors.append(f"mailedge_fortigate_outbound lacks {' and '.join(missing)}.")
@@ -346,94 +390,9 @@ def _check_probe(values: Values, description: Description) -> None:
     ]
     if missing:
         description.errors.append(
-            f"Site '{values['site']}' cannot be looked at from outside without {' and '.join(missing)}."
+            f"Site '{values['site']}' cannot be looked at from outside without "
+            f"{' and '.join(missing)}."
         )
-
-
-def _parts(values: Values, around: Surroundings) -> dict[str, Part]:
-    """What the playbook is to do at this host, layer by layer."""
-    if around.playbook == "refresh_ranges":
-        return {"ranges": _refresh_part(values, around)}
-    if around.playbook == "publish_ranges":
-        return {"published ranges": _owned("The list", values["site_owner"], around)}
-    outside = Part(MANAGED) if values["probe_targets"] else Part(NOT_LOOKED_AT, "mailedge_probe_targets is not set.")
-    if around.playbook == "probe":
-        return {"outside": Part(MANAGED)}
-    parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
-    if around.playbook not in _BACK:
-        parts["outside"] = outside
-    others = [host for host in values["site_hosts"] or around.site_hosts if host not in around.selected]
-    return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
-
-
-def _owned(what: str, owner: str, around: Surroundings) -> Part:
-    """Something of the whole site, which one of its hosts does."""
-    if owner == around.host:
-        return Part(MANAGED)
-    if owner in around.selected:
-        return Part(ELSEWHERE, f"{what} {_OF_THE_SITE} {owner}.")
-    return Part(LEFT_OUT, f"{what} {_OF_THE_SITE} {owner}, which was not selected.")
-
-
-def _refresh_part(values: Values, around: Surroundings) -> Part:
-    if not values["provider"]:
-        return Part(NOT_MANAGED, "mailedge_provider is not set.")
-    if not values["ranges_lock"]:
-        return Part(NOT_MANAGED, "mailedge_ranges_lock is not set.")
-    return _owned("The lock file", values["site_owner"], around)
-
-
-def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
-    if not values["exchange_enabled"]:
-        return {"exchange": Part(NOT_MANAGED, "mailedge_exchange_enabled is false.")}
-    if around.playbook == "snapshots":
-        return {"exchange": Part(MANAGED)}
-    if around.playbook == "rollback":
-        nothing = _nothing_to_give_back(values)
-        if nothing:
-            return {"exchange": nothing}
-        if values["exchange_snapshot"] is None and values["fortigate_snapshot"] is not None:
-            return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
-        return {"exchange": Part(MANAGED)}
-    inbound, outbound = (
-        values["exchange_inbound_enabled"],
-        values["exchange_outbound_enabled"] or values["exchange_send_connectors"],
-    )
-    parts: dict[str, Part] = {}
-    if outbound:
-        out = _owned("The way out", values["exchange_outbound_owner"], around)
-        if out.how == LEFT_OUT:
-            parts["exchange way out"] = out
-    if not inbound:
-        parts["exchange way in"] = Part(NOT_MANAGED, "mailedge_exchange_inbound_enabled is false.")
-    if (
-        inbound
-        or values["exchange_receive_connectors"]
-        or (outbound and values["exchange_outbound_owner"] == around.host)
-    ):
-        return {"exchange": Part(MANAGED), **parts}
-    return parts
-
-
-def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
-    if not values["fortigate_enabled"]:
-        return {"fortigate": Part(NOT_MANAGED)}
-    part = _owned("The firewall", values["fortigate_owner"], around)
-    if around.playbook == "rollback":
-        part = _nothing_to_give_back(values) or part
-        if values["fortigate_snapshot"] is None and values["exchange_snapshot"] is not None:
-            part = Part(NOT_MANAGED, "Only mailedge_exchange_snapshot is named.")
-        return {"fortigate": part}
-    if part.how != MANAGED or around.playbook == "snapshots":
-        return {"fortigate": part}
-    parts = {}
-    if values["fortigate_feed"]:
-        parts["fortigate feed"] = part
-    if values["fortigate_inbound_enabled"]:
-        parts["fortigate way in"] = part
-    if values["fortigate_outbound_enabled"]:
-        parts["fortigate way out"] = part
-    return parts
 
 
 def _public(values: Values) -> Values:
@@ -443,6 +402,8 @@ def _public(values: Values) -> Values:
         if PREFIX + name in HANDED_ON | SECRETS or PREFIX + name in _CONNECTORS:
             continue
         public[name] = (
-            {key: inner for key, inner in value.items() if key != _CREDENTIAL} if isinstance(value, dict) else value
+            {key: inner for key, inner in value.items() if key != _CREDENTIAL}
+            if isinstance(value, dict)
+            else value
         )
     return public

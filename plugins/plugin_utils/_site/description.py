@@ -14,8 +14,12 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import HANDED_ON, Surroundings, describe
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import (
+    HANDED_ON,
+    describe,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import PREFIX, options
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import Surroundings
 
 # What the role `site` registers: its hosts, for all of them, and the description of each.
 SITES, DESCRIPTION = "__mailedge_sites", "__mailedge"
@@ -27,7 +31,10 @@ Result = dict[str, t.Any]
 
 
 def describe_host(
-    templar: t.Any, variables: t.Mapping[str, t.Any], playbook: str, sites: t.Mapping[str, t.Sequence[str]] | None
+    templar: t.Any,
+    variables: t.Mapping[str, t.Any],
+    playbook: str,
+    sites: t.Mapping[str, t.Sequence[str]] | None,
 ) -> Result:
     """{site, described, layers, parts, fortigate_run}, or {site, failed, msg}; no secret is in it.
 
@@ -50,12 +57,16 @@ def describe_host(
     errors += description.errors
     result: Result = {"changed": False, "site": site}
     if errors:
-        result.update(failed=True, msg=f"{_heading(site, len(errors))} {' '.join([*errors, _UNTOUCHED])}")
+        result.update(
+            failed=True, msg=f"{_heading(site, len(errors))} {' '.join([*errors, _UNTOUCHED])}"
+        )
         return t.cast("Result", remove_values(result, secrets_in(values)))
     result.update(
         described={key: value for key, value in description.values.items() if value is not None},
         layers=[name for name, part in description.parts.items() if part.how == MANAGED],
-        parts={name: {"how": part.how, "why": part.why} for name, part in description.parts.items()},
+        parts={
+            name: {"how": part.how, "why": part.why} for name, part in description.parts.items()
+        },
         fortigate_run=secrets.token_hex(4),
     )
     if description.warnings:
@@ -87,4 +98,7 @@ def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, l
 
 
 def _heading(site: str, count: int) -> str:
-    return f"The description of site '{site}' has {'a problem' if count == 1 else f'{count} problems'}."
+    return (
+        f"The description of site '{site}' has "
+        f"{'a problem' if count == 1 else f'{count} problems'}."
+    )

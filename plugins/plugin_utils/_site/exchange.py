@@ -46,7 +46,10 @@ def lock_options(
         login = variable("mailedge_exchange_outbound_credential") or (
             outbound.get(_CREDENTIAL) if isinstance(outbound, t.Mapping) else None
         )
-        options["outbound_lock"] = {**described["exchange_outbound"], **({_CREDENTIAL: login} if login else {})}
+        options["outbound_lock"] = {
+            **described["exchange_outbound"],
+            **({_CREDENTIAL: login} if login else {}),
+        }
     return {name: value for name, value in options.items() if not is_unset(value)}
 
 

@@ -38,7 +38,9 @@ def _spec(described: t.Mapping[str, t.Any], *, inside: bool = False) -> Spec:
         if key in spec:
             spec[key] = _TEXT_TYPES.get(spec[key], spec[key])
     if "options" in described:
-        spec["options"] = {name: _spec(option, inside=True) for name, option in described["options"].items()}
+        spec["options"] = {
+            name: _spec(option, inside=True) for name, option in described["options"].items()
+        }
     return spec
 
 

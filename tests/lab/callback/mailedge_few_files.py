@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes the controller's open files away once a play has begun, so that workers cannot start and their hosts are lost."""
+"""Takes the controller's open files away once a play has begun, so that workers cannot start and
+their hosts are lost.
+"""
 
 from __future__ import annotations
 

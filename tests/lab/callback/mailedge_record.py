@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A callback that writes what every task gave, one JSON document a line, into the file MAILEDGE_RECORD."""
+"""A callback that writes what every task gave, one JSON document a line, into the file
+MAILEDGE_RECORD.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ class CallbackModule(CallbackBase):
         if status == "failed":
             # 2.19 keeps it apart from the result.
             outcome = {**outcome, "failed": True}
-        line = {"host": str(host), "task": str(task.get_name()), "status": status, "result": outcome}
+        line = {
+            "host": str(host),
+            "task": str(task.get_name()),
+            "status": status,
+            "result": outcome,
+        }
         with open(os.environ["MAILEDGE_RECORD"], "a", encoding="utf-8") as record:
             record.write(json.dumps(line, default=str) + "\n")
 

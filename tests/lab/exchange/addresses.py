@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ranges and bindings as Exchange reads and prints them. Standard library only: the collection's own algebra is what is tested.
+"""Ranges and bindings as Exchange reads and prints them. Standard library only: the collection's
+own algebra is what is tested.
 
-Source of the forms: Set-ReceiveConnector.md (RemoteIPRanges, Bindings), and the objects of a real server.
+Source of the forms: Set-ReceiveConnector.md (RemoteIPRanges, Bindings), and the objects of a real
+server.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class IPRange:
-    """A range. Two are equal by their bounds; `expression` is the text as it was typed, which is how it prints."""
+    """A range. Two are equal by their bounds; `expression` is the text as it was typed, which is
+    how it prints.
+    """
 
     version: int
     first: int
@@ -24,8 +28,9 @@ class IPRange:
 
     @classmethod
     def parse(cls, text: str, *, netmask: bool = False) -> IPRange:
-        """Raise ValueError for what Exchange does not take. `netmask` allows the form ``10.0.0.0(255.0.0.0)``, which old consoles
-        wrote (unverified) and no cmdlet documents."""
+        """Raise ValueError for what Exchange does not take. `netmask` allows the form
+        ``10.0.0.0(255.0.0.0)``, which old consoles wrote (unverified) and no cmdlet documents.
+        """
         bare = text.strip()
         masked = re.fullmatch(r"([0-9.]+)\(([0-9.]+)\)", bare)
         if masked and netmask:
@@ -60,11 +65,14 @@ class IPRange:
 
     def overlaps(self, other: IPRange) -> bool:
         """Whether they have an address in common."""
-        return self.version == other.version and self.first <= other.last and other.first <= self.last
+        return (
+            self.version == other.version and self.first <= other.last and other.first <= self.last
+        )
 
     def conflicts(self, other: IPRange) -> bool:
-        """Whether two connectors may not have them on one binding: equal ones, and such as overlap in part. One that lies completely
-        inside the other is allowed (receive-connectors.md)."""
+        """Whether two connectors may not have them on one binding: equal ones, and such as overlap
+        in part. One that lies completely inside the other is allowed (receive-connectors.md).
+        """
         if not self.overlaps(other):
             return False
         inside = self.first >= other.first and self.last <= other.last
@@ -106,13 +114,18 @@ class IPBinding:
     @property
     def host(self) -> str:
         """The address as text."""
-        return str(ipaddress.IPv4Address(self.address) if self.version == 4 else ipaddress.IPv6Address(self.address))
+        return str(
+            ipaddress.IPv4Address(self.address)
+            if self.version == 4
+            else ipaddress.IPv6Address(self.address)
+        )
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     bare = text.strip()
     if "%" in bare:
-        # A zone, as in Microsoft's example fe80::39bd:88f7:6969:d223%11: it names an adapter and is no part of the number.
+        # A zone, as in Microsoft's example fe80::39bd:88f7:6969:d223%11: it names an adapter and is
+        # no part of the number.
         bare, _percent, zone = bare.partition("%")
         if not zone or ":" not in bare:
             raise ValueError("a zone belongs to an IPv6 address")

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects as CLIXML, which is how a remote session hands them over (Microsoft's protocol document MS-PSRP, 2.2.5).
+"""Objects as CLIXML, which is how a remote session hands them over (Microsoft's protocol document
+MS-PSRP, 2.2.5).
 
-The proxies in PowerShell read it with the engine's own deserializer, so that the agent meets what it meets in a real session: numbers
-that remember the text of their enumeration, collections without methods, values of which only the text is left.
+The proxies in PowerShell read it with the engine's own deserializer, so that the agent meets what
+it meets in a real session: numbers that remember the text of their enumeration, collections without
+methods, values of which only the text is left.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from xml.sax.saxutils import escape, quoteattr
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown
 
 _HEAD = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">'
-# MS-PSRP 2.2.5.3.2: what XML cannot hold is _xHHHH_, and so is an underscore that would begin such an escape.
+# MS-PSRP 2.2.5.3.2: what XML cannot hold is _xHHHH_, and so is an underscore that would begin such
+# an escape.
 _SPECIAL = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x1f\x7f-\x9f]")
 
 
@@ -37,7 +40,11 @@ def _object(row: t.Mapping[str, t.Any], type_name: str) -> str:
 
 
 def _types(*names: str) -> str:
-    return "<TN>" + "".join(f"<T>Deserialized.{_text(name)}</T>" for name in (*names, "System.Object")) + "</TN>"
+    return (
+        "<TN>"
+        + "".join(f"<T>Deserialized.{_text(name)}</T>" for name in (*names, "System.Object"))
+        + "</TN>"
+    )
 
 
 def _value(value: t.Any, name: str = "") -> str:
@@ -55,11 +62,14 @@ def _value(value: t.Any, name: str = "") -> str:
     if isinstance(value, str):
         return f"<S{at}>{_text(value)}</S>"
     if isinstance(value, dict):
-        entries = "".join(f"<En>{_value(key, 'Key')}{_value(item, 'Value')}</En>" for key, item in value.items())
+        entries = "".join(
+            f"<En>{_value(key, 'Key')}{_value(item, 'Value')}</En>" for key, item in value.items()
+        )
         return f"<Obj{at}>{_types('System.Collections.Hashtable')}<DCT>{entries}</DCT></Obj>"
     item_type = value[0].type_name if value and isinstance(value[0], Shown) else "System.String"
     items = "".join(_value(item) for item in value)
-    return f"<Obj{at}>{_types(f'Microsoft.Exchange.Data.MultiValuedProperty`1[{item_type}]')}<LST>{items}</LST></Obj>"
+    types = _types(f"Microsoft.Exchange.Data.MultiValuedProperty`1[{item_type}]")
+    return f"<Obj{at}>{types}<LST>{items}</LST></Obj>"
 
 
 def _shown(value: Shown, at: str) -> str:

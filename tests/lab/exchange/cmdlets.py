@@ -10,7 +10,12 @@ import dataclasses
 import fnmatch
 import typing as t
 
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import receive, receive_rules, rows, send
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import (
+    receive,
+    receive_rules,
+    rows,
+    send,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
@@ -26,22 +31,44 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     null_argument,
     task_error,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import (
+    ALL,
+    FULL,
+    Ace,
+    Setting,
+    Stored,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import RIGHTS, Rights
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Mismatch, Shown, Style, Text
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import (
+    Mismatch,
+    Shown,
+    Style,
+    Text,
+)
 
 Rows = list[dict[str, t.Any]]
 Parameters = t.Mapping[str, t.Any]
 
-# ADObject names: at most 64 characters (New-ReceiveConnector.md); that they neither begin nor end with a space is unverified.
+# ADObject names: at most 64 characters (New-ReceiveConnector.md); that they neither begin nor end
+# with a space is unverified.
 _NAME = Setting("Name", Text("", r"(?!\s)[^\x00-\x1f]+(?<!\s)", "a valid name", longest=64))
 
 
 class Cmdlets:
-    """Runs cmdlets whose parameters are bound already. Raises ExchangeError. The caller holds the directory's lock."""
+    """Runs cmdlets whose parameters are bound already. Raises ExchangeError. The caller holds the
+    directory's lock.
+    """
 
-    def __init__(self, server: Server, edition: Edition, directory: Directory, rights: Rights, style: Style) -> None:
-        self.server, self.edition, self.directory, self.rights, self.style = server, edition, directory, rights, style
+    def __init__(
+        self, server: Server, edition: Edition, directory: Directory, rights: Rights, style: Style
+    ) -> None:
+        self.server, self.edition, self.directory, self.rights, self.style = (
+            server,
+            edition,
+            directory,
+            rights,
+            style,
+        )
         self.receive_settings = receive.settings(edition)
         self.send_settings = send.settings(edition)
 
@@ -53,7 +80,9 @@ class Cmdlets:
             raise not_here("DomainController", True)
         controller = self.directory.controller(given.get("DomainController"))
         parameters = {
-            name: value for name, value in given.items() if name not in ("DomainController", "Confirm", "Force")
+            name: value
+            for name, value in given.items()
+            if name not in ("DomainController", "Confirm", "Force")
         }
         trial = bool(parameters.pop("WhatIf", False))
         if noun == "AcceptedDomain":
@@ -72,13 +101,17 @@ class Cmdlets:
             write = self._set_receive if receiving else self._set_send
         else:
             write = self._remove
-        pool = self.receive_connectors(controller) if receiving else self.send_connectors(controller)
+        pool = (
+            self.receive_connectors(controller) if receiving else self.send_connectors(controller)
+        )
         return write(parameters, controller, pool, trial)
 
-    # --- Looking up ---------------------------------------------------------------------------------------------
+    # --- Looking up -------------------------------------------------------------------------------
 
     def receive_connectors(self, controller: str) -> list[Stored]:
-        """All receive connectors of the organization as this domain controller sees them. Not to be changed."""
+        """All receive connectors of the organization as this domain controller sees them. Not to be
+        changed.
+        """
         return [
             self._complete(connector, self.receive_settings)
             for connector in self.directory.view(controller)
@@ -95,12 +128,24 @@ class Cmdlets:
 
     @staticmethod
     def _complete(connector: Stored, settings: t.Mapping[str, Setting]) -> Stored:
-        """A connector as this version reads it: what the older version that made it did not know has its default (unverified)."""
-        missing = {name: setting.default for name, setting in settings.items() if name not in connector.values}
-        return dataclasses.replace(connector, values={**missing, **connector.values}) if missing else connector
+        """A connector as this version reads it: what the older version that made it did not know
+        has its default (unverified).
+        """
+        missing = {
+            name: setting.default
+            for name, setting in settings.items()
+            if name not in connector.values
+        }
+        return (
+            dataclasses.replace(connector, values={**missing, **connector.values})
+            if missing
+            else connector
+        )
 
     def _single(self, identity: t.Any, pool: t.Iterable[Stored], controller: str) -> Stored:
-        """The one connector of that identity: a bare name is ambiguous where two servers have it (Get-ReceiveConnector.md)."""
+        """The one connector of that identity: a bare name is ambiguous where two servers have it
+        (Get-ReceiveConnector.md).
+        """
         if identity is None:
             raise null_argument("Identity")
         matching = [connector for connector in pool if connector.answers_to(str(identity))]
@@ -125,13 +170,17 @@ class Cmdlets:
     def _row(self, connector: Stored, controller: str) -> dict[str, t.Any]:
         if connector.server:
             row = rows.receive_row(
-                connector, self.receive_settings, self.rights.read(connector.rights), self.directory, self.style
+                connector,
+                self.receive_settings,
+                self.rights.read(connector.rights),
+                self.directory,
+                self.style,
             )
         else:
             row = rows.send_row(connector, self.send_settings, self.directory, self.style)
         return {**row, "OriginatingServer": controller}
 
-    # --- Receive connectors -------------------------------------------------------------------------------------
+    # --- Receive connectors -----------------------------------------------------------------------
 
     def _get_receive(self, given: Parameters, controller: str) -> Rows:
         pool = self.receive_connectors(controller)
@@ -139,8 +188,11 @@ class Cmdlets:
             raise ambiguous_set()
         if "Server" in given:
             server = self._server(given["Server"], controller)
-            return self._shown((connector for connector in pool if connector.server == server.name), controller)
-        # Get-ReceiveConnector.md warns: an identity that is null or does not exist gives all objects.
+            return self._shown(
+                (connector for connector in pool if connector.server == server.name), controller
+            )
+        # Get-ReceiveConnector.md warns: an identity that is null or does not exist gives all
+        # objects.
         matching = [
             connector
             for connector in pool
@@ -159,15 +211,22 @@ class Cmdlets:
         except Mismatch as error:
             raise not_convertible("Usage", given["Usage"], kind.type_name, str(error)) from None
 
-    def _new_receive(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
-        # Without a usage the parameters decide, and it is as Custom (New-ReceiveConnector.md, Default parameter set).
+    def _new_receive(
+        self, given: Parameters, controller: str, pool: list[Stored], trial: bool
+    ) -> Rows:
+        # Without a usage the parameters decide, and it is as Custom (New-ReceiveConnector.md,
+        # Default parameter set).
         usage = self._usage(given, receive.USAGES, receive.USAGE) or "Custom"
         if usage == "Client" and self.edition.edge:
             raise invalid("The usage type Client isn't available on an Edge Transport server.")
         preset = receive.preset(usage, self.edition)
         if usage == "Internet" and "RemoteIPRanges" in given:
             raise ambiguous_set()
-        missing = [name for name in ("Name", "Bindings", "RemoteIPRanges") if name not in {**preset, **given}]
+        missing = [
+            name
+            for name in ("Name", "Bindings", "RemoteIPRanges")
+            if name not in {**preset, **given}
+        ]
         if missing:
             raise missing_parameters(*missing)
         server = self._server(given["Server"], controller) if given.get("Server") else self.server
@@ -176,18 +235,25 @@ class Cmdlets:
         name = _NAME.take(given["Name"], None, self.edition)
         groups = values.pop("PermissionGroups")
         made = Stored(
-            name, self.directory.receive_dn(server.name, name), values, server.name, self.rights.regroup((), groups)
+            name,
+            self.directory.receive_dn(server.name, name),
+            values,
+            server.name,
+            self.rights.regroup((), groups),
         )
         self._admit(made, pool, controller)
         return [] if trial else self._store(made, controller)
 
-    def _set_receive(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+    def _set_receive(
+        self, given: Parameters, controller: str, pool: list[Stored], trial: bool
+    ) -> Rows:
         held = self._settable(given, pool, controller)
         changed = copy.deepcopy(held)
         current = {**held.values, "PermissionGroups": self.rights.read(held.rights)}
         taken = self._taken(self.receive_settings, given, current)
         if "PermissionGroups" in taken:
-            # The groups are what is said here, each time all of them: they have no Add and no Remove.
+            # The groups are what is said here, each time all of them: they have no Add and no
+            # Remove.
             changed.rights = self.rights.regroup(held.rights, taken.pop("PermissionGroups"))
         changed.values.update(taken)
         if "Name" in given:
@@ -206,12 +272,14 @@ class Cmdlets:
         values = {**connector.values, "PermissionGroups": self.rights.read(connector.rights)}
         receive_rules.check(values, self.edition, server.name, server.fqdn)
         domain = values.get("DefaultDomain")
-        if domain and domain.casefold() not in {accepted.casefold() for accepted in self.directory.accepted_domains}:
+        if domain and domain.casefold() not in {
+            accepted.casefold() for accepted in self.directory.accepted_domains
+        }:
             # Set-ReceiveConnector.md: DefaultDomain names an accepted domain.
             raise not_found(domain, controller)
         receive_rules.check_against(connector, neighbours)
 
-    # --- Send connectors ----------------------------------------------------------------------------------------
+    # --- Send connectors --------------------------------------------------------------------------
 
     def _get_send(self, given: Parameters, controller: str) -> Rows:
         pool = self.send_connectors(controller)
@@ -219,7 +287,9 @@ class Cmdlets:
             return self._shown(pool, controller)
         return self._shown([self._single(given["Identity"], pool, controller)], controller)
 
-    def _new_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+    def _new_send(
+        self, given: Parameters, controller: str, pool: list[Stored], trial: bool
+    ) -> Rows:
         self._usage(given, send.USAGES, send.USAGE)
         missing = [name for name in ("Name", "AddressSpaces") if name not in given]
         if missing:
@@ -234,19 +304,25 @@ class Cmdlets:
         self._admit_send(made, pool, controller, given)
         return [] if trial else self._store(made, controller)
 
-    def _set_send(self, given: Parameters, controller: str, pool: list[Stored], trial: bool) -> Rows:
+    def _set_send(
+        self, given: Parameters, controller: str, pool: list[Stored], trial: bool
+    ) -> Rows:
         held = self._settable(given, pool, controller)
         changed = copy.deepcopy(held)
         changed.values.update(self._taken(self.send_settings, given, held.values))
         if "Name" in given:
             changed.name = _NAME.take(given["Name"], None, self.edition)
             changed.distinguished_name = self.directory.send_dn(changed.name)
-        self._admit_send(changed, [other for other in pool if other.guid != held.guid], controller, given)
+        self._admit_send(
+            changed, [other for other in pool if other.guid != held.guid], controller, given
+        )
         if not trial:
             self._store(changed, controller)
         return []
 
-    def _admit_send(self, connector: Stored, others: list[Stored], controller: str, given: Parameters) -> None:
+    def _admit_send(
+        self, connector: Stored, others: list[Stored], controller: str, given: Parameters
+    ) -> None:
         if any(other.name.casefold() == connector.name.casefold() for other in others):
             raise exists_already(connector.distinguished_name, controller)
         send.check(connector.values, given, self.edition)
@@ -254,9 +330,11 @@ class Cmdlets:
             sources = connector.values["SourceTransportServers"]
             if not sources:
                 raise invalid("SourceTransportServers can't be empty.")
-            connector.values["SourceTransportServers"] = tuple(self._server(name, controller).name for name in sources)
+            connector.values["SourceTransportServers"] = tuple(
+                self._server(name, controller).name for name in sources
+            )
 
-    # --- All connectors -----------------------------------------------------------------------------------------
+    # --- All connectors ---------------------------------------------------------------------------
 
     @staticmethod
     def _identity(given: Parameters) -> t.Any:
@@ -270,7 +348,9 @@ class Cmdlets:
             raise corrupted(held.identity)
         return held
 
-    def _taken(self, settings: t.Mapping[str, Setting], given: Parameters, current: Parameters) -> dict[str, t.Any]:
+    def _taken(
+        self, settings: t.Mapping[str, Setting], given: Parameters, current: Parameters
+    ) -> dict[str, t.Any]:
         return {
             name: settings[name].take(value, current.get(name), self.edition)
             for name, value in given.items()
@@ -287,11 +367,15 @@ class Cmdlets:
             self.directory.drop(held, controller)
         return []
 
-    # --- Extended rights ----------------------------------------------------------------------------------------
+    # --- Extended rights --------------------------------------------------------------------------
 
     def _object(self, identity: t.Any, controller: str) -> Stored:
         """By GUID, distinguished name, or a name that is unique among all servers."""
-        if identity is not None and "\\" in str(identity) and not str(identity).upper().startswith("CN="):
+        if (
+            identity is not None
+            and "\\" in str(identity)
+            and not str(identity).upper().startswith("CN=")
+        ):
             # Whether Server\\Name is taken here is unverified.
             raise not_found(identity, controller)
         return self._single(identity, self.directory.view(controller), controller)
@@ -301,7 +385,8 @@ class Cmdlets:
         if account is None:
             raise task_error(
                 "ManagementObjectNotFoundException",
-                f"User or group \"{user}\" wasn't found. Please make sure you've typed it correctly.",
+                f"User or group \"{user}\" wasn't found. Please make sure you've typed it "
+                "correctly.",
                 "InvalidData",
             )
         return account
@@ -326,7 +411,10 @@ class Cmdlets:
             return self._put_rights(
                 adding,
                 held,
-                [Ace(self._account(given["User"]), str(name), bool(given.get("Deny"))) for name in names],
+                [
+                    Ace(self._account(given["User"]), str(name), bool(given.get("Deny")))
+                    for name in names
+                ],
                 controller,
                 trial,
             )
@@ -338,41 +426,59 @@ class Cmdlets:
         unknown = [name for name in names if str(name).casefold() not in RIGHTS]
         if unknown or not names:
             raise task_error(
-                "ManagementObjectNotFoundException", f'The extended right "{", ".join(unknown)}" wasn\'t found.'
+                "ManagementObjectNotFoundException",
+                f'The extended right "{", ".join(unknown)}" wasn\'t found.',
             )
         account = self._account(given["User"])
-        entries = [Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names]
+        entries = [
+            Ace(account, RIGHTS[str(name).casefold()], bool(given.get("Deny"))) for name in names
+        ]
         return self._put_rights(adding, held, entries, controller, trial)
 
-    def _put_rights(self, adding: bool, held: Stored, entries: t.Iterable[Ace], controller: str, trial: bool) -> Rows:
-        """Add or remove entries of the object's own; those that it inherits stay, whatever is asked."""
+    def _put_rights(
+        self, adding: bool, held: Stored, entries: t.Iterable[Ace], controller: str, trial: bool
+    ) -> Rows:
+        """Add or remove entries of the object's own; those that it inherits stay, whatever is
+        asked.
+        """
         entries = set(entries)
         if trial:
             return []
         changed = copy.deepcopy(held)
         # To add what is there, or take away what is not, is a warning and no error.
-        changed.rights = tuple(sorted({*held.rights, *entries} if adding else set(held.rights) - entries))
+        changed.rights = tuple(
+            sorted({*held.rights, *entries} if adding else set(held.rights) - entries)
+        )
         self.directory.put(changed, controller)
         return rows.entry_rows(sorted(entries), changed, inherited=False) if adding else []
 
 
 def matching(
-    commands: t.Mapping[str, t.Sequence[str]], patterns: t.Any, hide_parameters: bool, common: t.Sequence[str]
+    commands: t.Mapping[str, t.Sequence[str]],
+    patterns: t.Any,
+    hide_parameters: bool,
+    common: t.Sequence[str],
 ) -> Rows:
     """What Get-Command gives for these names or wildcards.
 
-    The parameters arrive as a dictionary, or with `hide_parameters` as the name of its type: which of the two a session to
-    Microsoft.Exchange hands over is unverified.
+    The parameters arrive as a dictionary, or with `hide_parameters` as the name of its type: which
+    of the two a session to Microsoft.Exchange hands over is unverified.
     """
-    wanted = [str(pattern).casefold() for pattern in (patterns if isinstance(patterns, (list, tuple)) else [patterns])]
+    wanted = [
+        str(pattern).casefold()
+        for pattern in (patterns if isinstance(patterns, (list, tuple)) else [patterns])
+    ]
     commands_shown: Rows = []
     for name, parameters in commands.items():
         if not any(fnmatch.fnmatchcase(name.casefold(), pattern) for pattern in wanted):
             continue
-        value: t.Any = dict.fromkeys((*parameters, *common), "System.Management.Automation.ParameterMetadata")
+        value: t.Any = dict.fromkeys(
+            (*parameters, *common), "System.Management.Automation.ParameterMetadata"
+        )
         if hide_parameters:
             type_name = (
-                "System.Collections.Generic.Dictionary`2[System.String,System.Management.Automation.ParameterMetadata]"
+                "System.Collections.Generic.Dictionary`2"
+                "[System.String,System.Management.Automation.ParameterMetadata]"
             )
             value = Shown(type_name, type_name)
         commands_shown.append({"Name": name, "CommandType": "Function", "Parameters": value})

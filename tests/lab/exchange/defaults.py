@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites as setup and administrators leave them, by edition, and a real server from its projected objects.
+"""Sites as setup and administrators leave them, by edition, and a real server from its projected
+objects.
 
-Sources: receive-connectors.md ("Default Receive connectors created during setup"), the objects of a real Exchange 2019 server, TechNet
-aa996395 for 2007 and 2010. Of a Small Business Server no document was found: its connectors are unverified.
+Sources: receive-connectors.md ("Default Receive connectors created during setup"), the objects of a
+real Exchange 2019 server, TechNet aa996395 for 2007 and 2010. Of a Small Business Server no
+document was found: its connectors are unverified.
 """
 
 from __future__ import annotations
@@ -15,7 +17,11 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import receive, send
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Edition, Generation
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import (
+    EDITIONS,
+    Edition,
+    Generation,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 
@@ -46,7 +52,14 @@ _VERBOSE = {"ProtocolLoggingLevel": "Verbose"}
 
 _MODERN = (
     _Made("Default {s}", 2525, f"ExchangeUsers, {_SERVERS}", _FIVE, "HubTransport", _HUB_LIMITS),
-    _Made("Client Proxy {s}", 465, "ExchangeUsers, ExchangeServers", _FIVE, "HubTransport", _USER_LIMITS),
+    _Made(
+        "Client Proxy {s}",
+        465,
+        "ExchangeUsers, ExchangeServers",
+        _FIVE,
+        "HubTransport",
+        _USER_LIMITS,
+    ),
     _Made(
         "Default Frontend {s}",
         25,
@@ -72,7 +85,10 @@ _OLDER = (
 )
 _EDGE = (
     _Made(
-        "Default internal receive connector {s}", 25, "AnonymousUsers, ExchangeServers, Partners", "Tls, ExchangeServer"
+        "Default internal receive connector {s}",
+        25,
+        "AnonymousUsers, ExchangeServers, Partners",
+        "Tls, ExchangeServer",
     ),
 )
 
@@ -86,8 +102,12 @@ def setup(host: ExchangeHost) -> None:
     families = [4] if edition.edge or edition.generation is Generation.RTM2007 else [4, 6]
     for connector in made:
         values = {
-            "Bindings": [f"{'0.0.0.0' if family == 4 else '[::]'}:{connector.port}" for family in families],
-            "RemoteIPRanges": [receive.EVERY_V4 if family == 4 else receive.EVERY_V6 for family in families],
+            "Bindings": [
+                f"{'0.0.0.0' if family == 4 else '[::]'}:{connector.port}" for family in families
+            ],
+            "RemoteIPRanges": [
+                receive.EVERY_V4 if family == 4 else receive.EVERY_V6 for family in families
+            ],
             "PermissionGroups": connector.groups,
             "AuthMechanism": connector.mechanisms,
             "MaxHopCount": 60,
@@ -100,7 +120,9 @@ def setup(host: ExchangeHost) -> None:
 
 
 def small_business(host: ExchangeHost, lan: str = "192.0.2.0/24") -> None:
-    """Make the connectors of a Small Business Server (unverified): the internet on the LAN address, the LAN, and the server itself."""
+    """Make the connectors of a Small Business Server (unverified): the internet on the LAN address,
+    the LAN, and the server itself.
+    """
     address = host.addresses[0]
     low, high = lan.rsplit(".", 1)[0] + ".0", lan.rsplit(".", 1)[0] + ".255"
     before, after = _neighbour(low, -1), _neighbour(high, 1)
@@ -113,7 +135,9 @@ def small_business(host: ExchangeHost, lan: str = "192.0.2.0/24") -> None:
     add_receive(host, f"Windows SBS Internet Receive {host.name}", internet)
     inside = {"PermissionGroups": f"ExchangeUsers, {_SERVERS}", "AuthMechanism": _FIVE}
     add_receive(
-        host, f"Default {host.name}", {**inside, "Bindings": [f"{address}:25"], "RemoteIPRanges": [f"{low}-{high}"]}
+        host,
+        f"Default {host.name}",
+        {**inside, "Bindings": [f"{address}:25"], "RemoteIPRanges": [f"{low}-{high}"]},
     )
     local = {**internet, "Bindings": ["127.0.0.1:25"], "RemoteIPRanges": ["127.0.0.1"]}
     add_receive(host, f"Windows SBS Fax Sharepoint Receive {host.name}", local)
@@ -138,8 +162,9 @@ def site(
 ) -> ExchangeHost:
     """A server as it stands at a client's before the lock.
 
-    Setup's connectors, and what an administrator adds so that mail flows: with `door`, 2007 and 2010 let the internet in through
-    `Default <server>`, which setup does not; with `way_out` a send connector for all domains, of which setup makes none.
+    Setup's connectors, and what an administrator adds so that mail flows: with `door`, 2007 and
+    2010 let the internet in through `Default <server>`, which setup does not; with `way_out` a send
+    connector for all domains, of which setup makes none.
     """
     chosen = EDITIONS[edition] if isinstance(edition, str) else edition
     if directory is None:
@@ -158,8 +183,12 @@ def site(
     return host
 
 
-def add_receive(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **about: t.Any) -> Stored:
-    """Put a receive connector into the directory without asking its rules; `printed` are properties as they print."""
+def add_receive(
+    host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **about: t.Any
+) -> Stored:
+    """Put a receive connector into the directory without asking its rules; `printed` are properties
+    as they print.
+    """
     values = receive.defaults(host.edition, host.fqdn)
     values.update(_loaded(receive.settings(host.edition), printed))
     rights = host.rights.regroup((), values.pop("PermissionGroups"))
@@ -167,8 +196,12 @@ def add_receive(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], *
     return _put(host, connector, about)
 
 
-def add_send(host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **about: t.Any) -> Stored:
-    """Put a send connector into the directory without asking its rules; `printed` are properties as they print."""
+def add_send(
+    host: ExchangeHost, name: str, printed: t.Mapping[str, t.Any], **about: t.Any
+) -> Stored:
+    """Put a send connector into the directory without asking its rules; `printed` are properties as
+    they print.
+    """
     values = send.defaults(host.edition)
     if not host.edition.edge:
         values["SourceTransportServers"] = (host.name,)
@@ -185,19 +218,29 @@ def _put(host: ExchangeHost, connector: Stored, about: t.Mapping[str, t.Any]) ->
 
 
 def _loaded(settings: t.Mapping[str, t.Any], printed: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {name: settings[name].kind.load(value) for name, value in printed.items() if name in settings}
+    return {
+        name: settings[name].kind.load(value) for name, value in printed.items() if name in settings
+    }
 
 
 def from_dump(dump: str | pathlib.Path, **options: t.Any) -> ExchangeHost:
-    """The real Exchange 2019 server of the projected objects in `dump` (variable MAILEDGE_FIXTURES)."""
+    """The real Exchange 2019 server of the projected objects in `dump` (variable
+    MAILEDGE_FIXTURES).
+    """
     base = pathlib.Path(dump)
-    received = json.loads((base / "exchange2019_receive_connectors.json").read_text(encoding="utf-8"))
+    received = json.loads(
+        (base / "exchange2019_receive_connectors.json").read_text(encoding="utf-8")
+    )
     sent = json.loads((base / "exchange2019_send_connectors.json").read_text(encoding="utf-8"))
     name, domain = received[0]["OriginatingServer"].split(".", 1)
     # Here the domain controller is the Exchange server itself.
     host = ExchangeHost(name, "2019", Directory(domain, (name,)), **options)
     for row in received:
-        add_receive(host, row["Name"], row, guid=row["Guid"], distinguished_name=row["DistinguishedName"])
+        add_receive(
+            host, row["Name"], row, guid=row["Guid"], distinguished_name=row["DistinguishedName"]
+        )
     for row in sent:
-        add_send(host, row["Name"], row, guid=row["Guid"], distinguished_name=row["DistinguishedName"])
+        add_send(
+            host, row["Name"], row, guid=row["Guid"], distinguished_name=row["DistinguishedName"]
+        )
     return host

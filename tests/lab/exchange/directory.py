@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The directory of an organization: its connectors and servers, and its domain controllers, which do not agree at once."""
+"""The directory of an organization: its connectors and servers, and its domain controllers, which
+do not agree at once.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,19 @@ class Server(t.NamedTuple):
 
 
 class Directory:
-    """The connectors of one organization. An Edge server has a directory of its own (ADAM), without domain controllers.
+    """The connectors of one organization. An Edge server has a directory of its own (ADAM), without
+    domain controllers.
 
-    With a `lag` in seconds, a write on one domain controller is seen on the others only later; so one is named in every call of a run.
+    With a `lag` in seconds, a write on one domain controller is seen on the others only later; so
+    one is named in every call of a run.
     """
 
     def __init__(
-        self, domain: str, controllers: t.Sequence[str] = ("dc1",), *, organization: str = "First Organization"
+        self,
+        domain: str,
+        controllers: t.Sequence[str] = ("dc1",),
+        *,
+        organization: str = "First Organization",
     ) -> None:
         self.domain = domain
         self.organization = organization
@@ -56,7 +64,9 @@ class Directory:
         return self.domain.split(".", 1)[0].upper() if self.controllers else ""
 
     def accepts(self, domain: str) -> bool:
-        """Whether mail for this domain is taken at all (learn.microsoft.com, "Accepted domains")."""
+        """Whether mail for this domain is taken at all (learn.microsoft.com, "Accepted
+        domains").
+        """
         asked = domain.casefold()
         return any(
             known in ("*", asked) or (known.startswith("*.") and asked.endswith(known[1:]))
@@ -66,10 +76,14 @@ class Directory:
     @property
     def accepts_strangers(self) -> bool:
         """Whether that is so for domains that are nobody's here."""
-        return any(self.accepts(f"nobody.of-this-site.{top}") for top in ("com", "net", "org", "de"))
+        return any(
+            self.accepts(f"nobody.of-this-site.{top}") for top in ("com", "net", "org", "de")
+        )
 
     def controller(self, named: str | None) -> str:
-        """The domain controller for one call: the one that was named, else any. Raises ExchangeError for one that does not answer."""
+        """The domain controller for one call: the one that was named, else any. Raises
+        ExchangeError for one that does not answer.
+        """
         if not self.controllers:
             return "localhost"
         if named is None:
@@ -80,8 +94,9 @@ class Directory:
         # Class and words are unverified.
         raise task_error(
             "SuitabilityDirectoryException",
-            f"An Active Directory error 0x51 occurred when trying to check the suitability of server '{named}'. Error: 'Active directory "
-            "response: The LDAP server is unavailable.'",
+            "An Active Directory error 0x51 occurred when trying to check the suitability of "
+            f"server '{named}'. Error: 'Active directory response: The LDAP server is "
+            "unavailable.'",
             "ResourceUnavailable",
         )
 
@@ -115,14 +130,26 @@ class Directory:
 
     def _root(self) -> str:
         if not self.controllers:
-            return f"CN=First Organization,CN=Microsoft Exchange,CN=Services,CN=Configuration,{self._edge_root}"
+            return (
+                "CN=First Organization,CN=Microsoft "
+                f"Exchange,CN=Services,CN=Configuration,{self._edge_root}"
+            )
         parts = ",".join(f"DC={part}" for part in self.domain.split("."))
-        return f"CN={escape_rdn(self.organization)},CN=Microsoft Exchange,CN=Services,CN=Configuration,{parts}"
+        return (
+            f"CN={escape_rdn(self.organization)},CN=Microsoft "
+            f"Exchange,CN=Services,CN=Configuration,{parts}"
+        )
 
     def receive_dn(self, server: str, name: str) -> str:
         """The distinguished name of a receive connector."""
-        return f"CN={escape_rdn(name)},CN=SMTP Receive Connectors,CN=Protocols,CN={escape_rdn(server)},CN=Servers,{_GROUPS},{self._root()}"
+        return (
+            f"CN={escape_rdn(name)},CN=SMTP Receive "
+            f"Connectors,CN=Protocols,CN={escape_rdn(server)},CN=Servers,{_GROUPS},{self._root()}"
+        )
 
     def send_dn(self, name: str) -> str:
         """The distinguished name of a send connector."""
-        return f"CN={escape_rdn(name)},CN=Connections,CN=Exchange Routing Group (DWBGZMFD01QNBJR),CN=Routing Groups,{_GROUPS},{self._root()}"
+        return (
+            f"CN={escape_rdn(name)},CN=Connections,CN=Exchange Routing Group "
+            f"(DWBGZMFD01QNBJR),CN=Routing Groups,{_GROUPS},{self._root()}"
+        )

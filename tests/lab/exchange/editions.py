@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The editions of Exchange that the lab plays: their builds, roles and snap-ins.
 
-Builds: Microsoft's table of Exchange Server build numbers. Snap-ins: learn.microsoft.com and CSS-Exchange (Confirm-ExchangeShell).
+Builds: Microsoft's table of Exchange Server build numbers. Snap-ins: learn.microsoft.com and
+CSS-Exchange (Confirm-ExchangeShell).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class Generation(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Edition:
-    """What is installed on a host. `build` is major, minor, build, revision; `sbs` a Small Business Server."""
+    """What is installed on a host. `build` is major, minor, build, revision; `sbs` a Small Business
+    Server.
+    """
 
     key: str
     generation: Generation
@@ -43,7 +46,9 @@ class Edition:
 
     @property
     def local_shell(self) -> bool:
-        """Whether its shell is local only: 2007 and every Edge server have no endpoint for remote sessions."""
+        """Whether its shell is local only: 2007 and every Edge server have no endpoint for remote
+        sessions.
+        """
         return self.edge or self.generation < Generation.E2010
 
     @property

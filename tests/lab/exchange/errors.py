@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a refusal looks like: the class that Exchange throws, the fully qualified id, and its words.
 
-Where the class or the words are known from a document, it is named. The others are in the manner of Exchange, unverified: nothing
-may branch on them but that something was refused.
+Where the class or the words are known from a document, it is named. The others are in the manner of
+Exchange, unverified: nothing may branch on them but that something was refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import zlib
 
 
 class ExchangeError(Exception):
-    """A refusal. `category` is that of the error record; a `terminating` error ends the pipeline, any other goes to its error stream."""
+    """A refusal. `category` is that of the error record; a `terminating` error ends the pipeline,
+    any other goes to its error stream.
+    """
 
     def __init__(
         self,
@@ -46,7 +48,9 @@ class ExchangeError(Exception):
 
 
 def corrupted(identity: t.Any) -> ExchangeError:
-    """An object that is not valid. The words are those of Exchange's warning about it; the class is unverified."""
+    """An object that is not valid. The words are those of Exchange's warning about it; the class is
+    unverified.
+    """
     return task_error(
         "DataValidationException",
         f"The object {identity} has been corrupted, and it's in an inconsistent state.",
@@ -55,20 +59,30 @@ def corrupted(identity: t.Any) -> ExchangeError:
 
 
 def task_error(class_name: str, message: str, category: str = "InvalidArgument") -> ExchangeError:
-    """A refusal by the task behind a cmdlet. Its id is a hash of the class; the host puts what its version prints around it."""
+    """A refusal by the task behind a cmdlet. Its id is a hash of the class; the host puts what its
+    version prints around it.
+    """
     return ExchangeError(class_name, f"{zlib.crc32(class_name.encode()):08X}", category, message)
 
 
 def invalid(message: str) -> ExchangeError:
-    """A value, or several together, that the object refuses when it is saved (class and words unverified)."""
+    """A value, or several together, that the object refuses when it is saved (class and words
+    unverified).
+    """
     return task_error("DataValidationException", message, "InvalidData")
 
 
 def not_here(parameter: str, edge: bool) -> ExchangeError:
-    """A parameter that the server's role does not take (New-ReceiveConnector.md, New-SendConnector.md; words unverified)."""
-    where = "on an Edge Transport server" if edge else "on a server that isn't an Edge Transport server"
+    """A parameter that the server's role does not take (New-ReceiveConnector.md,
+    New-SendConnector.md; words unverified).
+    """
+    where = (
+        "on an Edge Transport server" if edge else "on a server that isn't an Edge Transport server"
+    )
     return task_error(
-        "InvalidOperationException", f"You can't use the {parameter} parameter {where}.", "InvalidOperation"
+        "InvalidOperationException",
+        f"You can't use the {parameter} parameter {where}.",
+        "InvalidOperation",
     )
 
 
@@ -76,13 +90,16 @@ def not_found(identity: t.Any, controller: str) -> ExchangeError:
     """No such object."""
     return task_error(
         "ManagementObjectNotFoundException",
-        f"The operation couldn't be performed because object '{identity}' couldn't be found on '{controller}'.",
+        f"The operation couldn't be performed because object '{identity}' couldn't be found on "
+        f"'{controller}'.",
         "InvalidData",
     )
 
 
 def ambiguous(identity: t.Any) -> ExchangeError:
-    """Several objects have that name: a bare name is ambiguous across servers (Get-ReceiveConnector.md)."""
+    """Several objects have that name: a bare name is ambiguous across servers
+    (Get-ReceiveConnector.md).
+    """
     return task_error(
         "ManagementObjectAmbiguousException",
         f"The operation couldn't be performed because '{identity}' matches multiple entries.",
@@ -94,33 +111,38 @@ def exists_already(distinguished_name: str, controller: str) -> ExchangeError:
     """The directory has an object of that name."""
     return task_error(
         "ADObjectAlreadyExistsException",
-        f"Active Directory operation failed on {controller}. The object '{distinguished_name}' already exists.",
+        f"Active Directory operation failed on {controller}. The object '{distinguished_name}' "
+        "already exists.",
         "WriteError",
     )
 
 
 _CONFLICT = (
-    "The values that you specified for the Bindings and RemoteIPRanges parameters conflict with the settings on Receive "
+    "The values that you specified for the Bindings and RemoteIPRanges parameters conflict with "
+    "the settings on Receive "
     'connector "{identity}".'
 )
 
 
 def role_conflict(identity: str) -> ExchangeError:
-    """Two transport roles on one binding. Class and words: practical365.com, "Exchange Server 2013 upgrade fails due to receive
-    connector conflicts"."""
+    """Two transport roles on one binding. Class and words: practical365.com, "Exchange Server 2013
+    upgrade fails due to receive connector conflicts".
+    """
     return task_error(
         "ReceiveConnectorRoleConflictException",
-        f"{_CONFLICT.format(identity=identity)} Receive connectors assigned to different Transport roles on a single server must "
-        "listen on unique local IP address & port bindings.",
+        f"{_CONFLICT.format(identity=identity)} Receive connectors assigned to different Transport "
+        "roles on a single server must listen on unique local IP address & port bindings.",
     )
 
 
 def range_conflict(identity: str) -> ExchangeError:
-    """Equal or partly overlapping ranges on one binding (receive-connectors.md). What follows the first sentence is unverified."""
+    """Equal or partly overlapping ranges on one binding (receive-connectors.md). What follows the
+    first sentence is unverified.
+    """
     return task_error(
         "ConnectorMappingConflictException",
-        f"{_CONFLICT.format(identity=identity)} To fix this, either specify unique values for the Bindings or RemoteIPRanges "
-        "parameters or change them on the other connector.",
+        f"{_CONFLICT.format(identity=identity)} To fix this, either specify unique values for the "
+        "Bindings or RemoteIPRanges parameters or change them on the other connector.",
     )
 
 
@@ -130,19 +152,27 @@ def unknown_command(cmdlet: str) -> ExchangeError:
         "CommandNotFoundException",
         "CommandNotFoundException",
         "ObjectNotFound",
-        f"The term '{cmdlet}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the "
-        "spelling of the name, or if a path was included, verify that the path is correct and try again.",
+        f"The term '{cmdlet}' is not recognized as the name of a cmdlet, function, script file, or "
+        "operable program. Check the spelling of the name, or if a path was included, verify that "
+        "the path is correct and try again.",
         terminating=True,
     )
 
 
-def _binding(error_id: str, message: str, class_name: str = "ParameterBindingException") -> ExchangeError:
+def _binding(
+    error_id: str, message: str, class_name: str = "ParameterBindingException"
+) -> ExchangeError:
     return ExchangeError(class_name, error_id, "InvalidArgument", message, terminating=True)
 
 
 def unknown_parameter(parameter: str) -> ExchangeError:
-    """A parameter that this version's cmdlet lacks, or that the user's roles hide. PowerShell's own words."""
-    return _binding("NamedParameterNotFound", f"A parameter cannot be found that matches parameter name '{parameter}'.")
+    """A parameter that this version's cmdlet lacks, or that the user's roles hide. PowerShell's own
+    words.
+    """
+    return _binding(
+        "NamedParameterNotFound",
+        f"A parameter cannot be found that matches parameter name '{parameter}'.",
+    )
 
 
 def missing_parameters(*parameters: str) -> ExchangeError:
@@ -158,8 +188,8 @@ def null_argument(parameter: str) -> ExchangeError:
     """Null for what must not be null. PowerShell's own words."""
     error = _binding(
         "ParameterArgumentValidationErrorNullNotAllowed",
-        f"Cannot validate argument on parameter '{parameter}'. The argument is null. Provide a valid value for the argument, and then "
-        "try running the command again.",
+        f"Cannot validate argument on parameter '{parameter}'. The argument is null. Provide a "
+        "valid value for the argument, and then try running the command again.",
         "ParameterBindingValidationException",
     )
     error.category = "InvalidData"
@@ -168,14 +198,18 @@ def null_argument(parameter: str) -> ExchangeError:
 
 def ambiguous_set() -> ExchangeError:
     """Parameters that do not go together. PowerShell's own words."""
-    return _binding("AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters.")
+    return _binding(
+        "AmbiguousParameterSet",
+        "Parameter set cannot be resolved using the specified named parameters.",
+    )
 
 
 def not_convertible(parameter: str, value: t.Any, type_name: str, why: str) -> ExchangeError:
     """A value that is none of the parameter's type."""
     error = _binding(
         "ParameterArgumentTransformationError",
-        f"Cannot process argument transformation on parameter '{parameter}'. Cannot convert value \"{value}\" to type "
+        f"Cannot process argument transformation on parameter '{parameter}'. Cannot convert value "
+        f'"{value}" to type '
         f'"{type_name}". Error: "{why}"',
         "ParameterBindingArgumentTransformationException",
     )
@@ -184,19 +218,24 @@ def not_convertible(parameter: str, value: t.Any, type_name: str, why: str) -> E
 
 
 def nobody_to_ask(cmdlet: str) -> ExchangeError:
-    """A cmdlet that asks for confirmation in a session where nobody answers (Remove- and Set- can prompt; words unverified)."""
+    """A cmdlet that asks for confirmation in a session where nobody answers (Remove- and Set- can
+    prompt; words unverified).
+    """
     return ExchangeError(
         "HostException",
         "HostFunctionNotImplemented",
         "NotImplemented",
-        f"A command that prompts the user failed because the host program or the command type does not support user interaction. "
+        "A command that prompts the user failed because the host program or the command type does "
+        "not support user interaction. "
         f"The command was {cmdlet}.",
         terminating=True,
     )
 
 
 def printed_id(error: ExchangeError, cmdlet: str, server: str, numbered: bool) -> str:
-    """The fully qualified id as a session prints it. Exchange 2013 and later put server and request in front (unverified)."""
+    """The fully qualified id as a session prints it. Exchange 2013 and later put server and request
+    in front (unverified).
+    """
     error_id = error.fully_qualified_error_id
     if numbered and not error.terminating:
         moment = datetime.datetime.now(datetime.timezone.utc).strftime("%m/%d/%Y %H:%M:%S")
@@ -204,5 +243,6 @@ def printed_id(error: ExchangeError, cmdlet: str, server: str, numbered: bool) -
             f"[Server={server},RequestId={uuid.uuid4()},TimeStamp={moment}] "
             f"[FailureCategory=Cmdlet-{error.class_name}] {error_id}"
         )
-    # The vendor's suffix is the class of the task; a function in PowerShell can only have its own name there.
+    # The vendor's suffix is the class of the task; a function in PowerShell can only have its own
+    # name there.
     return error_id if error_id == "CommandNotFoundException" else f"{error_id},{cmdlet}"

@@ -15,8 +15,12 @@ import typing as t
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 
 
-def leaves_by(connectors: t.Iterable[Stored], domain: str, server: str, size: int = 0) -> Stored | None:
-    """The connector that carries mail of `size` bytes that waits on `server`; None: it goes on waiting."""
+def leaves_by(
+    connectors: t.Iterable[Stored], domain: str, server: str, size: int = 0
+) -> Stored | None:
+    """The connector that carries mail of `size` bytes that waits on `server`; None: it goes on
+    waiting.
+    """
     candidates = []
     for connector in connectors:
         largest = connector.values["MaxMessageSize"]
@@ -30,13 +34,19 @@ def leaves_by(connectors: t.Iterable[Stored], domain: str, server: str, size: in
             if closeness >= 0
         ]
         if fits:
-            sources = {str(name).casefold() for name in connector.values.get("SourceTransportServers", ())}
-            candidates.append((*min(fits), server.casefold() not in sources, connector.name.casefold(), connector))
+            sources = {
+                str(name).casefold() for name in connector.values.get("SourceTransportServers", ())
+            }
+            candidates.append(
+                (*min(fits), server.casefold() not in sources, connector.name.casefold(), connector)
+            )
     return min(candidates, key=lambda entry: entry[:4])[4] if candidates else None
 
 
 def _closeness(space: str, domain: str) -> int:
-    """The number of labels that an address space names of a domain, its own one counting most; -1: none of it."""
+    """The number of labels that an address space names of a domain, its own one counting most; -1:
+    none of it.
+    """
     if space == domain:
         return 1000
     if space == "*":

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties of several values. A cmdlet's parameter replaces the list, or names what to add and remove (2010 and later).
+"""Properties of several values. A cmdlet's parameter replaces the list, or names what to add and
+remove (2010 and later).
 
-Their order means nothing, and a real server does not keep it: the projected objects of an Exchange 2019 server have IPv6 before IPv4 on
-some connectors and after it on others. That is why the host shuffles them.
+Their order means nothing, and a real server does not keep it: the projected objects of an Exchange
+2019 server have IPv6 before IPv4 on some connectors and after it on others. That is why the host
+shuffles them.
 """
 
 from __future__ import annotations
@@ -14,11 +16,20 @@ import re
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.addresses import IPBinding, IPRange
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Fqdn, Kind, Mismatch, Refused, Shown, Style
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import (
+    Fqdn,
+    Kind,
+    Mismatch,
+    Refused,
+    Shown,
+    Style,
+)
 
 
 class MultiValue(Kind):
-    """The base: a tuple of items. Null and the empty text empty it; the same item twice is refused (unverified)."""
+    """The base: a tuple of items. Null and the empty text empty it; the same item twice is refused
+    (unverified).
+    """
 
     item_type = "System.String"
 
@@ -94,10 +105,11 @@ class Bindings(MultiValue):
 
 
 class Capabilities(MultiValue):
-    """TlsDomainCapabilities: ``domain:Capability,Capability``, or the domain NO-TLS (Set-ReceiveConnector.md).
+    """TlsDomainCapabilities: ``domain:Capability,Capability``, or the domain NO-TLS
+    (Set-ReceiveConnector.md).
 
-    In place of the domain a certificate may stand, ``<I>issuer<S>subject``, with colons and commas in its names (seen on
-    hybrid servers; on which versions is unverified).
+    In place of the domain a certificate may stand, ``<I>issuer<S>subject``, with colons and commas
+    in its names (seen on hybrid servers; on which versions is unverified).
     """
 
     item_type = "Microsoft.Exchange.Data.SmtpReceiveDomainCapabilities"
@@ -114,7 +126,8 @@ class Capabilities(MultiValue):
         capabilities = [self.spelling.get(word.strip().lower()) for word in words.split(",")]
         if None in capabilities:
             raise Mismatch(
-                f'"{words}" isn\'t a valid list of capabilities. Valid values are: {", ".join(self.spelling.values())}.'
+                f'"{words}" isn\'t a valid list of capabilities. Valid values are: '
+                f"{', '.join(self.spelling.values())}."
             )
         return f"{domain}:{', '.join(sorted(set(filter(None, capabilities))))}"
 
@@ -136,7 +149,9 @@ class AddressSpace(t.NamedTuple):
 
 
 class AddressSpaces(MultiValue):
-    """AddressSpaces: ``Type:Space;Cost`` (New-SendConnector.md), on 2007 RTM with a scope in front (TechNet bb629547)."""
+    """AddressSpaces: ``Type:Space;Cost`` (New-SendConnector.md), on 2007 RTM with a scope in front
+    (TechNet bb629547).
+    """
 
     item_type = "Microsoft.Exchange.Data.AddressSpace"
     _DOMAIN = re.compile(r"\*|--|(?:\*\.)?(?:[^\s*.:;@]+\.)*[^\s*.:;@]+")
@@ -163,7 +178,11 @@ class AddressSpaces(MultiValue):
             space, cost = body, int(number)
         if not 1 <= cost <= 100:
             raise Mismatch(f'"{text}" has a cost that isn\'t in the range from 1 to 100.')
-        if not kind.strip() or not space.strip() or (kind.lower() == "smtp" and not self._DOMAIN.fullmatch(space)):
+        if (
+            not kind.strip()
+            or not space.strip()
+            or (kind.lower() == "smtp" and not self._DOMAIN.fullmatch(space))
+        ):
             raise Mismatch(f'"{text}" isn\'t a valid address space.')
         return AddressSpace(kind.lower(), space, cost, scope, kind)
 
@@ -172,13 +191,17 @@ class AddressSpaces(MultiValue):
 
 
 class SmartHosts(MultiValue):
-    """SmartHosts: names, or addresses, which print in square brackets (outbound-smart-host-routing.md)."""
+    """SmartHosts: names, or addresses, which print in square brackets
+    (outbound-smart-host-routing.md).
+    """
 
     item_type = "Microsoft.Exchange.Data.SmartHost"
 
     def take(self, value: t.Any, current: t.Any) -> t.Any:
         # Here one text may hold several, as the property SmartHostsString does.
-        return super().take(value.split(",") if isinstance(value, str) and value else value, current)
+        return super().take(
+            value.split(",") if isinstance(value, str) and value else value, current
+        )
 
     def item(self, text: str) -> str:
         bare = text.strip()

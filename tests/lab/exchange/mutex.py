@@ -19,7 +19,9 @@ class Mutexes:
     def wait(self, name: str, holder: t.Hashable, seconds: float) -> bool:
         """Take the mutex, waiting at most so long for it; tell whether it was taken."""
         with self._changed:
-            free = self._changed.wait_for(lambda: self._held.get(name, holder) == holder, timeout=max(0.0, seconds))
+            free = self._changed.wait_for(
+                lambda: self._held.get(name, holder) == holder, timeout=max(0.0, seconds)
+            )
             if free:
                 self._held[name] = holder
             return free

@@ -11,16 +11,25 @@ import uuid
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition, Generation
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import invalid, not_convertible, not_here
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Flag, Kind, Mismatch, Refused
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    invalid,
+    not_convertible,
+    not_here,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import (
+    Flag,
+    Kind,
+    Mismatch,
+    Refused,
+)
 
 
 @dataclass(frozen=True)
 class Setting:
     """A parameter of New- and Set- that is a property of the object as well.
 
-    It exists `since` a generation, up to `until`, and is refused on Edge servers (`edge` False) or on all others (`edge` True).
-    `new` and `set_` say which of the two cmdlets has it.
+    It exists `since` a generation, up to `until`, and is refused on Edge servers (`edge` False) or
+    on all others (`edge` True). `new` and `set_` say which of the two cmdlets has it.
     """
 
     name: str
@@ -42,18 +51,24 @@ class Setting:
             raise not_here(self.name, edition.edge)
         if isinstance(value, dict) and edition.generation < Generation.E2010:
             # @{Add=...; Remove=...} is documented for 2010 and later; for 2007 unverified.
-            raise not_convertible(self.name, "System.Collections.Hashtable", self.kind.type_name, "Invalid cast.")
+            raise not_convertible(
+                self.name, "System.Collections.Hashtable", self.kind.type_name, "Invalid cast."
+            )
         try:
             return self.kind.take(value, current)
         except Mismatch as error:
-            shown = "System.Management.Automation.PSCredential" if isinstance(value, tuple) else value
+            shown = (
+                "System.Management.Automation.PSCredential" if isinstance(value, tuple) else value
+            )
             raise not_convertible(self.name, shown, self.kind.type_name, str(error)) from None
         except Refused as error:
             raise invalid(f"{error} Property Name: {self.name}") from None
 
 
 class Ace(t.NamedTuple):
-    """An access control entry: one extended right of one account, or all rights at once under the name of the access (ALL, FULL)."""
+    """An access control entry: one extended right of one account, or all rights at once under the
+    name of the access (ALL, FULL).
+    """
 
     user: str
     right: str
@@ -71,8 +86,10 @@ def _now() -> datetime.datetime:
 
 @dataclass
 class Stored:
-    """A connector in the directory. `server` is empty for a send connector; `rights` are explicit entries of a receive connector, and
-    `inherited` those that it has from the containers above it. One that is not `valid` says so when it is read."""
+    """A connector in the directory. `server` is empty for a send connector; `rights` are explicit
+    entries of a receive connector, and `inherited` those that it has from the containers above it.
+    One that is not `valid` says so when it is read.
+    """
 
     name: str
     distinguished_name: str
@@ -94,8 +111,11 @@ class Stored:
         """Whether `identity` is its GUID, distinguished name, ``Server\\Name`` or name."""
         wanted = identity.casefold()
         sure = {self.guid.casefold(), self.distinguished_name.casefold()}
-        # Whether a name with a control character in it, such as a replication conflict has, is taken as text is unverified.
-        names = {self.identity.casefold(), self.name.casefold()} if self.name.isprintable() else set()
+        # Whether a name with a control character in it, such as a replication conflict has, is
+        # taken as text is unverified.
+        names = (
+            {self.identity.casefold(), self.name.casefold()} if self.name.isprintable() else set()
+        )
         return wanted in sure | names
 
     def touch(self) -> None:
@@ -105,8 +125,12 @@ class Stored:
 
 def escape_rdn(name: str) -> str:
     """A name as a part of a distinguished name (RFC 4514)."""
-    text = "".join(f"\\{character}" if character in ',+"\\<>;=' else character for character in name)
-    text = "".join(f"\\{ord(character):02X}" if character < " " else character for character in text)
+    text = "".join(
+        f"\\{character}" if character in ',+"\\<>;=' else character for character in name
+    )
+    text = "".join(
+        f"\\{ord(character):02X}" if character < " " else character for character in text
+    )
     if text[:1] in ("#", " "):
         text = f"\\{text}"
     return f"{text[:-1]}\\ " if name.endswith(" ") and len(name) > 1 else text

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which cmdlets there are, and the parameters of each by version and role.
 
-Sources: the pages of the cmdlets (office-docs-powershell for 2010 and later, TechNet for 2007). Confirm and WhatIf came with SP1 of 2007.
+Sources: the pages of the cmdlets (office-docs-powershell for 2010 and later, TechNet for 2007).
+Confirm and WhatIf came with SP1 of 2007.
 """
 
 from __future__ import annotations
@@ -53,13 +54,29 @@ def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
         ("SendConnector", send.USAGES, ("Force",)),
     ):
         held = _settings(noun, edition)
-        # The switches for the usages came with SP1 of 2007, together with Confirm (TechNet bb125139).
+        # The switches for the usages came with SP1 of 2007, together with Confirm (TechNet
+        # bb125139).
         switches = usages if asks else ()
         new = [name for name, setting in held.items() if setting.new]
         changed = [name for name, setting in held.items() if setting.set_]
         force = ("Force",) if noun == "SendConnector" else ()
-        parameters[f"New-{noun}"] = ("Name", "Usage", *switches, *extra, *new, "DomainController", *asks)
-        parameters[f"Set-{noun}"] = ("Identity", "Name", *force, *changed, "DomainController", *asks)
+        parameters[f"New-{noun}"] = (
+            "Name",
+            "Usage",
+            *switches,
+            *extra,
+            *new,
+            "DomainController",
+            *asks,
+        )
+        parameters[f"Set-{noun}"] = (
+            "Identity",
+            "Name",
+            *force,
+            *changed,
+            "DomainController",
+            *asks,
+        )
         parameters[f"Remove-{noun}"] = ("Identity", "DomainController", *asks)
     return parameters
 
@@ -70,7 +87,9 @@ def is_switch(parameter: str) -> bool:
 
 
 def bind(names: t.Iterable[str], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """`given` under the proper names of the parameters. Raises ExchangeError for one that is not there."""
+    """`given` under the proper names of the parameters. Raises ExchangeError for one that is not
+    there.
+    """
     spelling = {name.casefold(): name for name in names}
     bound = {}
     for name, value in given.items():

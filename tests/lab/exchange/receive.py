@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Receive connectors: parameters by version and what each takes, defaults of new ones, usages.
 
-Sources: New-ReceiveConnector.md and Set-ReceiveConnector.md (2010 and later), TechNet bb125139 and bb125140 (2007 SP1 to SP3), bb629576
-and bb629582 (2007 RTM). Not made from the collection's own tables, so that a mistake there shows.
+Sources: New-ReceiveConnector.md and Set-ReceiveConnector.md (2010 and later), TechNet bb125139 and
+bb125140 (2007 SP1 to SP3), bb629576 and bb629582 (2007 RTM). Not made from the collection's own
+tables, so that a mistake there shows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.addresses import IPBinding, IPRange
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition, Generation
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.lists import Bindings, Capabilities, Names, Ranges
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.lists import (
+    Bindings,
+    Capabilities,
+    Names,
+    Ranges,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Setting
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import (
     UNLIMITED,
@@ -34,7 +40,8 @@ _DAY = 86400
 EVERY_V4 = "0.0.0.0-255.255.255.255"
 EVERY_V6 = "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 
-# The numbers were read from a real object; those of ExternalAuthoritative, Partners and Custom are unverified.
+# The numbers were read from a real object; those of ExternalAuthoritative, Partners and Custom are
+# unverified.
 MECHANISMS = {
     "Tls": 1,
     "Integrated": 2,
@@ -53,7 +60,8 @@ GROUPS = {
 }
 ROLES = {"HubTransport": 32, "FrontendTransport": 16384}
 
-# Members of the type beside the documented ones (office-docs-powershell issue 6292); since when there are is unverified.
+# Members of the type beside the documented ones (office-docs-powershell issue 6292); since when
+# there are is unverified.
 _UNDOCUMENTED = (
     "AcceptCrossForestMail",
     "AcceptOrgHeaders",
@@ -75,8 +83,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RequireTLS"),
     Setting("RequireEHLODomain"),
     Setting("DomainSecureEnabled"),
-    Setting("ProtocolLoggingLevel", Choice("ProtocolLoggingLevel", {"None": 0, "Verbose": 1}), "None"),
-    Setting("SizeEnabled", Choice("SizeMode", {"Disabled": 0, "Enabled": 1, "EnabledWithoutValue": 2}), "Enabled"),
+    Setting(
+        "ProtocolLoggingLevel", Choice("ProtocolLoggingLevel", {"None": 0, "Verbose": 1}), "None"
+    ),
+    Setting(
+        "SizeEnabled",
+        Choice("SizeMode", {"Disabled": 0, "Enabled": 1, "EnabledWithoutValue": 2}),
+        "Enabled",
+    ),
     Setting("ConnectionTimeout", Span(1, _DAY), 600.0),
     Setting("ConnectionInactivityTimeout", Span(1, _DAY), 300.0),
     Setting("TarpitInterval", Span(0, 600), 5.0),
@@ -127,13 +141,23 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "TlsDomainCapabilities",
-        Capabilities("AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader", *_UNDOCUMENTED),
+        Capabilities(
+            "AcceptCloudServicesMail", "AcceptOorgProtocol", "AcceptOorgHeader", *_UNDOCUMENTED
+        ),
         (),
         since=_G.E2013,
     ),
-    # Which role a new connector gets where none is named is unverified. HubTransport, the dangerous one, is what was seen in 2013.
-    Setting("TransportRole", Choice("ServerRole", ROLES), "HubTransport", since=_G.E2013, edge=False),
-    Setting("TlsCertificateName", Text(None, r"<I>.+<S>.+", "of the form <I>Issuer<S>Subject"), None, since=_G.E2013),
+    # Which role a new connector gets where none is named is unverified. HubTransport, the dangerous
+    # one, is what was seen in 2013.
+    Setting(
+        "TransportRole", Choice("ServerRole", ROLES), "HubTransport", since=_G.E2013, edge=False
+    ),
+    Setting(
+        "TlsCertificateName",
+        Text(None, r"<I>.+<S>.+", "of the form <I>Issuer<S>Subject"),
+        None,
+        since=_G.E2013,
+    ),
     Setting("ServiceDiscoveryFqdn", Fqdn(), None, since=_G.E2013),
     Setting("ProxyEnabled", since=_G.E2013),
     Setting("SmtpUtf8Enabled", default=True, since=_G.E2013, new=False),
@@ -150,7 +174,9 @@ SERVER = Names()
 
 
 class Usage(t.NamedTuple):
-    """What a usage sets (receive-connectors.md, New-ReceiveConnector.md). Bindings are mandatory where it names none."""
+    """What a usage sets (receive-connectors.md, New-ReceiveConnector.md). Bindings are mandatory
+    where it names none.
+    """
 
     groups: tuple[str, ...]
     mechanisms: tuple[str, ...]
@@ -159,8 +185,12 @@ class Usage(t.NamedTuple):
 
 
 PRESETS: t.Mapping[str, Usage] = {
-    "Client": Usage(("ExchangeUsers",), ("Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"), "0.0.0.0:587"),
-    "Internal": Usage(("ExchangeServers", "ExchangeLegacyServers"), ("Tls", "ExchangeServer"), "0.0.0.0:25"),
+    "Client": Usage(
+        ("ExchangeUsers",), ("Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"), "0.0.0.0:587"
+    ),
+    "Internal": Usage(
+        ("ExchangeServers", "ExchangeLegacyServers"), ("Tls", "ExchangeServer"), "0.0.0.0:25"
+    ),
     "Internet": Usage(("AnonymousUsers",), ("Tls",), "", takes_ranges=False),
     "Partner": Usage(("Partners",), ("Tls",), ""),
     "Custom": Usage((), ("Tls",), ""),
@@ -191,8 +221,13 @@ def preset(usage: str, edition: Edition) -> dict[str, t.Any]:
     """What the usage sets."""
     chosen = PRESETS[usage]
     # An Edge server has no legacy servers.
-    groups = frozenset(group for group in chosen.groups if not edition.edge or group != "ExchangeLegacyServers")
-    values: dict[str, t.Any] = {"PermissionGroups": groups, "AuthMechanism": frozenset(chosen.mechanisms)}
+    groups = frozenset(
+        group for group in chosen.groups if not edition.edge or group != "ExchangeLegacyServers"
+    )
+    values: dict[str, t.Any] = {
+        "PermissionGroups": groups,
+        "AuthMechanism": frozenset(chosen.mechanisms),
+    }
     if chosen.binding:
         values["Bindings"] = (IPBinding.parse(chosen.binding),)
     if not chosen.takes_ranges:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition, Generation
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import invalid, range_conflict, role_conflict
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    invalid,
+    range_conflict,
+    role_conflict,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 
 Values = t.Mapping[str, t.Any]
@@ -23,13 +27,23 @@ def check(values: Values, edition: Edition, server: str, server_fqdn: str) -> No
         raise invalid("ConnectionInactivityTimeout must be less than ConnectionTimeout.")
     if edition.edge and "ExchangeLegacyServers" in values["PermissionGroups"]:
         # New-ReceiveConnector.md: not on Edge Transport servers.
-        raise invalid("The permission group ExchangeLegacyServers isn't available on an Edge Transport server.")
-    # Set-ReceiveConnector.md, Fqdn: with ExchangeServer authentication it is the server's own name, or nothing.
-    own = {name.casefold() for name in (server, server_fqdn)}
-    if "ExchangeServer" in values["AuthMechanism"] and values["Fqdn"] and values["Fqdn"].casefold() not in own:
         raise invalid(
-            "If the AuthMechanism attribute contains the value ExchangeServer, you must set the FQDN parameter to one of the following "
-            f'values: the FQDN of the transport server "{server_fqdn}", the NetBIOS name of the transport server "{server}", or $null.'
+            "The permission group ExchangeLegacyServers isn't available on an Edge Transport "
+            "server."
+        )
+    # Set-ReceiveConnector.md, Fqdn: with ExchangeServer authentication it is the server's own name,
+    # or nothing.
+    own = {name.casefold() for name in (server, server_fqdn)}
+    if (
+        "ExchangeServer" in values["AuthMechanism"]
+        and values["Fqdn"]
+        and values["Fqdn"].casefold() not in own
+    ):
+        raise invalid(
+            "If the AuthMechanism attribute contains the value ExchangeServer, you must set the "
+            "FQDN parameter to one of the following "
+            f'values: the FQDN of the transport server "{server_fqdn}", the NetBIOS name of the '
+            f'transport server "{server}", or $null.'
         )
 
 
@@ -37,16 +51,24 @@ def _authentication(values: Values) -> None:
     """Set-ReceiveConnector.md, AuthMechanism, RequireTLS and DomainSecureEnabled."""
     mechanisms, groups = values["AuthMechanism"], values["PermissionGroups"]
     if "BasicAuthRequireTLS" in mechanisms and not {"BasicAuth", "Tls"} <= mechanisms:
-        raise invalid("The authentication mechanism BasicAuthRequireTLS requires BasicAuth and Tls.")
+        raise invalid(
+            "The authentication mechanism BasicAuthRequireTLS requires BasicAuth and Tls."
+        )
     if "ExternalAuthoritative" in mechanisms:
         if mechanisms - {"ExternalAuthoritative", "Tls"}:
-            raise invalid("The authentication mechanism ExternalAuthoritative can coexist only with Tls.")
+            raise invalid(
+                "The authentication mechanism ExternalAuthoritative can coexist only with Tls."
+            )
         if "ExchangeServers" not in groups:
             raise invalid(
-                "The authentication mechanism ExternalAuthoritative requires the permission group ExchangeServers."
+                "The authentication mechanism ExternalAuthoritative requires the permission group "
+                "ExchangeServers."
             )
         if values["DomainSecureEnabled"]:
-            raise invalid("DomainSecureEnabled can't be used with the authentication mechanism ExternalAuthoritative.")
+            raise invalid(
+                "DomainSecureEnabled can't be used with the authentication mechanism "
+                "ExternalAuthoritative."
+            )
     for parameter in ("RequireTLS", "DomainSecureEnabled"):
         if values[parameter] and "Tls" not in mechanisms:
             raise invalid(f"{parameter} requires the authentication mechanism Tls.")
@@ -55,9 +77,12 @@ def _authentication(values: Values) -> None:
 def _families(values: Values, edition: Edition) -> None:
     for name in ("Bindings", "RemoteIPRanges"):
         if not values[name]:
-            # Both are mandatory for a new connector (New-ReceiveConnector.md); that neither may be emptied later is unverified.
+            # Both are mandatory for a new connector (New-ReceiveConnector.md); that neither may be
+            # emptied later is unverified.
             raise invalid(f"{name} can't be empty.")
-        if edition.generation is Generation.RTM2007 and any(entry.version == 6 for entry in values[name]):
+        if edition.generation is Generation.RTM2007 and any(
+            entry.version == 6 for entry in values[name]
+        ):
             # IPv6 came with SP1 on Windows Server 2008.
             raise invalid(f"{name} can't contain IPv6 addresses.")
 
@@ -65,10 +90,14 @@ def _families(values: Values, edition: Edition) -> None:
 def check_against(connector: Stored, others: t.Iterable[Stored]) -> None:
     """Refuse a connector that conflicts with another one of its server. Raises ExchangeError.
 
-    Equal bindings are what counts: receive-connectors.md speaks of the combination of bindings and ranges. That disabled connectors
-    count is unverified; to take it so is the stricter reading.
+    Equal bindings are what counts: receive-connectors.md speaks of the combination of bindings and
+    ranges. That disabled connectors count is unverified; to take it so is the stricter reading.
     """
-    rivals = [other for other in others if set(other.values["Bindings"]) & set(connector.values["Bindings"])]
+    rivals = [
+        other
+        for other in others
+        if set(other.values["Bindings"]) & set(connector.values["Bindings"])
+    ]
     for other in rivals:
         if connector.values.get("TransportRole") != other.values.get("TransportRole"):
             raise role_conflict(other.identity)
@@ -90,7 +119,9 @@ def _conflict(mine: t.Iterable[t.Any], theirs: t.Iterable[t.Any]) -> bool:
     reaching: list[tuple[int, t.Any]] = []
     for _version, _first, _last, side, entry in events:
         reaching = [
-            (whose, held) for whose, held in reaching if held.version == entry.version and held.last >= entry.first
+            (whose, held)
+            for whose, held in reaching
+            if held.version == entry.version and held.last >= entry.first
         ]
         if any(whose != side and held.conflicts(entry) for whose, held in reaching):
             return True

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Extended rights on a receive connector, and the permission groups that they make up.
 
-Source: receive-connectors.md, "Receive connector permission groups" and "Receive connector permissions". A group is on a connector if all
-its rights are; Custom appears where there are others (dsccommunity/ExchangeDsc issue 39). That a group which lacks one of its rights
-reads as Custom is unverified.
+Source: receive-connectors.md, "Receive connector permission groups" and "Receive connector
+permissions". A group is on a connector if all its rights are; Custom appears where there are others
+(dsccommunity/ExchangeDsc issue 39). That a group which lacks one of its rights reads as Custom is
+unverified.
 """
 
 from __future__ import annotations
@@ -54,11 +55,17 @@ _SERVER_ACCOUNTS = (
 
 
 def group_rights(group: str, domain: str, anonymous: str, authenticated: str) -> frozenset[Ace]:
-    """The entries that a permission group stands for. `domain` is the short name of the Windows domain, '' on an Edge server."""
+    """The entries that a permission group stands for. `domain` is the short name of the Windows
+    domain, '' on an Edge server.
+    """
     if group == "AnonymousUsers":
-        return frozenset(Ace(anonymous, right) for right in (SUBMIT, ANY_SENDER, OWN_DOMAIN_SENDER, ROUTING))
+        return frozenset(
+            Ace(anonymous, right) for right in (SUBMIT, ANY_SENDER, OWN_DOMAIN_SENDER, ROUTING)
+        )
     if group == "ExchangeUsers":
-        return frozenset(Ace(authenticated, right) for right in (SUBMIT, ANY_RECIPIENT, NO_ANTI_SPAM, ROUTING))
+        return frozenset(
+            Ace(authenticated, right) for right in (SUBMIT, ANY_RECIPIENT, NO_ANTI_SPAM, ROUTING)
+        )
     if group == "ExchangeServers":
         accounts = (*_SERVER_ACCOUNTS, *([f"{domain}\\Exchange Servers"] if domain else []))
         return frozenset(Ace(account, right) for account in accounts for right in _ALL)
@@ -86,11 +93,19 @@ class Rights:
     """The groups of one server, whose accounts have the names of its language."""
 
     def __init__(
-        self, domain: str, anonymous: str = ANONYMOUS, authenticated: str = AUTHENTICATED, everyone: str = EVERYONE
+        self,
+        domain: str,
+        anonymous: str = ANONYMOUS,
+        authenticated: str = AUTHENTICATED,
+        everyone: str = EVERYONE,
     ) -> None:
         self.anonymous, self.everyone = anonymous, everyone
-        self._groups = {group: group_rights(group, domain, anonymous, authenticated) for group in GROUPS}
-        self._accounts = {ace.user.casefold(): ace.user for entries in self._groups.values() for ace in entries}
+        self._groups = {
+            group: group_rights(group, domain, anonymous, authenticated) for group in GROUPS
+        }
+        self._accounts = {
+            ace.user.casefold(): ace.user for entries in self._groups.values() for ace in entries
+        }
         self._accounts[everyone.casefold()] = everyone
 
     @property
@@ -101,7 +116,8 @@ class Rights:
     def account(self, name: str) -> str | None:
         """The account of that name as it prints; None where there is none.
 
-        By full name only: on a localised Windows the English one is unknown. That a SID is taken too is unverified, so it is not.
+        By full name only: on a localised Windows the English one is unknown. That a SID is taken
+        too is unverified, so it is not.
         """
         return self._accounts.get(name.casefold())
 
@@ -114,7 +130,11 @@ class Rights:
         return frozenset(complete | ({"Custom"} if unexplained else set()))
 
     def regroup(self, entries: tuple[Ace, ...], groups: t.Iterable[str]) -> tuple[Ace, ...]:
-        """The entries after the groups were set to `groups`. What belongs to no group stays (unverified)."""
+        """The entries after the groups were set to `groups`. What belongs to no group stays
+        (unverified).
+        """
         wanted: set[Ace] = set().union(*(self._groups.get(group, frozenset()) for group in groups))
-        gone: set[Ace] = set().union(*(self._groups[group] for group in self.read(entries) - {"Custom"}))
+        gone: set[Ace] = set().union(
+            *(self._groups[group] for group in self.read(entries) - {"Custom"})
+        )
         return tuple(sorted((set(entries) - gone) | wanted))

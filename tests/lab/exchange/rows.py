@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How objects print: every property as it comes back from a real server.
 
-Source: the projected objects of a real Exchange 2019 server (microsoft/CSS-Exchange, test data). Whatever else a real object carries is
-left out. Lists are shuffled, because their order means nothing and is not kept.
+Source: the projected objects of a real Exchange 2019 server (microsoft/CSS-Exchange, test data).
+Whatever else a real object carries is left out. Lists are shuffled, because their order means
+nothing and is not kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Generation
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace, Setting, Stored
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import (
+    ALL,
+    FULL,
+    Ace,
+    Setting,
+    Stored,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown, Style
 
@@ -25,7 +32,11 @@ _ID = "Microsoft.Exchange.Data.Directory.ADObjectId"
 
 
 def _properties(
-    connector: Stored, values: t.Mapping[str, t.Any], settings: Settings, directory: Directory, style: Style
+    connector: Stored,
+    values: t.Mapping[str, t.Any],
+    settings: Settings,
+    directory: Directory,
+    style: Style,
 ) -> Row:
     row: Row = {}
     for name, setting in settings.items():
@@ -39,7 +50,9 @@ def _properties(
 def _about(connector: Stored, classes: list[str]) -> Row:
     return {
         "AdminDisplayName": "",
-        "ExchangeVersion": Shown("0.1 (8.0.535.0)", "Microsoft.Exchange.Data.ExchangeObjectVersion"),
+        "ExchangeVersion": Shown(
+            "0.1 (8.0.535.0)", "Microsoft.Exchange.Data.ExchangeObjectVersion"
+        ),
         "Name": connector.name,
         "DistinguishedName": connector.distinguished_name,
         "Identity": Shown(connector.identity, _ID),
@@ -55,10 +68,16 @@ def _about(connector: Stored, classes: list[str]) -> Row:
 
 
 def receive_row(
-    connector: Stored, settings: Settings, groups: frozenset[str], directory: Directory, style: Style
+    connector: Stored,
+    settings: Settings,
+    groups: frozenset[str],
+    directory: Directory,
+    style: Style,
 ) -> Row:
     """A receive connector. Its usage cannot be read back."""
-    row = _properties(connector, {**connector.values, "PermissionGroups": groups}, settings, directory, style)
+    row = _properties(
+        connector, {**connector.values, "PermissionGroups": groups}, settings, directory, style
+    )
     row["Server"] = Shown(connector.server, _ID)
     if any(setting.since >= Generation.E2016 for setting in settings.values()):
         row["AcceptConsumerMail"] = False
@@ -77,7 +96,12 @@ def send_row(connector: Stored, settings: Settings, directory: Directory, style:
         HomeMTA=Shown("Microsoft MTA", _ID),
         HomeMtaServerId=sources[0] if sources else None,
     )
-    return {**row, **_about(connector, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"])}
+    return {
+        **row,
+        **_about(
+            connector, ["top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"]
+        ),
+    }
 
 
 def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
@@ -91,20 +115,31 @@ def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
             "DomainType": Shown(kind, _type, numbers[kind]),
         }
         for domain, kind in directory.accepted_domains.items()
-        if identity is None or str(identity).casefold() in (domain.casefold(), f"domain {domain}".casefold())
+        if identity is None
+        or str(identity).casefold() in (domain.casefold(), f"domain {domain}".casefold())
     ]
 
 
-def plain(connector: Stored, settings: Settings, groups: frozenset[str] | None, style: Style) -> Row:
-    """A connector as JSON, equal for equal connectors: lists are sorted, and ranges stand by their bounds.
+def plain(
+    connector: Stored, settings: Settings, groups: frozenset[str] | None, style: Style
+) -> Row:
+    """A connector as JSON, equal for equal connectors: lists are sorted, and ranges stand by their
+    bounds.
 
-    `groups` are the permission groups of a receive connector; with them stand the rights, each as ``account: right``.
+    `groups` are the permission groups of a receive connector; with them stand the rights, each as
+    ``account: right``.
     """
-    values = connector.values if groups is None else {**connector.values, "PermissionGroups": groups}
-    row: Row = {name: _plain(setting.kind.show(values[name], style)) for name, setting in settings.items()}
+    values = (
+        connector.values if groups is None else {**connector.values, "PermissionGroups": groups}
+    )
+    row: Row = {
+        name: _plain(setting.kind.show(values[name], style)) for name, setting in settings.items()
+    }
     if groups is not None:
         row["RemoteIPRanges"] = sorted(entry.bounds for entry in connector.values["RemoteIPRanges"])
-        row["Rights"] = sorted(f"{'not ' if ace.deny else ''}{ace.user}: {ace.right}" for ace in connector.rights)
+        row["Rights"] = sorted(
+            f"{'not ' if ace.deny else ''}{ace.user}: {ace.right}" for ace in connector.rights
+        )
     return row
 
 
@@ -118,7 +153,9 @@ def _plain(shown: t.Any) -> t.Any:
 
 
 def _switch(value: bool) -> Shown:
-    return Shown(str(value), "System.Management.Automation.SwitchParameter", None, {"IsPresent": value})
+    return Shown(
+        str(value), "System.Management.Automation.SwitchParameter", None, {"IsPresent": value}
+    )
 
 
 def entry_rows(entries: t.Iterable[Ace], connector: Stored, *, inherited: bool) -> list[Row]:
@@ -126,10 +163,16 @@ def entry_rows(entries: t.Iterable[Ace], connector: Stored, *, inherited: bool) 
     return [
         {
             "Identity": Shown(connector.distinguished_name, _ID),
-            "User": Shown(entry.user, "Microsoft.Exchange.Configuration.Tasks.SecurityPrincipalIdParameter"),
+            "User": Shown(
+                entry.user, "Microsoft.Exchange.Configuration.Tasks.SecurityPrincipalIdParameter"
+            ),
             "ExtendedRights": None
             if entry.right in (ALL, FULL, READ)
-            else [Shown(entry.right, "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter")],
+            else [
+                Shown(
+                    entry.right, "Microsoft.Exchange.Configuration.Tasks.ExtendedRightIdParameter"
+                )
+            ],
             "AccessRights": [
                 Shown(
                     entry.right if entry.right in (FULL, READ) else ALL,
@@ -144,10 +187,23 @@ def entry_rows(entries: t.Iterable[Ace], connector: Stored, *, inherited: bool) 
 
 
 def rights_rows(connector: Stored, rights: Rights, directory: Directory) -> list[Row]:
-    """All entries of an object, also those that it inherits, and those that are no extended right."""
-    manager = f"{directory.netbios}\\Organization Management" if directory.netbios else r"BUILTIN\Administrators"
+    """All entries of an object, also those that it inherits, and those that are no extended
+    right.
+    """
+    manager = (
+        f"{directory.netbios}\\Organization Management"
+        if directory.netbios
+        else r"BUILTIN\Administrators"
+    )
     # To read an object is no right to send by it.
-    above = [Ace(manager, FULL), Ace(rights.everyone, READ), Ace(rights.anonymous, READ), *connector.inherited]
-    entries = entry_rows(connector.rights, connector, inherited=False) + entry_rows(above, connector, inherited=True)
+    above = [
+        Ace(manager, FULL),
+        Ace(rights.everyone, READ),
+        Ace(rights.anonymous, READ),
+        *connector.inherited,
+    ]
+    entries = entry_rows(connector.rights, connector, inherited=False) + entry_rows(
+        above, connector, inherited=True
+    )
     directory.random.shuffle(entries)
     return entries

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ways into the Exchange shell: remote sessions to Microsoft.Exchange, and the snap-in.
 
-Sources: learn.microsoft.com, connect-to-exchange-servers-using-remote-powershell (by full name, Kerberos, port 80); "maximum of 18
-concurrent shells" is the default throttling policy. The words of the refusals are unverified.
+Sources: learn.microsoft.com, connect-to-exchange-servers-using-remote-powershell (by full name,
+Kerberos, port 80); "maximum of 18 concurrent shells" is the default throttling policy. The words of
+the refusals are unverified.
 """
 
 from __future__ import annotations
@@ -28,15 +29,20 @@ SHELL = "shell"
 
 def _transport(error_id: str, message: str) -> ExchangeError:
     return ExchangeError(
-        "PSRemotingTransportException", f"{error_id},PSSessionOpenFailed", "OpenError", message, terminating=True
+        "PSRemotingTransportException",
+        f"{error_id},PSSessionOpenFailed",
+        "OpenError",
+        message,
+        terminating=True,
     )
 
 
 class Sessions:
     """The sessions of one server. `seconds` is how long a shell takes to open.
 
-    `accounts` maps users that may open a session to their passwords; None lets everybody in. With `second_hop` False, a session
-    without a credential of its own is refused, as after a logon that cannot be handed on.
+    `accounts` maps users that may open a session to their passwords; None lets everybody in. With
+    `second_hop` False, a session without a credential of its own is refused, as after a logon that
+    cannot be handed on.
     """
 
     def __init__(self, host: ExchangeHost) -> None:
@@ -56,31 +62,44 @@ class Sessions:
         login: tuple[str, str] | None,
         limit: float | None = None,
     ) -> int:
-        """Open a session; give its number. Raises ExchangeError. `limit` is the caller's patience in seconds."""
+        """Open a session; give its number. Raises ExchangeError. `limit` is the caller's patience
+        in seconds.
+        """
         host = self._host
         host.event("before", SHELL, {"uri": uri})
         form = re.fullmatch(r"http://([^/:]+)/powershell/?", uri, re.IGNORECASE)
         if not form or form.group(1).casefold() != host.fqdn.casefold():
-            # A load-balanced name, or any other than the server's own, has no service principal name for Kerberos.
+            # A load-balanced name, or any other than the server's own, has no service principal
+            # name for Kerberos.
             raise _transport(
-                "CannotConnect", f"Connecting to remote server failed: the client cannot connect to {uri}."
+                "CannotConnect",
+                f"Connecting to remote server failed: the client cannot connect to {uri}.",
             )
         if host.edition.local_shell:
             raise _transport(
-                "CannotConnect", f"Connecting to remote server {host.fqdn} failed: no endpoint answers at {uri}."
+                "CannotConnect",
+                f"Connecting to remote server {host.fqdn} failed: no endpoint answers at {uri}.",
             )
         if configuration.casefold() != "microsoft.exchange":
-            raise _transport("InvalidConfiguration", f"The session configuration {configuration} was not found.")
+            raise _transport(
+                "InvalidConfiguration", f"The session configuration {configuration} was not found."
+            )
         if str(authentication).casefold() not in ("kerberos", "negotiate", "default"):
-            raise _transport("AccessDenied", f"The server does not take the authentication mechanism {authentication}.")
+            raise _transport(
+                "AccessDenied",
+                f"The server does not take the authentication mechanism {authentication}.",
+            )
         if not self._admits(login):
-            raise _transport("AccessDenied", f"Connecting to remote server {host.fqdn} failed: Access is denied.")
+            raise _transport(
+                "AccessDenied", f"Connecting to remote server {host.fqdn} failed: Access is denied."
+            )
         with self._lock:
             if len(self.opened) >= _MOST:
                 raise _transport(
                     "TooManyShells",
-                    f"Fail to create runspace because you have exceeded the maximum number of connections allowed: {_MOST}. This user "
-                    f"is allowed a maximum number of {_MOST} concurrent shells, which has been exceeded.",
+                    "Fail to create runspace because you have exceeded the maximum number of "
+                    f"connections allowed: {_MOST}. This user is allowed a maximum number of "
+                    f"{_MOST} concurrent shells, which has been exceeded.",
                 )
             number = next(self._numbers)
             self.opened.add(number)
@@ -88,7 +107,8 @@ class Sessions:
             time.sleep(limit)
             self.close(number)
             raise _transport(
-                "OperationTimeout", f"The connection to {host.fqdn} could not be opened within the time allowed."
+                "OperationTimeout",
+                f"The connection to {host.fqdn} could not be opened within the time allowed.",
             )
         time.sleep(self.seconds)
         host.counters["exchange_shells"] += 1

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a parameter takes and how the property prints, by kind of value; lists are in lists.py.
 
-Source: the projected objects of a real Exchange 2019 server (microsoft/CSS-Exchange, test data), Set-ReceiveConnector.md. A kind has
-three sides: `take` what a cmdlet is given, `load` what a server printed, `show` how it prints.
+Source: the projected objects of a real Exchange 2019 server (microsoft/CSS-Exchange, test data),
+Set-ReceiveConnector.md. A kind has three sides: `take` what a cmdlet is given, `load` what a server
+printed, `show` how it prints.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ _ENUM = "Microsoft.Exchange.Data.Directory.SystemConfiguration"
 
 
 class Mismatch(ValueError):
-    """A value that is none of the parameter's type: refused while parameters are bound. The text says why."""
+    """A value that is none of the parameter's type: refused while parameters are bound. The text
+    says why.
+    """
 
 
 class Refused(ValueError):
@@ -29,8 +32,8 @@ class Refused(ValueError):
 class Shown(str):
     """A property that prints as this text but is no string: an enumeration, a size, a credential.
 
-    `number` is that of an enumeration, which a remote session hands over as a number that remembers its text. `fields` are the
-    properties of the value itself.
+    `number` is that of an enumeration, which a remote session hands over as a number that remembers
+    its text. `fields` are the properties of the value itself.
     """
 
     type_name: str
@@ -38,7 +41,11 @@ class Shown(str):
     fields: t.Mapping[str, t.Any]
 
     def __new__(
-        cls, text: str, type_name: str, number: int | None = None, fields: t.Mapping[str, t.Any] | None = None
+        cls,
+        text: str,
+        type_name: str,
+        number: int | None = None,
+        fields: t.Mapping[str, t.Any] | None = None,
     ) -> Shown:
         shown = super().__new__(cls, text)
         shown.type_name, shown.number, shown.fields = type_name, number, fields or {}
@@ -46,7 +53,9 @@ class Shown(str):
 
 
 class Style(t.NamedTuple):
-    """How a server prints: `old` like Exchange 2007, and the thousands `separator` of its culture (its effect is unverified)."""
+    """How a server prints: `old` like Exchange 2007, and the thousands `separator` of its culture
+    (its effect is unverified).
+    """
 
     old: bool = False
     separator: str = ","
@@ -59,7 +68,9 @@ class Kind(abc.ABC):
 
     @abc.abstractmethod
     def take(self, value: t.Any, current: t.Any) -> t.Any:
-        """What is stored when a cmdlet is given `value` while `current` is stored. Raises Mismatch and Refused."""
+        """What is stored when a cmdlet is given `value` while `current` is stored. Raises Mismatch
+        and Refused.
+        """
 
     def load(self, value: t.Any) -> t.Any:
         """What is stored where a server printed `value`."""
@@ -73,7 +84,9 @@ class Kind(abc.ABC):
 class Text(Kind):
     """A text; unset is `empty`. It may have to match a pattern."""
 
-    def __init__(self, empty: str | None = "", pattern: str = "", what: str = "", longest: int = 0) -> None:
+    def __init__(
+        self, empty: str | None = "", pattern: str = "", what: str = "", longest: int = 0
+    ) -> None:
         self.empty, self.what, self.longest = empty, what, longest
         self.pattern = re.compile(pattern, re.DOTALL) if pattern else None
 
@@ -85,8 +98,8 @@ class Text(Kind):
         text = str(value)
         if self.longest and len(text) > self.longest:
             raise Refused(
-                f"The length of the property is too long. The maximum length is {self.longest} and the length of the value "
-                f"provided is {len(text)}."
+                f"The length of the property is too long. The maximum length is {self.longest} and "
+                f"the length of the value provided is {len(text)}."
             )
         if self.pattern and not self.pattern.fullmatch(text):
             raise Refused(f'"{text}" isn\'t {self.what}.')
@@ -124,7 +137,8 @@ class Flag(Kind):
         if isinstance(value, (bool, int)):
             return bool(value)
         raise Mismatch(
-            "Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0 instead."
+            "Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 "
+            "or 0 instead."
         )
 
 
@@ -144,7 +158,9 @@ class Number(Kind):
     def bounded(self, number: int) -> int:
         """`number`, which has to lie within the bounds."""
         if not self.first <= number <= self.last:
-            raise Refused(f"The value {number} isn't in the range from {self.first} to {self.last}.")
+            raise Refused(
+                f"The value {number} isn't in the range from {self.first} to {self.last}."
+            )
         return number
 
 
@@ -163,10 +179,18 @@ class Limit(Number):
 
 
 class Size(Kind):
-    """A number of bytes. A text may have a unit; `unit` is what the server rounds up to, and unlimited may be allowed."""
+    """A number of bytes. A text may have a unit; `unit` is what the server rounds up to, and
+    unlimited may be allowed.
+    """
 
     type_name = "Microsoft.Exchange.Data.ByteQuantifiedSize"
-    _UNITS: t.ClassVar[t.Mapping[str, int]] = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    _UNITS: t.ClassVar[t.Mapping[str, int]] = {
+        "": 1,
+        "B": 1,
+        "KB": 1 << 10,
+        "MB": 1 << 20,
+        "GB": 1 << 30,
+    }
     _TYPED = re.compile(r"([0-9]+)\s*([KMG]?B)?(?:\s*\(([0-9][0-9,]*) bytes\))?", re.IGNORECASE)
 
     def __init__(self, first: int, last: int, *, unlimited: bool = False, unit: int = 1) -> None:
@@ -180,9 +204,15 @@ class Size(Kind):
         if not form or isinstance(value, bool) or value is None:
             raise Mismatch(f'The given string "{text}" isn\'t a valid size.')
         exact = form.group(3)
-        size = int(exact.replace(",", "")) if exact else int(form.group(1)) * self._UNITS[(form.group(2) or "").upper()]
+        size = (
+            int(exact.replace(",", ""))
+            if exact
+            else int(form.group(1)) * self._UNITS[(form.group(2) or "").upper()]
+        )
         if not self.first <= size <= self.last:
-            raise Refused(f"The value {text} isn't in the range from {self.first} to {self.last} bytes.")
+            raise Refused(
+                f"The value {text} isn't in the range from {self.first} to {self.last} bytes."
+            )
         return -(-size // self.unit) * self.unit
 
     def show(self, stored: t.Any, style: Style) -> t.Any:
@@ -191,7 +221,8 @@ class Size(Kind):
         if style.old:
             # Exchange 2007 prints 6672B and, where it comes out even, a greater unit (unverified).
             unit = max(
-                (name for name, size in self._UNITS.items() if name and stored % size == 0), key=self._UNITS.__getitem__
+                (name for name, size in self._UNITS.items() if name and stored % size == 0),
+                key=self._UNITS.__getitem__,
             )
             return Shown(f"{stored // self._UNITS[unit]}{unit}", self.type_name)
         unit = max(
@@ -207,7 +238,9 @@ class Span(Kind):
     """A time span in seconds, as ``[days.]hours:minutes:seconds``."""
 
     type_name = "Microsoft.Exchange.Data.EnhancedTimeSpan"
-    _TYPED = re.compile(r"(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,7}))?)?")
+    _TYPED = re.compile(
+        r"(?:([0-9]+)\.)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,7}))?)?"
+    )
 
     def __init__(self, first: int, last: int) -> None:
         self.first, self.last = first, last
@@ -219,14 +252,18 @@ class Span(Kind):
             days, hours, minutes, seconds = (int(part or 0) for part in form.groups()[:4])
             if hours > 23 or minutes > 59 or seconds > 59:
                 raise Mismatch(f'"{text}" isn\'t a valid time span.')
-            total = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds) + float(f"0.{form.group(5) or 0}")
+            total = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds) + float(
+                f"0.{form.group(5) or 0}"
+            )
         elif isinstance(value, str) and text.isdecimal():
             # As .NET reads it: a bare number is days.
             total = int(text) * 86400.0
         else:
             raise Mismatch(f'"{text}" isn\'t a valid time span.')
         if not self.first <= total <= self.last:
-            raise Refused(f"The time span {text} isn't in the range from {self.first} to {self.last} seconds.")
+            raise Refused(
+                f"The time span {text} isn't in the range from {self.first} to {self.last} seconds."
+            )
         return total
 
     def show(self, stored: t.Any, style: Style) -> t.Any:
@@ -235,7 +272,9 @@ class Span(Kind):
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24)
         text = f"{hours:02}:{minutes:02}:{seconds:02}"
-        return Shown((f"{days}." if days else "") + text + (f".{ticks:07}" if ticks else ""), self.type_name)
+        return Shown(
+            (f"{days}." if days else "") + text + (f".{ticks:07}" if ticks else ""), self.type_name
+        )
 
 
 class Choice(Kind):
@@ -251,7 +290,8 @@ class Choice(Kind):
         word = self._spelling.get(str(value).strip().lower())
         if word is None or isinstance(value, bool):
             raise Mismatch(
-                f"Unable to match the identifier name {value} to a valid enumerator name. Specify one of the following: "
+                f"Unable to match the identifier name {value} to a valid enumerator name. Specify "
+                "one of the following: "
                 f"{', '.join(self.words)}"
             )
         return word
@@ -261,7 +301,9 @@ class Choice(Kind):
 
 
 class Words(Kind):
-    """Several words of an enumeration of flags: one text with commas, or a list. `zero` is none of them and stands alone."""
+    """Several words of an enumeration of flags: one text with commas, or a list. `zero` is none of
+    them and stands alone.
+    """
 
     def __init__(self, name: str, words: t.Mapping[str, int], zero: str = "None") -> None:
         self.type_name, self.words, self.zero = f"{_ENUM}.{name}", words, zero
@@ -276,22 +318,30 @@ class Words(Kind):
             word = self._spelling.get(str(item).strip().lower())
             if word is None:
                 raise Mismatch(
-                    f"Unable to match the identifier name {item} to a valid enumerator name. Specify one of the following: "
+                    f"Unable to match the identifier name {item} to a valid enumerator name. "
+                    "Specify one of the following: "
                     f"{', '.join((self.zero, *self.words))}"
                 )
             chosen.add(word)
-        # None beside other words adds nothing to the number; AuthMechanism None has to stand alone (Set-ReceiveConnector.md).
+        # None beside other words adds nothing to the number; AuthMechanism None has to stand alone
+        # (Set-ReceiveConnector.md).
         if self.zero in chosen and len(chosen) > 1:
             raise Refused(f"{self.zero} can't be combined with other values.")
         return frozenset(chosen - {self.zero})
 
     def show(self, stored: t.Any, style: Style) -> t.Any:
         ordered = sorted(stored, key=self.words.__getitem__)
-        return Shown(", ".join(ordered) or self.zero, self.type_name, sum(self.words[word] for word in stored))
+        return Shown(
+            ", ".join(ordered) or self.zero,
+            self.type_name,
+            sum(self.words[word] for word in stored),
+        )
 
 
 class Login(Kind):
-    """A credential: a pair of user name and password in, a user name out. Null on read when unset (New-SendConnector.md)."""
+    """A credential: a pair of user name and password in, a user name out. Null on read when unset
+    (New-SendConnector.md).
+    """
 
     type_name = "System.Management.Automation.PSCredential"
 
@@ -299,7 +349,9 @@ class Login(Kind):
         if value is None:
             return None
         if not isinstance(value, tuple) or len(value) != 2:
-            raise Mismatch("Cannot convert value to type System.Management.Automation.PSCredential.")
+            raise Mismatch(
+                "Cannot convert value to type System.Management.Automation.PSCredential."
+            )
         return value
 
     def load(self, value: t.Any) -> t.Any:

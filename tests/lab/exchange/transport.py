@@ -85,7 +85,9 @@ def listening(connectors: t.Sequence[Stored], local: IPAddress, port: int = 25) 
     return own or _bound(connectors, local.version, 0, port)
 
 
-def claimants(connectors: t.Sequence[Stored], sender: IPAddress, local: IPAddress, port: int = 25) -> list[Stored]:
+def claimants(
+    connectors: t.Sequence[Stored], sender: IPAddress, local: IPAddress, port: int = 25
+) -> list[Stored]:
     """The connectors that may take a session of `sender`: those with the smallest range around it.
 
     More than one only where two claims are equal, which no cmdlet allows.
@@ -112,7 +114,11 @@ def may(connector: Stored, accounts: t.Iterable[str], right: str) -> bool:
         *sorted(connector.rights, key=lambda entry: not entry.deny),
         *sorted(connector.inherited, key=lambda entry: not entry.deny),
     ]
-    speaking = (entry for entry in entries if entry.user.casefold() in token and entry.right in (right, ALL, FULL))
+    speaking = (
+        entry
+        for entry in entries
+        if entry.user.casefold() in token and entry.right in (right, ALL, FULL)
+    )
     return any(not entry.deny for entry in list(speaking)[:1])
 
 
@@ -148,9 +154,13 @@ def admit(
     `accounts` are those that such a session holds, by the names that the server prints. With
     `every_recipient` the organization accepts mail for domains of strangers.
     """
-    admissions = [_admission(connector, accounts) for connector in claimants(connectors, sender, local, port)]
+    admissions = [
+        _admission(connector, accounts) for connector in claimants(connectors, sender, local, port)
+    ]
     best = max(admissions, key=_generosity, default=Admission())
-    names = {admission.connector.name for admission in admissions if admission.connector is not None}
+    names = {
+        admission.connector.name for admission in admissions if admission.connector is not None
+    }
     any_recipient = best.any_recipient or every_recipient
     return dataclasses.replace(best, any_recipient=any_recipient, heard=tuple(sorted(names)))
 

@@ -22,7 +22,13 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Po
 
 TABLES = (
     *("firewall/address", "firewall/address6", "firewall/addrgrp", "firewall/addrgrp6"),
-    *("firewall.service/custom", "firewall.service/group", "firewall/vip", "firewall/vip6", "firewall/vipgrp"),
+    *(
+        "firewall.service/custom",
+        "firewall.service/group",
+        "firewall/vip",
+        "firewall/vip6",
+        "firewall/vipgrp",
+    ),
     POLICY,
 )
 """In an order in which what is referred to comes first."""
@@ -30,13 +36,40 @@ TABLES = (
 # They name, colour, inspect or watch, and decide about no packet.
 _NO_MATTER = frozenset(
     {
-        *("uuid", "color", "associated-interface", "allow-routing", "visibility", "category", "logtraffic-start"),
-        *("global-label", "ldb-method", "server-type", "monitor", "persistence", "ssl-mode", "ssl-certificate"),
+        *(
+            "uuid",
+            "color",
+            "associated-interface",
+            "allow-routing",
+            "visibility",
+            "category",
+            "logtraffic-start",
+        ),
+        *(
+            "global-label",
+            "ldb-method",
+            "server-type",
+            "monitor",
+            "persistence",
+            "ssl-mode",
+            "ssl-certificate",
+        ),
     }
 )
 _NO_MATTER_TO_ROUTES = frozenset(
     {
-        *("alias", "description", "role", "allowaccess", "type", "mode", "vdom", "interface", "vlanid", "snmp-index"),
+        *(
+            "alias",
+            "description",
+            "role",
+            "allowaccess",
+            "type",
+            "mode",
+            "vdom",
+            "interface",
+            "vlanid",
+            "snmp-index",
+        ),
         *("priority", "gateway", "distance", "weight", "comment", "cost"),
     }
 )
@@ -124,7 +157,9 @@ def load(device: Device, text: str, vdom: str = "root") -> None:
     for name, path in known.items():
         section, table = whole.inside.get(name, Section()), config.table(path)
         for key, entry in section.inside.items():
-            identity: dict[str, t.Any] = {table.key: int(key.split()[0]) if table.key != "name" else key}
+            identity: dict[str, t.Any] = {
+                table.key: int(key.split()[0]) if table.key != "name" else key
+            }
             body = _row(table, entry)
             there = table.key == "name" and key in config.all(path)
             config.update(path, key, body) if there else config.create(path, {**identity, **body})
@@ -147,7 +182,10 @@ def _row(table: schema.Table, entry: Section) -> dict[str, t.Any]:
         if name not in table.fields:
             raise ValueError(f"the lab does not model {name}")
         row[name] = [
-            {"id": int(key), **{field_name: " ".join(values) for field_name, values in entry.values.items()}}
+            {
+                "id": int(key),
+                **{field_name: " ".join(values) for field_name, values in entry.values.items()},
+            }
             for key, entry in inner.inside.items()
         ]
     return row
@@ -201,7 +239,9 @@ def _static(device: Device, section: Section) -> None:
         if values.get("status") == ["disable"]:
             continue
         network = str(ipaddress.ip_network("/".join(values.get("dst", ["0.0.0.0", "0.0.0.0"]))))
-        zones = values.get("sdwan-zone") or (list(device.sdwan) if "virtual-wan-link" in values else [])
+        zones = values.get("sdwan-zone") or (
+            list(device.sdwan) if "virtual-wan-link" in values else []
+        )
         ways = values.get("device") or [name for zone in zones for name in device.sdwan[zone]]
         device.routing.static += [(network, name) for name in ways]
 
@@ -213,7 +253,8 @@ def _policy_routes(device: Device, section: Section) -> None:
             to = str(ipaddress.ip_network(network))
             enabled = values.get("status") != ["disable"]
             device.routing.policies += [
-                PolicyRoute(name, to, values["output-device"][0], enabled) for name in values["input-device"]
+                PolicyRoute(name, to, values["output-device"][0], enabled)
+                for name in values["input-device"]
             ]
 
 
@@ -228,16 +269,31 @@ def show(device: Device, vdom: str = "root", *, full: bool = False) -> str:
         if not rows or table.since > device.version:
             continue
         inner = [
-            line for key, row in rows.items() for line in entry(path, key, row, full=full) if "unset" not in line[:9]
+            line
+            for key, row in rows.items()
+            for line in entry(path, key, row, full=full)
+            if "unset" not in line[:9]
         ]
-        lines += [f"config {path.replace('.', ' ').replace('/', ' ')}", *(f"    {line}" for line in inner), "end"]
+        lines += [
+            f"config {path.replace('.', ' ').replace('/', ' ')}",
+            *(f"    {line}" for line in inner),
+            "end",
+        ]
     return "\n".join([*lines, ""])
 
 
 def entry(path: str, key: object, row: t.Mapping[str, t.Any], *, full: bool = False) -> list[str]:
     """One entry of a table, as it is stored; what is empty is unset."""
-    lines = [line for name, value in row.items() for line in _set(schema.TABLES[path], name, value, full=full)]
-    return [f"edit {key if isinstance(key, int) else _quoted(key)}", *(f"    {line}" for line in lines), "next"]
+    lines = [
+        line
+        for name, value in row.items()
+        for line in _set(schema.TABLES[path], name, value, full=full)
+    ]
+    return [
+        f"edit {key if isinstance(key, int) else _quoted(key)}",
+        *(f"    {line}" for line in lines),
+        "next",
+    ]
 
 
 def _set(table: schema.Table, name: str, value: t.Any, *, full: bool) -> list[str]:
@@ -251,12 +307,19 @@ def _set(table: schema.Table, name: str, value: t.Any, *, full: bool) -> list[st
     if field.kind == "servers":
         inner = []
         for item in value:
-            fields = [f"        set {field_name} {text}" for field_name, text in item.items() if field_name != "id"]
+            fields = [
+                f"        set {field_name} {text}"
+                for field_name, text in item.items()
+                if field_name != "id"
+            ]
             inner += [f"    edit {item['id']}", *fields, "    next"]
         return [f"config {name}", *inner, "end"]
     if field.kind == "refs":
         return [f"set {name} {' '.join(map(_quoted, value))}"]
-    return [f"set {name} {value if field.kind in ('subnet', 'enum', 'int', 'ip', 'ip6') else _quoted(value)}"]
+    return [
+        f"set {name} "
+        f"{value if field.kind in ('subnet', 'enum', 'int', 'ip', 'ip6') else _quoted(value)}"
+    ]
 
 
 def _quoted(text: object) -> str:

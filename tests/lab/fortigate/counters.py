@@ -19,13 +19,23 @@ class Counters:
 
     def hit(self, policy: int, version: int) -> None:
         """A first packet has met a policy; 0: none."""
-        self._hits[policy, version] = (self._hits.get((policy, version), (0, 0))[0] + 1, int(time.time()))
+        self._hits[policy, version] = (
+            self._hits.get((policy, version), (0, 0))[0] + 1,
+            int(time.time()),
+        )
 
     def told(self, policies: t.Iterable[int], version: int) -> list[dict[str, t.Any]]:
         """The results of `firewall/policy`."""
         rows: list[dict[str, t.Any]] = []
         for policy in (0, *policies):
-            row: dict[str, t.Any] = {"policyid": policy, "active_sessions": 0, "bytes": 0, "packets": 0}
+            row: dict[str, t.Any] = {
+                "policyid": policy,
+                "active_sessions": 0,
+                "bytes": 0,
+                "packets": 0,
+            }
             hits, last = self._hits.get((policy, version), (0, 0))
-            rows.append({**row, "hit_count": hits, "first_used": last, "last_used": last} if hits else row)
+            rows.append(
+                {**row, "hit_count": hits, "first_used": last, "last_used": last} if hits else row
+            )
         return rows

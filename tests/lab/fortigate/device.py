@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's FortiGate without its web server: the configuration database with what it refuses, range feeds, the internet service database.
+"""The lab's FortiGate without its web server: the configuration database with what it refuses,
+range feeds, the internet service database.
 
-Known from: public clients and their tests against real devices (envelopes, error numbers, order of policies, `policyid` 0), the vendor's
-knowledge base (virtual IPs and deny policies, range feeds), the vendor's collection and its issues (fields, versions, forms of a subnet).
-Not modelled: renaming an entry, IPv4 and IPv6 policies apart (before 6.4), sessions that are open already.
+Known from: public clients and their tests against real devices (envelopes, error numbers, order of
+policies, `policyid` 0), the vendor's knowledge base (virtual IPs and deny policies, range feeds),
+the vendor's collection and its issues (fields, versions, forms of a subnet). Not modelled: renaming
+an entry, IPv4 and IPv6 policies apart (before 6.4), sessions that are open already.
 """
 
 from __future__ import annotations
@@ -18,6 +20,12 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import packets, schema
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    NOWHERE,
+    SERVICES,
+    InternetService,
+    Network,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import Routing
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused, Row, Version
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import Modes
@@ -32,37 +40,6 @@ PUSH_SINCE: Version = (7, 2, 1)
 FEED_AS_SOURCE_SINCE: Version = (6, 2, 0)
 MATCH_VIP_BY_DEFAULT_AFTER: Version = (7, 2, 3)
 MOST_ENTRIES = 131072
-
-
-class Network(t.Protocol):
-    """What can be asked whether an address is in it."""
-
-    def __contains__(self, address: object) -> bool:
-        """Whether `address` is in it."""
-
-
-@dataclass(frozen=True)
-class InternetService:
-    """An entry of the internet service database; `direction` as real devices list it (see the table of the site's seed)."""
-
-    id: int
-    direction: str
-    ranges: tuple[str, ...]
-
-    def __contains__(self, address: object) -> bool:
-        return any(packets.within(str(address), text) for text in self.ranges)
-
-
-NOWHERE = InternetService(0, "both", ())
-
-# Numbers and directions as facts about real devices list them; the ranges are the lab's.
-SERVICES: t.Mapping[str, InternetService] = {
-    "Microsoft-Outlook": InternetService(327791, "both", ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14")),
-    "Microsoft-Azure": InternetService(327786, "both", ("20.33.0.0/16", "40.112.0.0/13")),
-    "Microsoft-Outbound_Email": InternetService(327684, "dst", ("40.92.0.0/15",)),
-    "Microsoft-Office365": InternetService(327782, "dst", ("52.96.0.0/14",)),
-    "Mimecast-Mimecast": InternetService(5046403, "both", ("198.18.40.0/24",)),
-}
 
 
 @dataclass
@@ -108,7 +85,9 @@ class Config:
                 raise Refused(schema.TOO_LONG)
         else:
             try:
-                key = int(body.get(table.key) or 0) or max((int(key) for key in rows), default=0) + 1
+                key = (
+                    int(body.get(table.key) or 0) or max((int(key) for key in rows), default=0) + 1
+                )
             except ValueError:
                 raise Refused(schema.BAD_FORMAT) from None
         if key in rows:
@@ -119,14 +98,23 @@ class Config:
         if limit is not None and len(rows) >= limit:
             raise Refused(schema.TOO_MANY)
         defaults = {
-            name: copy.copy(field.default) for name, field in table.fields.items() if field.here(self.device.version)
+            name: copy.copy(field.default)
+            for name, field in table.fields.items()
+            if field.here(self.device.version)
         }
         row = self._checked(path, table, {table.key: key, **defaults}, body)
-        # The name of a policy is not its key, and is taken once all the same (the CLI answers "a duplicate entry already exists").
-        if path == POLICY and row["name"] and any(other["name"] == row["name"] for other in rows.values()):
+        # The name of a policy is not its key, and is taken once all the same (the CLI answers "a
+        # duplicate entry already exists").
+        if (
+            path == POLICY
+            and row["name"]
+            and any(other["name"] == row["name"] for other in rows.values())
+        ):
             raise Refused(schema.DUPLICATE)
         if path == POLICY and row["action"] == "deny" and "match-vip" not in body:
-            row["match-vip"] = "enable" if self.device.version > MATCH_VIP_BY_DEFAULT_AFTER else "disable"
+            row["match-vip"] = (
+                "enable" if self.device.version > MATCH_VIP_BY_DEFAULT_AFTER else "disable"
+            )
         rows[key] = row
         self.revision += 1
         return key
@@ -173,7 +161,10 @@ class Config:
     def push(self, commands: t.Sequence[t.Mapping[str, t.Any]]) -> None:
         """Fill range feeds as an external system does: `snapshot`, `add` or `remove` for each."""
         for command in commands:
-            name, given = str(command.get("name", "")), [str(text) for text in command.get("entries", [])]
+            name, given = (
+                str(command.get("name", "")),
+                [str(text) for text in command.get("entries", [])],
+            )
             row = self.all(FEED).get(name)
             if row is None:
                 raise Refused(schema.NOT_FOUND, status=404)
@@ -212,7 +203,9 @@ class Config:
             raise Refused(schema.UNEXPECTED, status=405)
         return table
 
-    def _checked(self, path: str, table: schema.Table, row: Row, body: t.Mapping[str, t.Any]) -> Row:
+    def _checked(
+        self, path: str, table: schema.Table, row: Row, body: t.Mapping[str, t.Any]
+    ) -> Row:
         new = dict(row)
         for name, value in body.items():
             if name in (table.key, "q_origin_key", "uuid"):
@@ -253,7 +246,9 @@ class Config:
                     raise Refused(schema.UNEXPECTED, "A group cannot hold itself.")
                 return
         # Seen so on 7.4.1, in a transaction.
-        raise Refused(schema.BAD_ENUM, name, status=500) if self.within else Refused(schema.NOT_FOUND)
+        raise (
+            Refused(schema.BAD_ENUM, name, status=500) if self.within else Refused(schema.NOT_FOUND)
+        )
 
     def _inside(self, path: str, group: str) -> set[str]:
         members: set[str] = set()
@@ -266,7 +261,8 @@ class Config:
         return members
 
     def _check_policy(self, row: Row, body: t.Mapping[str, t.Any]) -> None:
-        # Sources by internet service and by address exclude each other; what is switched off is emptied.
+        # Sources by internet service and by address exclude each other; what is switched off is
+        # emptied.
         if row["internet-service-src"] == "enable":
             row["srcaddr"] = []
             if not row.get("internet-service-src-name"):
@@ -284,17 +280,23 @@ class Config:
             raise Refused(schema.EMPTY)
         if row["internet-service"] == "disable" and not (row["dstaddr"] or row.get("dstaddr6")):
             raise Refused(schema.EMPTY)
-        if row["action"] == "accept" and body.get("match-vip") == "enable" and self.device.version >= (6, 4, 3):
+        if (
+            row["action"] == "accept"
+            and body.get("match-vip") == "enable"
+            and self.device.version >= (6, 4, 3)
+        ):
             row["match-vip"] = "disable"  # Only deny policies have it since then.
 
 
 class Device(Transactions):
     """One FortiGate. `limits` are maximum entries by table, `page` rows of one answer (0: all).
 
-    What its configuration does not tell: `names` holds the addresses of host names, `countries` the ranges of countries, `dynamic` those
-    of dynamic addresses, and `holds` whether a condition of a policy holds, by its field; where it is silent, an accept's does and a deny's
-    does not. `future`: conditions of policies that no schema has yet. `zones` and `sdwan`: zone → its interfaces, which policies cannot name
-    from 6.4.1; `intrazone`: the zones whose interfaces reach each other without a policy.
+    What its configuration does not tell: `names` holds the addresses of host names, `countries` the
+    ranges of countries, `dynamic` those of dynamic addresses, and `holds` whether a condition of a
+    policy holds, by its field; where it is silent, an accept's does and a deny's does not.
+    `future`: conditions of policies that no schema has yet. `zones` and `sdwan`: zone → its
+    interfaces, which policies cannot name from 6.4.1; `intrazone`: the zones whose interfaces reach
+    each other without a policy.
     """
 
     def __init__(
@@ -342,11 +344,20 @@ class Device(Transactions):
         config.create("firewall/address", {"name": "all", "subnet": "0.0.0.0/0"})
         config.create("firewall/address6", {"name": "all", "ip6": "::/0"})
         config.create("firewall.service/custom", {"name": "ALL", "protocol": "IP"})
-        for name, ports in (("SMTP", "25"), ("SMTPS", "465"), ("HTTP", "80"), ("HTTPS", "443"), ("DNS", "53")):
+        for name, ports in (
+            ("SMTP", "25"),
+            ("SMTPS", "465"),
+            ("HTTP", "80"),
+            ("HTTPS", "443"),
+            ("DNS", "53"),
+        ):
             config.create("firewall.service/custom", {"name": name, "tcp-portrange": ports})
         config.create(
             "firewall.service/group",
-            {"name": "Email Access", "member": [{"name": name} for name in ("DNS", "SMTP", "SMTPS")]},
+            {
+                "name": "Email Access",
+                "member": [{"name": name} for name in ("DNS", "SMTP", "SMTPS")],
+            },
         )
         for name, service in self.services.items():
             config.all("firewall/internet-service")[service.id] = {
@@ -354,7 +365,9 @@ class Device(Transactions):
                 "name": name,
                 "direction": service.direction,
                 "ip-range-number": len(service.ranges),
-                "ip-number": sum(ipaddress.ip_network(text).num_addresses for text in service.ranges),
+                "ip-number": sum(
+                    ipaddress.ip_network(text).num_addresses for text in service.ranges
+                ),
             }
             config.all("firewall/internet-service-name")[name] = {
                 "name": name,
@@ -380,7 +393,9 @@ class Device(Transactions):
 
     def for_policies(self) -> list[str]:
         """What policies can name: no member of a zone, from 6.4.1."""
-        plain = [name for name in self.interfaces if self.version < (6, 4, 1) or not self.zone(name)]
+        plain = [
+            name for name in self.interfaces if self.version < (6, 4, 1) or not self.zone(name)
+        ]
         return ["any", *plain, *self.zones, *self.sdwan]
 
     def conditions_hold(self, policy: t.Mapping[str, t.Any]) -> bool:
@@ -389,7 +404,9 @@ class Device(Transactions):
         for name in (*schema.CONDITIONS, *self.future):
             default = fields[name].default if name in fields else ""
             value = policy.get(name, default)
-            if (value or default) != default and not self.holds.get(name, policy["action"] != "deny"):
+            if (value or default) != default and not self.holds.get(
+                name, policy["action"] != "deny"
+            ):
                 return False
         return True
 
@@ -405,9 +422,13 @@ class Device(Transactions):
             return None
         return config.entries.get(name, []) if row["status"] == "enable" else []
 
-    def admits(self, source: str, destination: str, port: int, interface: str = "wan1", vdom: str = "root") -> bool:
+    def admits(
+        self, source: str, destination: str, port: int, interface: str = "wan1", vdom: str = "root"
+    ) -> bool:
         """Whether the first packet of a connection gets through."""
-        through, policy = packets.decide(self, packets.Packet(source, destination, port, interface), vdom)
+        through, policy = packets.decide(
+            self, packets.Packet(source, destination, port, interface), vdom
+        )
         self.hits.hit(policy, 6 if ":" in destination else 4)
         return through
 
@@ -419,30 +440,53 @@ class Device(Transactions):
         name: str = "",
         vdom: str = "root",
     ) -> None:
-        """A server in a small office as an installer leaves it: mail and web for everybody, and everything outwards.
+        """A server in a small office as an installer leaves it: mail and web for everybody, and
+        everything outwards.
 
         For a site with several servers, call it for each; `name` tells their entries apart.
         """
         config = self.configs[vdom]
         end = f"-{name}" if name else ""
-        forward = {"extip": external, "mappedip": [{"range": mapped}], "extintf": "wan1", "portforward": "enable"}
-        config.create("firewall/vip", {"name": f"VIP-mail{end}", "extport": "25", "mappedport": "25", **forward})
-        config.create("firewall/vip", {"name": f"VIP-web{end}", "extport": "443", "mappedport": "443", **forward})
+        forward = {
+            "extip": external,
+            "mappedip": [{"range": mapped}],
+            "extintf": "wan1",
+            "portforward": "enable",
+        }
+        config.create(
+            "firewall/vip",
+            {"name": f"VIP-mail{end}", "extport": "25", "mappedport": "25", **forward},
+        )
+        config.create(
+            "firewall/vip",
+            {"name": f"VIP-web{end}", "extport": "443", "mappedport": "443", **forward},
+        )
         inwards: Row = {
             "srcintf": _refs("wan1"),
             "dstintf": _refs("internal"),
             "action": "accept",
             "srcaddr": _refs("all"),
         }
-        mail: Row = {"name": f"Mail in{end}", "dstaddr": _refs(f"VIP-mail{end}"), "service": _refs("SMTP")}
+        mail: Row = {
+            "name": f"Mail in{end}",
+            "dstaddr": _refs(f"VIP-mail{end}"),
+            "service": _refs("SMTP"),
+        }
         if external6:
-            config.create("firewall/address6", {"name": f"mail-server-v6{end}", "ip6": f"{external6}/128"})
+            config.create(
+                "firewall/address6", {"name": f"mail-server-v6{end}", "ip6": f"{external6}/128"}
+            )
             mail.update(srcaddr6=_refs("all"), dstaddr6=_refs(f"mail-server-v6{end}"))
         config.create(POLICY, {**inwards, **mail})
         web = {"name": f"Web in{end}", "dstaddr": _refs(f"VIP-web{end}"), "service": _refs("HTTPS")}
         config.create(POLICY, {**inwards, **web})
         if not any(row["name"] == "LAN out" for row in config.all(POLICY).values()):
-            out: Row = {"name": "LAN out", "srcintf": _refs("internal"), "dstintf": _refs("wan1"), "action": "accept"}
+            out: Row = {
+                "name": "LAN out",
+                "srcintf": _refs("internal"),
+                "dstintf": _refs("wan1"),
+                "action": "accept",
+            }
             everything: Row = {
                 "srcaddr": _refs("all"),
                 "dstaddr": _refs("all"),

@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether one packet gets through the lab's FortiGate, judged packet by packet and not from the collection's model.
+"""Whether one packet gets through the lab's FortiGate, judged packet by packet and not from the
+collection's model.
 
-The virtual IP is applied before the policies are looked at, in their order. A deny whose destination is `all` does not match what a virtual
-IP has translated, unless it says match-vip (vendor's knowledge base; the default of match-vip changed after 7.2.3), and one to the server's
-own address does not either.
+The virtual IP is applied before the policies are looked at, in their order. A deny whose
+destination is `all` does not match what a virtual IP has translated, unless it says match-vip
+(vendor's knowledge base; the default of match-vip changed after 7.2.3), and one to the server's own
+address does not either.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Packet:
 
 
 def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, int]:
-    """Whether it gets through, and the number of the policy that decided; 0 is the implicit deny."""
+    """Whether it gets through, and the number of the policy that decided; 0 is the implicit
+    deny.
+    """
     look = _Look(device, vdom)
     if device.modes.decides_elsewhere:
         return True, 0
@@ -41,7 +45,9 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     if device.modes.central_nat and vip:
         packet, vip = dataclasses.replace(packet, destination=look.server(packet, vip)), ""
     zone = device.zone(packet.interface)
-    if zone in device.intrazone and zone == device.zone(device.route(look.server(packet, vip), packet.interface)):
+    if zone in device.intrazone and zone == device.zone(
+        device.route(look.server(packet, vip), packet.interface)
+    ):
         return True, 0  # No policy is asked.
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
@@ -56,11 +62,16 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
 
 
 def delivered(device: Device, packet: Packet, vdom: str = "root") -> str:
-    """To which address a packet gets in the end, behind a virtual IP too; '' where it is stopped."""
+    """To which address a packet gets in the end, behind a virtual IP too; '' where it is
+    stopped.
+    """
     if not decide(device, packet, vdom)[0]:
         return ""
     look = _Look(device, vdom)
-    for sent in (packet, dataclasses.replace(packet, interface=device.route(packet.destination, packet.interface))):
+    for sent in (
+        packet,
+        dataclasses.replace(packet, interface=device.route(packet.destination, packet.interface)),
+    ):
         vip, _port = look.translate(sent)
         if vip:
             return look.server(sent, vip)
@@ -80,11 +91,15 @@ class _Look:
         if real := self._real(row):
             return str(real["ip"])
         mapped = row["mappedip"] if vip else packet.destination
-        return str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split("-", maxsplit=1)[0]
+        return str(mapped if isinstance(mapped, str) else mapped[0]["range"]).split(
+            "-", maxsplit=1
+        )[0]
 
     def _real(self, vip: Row) -> Row:
         """The server that a virtual server chooses: the lab's takes the first that is in use."""
-        return next((server for server in vip.get("realservers") or () if server["status"] == "active"), {})
+        return next(
+            (server for server in vip.get("realservers") or () if server["status"] == "active"), {}
+        )
 
     def _vips(self, address: str) -> t.Mapping[t.Any, Row]:
         return self._rows("firewall/vip6" if ":" in address else "firewall/vip")
@@ -92,7 +107,10 @@ class _Look:
     def translate(self, packet: Packet) -> tuple[str, int]:
         """The virtual IP that the packet meets, '' for none, and the port behind it."""
         for name, vip in self._vips(packet.destination).items():
-            if vip["extintf"] not in ("any", packet.interface) or vip["extip"] != packet.destination:
+            if (
+                vip["extintf"] not in ("any", packet.interface)
+                or vip["extip"] != packet.destination
+            ):
                 continue
             if vip.get("protocol", "tcp") != "tcp" or vip.get("type") == "access-proxy":
                 continue  # No packet of TCP, or none that policies see.
@@ -101,7 +119,9 @@ class _Look:
                 outer = _numbers(vip["extport"])
                 if packet.port not in outer:
                     continue
-                inner = _numbers(vip["mappedport"] if vip["mappedport"] not in ("", "0") else vip["extport"])
+                inner = _numbers(
+                    vip["mappedport"] if vip["mappedport"] not in ("", "0") else vip["extport"]
+                )
                 at = outer.index(packet.port)
                 port = inner[at] if at < len(inner) else inner[0] + at
             else:
@@ -128,7 +148,8 @@ class _Look:
     def _source(self, policy: Row, source: str) -> bool:
         if policy["internet-service-src"] == "enable":
             by_service = any(
-                source in self._device.internet_service(name) for name in policy.get("internet-service-src-name", ())
+                source in self._device.internet_service(name)
+                for name in policy.get("internet-service-src-name", ())
             )
             return bool(by_service != (policy["internet-service-src-negate"] == "enable"))
         if any(
@@ -140,7 +161,9 @@ class _Look:
         names = policy.get("srcaddr6", ()) if ":" in source else policy["srcaddr"]
         if not names:
             return False
-        return any(self._address(name, source) for name in names) != self._negated(policy, "srcaddr", source)
+        return any(self._address(name, source) for name in names) != self._negated(
+            policy, "srcaddr", source
+        )
 
     def _negated(self, policy: Row, field: str, address: str) -> bool:
         """IPv6 has a switch of its own since 7.2.1; before, one switch is for both."""
@@ -150,25 +173,35 @@ class _Look:
     def _destination(self, policy: Row, destination: str, vip: str, server: str) -> bool:
         if policy["internet-service"] == "enable":
             by_service = any(
-                destination in self._device.internet_service(name) for name in policy.get("internet-service-name", ())
+                destination in self._device.internet_service(name)
+                for name in policy.get("internet-service-name", ())
             )
             return bool(by_service != (policy["internet-service-negate"] == "enable"))
         negated = self._negated(policy, "dstaddr", destination)
         if ":" in destination:
             names = policy.get("dstaddr6", ())
             if vip:
-                return (vip in names or (policy["action"] != "deny" and _PREDEFINED_ALL in names)) != negated
-            return bool(names) and any(self._address(name, destination) for name in names) != negated
+                return (
+                    vip in names or (policy["action"] != "deny" and _PREDEFINED_ALL in names)
+                ) != negated
+            return (
+                bool(names) and any(self._address(name, destination) for name in names) != negated
+            )
         names = list(policy["dstaddr"])
         if not vip:
             plain = [
                 name
                 for name in names
-                if name not in self._rows("firewall/vip") and name not in self._rows("firewall/vipgrp")
+                if name not in self._rows("firewall/vip")
+                and name not in self._rows("firewall/vipgrp")
             ]
-            return bool(plain) and any(self._address(name, destination) for name in plain) != negated
+            return (
+                bool(plain) and any(self._address(name, destination) for name in plain) != negated
+            )
         groups = self._rows("firewall/vipgrp")
-        named = any(name == vip or (name in groups and vip in groups[name]["member"]) for name in names)
+        named = any(
+            name == vip or (name in groups and vip in groups[name]["member"]) for name in names
+        )
         if policy["action"] != "deny" or policy["match-vip"] == "enable":
             named = named or _PREDEFINED_ALL in names
         if policy["action"] == "deny" and policy["match-vip"] == "enable":
@@ -196,7 +229,9 @@ class _Look:
         if kind == "fqdn":
             return any(within(address, text) for text in self._device.names.get(row["fqdn"], ()))
         if kind == "geography":
-            return any(within(address, text) for text in self._device.countries.get(row["country"], ()))
+            return any(
+                within(address, text) for text in self._device.countries.get(row["country"], ())
+            )
         if kind in ("dynamic", "interface-subnet"):
             return any(within(address, text) for text in self._device.dynamic.get(name, ()))
         if kind == "iprange":
@@ -212,7 +247,9 @@ class _Look:
     def _port(self, name: str, port: int, server: str, depth: int = 0) -> bool:
         group = self._rows("firewall.service/group").get(name)
         if group is not None:
-            return depth < 16 and any(self._port(member, port, server, depth + 1) for member in group["member"])
+            return depth < 16 and any(
+                self._port(member, port, server, depth + 1) for member in group["member"]
+            )
         row = self._rows("firewall.service/custom")[name]
         if row["iprange"] != "0.0.0.0" and not within(server, row["iprange"]):
             return False
@@ -232,11 +269,17 @@ class _Look:
 def _numbers(text: str) -> list[int]:
     """The ports of a text such as `25 587` or `25-27`."""
     spans = [part.partition("-") for part in str(text).split()]
-    return [number for first, _dash, last in spans for number in range(int(first), int(last or first) + 1)]
+    return [
+        number
+        for first, _dash, last in spans
+        for number in range(int(first), int(last or first) + 1)
+    ]
 
 
 def is_range(text: str) -> bool:
-    """Whether the device takes a line of a range feed: an address, a prefix, or a first and a last address."""
+    """Whether the device takes a line of a range feed: an address, a prefix, or a first and a last
+    address.
+    """
     try:
         for part in text.split("-"):
             ipaddress.ip_network(part.strip(), strict=False)

@@ -37,14 +37,20 @@ class Routing:
     connected: list[tuple[str, str]] = field(
         default_factory=lambda: [("10.0.0.0/8", "internal"), ("2001:db8:20::/48", "internal")]
     )
-    static: list[tuple[str, str]] = field(default_factory=lambda: [("0.0.0.0/0", "wan1"), ("::/0", "wan1")])
+    static: list[tuple[str, str]] = field(
+        default_factory=lambda: [("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
+    )
     policies: list[PolicyRoute] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
 
     def leads(self, address: str, interface: str = "") -> str:
         """The interface by which a packet leaves, '' for none; `interface`: by which it came."""
         for policy in self.policies:
-            if policy.enabled and policy.interface == interface and _within(address, policy.network):
+            if (
+                policy.enabled
+                and policy.interface == interface
+                and _within(address, policy.network)
+            ):
                 return policy.leaves_by
         route = self._best(address)
         return route[1] if route else ""
@@ -74,40 +80,74 @@ class Routing:
         for network, interface in self.in_force():
             if ipaddress.ip_network(network).version == version:
                 kind = "connect" if (network, interface) in self.connected else "static"
-                row = {"ip_version": version, "type": kind, "ip_mask": network, "distance": 0, "metric": 0}
+                row = {
+                    "ip_version": version,
+                    "type": kind,
+                    "ip_mask": network,
+                    "distance": 0,
+                    "metric": 0,
+                }
                 known.setdefault(network, {**row, "gateway": "0.0.0.0", "interface": interface})
         return list(known.values())
 
     def addresses(self, interface: str) -> Row:
         """What `system/interface` says of the addresses of an interface."""
-        networks = [ipaddress.ip_network(text) for text, name in self.connected if name == interface]
-        own = [f"{network[-1]} {network.netmask}" for network in networks if network.version == 4] or [
-            "0.0.0.0 0.0.0.0"
+        networks = [
+            ipaddress.ip_network(text) for text, name in self.connected if name == interface
         ]
-        six = [f"{network[-1]}/{network.prefixlen}" for network in networks if network.version == 6] or ["::/0"]
-        more = [{"id": number, "q_origin_key": number, "ip": text} for number, text in enumerate(own[1:], 1)]
+        own = [
+            f"{network[-1]} {network.netmask}" for network in networks if network.version == 4
+        ] or ["0.0.0.0 0.0.0.0"]
+        six = [
+            f"{network[-1]}/{network.prefixlen}" for network in networks if network.version == 6
+        ] or ["::/0"]
+        more = [
+            {"id": number, "q_origin_key": number, "ip": text}
+            for number, text in enumerate(own[1:], 1)
+        ]
         extra = [{"prefix": text, "q_origin_key": text} for text in six[1:]]
-        return {"ip": own[0], "secondaryip": more, "ipv6": {"ip6-address": six[0], "ip6-extra-addr": extra}}
+        return {
+            "ip": own[0],
+            "secondaryip": more,
+            "ipv6": {"ip6-address": six[0], "ip6-extra-addr": extra},
+        }
 
     def configured(self) -> dict[str, list[Row]]:
         """The tables `router/static` and `router/policy`, and those of IPv6."""
-        tables: dict[str, list[Row]] = {f"router/{name}{six}": [] for name in ("static", "policy") for six in ("", "6")}
+        tables: dict[str, list[Row]] = {
+            f"router/{name}{six}": [] for name in ("static", "policy") for six in ("", "6")
+        }
         for number, (text, interface) in enumerate(self.static, 1):
             network = ipaddress.ip_network(text)
             six = network.version == 6
             shown = text if six else f"{network.network_address} {network.netmask}"
             row: Row = {"seq-num": number, "q_origin_key": number, "status": "enable", "dst": shown}
             tables["router/static6" if six else "router/static"].append(
-                {**row, "device": interface, "dstaddr": "", "sdwan-zone": [], "blackhole": "disable"}
+                {
+                    **row,
+                    "device": interface,
+                    "dstaddr": "",
+                    "sdwan-zone": [],
+                    "blackhole": "disable",
+                }
             )
         for number, policy in enumerate(self.policies, 1):
             network = ipaddress.ip_network(policy.network)
             six = network.version == 6
             shown = policy.network if six else f"{network.network_address}/{network.netmask}"
             status = "enable" if policy.enabled else "disable"
-            row = {"seq-num": number, "q_origin_key": number, "status": status, "action": "permit", "protocol": 0}
+            row = {
+                "seq-num": number,
+                "q_origin_key": number,
+                "status": status,
+                "action": "permit",
+                "protocol": 0,
+            }
             came = {"input-device": [{"name": policy.interface, "q_origin_key": policy.interface}]}
-            to = {"dst": [{"addr6" if six else "subnet": shown, "q_origin_key": shown}], "dst-negate": "disable"}
+            to = {
+                "dst": [{"addr6" if six else "subnet": shown, "q_origin_key": shown}],
+                "dst-negate": "disable",
+            }
             tables["router/policy6" if six else "router/policy"].append(
                 {**row, **came, **to, "dstaddr": [], "output-device": policy.leaves_by}
             )

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of the lab's FortiGate: which fields each has, from which version, and what each takes.
+"""The tables of the lab's FortiGate: which fields each has, from which version, and what each
+takes.
 
-Fields and versions were read in public schemas of the configuration database (the vendor's collection and its Terraform provider), error
-numbers in the vendor's knowledge base and in public clients. Not made from the collection's own tables, so that a mistake there shows.
+Fields and versions were read in public schemas of the configuration database (the vendor's
+collection and its Terraform provider), error numbers in the vendor's knowledge base and in public
+clients. Not made from the collection's own tables, so that a mistake there shows.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ BAD_IP, BAD_MASK, BAD_RANGE, BAD_FORMAT, EMPTY = -8, -9, -45, -50, -56
 UNEXPECTED, TOO_LONG, IN_USE, NAME_TAKEN, BAD_INT, BAD_ENUM = -61, -72, -23, -164, -650, -651
 CONFLICT = -7
 
-_PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(:\d{1,5}(-\d{1,5})?)?( \d{1,5}(-\d{1,5})?(:\d{1,5}(-\d{1,5})?)?)*")
+_PORTS = re.compile(
+    r"\d{1,5}(-\d{1,5})?(:\d{1,5}(-\d{1,5})?)?( \d{1,5}(-\d{1,5})?(:\d{1,5}(-\d{1,5})?)?)*"
+)
 
 
 class Refused(Exception):
-    """The device refuses; `code` is FortiOS's number, `status` that of HTTP where it is not the usual one."""
+    """The device refuses; `code` is FortiOS's number, `status` that of HTTP where it is not the
+    usual one.
+    """
 
     def __init__(self, code: int, text: str = "", status: int = 0) -> None:
         super().__init__(f"{code} {text}")
@@ -76,7 +82,9 @@ class Field:
         return number
 
     def _subnet(self, value: t.Any) -> str:
-        """Whatever the form, the answer is address and mask (read in the collection's issues and in public clients)."""
+        """Whatever the form, the answer is address and mask (read in the collection's issues and in
+        public clients).
+        """
         text = " ".join(value) if isinstance(value, list) else str(value)
         address, _blank, mask = text.replace("/", " ").partition(" ")
         try:
@@ -108,7 +116,9 @@ class Field:
         return text
 
     def _mapped(self, value: t.Any) -> list[Row]:
-        ranges = [str(entry["range"]) for entry in value] if isinstance(value, list) else [str(value)]
+        ranges = (
+            [str(entry["range"]) for entry in value] if isinstance(value, list) else [str(value)]
+        )
         for text in ranges:
             for part in text.split("-"):
                 self._ip(part)
@@ -121,11 +131,14 @@ class Field:
         """The servers of a virtual server."""
         made = {"port": 0, "status": "active"}
         return [
-            {"id": number, **made, **server, "ip": self._ip(server["ip"])} for number, server in enumerate(value, 1)
+            {"id": number, **made, **server, "ip": self._ip(server["ip"])}
+            for number, server in enumerate(value, 1)
         ]
 
     def _refs(self, value: t.Any) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(entry, dict) and "name" in entry for entry in value):
+        if not isinstance(value, list) or not all(
+            isinstance(entry, dict) and "name" in entry for entry in value
+        ):
             raise Refused(UNEXPECTED)
         names = [str(entry["name"]) for entry in value]
         if len(set(names)) != len(names):
@@ -147,7 +160,9 @@ def _refs(*tables: str, **more: t.Any) -> Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `rivals` are the tables that its names are shared with; `frozen`: the device's own, which nobody writes."""
+    """One table. `rivals` are the tables that its names are shared with; `frozen`: the device's
+    own, which nobody writes.
+    """
 
     key: str
     fields: t.Mapping[str, Field]
@@ -165,8 +180,12 @@ _SHARED = ("firewall/address", "firewall/addrgrp", "firewall/vip", "firewall/vip
 _ANY = ("firewall/address", "firewall/addrgrp", "system/external-resource")
 # Profile → the versions that have it, the last one excluded.
 PROFILES: t.Mapping[str, tuple[Version, Version]] = {
-    **dict.fromkeys(("av-profile", "ips-sensor", "ssl-ssh-profile", "application-list"), ((0, 0, 0), (99, 0, 0))),
-    **dict.fromkeys(("profile-group", "webfilter-profile", "dnsfilter-profile"), ((0, 0, 0), (99, 0, 0))),
+    **dict.fromkeys(
+        ("av-profile", "ips-sensor", "ssl-ssh-profile", "application-list"), ((0, 0, 0), (99, 0, 0))
+    ),
+    **dict.fromkeys(
+        ("profile-group", "webfilter-profile", "dnsfilter-profile"), ((0, 0, 0), (99, 0, 0))
+    ),
     "spamfilter-profile": ((0, 0, 0), (6, 2, 0)),
     "emailfilter-profile": ((6, 2, 0), (99, 0, 0)),
     "file-filter-profile": ((6, 4, 0), (99, 0, 0)),
@@ -182,9 +201,15 @@ _POLICY: dict[str, Field] = {
     "action": _choice("deny", "accept", "ipsec"),
     "srcaddr": _refs(*_ANY),
     "dstaddr": _refs(
-        "firewall/address", "firewall/addrgrp", "firewall/vip", "firewall/vipgrp", "system/external-resource"
+        "firewall/address",
+        "firewall/addrgrp",
+        "firewall/vip",
+        "firewall/vipgrp",
+        "system/external-resource",
     ),
-    "srcaddr6": _refs("firewall/address6", "firewall/addrgrp6", "system/external-resource", since=(6, 4, 0)),
+    "srcaddr6": _refs(
+        "firewall/address6", "firewall/addrgrp6", "system/external-resource", since=(6, 4, 0)
+    ),
     "dstaddr6": _refs("firewall/address6", "firewall/addrgrp6", "firewall/vip6", since=(6, 4, 0)),
     "srcaddr-negate": _switch(),
     "dstaddr-negate": _switch(),
@@ -241,10 +266,14 @@ _POLICY: dict[str, Field] = {
     "wanopt-detection": _choice("active", "passive", "off"),
     "profile-type": _choice("single", "group"),
     "fsso": _switch("enable", until=(6, 4, 0)),
-    **{name: Field(longest=35, since=since, until=until) for name, (since, until) in PROFILES.items()},
+    **{
+        name: Field(longest=35, since=since, until=until)
+        for name, (since, until) in PROFILES.items()
+    },
 }
 
-# Policies of IPv6, and those that translate, before they were in the one table; the lab's let no packet through.
+# Policies of IPv6, and those that translate, before they were in the one table; the lab's let no
+# packet through.
 _APART: dict[str, Field] = {
     "name": Field(longest=35),
     "status": _switch("enable"),
@@ -257,8 +286,24 @@ _APART: dict[str, Field] = {
 }
 
 CONDITIONS = (
-    *("schedule", "groups", "users", "fsso-groups", "devices", "src-vendor-mac", "vlan-filter", "tos-mask"),
-    *("reputation-minimum", "ztna-status", "ztna-ems-tag", "sgt-check", "policy-expiry", "scim-groups"),
+    *(
+        "schedule",
+        "groups",
+        "users",
+        "fsso-groups",
+        "devices",
+        "src-vendor-mac",
+        "vlan-filter",
+        "tos-mask",
+    ),
+    *(
+        "reputation-minimum",
+        "ztna-status",
+        "ztna-ems-tag",
+        "sgt-check",
+        "policy-expiry",
+        "scim-groups",
+    ),
     *("radius-mac-auth-bypass",),
 )
 """Fields of a policy that, other than as they are made, let it match some packets only."""
@@ -267,7 +312,9 @@ TABLES: t.Mapping[str, Table] = {
     "firewall/address": Table(
         "name",
         {
-            "type": _choice("ipmask", "iprange", "fqdn", "geography", "dynamic", "interface-subnet"),
+            "type": _choice(
+                "ipmask", "iprange", "fqdn", "geography", "dynamic", "interface-subnet"
+            ),
             "subnet": Field("subnet", "0.0.0.0 0.0.0.0"),
             "start-ip": Field("ip", "0.0.0.0"),
             "end-ip": Field("ip", "0.0.0.0"),
@@ -310,7 +357,9 @@ TABLES: t.Mapping[str, Table] = {
     "firewall/vip": Table(
         "name",
         {
-            "type": _choice("static-nat", "load-balance", "server-load-balance", "fqdn", "access-proxy"),
+            "type": _choice(
+                "static-nat", "load-balance", "server-load-balance", "fqdn", "access-proxy"
+            ),
             "server-type": Field(),
             "mapped-addr": Field(),
             "extip": Field(),
@@ -339,7 +388,10 @@ TABLES: t.Mapping[str, Table] = {
         },
     ),
     "firewall/vipgrp": Table(
-        "name", {"member": _refs("firewall/vip"), "interface": Field(default="any")}, rivals=_SHARED, needs=("member",)
+        "name",
+        {"member": _refs("firewall/vip"), "interface": Field(default="any")},
+        rivals=_SHARED,
+        needs=("member",),
     ),
     "firewall/policy": Table("policyid", _POLICY),
     "firewall/policy6": Table("policyid", _APART, until=(6, 4, 0)),
@@ -361,7 +413,9 @@ TABLES: t.Mapping[str, Table] = {
         },
     ),
     "firewall.service/group": Table(
-        "name", {"member": _refs("firewall.service/custom", "firewall.service/group")}, needs=("member",)
+        "name",
+        {"member": _refs("firewall.service/custom", "firewall.service/group")},
+        needs=("member",),
     ),
     "system/external-resource": Table(
         "name",

@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's FortiGate on loopback: REST API over TLS, with tokens, profiles, envelopes, and faults that tests arm.
+"""The lab's FortiGate on loopback: REST API over TLS, with tokens, profiles, envelopes, and faults
+that tests arm.
 
-Known from: envelopes, error numbers and HTTP statuses of public clients and of the vendor's collection (424 where older versions answer 500,
-HTML bodies for 401 and 429, lists of envelopes for several vdoms, 301 seen in an issue of 2026, an access token in the URL refused since
-7.4.5). The rows of `entry-list` are tables with `entry`: unverified.
+Known from: envelopes, error numbers and HTTP statuses of public clients and of the vendor's
+collection (424 where older versions answer 500, HTML bodies for 401 and 429, lists of envelopes for
+several vdoms, 301 seen in an issue of 2026, an access token in the URL refused since 7.4.5). The
+rows of `entry-list` are tables with `entry`: unverified.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import hashlib
 import http.server
 import json
 import pathlib
-import re
 import socket
 import ssl
 import tempfile
@@ -25,7 +26,14 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import schema
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import FEED, POLICY, PUSH_SINCE, Config, Device
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.answers import passes, shown
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import (
+    FEED,
+    POLICY,
+    PUSH_SINCE,
+    Config,
+    Device,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import Packet, decide
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
@@ -35,7 +43,6 @@ TOKEN_IN_URL_UNTIL = (7, 4, 5)
 OTHER_STATUS_SINCE = (7, 0, 0)
 LOGIN_FAILURES = 3
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
-_FILTER = re.compile(r"([^=!<>]+)(==|!=|=@|!@|<=|>=|<|>)(.*)", re.DOTALL)
 
 Query = dict[str, list[str]]
 
@@ -48,7 +55,9 @@ class Profile:
     network: bool = True
     vdoms: tuple[str, ...] = ("root",)
     refused: int = 0
-    """The status for one that comes from none of its trusted hosts; 0: it does. Unverified which."""
+    """The status for one that comes from none of its trusted hosts; 0: it does. Unverified
+    which.
+    """
 
 
 @dataclass
@@ -69,7 +78,9 @@ class Faults:
     fail: dict[str, int] = field(default_factory=dict)
     """`METHOD path` → the error number that the device gives for it."""
     instead: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """A part of a path, '' for all → status and body that something else than the device answers."""
+    """A part of a path, '' for all → status and body that something else than the device
+    answers.
+    """
     gone: tuple[str, ...] = ()
     """Tables that the device says it does not have."""
     seen: int = 0
@@ -88,7 +99,9 @@ class FortiGateServer:
         self.licensed = True
         self.changed: t.Callable[[], None] = lambda: None
         self.failures = 0
-        self._temporary = tempfile.TemporaryDirectory(prefix="mailedge-fortigate-") if folder is None else None
+        self._temporary = (
+            tempfile.TemporaryDirectory(prefix="mailedge-fortigate-") if folder is None else None
+        )
         self._folder = folder or pathlib.Path(t.cast("t.Any", self._temporary).name)
         self._lock = threading.Lock()
         certificate = make_certificate("firewall.lab.example", self._folder)
@@ -120,7 +133,9 @@ class FortiGateServer:
     def answer(
         self, method: str, target: str, headers: t.Mapping[str, str], body: bytes
     ) -> tuple[int, str, str, dict[str, str]] | None:
-        """Status, type of content, body and more headers; None: the connection ends without an answer."""
+        """Status, type of content, body and more headers; None: the connection ends without an
+        answer.
+        """
         with self._lock:
             faults = self.faults
             faults.seen += 1
@@ -144,10 +159,20 @@ class FortiGateServer:
             return self._page(self.faults.html)
         for part, (status, text) in self.faults.instead.items():
             if part in path:
-                return status, "application/json" if text.startswith(("{", "[")) else "text/html", text, {}
+                return (
+                    status,
+                    "application/json" if text.startswith(("{", "[")) else "text/html",
+                    text,
+                    {},
+                )
         if self.faults.redirect:
             self.faults.redirect -= 1
-            return 301, "text/html", _HTML.format("Moved"), {"Location": f"https://elsewhere.example{path}"}
+            return (
+                301,
+                "text/html",
+                _HTML.format("Moved"),
+                {"Location": f"https://elsewhere.example{path}"},
+            )
         profile = self._profile(query, headers)
         if isinstance(profile, int):
             return self._page(profile)
@@ -157,9 +182,16 @@ class FortiGateServer:
         vdoms = list(self.device.configs) if names == "*" else [names]
         if not path.startswith("/api/v2/") or len(parts) < 1:
             return self._page(404)
-        envelopes = [self._envelope(method, parts, query, headers, body, vdom, profile) for vdom in vdoms]
+        envelopes = [
+            self._envelope(method, parts, query, headers, body, vdom, profile) for vdom in vdoms
+        ]
         status = max(int(envelope["http_status"]) for envelope in envelopes)
-        return status, "application/json", json.dumps(envelopes if names == "*" else envelopes[0]), {}
+        return (
+            status,
+            "application/json",
+            json.dumps(envelopes if names == "*" else envelopes[0]),
+            {},
+        )
 
     def _page(self, status: int) -> tuple[int, str, str, dict[str, str]]:
         return (
@@ -222,7 +254,9 @@ class FortiGateServer:
             elif kind == "cmdb":
                 envelope.update(self._cmdb(method, table, key, query, headers, sent, vdom, config))
             elif kind == "monitor":
-                envelope.update(self._monitor(method, "/".join(parts[1:]), query, sent, vdom, config))
+                envelope.update(
+                    self._monitor(method, "/".join(parts[1:]), query, sent, vdom, config)
+                )
             else:
                 raise Refused(schema.NOT_FOUND, status=404)
             envelope.update(status="success", http_status=200)
@@ -297,7 +331,9 @@ class FortiGateServer:
             return {
                 "results": {
                     "name": table,
-                    "children": {name: {"type": field.kind} for name, field in described.fields.items()},
+                    "children": {
+                        name: {"type": field.kind} for name, field in described.fields.items()
+                    },
                 }
             }
         if key is not None:
@@ -305,8 +341,15 @@ class FortiGateServer:
             return {"results": [shown(described, row)], "size": 1, "mkey": known}
         rows = list(config.all(table).values())
         held = len(rows)
-        matched = [row for row in rows if all(_passes(row, condition) for condition in query.get("filter", ()))]
-        start, count = int(query.get("start", ["0"])[0]), int(query.get("count", ["0"])[0]) or len(matched)
+        matched = [
+            row
+            for row in rows
+            if all(passes(row, condition) for condition in query.get("filter", ()))
+        ]
+        start, count = (
+            int(query.get("start", ["0"])[0]),
+            int(query.get("count", ["0"])[0]) or len(matched),
+        )
         if self.device.page:
             count = min(count, self.device.page)
         rows = [shown(described, row) for row in matched[start : start + count]]
@@ -366,44 +409,6 @@ class FortiGateServer:
 
 def _revision(vdom: str, number: int) -> str:
     return hashlib.md5(f"{vdom}{number}".encode(), usedforsecurity=False).hexdigest()
-
-
-def shown(table: schema.Table, row: schema.Row) -> schema.Row:
-    """A row as the device answers it: lists of tables, each with its origin key."""
-    row_shown: schema.Row = {table.key: row[table.key], "q_origin_key": row[table.key]}
-    for name, value in row.items():
-        field = table.fields.get(name)
-        if field is not None and field.refers:
-            row_shown[name] = [{"name": item, "q_origin_key": item} for item in value]
-        elif isinstance(value, (list, tuple)):
-            row_shown[name] = [{**item, "q_origin_key": item.get("range", item.get("id"))} for item in value]
-        elif field is not None and name == "password":
-            row_shown[name] = "ENC XXXX" if value else ""
-        else:
-            row_shown[name] = value
-    return row_shown
-
-
-def _passes(row: schema.Row, text: str) -> bool:
-    """One filter: commas are 'or'."""
-    return any(_passes_one(row, part) for part in text.split(","))
-
-
-def _passes_one(row: schema.Row, text: str) -> bool:
-    condition = _FILTER.fullmatch(text)
-    if condition is None:
-        raise Refused(schema.UNEXPECTED)
-    name, operator, wanted = condition.groups()
-    value = row.get(name, "")
-    held = [str(item) for item in value] if isinstance(value, (list, tuple)) else [str(value)]
-    if operator in ("==", "!="):
-        return (wanted in held) == (operator == "==")
-    if operator in ("=@", "!@"):
-        return any(wanted in item for item in held) == (operator == "=@")
-    number = float(held[0] or 0)
-    return {"<": number < float(wanted), "<=": number <= float(wanted), ">": number > float(wanted)}.get(
-        operator, number >= float(wanted)
-    )
 
 
 class _Server(http.server.ThreadingHTTPServer):

@@ -35,7 +35,9 @@ class Modes:
 
 
 def device_tables(device: Device) -> dict[str, t.Any]:
-    """Interfaces, zones, and SD-WAN, which is one object and no table: until 6.4 under another name, with one zone of a fixed name."""
+    """Interfaces, zones, and SD-WAN, which is one object and no table: until 6.4 under another
+    name, with one zone of a fixed name.
+    """
 
     def members(names: list[str], zone: str = "") -> list[dict[str, str]]:
         return [{"interface": name, **({"zone": zone} if zone else {})} for name in names]
@@ -44,23 +46,36 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         {
             "name": name,
             "intrazone": "allow" if name in device.intrazone else "deny",
-            "interface": [{"interface-name": interface, "q_origin_key": interface} for interface in held],
+            "interface": [
+                {"interface-name": interface, "q_origin_key": interface} for interface in held
+            ],
         }
         for name, held in device.zones.items()
     ]
     old = (6, 2, 0) <= device.version < (6, 4, 0)
     status = "enable" if device.sdwan else "disable"
     if device.version < (6, 4, 0):
-        sdwan = {"status": status, "members": members([member for held in device.sdwan.values() for member in held])}
+        sdwan = {
+            "status": status,
+            "members": members([member for held in device.sdwan.values() for member in held]),
+        }
     else:
         rows = [row for name, held in device.sdwan.items() for row in members(held, name)]
-        sdwan = {"status": status, "zone": [{"name": name} for name in device.sdwan], "members": rows}
+        sdwan = {
+            "status": status,
+            "zone": [{"name": name} for name in device.sdwan],
+            "members": rows,
+        }
     modes = device.modes
     return {
         "system/settings": {
             "ngfw-mode": modes.ngfw,
             "central-nat": "enable" if modes.central_nat else "disable",
-            **({"consolidated-firewall-mode": "enable" if modes.consolidated else "disable"} if old else {}),
+            **(
+                {"consolidated-firewall-mode": "enable" if modes.consolidated else "disable"}
+                if old
+                else {}
+            ),
         },
         "system/global": {"cfg-save": modes.saves, "cfg-revert-timeout": modes.revert_after},
         "system/central-management": {
@@ -71,7 +86,8 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         "system/ha": {"mode": modes.cluster, "group-name": ""},
         "system/vdom": [{"name": name, "q_origin_key": name} for name in device.configs],
         "system/interface": [
-            {"name": name, "q_origin_key": name, **device.routing.addresses(name)} for name in device.interfaces
+            {"name": name, "q_origin_key": name, **device.routing.addresses(name)}
+            for name in device.interfaces
         ],
         "system/zone": zones,
         "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,

@@ -68,11 +68,24 @@ class Transactions:
 
     def _copy(self, vdom: str, *, within: bool) -> Config:
         held = self.configs[vdom]
-        return type(held)(held.device, within, copy.deepcopy(held.rows), copy.deepcopy(held.entries), held.revision)
+        return type(held)(
+            held.device,
+            within,
+            copy.deepcopy(held.rows),
+            copy.deepcopy(held.entries),
+            held.revision,
+        )
 
-    def write(self, vdom: str, number: str, name: str, path: str, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+    def write(
+        self, vdom: str, number: str, name: str, path: str, *arguments: t.Any, **keywords: t.Any
+    ) -> t.Any:
         """One write, in a transaction or at once."""
-        taken = {write[1][0] for key, other in self.transactions.items() for write in other.writes if key != number}
+        taken = {
+            write[1][0]
+            for key, other in self.transactions.items()
+            for write in other.writes
+            if key != number
+        }
         if self.locks and path in taken:
             raise Refused(schema.CONFLICT, "locked by a transaction")
         if not number:
@@ -87,7 +100,9 @@ class Transactions:
         return 0 if name == "create" and path == POLICY else given
 
     def commit(self, number: str) -> None:
-        """All writes of a transaction, or none. One that is refused stays open until it is given up."""
+        """All writes of a transaction, or none. One that is refused stays open until it is given
+        up.
+        """
         transaction = self.transactions.get(number)
         if transaction is None:
             raise Refused(schema.NOT_FOUND, "transaction", status=424)

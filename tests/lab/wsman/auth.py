@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may come in, by Basic or NTLM (plain or in Negotiate), and the encryption of messages ([MS-WSMV] 2.2.9.1)."""
+"""Who may come in, by Basic or NTLM (plain or in Negotiate), and the encryption of messages
+([MS-WSMV] 2.2.9.1).
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ from spnego.exceptions import SpnegoError
 REALM = 'Basic realm="WSMAN"'
 _BOUNDARY = b"--Encrypted Boundary"
 _OCTETS = b"\tContent-Type: application/octet-stream\r\n"
-_PROTOCOLS = ("application/HTTP-SPNEGO-session-encrypted", "application/HTTP-Kerberos-session-encrypted")
-# pyspnego finds the accounts that an acceptor knows by this variable only, which the whole process shares.
+_PROTOCOLS = (
+    "application/HTTP-SPNEGO-session-encrypted",
+    "application/HTTP-Kerberos-session-encrypted",
+)
+# pyspnego finds the accounts that an acceptor knows by this variable only, which the whole process
+# shares.
 _USER_FILE = "NTLM_USER_FILE"
 _user_file_lock = threading.Lock()
 
@@ -35,7 +41,8 @@ class BadMessage(ValueError):
 class Accounts:
     """The one account of a server. `username` may have a domain, as ``DOMAIN\\user``.
 
-    pyspnego reads accounts from a file; `folder` gets one with the hash of the password, never the password.
+    pyspnego reads accounts from a file; `folder` gets one with the hash of the password, never the
+    password.
     """
 
     def __init__(self, username: str, password: str, folder: pathlib.Path) -> None:
@@ -43,8 +50,11 @@ class Accounts:
         self._password = password
         nt_hash = _nt_hash(password).hex().upper()
         self._file = folder / "ntlm-accounts"
-        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            # The format of smbpasswd: user, number, LM hash (of an empty password: unused), NT hash, flags, last change.
+        with os.fdopen(
+            os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as file:
+            # The format of smbpasswd: user, number, LM hash (of an empty password: unused), NT
+            # hash, flags, last change.
             file.write(f"{username}:1000:{'0' * 32}:{nt_hash}:[U]:LCT-00000000\n")
 
     def knows(self, username: str, password: str) -> bool:
@@ -53,12 +63,20 @@ class Accounts:
         return right and username.casefold() == self.username.casefold()
 
     def knows_basic(self, token: bytes) -> bool:
-        """The same for the text of a Basic login, in whichever encoding the client chose (RFC 7617 leaves it open)."""
-        pairs = [token.decode(encoding, "replace").partition(":") for encoding in ("utf-8", "latin-1")]
+        """The same for the text of a Basic login, in whichever encoding the client chose (RFC 7617
+        leaves it open).
+        """
+        pairs = [
+            token.decode(encoding, "replace").partition(":") for encoding in ("utf-8", "latin-1")
+        ]
         return any(self.knows(username, password) for username, _colon, password in pairs)
 
-    def step(self, make: t.Callable[[], t.Any], context: t.Any, token: bytes) -> tuple[t.Any, bytes | None]:
-        """One step of an NTLM handshake in `context`, made by `make` where None. Raises SpnegoError."""
+    def step(
+        self, make: t.Callable[[], t.Any], context: t.Any, token: bytes
+    ) -> tuple[t.Any, bytes | None]:
+        """One step of an NTLM handshake in `context`, made by `make` where None. Raises
+        SpnegoError.
+        """
         with _user_file_lock:
             before = os.environ.get(_USER_FILE)
             os.environ[_USER_FILE] = str(self._file)
@@ -85,7 +103,9 @@ class Login:
     def __init__(self, accounts: Accounts, channel_bindings: bytes | None) -> None:
         self._accounts = accounts
         # Over TLS the login is bound to the certificate (RFC 5929), so that it cannot be relayed.
-        self._bindings = GssChannelBindings(application_data=channel_bindings) if channel_bindings else None
+        self._bindings = (
+            GssChannelBindings(application_data=channel_bindings) if channel_bindings else None
+        )
         self._context: t.Any = None
         self._complete = False
         self.challenges: list[tuple[str, str]] = []
@@ -96,7 +116,9 @@ class Login:
         self.challenges = [("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", REALM)]
 
     def accept(self, header: str | None) -> bool:
-        """Whether the request with this Authorization header may be served; `challenges` are headers for the reply."""
+        """Whether the request with this Authorization header may be served; `challenges` are
+        headers for the reply.
+        """
         self.challenges = []
         if header is None:
             if not self._complete:
@@ -122,20 +144,25 @@ class Login:
         protocol = "ntlm" if token.startswith(b"NTLMSSP\0") else "negotiate"
         try:
             self._context, answer = self._accounts.step(
-                lambda: spnego.server(protocol=protocol, channel_bindings=self._bindings), self._context, token
+                lambda: spnego.server(protocol=protocol, channel_bindings=self._bindings),
+                self._context,
+                token,
             )
         except (SpnegoError, ValueError, struct.error, IndexError):
             self.refuse()
             return False
         self._complete = bool(self._context.complete)
         if answer:
-            self.challenges = [("WWW-Authenticate", f"{scheme} {base64.b64encode(answer).decode('ascii')}")]
+            self.challenges = [
+                ("WWW-Authenticate", f"{scheme} {base64.b64encode(answer).decode('ascii')}")
+            ]
         elif not self._complete:
             self.refuse()
         return self._complete
 
     def open_message(self, content_type: str, body: bytes) -> tuple[bytes, str | None]:
-        """The message in `body`, and the protocol that it was encrypted by; None where it was in clear.
+        """The message in `body`, and the protocol that it was encrypted by; None where it was in
+        clear.
 
         Raises BadMessage.
         """
@@ -150,7 +177,8 @@ class Login:
         if not length or not parts[2].startswith(_OCTETS):
             raise BadMessage("The encrypted message is malformed.")
         sealed = parts[2][len(_OCTETS) :]
-        # The cipher may hold what looks like a boundary: cut by the length that the message says of itself.
+        # The cipher may hold what looks like a boundary: cut by the length that the message says of
+        # itself.
         start = body.find(_OCTETS) + len(_OCTETS)
         (signature,) = struct.unpack("<i", sealed[:4])
         whole = body[start : start + 4 + signature + int(length[1])]

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A self-signed certificate, made anew for each server, as WinRM and Exchange have out of the box."""
+"""A self-signed certificate, made anew for each server, as WinRM and Exchange have out of
+the box.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificate:
-    """A TLS context for a server, the file with its certificate, and the hash that logins are bound to (RFC 5929)."""
+    """A TLS context for a server, the file with its certificate, and the hash that logins are bound
+    to (RFC 5929).
+    """
 
     context: ssl.SSLContext
     path: pathlib.Path

@@ -1,8 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runspace pools of PSRP ([MS-PSRP], spoken by psrpcore): a pipeline's script and input go to the engine as a script and
-lines of standard input; the lines of its standard output come back as objects, each a string.
+"""Runspace pools of PSRP ([MS-PSRP], spoken by psrpcore): a pipeline's script and input go to the
+engine as a script and lines of standard input; the lines of its standard output come back as
+objects, each a string.
 
 Kinder than a real runspace in one thing: each pipeline finds a fresh one.
 """
@@ -15,10 +16,21 @@ import typing as t
 import uuid
 
 import psrpcore
-from psrpcore.types import ErrorCategory, ErrorCategoryInfo, HostMethodIdentifier, NETException, PSVersion
+from psrpcore.types import (
+    ErrorCategory,
+    ErrorCategoryInfo,
+    HostMethodIdentifier,
+    NETException,
+    PSVersion,
+)
 
 from ansible_collections.mailedge.lockdown.tests.lab.wsman import soap
-from ansible_collections.mailedge.lockdown.tests.lab.wsman.shells import Command, Engine, Shell, new_id
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.shells import (
+    Command,
+    Engine,
+    Shell,
+    new_id,
+)
 
 _FRAGMENT = 100_000
 
@@ -40,7 +52,9 @@ class Pipeline(Command):
     def script(self) -> str:
         """The script to run. Raises ValueError for a pipeline that is none."""
         commands = [
-            command for command in self.metadata.commands if command.command_text not in ("Out-String", "Out-Default")
+            command
+            for command in self.metadata.commands
+            if command.command_text not in ("Out-String", "Out-Default")
         ]
         if len(commands) == 1:
             only = commands[0]
@@ -55,20 +69,27 @@ class Pipeline(Command):
 class RunspacePoolShell(Shell):
     """A shell whose streams carry PSRP.
 
-    `old`: of Windows PowerShell 2.0, to which a client sends no more than 150 KB at once (MS-PSRP, protocol version 2.1).
+    `old`: of Windows PowerShell 2.0, to which a client sends no more than 150 KB at once (MS-PSRP,
+    protocol version 2.1).
     """
 
-    def __init__(self, shell_id: str, resource: str, engine: Engine, creation: str, *, old: bool = False) -> None:
+    def __init__(
+        self, shell_id: str, resource: str, engine: Engine, creation: str, *, old: bool = False
+    ) -> None:
         super().__init__(shell_id, resource, engine)
         self._lock = threading.RLock()
         newest = {"PSVersion": PSVersion("5.1.20348.1"), "PSEdition": "Desktop"}
         versions = {"PSVersion": PSVersion("2.0")} if old else newest
-        self._pool = psrpcore.ServerRunspacePool(application_private_data={"PSVersionTable": versions})
+        self._pool = psrpcore.ServerRunspacePool(
+            application_private_data={"PSVersionTable": versions}
+        )
         if old:
             self._pool.our_capability.protocolversion = PSVersion("2.1")
         self._feed(base64.b64decode(creation))
 
-    def open_command(self, command_id: str | None, command_line: str, options: t.Mapping[str, str]) -> Command:
+    def open_command(
+        self, command_id: str | None, command_line: str, options: t.Mapping[str, str]
+    ) -> Command:
         """Create a pipeline; `command_line` is the first fragment of its description, in base64."""
         with self._lock:
             pipeline = Pipeline(new_id(command_id), self._pool)
@@ -77,7 +98,9 @@ class RunspacePoolShell(Shell):
         return pipeline
 
     def send(self, command_id: str | None, data: bytes, end: bool) -> None:
-        """More of the protocol: fragments of a pipeline's description or input, or a call to the pool."""
+        """More of the protocol: fragments of a pipeline's description or input, or a call to the
+        pool.
+        """
         self._feed(data)
 
     def signal(self, command_id: str | None) -> None:
@@ -94,7 +117,9 @@ class RunspacePoolShell(Shell):
     def _feed(self, data: bytes) -> None:
         with self._lock:
             try:
-                self._pool.receive_data(psrpcore.PSRPPayload(data, psrpcore.StreamType.default, None))
+                self._pool.receive_data(
+                    psrpcore.PSRPPayload(data, psrpcore.StreamType.default, None)
+                )
                 while (event := self._pool.next_event()) is not None:
                     self._handle(event)
             except psrpcore.PSRPCoreError as error:
@@ -114,7 +139,12 @@ class RunspacePoolShell(Shell):
         elif isinstance(event, psrpcore.GetAvailableRunspacesEvent):
             self._pool.runspace_availability_response(event.ci, 1)
         elif isinstance(
-            event, (psrpcore.SetMaxRunspacesEvent, psrpcore.SetMinRunspacesEvent, psrpcore.ResetRunspaceStateEvent)
+            event,
+            (
+                psrpcore.SetMaxRunspacesEvent,
+                psrpcore.SetMinRunspacesEvent,
+                psrpcore.ResetRunspaceStateEvent,
+            ),
         ):
             self._pool.runspace_availability_response(event.ci, True)
 
@@ -127,7 +157,9 @@ class RunspacePoolShell(Shell):
     def _flush(self) -> None:
         """Hand what the protocol wants to say to whoever receives it."""
         while (payload := self._pool.data_to_send(_FRAGMENT)) is not None:
-            command = self.commands.get(str(payload.pipeline_id).upper()) if payload.pipeline_id else None
+            command = (
+                self.commands.get(str(payload.pipeline_id).upper()) if payload.pipeline_id else None
+            )
             # A client takes each piece for whole fragments of the protocol.
             (command.output if command else self.output).emit_whole("stdout", bytes(payload.data))
 
@@ -138,7 +170,9 @@ class RunspacePoolShell(Shell):
     def _run(self, pipeline: Pipeline) -> None:
         stdin = "".join(f"{line}\n" for line in pipeline.inputs).encode()
         try:
-            code, stdout, stderr = self.engine.run(pipeline.script(), stdin, True, pipeline.cancelled)
+            code, stdout, stderr = self.engine.run(
+                pipeline.script(), stdin, True, pipeline.cancelled
+            )
         except Exception as error:
             # The client must hear of a broken lab, or it waits for ever.
             code, stdout, stderr = 1, b"", f"The lab failed: {error!r}".encode()

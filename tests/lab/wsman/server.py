@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""WinRM's listener on loopback: HTTP or HTTPS, logins, message encryption, and hooks where things can go wrong on purpose.
+"""WinRM's listener on loopback: HTTP or HTTPS, logins, message encryption, and hooks where things
+can go wrong on purpose.
 
-Disconnected shells, Kerberos, CredSSP, certificate logins and quotas other than the number of shells are missing.
+Disconnected shells, Kerberos, CredSSP, certificate logins and quotas other than the number of
+shells are missing.
 """
 
 from __future__ import annotations
@@ -42,16 +44,22 @@ class Hooks:
         return True
 
     def before(self, operation: str) -> None:
-        """Called with the WS-Management operation before it is done. May raise Cut or Fault, or take its time."""
+        """Called with the WS-Management operation before it is done. May raise Cut or Fault, or
+        take its time.
+        """
 
     def after(self, operation: str) -> None:
-        """Called when it was done, before the reply is sent. May raise Cut or Fault, or take its time."""
+        """Called when it was done, before the reply is sent. May raise Cut or Fault, or take its
+        time.
+        """
 
 
 class Listener(http.server.ThreadingHTTPServer):
-    """One port of WinRM on 127.0.0.1, with TLS where a certificate is given. Starts at once; `close` ends it.
+    """One port of WinRM on 127.0.0.1, with TLS where a certificate is given. Starts at once;
+    `close` ends it.
 
-    `allow_unencrypted` is WinRM's setting of this name: without it http takes encrypted messages only.
+    `allow_unencrypted` is WinRM's setting of this name: without it http takes encrypted messages
+    only.
     """
 
     daemon_threads = True
@@ -71,10 +79,13 @@ class Listener(http.server.ThreadingHTTPServer):
         self.certificate = certificate
         self.allow_unencrypted = allow_unencrypted
         self.hooks = hooks or Hooks()
-        # While this is true the host cannot be reached: connections are reset as soon as they are made.
+        # While this is true the host cannot be reached: connections are reset as soon as they are
+        # made.
         self.is_down: t.Callable[[], bool] = lambda: False
         self._open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="lab-wsman", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="lab-wsman", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -119,7 +130,9 @@ class Listener(http.server.ThreadingHTTPServer):
 
 
 def _break(connection: socket.socket) -> None:
-    """End a connection as a crash does: with a reset, not in good order. The thread that serves it closes it."""
+    """End a connection as a crash does: with a reset, not in good order. The thread that serves it
+    closes it.
+    """
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with contextlib.suppress(OSError):
@@ -175,11 +188,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not body:
             return self._reply(200)
         try:
-            message, protocol = self._login.open_message(self.headers.get("Content-Type") or "", body)
+            message, protocol = self._login.open_message(
+                self.headers.get("Content-Type") or "", body
+            )
         except BadMessage:
             return self._reply(400)
         if len(message) > 1024 * self.server.service.max_envelope_kb:
-            # WinRM says no more than that (github.com/ansible-collections/ansible.windows/issues/391,
+            # WinRM says no more than that
+            # (github.com/ansible-collections/ansible.windows/issues/391,
             # github.com/masterzen/winrm/issues/156).
             self.close_connection = True
             return self._reply(413)
@@ -209,12 +225,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             content_type, answer = self._login.seal_message(protocol, answer)
         self._reply(status, answer, content_type, cut)
 
-    def _reply(self, status: int, body: bytes = b"", content_type: str = _SOAP, cut: Cut | None = None) -> None:
+    def _reply(
+        self, status: int, body: bytes = b"", content_type: str = _SOAP, cut: Cut | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in self._login.challenges:
             self.send_header(name, value)
         if self.close_connection:
-            # RFC 9112, section 9.6: else a client sends its next request into the closing connection.
+            # RFC 9112, section 9.6: else a client sends its next request into the closing
+            # connection.
             self.send_header("Connection", "close")
         if body:
             self.send_header("Content-Type", content_type)
@@ -234,5 +253,7 @@ def start(
     certificate: Certificate | None = None,
     **settings: t.Any,
 ) -> Listener:
-    """A listener with an account of its own, whose files go to `folder`; `settings` are Listener's."""
+    """A listener with an account of its own, whose files go to `folder`; `settings` are
+    Listener's.
+    """
     return Listener(service, Accounts(username, password, folder), certificate, **settings)

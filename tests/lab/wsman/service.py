@@ -16,8 +16,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.wsman.psrp import RunspaceP
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.shells import Engine, Shell, new_id
 
 MAX_ENVELOPE_KB, MAX_ENVELOPE_KB_OF_2008 = 500, 150
-"""WinRM's MaxEnvelopeSizekb from Windows 8 and Server 2012 on, and before (learn.microsoft.com, "Installation and configuration for
-WinRM")."""
+"""WinRM's MaxEnvelopeSizekb from Windows 8 and Server 2012 on, and before (learn.microsoft.com,
+"Installation and configuration for WinRM").
+"""
 _MAX_SHELLS = 30
 _CMD = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
 _POWERSHELL = "http://schemas.microsoft.com/powershell/"
@@ -26,7 +27,9 @@ _POWERSHELL = "http://schemas.microsoft.com/powershell/"
 class Service:
     """The shells of one server. All methods may be called from many threads."""
 
-    def __init__(self, engine: Engine, machine: str, max_envelope_kb: int = MAX_ENVELOPE_KB) -> None:
+    def __init__(
+        self, engine: Engine, machine: str, max_envelope_kb: int = MAX_ENVELOPE_KB
+    ) -> None:
         self.engine = engine
         self.machine = machine
         self.max_envelope_kb = max_envelope_kb
@@ -74,7 +77,8 @@ class Service:
         return shell
 
     def _get(self, request: soap.Request, user: str) -> str:
-        return f"<cfg:Config><cfg:MaxEnvelopeSizekb>{self.max_envelope_kb}</cfg:MaxEnvelopeSizekb></cfg:Config>"
+        size = f"<cfg:MaxEnvelopeSizekb>{self.max_envelope_kb}</cfg:MaxEnvelopeSizekb>"
+        return f"<cfg:Config>{size}</cfg:Config>"
 
     def _create(self, request: soap.Request, user: str) -> str:
         element = request.find("rsp:Shell")
@@ -87,21 +91,24 @@ class Service:
             shell = RunspacePoolShell(shell_id, request.resource, self.engine, creation, old=old)
         else:
             raise soap.Fault(
-                2150858811, "w:InvalidResourceURI", f"There is no shell with the resource URI {request.resource}."
+                2150858811,
+                "w:InvalidResourceURI",
+                f"There is no shell with the resource URI {request.resource}.",
             )
         with self._lock:
             if len(self._shells) >= _MAX_SHELLS:
                 raise soap.Fault(
                     2150859173,
                     "w:QuotaLimit",
-                    f"The WS-Management service cannot process the request. This user is allowed a maximum number of {_MAX_SHELLS} "
-                    "concurrent shells, which has been exceeded.",
+                    "The WS-Management service cannot process the request. This user is allowed a "
+                    f"maximum number of {_MAX_SHELLS} concurrent shells, which has been exceeded.",
                 )
             self._shells[shell_id] = shell
         resource = escape(request.resource)
         return (
             f"<x:ResourceCreated><a:Address>http://{escape(self.machine)}:5985/wsman</a:Address><a:ReferenceParameters>"
-            f'<w:ResourceURI>{resource}</w:ResourceURI><w:SelectorSet><w:Selector Name="ShellId">{shell_id}</w:Selector>'
+            f"<w:ResourceURI>{resource}</w:ResourceURI><w:SelectorSet><w:Selector "
+            f'Name="ShellId">{shell_id}</w:Selector>'
             f"</w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>"
             f"<rsp:Shell><rsp:ShellId>{shell_id}</rsp:ShellId><rsp:ResourceUri>{resource}</rsp:ResourceUri>"
             f"<rsp:Owner>{escape(user)}</rsp:Owner><rsp:ClientIP>127.0.0.1</rsp:ClientIP>"
@@ -111,15 +118,22 @@ class Service:
     def _command(self, request: soap.Request, user: str) -> str:
         element = request.find("rsp:CommandLine")
         words = [element.findtext("rsp:Command", "", soap.NAMESPACES) or ""]
-        arguments = [argument.text or "" for argument in element.findall("rsp:Arguments", soap.NAMESPACES)]
+        arguments = [
+            argument.text or "" for argument in element.findall("rsp:Arguments", soap.NAMESPACES)
+        ]
         shell = self._shell(request)
         # A pipeline's description comes in the arguments; its command is empty.
-        line = "".join(arguments) if isinstance(shell, RunspacePoolShell) else " ".join([*words, *arguments])
+        line = (
+            "".join(arguments)
+            if isinstance(shell, RunspacePoolShell)
+            else " ".join([*words, *arguments])
+        )
         try:
             command = shell.open_command(element.get("CommandId"), line, request.options)
         except binascii.Error:
             raise soap.bad_request("The arguments of the command are no base64.") from None
-        return f"<rsp:CommandResponse><rsp:CommandId>{command.id}</rsp:CommandId></rsp:CommandResponse>"
+        identity = f"<rsp:CommandId>{command.id}</rsp:CommandId>"
+        return f"<rsp:CommandResponse>{identity}</rsp:CommandResponse>"
 
     def _send(self, request: soap.Request, user: str) -> str:
         shell = self._shell(request)
@@ -144,8 +158,15 @@ class Service:
         if command_id:
             state = "Running" if exit_code is None else "Done"
             # As an unsigned number, as Windows has exit codes.
-            code = "" if exit_code is None else f"<rsp:ExitCode>{exit_code & 0xFFFFFFFF}</rsp:ExitCode>"
-            parts.append(f'<rsp:CommandState{of} State="{soap.SHELL}/CommandState/{state}">{code}</rsp:CommandState>')
+            code = (
+                ""
+                if exit_code is None
+                else f"<rsp:ExitCode>{exit_code & 0xFFFFFFFF}</rsp:ExitCode>"
+            )
+            parts.append(
+                f"<rsp:CommandState{of} "
+                f'State="{soap.SHELL}/CommandState/{state}">{code}</rsp:CommandState>'
+            )
         return f"<rsp:ReceiveResponse>{''.join(parts)}</rsp:ReceiveResponse>"
 
     def _signal(self, request: soap.Request, user: str) -> str:

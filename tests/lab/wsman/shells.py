@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shells of WinRS: what a client starts, feeds and reads. The shells of PSRP build on them (psrp.py)."""
+"""Shells of WinRS: what a client starts, feeds and reads. The shells of PSRP build on them
+(psrp.py).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ import uuid
 
 from ansible_collections.mailedge.lockdown.tests.lab.wsman import soap
 
-# So that a reply stays below the 153,600 bytes that clients name as MaxEnvelopeSize, in base64 and with its envelope.
+# So that a reply stays below the 153,600 bytes that clients name as MaxEnvelopeSize, in base64 and
+# with its envelope.
 _CHUNK = 50_000
 _MOST = 100_000
 
@@ -20,11 +23,14 @@ _MOST = 100_000
 class Engine(t.Protocol):
     """Runs what clients ask for.
 
-    `text` is a command line where `is_script` is false, else a PowerShell script; `stdin` is all of its standard input.
-    Gives exit code, standard output, standard error. Ends early where `cancelled` is set.
+    `text` is a command line where `is_script` is false, else a PowerShell script; `stdin` is all of
+    its standard input. Gives exit code, standard output, standard error. Ends early where
+    `cancelled` is set.
     """
 
-    def run(self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
+    def run(
+        self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event
+    ) -> tuple[int, bytes, bytes]:
         """Run it to its end."""
 
 
@@ -55,11 +61,16 @@ class Output:
             self._condition.notify_all()
 
     def take(self, seconds: float) -> tuple[list[tuple[str, bytes]], int | None]:
-        """The next chunks, and the exit code where they are the last ones. Raises Fault after `seconds` of silence."""
+        """The next chunks, and the exit code where they are the last ones. Raises Fault after
+        `seconds` of silence.
+        """
         deadline = time.monotonic() + seconds
         with self._condition:
             while not self._chunks and self._exit_code is None:
-                if not self._condition.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                if (
+                    not self._condition.wait(max(0.0, deadline - time.monotonic()))
+                    and time.monotonic() >= deadline
+                ):
                     raise soap.timed_out()
             taken: list[tuple[str, bytes]] = []
             size = 0
@@ -97,7 +108,9 @@ class Process(Command):
     def _run(self, engine: Engine) -> None:
         code = 1
         try:
-            code, stdout, stderr = engine.run(self.command_line, bytes(self.stdin), False, self.cancelled)
+            code, stdout, stderr = engine.run(
+                self.command_line, bytes(self.stdin), False, self.cancelled
+            )
             self.output.emit("stdout", stdout)
             self.output.emit("stderr", stderr)
         except Exception as error:
@@ -115,10 +128,13 @@ class Shell:
         self.resource = resource
         self.engine = engine
         self.commands: dict[str, Command] = {}
-        # A client of PSRP also receives without naming a command: what the runspace pool itself has to say.
+        # A client of PSRP also receives without naming a command: what the runspace pool itself has
+        # to say.
         self.output = Output()
 
-    def open_command(self, command_id: str | None, command_line: str, options: t.Mapping[str, str]) -> Command:
+    def open_command(
+        self, command_id: str | None, command_line: str, options: t.Mapping[str, str]
+    ) -> Command:
         """Start `command_line`, at once unless the client said that it will send standard input."""
         process = Process(new_id(command_id), command_line)
         self.commands[process.id] = process
@@ -145,7 +161,9 @@ class Shell:
         command = self.commands.get((command_id or "").upper())
         if command is None:
             raise soap.Fault(
-                2150858843, "w:InvalidSelectors", "The shell has no command with the CommandId of the request."
+                2150858843,
+                "w:InvalidSelectors",
+                "The shell has no command with the CommandId of the request.",
             )
         return command
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The envelopes of WS-Management: requests read, replies and faults written ([MS-WSMV], DSP0226)."""
+"""The envelopes of WS-Management: requests read, replies and faults written ([MS-WSMV],
+DSP0226).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _DEFAULT_TIMEOUT = 60.0
 
 
 class Fault(Exception):
-    """A SOAP fault: `code` is the WSManFault code, a number that clients know; `subcode` that of DSP0226."""
+    """A SOAP fault: `code` is the WSManFault code, a number that clients know; `subcode` that of
+    DSP0226.
+    """
 
     def __init__(self, code: int, subcode: str, text: str) -> None:
         super().__init__(text)
@@ -46,7 +50,8 @@ def timed_out() -> Fault:
     return Fault(
         2150858793,
         "w:TimedOut",
-        "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.",
+        "The WS-Management service cannot complete the operation within the time specified in "
+        "OperationTimeout.",
     )
 
 
@@ -55,18 +60,23 @@ def no_such_shell() -> Fault:
     return Fault(
         2150858843,
         "w:InvalidSelectors",
-        "The request for the Windows Remote Shell with ShellId failed because the shell was not found on the server.",
+        "The request for the Windows Remote Shell with ShellId failed because the shell was not "
+        "found on the server.",
     )
 
 
 def bad_request(text: str) -> Fault:
-    """A message that the service cannot read (ERROR_WSMAN_INVALID_XML and its kin; the code is unverified)."""
+    """A message that the service cannot read (ERROR_WSMAN_INVALID_XML and its kin; the code is
+    unverified).
+    """
     return Fault(2150858752, "w:SchemaValidationError", text)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `operation` is the last word of its action; `seconds` is its OperationTimeout."""
+    """One request. `operation` is the last word of its action; `seconds` is its
+    OperationTimeout.
+    """
 
     message_id: str
     action: str
@@ -108,7 +118,8 @@ def read_request(raw: bytes) -> Request:
         for element in header.iterfind("w:SelectorSet/w:Selector", NAMESPACES)
     }
     options = {
-        element.get("Name", ""): element.text or "" for element in header.iterfind("w:OptionSet/w:Option", NAMESPACES)
+        element.get("Name", ""): element.text or ""
+        for element in header.iterfind("w:OptionSet/w:Option", NAMESPACES)
     }
     shell_id = selectors.get("ShellId")
     return Request(

@@ -16,10 +16,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert, is_unset, split
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import (
     Description,
-    Surroundings,
     describe,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import options, unknown
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import Surroundings
 
 TODAY = datetime.date(2026, 11, 25)
 SITE: dict[str, t.Any] = {"mailedge_site": "birke", "mailedge_provider_ranges": ["198.51.100.0/24"]}

@@ -281,6 +281,13 @@ def test_a_change_reads_as_one_sentence() -> None:
     ]
 
 
+@pytest.mark.parametrize(("hosts", "way"), [(["out.filter.example"], "out.filter.example"), ([], "DNS")])
+def test_a_new_send_connector_reads_by_the_way_that_its_mail_takes(hosts: list[str], way: str) -> None:
+    (change,) = plan(sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": hosts}))
+
+    assert f" through {way}" in change_sentence(change)
+
+
 def test_a_long_list_is_cut_in_a_sentence() -> None:
     ranges = [f"10.20.{number}.0/25" for number in range(40)]
     (change,) = plan(sites.modern(), _receive({**NARROW, "remote_ip_ranges": ranges}))

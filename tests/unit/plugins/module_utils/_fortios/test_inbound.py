@@ -13,11 +13,12 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import Fold
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Entries
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 
-WANTED = inbound.InboundOptions("birke", 25, vips=("VIP",), ranges=RangeSet.parse(["198.51.100.0/24"]))
+WANTED = InboundOptions("birke", 25, vips=("VIP",), ranges=RangeSet.parse(["198.51.100.0/24"]))
 OUTWARDS = outbound.OutboundOptions(
     "birke", 25, ("wan1",), RangeSet.parse(["10.20.1.11"]), RangeSet.parse(["198.51.100.25"])
 )

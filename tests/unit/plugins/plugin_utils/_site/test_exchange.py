@@ -11,8 +11,9 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import Surroundings, describe
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import describe
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.exchange import lock_options
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import Surroundings
 
 HOSTS = ("birke-ex1", "birke-ex2")
 SITE: dict[str, t.Any] = {

@@ -1,0 +1,138 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a playbook is to do at a host, layer by layer, and who does what the site has once."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    ELSEWHERE,
+    LEFT_OUT,
+    MANAGED,
+    NOT_LOOKED_AT,
+    NOT_MANAGED,
+    Part,
+)
+
+# The way back, and what there is to go back to.
+BACK = ("rollback", "snapshots")
+_OF_THE_SITE = "belongs to the whole site and is managed through"
+
+Values = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a description needs beside variables: host, hosts of its site, who was selected."""
+
+    host: str
+    playbook: str
+    site_hosts: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
+
+
+def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
+    """What the playbook is to do at this host, layer by layer."""
+    if around.playbook == "refresh_ranges":
+        return {"ranges": _refresh_part(values, around)}
+    if around.playbook == "publish_ranges":
+        return {"published ranges": _owned("The list", values["site_owner"], around)}
+    outside = (
+        Part(MANAGED)
+        if values["probe_targets"]
+        else Part(NOT_LOOKED_AT, "mailedge_probe_targets is not set.")
+    )
+    if around.playbook == "probe":
+        return {"outside": Part(MANAGED)}
+    parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
+    if around.playbook not in BACK:
+        parts["outside"] = outside
+    others = [
+        host for host in values["site_hosts"] or around.site_hosts if host not in around.selected
+    ]
+    return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
+
+
+def _owned(what: str, owner: str, around: Surroundings) -> Part:
+    """Something of the whole site, which one of its hosts does."""
+    if owner == around.host:
+        return Part(MANAGED)
+    if owner in around.selected:
+        return Part(ELSEWHERE, f"{what} {_OF_THE_SITE} {owner}.")
+    return Part(LEFT_OUT, f"{what} {_OF_THE_SITE} {owner}, which was not selected.")
+
+
+def _refresh_part(values: Values, around: Surroundings) -> Part:
+    if not values["provider"]:
+        return Part(NOT_MANAGED, "mailedge_provider is not set.")
+    if not values["ranges_lock"]:
+        return Part(NOT_MANAGED, "mailedge_ranges_lock is not set.")
+    return _owned("The lock file", values["site_owner"], around)
+
+
+def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    if not values["exchange_enabled"]:
+        return {"exchange": Part(NOT_MANAGED, "mailedge_exchange_enabled is false.")}
+    if around.playbook == "snapshots":
+        return {"exchange": Part(MANAGED)}
+    if around.playbook == "rollback":
+        nothing = _nothing_to_give_back(values)
+        if nothing:
+            return {"exchange": nothing}
+        if values["exchange_snapshot"] is None and values["fortigate_snapshot"] is not None:
+            return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
+        return {"exchange": Part(MANAGED)}
+    inbound, outbound = (
+        values["exchange_inbound_enabled"],
+        values["exchange_outbound_enabled"] or values["exchange_send_connectors"],
+    )
+    parts: dict[str, Part] = {}
+    if outbound:
+        out = _owned("The way out", values["exchange_outbound_owner"], around)
+        if out.how == LEFT_OUT:
+            parts["exchange way out"] = out
+    if not inbound:
+        parts["exchange way in"] = Part(NOT_MANAGED, "mailedge_exchange_inbound_enabled is false.")
+    if (
+        inbound
+        or values["exchange_receive_connectors"]
+        or (outbound and values["exchange_outbound_owner"] == around.host)
+    ):
+        return {"exchange": Part(MANAGED), **parts}
+    return parts
+
+
+def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    if not values["fortigate_enabled"]:
+        return {"fortigate": Part(NOT_MANAGED)}
+    part = _owned("The firewall", values["fortigate_owner"], around)
+    if around.playbook == "rollback":
+        part = _nothing_to_give_back(values) or part
+        if values["fortigate_snapshot"] is None and values["exchange_snapshot"] is not None:
+            part = Part(NOT_MANAGED, "Only mailedge_exchange_snapshot is named.")
+        return {"fortigate": part}
+    if part.how != MANAGED or around.playbook == "snapshots":
+        return {"fortigate": part}
+    parts = {}
+    if values["fortigate_feed"]:
+        parts["fortigate feed"] = part
+    if values["fortigate_inbound_enabled"]:
+        parts["fortigate way in"] = part
+    if values["fortigate_outbound_enabled"]:
+        parts["fortigate way out"] = part
+    return parts
+
+
+def _nothing_to_give_back(values: Values) -> Part | None:
+    """What is said of a layer that the run which handed its snapshots on has not changed."""
+    if (
+        values["snapshots"]
+        and values["exchange_snapshot"] is None
+        and values["fortigate_snapshot"] is None
+    ):
+        # Done elsewhere, as far as a verdict goes: it is neither in order nor unknown.
+        return Part(ELSEWHERE, "The run that handed on mailedge_snapshots changed nothing here.")
+    return None
