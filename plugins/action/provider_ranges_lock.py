@@ -162,14 +162,12 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     elif unknown:
         problem = unknown.rstrip(".")
     elif not 0 <= params["grace_days"] <= 3650:
-        problem = (
-            f"a grace_days of {params['grace_days']} is none of the 0 to 3650 days that can be "
-            "meant"
-        )
+        problem = f"grace_days is {params['grace_days']}: it must be between 0 and 3650 days"
     elif not 0 <= params["max_removed_percent"] <= 100:
-        problem = f"a max_removed_percent of {params['max_removed_percent']} is no share"
+        percent = params["max_removed_percent"]
+        problem = f"max_removed_percent is {percent}: it must be between 0 and 100"
     elif params["max_ranges"] < 1 or params["timeout"] < 1:
-        problem = "max_ranges and timeout are numbers from 1 upwards"
+        problem = "max_ranges and timeout must be at least 1"
     if problem:
         raise ProviderError(f"{problem[0].upper()}{problem[1:]}.")
 

@@ -130,7 +130,7 @@ def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t
     for host in hosts:
         variables = hostvars.raw_get(host)
         entry: dict[str, t.Any] = {}
-        # The undo of a failed run has a snapshot of its own, which gives back what failed.
+        # The undo of a failed run has a snapshot of its own, which restores what failed.
         name = variables.get("__mailedge_undo_connectors") or _saved(variables, "exchange").get(
             "name"
         )

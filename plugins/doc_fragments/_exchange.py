@@ -195,8 +195,8 @@ options:
       - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are
         passed over, so that a second rollback does not undo the first.
       - V(original) is the state before the first change of all whose snapshots are on the server.
-        Of each connector it gives back the options that any of these changes was about.
-      - Guards on the state that is given back only warn, because it is wished as it was. Those on
+        Of each connector it restores the options that any of these changes was about.
+      - Guards on the restored state only warn, because it is wished as it was. Those on
         what Exchange would refuse stop.
     type: str
   keep_later_changes:

@@ -51,9 +51,9 @@ _value:
 def cidrs(ranges: t.Iterable[str], version: int | None = None) -> list[str]:
     """Ranges as the fewest CIDR prefixes of one version of IP, or of both."""
     if version not in (None, 4, 6):
-        raise AnsibleFilterError(f"cidrs: {version!r} is no version of IP; 4 and 6 are.")
+        raise AnsibleFilterError(f"cidrs: {version!r} is not a version of IP: it must be 4 or 6.")
     if isinstance(ranges, str) or not isinstance(ranges, t.Iterable):
-        raise AnsibleFilterError(f"cidrs: {ranges!r} is no list of ranges.")
+        raise AnsibleFilterError(f"cidrs: {ranges!r} is not a list of ranges.")
     try:
         parsed = RangeSet.parse([str(text) for text in ranges])
     except RangeError as error:

@@ -62,7 +62,7 @@ def _text(version: int, value: int) -> str:
 
 def _check(version: int, first: int, last: int) -> None:
     if version not in _BITS:
-        raise RangeError(f"{version!r} is no version of IP: that is 4 or 6.")
+        raise RangeError(f"{version!r} is not a version of IP: it must be 4 or 6.")
     if not 0 <= first <= last <= _LAST[version]:
         raise RangeError(f"The numbers {first} to {last} are no range of IPv{version} addresses.")
 
@@ -71,7 +71,7 @@ def _check(version: int, first: int, last: int) -> None:
 class Interval:
     """The addresses of one family from `first` to `last`, both included; IPv4 sorts first.
 
-    Raises RangeError for numbers that are none of the family's.
+    Raises RangeError for numbers outside the family.
     """
 
     version: int
@@ -444,7 +444,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         _check(self.version, self.address, self.address)
         if not 1 <= self.port <= 65535:
-            raise RangeError(f"{self.port} is not a port: that is a number from 1 to 65535.")
+            raise RangeError(f"{self.port} is not a port: it must be between 1 and 65535.")
 
     @property
     def is_wildcard(self) -> bool:

@@ -464,7 +464,7 @@ error:
   type: dict
   sample: {"class": "ConnectorMappingConflictException", "id": "…", "step": "change-1"}
 restored:
-  description: The name of the snapshot that was given back, or V(original).
+  description: The name of the snapshot that was restored, or V(original).
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
 # end of generated

@@ -35,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which states could be given back?
+- name: Which states can be restored?
   mailedge.lockdown.exchange_snapshots_info:
   register: kept
 

@@ -203,7 +203,7 @@ class AddressGroup(FortiOSLayer):
                 "ranges is empty. A policy with an empty group lets nobody through. Nothing was sent to the device."
             )
         if params["group_size"] < 1:
-            raise PlanError("group_size is a number from 1 upwards. Nothing was sent to the device.")
+            raise PlanError("group_size must be at least 1. Nothing was sent to the device.")
 
     def paths(self) -> t.Sequence[str]:
         return groups.ALL_TABLES if self._ranges is None else groups.tables(self._ranges)

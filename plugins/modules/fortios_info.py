@@ -239,7 +239,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         addresses=tuple(parse_range(text) for text in params["addresses"]),
     )
     if not 1 <= wanted.port <= 65535:
-        raise PlanError(f"{wanted.port} is no TCP port. Nothing was sent to the device.")
+        raise PlanError(f"{wanted.port} is not a TCP port. Nothing was sent to the device.")
     if any(address.size > 1 for address in wanted.addresses):
         raise PlanError(
             "addresses holds a range; name the single addresses of servers. Nothing was sent to the device."

@@ -33,7 +33,7 @@ options:
       - The name of the snapshot. The run that made the change has printed it.
       - V(latest) is the newest one of this device that is not itself a rollback's, so that a second
         rollback changes nothing.
-      - V(original) gives back what was there before the first of all changes whose snapshots are in
+      - V(original) restores what was there before the first of all changes whose snapshots are in
         the folder.
     type: str
     default: latest
@@ -159,7 +159,7 @@ not_restored:
   sample: []
 # generated: returns layer.restored
 restored:
-  description: The name of the snapshot that was given back, or V(original).
+  description: The name of the snapshot that was restored, or V(original).
   type: str
   sample: 20260114T101500.250Z-4f1c2a-apply.json
 # end of generated
@@ -218,8 +218,9 @@ class Rollback(FortiOSLayer):
         if not missing:
             return ""
         return (
-            f"What would be restored refers to what is not there any more: {'; '.join(missing)}. Nothing was changed. Make it again, "
-            "or restore the snapshot of the change that removed it first."
+            f"What would be restored refers to what is not there any more: {'; '.join(missing)}. "
+            "Nothing was changed. Make it again, or restore the snapshot of the change that "
+            "removed it first."
         )
 
 

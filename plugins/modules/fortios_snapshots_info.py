@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which states could be given back?
+- name: Which states can be restored?
   mailedge.lockdown.fortios_snapshots_info:
     host: fw.birke.example
     token: "{{ vault_fortigate_token }}"

@@ -62,7 +62,7 @@ def test_an_answer_that_is_no_fortigates(firewall: Firewall, part: str, answer: 
     for question, options in QUESTIONS:
         result = firewall.run(question, **options)
         assert result["failed"], result
-        assert "none of a FortiGate's API" in result["msg"]
+        assert "does not come from a FortiGate's API" in result["msg"]
         assert "api_port" in result["msg"]
         assert not {"exposure", "state"} & set(result)
 

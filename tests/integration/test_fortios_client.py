@@ -199,8 +199,8 @@ def test_nobody_listens(firewall: Firewall) -> None:
         ({"host": "a" * 300}, "no host name"),
         ({"host": "a\nb"}, "no host name"),
         ({"host": ""}, "no host name"),
-        ({"vdom": "*"}, "'*' is no vdom"),
-        ({"vdom": "root,guest"}, "is no vdom"),
+        ({"vdom": "*"}, "'*' is not a vdom"),
+        ({"vdom": "root,guest"}, "is not a vdom"),
         ({"api_port": 99999}, "no api_port"),
         ({"timeout": 0}, "no timeout"),
         ({"timeout": -1}, "no timeout"),
@@ -227,7 +227,7 @@ def test_options_that_name_no_device_are_told_before_anything_is_sent(
 def test_ports_and_ranges_that_are_none_are_no_empty_answer(tmp_path: pathlib.Path) -> None:
     with FortiGateServer() as server:
         firewall = Firewall(server, tmp_path)
-        assert "0 is no TCP port" in firewall.run(fortios_info, port=0)["msg"]
+        assert "0 is not a TCP port" in firewall.run(fortios_info, port=0)["msg"]
         assert "holds a range" in firewall.run(fortios_info, addresses=["10.20.0.0/16"])["msg"]
 
 

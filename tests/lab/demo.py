@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole story on the lab: an open site is locked, proven, checked, opened again by somebody,
-caught, and given back.
+caught, and rolled back.
 
 Everything is done by the playbooks that a user runs. Every chapter is checked, and the first one
 that does not turn out ends the story with exit code 1.
@@ -167,11 +167,13 @@ def tell(lab: Lab) -> None:
     )
     story.report(run)
 
-    story.chapter("The night mail stops: give back the start.", "rollback")
+    story.chapter("The night mail stops: restore the previous state.", "rollback")
     run = story.play("rollback")
     story.check(run.code == 0, "The rollback should end well.", run)
     story.report(run)
-    story.check(story.dump() == start, "The start should be given back, to the last option.", run)
+    story.check(
+        story.dump() == start, "The previous state should be restored, to the last option.", run
+    )
     story.say("every connector, policy and group is as it was")
 
 

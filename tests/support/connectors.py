@@ -248,5 +248,5 @@ def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> st
 
 
 def saved(text: str) -> tuple[Desired[str], ...]:
-    """What a snapshot gives back."""
+    """What a snapshot restores."""
     return snapshot.parse(text, "exchange", TABLES).desired

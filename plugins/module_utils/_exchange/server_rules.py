@@ -57,8 +57,8 @@ def _default_domain(connector: Connector, state: State) -> t.Iterator[str]:
         named = [accepted.domain for accepted in state.accepted_domains]
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         yield (
-            f"has the default_domain {domain}, which is no accepted domain of the organization. "
-            f"Those are {', '.join(named[:_MOST_NAMED])}{more}."
+            f"has the default_domain {domain}, which is not an accepted domain of the "
+            f"organization. Those are {', '.join(named[:_MOST_NAMED])}{more}."
         )
 
 

@@ -57,7 +57,7 @@ class AddressSpaces(ListKind):
         cost = int(form.group("cost")) if form and form.group("cost") else 1
         if not space:
             raise KindError(
-                f"{quoted(text)} is no address space such as SMTP:*;1 or contoso.example."
+                f"{quoted(text)} is not an address space such as SMTP:*;1 or contoso.example."
             )
         if not 1 <= cost <= 100:
             raise KindError(
@@ -202,7 +202,7 @@ class LoginKind(Kind):
             raise KindError("it is not a table of username and password.")
         unknown = sorted(set(map(str, value)) - {"username", "password", "update"})
         if unknown:
-            raise KindError(f"{quoted(unknown[0])} is none of username and password.")
+            raise KindError(f"{quoted(unknown[0])} is not one of username and password.")
         password = value.get("password")
         return Login(
             str(value["username"]),

@@ -76,9 +76,8 @@ def detect(major: int, minor: int, build: int = 0, revision: int = 0) -> Version
     if major == 8:
         return Version.E2007 if minor >= 1 else Version.E2007RTM
     raise VersionError(
-        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is none of Exchange "
-        "2007 to Exchange SE. "
-        "Nothing was changed."
+        f"The server has Exchange {major}.{minor}.{build}.{revision}, which is neither Exchange "
+        "2007 nor any later version up to Exchange SE. Nothing was changed."
     )
 
 

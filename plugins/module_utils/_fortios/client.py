@@ -120,7 +120,7 @@ class FortiOS:
             answer = self._ask("GET", f"cmdb/{path}", query=page)
             page_rows = answer.get("results")
             if not isinstance(page_rows, list):
-                raise self._nonsense("GET", path, "a table that is no list")
+                raise self._nonsense("GET", path, "a table that is not a list")
             if not all(isinstance(row, dict) for row in page_rows):
                 raise self._nonsense("GET", path, "a table with a row that is no object")
             rows.extend(page_rows)

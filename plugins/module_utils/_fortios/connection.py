@@ -21,19 +21,17 @@ def problems(params: t.Mapping[str, t.Any]) -> str:
     host, ca_path = str(params["host"]), params.get("ca_path")
     if not _is_host(host):
         sentences.append(
-            f"The host {host[:80]!r} is no host name and no address. Name it without https:// and "
-            "without a path."
+            f"The host {host[:80]!r} is neither a host name nor an address. Name it without "
+            "https:// and without a path."
         )
     if not params["vdom"].strip() or params["vdom"] == "*" or "," in params["vdom"]:
         sentences.append(
-            f"{params['vdom']!r} is no vdom. Name a single one; each vdom is a task of its own."
+            f"{params['vdom']!r} is not a vdom. Name a single one; each vdom is a task of its own."
         )
     if not 1 <= params["api_port"] <= 65535:
-        sentences.append(f"{params['api_port']} is no api_port; it is a number from 1 to 65535.")
+        sentences.append(f"api_port is {params['api_port']}: it must be between 1 and 65535.")
     if not 1 <= params["timeout"] <= 86400:
-        sentences.append(
-            f"{params['timeout']} is no timeout; it is a number of seconds from 1 to 86400."
-        )
+        sentences.append(f"timeout is {params['timeout']}: it must be between 1 and 86400 seconds.")
     if not _TOKEN.fullmatch(str(params["token"])):
         sentences.append(
             "The token is empty, or holds a blank, a line break or another character that no token "

@@ -139,8 +139,8 @@ class DeviceError(FortiOSError):
         meaning = _MEANINGS.get(code) if code is not None and status != 403 else None
         if not enveloped and status in (200, 400, 404):
             meaning = (
-                "the answer is none of a FortiGate's API. Look at host and api_port, and for a "
-                "proxy or a web server in between"
+                "the answer does not come from a FortiGate's API. Look at host and api_port, and "
+                "for a proxy or a web server in between"
             )
         elif meaning is None:
             meaning = _STATUS.get(status, "it gives no reason that we know")
@@ -180,7 +180,7 @@ class UnreadableAnswer(DeviceError):
     def __init__(self, method: str, path: str, what: str, where: str) -> None:
         super().__init__(method, path, status=200, text=what, where=where)
         self.args = (
-            f"The FortiGate {where} answered {method} {path} with {what}. That is no answer that "
-            "this collection can read, so that it does not guess. Look for something in between "
-            "that changes answers, and at that entry on the device.",
+            f"The FortiGate {where} answered {method} {path} with {what}. That is not an answer "
+            "that this collection can read, so that it does not guess. Look for something in "
+            "between that changes answers, and at that entry on the device.",
         )

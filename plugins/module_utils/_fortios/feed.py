@@ -63,7 +63,7 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
     elif mode == POLL and not url:
         problem = "a feed that is polled needs the url of its list"
     elif url and not url.lower().startswith(("https://", "http://")):
-        problem = f"'{url}' is no http or https address"
+        problem = f"'{url}' is not an http or https address"
     elif url and (not url.isprintable() or " " in url):
         problem = f"the url {url!r} holds a blank or a line break"
     elif url and "@" in url.partition("://")[2].partition("/")[0]:
@@ -82,10 +82,8 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
             "FortiOS takes"
         )
     elif not 1 <= params["refresh_rate"] <= 43200:
-        problem = (
-            f"a refresh_rate of {params['refresh_rate']} is none of the 1 to 43200 minutes that "
-            "FortiOS takes"
-        )
+        minutes = params["refresh_rate"]
+        problem = f"refresh_rate is {minutes}: it must be between 1 and 43200 minutes"
     if problem:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 
@@ -163,7 +161,7 @@ def read_entries(client: FortiOS, state: DeviceState, names: t.Iterable[str]) ->
         entries = _entries(answer)
         if entries is None:
             raise client.unreadable(
-                ENTRIES, f"a content of the feed '{name}' that is no list of ranges"
+                ENTRIES, f"a content of the feed '{name}' that is not a list of ranges"
             )
         held[name] = {"name": name, "entries": entries}
     return held

@@ -99,14 +99,14 @@ def check(wanted: InboundOptions) -> None:
     if not wanted.targets:
         problem = "neither vips nor addresses are named, so that there is nothing to lock"
     elif not 1 <= wanted.port <= 65535:
-        problem = f"{wanted.port} is no TCP port"
+        problem = f"{wanted.port} is not a TCP port"
     elif not (wanted.ranges or wanted.groups or wanted.feeds or wanted.internet_services):
         problem = (
             "no ranges, groups, feeds or internet_services are named; the lock would let nobody "
             "through but the own networks"
         )
     elif wanted.group_size < 1:
-        problem = f"a group_size of {wanted.group_size} holds nobody"
+        problem = f"group_size is {wanted.group_size}: it must be at least 1"
     elif any(address.size > 1 for address in wanted.addresses):
         problem = "addresses holds a range; name the single addresses of the mail server"
     if problem:

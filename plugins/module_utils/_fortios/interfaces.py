@@ -158,7 +158,7 @@ def _objects(client: FortiOS, path: str, row: Row, field: str) -> list[Row]:
     """The rows within a row. Raises DeviceError for what is none."""
     inner = row.get(field) or []
     if not isinstance(inner, list) or not all(isinstance(entry, dict) for entry in inner):
-        raise client.unreadable(path, f"an entry whose {field} is no list of objects")
+        raise client.unreadable(path, f"an entry whose {field} is not a list of objects")
     return inner
 
 

@@ -93,7 +93,7 @@ def check(wanted: OutboundOptions) -> None:
     elif not (wanted.smart_hosts or wanted.smart_host_names):
         problem = "no smart_hosts are named; nobody could send any more"
     elif not 1 <= wanted.port <= 65535:
-        problem = f"{wanted.port} is no TCP port"
+        problem = f"{wanted.port} is not a TCP port"
     elif any(
         len(_host_name(wanted.name, host)) > _LONGEST_ADDRESS for host in wanted.smart_host_names
     ):

@@ -213,7 +213,7 @@ class Entries(Table[DeviceState, Key]):
         }
 
     def undone(self, change: Change) -> tuple[Desired[Key], t.Sequence[str]]:
-        """Secrets are not given back: the device answers them masked."""
+        """Secrets are not restored: the device answers them masked."""
         if change.action == Action.CREATE:
             return Desired(self._path, change.key, None), ()
         if change.action == Action.REMOVE:

@@ -89,7 +89,7 @@ def fault_of_policy(noun: str, row: t.Mapping[str, t.Any]) -> str:
 def _fault(whom: str, row: t.Mapping[str, t.Any]) -> str:
     for field, value in row.items():
         if field in LISTS and not _is_list(value, servers=field == "realservers"):
-            return f"{whom}, whose {field} is no list of names"
+            return f"{whom}, whose {field} is not a list of names"
         if field in _SWITCHES and value not in _OFF and value not in ("enable", "disable"):
             return f"{whom}, whose {field} is {_short(repr(value))}"
     return ""

@@ -181,8 +181,7 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
     for option in ("port", "control_port"):
         if not 1 <= params[option] <= 65535:
             raise OptionError(
-                f"{option} is {params[option]}, and a port is a number from 1 to 65535. Nothing "
-                "was sent."
+                f"{option} is {params[option]}: it must be between 1 and 65535. Nothing was sent."
             )
     for option in ("timeout", "connect_timeout"):
         if not 1 <= params[option] <= 3600:
@@ -211,7 +210,7 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
         raise OptionError(f"{error} Nothing was sent.") from None
     if source is not None and not is_local(source):
         raise OptionError(
-            f"source_address is {source}, which is no address of this host. Nothing was sent."
+            f"source_address is {source}, which is not an address of this host. Nothing was sent."
         )
     return Question(
         sender=params["sender"],

@@ -42,7 +42,7 @@ def judge_look(result: Result | None, expect: str) -> tuple[str, list[str]]:
     found the server open. Raises ValueError for another expectation.
     """
     if expect not in EXPECTATIONS:
-        raise ValueError(f"'{expect}' is none of {', '.join(EXPECTATIONS)}.")
+        raise ValueError(f"'{expect}' is not one of {', '.join(EXPECTATIONS)}.")
     if result is None or not _usable(result):
         return UNKNOWN, [_why_unusable(result)]
     wrong = shortfall(result, expect)

@@ -267,7 +267,7 @@ class _Visit:
                 "interceptor",
                 f"It and control_host are one machine: {likeness}. Something on the way answers "
                 "for both (an SMTP proxy of a provider, a VPN or a virus scanner), or control_host "
-                "is no server elsewhere.",
+                "is not a server elsewhere.",
             )
 
     def _decision(self, case: NamedCase) -> Decision:

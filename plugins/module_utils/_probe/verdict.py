@@ -59,8 +59,8 @@ _TROUBLE_SENTENCES = {
         "does the same."
     ),
     "unasked": "The answers could not be told apart any more.",
-    "malformed": "Whatever listens there is not a mail server, or a broken one.",
-    "too_long": "Whatever listens there is not a mail server, or a broken one.",
+    "malformed": "Whatever listens there is no mail server, or a broken one.",
+    "too_long": "Whatever listens there is no mail server, or a broken one.",
     "tls": "Without TLS nothing more could be asked.",
     "local": "The server was not asked at all.",
 }

@@ -65,7 +65,7 @@ PLAYBOOKS = tuple(_BROKEN_BY)
 _FURTHER = (
     "This was the state before the last change. What was changed before it stays, and the door may "
     "still be locked: "
-    "name 'original' to give back the state before the first change, or a snapshot that goes "
+    "name 'original' to restore the state before the first change, or a snapshot that goes "
     "further back: {}."
 )
 _NO_ANSWER = "The host never answered: it has no result."
@@ -167,7 +167,7 @@ def record(
         state = OPEN if state == OPEN else RESTORED if playbook == "rollback" else IN_ORDER
         not_restored = _texts(result.get("not_restored"))
         if not_restored:
-            # The rest is given back; that it was not the whole is for a person to look at.
+            # The rest is restored; that something is missing is for a person to look at.
             state, findings = UNKNOWN, (*findings, *not_restored)
         further = _texts(result.get("further"))
         if further:
@@ -273,7 +273,7 @@ class HostVerdict:
 
         A check of apply is there to show what would be done: it fails where that cannot be done, or
         would leave a door open. A rollback is not judged by who gets in afterwards, so that a door
-        which stands open must not hide a layer that was not given back.
+        which stands open must not hide a layer that was not restored.
         """
         if playbook == "apply" and check_mode:
             return (

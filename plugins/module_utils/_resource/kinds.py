@@ -15,7 +15,7 @@ import typing as t
 
 
 class KindError(ValueError):
-    """A value that is none of its kind.
+    """A value that is not of its kind.
 
     The message is a sentence, without the name of the option.
     """
@@ -121,7 +121,7 @@ class Choice(Kind):
             return None
         spelling = self._spelling.get(str(value).strip().lower())
         if spelling is None:
-            raise KindError(f"{quoted(value)} is none of {', '.join(self.choices)}.")
+            raise KindError(f"{quoted(value)} is not one of {', '.join(self.choices)}.")
         return spelling
 
     def read(self, value: t.Any) -> str | None:

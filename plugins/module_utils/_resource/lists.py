@@ -39,7 +39,7 @@ class ListKind(Kind):
             return self.parse(wish)
         unknown = sorted(str(key) for key in wish if key not in ("add", "remove", "set"))
         if unknown:
-            raise KindError(f"{quoted(unknown[0])} is none of add, remove and set.")
+            raise KindError(f"{quoted(unknown[0])} is not one of add, remove and set.")
         named = {key: value for key, value in wish.items() if value is not None}
         if not named:
             raise KindError("it names none of add, remove and set.")
@@ -90,7 +90,7 @@ class Flags(ListKind):
         unknown = sorted(words - set(self.words))
         if unknown:
             raise KindError(
-                f"{quoted(unknown[0])} is none of {', '.join((*self.words, self.zero))}."
+                f"{quoted(unknown[0])} is not one of {', '.join((*self.words, self.zero))}."
             )
         if words and self.zero in self._words(value):
             raise KindError(f"{self.zero} stands alone, and not beside {', '.join(sorted(words))}.")

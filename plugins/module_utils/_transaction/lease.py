@@ -127,7 +127,7 @@ def from_told(told: t.Mapping[str, t.Any]) -> Lease:
 def parse(text: str, server: str, now: datetime.datetime) -> Lease:
     """The lease in `text`, on `server` at the time `now` of its clock.
 
-    Raises LeaseError for what is none of ours: a person may have edited it, or copied the disk.
+    Raises LeaseError for what we have not written: a person may have edited it, or copied the disk.
     """
     try:
         document = json.loads(text)
@@ -144,7 +144,7 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, LeaseError):
             raise
-        raise LeaseError("It is no lease of this collection, or a damaged one.") from None
+        raise LeaseError("It is not a lease of this collection, or a damaged one.") from None
     if held["server"].casefold() != server.casefold():
         raise LeaseError("It is of another server.")
     if not since <= until <= since + _LONGEST:

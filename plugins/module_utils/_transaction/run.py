@@ -47,7 +47,7 @@ Key = t.TypeVar("Key", bound=t.Hashable)
 class Task:
     """What the caller asks for beside the layer's own options.
 
-    `snapshot` is what is to be given back: LATEST, ORIGINAL or a name; None: the layer's own
+    `snapshot` is what is to be restored: LATEST, ORIGINAL or a name; None: the layer's own
     options are to be so. `keep_later_changes`: only of rows that are still as the run of that
     snapshot left them. `run_id` joins the snapshots of several tasks of one run; a lease of it is
     its own.
@@ -163,7 +163,7 @@ class _Run(t.Generic[State, Key]):
         self._unsettled = False
 
     def _restored(self, reading: Reading[State], notes: list[str]) -> t.Sequence[Desired[Key]]:
-        """What the snapshot that is asked for gives back, as far as it still can."""
+        """What the snapshot that is asked for restores, as far as it still can."""
         port, tables = self._port, self._layer.tables
         choice = snapshots.choose(
             reading.snapshots,
@@ -306,7 +306,7 @@ class _Run(t.Generic[State, Key]):
         holds.
         """
         if self._task.snapshot is not None and before is None:
-            # What a snapshot gives back may well be a door that is open to everybody, and nobody
+            # What a snapshot restores may well be a door that is open to everybody, and nobody
             # has looked.
             return
         self._result.update(

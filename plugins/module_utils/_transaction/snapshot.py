@@ -99,7 +99,8 @@ def check_wanted(wanted: str) -> str:
     if wanted in (LATEST, ORIGINAL) or is_name(wanted):
         return ""
     return (
-        f"'{wanted}' is no name of a snapshot. A name is like {EXAMPLE}, {LATEST}, or {ORIGINAL}."
+        f"'{wanted}' is not the name of a snapshot. A name is like {EXAMPLE}, {LATEST}, or "
+        f"{ORIGINAL}."
     )
 
 
@@ -131,7 +132,7 @@ def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, SnapshotError):
             raise
-        raise SnapshotError("It is no snapshot of this collection, or a damaged one.") from None
+        raise SnapshotError("It is not a snapshot of this collection, or a damaged one.") from None
 
 
 def _desired(row: t.Mapping[str, t.Any], tables: Tables[State, Key]) -> Desired[Key]:
@@ -158,7 +159,7 @@ class Held(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Choice(t.Generic[Key]):
-    """What is to be given back, and of what it was. `further` are the snapshots that go further
+    """What is to be restored, and of what it was. `further` are the snapshots that go further
     back, newest first.
 
     `passed_over` says in sentences which files were no snapshots of this one, and why.
@@ -202,7 +203,7 @@ def choose(
         except SnapshotError as error:
             if name == wanted:
                 raise SnapshotError(
-                    f"{name} cannot be given back. {error} Nothing was changed."
+                    f"{name} cannot be restored. {error} Nothing was changed."
                 ) from None
             passed_over.append(f"The snapshot {name} was passed over. {error}")
             continue
@@ -220,7 +221,7 @@ def choose(
     if wanted == ORIGINAL and most is not None and len(held) >= most:
         raise SnapshotError(
             f"There are {most} snapshots or more {where}, so that the first is not known. Nothing "
-            f"was changed. Name the one to give back; the oldest that was read is {usable[-1][0]}."
+            f"was changed. Name the one to restore; the oldest that was read is {usable[-1][0]}."
         )
     names = [name for name, _snapshot in usable]
     further = names[names.index(chosen[0][0]) + 1 :] if wanted != ORIGINAL else []

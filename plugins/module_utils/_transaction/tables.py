@@ -194,7 +194,7 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
     def restorable(
         self, state: State, desired: t.Iterable[Desired[Key]]
     ) -> tuple[tuple[Desired[Key], ...], tuple[str, ...]]:
-        """What of a snapshot can be given back, and in sentences what cannot.
+        """What of a snapshot can be restored, and in sentences what cannot.
 
         Of a row that is gone a snapshot may hold a part only, of which no whole one can be made.
         """

@@ -42,7 +42,7 @@ def details_of(
     path = (lock_path or "").strip()
     if accept_grade not in catalogue.GRADES:
         raise ProviderError(
-            f"'{accept_grade}' is no grade. The grades are {', '.join(catalogue.GRADES)}."
+            f"'{accept_grade}' is not a grade. The grades are {', '.join(catalogue.GRADES)}."
         )
     entry: catalogue.Entry | None = None
     unknown: ProviderError | None = None

@@ -38,7 +38,7 @@ _NETWORK = re.compile(r"([+?~-]?)ip[46]:(.+)", re.IGNORECASE)
 def _fetch(url: str, timeout: float, *, ca_path: str | None) -> tuple[str, str]:
     """The text that an address answers with, and its type. Raises ProviderError."""
     if not url.lower().startswith(("https://", "http://")):
-        raise ProviderError(f"'{url}' is no http or https address.")
+        raise ProviderError(f"'{url}' is not an http or https address.")
     try:
         with open_url(
             url,
@@ -90,7 +90,7 @@ def _ranges(texts: t.Iterable[t.Any], url: str) -> RangeSet:
         try:
             intervals.append(parse_range(text))
         except (RangeError, TypeError, AttributeError):
-            raise ProviderError(f"{url} holds {str(text)[:80]!r}, which is no range.") from None
+            raise ProviderError(f"{url} holds {str(text)[:80]!r}, which is not a range.") from None
     return RangeSet(intervals)
 
 
@@ -106,7 +106,7 @@ def read_list(url: str, *, timeout: float = 30, ca_path: str | None = None) -> R
         except ValueError:
             raise ProviderError(f"{url} answers with JSON that cannot be read.") from None
         if not isinstance(document, list):
-            raise ProviderError(f"{url} answers with JSON that is no list.")
+            raise ProviderError(f"{url} answers with JSON that is not a list.")
         return _ranges(document, url)
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     return _ranges([line for line in lines if line], url)

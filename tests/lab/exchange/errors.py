@@ -205,7 +205,7 @@ def ambiguous_set() -> ExchangeError:
 
 
 def not_convertible(parameter: str, value: t.Any, type_name: str, why: str) -> ExchangeError:
-    """A value that is none of the parameter's type."""
+    """A value that is not of the parameter's type."""
     error = _binding(
         "ParameterArgumentTransformationError",
         f"Cannot process argument transformation on parameter '{parameter}'. Cannot convert value "

@@ -20,7 +20,7 @@ _ENUM = "Microsoft.Exchange.Data.Directory.SystemConfiguration"
 
 
 class Mismatch(ValueError):
-    """A value that is none of the parameter's type: refused while parameters are bound. The text
+    """A value that is not of the parameter's type: refused while parameters are bound. The text
     says why.
     """
 

@@ -152,7 +152,7 @@ def test_become_is_refused_before_anything_is_sent(server: Server) -> None:
         ({"receive_connectors": [{"name": "x", "remote_ip_ranges": {"plus": ["10.0.0.1"]}}]}, "plus"),
         ({"receive_connectors": [{}]}, "name"),
         ({"snapshot": "latest", "inbound_lock": {}}, "mutually exclusive"),
-        ({"snapshot": "../../etc/passwd"}, "no name of a snapshot"),
+        ({"snapshot": "../../etc/passwd"}, "not the name of a snapshot"),
     ],
 )
 def test_bad_input_never_reaches_the_server(server: Server, arguments: dict[str, t.Any], clause: str) -> None:

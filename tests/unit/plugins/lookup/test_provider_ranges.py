@@ -129,7 +129,7 @@ def test_a_lock_file_in_the_home_folder(tmp_path: pathlib.Path, monkeypatch: pyt
 
 
 def test_a_grade_that_is_none_is_refused() -> None:
-    with pytest.raises(ProviderError, match="'D' is no grade"):
+    with pytest.raises(ProviderError, match="'D' is not a grade"):
         details_of("mimecast", "us", "", "D")
 
 

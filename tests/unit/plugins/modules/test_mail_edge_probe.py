@@ -284,7 +284,7 @@ def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
         ("helo_name", "a\r\nDATA", "neither a host name"),
         ("helo_name", "[not an address]", "neither a host name"),
         ("source_address", "192.0.2.299", "not an IP address"),
-        ("source_address", "192.0.2.1", "no address of this host"),
+        ("source_address", "192.0.2.1", "not an address of this host"),
         ("allowed_ranges", ["198.51.100.9-198.51.100.1"], "reversed"),
         ("control_host", "mail:25", "control_host"),
         ("reached_before", ["mail.hafen.example"], "reached_before takes addresses only"),

@@ -128,7 +128,7 @@ def test_a_described_connector_gets_its_defaults() -> None:
         (RECEIVE, {"name": "Birke", "remote_ip_range": []}, "remote_ip_range"),
         (RECEIVE, {"name": "Birke", "enabled": "perhaps"}, "perhaps"),
         (RECEIVE, {"name": "Birke", "remote_ip_ranges": ["192.0.2.300"]}, "remote_ip_ranges cannot be used as given"),
-        (RECEIVE, {"name": "Birke", "permission_groups": {"plus": []}}, "'plus' is none of add, remove and set"),
+        (RECEIVE, {"name": "Birke", "permission_groups": {"plus": []}}, "'plus' is not one of add, remove and set"),
         (SEND, {"name": "Birke", "max_message_size": "large"}, "'large' is not a size"),
         (SEND, {"name": "Birke", "tls_auth_level": "Some"}, "tls_auth_level"),
     ],

@@ -243,18 +243,18 @@ WHOLE: dict[str, t.Any] = json.loads(sites.snapshot_text(()))
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no snapshot"),
-        ("[]", "no snapshot"),
-        ("{}", "no snapshot"),
-        ("[" * 100_000, "no snapshot"),
-        (json.dumps(WHOLE)[:-20], "no snapshot"),
+        ("", "not a snapshot"),
+        ("[]", "not a snapshot"),
+        ("{}", "not a snapshot"),
+        ("[" * 100_000, "not a snapshot"),
+        (json.dumps(WHOLE)[:-20], "not a snapshot"),
         ('{"meta": {"format": 1}}', "format 1"),
         (json.dumps({**WHOLE, "format": 3}), "format 3"),
         (json.dumps({**WHOLE, "layer": "fortigate"}), "of the layer fortigate"),
-        (json.dumps({**WHOLE, "desired": [1]}), "no snapshot"),
-        (json.dumps({**WHOLE, "desired": [{**ROW, "table": "mailbox"}]}), "no snapshot"),
-        (json.dumps({**WHOLE, "desired": [{**ROW, "key": True}]}), "no snapshot"),
-        (json.dumps({**WHOLE, "desired": [{**ROW, "options": "enabled"}]}), "no snapshot"),
+        (json.dumps({**WHOLE, "desired": [1]}), "not a snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "table": "mailbox"}]}), "not a snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "key": True}]}), "not a snapshot"),
+        (json.dumps({**WHOLE, "desired": [{**ROW, "options": "enabled"}]}), "not a snapshot"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(text: str, says: str) -> None:

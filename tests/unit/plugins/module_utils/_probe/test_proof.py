@@ -158,7 +158,7 @@ def test_a_look_that_was_not_made_is_never_in_order(result: Result | None, sente
 
 
 def test_an_expectation_that_nobody_knows_is_refused(site: Site) -> None:
-    with pytest.raises(ValueError, match="'shut' is none of closed, open, any"):
+    with pytest.raises(ValueError, match="'shut' is not one of closed, open, any"):
         judge_look(site.look(LOCKED), "shut")
 
 

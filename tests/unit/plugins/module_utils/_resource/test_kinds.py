@@ -125,8 +125,8 @@ def test_different_meanings_are_not_equal(kind: Kind, one: t.Any, other: t.Any) 
         (SPAN, "00:61:00", "'00:61:00'"),
         (SPAN, "-5", "'-5'"),
         (TimeSpan(1, 86400), 0, "from 00:00:01 to 1.00:00:00"),
-        (Choice("None", "Verbose"), "Loud", "none of None, Verbose"),
-        (GROUPS, ["AnonymousUser"], "'AnonymousUser' is none of AnonymousUsers"),
+        (Choice("None", "Verbose"), "Loud", "not one of None, Verbose"),
+        (GROUPS, ["AnonymousUser"], "'AnonymousUser' is not one of AnonymousUsers"),
         (GROUPS, ["None", "ExchangeUsers"], "None stands alone"),
         (GROUPS, 7, "neither a list"),
         (Ranges(), ["192.0.2.9-192.0.2.1"], "192.0.2.9-192.0.2.1"),
@@ -137,7 +137,7 @@ def test_different_meanings_are_not_equal(kind: Kind, one: t.Any, other: t.Any) 
         (Bindings(), ["0.0.0.0"], "0.0.0.0"),
         (AddressSpaces(), ["*contoso.example"], "whole label"),
         (AddressSpaces(), ["*;101"], "101"),
-        (AddressSpaces(), ["SMTP:;1"], "no address space"),
+        (AddressSpaces(), ["SMTP:;1"], "not an address space"),
         (Capabilities(), ["mail.example"], "domain:capability"),
         (LoginKind(), "canary", "username and password"),
     ],
@@ -173,7 +173,7 @@ def test_a_list_is_replaced_or_changed_in_parts(kind: Kind, wish: t.Any, expecte
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"add": [], "delete": ["AnonymousUsers"]}, "'delete' is none of add, remove and set."),
+        ({"add": [], "delete": ["AnonymousUsers"]}, "'delete' is not one of add, remove and set."),
         ({}, "names none of add, remove and set"),
         ({"set": ["ExchangeUsers"], "add": ["ExchangeServers"]}, "whole list"),
     ],
