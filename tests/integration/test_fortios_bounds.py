@@ -239,6 +239,25 @@ def test_a_deny_on_all_but_an_address_needs_match_vip(firewall: Firewall, matche
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
 
 
+@pytest.mark.parametrize("matches", ["enable", "disable"])
+def test_what_a_deny_on_all_but_an_address_could_stop_does_not_pass_for_certain(
+    firewall: Firewall, matches: str
+) -> None:
+    """Whether it meets what a virtual IP has translated is known of none; the lab's does."""
+    config = firewall.device.configs["root"]
+    config.create("firewall/address", {"name": "elsewhere", "subnet": "10.99.0.0/16"})
+    but = {"dstaddr": refs("elsewhere"), "dstaddr-negate": "enable", "match-vip": matches}
+    refusing = policy(firewall, "Deny", top=True, action="deny", **but)
+    assert not meets(firewall, STRANGER)
+    [told] = firewall.done(fortios_info, sources=[STRANGER])["sources"]
+    assert (told["passes"], told["certain"], told["policy"]) == (True, False, 1)
+    # On all but the virtual IP itself it does not.
+    config.update("firewall/policy", str(refusing), {"dstaddr": refs("VIP-mail")})
+    assert meets(firewall, STRANGER)
+    [told] = firewall.done(fortios_info, sources=[STRANGER])["sources"]
+    assert (told["passes"], told["certain"]) == (True, True)
+
+
 def test_a_policy_counts_where_another_one_leads_to_any_interface(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
     both = {"srcintf": refs("wan1", "internal"), "dstintf": refs("any"), "srcaddr": refs("provider")}

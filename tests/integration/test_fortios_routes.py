@@ -123,6 +123,19 @@ ODD: dict[str, t.Any] = {
 }
 
 
+def test_a_fence_is_no_witness_of_where_the_server_is(firewall: Firewall) -> None:
+    """It names the virtual IP, and has its interfaces from the policy that it stands before."""
+    config = firewall.device.configs["root"]
+    for key in ("1", "2"):
+        config.update(POLICY, key, {"status": "disable"})
+    config.all("firewall/vip")["VIP-mail"]["extintf"] = "wan1"
+    others: dict[str, t.Any] = {"dstaddr": refs("VIP-web"), "dstaddr-negate": "enable"}
+    policy(firewall, "All but the web", srcintf=refs("any"), dstintf=refs("internal", "wan1"), **others)
+    assert firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+    again = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (again["changed"], again["state"]) == (False, "in order")
+
+
 @pytest.mark.parametrize("faults", TELLS_NOTHING.values(), ids=TELLS_NOTHING)
 def test_a_device_that_does_not_tell_has_every_policy_fenced(firewall: Firewall, faults: dict[str, t.Any]) -> None:
     others = elsewhere(firewall)

@@ -31,6 +31,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import Fold
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import is_ours
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
     Match,
     Services,
@@ -138,10 +139,9 @@ class Model:
             return Match.PERHAPS
         if negated and target.vip and is_deny(policy):
             # Whether a deny on all but some addresses meets what a virtual IP has translated is
-            # unverified; without match-vip it does not.
-            return (
-                Match.PERHAPS if match is not Match.YES and self._matches_vips(policy) else Match.NO
-            )
+            # Whether a deny on all but some addresses meets what a virtual IP has translated is
+            # unverified, with match-vip and without.
+            return Match.NO if match is Match.YES else Match.PERHAPS
         return Match(2 - match) if negated else match
 
     def _destined(self, name: str, policy: Row, target: Target) -> Match:
@@ -289,13 +289,14 @@ class Model:
         """The interfaces that the target is not behind, where the device does not tell: those that
         policies naming it come from, and that none of them leads to.
 
-        Only policies in force that let through tell that. Where they contradict each other, or lead
-        to any interface, they do not; what remains is the interface of the virtual IP itself.
+        Only policies in force that let through tell that, and no fence of ours: it names the target
+        whatever the policy that it stands before leads to. Where they contradict each other, or
+        lead to any interface, they do not; what remains is the interface of the virtual IP itself.
         """
         come: set[str] = set()
         lead: set[str] = set()
         for row in self.state.table(POLICY).values():
-            if is_deny(row) or row.get("status", "enable") != "enable":
+            if is_deny(row) or row.get("status", "enable") != "enable" or is_ours(row):
                 continue
             if self._names_it(row, target):
                 come |= set(map(str, row.get("srcintf") or ()))

@@ -167,7 +167,7 @@ class Entries(Table[DeviceState, Key]):
     def apply_all(self, changes: t.Iterable[Change], state: DeviceState) -> DeviceState:
         """The state after changes of this table."""
         entries = dict(state.table(self._path))
-        order = list(entries)
+        order: list[Key] = []  # Filled where something is put before something else.
         numbers: dict[str, Key] = {}
 
         def known(key: Key | None) -> Key | None:
@@ -186,24 +186,25 @@ class Entries(Table[DeviceState, Key]):
             known_key = change.key if change.action == Action.CREATE else known(change.key)
             key = change.key if known_key is None else known_key
             if change.action == Action.REMOVE:
-                if entries.pop(key, None) is not None:
+                if entries.pop(key, None) is not None and order:
                     order.remove(key)
                 continue
+            if change.place is not None and not order:
+                order = list(entries)
             there = key in entries
             if change.action == Action.CREATE:
                 entries[key] = dict(change.after)
             elif change.action == Action.MODIFY:
                 entries[key] = {**entries[key], **change.after}
             if change.place is None:
-                order += [] if there else [key]
+                order += [key] if order and not there else []
                 continue
             if there:
                 order.remove(key)
             place = known(change.place)
             order.insert(order.index(place) if place in entries else len(order), key)
-        return dataclasses.replace(
-            state, rows={**state.rows, self._path: {key: entries[key] for key in order}}
-        )
+        placed = {key: entries[key] for key in order} if order else entries
+        return dataclasses.replace(state, rows={**state.rows, self._path: placed})
 
     def plain(self, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         return {

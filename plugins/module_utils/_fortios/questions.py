@@ -20,17 +20,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     Sources,
     everything,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
-    ANY,
-    Model,
-    Target,
-    is_deny,
-)
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
-    Match,
-    covers,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, Target, is_deny
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     POLICY,
     VIP,
@@ -100,13 +92,83 @@ class _Meeting(t.NamedTuple):
 _WORLDS = ((True, False), (False, True), (True, True), (False, False))
 
 
-class Views:
-    """Answers about many states that differ in a few rows: each row is looked at once."""
+def _meeting(model: Model, row: Row, target: Target) -> _Meeting | None:
+    if row.get("status", "enable") != "enable":
+        return None
+    how = min(model.destination(row, target), model.services.matches(row, target.port))
+    if how is Match.NO:
+        return None
+    certain = how is Match.YES and not conditions.of_policy(row)
+    into, outof = (frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf"))
+    return _Meeting(is_deny(row), certain, model.names.sources(row, target.version), into, outof)
 
-    def __init__(self) -> None:
+
+class _Meetings:
+    """How all the forms of the policies meet one target."""
+
+    def __init__(self, model: Model, target: Target) -> None:
+        self._model, self._target = model, target
+        self._of_row: dict[int, _Meeting] = {}
+        self._into: dict[str, set[Key]] = {}
+        self._outof: dict[str, set[Key]] = {}
+        self._looked_at = 0
+
+    def look_at(self, forms: t.Sequence[tuple[Key, Row]]) -> None:
+        """Look at those forms of policies that came since."""
+        for key, row in forms[self._looked_at :]:
+            meeting = _meeting(self._model, row, self._target)
+            if meeting is not None:
+                self._of_row[id(row)] = meeting
+                for sides, names in ((self._into, meeting.into), (self._outof, meeting.outof)):
+                    for name in names:
+                        sides.setdefault(name, set()).add(key)
+        self._looked_at = len(forms)
+
+    def all_of(self, policies: t.Mapping[Key, Row]) -> list[_Meeting]:
+        """Those of these policies that meet it, in their order."""
+        return [self._of_row[id(row)] for row in policies.values() if id(row) in self._of_row]
+
+    def between(self, policies: t.Mapping[Key, Row], way_in: str, way_out: str) -> list[_Meeting]:
+        """Those of them that are for a pair of interfaces, in their order.
+
+        Of thousands they are a few, as a rule, and this is asked at every step.
+        """
+        keys = _for(self._into, way_in) & _for(self._outof, way_out)
+        held = (self._of_row.get(id(policies[key])) for key in filter(keys.__contains__, policies))
+        # In another form the same policy may be for another pair.
+        return [
+            meeting
+            for meeting in held
+            if meeting is not None and {way_in, ANY} & meeting.into and {way_out, ANY} & meeting.outof
+        ]
+
+
+def _for(sides: t.Mapping[str, set[Key]], interface: str) -> set[Key]:
+    return sides.get(interface, set()) | sides.get(ANY, set())
+
+
+class Views:
+    """Answers about two states and those on the way between them: each form of a policy is looked
+    at once.
+    """
+
+    def __init__(self, states: t.Sequence[DeviceState]) -> None:
+        self.states = states
         self._models: dict[tuple[int, ...], tuple[DeviceState, Model]] = {}
-        self._met: dict[tuple[int, Target], dict[int, tuple[Row, _Meeting | None]]] = {}
-        self._named: dict[Question, frozenset[Opaque]] = {}
+        self._met: dict[tuple[int, Target], _Meetings] = {}
+        # They are held here, so that no other row gets the number of one.
+        self._forms: list[tuple[Key, Row]] = []
+        self._known: set[int] = set()
+        self._alike: dict[tuple[Target, str], tuple[str, ...]] = {}
+        for state in states:
+            for key, row in state.table(POLICY).items():
+                self.note(key, row)
+
+    def note(self, key: Key, row: Row) -> None:
+        """Take in a form that a policy has in a state that is asked about later."""
+        if id(row) not in self._known:
+            self._known.add(id(row))
+            self._forms.append((key, row))
 
     def model(self, state: DeviceState) -> Model:
         """A model of all but the policies."""
@@ -116,62 +178,44 @@ class Views:
             self._models[identity] = (state, Model(state))
         return self._models[identity][1]
 
-    def meetings(self, state: DeviceState, target: Target) -> list[_Meeting]:
-        """How the policies of a state meet a target, in their order; without those that do not."""
+    def _meetings(self, state: DeviceState, target: Target) -> _Meetings:
         model = self.model(state)
-        known = self._met.setdefault((id(model), target), {})
-        meetings = []
-        for row in state.table(POLICY).values():
-            held = known.get(id(row))
-            if held is None:
-                held = known[id(row)] = (row, self._meeting(model, row, target))
-            if held[1] is not None:
-                meetings.append(held[1])
-        return meetings
-
-    @staticmethod
-    def _meeting(model: Model, row: Row, target: Target) -> _Meeting | None:
-        if row.get("status", "enable") != "enable":
-            return None
-        how = min(model.destination(row, target), model.services.matches(row, target.port))
-        if how is Match.NO:
-            return None
-        certain = how is Match.YES and not conditions.of_policy(row)
-        into, outof = (
-            frozenset(map(str, row.get(field) or ())) for field in ("srcintf", "dstintf")
-        )
-        return _Meeting(
-            is_deny(row), certain, model.names.sources(row, target.version), into, outof
-        )
+        known = (id(model), target)
+        if known not in self._met:
+            self._met[known] = _Meetings(model, target)
+        self._met[known].look_at(self._forms)
+        return self._met[known]
 
     def meetings_of(self, state: DeviceState, question: Question) -> list[_Meeting]:
         """The policies that are asked, in their order."""
-        return [
-            meeting
-            for meeting in self.meetings(state, question.target)
-            if (question.way_in in meeting.into or ANY in meeting.into)
-            and (question.way_out in meeting.outof or ANY in meeting.outof)
-        ]
+        meetings = self._meetings(state, question.target)
+        return meetings.between(state.table(POLICY), question.way_in, question.way_out)
 
-    def names(self, question: Question, states: t.Iterable[DeviceState]) -> frozenset[Opaque]:
-        """The names whose addresses are not known, in any of the states."""
-        if question not in self._named:
-            self._named[question] = frozenset(
-                name
-                for state in states
-                for meeting in self.meetings_of(state, question)
-                for name in meeting.sources.opaque
-            )
-        return self._named[question]
+    def apart(self, target: Target, field: str) -> tuple[str, ...]:
+        """One interface of each kind that the policies of the states tell apart."""
+        if (target, field) not in self._alike:
+            sides: dict[str, list[int]] = {}
+            every = (self._meetings(state, target).all_of(state.table(POLICY)) for state in self.states)
+            for at, meeting in enumerate(itertools.chain.from_iterable(every)):
+                for name in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
+                    sides.setdefault(name, []).append(at)
+            alike: dict[tuple[int, ...], str] = {}
+            for name in sorted(sides):
+                alike.setdefault(tuple(sides[name]), name)
+            self._alike[target, field] = tuple(alike.values())
+        return self._alike[target, field]
 
-    def rights(
-        self, state: DeviceState, question: Question, names: frozenset[Opaque]
-    ) -> list[Rights]:
-        """Who gets through, in each of the possible worlds."""
-        meetings = self.meetings_of(state, question)
-        if all(meeting.is_exact for meeting in meetings):
-            return [_fold(meetings, question.target.version, names, _WORLDS[0])] * len(_WORLDS)
-        return [_fold(meetings, question.target.version, names, world) for world in _WORLDS]
+
+def names_of(meetings: t.Iterable[_Meeting]) -> frozenset[Opaque]:
+    """The names of policies whose addresses are not known."""
+    return frozenset(name for meeting in meetings for name in meeting.sources.opaque)
+
+
+def rights(meetings: t.Sequence[_Meeting], version: int, names: frozenset[Opaque]) -> list[Rights]:
+    """Who gets through the policies that are asked, in each of the possible worlds."""
+    if all(meeting.is_exact for meeting in meetings):
+        return [_fold(meetings, version, names, _WORLDS[0])] * len(_WORLDS)
+    return [_fold(meetings, version, names, world) for world in _WORLDS]
 
 
 def _fold(
@@ -214,48 +258,31 @@ def _fold(
 # ------------------------------------------------------------ what is asked
 
 
-def questions(
-    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]
-) -> tuple[Question, ...]:
-    """What has to be asked about the forms that a policy has in some states."""
+def questions(views: Views, rows: t.Sequence[Row]) -> tuple[Question, ...]:
+    """What has to be asked about the forms that a policy has in the states."""
     asked: dict[Question, None] = {}
-    model = views.model(states[-1])
-    for target in _targets(views, states, rows):
+    model = views.model(views.states[-1])
+    for target in _targets(views, rows):
         if all(model.destination(row, target) is Match.NO for row in rows):
             continue
-        pairs = itertools.product(
-            *(_interfaces(views, states, rows, target, field) for field in ("srcintf", "dstintf"))
-        )
+        pairs = itertools.product(*(_interfaces(views, rows, target, field) for field in ("srcintf", "dstintf")))
         for way_in, way_out in itertools.islice(pairs, _MOST_PAIRS):
             asked[Question(target, way_in, way_out)] = None
     return tuple(asked)
 
 
-def _interfaces(
-    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row], target: Target, field: str
-) -> list[str]:
+def _interfaces(views: Views, rows: t.Sequence[Row], target: Target, field: str) -> list[str]:
     """The interfaces of a policy; where it is for any, one of each kind that policies tell
     apart.
     """
     named = {str(interface) for row in rows for interface in row.get(field) or ()}
     if ANY not in named:
         return sorted(named)
-    sides: dict[str, list[int]] = {}
-    number = itertools.count()
-    for meeting in itertools.chain.from_iterable(views.meetings(state, target) for state in states):
-        at = next(number)
-        for interface in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
-            sides.setdefault(interface, []).append(at)
-    alike: dict[tuple[int, ...], str] = {}
-    for name in sorted(sides):
-        alike.setdefault(tuple(sides[name]), name)
-    return [*sorted(named - {ANY}), *(name for name in alike.values() if name not in named), _OTHER]
+    return [*sorted(named - {ANY}), *(name for name in views.apart(target, field) if name not in named), _OTHER]
 
 
-def _targets(
-    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row]
-) -> t.Iterator[Target]:
-    state = states[-1]
+def _targets(views: Views, rows: t.Sequence[Row]) -> t.Iterator[Target]:
+    state = views.states[-1]
     vips = state.table(VIP)
     names = [str(name) for row in rows for name in row.get("dstaddr") or ()]
     inside = [
@@ -274,7 +301,7 @@ def _targets(
         for port in served or [first for first, _last in behind[:1]]:
             yield Target(port, vip=vip)
     for version in (4, 6):
-        for address in _addresses(views, states, rows, version):
+        for address in _addresses(views, rows, version):
             for port in ports:
                 yield Target(port, address=address)
 
@@ -293,15 +320,12 @@ def _ports(model: Model, rows: t.Sequence[Row]) -> list[int]:
     return [port for kinds, port in apart.items() if any(kinds)]
 
 
-def _addresses(
-    views: Views, states: t.Sequence[DeviceState], rows: t.Sequence[Row], version: int
-) -> t.Iterator[Interval]:
+def _addresses(views: Views, rows: t.Sequence[Row], version: int) -> t.Iterator[Interval]:
     """One address of each kind that the destinations of policies tell apart; those of the policy
     itself first.
     """
-    starts: dict[int, None] = {}
     mine: RangeSet = NOTHING
-    for state in states:
+    for state in views.states:
         model = views.model(state)
         for row in rows:
             held = model.names.destinations(row, version)
@@ -313,13 +337,13 @@ def _addresses(
             )
     if not mine:
         return
-    for group in (rows, states[-1].table(POLICY).values()):
-        for row in group:
-            if row.get("status", "enable") != "enable" or len(starts) >= _MOST_ADDRESSES:
-                continue
-            for interval in (
-                views.model(states[-1]).names.destinations(row, version).known.intervals
-            ):
+    starts: dict[int, None] = {}
+    model = views.model(views.states[-1])
+    for row in itertools.chain(rows, views.states[-1].table(POLICY).values()):
+        if len(starts) >= _MOST_ADDRESSES:
+            break
+        if row.get("status", "enable") == "enable":
+            for interval in model.names.destinations(row, version).known.intervals:
                 starts.setdefault(interval.first)
                 starts.setdefault(interval.last + 1)
     for start in itertools.islice(starts, _MOST_ADDRESSES):

@@ -11,9 +11,10 @@ by rank; in between, changes of policies and of what they refer to are searched 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Opaque, Sources
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
@@ -27,7 +28,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.questio
     Question,
     Rights,
     Views,
+    names_of,
     questions,
+    rights,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     GROUP,
@@ -103,25 +106,23 @@ class Judge:
     """
 
     def __init__(self, start: DeviceState, goal: DeviceState, steps: t.Sequence[Change]) -> None:
-        self._start, self._views = start, Views()
+        self._start, self._goal, self._views = start, goal, Views((start, goal))
         self._asked: dict[Key, tuple[Question, ...]] = {}
         for step in steps:
             if step.table == POLICY and self._key(step) not in self._asked:
-                rows = [
-                    entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))
-                ]
-                self._asked[self._key(step)] = questions(self._views, (start, goal), rows)
+                rows = [entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))]
+                self._asked[self._key(step)] = questions(self._views, rows)
         if any(step.table != POLICY for step in steps):
             # Whoever refers to a changed object may be met in another way; all that could be asked
             # of a policy that is in force.
             for state in (start, goal):
                 for key, row in state.table(POLICY).items():
                     if key not in self._asked and any(_refers(state, row, step) for step in steps):
-                        self._asked[key] = questions(self._views, (start, goal), [row])
+                        self._asked[key] = questions(self._views, [row])
         every = dict.fromkeys(question for asked in self._asked.values() for question in asked)
         self._every = tuple(every)
-        self._ends: dict[Question, tuple[Rights, ...]] = {}
-        self._goal = goal
+        # The names that it is about, and who gets through before and after, in each possible world.
+        self._ends: dict[Question, tuple[frozenset[Opaque], list[tuple[Rights, Rights]]]] = {}
 
     def _key(self, step: Change) -> Key:
         known = self._start.policy_key(step.key)
@@ -146,6 +147,9 @@ class Judge:
                 f"{change_sentence(last)[:-1]} would for a time make the group a member of itself."
             )
         asked = self._asked.get(self._key(last), ()) if last.table == POLICY else self._every
+        form = state.find(POLICY, last.key) if last.table == POLICY else None
+        if form is not None:
+            self._views.note(*form)
         for moment in (_unplaced(state, last), state):
             if moment is not None:
                 for question in asked:
@@ -155,16 +159,13 @@ class Judge:
         return None
 
     def _fault(self, state: DeviceState, question: Question) -> str | None:
+        version = question.target.version
         if question not in self._ends:
-            names = self._views.names(question, (self._start, self._goal))
-            both = [
-                self._views.rights(state, question, names) for state in (self._start, self._goal)
-            ]
-            self._ends[question] = tuple(rights for pair in zip(*both) for rights in pair)
-        ends = self._ends[question]
-        names = self._views.names(question, (self._start, self._goal))
-        for number, now in enumerate(self._views.rights(state, question, names)):
-            before, after = ends[2 * number], ends[2 * number + 1]
+            both = [self._views.meetings_of(end, question) for end in (self._start, self._goal)]
+            names = names_of(itertools.chain(*both))
+            self._ends[question] = names, list(zip(*(rights(meetings, version, names) for meetings in both)))
+        names, ends = self._ends[question]
+        for now, (before, after) in zip(rights(self._views.meetings_of(state, question), version, names), ends):
             short = (before & after) - now
             if short:
                 return f"would for a time shut out {_whom(short)} from {question.target}."

@@ -98,8 +98,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         changes: list[Change[Key]] = []
         problems: list[str] = []
         described: set[tuple[str, t.Hashable]] = set()
-        for row in rows:
-            table = self[row.table]
+        orders = {name: _Order(self[name], state, rows, name) for name in {row.table for row in rows}}
+        for number, row in enumerate(rows):
+            table, order = self[row.table], orders[row.table]
             identity = (row.table, table.identity(row.key))
             if identity in described:
                 problems.append(
@@ -108,7 +109,7 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 )
             described.add(identity)
             try:
-                change = _change(table, state, row, _place(table, state, row, rows))
+                change = _change(table, state, row, order.place_of(number, row), order)
             except PlanError as error:
                 problems.append(str(error))
                 continue
@@ -118,7 +119,7 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         if problems:
             raise PlanError(" ".join(dict.fromkeys(problems)))
         for name in dict.fromkeys(row.table for row in rows):
-            changes.extend(_moves(self[name], state, [row for row in rows if row.table == name]))
+            changes.extend(_moves(self[name], state, [row for row in rows if row.table == name], orders[name]))
         return tuple(changes)
 
     def apply(self, change: Change[Key], state: State) -> State:
@@ -216,26 +217,45 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         return tuple(kept), tuple(gone)
 
 
-def _place(
-    table: Table[State, Key], state: State, desired: Desired[Key], rows: t.Sequence[Desired[Key]]
-) -> Key | None:
-    """The row that a new one is put right before: its place, or the first of those that are desired
-    behind it there and stand before the place already.
+class _Order(t.Generic[State, Key]):
+    """Where the rows of a table stand, and which of those that are desired before a row stand there
+    already; worked out once for all of a plan, which may be thousands.
     """
-    place = None if desired.place is None else table.find(state, desired.place)
-    if place is None:
-        return desired.place
-    keys = table.keys(state)
-    for row in rows[rows.index(desired) + 1 :]:
-        if (row.table, row.place) == (desired.table, desired.place) and row.options is not None:
-            here = table.find(state, row.key)
-            if here is not None and keys.index(here[0]) < keys.index(place[0]):
-                return here[0]
-    return desired.place
+
+    def __init__(self, table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]], name: str) -> None:
+        self._table, self._state = table, state
+        self._keys = table.keys(state)
+        self._at = {key: at for at, key in enumerate(self._keys)}
+        # Place → the numbers of those desired there that stand before it, rising, with their keys.
+        self._before: dict[Key, list[tuple[int, Key]]] = {}
+        for number, row in enumerate(desired):
+            if row.table != name or row.place is None or row.options is None:
+                continue
+            place, here = table.find(state, row.place), table.find(state, row.key)
+            if place is not None and here is not None and self.position(here[0]) < self.position(place[0]):
+                self._before.setdefault(row.place, []).append((number, here[0]))
+
+    def position(self, key: Key) -> int:
+        """Where a row stands; behind all others where the rows have no order."""
+        return self._at.get(key, len(self._keys))
+
+    def after(self, key: Key) -> Key | None:
+        """The row that stands right after this one; None for the last, and where rows have no
+        order.
+        """
+        at = self.position(key) + 1
+        return self._keys[at] if at < len(self._keys) else None
+
+    def place_of(self, number: int, desired: Desired[Key]) -> Key | None:
+        """The row that a new one, the `number`th that is desired, is put right before: its place,
+        or the first of those that are desired behind it there and stand before the place already.
+        """
+        there = () if desired.place is None else self._before.get(desired.place, ())
+        return next((key for behind, key in there if behind > number), desired.place)
 
 
 def _change(
-    table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None
+    table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None, order: _Order[State, Key]
 ) -> Change[Key] | None:
     there = table.find(state, desired.key)
     if there is None:
@@ -245,9 +265,7 @@ def _change(
         return Change(desired.table, Action.CREATE, desired.key, {}, row, place=place)
     key, row = there
     if desired.options is None:
-        return Change(
-            desired.table, Action.REMOVE, key, dict(row), {}, was=_next(table.keys(state), key)
-        )
+        return Change(desired.table, Action.REMOVE, key, dict(row), {}, was=order.after(key))
     before, after = table.differing(row, desired.options)
     return Change(desired.table, Action.MODIFY, key, before, after) if after else None
 
@@ -260,14 +278,8 @@ def _is_as(table: Table[State, Key], state: State, key: Key, options: Row | None
     return not table.differing(there[1], options)[1]
 
 
-def _next(keys: t.Sequence[Key], key: Key) -> Key | None:
-    """The row that stands right after this one; None for the last, and where rows have no order."""
-    at = keys.index(key) + 1 if key in keys else len(keys)
-    return keys[at] if at < len(keys) else None
-
-
 def _moves(
-    table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]]
+    table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]], order: _Order[State, Key]
 ) -> t.Iterator[Change[Key]]:
     """Rows that exist and do not stand before their place, in the order of what is desired; what
     else stands between does no harm.
@@ -279,19 +291,10 @@ def _moves(
         place, here = table.find(state, row.place), table.find(state, row.key)
         if place is not None and here is not None:
             groups.setdefault(place[0], []).append(here)
-    keys = table.keys(state)
     for place_key, rows in groups.items():
-        positions = [keys.index(key) for key in [*(key for key, _row in rows), place_key]]
+        positions = [order.position(key) for key in [*(key for key, _row in rows), place_key]]
         if positions == sorted(positions):
             continue
         for key, held in rows:
             before = {"name": held.get("name", "")}
-            yield Change(
-                desired[0].table,
-                Action.MOVE,
-                key,
-                before,
-                {},
-                place=place_key,
-                was=_next(keys, key),
-            )
+            yield Change(desired[0].table, Action.MOVE, key, before, {}, place=place_key, was=order.after(key))
