@@ -106,7 +106,7 @@ options:
         what is changed."
       - "V(missing_source): A group, feed or internet service that is named as a source does not
         exist on the device."
-      - "V(mode_unread): The API user may not read whether the policies decide at all."
+      - "V(mode_unread): Whether the policies decide at all could not be read."
       - "V(no_source): Nobody could reach the mail server any more, because no source is named."
       - "V(no_way_in): Nothing lets the port through to one of the targets today, while others are
         locked."
@@ -119,8 +119,8 @@ options:
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
       - "V(saved_by_hand): The device saves changes on demand alone, so that a reboot undoes them."
-      - "V(saving_unread): The API user may not read whether changes are saved, or replaced by
-        FortiManager."
+      - "V(saving_unread): Whether changes are saved, or replaced by FortiManager, could not be
+        read."
       - "V(server_not_found): The device does not tell where the server is, so that more policies
         than needed are touched."
       - "V(shared_source): A source is shared by all customers of its owner, so that any of them can

@@ -133,15 +133,73 @@ def test_a_cluster_is_told_and_no_warning(firewall: Firewall) -> None:
     assert not ids(result)
 
 
-def test_what_the_token_may_not_read_is_told(firewall: Firewall) -> None:
-    firewall.server.arm(fail={"GET system/settings": -37})
+CAUSES = {
+    "not allowed": ({"fail": {"GET {}": -37}}, "The API user may not read {}", "sysgrp"),
+    "not there": ({"gone": ("{}",)}, "The device says that it has no {} (error -3, HTTP 404)", "by hand"),
+    "failed": ({"fail": {"GET {}": -1}}, "The device failed to read {} (error -1, HTTP 424)", "Run it again"),
+}
+
+
+def armed(firewall: Firewall, faults: dict[str, t.Any], *tables: str) -> None:
+    """The faults, each for all of the tables."""
+    fail = {name.format(table): code for name, code in faults.get("fail", {}).items() for table in tables}
+    firewall.server.arm(fail=fail, gone=tuple(one.format(table) for one in faults.get("gone", ()) for table in tables))
+
+
+@pytest.mark.parametrize(("faults", "told", "remedy"), CAUSES.values(), ids=CAUSES)
+def test_what_cannot_be_read_is_told_with_its_cause(
+    firewall: Firewall, faults: dict[str, t.Any], told: str, remedy: str
+) -> None:
+    armed(firewall, faults, "system/settings")
     failed = firewall.run(fortios_inbound_lock, **LOCK)
     assert ids(failed) == ["mode_unread"]
-    assert "sysgrp" in failed["msg"]
-    assert any("sysgrp" in text for text in firewall.done(fortios_info)["warnings"])
+    assert told.format("system/settings") in failed["msg"]
+    assert remedy in failed["msg"]
+    assert any(remedy in text for text in firewall.done(fortios_info)["warnings"])
     firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["mode_unread"])
-    firewall.server.arm(fail=dict.fromkeys(("GET system/global", "GET system/central-management"), -37))
+    armed(firewall, faults, "system/global", "system/central-management")
     assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
     result = firewall.done(fortios_rollback)
     assert ids(result) == ["saving_unread"]
+    assert told.format("system/global and system/central-management") in result["warnings"][0]
     assert "whether FortiManager replaces them" in result["warnings"][0]
+
+
+def test_each_cause_has_its_own_sentence(firewall: Firewall) -> None:
+    firewall.server.arm(fail={"GET system/global": -37}, gone=("system/central-management",))
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert ids(result) == ["saving_unread"] * 2
+    refused, gone = result["warnings"]
+    assert "may not read system/global" in refused
+    assert "FortiManager" not in refused
+    assert "has no system/central-management" in gone
+    assert "may not" not in gone
+
+
+@pytest.mark.parametrize("saves", ["workspace", ""])
+def test_a_save_mode_that_is_not_known_is_told(firewall: Firewall, saves: str) -> None:
+    firewall.device.modes.saves = saves
+    result = firewall.done(fortios_inbound_lock, **LOCK)
+    assert ids(result) == ["saving_unread"]
+    assert "cfg-save" in result["warnings"][0]
+    assert "whether changes are saved" in result["warnings"][0]
+    assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
+
+
+@pytest.mark.parametrize("version", ["v6.2.9", "v7.4.4"])
+def test_what_a_colleague_has_open_in_a_workspace_is_locked_and_named(tmp_path: pathlib.Path, version: str) -> None:
+    for firewall in running(tmp_path, version=version):
+        firewall.device.workspaces = {POLICY}
+        before = firewall.dump()
+        failed = firewall.run(fortios_inbound_lock, **LOCK)
+        assert failed["failed"]
+        for part in ("workspace", "execute config-transaction", "run it again", "is not in force"):
+            assert part in failed["msg"]
+        assert firewall.dump()["tables"][POLICY] == before["tables"][POLICY]
+        assert meets(firewall, STRANGER)
+        firewall.device.workspaces = set()
+        firewall.done(fortios_inbound_lock, **LOCK)
+        assert locked(firewall)
+        # Where nothing is to be written, it is in nobody's way.
+        firewall.device.workspaces = {POLICY}
+        assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == "in order"

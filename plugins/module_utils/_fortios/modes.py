@@ -8,7 +8,11 @@ becomes of a change.
   6.2), they tell nothing.
 * With central NAT policies do not name virtual IPs; they see the address behind.
 * Changes may be saved only on demand, or undone after a while; an install of FortiManager replaces
-  them.
+  them. Fortinet's guide calls the former the workspace among the configuration save modes.
+* What another administrator has changed in a workspace of his own (`execute config-transaction
+  start`, FortiOS 6.2) is not in force until he commits it. No table of the vendor's schema, 6.0 to
+  7.6, and no documented request tells which are open: those of the API (7.4.1) ask for the number
+  of one. So nothing of it is judged, and the error of a table that is locked by one names it.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ OF_CHANGES = (GLOBAL, MANAGEMENT)
 """What any change has to know."""
 
 _REVERT_SECONDS = 600
+_SAVES = ("automatic", "manual", "revert")
 _UNREAD: t.Mapping[str, str] = types.MappingProxyType(
     {
         SETTINGS: "whether policies decide at all",
@@ -53,11 +58,43 @@ _UNREAD: t.Mapping[str, str] = types.MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why tables could not be read. `clause` has {} for their names; `remedy` is a sentence."""
+
+    clause: str
+    remedy: str
+
+    def sentence(self, tables: t.Sequence[str]) -> str:
+        """One sentence about what is not known therefore, and one of what to do."""
+        unknown = " and ".join(_UNREAD[table] for table in tables)
+        return f"{self.clause.format(' and '.join(tables))}, so that it is not known {unknown}. {self.remedy}"
+
+
+def cause_of(error: DeviceError) -> Cause | None:
+    """Why the device gave no answer that is one; None for what no run could go on from."""
+    numbers = f"HTTP {error.status}" if error.code is None else f"error {error.code}, HTTP {error.status}"
+    if not error.enveloped or error.status in (401, 429):
+        return None
+    if error.refuses_us:
+        # A token of one vdom may not read what is the whole device's.
+        remedy = "Give its accprofile read access to the system's configuration (sysgrp), in every vdom."
+        return Cause(f"The API user may not read {{}} ({numbers})", remedy)
+    if error.status == 404:
+        remedy = "Look in the device's settings by hand; this FortiOS may be none that this collection knows."
+        return Cause(f"The device says that it has no {{}} ({numbers})", remedy)
+    if error.status in (424, 500):
+        return Cause(
+            f"The device failed to read {{}} ({numbers})", "Run it again; if it stays so, look at the device's log."
+        )
+    return None
+
+
+@dataclass(frozen=True)
 class Modes:
-    """What was read of a device. `unread`: what the token may not read."""
+    """What was read of a device. `unread`: what could not be, with the cause."""
 
     rows: t.Mapping[str, Row]
-    unread: tuple[str, ...] = ()
+    unread: t.Mapping[str, Cause] = dataclasses.field(default_factory=dict)
 
     def _is(self, table: str, field: str, value: str) -> bool:
         return bool(str(self.rows.get(table, {}).get(field) or "") == value)
@@ -97,22 +134,9 @@ class Modes:
     def findings(self, time: datetime.datetime, *, changes: bool) -> t.Iterator[Finding]:
         """What the user should know; `changes`: whether something is to be written."""
         if SETTINGS in self.unread:
-            yield Finding(
-                "mode_unread",
-                STOP,
-                f"The API user may not read {SETTINGS}, so that it is not known "
-                f"{_UNREAD[SETTINGS]}. Give its accprofile read access to the system's "
-                "configuration (sysgrp).",
-            )
-        others = [table for table in self.unread if table != SETTINGS]
-        if others and changes:
-            unknown = ", ".join(_UNREAD[table] for table in others)
-            yield Finding(
-                "saving_unread",
-                WARN,
-                f"The API user may not read {', '.join(others)}, so that it is not known "
-                f"{unknown}.",
-            )
+            yield Finding("mode_unread", STOP, self.unread[SETTINGS].sentence([SETTINGS]))
+        if changes:
+            yield from self._about_saving()
         if changes and self._is(GLOBAL, "cfg-save", "revert"):
             told = str(self.rows[GLOBAL].get("cfg-revert-timeout"))
             seconds = (
@@ -124,16 +148,16 @@ class Modes:
             yield Finding(
                 "will_be_undone",
                 STOP,
-                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert): "
-                f"what is changed now will be undone at {until:%H:%M:%S} UTC, with a reboot. Set "
-                "cfg-save to automatic, or save on the device in time (execute cfg save).",
+                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert, the save mode Workspace): what is "
+                f"changed now will be undone at {until:%H:%M:%S} UTC, with a reboot. Set cfg-save to automatic, or save on the device "
+                "in time (execute cfg save).",
             )
         if changes and self._is(GLOBAL, "cfg-save", "manual"):
             yield Finding(
                 "saved_by_hand",
                 WARN,
-                "The device saves changes on demand alone (cfg-save manual): a reboot undoes them. "
-                "Save on the device (execute cfg save).",
+                "The device saves changes on demand alone (cfg-save manual, the save mode Workspace): a reboot undoes them. Save on the "
+                "device (execute cfg save).",
             )
         if (
             changes
@@ -147,6 +171,26 @@ class Modes:
                 f"The device is managed by FortiManager{f' {manager}' if manager else ''}: its "
                 "next install replaces what is changed here. "
                 "Import the policies there after the run.",
+            )
+
+    def _about_saving(self) -> t.Iterator[Finding]:
+        """What is not known of what becomes of a change: one sentence for each cause."""
+        causes = dict.fromkeys(cause for table, cause in self.unread.items() if table != SETTINGS)
+        for cause in causes:
+            tables = [table for table, its in self.unread.items() if its == cause and table != SETTINGS]
+            yield Finding("saving_unread", WARN, cause.sentence(tables))
+        saves = self.rows.get(GLOBAL, {}).get("cfg-save")
+        if GLOBAL in self.rows and saves not in _SAVES:
+            mode = (
+                f"in the mode {str(saves)[:40]!r} (cfg-save), which is none of those"
+                if saves
+                else "in no mode (cfg-save)"
+            )
+            yield Finding(
+                "saving_unread",
+                WARN,
+                f"The device saves changes {mode} that this collection knows, so that it is not known {_UNREAD[GLOBAL]}. "
+                "Look at the device whether they are still there after a while, and save them there (execute cfg save).",
             )
 
     def facts(self) -> dict[str, t.Any]:
@@ -182,13 +226,13 @@ def without_match_vip(wishes: t.Iterable[Desired[Key]]) -> list[Desired[Key]]:
 def read(client: FortiOS, tables: t.Iterable[str]) -> Modes:
     """Read them with one request each. Raises FortiOSError."""
     rows: dict[str, Row] = {}
-    unread: list[str] = []
+    unread: dict[str, Cause] = {}
     for table in tables:
         try:
             rows[table] = client.single(table)
         except DeviceError as error:
-            # A token of one vdom may not read what is the whole device's.
-            if not error.enveloped or error.status not in (403, 404, 424, 500):
+            cause = cause_of(error)
+            if cause is None:
                 raise
-            unread.append(table)
-    return Modes(rows, tuple(unread))
+            unread[table] = cause
+    return Modes(rows, unread)

@@ -36,7 +36,9 @@ class Transaction:
 
 class Transactions:
     """The transactions of a device. `refusing`: the tables that take none, with the number of the
-    error; `locks`: whether an open one keeps others from writing to its tables.
+    error; `locks`: whether an open one keeps others from writing to its tables; `workspaces`: the
+    tables that a colleague has changed in one of the command line, since 6.2 (Fortinet's guide:
+    what was edited there is locked; the number of the error is unverified).
     """
 
     version: Version
@@ -46,6 +48,7 @@ class Transactions:
         self.transactions: dict[str, Transaction] = {}
         self.refusing: dict[str, int] = {}
         self.locks = False
+        self.workspaces: set[str] = set()
         self._numbers = 0
 
     def asked(self, action: str, body: t.Mapping[str, t.Any], vdom: str) -> dict[str, t.Any]:
@@ -80,13 +83,8 @@ class Transactions:
         self, vdom: str, number: str, name: str, path: str, *arguments: t.Any, **keywords: t.Any
     ) -> t.Any:
         """One write, in a transaction or at once."""
-        taken = {
-            write[1][0]
-            for key, other in self.transactions.items()
-            for write in other.writes
-            if key != number
-        }
-        if self.locks and path in taken:
+        taken = {write[1][0] for key, other in self.transactions.items() for write in other.writes if key != number}
+        if path in self.workspaces or (self.locks and path in taken):
             raise Refused(schema.CONFLICT, "locked by a transaction")
         if not number:
             return getattr(self.configs[vdom], name)(path, *arguments, **keywords)
