@@ -46,7 +46,12 @@ class ActionModule(ExchangeAction):
         networks = networks.on(state.server)
         told = strangers.sentences(state.receive.values(), networks)
         leased = finding(
-            reading.lease, reading.time, None, undoes=False, meanwhile=reading.leased_meanwhile
+            reading.lease,
+            reading.time,
+            None,
+            undoes=False,
+            meanwhile=reading.leased_meanwhile,
+            unknown=reading.lease_unknown,
         )
         warnings = [*reading.notes, *([leased.sentence] if leased else [])]
         domains = state.accepted_domains

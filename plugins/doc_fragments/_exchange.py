@@ -135,7 +135,7 @@ options:
         may refuse."
       - "V(ipv6_open): IPv4 is shut to the internet, and IPv6 is left open."
       - "V(leased): Another run has leased the server and may still take back what it made, or has
-        worked on the server while this one did."
+        worked on the server while this one did; or whether there is one cannot be read."
       - "V(logins_shut_out): Users, partners or Exchange servers on the internet that log in could
         no longer do so."
       - "V(mail_stranded): Outgoing mail that a send connector carries today would be carried by

@@ -100,7 +100,7 @@ options:
         on this device."
       - "V(intrazone): Traffic between the members of a named zone passes without any policy."
       - "V(leased): Another run has leased the server and may still take back what it made, or has
-        worked on the server while this one did."
+        worked on the server while this one did; or whether there is one cannot be read."
       - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."
       - "V(managed_elsewhere): The device is managed by FortiManager, whose next install replaces
         what is changed."

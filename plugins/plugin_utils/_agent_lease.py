@@ -54,12 +54,14 @@ class Leased:
     """What was read of it. `lease` is the newest, None where there is none.
 
     `text` is the file as it was at first, None where there was none. `meanwhile`: it was another
-    one in the end, or could not be read. `notes` say in sentences what was passed over.
+    one in the end. `unknown` says in sentences why nobody can tell whether there is one, `notes`
+    what was passed over.
     """
 
     lease: Lease | None = None
     text: str | None = None
     meanwhile: bool = False
+    unknown: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -74,22 +76,21 @@ def read_steps(steps: t.Sequence[Step]) -> list[Step]:
 def understand(answer: Answer, now: datetime.datetime) -> Leased:
     """The lease in an answer to read_steps()."""
     first, last = (answer["steps"].get(step) or {} for step in (_READ, READ_AGAIN))
-    unread = [
-        f"Whether somebody has leased the server could not be read: {looked['error'].get('message')}"
-        for looked in (first, last)
-        if looked.get("error")
-    ]
+    unread = [str(looked["error"].get("message")) for looked in (first, last) if looked.get("error")]
     rows = [(looked.get("objects") or [None])[0] for looked in (first, last)]
-    lease, wrong = _lease(rows[1], str(answer["host"]["name"]), now)
+    lease, note, unknown = _understood(rows[1], str(answer["host"]["name"]), now)
+    if unread:
+        unknown = f"Whether somebody has leased the server could not be read in {FOLDER}: {unread[0]}"
     return Leased(
         lease=lease,
         text=None if rows[0] is None else str(rows[0]["text"]),
-        meanwhile=bool(unread) or rows[0] != rows[1],
-        notes=tuple(dict.fromkeys([*unread, *([wrong] if wrong else [])])),
+        meanwhile=rows[0] != rows[1],
+        unknown=unknown,
+        notes=(note,) if note else (),
     )
 
 
-def _lease(row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime) -> tuple[Lease | None, str]:
+def _understood(row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime) -> leases.Understood:
     """The lease of a row, or why it is none that counts."""
     return leases.understand(None if row is None else held_file(row), server, now)
 
@@ -133,9 +134,9 @@ def end(agent: Agent, known: Lease) -> str:
         # What is there is another one than the run has known: a write whose answer was lost.
         now = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
         row = (answer["steps"][_READ].get("objects") or [None])[0]
-        lease, wrong = _lease(row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc))
+        lease, note, _unknown = _understood(row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc))
         if lease is None or lease.run_id != known.run_id or lease.ended:
-            return wrong or (f"It was taken by {lease.words()}." if lease else "It is gone.")
+            return note or (f"It was taken by {lease.words()}." if lease else "It is gone.")
         steps = [_write(_END, dataclasses.replace(lease, ended=True), str((row or {})["text"]))]
     return problem
 

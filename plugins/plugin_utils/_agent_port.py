@@ -49,6 +49,9 @@ _NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
 _NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
+_NOT_TAKEN_REMEDY = (
+    "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
+)
 _SNAPSHOTS = "snapshots"
 
 State = t.TypeVar("State")
@@ -171,6 +174,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             most_snapshots=MOST_SNAPSHOTS,
             lease=leased.lease,
             leased_meanwhile=leased.meanwhile,
+            lease_unknown=leased.unknown,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
             clock=seconds - time.monotonic(),
@@ -247,7 +251,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
             done = 0 if untouched else change_of.get(failed, len(steps))
-            why = f"{_NOT_TAKEN} {error}" if failed == _agent_lease.TAKE else str(error)
+            why = f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}" if failed == _agent_lease.TAKE else str(error)
             raise Stopped(why, done=done, untouched=untouched, facts={"error": error.as_result()}) from None
         except (AgentTimeout, AgentNoise) as error:
             raise Stopped(str(error), done=None) from None
@@ -272,7 +276,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         try:
             self._agent.run(self._writing(steps, reading, {"way": "none"}))
         except (AgentError, AgentTimeout, AgentNoise) as error:
-            raise Stopped(f"{_NOT_TAKEN} {error}", done=0, untouched=True) from None
+            raise Stopped(f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}", done=0, untouched=True) from None
 
     def _lease_taken(self, reading: AgentReading[State]) -> leases.Lease:
         """What a write puts in the place of the lease that was read."""

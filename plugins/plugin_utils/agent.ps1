@@ -357,6 +357,11 @@ function Get-SafePath($folder, $name) {
     [System.IO.Path]::Combine($folder, $name)
 }
 
+function Get-FileText($path) {
+    # Nobody's file is to fill the memory; none of ours comes near it.
+    if ((New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
+}
+
 function Invoke-WriteFileStep($step) {
     $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
     $path = Get-SafePath $folder $step['name']
@@ -371,7 +376,7 @@ function Invoke-WriteFileStep($step) {
             if ($global:LASTEXITCODE) { throw "icacls $($change[0]) ended with code $global:LASTEXITCODE." }
         }
         # A file is put in the place of another only where that one is as the request says.
-        if ([System.IO.File]::Exists($path) -and $step['over'] -cne [System.IO.File]::ReadAllText($path)) { throw "$path exists already." }
+        if ([System.IO.File]::Exists($path) -and $step['over'] -cne (Get-FileText $path)) { throw "$path exists already." }
         [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
         [System.IO.File]::Delete($path)
         [System.IO.File]::Move("$path.tmp", $path)
@@ -399,7 +404,7 @@ function Invoke-ReadFilesStep($step) {
         # Whoever could make the folder first could put files into it: the controller looks at the owner.
         $path = [System.IO.Path]::Combine($folder, $name)
         try { $sddl = [string](Get-Acl -Path $path).Sddl } catch { $sddl = '' }
-        $text = if ($step['unread'] -or (New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
+        $text = if ($step['unread']) { '' } else { Get-FileText $path }
         [void]$result.Add(@{ name = $name; text = $text; sddl = $sddl })
     }
     ,$result.ToArray()

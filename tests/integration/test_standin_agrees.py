@@ -329,6 +329,43 @@ def test_a_file_takes_the_place_of_another_only_where_that_one_is_as_it_was_read
     assert told["in the end"]["objects"] == [{"name": "0-lease.json", "text": "second", "sddl": "O:BAG:SYD:AI"}]
 
 
+def planted(host: ExchangeHost, make: t.Callable[[pathlib.Path], object]) -> None:
+    """Any user can make the folder before we do."""
+    folder = pathlib.Path(f"{host.environment['ProgramData']}\\mailedge")
+    folder.mkdir(parents=True)
+    make(folder / "0-lease.json")
+
+
+def test_a_file_that_is_too_long_has_no_text_and_is_put_away_by_the_next_write(tmp_path: pathlib.Path) -> None:
+    folder = "%ProgramData%\\mailedge"
+    content = {"folder": folder, "name": "0-lease.json"}
+    steps: list[dict[str, t.Any]] = [
+        {"op": "read_files", "id": "long", "folder": folder, "names": ["0-lease.json"], "optional": True},
+        {"op": "write_file", "id": "other", "optional": True, **content, "text": "ours", "over": "another"},
+        {"op": "write_file", "id": "over", **content, "text": "ours", "over": ""},
+        {"op": "read_files", "id": "in the end", "folder": folder, "names": ["0-lease.json"]},
+    ]
+
+    def prepare(host: ExchangeHost) -> None:
+        planted(host, lambda path: path.write_bytes(b"x" * (9 << 20)))
+
+    answer, *_hosts = agree("2019", asking(steps, {"way": "none"}), tmp_path, prepare)
+    told = answer["steps"]
+    assert told["long"]["objects"][0]["text"] == ""
+    assert not told["other"]["ok"]
+    assert told["in the end"]["objects"][0]["text"] == "ours"
+
+
+def test_a_folder_in_the_place_of_a_file_stops_both_and_is_named(tmp_path: pathlib.Path) -> None:
+    content = {"folder": "%ProgramData%\\mailedge", "name": "0-lease.json"}
+    step = {"op": "write_file", "id": "lease-take", **content, "text": "ours", "over": None}
+    answer, *_hosts = agree(
+        "2019", asking([step], {"way": "none"}), tmp_path, lambda host: planted(host, lambda path: path.mkdir())
+    )
+    assert answer["error"]["class"] == "Mailedge.SnapshotFailed"
+    assert "0-lease.json" in answer["error"]["message"]
+
+
 def test_a_hanging_cmdlet_ends_alike_and_the_reading_goes_on(tmp_path: pathlib.Path) -> None:
     release = threading.Event()
 

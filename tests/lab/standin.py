@@ -39,6 +39,7 @@ Row = dict[str, t.Any]
 
 _SNAPSHOT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _CMDLET = re.compile(r"[A-Za-z]+-[A-Za-z0-9]+")
+_LONGEST_FILE = 8 << 20
 
 
 class Killed(Exception):
@@ -315,8 +316,10 @@ class _Run:
                 code = self.host.run_icacls([folder, *change])
                 if code:
                     raise OSError(f"icacls {change[0]} ended with code {code}.")
-            if os.path.exists(path) and step.get("over") != _text(path):
+            if os.path.isfile(path) and step.get("over") != _text(path):
                 raise OSError(f"{path} exists already.")
+            if os.path.isdir(path):
+                raise PermissionError(f"Access to the path '{path}' is denied.")
             with open(f"{path}.tmp", "w", encoding="utf-8", newline="") as file:
                 file.write(step["text"])
             os.replace(f"{path}.tmp", path)
@@ -325,7 +328,7 @@ class _Run:
             raise _Stop(
                 "SnapshotFailed",
                 f"The file {path} could not be written. Nothing was changed. The server said: {error}",
-                str(error),
+                "UnauthorizedAccessException" if isinstance(error, PermissionError) else str(error),
             ) from None
         return [{"path": path}]
 
@@ -348,6 +351,8 @@ class _Run:
 
 
 def _text(path: str) -> str:
+    if os.path.getsize(path) > _LONGEST_FILE:
+        return ""
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
         return file.read()
 

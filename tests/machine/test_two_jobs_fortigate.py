@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import random
 import typing as t
@@ -89,6 +90,10 @@ def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothi
     file = lease_file(firewall)
     held = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}))
+    # As long as nobody has taken it over, the late run may still take the lock back.
+    checked = firewall.done(fortios_inbound_lock, check=True, **lock()[1])
+    assert (checked["state"], checked["plan"]) == ("unknown", [])
+    assert any("takes over what it made" in warning for warning in checked["warnings"])
     taken = firewall.done(fortios_inbound_lock, **lock()[1])
     assert (taken["state"], taken["changed"]) == ("in order", False)
     assert any("has not ended its lease" in warning for warning in taken["warnings"])
@@ -97,6 +102,90 @@ def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothi
     assert late["failed"]
     assert "nothing of it is taken back" in late["msg"]
     assert firewall.dump() == locked
+
+
+def test_a_late_run_takes_back_what_nobody_has_taken_over(firewall: Firewall) -> None:
+    """A device ends no write by itself, and knows nothing of the lease."""
+    first = firewall.dump()
+    done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    file = lease_file(firewall)
+    held = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}))
+    assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "unknown"
+    firewall.done(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    assert firewall.dump() == first
+
+
+def pipe(path: pathlib.Path) -> None:
+    """What a reader waits for without end."""
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "why", "is_put_away"),
+    [
+        (lambda path: path.write_bytes(b"x" * (1 << 20)), "longer than 64 kB", True),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "it is no text", True),
+        (pipe, "it is no file", True),
+        (lambda path: path.symlink_to("/dev/zero"), "it is no file", True),
+        (lambda path: path.symlink_to("nowhere"), "No such file", True),
+        (lambda path: path.mkdir(), "Is a directory", False),
+    ],
+    ids=["long", "binary", "pipe", "device", "dangling", "folder"],
+)
+def test_a_lease_that_cannot_be_read_is_unknown_and_named_with_what_to_do(
+    firewall: Firewall, make: t.Callable[[pathlib.Path], object], why: str, is_put_away: bool
+) -> None:
+    firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    file = lease_file(firewall)
+    file.unlink()
+    make(file)
+    before = firewall.dump()
+    for check in (True, False):
+        met = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
+        assert (met["failed"], met["changed"], met["state"]) == (True, False, "unknown")
+        for part in (file.name, str(firewall.snapshots), why, "remove it where no run is at work", "leased"):
+            assert part in met["msg"], part
+    assert firewall.dump() == before
+    assert not firewall.done(fortios_lease_end, run_id="night42")["ended"]
+    over = firewall.run(fortios_inbound_lock, accept_risks=["leased"], **lock()[1])
+    if is_put_away:
+        assert (over["failed"], over["state"]) == (False, "in order"), over["msg"]
+        assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "in order"
+    else:
+        assert over["failed"]
+        assert str(file) in over["msg"]
+        assert "Remove what is there" in over["msg"]
+
+
+def of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has made the files of the folder is somebody else from now on."""
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    about = os.fstat
+
+    def told(number: int) -> t.Any:
+        found = about(number)
+        return os.stat_result((*found[:4], 4712, *found[5:10]))
+
+    monkeypatch.setattr(os, "fstat", told)
+
+
+def test_a_lease_of_another_user_counts(firewall: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+    firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
+    of_another_user(monkeypatch)
+    for check in (True, False):
+        met = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
+        assert (met["failed"], met["state"]) == (True, "unknown")
+        assert "leased by the run night42" in met["msg"]
+    # Nor is it in the way for ever.
+    file = lease_file(firewall)
+    held = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**held, "ended": True}))
+    assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "in order"
+    file.write_text("{")
+    met = firewall.run(fortios_inbound_lock, check=True, **lock()[1])
+    assert (met["failed"], met["state"]) == (True, "unknown")
+    assert "belongs to another user, of the number 4712" in met["msg"]
 
 
 def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:

@@ -62,18 +62,21 @@ class LeasedFolder:
 
     def look(self) -> Held | None:
         """The file as it is now."""
-        return self.folder.file(self._file)
+        return self.folder.lease(self._file)
 
     def leased(self, reading: Reading[DeviceState], before: Held | None) -> Reading[DeviceState]:
         """A reading with the lease; `before` is the file as it was when it began."""
         after = self.look()
         self._text = None if after is None else after.text
-        lease, wrong = leases.understand(after, self._name, reading.time)
+        lease, note, unknown = leases.understand(after, self._name, reading.time, of_others=True)
         if self._hold and lease and lease.run_id == self._hold.run_id and not lease.ended:
             self.lease = lease
-        notes = (*reading.notes, wrong) if wrong else reading.notes
         return dataclasses.replace(
-            reading, lease=lease, leased_meanwhile=before != after, notes=notes
+            reading,
+            lease=lease,
+            leased_meanwhile=before != after,
+            lease_unknown=f"{unknown} It is in {self.folder.path}." if unknown else "",
+            notes=(*reading.notes, note) if note else reading.notes,
         )
 
     def take(self, reading: Reading[DeviceState]) -> None:
@@ -82,7 +85,9 @@ class LeasedFolder:
         lease: Lease | None = None
         if self._hold:
             lease = leases.take(self._name, self._hold, now)
-        elif reading.lease and not reading.lease.ended and reading.lease.run_id != self._run_id:
+        elif reading.lease_unknown or (
+            reading.lease and not reading.lease.ended and reading.lease.run_id != self._run_id
+        ):
             # That run must see that its device was written to after its time.
             lease = leases.mark(self._name, leases.local_name(), now)
         if lease is None and self._text is None and not self.folder.path.is_dir():
@@ -91,9 +96,8 @@ class LeasedFolder:
             taken = self.folder.put(self._file, lease.text() if lease else None, self._text)
         except OSError as error:
             raise SnapshotError(
-                f"The lease of the device cannot be kept in {self.folder.path} ({error.strerror}), "
-                "so nothing was changed. "
-                "Name a folder that can be written."
+                f"The lease of the device cannot be kept as {self.folder.path / self._file} ({error.strerror}), so nothing was "
+                "changed. Remove what is there where no run needs it, or name a folder that can be written."
             ) from None
         if not taken:
             raise SnapshotError(
@@ -106,11 +110,11 @@ class LeasedFolder:
 
 def end(folder: Folder, where: str, vdom: str, run_id: str) -> str:
     """End the lease of a run, and no other one; give why that could not be, empty where it was."""
-    held = folder.file(file_of(where, vdom))
+    held = folder.lease(file_of(where, vdom))
     # By the device's clock, which nobody asks here. It may be over, which does not matter either.
-    lease, wrong = leases.understand(held, name_of(where, vdom), _LATE)
+    lease, note, unknown = leases.understand(held, name_of(where, vdom), _LATE, of_others=True)
     if held is None or lease is None or lease.run_id != run_id or lease.ended:
-        return wrong or (f"It was taken by {lease.words()}." if lease else "It is gone.")
+        return note or unknown or (f"It was taken by {lease.words()}." if lease else "It is gone.")
     try:
         text = dataclasses.replace(lease, ended=True).text()
         return "" if folder.put(held.name, text, held.text) else "It was taken by another run."

@@ -55,6 +55,8 @@ def kept(
         return Kept(name, FOREIGN, why="No run of this collection gives a file such a name.")
     if held.distrust:
         return Kept(name, FOREIGN, why=held.distrust)
+    if held.unread:
+        return Kept(name, UNREADABLE, why=f"It could not be read: {held.unread}.")
     try:
         snapshot: snapshots.Snapshot[t.Any] = snapshots.parse(held.text, layer, tables)
     except SnapshotError as error:

@@ -10,6 +10,7 @@ import datetime
 import fcntl
 import os
 import pathlib
+import stat
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
@@ -22,9 +23,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.fil
     write_whole,
 )
 
+# A lease is for others to see, as far as the folder lets them in; it holds nothing private.
+_READABLE = 0o644
+_LONGEST = 64 << 20
+_LONGEST_LEASE = 64 << 10
+"""In bytes. No file of ours comes near it, and nobody's is to fill the memory."""
+
 
 class Folder:
-    """Snapshots of any number of devices, readable by this user only."""
+    """Snapshots of any number of devices, readable by this user only, and their leases."""
 
     def __init__(self, path: str) -> None:
         self.path = pathlib.Path(path).expanduser()
@@ -54,24 +61,24 @@ class Folder:
     def _paths(self) -> list[pathlib.Path]:
         return sorted(self.path.glob("*"), reverse=True)
 
-    def file(self, name: str) -> snapshots.Held | None:
-        """One file; None where there is none."""
+    def lease(self, name: str) -> snapshots.Held | None:
+        """The file of a lease; None where there is none. A link that leads nowhere is one."""
         path = self.path / name
-        return _held(path) if path.exists() else None
+        return _held(path, _LONGEST_LEASE) if os.path.lexists(path) else None
 
     def put(self, name: str, text: str | None, over: str | None) -> bool:
-        """Write a file where it still has the text `over`, None: where there is none. Tell whether
+        """Write a lease where it still has the text `over`, None: where there is none. Tell whether
         it had. Raises OSError.
 
         None as `text` only asks. Who does this at the same time waits.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone():
-            held = self.file(name)
+            held = self.lease(name)
             if (held.text if held else None) != over:
                 return False
             if text is not None:
-                write_whole(self.path / name, text)
+                write_whole(self.path / name, text, _READABLE)
             return True
 
     @contextlib.contextmanager
@@ -98,14 +105,24 @@ class Folder:
         return snapshots.file_name(snapshots.newest_after(names, time), run_id, reason)
 
 
-def _held(path: pathlib.Path) -> snapshots.Held:
+def _held(path: pathlib.Path, longest: int = _LONGEST) -> snapshots.Held:
+    """A file as it is. Whoever may write to the folder can put anything there: a link, a folder, a
+    pipe that never ends.
+    """
+    distrust = ""
     try:
-        owner = path.stat().st_uid
-        distrust = (
-            ""
-            if owner in (0, os.getuid())
-            else f"It belongs to another user, of the number {owner}."
-        )
-        return snapshots.Held(path.name, path.read_text(encoding="utf-8"), distrust)
-    except (OSError, UnicodeDecodeError):
-        return snapshots.Held(path.name, "")
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(number, "rb") as file:
+            about = os.fstat(number)
+            if about.st_uid not in (0, os.getuid()):
+                distrust = f"It belongs to another user, of the number {about.st_uid}."
+            if not stat.S_ISREG(about.st_mode):
+                return snapshots.Held(path.name, "", distrust, "it is no file")
+            content = file.read(longest + 1)
+        if len(content) > longest:
+            return snapshots.Held(path.name, "", distrust, f"it is longer than {longest >> 10} kB")
+        return snapshots.Held(path.name, content.decode("utf-8"), distrust)
+    except OSError as error:
+        return snapshots.Held(path.name, "", distrust, error.strerror or str(error))
+    except UnicodeDecodeError:
+        return snapshots.Held(path.name, "", distrust, "it is no text")

@@ -41,8 +41,8 @@ ANY_FILE = re.compile(r"0-lease(-[A-Za-z0-9._-]+)?\.json")
 """The name of one in a folder for several devices."""
 GUARD = "leased"
 SENTENCE = (
-    "Another run has leased the server and may still take back what it made, or has worked on the "
-    "server while this one did."
+    "Another run has leased the server and may still take back what it made, or has worked on the server while this one did; or "
+    "whether there is one cannot be read."
 )
 MINUTES = range(5, 721)
 """How long a run may lease a server at a time."""
@@ -156,18 +156,38 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
     return Lease(held["server"], held["run_id"], held["by"], since, until, document["ended"])
 
 
+class Understood(t.NamedTuple):
+    """What a file is. `lease`: the one that it holds. `note`: why it holds none that counts, in
+    sentences. `unknown`: why nobody can tell.
+    """
+
+    lease: Lease | None = None
+    note: str = ""
+    unknown: str = ""
+
+
 def understand(
-    held: snapshots.Held | None, server: str, now: datetime.datetime
-) -> tuple[Lease | None, str]:
-    """The lease that a file holds, or why it holds none that counts; neither without a file."""
+    held: snapshots.Held | None, server: str, now: datetime.datetime, *, of_others: bool = False
+) -> Understood:
+    """What a file is on `server`; nothing without a file.
+
+    `of_others`: a lease of another user counts. Whoever may put one there may as well take ours
+    away, so that it tells no more than he could do. Otherwise his file is passed over, so that it
+    locks nobody out.
+    """
     if held is None:
-        return None, ""
+        return Understood()
+    foreign = bool(held.distrust)
+    if held.unread and (of_others or not foreign):
+        return Understood(unknown=f"The lease {held.name} cannot be read: {held.unread}.")
     try:
-        if held.distrust:
+        if foreign and not of_others:
             raise LeaseError(held.distrust)
-        return parse(held.text, server, now), ""
+        return Understood(parse(held.text, server, now))
     except LeaseError as error:
-        return None, f"The lease {held.name} was passed over. {error}"
+        if foreign and of_others:
+            return Understood(unknown=f"The lease {held.name} cannot be understood. {held.distrust} {error}")
+        return Understood(note=f"The lease {held.name} was passed over. {error}")
 
 
 def finding(
@@ -177,17 +197,20 @@ def finding(
     *,
     undoes: bool,
     meanwhile: bool,
+    unknown: str = "",
 ) -> Finding | None:
     """What a run is told that meets `lease`; its own is none of that.
 
     `run_id` is the run that asks, None for one that asks for no lease. `undoes`: it takes back what
-    it made under its lease. `meanwhile`: the lease was another one when the reading began, or there
-    may be one that could not be read.
+    it made under its lease. `meanwhile`: the lease was another one when the reading began.
+    `unknown` says in sentences why nobody can tell whether there is one.
     """
     run_again = "run it again"
+    if unknown:
+        sentence = f"{unknown} So it is not known whether another run is at work, which may take back what it made."
+        return Finding(GUARD, STOP, sentence, remedy="look whose it is, and remove it where no run is at work")
     if lease is None and meanwhile:
-        sentence = "While the server was read, a lease came or went, or could not be read."
-        return Finding(GUARD, STOP, sentence, remedy=run_again)
+        return Finding(GUARD, STOP, "While the server was read, a lease came or went.", remedy=run_again)
     if lease is None or lease.run_id == run_id:
         return None
     if undoes and run_id is not None and (lease.ended or now >= lease.until):
@@ -208,9 +231,9 @@ def finding(
         return Finding(
             GUARD,
             WARN,
-            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time "
-            "is over and the run has not ended its lease: it was cut, or is late. Look what became "
-            "of it.",
+            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
+            "ended its lease: it was cut, or is late, and a late run takes back what it cannot prove. Look what became of it. A run "
+            "that is not in check mode takes over what it made, as the playbook apply does; until then its state is not known.",
         )
     return Finding(
         GUARD,

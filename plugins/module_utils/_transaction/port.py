@@ -31,7 +31,8 @@ class Reading(t.Generic[State]):
     far as they were asked for; `most_snapshots` is how many were read at most, None for all; `kept`
     is where they are, as a phrase. `answers` are the rows of whatever else was asked over there,
     by the name of the question. `lease` is the newest one, ended or not; `leased_meanwhile`: it was
-    another one when the reading began, or it could not be read.
+    another one when the reading began. `lease_unknown` says in sentences why nobody can tell
+    whether there is one.
     """
 
     state: State
@@ -48,6 +49,7 @@ class Reading(t.Generic[State]):
     )
     lease: Lease | None = None
     leased_meanwhile: bool = False
+    lease_unknown: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
     Desired,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
-    STOP,
-    WARN,
-    refusal,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Port,
@@ -109,8 +105,11 @@ class _Run(t.Generic[State, Key]):
             task.run_id,
             undoes=task.keep_later_changes,
             meanwhile=reading.leased_meanwhile,
+            unknown=reading.lease_unknown,
         )
-        self._unsettled = leased is not None and leased.severity == STOP
+        # A run that is late may still take back what it made, as long as nobody has taken it over:
+        # the deadline of a write ends that write, and not the run, which reads again and undoes.
+        self._unsettled = leased is not None
         findings = layer.guards.settle(
             [*([leased] if leased else []), *layer.judge(reading, wished, changes)],
             task.accept_risks,

@@ -149,12 +149,13 @@ def _desired(row: t.Mapping[str, t.Any], tables: Tables[State, Key]) -> Desired[
 
 class Held(t.NamedTuple):
     """A file among the snapshots. `distrust` says in one sentence why it must not be used; empty:
-    it may.
+    it may. `unread` says as a phrase why it could not be read, and then there is no text.
     """
 
     name: str
     text: str
     distrust: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,11 +193,12 @@ def choose(
     """
     usable: list[tuple[str, Snapshot[Key]]] = []
     passed_over: list[str] = []
-    for name, text, distrust in held:
+    for file in held:
+        name = file.name
         try:
-            if distrust:
-                raise SnapshotError(distrust)
-            snapshot = parse(text, layer, tables)
+            if file.distrust or file.unread:
+                raise SnapshotError(file.distrust or f"It could not be read: {file.unread}.")
+            snapshot = parse(file.text, layer, tables)
             reason = foreign(snapshot)
             if reason:
                 raise SnapshotError(reason)
