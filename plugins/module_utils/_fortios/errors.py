@@ -34,9 +34,10 @@ _MEANINGS: t.Mapping[int, str] = types.MappingProxyType(
         # A table that another administrator has changed in a workspace is locked (Fortinet's guide
         # on workspace mode); that this is the number of it is unverified.
         -7: (
-            "it conflicts with the system's settings, or another administrator has changed the table in a workspace "
-            "(execute config-transaction) that is still open: wait until it is committed, given up or over, by default after five "
-            "minutes without activity, and run it again. What is open there is not in force, and was not judged"
+            "it conflicts with the system's settings, or another administrator has changed the "
+            "table in a workspace (execute config-transaction) that is still open: wait until it "
+            "is committed, given up or over, by default after five minutes without activity, and "
+            "run it again. What is open there is not in force, and was not judged"
         ),
         -8: "an IP address is not valid",
         -9: "a netmask is not valid",

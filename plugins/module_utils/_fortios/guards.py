@@ -45,9 +45,14 @@ GUARDS = Registry(
             "touched."
         ),
         "intrazone": "Traffic between the members of a named zone passes without any policy.",
-        "unread_way": "A policy or a virtual IP may lead to the port by a way that this collection does not read.",
+        "unread_way": (
+            "A policy or a virtual IP may lead to the port by a way that this collection does not "
+            "read."
+        ),
         "mode_unread": "Whether the policies decide at all could not be read.",
-        "saving_unread": "Whether changes are saved, or replaced by FortiManager, could not be read.",
+        "saving_unread": (
+            "Whether changes are saved, or replaced by FortiManager, could not be read."
+        ),
         "will_be_undone": "The device takes unsaved changes back after a while.",
         "saved_by_hand": "The device saves changes on demand alone, so that a reboot undoes them.",
         "managed_elsewhere": (

@@ -96,8 +96,9 @@ class LeasedFolder:
             taken = self.folder.put(self._file, lease.text() if lease else None, self._text)
         except OSError as error:
             raise SnapshotError(
-                f"The lease of the device cannot be kept as {self.folder.path / self._file} ({error.strerror}), so nothing was "
-                "changed. Remove what is there where no run needs it, or name a folder that can be written."
+                f"The lease of the device cannot be kept as {self.folder.path / self._file} "
+                f"({error.strerror}), so nothing was changed. Remove what is there where no run "
+                "needs it, or name a folder that can be written."
             ) from None
         if not taken:
             raise SnapshotError(

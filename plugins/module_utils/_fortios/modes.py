@@ -67,24 +67,35 @@ class Cause:
     def sentence(self, tables: t.Sequence[str]) -> str:
         """One sentence about what is not known therefore, and one of what to do."""
         unknown = " and ".join(_UNREAD[table] for table in tables)
-        return f"{self.clause.format(' and '.join(tables))}, so that it is not known {unknown}. {self.remedy}"
+        return (
+            f"{self.clause.format(' and '.join(tables))}, so that it is not known {unknown}. "
+            f"{self.remedy}"
+        )
 
 
 def cause_of(error: DeviceError) -> Cause | None:
     """Why the device gave no answer that is one; None for what no run could go on from."""
-    numbers = f"HTTP {error.status}" if error.code is None else f"error {error.code}, HTTP {error.status}"
+    numbers = (
+        f"HTTP {error.status}" if error.code is None else f"error {error.code}, HTTP {error.status}"
+    )
     if not error.enveloped or error.status in (401, 429):
         return None
     if error.refuses_us:
         # A token of one vdom may not read what is the whole device's.
-        remedy = "Give its accprofile read access to the system's configuration (sysgrp), in every vdom."
+        remedy = (
+            "Give its accprofile read access to the system's configuration (sysgrp), in every vdom."
+        )
         return Cause(f"The API user may not read {{}} ({numbers})", remedy)
     if error.status == 404:
-        remedy = "Look in the device's settings by hand; this FortiOS may be none that this collection knows."
+        remedy = (
+            "Look in the device's settings by hand; this FortiOS may be none that this collection "
+            "knows."
+        )
         return Cause(f"The device says that it has no {{}} ({numbers})", remedy)
     if error.status in (424, 500):
         return Cause(
-            f"The device failed to read {{}} ({numbers})", "Run it again; if it stays so, look at the device's log."
+            f"The device failed to read {{}} ({numbers})",
+            "Run it again; if it stays so, look at the device's log.",
         )
     return None
 
@@ -148,16 +159,17 @@ class Modes:
             yield Finding(
                 "will_be_undone",
                 STOP,
-                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert, the save mode Workspace): what is "
-                f"changed now will be undone at {until:%H:%M:%S} UTC, with a reboot. Set cfg-save to automatic, or save on the device "
-                "in time (execute cfg save).",
+                f"The device takes unsaved changes back after {seconds} seconds (cfg-save revert, "
+                f"the save mode Workspace): what is changed now will be undone at {until:%H:%M:%S} "
+                "UTC, with a reboot. Set cfg-save to automatic, or save on the device in time "
+                "(execute cfg save).",
             )
         if changes and self._is(GLOBAL, "cfg-save", "manual"):
             yield Finding(
                 "saved_by_hand",
                 WARN,
-                "The device saves changes on demand alone (cfg-save manual, the save mode Workspace): a reboot undoes them. Save on the "
-                "device (execute cfg save).",
+                "The device saves changes on demand alone (cfg-save manual, the save mode "
+                "Workspace): a reboot undoes them. Save on the device (execute cfg save).",
             )
         if (
             changes
@@ -177,7 +189,9 @@ class Modes:
         """What is not known of what becomes of a change: one sentence for each cause."""
         causes = dict.fromkeys(cause for table, cause in self.unread.items() if table != SETTINGS)
         for cause in causes:
-            tables = [table for table, its in self.unread.items() if its == cause and table != SETTINGS]
+            tables = [
+                table for table, its in self.unread.items() if its == cause and table != SETTINGS
+            ]
             yield Finding("saving_unread", WARN, cause.sentence(tables))
         saves = self.rows.get(GLOBAL, {}).get("cfg-save")
         if GLOBAL in self.rows and saves not in _SAVES:
@@ -189,8 +203,10 @@ class Modes:
             yield Finding(
                 "saving_unread",
                 WARN,
-                f"The device saves changes {mode} that this collection knows, so that it is not known {_UNREAD[GLOBAL]}. "
-                "Look at the device whether they are still there after a while, and save them there (execute cfg save).",
+                f"The device saves changes {mode} that this collection knows, so that it is not "
+                f"known {_UNREAD[GLOBAL]}. "
+                "Look at the device whether they are still there after a while, and save them "
+                "there (execute cfg save).",
             )
 
     def facts(self) -> dict[str, t.Any]:

@@ -21,8 +21,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     everything,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import ANY, Model, Target, is_deny
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match, covers
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    ANY,
+    Model,
+    Target,
+    is_deny,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
+    Match,
+    covers,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     POLICY,
     VIP,
@@ -139,7 +147,9 @@ class _Meetings:
         return [
             meeting
             for meeting in held
-            if meeting is not None and {way_in, ANY} & meeting.into and {way_out, ANY} & meeting.outof
+            if meeting is not None
+            and {way_in, ANY} & meeting.into
+            and {way_out, ANY} & meeting.outof
         ]
 
 
@@ -195,7 +205,9 @@ class Views:
         """One interface of each kind that the policies of the states tell apart."""
         if (target, field) not in self._alike:
             sides: dict[str, list[int]] = {}
-            every = (self._meetings(state, target).all_of(state.table(POLICY)) for state in self.states)
+            every = (
+                self._meetings(state, target).all_of(state.table(POLICY)) for state in self.states
+            )
             for at, meeting in enumerate(itertools.chain.from_iterable(every)):
                 for name in (meeting.into if field == "srcintf" else meeting.outof) - {ANY}:
                     sides.setdefault(name, []).append(at)
@@ -265,7 +277,9 @@ def questions(views: Views, rows: t.Sequence[Row]) -> tuple[Question, ...]:
     for target in _targets(views, rows):
         if all(model.destination(row, target) is Match.NO for row in rows):
             continue
-        pairs = itertools.product(*(_interfaces(views, rows, target, field) for field in ("srcintf", "dstintf")))
+        pairs = itertools.product(
+            *(_interfaces(views, rows, target, field) for field in ("srcintf", "dstintf"))
+        )
         for way_in, way_out in itertools.islice(pairs, _MOST_PAIRS):
             asked[Question(target, way_in, way_out)] = None
     return tuple(asked)
@@ -278,7 +292,11 @@ def _interfaces(views: Views, rows: t.Sequence[Row], target: Target, field: str)
     named = {str(interface) for row in rows for interface in row.get(field) or ()}
     if ANY not in named:
         return sorted(named)
-    return [*sorted(named - {ANY}), *(name for name in views.apart(target, field) if name not in named), _OTHER]
+    return [
+        *sorted(named - {ANY}),
+        *(name for name in views.apart(target, field) if name not in named),
+        _OTHER,
+    ]
 
 
 def _targets(views: Views, rows: t.Sequence[Row]) -> t.Iterator[Target]:

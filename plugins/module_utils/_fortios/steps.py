@@ -14,7 +14,10 @@ import dataclasses
 import itertools
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Opaque, Sources
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    Opaque,
+    Sources,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
@@ -110,7 +113,9 @@ class Judge:
         self._asked: dict[Key, tuple[Question, ...]] = {}
         for step in steps:
             if step.table == POLICY and self._key(step) not in self._asked:
-                rows = [entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))]
+                rows = [
+                    entry[1] for state in (start, goal) if (entry := state.find(POLICY, step.key))
+                ]
                 self._asked[self._key(step)] = questions(self._views, rows)
         if any(step.table != POLICY for step in steps):
             # Whoever refers to a changed object may be met in another way; all that could be asked
@@ -163,9 +168,14 @@ class Judge:
         if question not in self._ends:
             both = [self._views.meetings_of(end, question) for end in (self._start, self._goal)]
             names = names_of(itertools.chain(*both))
-            self._ends[question] = names, list(zip(*(rights(meetings, version, names) for meetings in both)))
+            self._ends[question] = (
+                names,
+                list(zip(*(rights(meetings, version, names) for meetings in both))),
+            )
         names, ends = self._ends[question]
-        for now, (before, after) in zip(rights(self._views.meetings_of(state, question), version, names), ends):
+        for now, (before, after) in zip(
+            rights(self._views.meetings_of(state, question), version, names), ends
+        ):
             short = (before & after) - now
             if short:
                 return f"would for a time shut out {_whom(short)} from {question.target}."

@@ -41,8 +41,8 @@ ANY_FILE = re.compile(r"0-lease(-[A-Za-z0-9._-]+)?\.json")
 """The name of one in a folder for several devices."""
 GUARD = "leased"
 SENTENCE = (
-    "Another run has leased the server and may still take back what it made, or has worked on the server while this one did; or "
-    "whether there is one cannot be read."
+    "Another run has leased the server and may still take back what it made, or has worked on the "
+    "server while this one did; or whether there is one cannot be read."
 )
 MINUTES = range(5, 721)
 """How long a run may lease a server at a time."""
@@ -186,7 +186,9 @@ def understand(
         return Understood(parse(held.text, server, now))
     except LeaseError as error:
         if foreign and of_others:
-            return Understood(unknown=f"The lease {held.name} cannot be understood. {held.distrust} {error}")
+            return Understood(
+                unknown=f"The lease {held.name} cannot be understood. {held.distrust} {error}"
+            )
         return Understood(note=f"The lease {held.name} was passed over. {error}")
 
 
@@ -207,10 +209,17 @@ def finding(
     """
     run_again = "run it again"
     if unknown:
-        sentence = f"{unknown} So it is not known whether another run is at work, which may take back what it made."
-        return Finding(GUARD, STOP, sentence, remedy="look whose it is, and remove it where no run is at work")
+        sentence = (
+            f"{unknown} So it is not known whether another run is at work, which may take back "
+            "what it made."
+        )
+        return Finding(
+            GUARD, STOP, sentence, remedy="look whose it is, and remove it where no run is at work"
+        )
     if lease is None and meanwhile:
-        return Finding(GUARD, STOP, "While the server was read, a lease came or went.", remedy=run_again)
+        return Finding(
+            GUARD, STOP, "While the server was read, a lease came or went.", remedy=run_again
+        )
     if lease is None or lease.run_id == run_id:
         return None
     if undoes and run_id is not None and (lease.ended or now >= lease.until):
@@ -231,9 +240,11 @@ def finding(
         return Finding(
             GUARD,
             WARN,
-            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time is over and the run has not "
-            "ended its lease: it was cut, or is late, and a late run takes back what it cannot prove. Look what became of it. A run "
-            "that is not in check mode takes over what it made, as the playbook apply does; until then its state is not known.",
+            f"{lease.server} was leased by {lease.words()}, until {_clock(lease.until)}. That time "
+            "is over and the run has not ended its lease: it was cut, or is late, and a late run "
+            "takes back what it cannot prove. Look what became of it. A run that is not in check "
+            "mode takes over what it made, as the playbook apply does; until then its state is not "
+            "known.",
         )
     return Finding(
         GUARD,

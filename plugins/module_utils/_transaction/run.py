@@ -21,7 +21,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
     Desired,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, refusal
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    WARN,
+    refusal,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Port,

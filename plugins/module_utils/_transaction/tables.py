@@ -98,7 +98,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         changes: list[Change[Key]] = []
         problems: list[str] = []
         described: set[tuple[str, t.Hashable]] = set()
-        orders = {name: _Order(self[name], state, rows, name) for name in {row.table for row in rows}}
+        orders = {
+            name: _Order(self[name], state, rows, name) for name in {row.table for row in rows}
+        }
         for number, row in enumerate(rows):
             table, order = self[row.table], orders[row.table]
             identity = (row.table, table.identity(row.key))
@@ -119,7 +121,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         if problems:
             raise PlanError(" ".join(dict.fromkeys(problems)))
         for name in dict.fromkeys(row.table for row in rows):
-            changes.extend(_moves(self[name], state, [row for row in rows if row.table == name], orders[name]))
+            changes.extend(
+                _moves(self[name], state, [row for row in rows if row.table == name], orders[name])
+            )
         return tuple(changes)
 
     def apply(self, change: Change[Key], state: State) -> State:
@@ -222,7 +226,9 @@ class _Order(t.Generic[State, Key]):
     already; worked out once for all of a plan, which may be thousands.
     """
 
-    def __init__(self, table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]], name: str) -> None:
+    def __init__(
+        self, table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]], name: str
+    ) -> None:
         self._table, self._state = table, state
         self._keys = table.keys(state)
         self._at = {key: at for at, key in enumerate(self._keys)}
@@ -232,7 +238,11 @@ class _Order(t.Generic[State, Key]):
             if row.table != name or row.place is None or row.options is None:
                 continue
             place, here = table.find(state, row.place), table.find(state, row.key)
-            if place is not None and here is not None and self.position(here[0]) < self.position(place[0]):
+            if (
+                place is not None
+                and here is not None
+                and self.position(here[0]) < self.position(place[0])
+            ):
                 self._before.setdefault(row.place, []).append((number, here[0]))
 
     def position(self, key: Key) -> int:
@@ -255,7 +265,11 @@ class _Order(t.Generic[State, Key]):
 
 
 def _change(
-    table: Table[State, Key], state: State, desired: Desired[Key], place: Key | None, order: _Order[State, Key]
+    table: Table[State, Key],
+    state: State,
+    desired: Desired[Key],
+    place: Key | None,
+    order: _Order[State, Key],
 ) -> Change[Key] | None:
     there = table.find(state, desired.key)
     if there is None:
@@ -279,7 +293,10 @@ def _is_as(table: Table[State, Key], state: State, key: Key, options: Row | None
 
 
 def _moves(
-    table: Table[State, Key], state: State, desired: t.Sequence[Desired[Key]], order: _Order[State, Key]
+    table: Table[State, Key],
+    state: State,
+    desired: t.Sequence[Desired[Key]],
+    order: _Order[State, Key],
 ) -> t.Iterator[Change[Key]]:
     """Rows that exist and do not stand before their place, in the order of what is desired; what
     else stands between does no harm.
@@ -297,4 +314,12 @@ def _moves(
             continue
         for key, held in rows:
             before = {"name": held.get("name", "")}
-            yield Change(desired[0].table, Action.MOVE, key, before, {}, place=place_key, was=order.after(key))
+            yield Change(
+                desired[0].table,
+                Action.MOVE,
+                key,
+                before,
+                {},
+                place=place_key,
+                was=order.after(key),
+            )

@@ -83,7 +83,12 @@ class Transactions:
         self, vdom: str, number: str, name: str, path: str, *arguments: t.Any, **keywords: t.Any
     ) -> t.Any:
         """One write, in a transaction or at once."""
-        taken = {write[1][0] for key, other in self.transactions.items() for write in other.writes if key != number}
+        taken = {
+            write[1][0]
+            for key, other in self.transactions.items()
+            for write in other.writes
+            if key != number
+        }
         if path in self.workspaces or (self.locks and path in taken):
             raise Refused(schema.CONFLICT, "locked by a transaction")
         if not number:
