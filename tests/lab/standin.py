@@ -114,7 +114,7 @@ class _Run:
         elif isinstance(error, ComError):
             failure = {
                 "class": error.class_name,
-                "id": error.class_name,
+                "id": error.error_id,
                 "message": error.message,
                 "category": "NotSpecified",
             }

@@ -158,6 +158,7 @@ class Bridge:
                 "Domain": host.fqdn.split(".", 1)[1],
             },
         }
+        keys.update(host.windows.iis_keys(path))
         return {key.casefold(): values for key, values in keys.items()}.get(path.casefold())
 
     def _open(self, asked: Request) -> int:

@@ -36,6 +36,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANON
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 """Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError.
@@ -46,6 +47,17 @@ The opening of a shell is such an event too, under the name sessions.SHELL."""
 COLLEAGUE = "S-1-5-21-1004336348-1177238915-682003330-1105"
 # The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
 _SEPARATORS = {"de-DE": ".", "de-CH": "\u2019", "fr-FR": "\u202f", "tr-TR": "."}
+
+# The contents of its IIS.
+_IIS = {
+    Generation.RTM2007: "2007",
+    Generation.SP2007: "2007",
+    Generation.E2010: "2010",
+    Generation.E2013: "2013",
+    Generation.E2016: "2016",
+    Generation.E2019: "2019",
+    Generation.SE: "se",
+}
 
 
 class ExchangeHost:
@@ -83,6 +95,8 @@ class ExchangeHost:
         self.sessions = Sessions(self)
         self.mutexes = Mutexes()
         self.windows = WindowsHost()
+        if not self.edition.edge:
+            self.windows.add_iis(lambda: Iis(_IIS[self.edition.generation]))
         # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
         self.icacls: list[list[str]] = []
         self.icacls_code = 0

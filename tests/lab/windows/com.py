@@ -26,6 +26,8 @@ class ComError(Exception):
     def __init__(self, hresult: int, message: str, class_name: str = "COMException") -> None:
         super().__init__(message)
         self.hresult, self.message, self.class_name = hresult, message, class_name
+        # How the agent calls it; an operation of an area may have a better name.
+        self.error_id = class_name
 
     def plain(self) -> dict[str, t.Any]:
         """As JSON for the proxies; the HRESULT as .NET has it, a signed number."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import (
@@ -12,6 +13,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.com import (
     ComError,
     ComObject,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.managers import READER, WRITER
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+
+_IIS_KEYS = ("hklm:\\software\\microsoft\\inetstp", "hklm:\\software\\microsoft\\iis extensions")
 
 
 class WindowsHost:
@@ -19,6 +24,40 @@ class WindowsHost:
 
     def __init__(self) -> None:
         self.classes: dict[str, t.Callable[[], ComObject]] = {}
+        self._iis: Iis | None = None
+        self._make_iis: t.Callable[[], Iis] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def iis(self) -> Iis:
+        """The IIS, made when somebody asks for it. Raises LookupError for a host without one."""
+        with self._lock:
+            if self._iis is None:
+                if self._make_iis is None:
+                    raise LookupError("This host has no IIS.")
+                self._iis = self._make_iis()
+            return self._iis
+
+    def add_iis(self, make: t.Callable[[], Iis]) -> None:
+        """Install IIS with the COM classes that come with it, in the place of one that is there."""
+        self._iis, self._make_iis = None, make
+        for prog_id in (READER, WRITER):
+            self.classes[prog_id.casefold()] = self._class(prog_id.casefold())
+
+    def _class(self, prog_id: str) -> t.Callable[[], ComObject]:
+        return lambda: self.iis.classes[prog_id]()
+
+    def iis_keys(self, path: str) -> dict[str, dict[str, t.Any]]:
+        """The registry's keys of IIS, where a path is one of them."""
+        ours = self._make_iis is not None and path.casefold().startswith(_IIS_KEYS)
+        return dict(self.iis.registry) if ours else {}
+
+    def registry_value(self, key: str, name: str) -> t.Any:
+        """A value of the registry; None where it is not there."""
+        for path, values in self.iis_keys(key).items():
+            if path.casefold() == key.casefold():
+                return next((value for known, value in values.items() if known.casefold() == name.casefold()), None)
+        return None
 
     def create(self, prog_id: str) -> ComObject:
         """What New-Object -ComObject gives. Raises ComError."""

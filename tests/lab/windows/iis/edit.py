@@ -102,6 +102,8 @@ class Writer:
         for section in self._touched.values():
             section.check()
         store = self.session.store
+        if store.before_commit:
+            store.before_commit.pop(0)()
         if (store.disk.read(file) or b"") != document.original:
             raise errors.changed_on_disk(store.changed_number, **where)
         if file.casefold() in store.held:

@@ -129,6 +129,10 @@ class Iis:
         )
         self.text = text
 
+    def once_before_commit(self, act: t.Callable[[], None]) -> None:
+        """Let somebody do something between what the next writer reads and what it commits."""
+        self.store.before_commit.append(act)
+
     def judge(self) -> Judge:
         """Who gets what by the configuration as it is now."""
         files = sorted(path for path in self.disk.folder.rglob("*") if path.name.casefold().endswith(".config"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import tempfile
+import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import errors
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.markup import Document, Element, NotWellFormed
@@ -134,6 +135,8 @@ class Store:
         # Whether enumerations are read as their numbers; both are told of.
         self.numbers = False
         self.denied = False
+        # What somebody does right before the next commits, once each.
+        self.before_commit: list[t.Callable[[], None]] = []
 
     def schema(self, section: str) -> Schema | None:
         """What may stand in a section; None where no schema file says so."""
