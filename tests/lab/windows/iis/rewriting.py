@@ -196,8 +196,13 @@ class Rules:
     def _replaced(self, inner: str, request: Sent, found: Match, captured: Match) -> str:
         name, colon, rest = inner.partition(":")
         if colon and name in ("R", "C") and rest.isdigit():
-            groups = found.groups if name == "R" else captured.groups
-            return groups[int(rest)] if int(rest) < len(groups) else ""
+            match = found if name == "R" else captured
+            if int(rest) < len(match.groups):
+                return match.groups[int(rest)]
+            if match is NOTHING:
+                return ""
+            # From memory: IIS says that the expression cannot be expanded.
+            raise RewriteError(f"There is no group {rest} to refer to.")
         if colon:
             argument = self._expand(rest, request, found, captured)
             if name.casefold() == "tolower":
