@@ -41,13 +41,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     UNKNOWN,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
 _RESULT = "__mailedge_result_"
 _BEFORE = "__mailedge_look_before"
 _FAILURE = "__mailedge_failure"
+_UNDONE = "__mailedge_undone_host"
 _OUTSIDE = "outside"
+_HOST_LAYERS = frozenset(layer.name for layer in HOST_LAYERS)
 
 _NEVER_RAN = "No task of the run ever ended on it."
 
@@ -131,11 +134,7 @@ def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t
         variables = hostvars.raw_get(host)
         entry: dict[str, t.Any] = {}
         # The undo of a failed run has a snapshot of its own, which restores what failed.
-        name = variables.get("__mailedge_undo_connectors") or _saved(variables, "exchange").get(
-            "name"
-        )
-        if name:
-            entry["exchange"] = name
+        entry.update((variables.get(f"{_RESULT}host") or {}).get("snapshots") or {})
         # The tasks of one run save in one snapshot; the last one has seen all of it.
         for layer in ("fortigate", "fortigate_feed", "fortigate_way_in", "fortigate_way_out"):
             saved = _saved(variables, layer)
@@ -166,17 +165,34 @@ def _given_back(
 
 
 def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """The description of a host: by a task of its own, or along with the answer of its connectors.
+    """The description of a host: by a task of its own, or along with the answer of its layers.
 
     Empty where there is none.
     """
-    answer = variables.get(f"{_RESULT}exchange") or {}
+    answer = variables.get(f"{_RESULT}host") or {}
     # A task that broke before it had described anything says why.
     return (
         variables.get(_DESCRIPTION)
         or answer.get("description")
         or {key: answer[key] for key in ("msg",) if key in answer}
     )
+
+
+def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
+    """What a layer's task registered: a task of its own, or the one of all layers of the server,
+    and its undo.
+    """
+    registered = variables.get(_RESULT + layer.replace(" ", "_"))
+    if registered is not None:
+        return registered
+    if layer not in _HOST_LAYERS:
+        return None
+    undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{_RESULT}host"))
+    for layers in (undone.get("layers") or {}, answer.get("layers") or {}):
+        if layer in layers:
+            return layers[layer]
+    # A task that broke before it had a result for each layer says why.
+    return answer if answer.get("failed") or answer.get("unreachable") else None
 
 
 def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:
@@ -212,7 +228,7 @@ class Judge:
         records: list[Record] = []
         looks: list[str] = []
         for layer, part in about["parts"].items():
-            given = variables.get(_RESULT + layer.replace(" ", "_"))
+            given = _result_of(layer, variables)
             if (
                 self.playbook == "apply"
                 and variables.get("__mailedge_undo_firewall")
@@ -252,14 +268,14 @@ class Judge:
         """What became of what a run had changed before it failed."""
         if self.playbook != "apply":
             return ""
-        undos = [
-            variables.get(f"{_RESULT}{layer}") or {}
-            for layer, done in (
-                ("fortigate", variables.get("__mailedge_undo_firewall")),
-                ("exchange", variables.get("__mailedge_undo_connectors")),
-            )
-            if done
-        ]
+        undos = (
+            [variables.get(f"{_RESULT}fortigate") or {}]
+            if variables.get("__mailedge_undo_firewall")
+            else []
+        )
+        if variables.get("__mailedge_undo_host"):
+            undone = variables.get(_UNDONE) or {}
+            undos += list((undone.get("layers") or {}).values()) or [undone]
         if not undos:
             return "This run had changed nothing, so nothing was undone."
         failed = [

@@ -23,8 +23,8 @@ options:
     elements: raw
   which:
     description:
-      - V(more_layers) for the hosts at which more than the connectors is managed, as
-        M(mailedge.lockdown.exchange_lock) found.
+      - V(more_layers) for the hosts at which more than the layers of the server is managed, as
+        M(mailedge.lockdown.host_lock) found.
       - V(failing) for those that the last M(mailedge.lockdown.run_report) let fail, and one that
         does not fail, if there are both.
     type: str
@@ -61,10 +61,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection impor
     patterns,
     selected_hosts,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 
-_ANSWER = "__mailedge_result_exchange"
+_ANSWER = "__mailedge_result_host"
 _REPORT = "__mailedge_report"
-_CONNECTORS = "exchange"
+_HOST_LAYERS = frozenset(layer.name for layer in HOST_LAYERS)
 
 
 class LookupModule(LookupBase):
@@ -84,7 +85,7 @@ def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
     chosen = []
     for host in hosts:
         about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
-        if set(about.get("layers") or ()) - {_CONNECTORS}:
+        if set(about.get("layers") or ()) - _HOST_LAYERS:
             chosen.append(host)
     return chosen
 

@@ -68,35 +68,65 @@ class HostAction(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Check the options, refuse become, execute; scrub every secret from whatever leaves."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        self._variables = task_vars or {}
-        # Before anything is judged: an error that quotes an option must not quote a secret.
-        self._secrets: set[str] = secrets_in(self._task.args)
+        args = dict(self._task.args)
+        self.begin(task_vars or {}, args)
+        params, errors = self.understand(args)
+        result["invocation"] = {"module_args": without_secrets(params)}
+        result.update(self.guarded(lambda: self._execute(params, errors)))
+        return self.scrubbed(result)
+
+    def begin(self, variables: dict[str, t.Any], args: t.Mapping[str, t.Any]) -> None:
+        """Know the task's variables, and what is secret.
+
+        Before anything is judged: an error that quotes an option must not quote a secret.
+        """
+        self._variables = variables
+        self._secrets: set[str] = secrets_in(args)
         self._secrets.update(value for value in login(self._connection)[1:] if value)
-        validation = ArgumentSpecValidator(**self.arguments).validate(dict(self._task.args))
+
+    def understand(self, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+        """Check options: what they are, and a sentence for each that is wrong."""
+        validation = ArgumentSpecValidator(**self.arguments).validate(args)
         self._secrets.update(map(str, validation._no_log_values))
         params = validation.validated_parameters
-        errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages] or self.check(params)
-        result["invocation"] = {"module_args": without_secrets(params)}
+        return params, [(
+            f"{str(message).rstrip('.')}."
+        ) for message in validation.error_messages] or self.check(params)
+
+    def agent(self, errors: t.Sequence[str], *params: t.Mapping[str, t.Any]) -> Agent:
+        """The agent of this task's host, with the longest time limit of these options. Raises
+        Failure for errors, and for become.
+        """
+        if errors:
+            raise Failure(f"{' '.join(errors)} Nothing was sent to the server.")
+        if self._connection.become:
+            raise Failure(
+                "become is set for this task, but it would have no effect here: the server is "
+                "reached as the user of the connection. Nothing was sent to the server. Log in as "
+                "a user with the rights needed, and set 'become: false'."
+            )
+        return Agent(self._exec, max(float(options.get("time_limit") or 300) for options in params))
+
+    def _execute(self, params: dict[str, t.Any], errors: t.Sequence[str]) -> dict[str, t.Any]:
+        return self.execute(params, self.agent(errors, params))
+
+    def guarded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        """The result of some work, also where it fails. Raises AnsibleConnectionFailure."""
         try:
-            if errors:
-                raise Failure(f"{' '.join(errors)} Nothing was sent to the server.")
-            if self._connection.become:
-                raise Failure(
-                    "become is set for this task, but it would have no effect here: the server is reached as the user of the "
-                    "connection. Nothing was sent to the server. Log in as a user with the rights needed, and set 'become: false'."
-                )
-            agent = Agent(self._exec, time_limit=float(params.get("time_limit") or 300))
-            result.update(self.execute(params, agent))
+            return work()
         except Failure as error:
-            result.update(shortened(error.facts), failed=True, msg=str(error))
+            return {**shortened(error.facts), "failed": True, "msg": str(error)}
         except AgentError as error:
-            result.update(failed=True, msg=str(error), error=error.as_result())
+            return {"failed": True, "msg": str(error), "error": error.as_result()}
         except (AgentTimeout, AgentNoise) as error:
-            result.update(failed=True, msg=str(error))
+            return {"failed": True, "msg": str(error)}
         except AnsibleConnectionFailure as error:
             # Raised again, so that the host is UNREACHABLE as with every other module, but never
             # with a secret in it.
             raise AnsibleConnectionFailure(self._scrub(str(error))) from None
+
+    def scrubbed(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A result without a secret."""
         return t.cast("dict[str, t.Any]", remove_values(result, self._secrets))
 
     def _scrub(self, text: str) -> str:
@@ -132,11 +162,13 @@ class HostAction(ActionBase):
         """
         if password and not username:
             raise Failure(
-                "exchange_password is set without exchange_username. Nothing was sent to the server. Set both."
+                "exchange_password is set without exchange_username. Nothing was sent to the "
+                "server. Set both."
             )
         if username and not password:
             raise Failure(
-                "exchange_username is set without exchange_password. Nothing was sent to the server. Set both."
+                "exchange_username is set without exchange_password. Nothing was sent to the "
+                "server. Set both."
             )
         if username and password:
             refused = self.in_clear("exchange_password")

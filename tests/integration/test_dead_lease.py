@@ -19,11 +19,15 @@ GO_ON = {"mailedge_exchange_accept_risks": "leased", "mailedge_fortigate_accept_
 LATE_UNDO: dict[str, t.Any] = {
     "hosts": "mailedge",
     "gather_facts": False,
-    "vars": {"__mailedge_undo": "latest", "__mailedge_lease": {"run_id": "late"}},
+    "vars": {
+        "__mailedge_undo": "latest",
+        "__mailedge_undo_host": {"exchange": "latest"},
+        "__mailedge_lease": {"run_id": "late"},
+    },
     "tasks": [
         {"import_role": {"name": "mailedge.lockdown.site", "rolespec_validate": False}},
         {
-            "import_role": {"name": "mailedge.lockdown.exchange", "tasks_from": "restore", "rolespec_validate": False},
+            "import_role": {"name": "mailedge.lockdown.site", "tasks_from": "undo", "rolespec_validate": False},
             "ignore_errors": True,
         },
         {"import_role": {"name": "mailedge.lockdown.fortigate", "tasks_from": "restore", "rolespec_validate": False}},
@@ -66,7 +70,7 @@ def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_to
         # The undo of another run is nobody's decision.
         late = play([LATE_UNDO], lab.inventory, variables=GO_ON)
         for task in (
-            "Give back what a snapshot of the connectors holds",
+            "Take back what this run has changed at the server",
             "Give back what the firewall's snapshot holds",
         ):
             result = late.of(task)[-1].result

@@ -63,17 +63,27 @@ class Run:
         return [task for task in self.tasks if name in task.task and host in (None, task.host)]
 
     def mail_flow(self, host: str | None = None) -> dict[str, t.Any]:
-        """The result of the last task that carries a plan or an error of the mail-flow modules."""
-        tasks = [
-            task for task in self.tasks if host in (None, task.host) and "invocation" in task.result
-        ]
-        tasks = [
-            task
-            for task in tasks
-            if "provider_ranges" in task.result["invocation"].get("module_args", {})
-        ]
-        assert tasks, self.output
-        return tasks[-1].result
+        """The last result about connectors: of a mail-flow module, or of the layer among those of a
+        server.
+        """
+        results = []
+        for task in self.tasks:
+            if host in (None, task.host):
+                options = task.result.get("invocation", {}).get("module_args", {})
+                results += [task.result] if "provider_ranges" in options else []
+                results += [
+                    result for layer, result in self.layers_of(task).items() if layer == "exchange"
+                ]
+        assert results, self.output
+        return results[-1]
+
+    @staticmethod
+    def layers_of(task: TaskResult) -> dict[str, dict[str, t.Any]]:
+        """The results of the layers of a server, where the task is the one that locks or restores
+        them.
+        """
+        layers = task.result.get("layers")
+        return layers if isinstance(layers, dict) else {}
 
     def looks(self) -> dict[str, dict[str, t.Any]]:
         """Who looked from outside → what mail_edge_probe returned for the last look of each."""

@@ -18,7 +18,14 @@ SITE_DESCRIPTION: dict[str, t.Any] = {
         "sites": {"type": "dict"},
     }
 }
-EXCHANGE_LOCK: dict[str, t.Any] = {"argument_spec": {"playbook": {**_PLAYBOOK, "default": "apply"}}}
+HOST_LOCK: dict[str, t.Any] = {
+    "argument_spec": {
+        "playbook": {**_PLAYBOOK, "default": "apply"},
+        "layers": {"type": "list", "elements": "str"},
+        "undo": {"type": "dict"},
+        "run_id": {"type": "str"},
+    }
+}
 RUN_REPORT: dict[str, t.Any] = {
     "argument_spec": {
         "playbook": {**_PLAYBOOK, "required": True},

@@ -43,20 +43,27 @@ def test_outside_is_in_order_only_where_a_stranger_was_refused(looks: list[dict[
 
 
 def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
-    undone = {"changed": True, "state": "in order", "plan": [], "not_restored": ["The receive connector 'x' is gone."]}
+    undone = {
+        ("changed"): True,
+        ("state"): "in order",
+        "plan": [],
+        "not_restored": ["The receive connector 'x' is gone."],
+    }
     variables = registered(
         "apply",
         "exchange",
-        __mailedge_result_exchange=undone,
+        __mailedge_undone_host={"layers": {"exchange": undone}},
         __mailedge_failure="The proof failed.",
-        __mailedge_undo_connectors="20260114T101500.250Z-4f1c2a-apply.json",
+        __mailedge_undo_host={"exchange": "20260114T101500.250Z-4f1c2a-apply.json"},
     )
     found = Judge("apply", TODAY).host("ex1", variables)
     assert found.trouble == (
         "The proof failed. What this run had changed could not be undone as a whole: The receive connector 'x' is gone."
     )
-    whole = {**variables, "__mailedge_result_exchange": {**undone, "not_restored": []}}
-    assert "What this run had changed was undone." in Judge("apply", TODAY).host("ex1", whole).trouble
+    whole = {**variables, ("__mailedge_undone_host"): {"layers": {"exchange": {**undone, "not_restored": []}}}}
+    assert ("What this run had changed was undone.") in Judge("apply", TODAY).host("ex1", whole).trouble
+    crashed = {**variables, "__mailedge_undone_host": {"failed": True, "msg": "It broke."}}
+    assert ("could not be undone as a whole: It broke.") in Judge("apply", TODAY).host("ex1", crashed).trouble
 
 
 def test_nothing_looked_at_is_nothing_to_report() -> None:
@@ -68,15 +75,16 @@ def test_nothing_looked_at_is_nothing_to_report() -> None:
     assert set(judge.failing([found], report_only=True, check_mode=False)) == {"ex1"}
 
 
-def test_the_description_may_come_with_the_answer_of_the_connectors() -> None:
+def test_the_description_may_come_with_the_answer_of_the_server() -> None:
     about = registered("drift", "exchange")["__mailedge"]
-    answer = {"changed": False, "state": "in order", "plan": [], "description": about}
-    assert Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": answer}).state == "in order"
+    layers = {"exchange": {"changed": False, "state": "in order", "plan": []}}
+    answer = {"changed": False, "layers": layers, "description": about}
+    assert Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": answer}).state == "in order"
     lost = {"unreachable": True, "msg": "It does not answer.", "description": about}
-    found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": lost})
-    assert (found.site, found.state, found.records[0].findings) == ("birke", "unknown", ("It does not answer.",))
-    broken = Judge("drift", TODAY).host("ex1", {"__mailedge_result_exchange": {"failed": True, "msg": "It broke."}})
-    assert (broken.state, broken.never_ran, broken.records[0].findings) == ("unknown", False, ("It broke.",))
+    found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": lost})
+    assert (found.site, found.state, found.records[0].findings) == (("birke"), "unknown", ("It does not answer.",))
+    broken = Judge(("drift"), TODAY).host("ex1", {"__mailedge_result_host": {"failed": True, "msg": "It broke."}})
+    assert (broken.state, broken.never_ran, broken.records[0].findings) == (("unknown"), False, ("It broke.",))
     nothing = Judge("drift", TODAY).host("ex1", {})
     assert (nothing.state, nothing.never_ran) == ("unknown", True)
 
@@ -88,23 +96,23 @@ class Hostvars:
         self._first = first
 
     def raw_get(self, host: str) -> dict[str, t.Any]:
-        return self._first if host == "ex1" else {"__mailedge_result_exchange": {"changed": False}}
+        return self._first if host == "ex1" else {"__mailedge_result_host": {"changed": False}}
 
 
 @pytest.mark.parametrize("undone", [False, True])
 def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool) -> None:
     """The firewall's tasks of one run share a snapshot, of which the last one has the whole."""
     variables: dict[str, t.Any] = {
-        "__mailedge_result_exchange": {"snapshot": {"name": "of-the-apply", "folder": "there"}},
-        "__mailedge_result_fortigate_way_in": {"snapshot": {"name": "f", "folder": "x", "content": "a half"}},
-        "__mailedge_result_fortigate_way_out": {"snapshot": {"name": "f", "folder": "x", "content": "the whole"}},
+        "__mailedge_result_host": {"snapshots": {"exchange": "of-the-apply"}},
+        "__mailedge_result_fortigate_way_in": {("snapshot"): {"name": "f", "folder": "x", "content": "a half"}},
+        "__mailedge_result_fortigate_way_out": {("snapshot"): {"name": "f", "folder": "x", "content": "the whole"}},
     }
     if undone:
         variables.update(
-            __mailedge_undo_connectors="of-the-apply",
+            __mailedge_undo_host={"exchange": "of-the-apply"},
             __mailedge_undo_firewall=True,
-            __mailedge_result_exchange={"snapshot": {"name": "of-the-undo", "folder": "there"}},
-            __mailedge_result_fortigate={"snapshot": {"name": "u", "folder": "x", "content": "of the undo"}},
+            __mailedge_undone_host={"snapshots": {"exchange": "of-the-undo"}},
+            __mailedge_result_fortigate={("snapshot"): {"name": "u", "folder": "x", "content": "of the undo"}},
         )
     assert _snapshots(Hostvars(variables), ["ex1", "ex2"]) == {
         "ex1": {"exchange": "of-the-apply", "fortigate": {"name": "f", "content": "the whole"}}

@@ -14,8 +14,8 @@ import pytest
 from ansible.utils.display import Display
 
 from ansible_collections.mailedge.lockdown.plugins.action import (
-    exchange_lock,
     exchange_mail_flow,
+    host_lock,
     run_report,
     site_description,
     site_hosts,
@@ -95,6 +95,6 @@ def test_a_file_that_cannot_take_a_profile_is_told_and_left_as_it_is(
     assert str(tmp_path / name) in told[0]
 
 
-@pytest.mark.parametrize("action", [exchange_lock, exchange_mail_flow, run_report, site_description, site_hosts])
+@pytest.mark.parametrize(("action"), [host_lock, exchange_mail_flow, run_report, site_description, site_hosts])
 def test_actions_are_profiled(action: t.Any) -> None:
     assert hasattr(action.ActionModule.run, "__wrapped__")

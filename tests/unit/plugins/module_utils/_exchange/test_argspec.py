@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Argument specs: the same as the documentation of the modules, and a check of connectors that are described in a list."""
+"""Argument specs: the same as the documentation of the modules, and a check of connectors that are
+described in a list.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspe
     ARGUMENTS as PROVIDER_RANGES_LOCK,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
-    EXCHANGE_LOCK,
+    HOST_LOCK,
     RUN_REPORT,
     SITE_DESCRIPTION,
     SITE_HOSTS,
@@ -49,7 +51,7 @@ ALL = {
     **RUNNING,
     "mail_edge_probe": {"argument_spec": PROBE},
     "exchange_lease_end": argspec.LEASE_END_MODULE,
-    "exchange_lock": EXCHANGE_LOCK,
+    "host_lock": HOST_LOCK,
     "exchange_snapshots_info": argspec.SNAPSHOTS_MODULE,
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,
     "run_report": RUN_REPORT,
@@ -100,19 +102,19 @@ def test_passwords_are_secret() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_spec_is_one_that_ansible_takes(module: str) -> None:
-    result = ArgumentSpecValidator(**MODULES[module]).validate({"name": "Birke"} if "connector" in module else {})
+    result = ArgumentSpecValidator(**MODULES[module]).validate({("name"): "Birke"} if "connector" in module else {})
     assert result.error_messages == []
     assert result.validated_parameters["time_limit"] == 300
 
 
 def test_a_snapshot_and_a_lock_exclude_each_other() -> None:
-    result = ArgumentSpecValidator(**argspec.MAIL_FLOW_MODULE).validate({"snapshot": "latest", "inbound_lock": {}})
+    result = ArgumentSpecValidator(**argspec.MAIL_FLOW_MODULE).validate({("snapshot"): "latest", "inbound_lock": {}})
     assert "mutually exclusive" in result.error_messages[0]
 
 
 def test_a_described_connector_gets_its_defaults() -> None:
     checked = argspec.check_entries(
-        SEND, [{"name": "Mail to filter", "smart_hosts": {"add": ["out.filter.example"]}, "port": "26"}]
+        SEND, [{("name"): "Mail to filter", "smart_hosts": {"add": ["out.filter.example"]}, "port": "26"}]
     )
     assert checked.errors == []
     assert checked.entries[0]["state"] == "present"
@@ -127,8 +129,12 @@ def test_a_described_connector_gets_its_defaults() -> None:
         (RECEIVE, {"remote_ip_ranges": ["192.0.2.0/24"]}, "without a name"),
         (RECEIVE, {"name": "Birke", "remote_ip_range": []}, "remote_ip_range"),
         (RECEIVE, {"name": "Birke", "enabled": "perhaps"}, "perhaps"),
-        (RECEIVE, {"name": "Birke", "remote_ip_ranges": ["192.0.2.300"]}, "remote_ip_ranges cannot be used as given"),
-        (RECEIVE, {"name": "Birke", "permission_groups": {"plus": []}}, "'plus' is not one of add, remove and set"),
+        (
+            RECEIVE,
+            {("name"): ("Birke"), "remote_ip_ranges": ["192.0.2.300"]},
+            "remote_ip_ranges cannot be used as given",
+        ),
+        (RECEIVE, {("name"): "Birke", "permission_groups": {"plus": []}}, "'plus' is not one of add, remove and set"),
         (SEND, {"name": "Birke", "max_message_size": "large"}, "'large' is not a size"),
         (SEND, {"name": "Birke", "tls_auth_level": "Some"}, "tls_auth_level"),
     ],
@@ -144,6 +150,6 @@ def test_a_described_connector_that_is_not_usable_is_said_so_in_sentences(
 @pytest.mark.parametrize("more", [{}, {"port": "many"}])
 def test_the_password_of_a_described_connector_is_handed_out_to_be_scrubbed(more: dict[str, t.Any]) -> None:
     login = {"username": "site", "password": "canary"}
-    checked = argspec.check_entries(SEND, [{"name": "Birke", "authentication_credential": login, **more}])
+    checked = argspec.check_entries(SEND, [{("name"): "Birke", "authentication_credential": login, **more}])
     assert "canary" in checked.secrets
     assert not any("canary" in sentence for sentence in checked.errors)

@@ -1,0 +1,317 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host_lock: describe a site, and lock all layers of one of its servers, or give them back, in one
+task.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import secrets
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    Refused,
+    shortened,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
+    AgentPort,
+    ServerLease,
+    read_together,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import (
+    LayerAction,
+    Prepared,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
+    DESCRIPTION,
+    REPORTED,
+    describe_host,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
+    HOST_LAYERS,
+    HostLayerOfSite,
+)
+
+_ACTIONS = "ansible_collections.mailedge.lockdown.plugins.action."
+
+Result = dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class _Layer:
+    """One layer of the host on its way through the task."""
+
+    of_site: HostLayerOfSite
+    action: LayerAction
+    params: dict[str, t.Any]
+    errors: list[str]
+    prepared: Prepared | None = None
+    port: AgentPort[t.Any] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.of_site.name
+
+    def run(self, *, check_mode: bool) -> Result:
+        """Plan and, unless in check mode, write. Raises AnsibleConnectionFailure."""
+        prepared, port = self.prepared, self.port
+        if prepared is None or port is None:
+            raise Failure("The layer was run before it was prepared. Nothing was changed.")
+        task = dataclasses.replace(prepared.task, check_mode=check_mode)
+
+        def work() -> Result:
+            try:
+                return execute(prepared.layer, port, task)
+            except Refused as refused:
+                raise Failure(str(refused), **refused.result) from None
+
+        return self.action.guarded(work)
+
+
+class ActionModule(HostAction):
+    """The action behind the module of the same name."""
+
+    @profiled
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        """Describe the site unless that was done; bring every layer that is managed here where it
+        is to be.
+        """
+        super(HostAction, self).run(tmp, task_vars)
+        variables = task_vars or {}
+        checked = ArgumentSpecValidator(**HOST_LOCK).validate(dict(self._task.args))
+        if checked.error_messages:
+            return {
+                "failed": True,
+                "msg": " ".join(f"{str(error).rstrip('.')}." for error in checked.error_messages),
+            }
+        asked = checked.validated_parameters
+        told: Result = {}
+        about = variables.get(DESCRIPTION)
+        if not about:
+            about = describe_host(self._templar, variables, asked["playbook"], None)
+            told["description"] = _handed_on(about)
+            told["warnings"] = about.get("warnings") or []
+        if about.get("failed"):
+            return {"failed": True, "msg": about["msg"], **told}
+        undo = {str(name): str(snapshot) for name, snapshot in (asked["undo"] or {}).items()}
+        managed = [
+            layer
+            for layer in HOST_LAYERS
+            if layer.name in about["layers"]
+            and (asked["layers"] is None or layer.name in asked["layers"])
+            and (asked["undo"] is None or layer.name in undo)
+        ]
+        if not managed:
+            return {"changed": False, "skipped": True, "layers": {}, **told}
+        self.begin(variables, {})
+        lease = self._lease_of(asked, about)
+        site = SiteOfHost(
+            str(variables["inventory_hostname"]),
+            about["described"],
+            lambda name: self._templar.template(variables[name]) if name in variables else None,
+            lease,
+        )
+        layers = [
+            self._layer(of_site, self._options(of_site, site, asked, undo), variables)
+            for of_site in managed
+        ]
+        if asked["undo"] is not None or asked["playbook"] == "rollback":
+            layers.reverse()
+        shared = ServerLease()
+        results = self._run_layers(
+            layers, shared, goes_on=lease is not None and lease.get("goes_on", False)
+        )
+        # The description is without a mask: no secret is in it, and a password "relay" would change
+        # the name relay.filter.example for other layers.
+        whole = self.scrubbed(_whole(results))
+        if shared.own is not None:
+            whole["lease"] = shared.own.told()
+        warnings = [*told.pop("warnings", ()), *whole.pop("warnings", ())]
+        return {**whole, **({"warnings": warnings} if warnings else {}), **told}
+
+    def _options(
+        self,
+        of_site: HostLayerOfSite,
+        site: SiteOfHost,
+        asked: t.Mapping[str, t.Any],
+        undo: t.Mapping[str, str],
+    ) -> Result:
+        if asked["undo"] is not None:
+            options = of_site.restoring(site, undo[of_site.name])
+            # What a run undoes by itself, another one may have found in order: nobody has looked.
+            accepted = [risk for risk in options.get("accept_risks") or [] if risk != "leased"]
+            return {**options, "accept_risks": accepted, "keep_later_changes": True}
+        if asked["playbook"] == "rollback":
+            return of_site.restoring(site, of_site.snapshot(site.described))
+        return of_site.locking(site)
+
+    def _layer(
+        self, of_site: HostLayerOfSite, options: Result, variables: dict[str, t.Any]
+    ) -> _Layer:
+        """A layer with its options understood, and their secrets known."""
+        module = importlib.import_module(f"{_ACTIONS}{of_site.module}")
+        action: LayerAction = module.ActionModule(
+            self._task,
+            self._connection,
+            self._play_context,
+            self._loader,
+            self._templar,
+            self._shared_loader_obj,
+        )
+        action.begin(variables, options)
+        params, errors = action.understand(options)
+        self._secrets |= action._secrets
+        return _Layer(of_site, action, params, errors)
+
+    def _run_layers(
+        self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool
+    ) -> dict[str, Result]:
+        """Read all of them in one call, plan all, and only then write, one after the other."""
+        results: dict[str, Result] = {}
+        try:
+            problem = self.guarded(lambda: self._read(layers, lease, goes_on=goes_on))
+        except AnsibleConnectionFailure as error:
+            problem = {"unreachable": True, "msg": self._scrub(str(error))}
+        if problem:
+            return {layer.name: problem for layer in layers}
+        check_mode = bool(self._task.check_mode)
+        if check_mode or len(layers) > 1:
+            # Nothing is written while one of them would be refused.
+            results = {layer.name: self._run_one(layer, check_mode=True) for layer in layers}
+            failing = [name for name, result in results.items() if _in_trouble(result)]
+            if check_mode:
+                return results
+            if failing:
+                return {
+                    name: result
+                    if name in failing
+                    else _not_done(result, f"{_list(failing)} cannot be changed")
+                    for name, result in results.items()
+                }
+        for number, layer in enumerate(layers):
+            results[layer.name] = self._run_one(layer, check_mode=False)
+            result = results[layer.name]
+            if _in_trouble(result):
+                for later in layers[number + 1 :]:
+                    results[later.name] = _not_done(
+                        results[later.name], f"{layer.name} failed before it"
+                    )
+                break
+        return results
+
+    def _run_one(self, layer: _Layer, *, check_mode: bool) -> Result:
+        """The result of one layer, also of a host that does not answer: the report needs it."""
+        try:
+            return layer.run(check_mode=check_mode)
+        except AnsibleConnectionFailure as error:
+            return {"unreachable": True, "msg": self._scrub(str(error))}
+
+    def _read(self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool) -> Result:
+        """Read what all layers need. Gives nothing; raises what a task is failed by."""
+        errors = [error for layer in layers for error in layer.errors]
+        agent = self.agent(errors, *(layer.params for layer in layers))
+        for layer in layers:
+            layer.prepared = prepared = layer.action.prepare(layer.params)
+            options = prepared.options
+            if options.hold and (goes_on or len(layers) > 1):
+                # Which of them is the last one that writes is not known yet.
+                options = dataclasses.replace(
+                    options, hold=dataclasses.replace(options.hold, goes_on=True)
+                )
+            layer.port = AgentPort(agent, prepared.layer, options, lease)
+        ports = [layer.port for layer in layers if layer.port is not None]
+        if len(ports) > 1:
+            read_together(agent, ports)
+        return {}
+
+    def _lease_of(
+        self, asked: t.Mapping[str, t.Any], about: dict[str, t.Any]
+    ) -> dict[str, t.Any] | None:
+        """The lease of a run that may have to take back what it makes, and of its undo.
+
+        With nothing to prove afterwards, and no other layer, it is over with a task that succeeds.
+        """
+        if asked["undo"] is not None:
+            # A run undoes what it has made under its own lease.
+            return {"run_id": asked["run_id"]} if asked["run_id"] else None
+        if asked["playbook"] != "apply" or self._task.check_mode:
+            return None
+        host_layers = {layer.name for layer in HOST_LAYERS}
+        return {
+            "run_id": about.get("fortigate_run") or secrets.token_hex(4),
+            "minutes": about["described"]["exchange_lease_minutes"],
+            "goes_on": bool(set(about["layers"]) - host_layers),
+        }
+
+
+def _not_done(result: t.Mapping[str, t.Any], why: str) -> Result:
+    """The result of a layer whose turn did not come: it is as it was read."""
+    return {
+        **result,
+        "changed": False,
+        "failed": True,
+        "msg": f"Nothing was changed here, because {why}.",
+    }
+
+
+def _list(names: t.Sequence[str]) -> str:
+    return " and ".join(names)
+
+
+def _whole(results: t.Mapping[str, Result]) -> Result:
+    """The result of the task: that of every layer, and what Ansible wants to know of all."""
+    warnings = [text for result in results.values() for text in result.pop("warnings", ())]
+    diffs = [result.pop("diff") for result in results.values() if result.get("diff")]
+    layers = {
+        name: result if result.get("changed") else shortened(result)
+        for name, result in results.items()
+    }
+    troubles = [str(result.get("msg")) for result in layers.values() if _in_trouble(result)]
+    unreachable = any(result.get("unreachable") for result in layers.values())
+    whole: Result = {
+        "changed": any(result.get("changed") for result in layers.values()),
+        "layers": layers,
+        "snapshots": {
+            name: result["snapshot"]["name"]
+            for name, result in layers.items()
+            if result.get("snapshot")
+        },
+        "warnings": list(dict.fromkeys(warnings)),
+    }
+    if troubles:
+        whole.update(
+            {"unreachable" if unreachable else "failed": True},
+            msg=" ".join(dict.fromkeys(troubles)),
+        )
+    if diffs:
+        whole["diff"] = diffs
+    return whole
+
+
+def _in_trouble(result: t.Mapping[str, t.Any]) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def _handed_on(about: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the report and the other layers read of the description.
+
+    Ansible visits every value of a result several times in the process that all hosts wait for.
+    """
+    if set(about.get("layers") or ()) - {layer.name for layer in HOST_LAYERS}:
+        return {key: value for key, value in about.items() if key != "warnings"}
+    described = {key: value for key, value in about.get("described", {}).items() if key in REPORTED}
+    return {
+        **{key: about[key] for key in ("site", "msg", "failed", "parts", "layers") if key in about},
+        "described": described,
+    }

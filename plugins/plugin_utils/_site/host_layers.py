@@ -1,0 +1,51 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The layers of a server that a site may have, and what its description means for each of them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import is_unset
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.exchange import (
+    lock_options,
+    restore_options,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost, Values
+
+
+@dataclass(frozen=True)
+class HostLayerOfSite:
+    """One layer: its name in verdicts, and the module that locks it and gives its snapshots back.
+
+    `lock` are the options that lock, `restore` those that all but name the snapshot.
+    """
+
+    name: str
+    module: str
+    lock: t.Callable[[SiteOfHost], Values]
+    restore: t.Callable[[SiteOfHost], Values]
+
+    def locking(self, site: SiteOfHost) -> Values:
+        """The module's options that lock; nothing that is not set among them."""
+        return _given(self.lock(site))
+
+    def restoring(self, site: SiteOfHost, snapshot: str) -> Values:
+        """The module's options that give a snapshot back."""
+        return {**_given(self.restore(site)), "snapshot": snapshot}
+
+    def snapshot(self, described: t.Mapping[str, t.Any]) -> str:
+        """The snapshot that a rollback gives back."""
+        return str(described.get(f"{self.name.replace(' ', '_')}_snapshot") or "latest")
+
+
+def _given(options: Values) -> Values:
+    return {name: value for name, value in options.items() if not is_unset(value)}
+
+
+# In the order in which they are locked. A rollback goes the other way.
+HOST_LAYERS: t.Sequence[HostLayerOfSite] = (
+    HostLayerOfSite("exchange", "exchange_mail_flow", lock_options, restore_options),
+)
