@@ -64,7 +64,7 @@ def names(element: ComObject, attribute: str = "name") -> list[Value]:
 
 
 def add(element: ComObject, kind: str, index: int | None = None, **values: Value) -> ComObject:
-    """Make an item with its values and put it into the collection: last, where no index is."""
+    """Make an item with its values and put it into the collection: last without an index."""
     held = collection(element)
     new = got(held.call("CreateNewElement", kind))
     put(new, **values)
