@@ -4,7 +4,7 @@
 #   PYTHON=python3.12   the interpreter that the virtual environments are made with
 #   CORE=2.16           a certain ansible-core instead of the newest that the interpreter takes
 #   VENV=.venv-2.16     the virtual environment to use (give it its own name together with CORE)
-#   WORKERS=2           how many tests run at a time
+#   WORKERS=3           how many tests run at a time
 #   TESTS=tests/unit    which tests `make pytest` runs
 #   PYTEST_ARGS, SANITY_ARGS, MUTATION_ARGS   more arguments for pytest, ansible-test sanity and
 #                       tests/tools/mutation.py
@@ -15,7 +15,8 @@ VENV ?= .venv
 LINT_VENV ?= .venv-lint
 PEER_VENV ?= .venv-peer
 MUTATION_VENV ?= .venv-mutation
-WORKERS ?= 2
+# One more than the cores of a small machine: a test waits for what it has started.
+WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
 PYTEST_ARGS ?=
 # The long ones first, so that both workers end at the same time.

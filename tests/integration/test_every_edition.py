@@ -202,7 +202,10 @@ def test_what_somebody_opens_again_is_named_exactly(edition: str, tmp_path: path
     assert " → refused" in internet[0]
 
 
-@pytest.mark.parametrize("edition", ["2007-rtm", "sbs-2011", "2010", "edge", "se"])
+@pytest.mark.parametrize(
+    "edition",
+    ["2010", "se", *(pytest.param(name, marks=pytest.mark.long) for name in ("2007-rtm", "sbs-2011", "edge"))],
+)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("way", ["again", "rollback"])
 def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_or_undone(

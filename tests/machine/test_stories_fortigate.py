@@ -10,6 +10,7 @@ import pathlib
 import tempfile
 import typing as t
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -352,4 +353,4 @@ class Story(RuleBasedStateMachine):
 
 
 Story.TestCase.settings = examples(12, stateful_step_count=12)
-TestStory = Story.TestCase
+TestStory = pytest.mark.long(Story.TestCase)

@@ -139,7 +139,6 @@ class Model:
             return Match.PERHAPS
         if negated and target.vip and is_deny(policy):
             # Whether a deny on all but some addresses meets what a virtual IP has translated is
-            # Whether a deny on all but some addresses meets what a virtual IP has translated is
             # unverified, with match-vip and without.
             return Match.NO if match is Match.YES else Match.PERHAPS
         return Match(2 - match) if negated else match

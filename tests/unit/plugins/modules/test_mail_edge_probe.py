@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
 import socket
-import subprocess
-import sys
 import threading
 import typing as t
 
@@ -351,89 +347,3 @@ def test_the_examples_take_options_that_exist() -> None:
     for task in tasks:
         checked = ArgumentSpecValidator(ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
         assert checked.error_messages == []
-
-
-def play(tasks: list[dict[str, t.Any]], folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Some tasks on this host, by Ansible itself."""
-    (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ansible",
-            "playbook",
-            "-i",
-            "localhost,",
-            "-c",
-            "local",
-            *arguments,
-            folder / "play.yml",
-        ],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(paths),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.mark.core
-def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib.Path) -> None:
-    server = street.server(NOT_ANONYMOUS)
-    options = {
-        "targets": ["127.0.0.1"],
-        "port": server.port,
-        "sender": SENDER,
-        "recipient": RECIPIENT,
-        "expect": "closed",
-    }
-    task = {"name": "Look", "mailedge.lockdown.mail_edge_probe": options, "register": "found"}
-    show = {
-        "name": "Show",
-        "ansible.builtin.copy": {"content": "{{ found.sentences | first }}", "dest": str(tmp_path / "said")},
-    }
-    finished = play([task, {**show, "check_mode": False}], tmp_path, "--check")
-    assert finished.returncode == 0, (finished.stdout, finished.stderr)
-    assert "is closed to mail of strangers" in (tmp_path / "said").read_text()
-    assert server.verbs[-1] == "QUIT"
-
-
-def test_the_example_with_a_look_before_proves_the_lock(street: Street, tmp_path: pathlib.Path) -> None:
-    server = street.server()
-
-    def lock(sock: socket.socket) -> None:
-        sock.sendall(b"221 2.0.0 Service closing transmission channel\r\n")
-        server.leave()
-
-    # The door is shut between the two looks.
-    server.answers["QUIT"] = lock
-    tasks = yaml.safe_load(mail_edge_probe.EXAMPLES)
-    before = next(number for number, task in enumerate(tasks) if task.get("register") == "before")
-    looks = tasks[before : before + 2]
-    for task in looks:
-        # On loopback instead of from watchtower to the site; everything else as it stands.
-        del task["delegate_to"]
-        task["mailedge.lockdown.mail_edge_probe"].update(targets="127.0.0.1", port=server.port)
-    finished = play(looks, tmp_path)
-    assert finished.returncode == 0, (finished.stdout, finished.stderr)
-    assert server.connections == 1
-
-
-@pytest.mark.parametrize("verbosity", [[], ["-v"]])
-def test_what_ansible_prints_of_a_failed_task(street: Street, tmp_path: pathlib.Path, verbosity: list[str]) -> None:
-    options = {
-        "targets": "127.0.0.1",
-        "port": street.server().port,
-        "sender": SENDER,
-        "recipient": RECIPIENT,
-        "expect": "closed",
-    }
-    finished = play([{"name": "Look", "mailedge.lockdown.mail_edge_probe": options}], tmp_path, *verbosity)
-    assert finished.returncode != 0
-    assert "a door stands open" in finished.stdout
-    assert ("C: MAIL FROM" in finished.stdout) is bool(verbosity)

@@ -85,9 +85,9 @@ ICU = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "0"}
     [
         {},
         {"PWSH_CODEPAGE": "437"},
-        {"PWSH_CODEPAGE": "850"},
-        {"PWSH_CODEPAGE": "932"},
-        {"LANG": "de_DE.UTF-8", **ICU},
+        pytest.param({"PWSH_CODEPAGE": "850"}, marks=pytest.mark.long),
+        pytest.param({"PWSH_CODEPAGE": "932"}, marks=pytest.mark.long),
+        pytest.param({"LANG": "de_DE.UTF-8", **ICU}, marks=pytest.mark.long),
         {"LANG": "tr_TR.UTF-8", **ICU},
     ],
     ids=["utf-8", "437", "850", "932", "de-DE", "tr-TR"],

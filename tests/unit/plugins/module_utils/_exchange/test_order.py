@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import order as search
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
@@ -260,7 +261,12 @@ def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
     assert time.monotonic() - begun < 20
 
 
-def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
+@pytest.mark.parametrize("most", [200, pytest.param(None, marks=pytest.mark.long)])
+def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever(
+    most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if most:
+        monkeypatch.setattr(search, "_MOST_STATES", most)
     connectors = [
         sites.receive(f"C{number:02}", remote_ip_ranges=[f"10.{number}.0.0/16"], bindings=["0.0.0.0:25"])
         for number in (*range(13), 30)
@@ -278,7 +284,7 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever() -> None:
     # Of this process, so that a busy machine changes nothing about it.
     begun = time.process_time()
 
-    with pytest.raises(NoSafeOrder):
+    with pytest.raises(NoSafeOrder, match=f"given up after {most or 5000} half-way states"):
         order(plan(state, desired(receive=tuple(entries))), state, SiteNetworks())
 
     assert time.process_time() - begun < 20
