@@ -9,6 +9,8 @@ import json
 import pathlib
 import typing as t
 
+import pytest
+
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, module, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
@@ -58,6 +60,7 @@ def die(lab: Lab, more: str) -> None:
     file.write_text(json.dumps({**held, "run_id": "dead42", "ended": False}), encoding="utf-8")
 
 
+@pytest.mark.long
 def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_told_to_go_on() -> None:
     with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
         assert play("apply", lab.inventory, variables=NO_LOOK).code == 0

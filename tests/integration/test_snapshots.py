@@ -115,7 +115,7 @@ def handed_on(run: Run) -> dict[str, t.Any]:
     return found
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(lab: Lab, fails: bool) -> None:
     """Also one that failed, and whose own undo was hindered."""
     start = state(lab)
@@ -146,6 +146,7 @@ def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(lab:
     assert "mailedge_snapshots" not in handed_on(run)
 
 
+@pytest.mark.long
 def test_a_run_that_changed_nothing_hands_nothing_on_and_nothing_older_is_given_back_by_it(lab: Lab) -> None:
     assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
     locked = state(lab)
