@@ -10,30 +10,29 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _guards_provider,
     _recipe_keep,
     builtin_connectors,
     doors,
     rights,
     strangers,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, exposure, is_loopback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange._guards_sides import NOBODY, Sides
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
-    EVERYTHING_V6,
     LOOPBACK,
     PRIVATE,
-    Endpoint,
     Interval,
     RangeSet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
 
-_NOBODY = RangeSet(())
 _SERVER_GROUPS = frozenset({"ExchangeServers", "ExchangeLegacyServers"})
 
 
@@ -41,7 +40,7 @@ def check(
     before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], _unreachable: frozenset[str]
 ) -> t.Iterator[Finding]:
     """What the guards find."""
-    view = _Sides(before, after, networks)
+    view = Sides(before, after, networks)
     yield from _ranges_guards.check(networks.provider, "The option provider_ranges")
     for named, option in (
         (networks.own_networks, "own_networks"),
@@ -49,7 +48,7 @@ def check(
         (networks.hybrid, "hybrid_ranges"),
     ):
         yield from _ranges_guards.check_friends(named, f"The option {option}")
-    yield from _provider(view)
+    yield from _guards_provider.check(view)
     yield from _own_networks(view)
     yield from _own_networks_refused(view)
     yield from _unnamed(view)
@@ -61,112 +60,6 @@ def check(
     yield from _internet(view)
     yield from _relay(view)
     yield from _wizard(view, changes)
-
-
-class _Sides:
-    """Both states with what the guards ask of them again and again."""
-
-    def __init__(self, before: State, after: State, networks: SiteNetworks) -> None:
-        self.before, self.after, self.networks = before, after, networks
-        self.old, self.new = list(before.receive.values()), list(after.receive.values())
-        self.named = networks.named
-        self.ports = sorted(doors.ports([*self.old, *self.new]))
-        self.same = before.receive == after.receive
-        self._lost: dict[tuple[t.Callable[[Answer], bool], int], RangeSet] = {}
-
-    def lost(self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None) -> RangeSet:
-        """Senders who lose a right on any of the ports."""
-        found = _NOBODY
-        if not self.same:
-            for port in self.ports if ports is None else ports:
-                if (right, port) not in self._lost:
-                    self._lost[right, port] = doors.lost(self.old, self.new, right, port)
-                found = found | self._lost[right, port]
-        return found
-
-
-def _provider(view: _Sides) -> t.Iterator[Finding]:
-    provider = view.networks.provider
-    heard = _NOBODY
-    for connectors in (view.old, view.new):
-        for endpoint in doors.view_of(connectors, 25).endpoints:
-            if not is_loopback(endpoint):
-                heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
-    # By a firewall that maps port 25 to another one the provider may come in there.
-    shut_out = {port: view.lost(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)}
-    for port, lost in shut_out.items():
-        if lost:
-            yield Finding(
-                "provider_shut_out",
-                STOP,
-                f"The provider's {ranges(lost)} would no longer be accepted on port {port}.{_coming_in(view, lost, port)}",
-            )
-    lost = shut_out[25]
-    refused = ((provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)) - lost
-    if refused:
-        severity = STOP if view.networks.inbound_lock else WARN
-        yield Finding(
-            "provider_shut_out",
-            severity,
-            f"The provider's {ranges(refused)} would not be accepted on port 25.{_refusing(view, refused)}",
-        )
-    yield from _partly_refused(view, provider - lost - refused)
-    public = doors.public(_NOBODY)
-    if view.same or doors.holding(view.new, doors.accepts_anonymous) & public:
-        return
-    if doors.holding(view.old, doors.accepts_anonymous) & public:
-        yield Finding(
-            "no_provider_range",
-            STOP,
-            "No internet address could deliver mail to this server any more, the provider's included.",
-        )
-
-
-def _coming_in(view: _Sides, senders: RangeSet, port: int) -> str:
-    """Where a lock has to listen for senders that are taken today."""
-    taken = [met.listener for met in exposure(view.old, port) if met.answer.accepts_anonymous and met.ranges & senders]
-    where = sorted({str(listener) for listener in taken if not is_loopback(listener)})
-    if not where or not view.networks.inbound_lock:
-        return ""
-    return f" If it comes in by {listed(where)}, name that in the bindings of inbound_lock as well."
-
-
-def _partly_refused(view: _Sides, others: RangeSet) -> t.Iterator[Finding]:
-    """Told where one local address takes a part of the provider's mail and not all of it. One that
-    takes nothing of it may be none that the provider comes to.
-    """
-    listening = doors.View(view.new, 25)
-    for endpoint in doors.endpoints([listening]):
-        sides: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
-        for first, last, (answer,) in doors.walk([listening], endpoint):
-            sides[doors.accepts_anonymous(answer)].append((first, last))
-        taken, refused = (RangeSet.of_spans(endpoint.version, sides[side]) & others for side in (True, False))
-        if taken and refused and not is_loopback(endpoint):
-            hint = f" Name {endpoint} in the bindings of inbound_lock, or none." if view.networks.inbound_lock else ""
-            yield Finding(
-                "provider_shut_out",
-                WARN,
-                f"The provider's {ranges(refused)} would not be accepted on {endpoint}, where {ranges(taken)} would."
-                f"{_refusing(view, refused, endpoint) or hint}",
-            )
-
-
-def _refusing(view: _Sides, senders: RangeSet, where: Endpoint | None = None) -> str:
-    """Which narrow connectors turn senders away, and what to do; empty where none does."""
-    names = {
-        name
-        for met in exposure(view.new, 25)
-        if where in (None, met.listener) and not met.answer.accepts_anonymous and met.ranges & senders
-        for name in met.answer.names
-        if not builtin_connectors.hears_internet(view.after.receive[name.casefold()])
-    }
-    quoted = listed(f"'{name}'" for name in sorted(names))
-    return (
-        f" They are heard by {quoted}, without the right to send: take them out of the remote_ip_ranges there, or give "
-        "AnonymousUsers, in receive_connectors."
-        if names
-        else ""
-    )
 
 
 def _users(answer: Answer) -> bool:
@@ -191,7 +84,7 @@ _LOGINS: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
 )
 
 
-def _own_networks(view: _Sides) -> t.Iterator[Finding]:
+def _own_networks(view: Sides) -> t.Iterator[Finding]:
     own = view.networks.own_networks - view.networks.provider
     for right, text in (
         (doors.accepts_anonymous, "send without a login"),
@@ -207,7 +100,7 @@ def _own_networks(view: _Sides) -> t.Iterator[Finding]:
             )
 
 
-def _unnamed(view: _Sides) -> t.Iterator[Finding]:
+def _unnamed(view: Sides) -> t.Iterator[Finding]:
     """Scanners, applications and other servers in networks that the site has not named."""
     unnamed, networks = view.networks.unnamed, view.networks
     sending = view.lost(doors.accepts_anonymous) & unnamed
@@ -218,12 +111,12 @@ def _unnamed(view: _Sides) -> t.Iterator[Finding]:
             "No own_networks are named, and internal senders could no longer send without a login, which they can today: scanners and "
             "applications that do so would be refused.",
         )
-        sending = _NOBODY
+        sending = NOBODY
     lost = {
         "send without a login": sending,
         "log in as users": view.lost(_users) & unnamed,
         # Where no server is named at all, that is another guard's.
-        "log in as Exchange servers": (_loses_group(view) & unnamed) if networks.exchange_servers else _NOBODY,
+        "log in as Exchange servers": (_loses_group(view) & unnamed) if networks.exchange_servers else NOBODY,
         "relay": (view.lost(strangers.relays) & unnamed) - view.lost(doors.accepts_anonymous),
     }
     verbs = [verb for verb, senders in lost.items() if senders]
@@ -237,7 +130,7 @@ def _unnamed(view: _Sides) -> t.Iterator[Finding]:
         )
 
 
-def _no_longer_named(view: _Sides) -> t.Iterator[Finding]:
+def _no_longer_named(view: Sides) -> t.Iterator[Finding]:
     """Told as long as the site gives them time."""
     networks = view.networks
     named = networks.named | networks.itself | LOOPBACK
@@ -252,7 +145,7 @@ def _no_longer_named(view: _Sides) -> t.Iterator[Finding]:
             )
 
 
-def _server_itself(view: _Sides) -> t.Iterator[Finding]:
+def _server_itself(view: Sides) -> t.Iterator[Finding]:
     """What runs on the server, and the probes of Managed Availability, which come by loopback
     (letsexchange.blogspot.com, 2013/09).
     """
@@ -277,7 +170,7 @@ def _taken(groups: frozenset[str]) -> t.Callable[[tuple[Answer, ...]], bool]:
     return lambda answers: not answers[0].groups & groups <= answers[1].groups
 
 
-def _logins(view: _Sides) -> t.Iterator[Finding]:
+def _logins(view: Sides) -> t.Iterator[Finding]:
     """Who logs in from the internet: travelling users, partners, servers of another site."""
     public = doors.public(view.named | view.networks.itself)
     for port in [] if view.same else view.ports:
@@ -297,7 +190,7 @@ def _logins(view: _Sides) -> t.Iterator[Finding]:
             )
 
 
-def _own_networks_refused(view: _Sides) -> t.Iterator[Finding]:
+def _own_networks_refused(view: Sides) -> t.Iterator[Finding]:
     """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is
     how setup leaves it.
     """
@@ -320,17 +213,17 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     """
     listening = {one.version for one in doors.view_of(connectors, 25).endpoints if not is_loopback(one)}
     wide = {one["name"] for one in connectors if builtin_connectors.hears_internet(one)}
-    found = _NOBODY
+    found = NOBODY
     for answer, part in doors.met(connectors, group).items():
         if not doors.accepts_anonymous(answer) and (answer.connector is None or answer.connector in wide):
             found = found | part
     return RangeSet(one for one in found.intervals if one.version in listening)
 
 
-def _exchange_servers(view: _Sides) -> t.Iterator[Finding]:
+def _exchange_servers(view: Sides) -> t.Iterator[Finding]:
     if view.same:
         return
-    lost = _NOBODY
+    lost = NOBODY
     for port in view.ports:
         views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
         lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
@@ -361,11 +254,11 @@ def _server_loses(before: Answer, after: Answer) -> bool:
     return doors.accepts_anonymous(before) and not doors.accepts_anonymous(after)
 
 
-def _loses_group(view: _Sides) -> RangeSet:
+def _loses_group(view: Sides) -> RangeSet:
     return view.lost(_servers)
 
 
-def _hybrid(view: _Sides) -> t.Iterator[Finding]:
+def _hybrid(view: Sides) -> t.Iterator[Finding]:
     hybrid = view.networks.hybrid
     lost = view.lost(doors.accepts_anonymous, [25])
     for port in view.ports:
@@ -406,7 +299,7 @@ def _hybrid(view: _Sides) -> t.Iterator[Finding]:
         )
 
 
-def _internet(view: _Sides) -> t.Iterator[Finding]:
+def _internet(view: Sides) -> t.Iterator[Finding]:
     locks = view.networks.inbound_lock
     for port in view.ports:
         opening = strangers.sending(view.new, view.networks, port)
@@ -427,7 +320,7 @@ def _internet(view: _Sides) -> t.Iterator[Finding]:
             yield Finding("still_open", severity, f"{opening.words('could still')}{hint}{_not_ours(view, opening)}")
 
 
-def _how_to_close(view: _Sides, opening: strangers.Opening) -> str:
+def _how_to_close(view: Sides, opening: strangers.Opening) -> str:
     """What closes a door that a lock leaves: a firewall may map port 25 to any other one, and who
     is heard by a narrow connector was let in by somebody.
     """
@@ -443,7 +336,7 @@ def _how_to_close(view: _Sides, opening: strangers.Opening) -> str:
     return f" If they are not meant to, take them out of the remote_ip_ranges of {quoted} in receive_connectors."
 
 
-def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
+def _not_ours(view: Sides, opening: strangers.Opening) -> str:
     """What keeps a connector open that no change of the connector takes away."""
     behind = [
         f"'{name}' has {listed(entries)}"
@@ -456,7 +349,7 @@ def _not_ours(view: _Sides, opening: strangers.Opening) -> str:
     return f" {'; '.join(behind)}: this is not taken away here. Remove it where it was given, with Remove-ADPermission."
 
 
-def _relay(view: _Sides) -> t.Iterator[Finding]:
+def _relay(view: Sides) -> t.Iterator[Finding]:
     for port in view.ports:
         opening = strangers.relaying(view.new, view.networks, port)
         fresh = opening.senders - strangers.relaying(view.old, view.networks, port).senders
@@ -466,7 +359,7 @@ def _relay(view: _Sides) -> t.Iterator[Finding]:
             yield Finding("open_relay", WARN, f"{opening.words('can')[:-1]}, as before.")
 
 
-def _wizard(view: _Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+def _wizard(view: Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     """Told by what a first lock never meets: the provider has its narrow connector already, and the
     hybrid one is wide again.
     """
