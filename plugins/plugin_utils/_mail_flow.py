@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import LayerAction
 
 _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
@@ -32,7 +33,7 @@ def grace(lock: t.Mapping[str, t.Any]) -> str:
     """
     until = lock.get("keep_unnamed_until") or ""
     try:
-        over = not until or datetime.date.fromisoformat(until) < datetime.date.today()
+        over = not until or day(until) < datetime.date.today()
     except ValueError:
         raise Failure(
             f"The option keep_unnamed_until of inbound_lock is '{until}', which is not a day such as 2027-01-31. Nothing was "

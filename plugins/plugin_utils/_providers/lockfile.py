@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
     write_whole,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
     ProviderError,
 )
@@ -97,7 +98,8 @@ def _locked(entry: t.Mapping[str, t.Any]) -> Locked:
 
 
 def _date(value: t.Any) -> datetime.date:
-    return value if isinstance(value, datetime.date) else datetime.date.fromisoformat(str(value))
+    # YAML reads a day as a date, and a day with a time as its heir, which compares with no date.
+    return value if type(value) is datetime.date else day(str(value))
 
 
 def render(lock: Lock) -> str:

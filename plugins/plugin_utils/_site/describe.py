@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
     check_minutes,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
     ProviderError,
 )
@@ -242,7 +243,7 @@ def _accepted(values: Values, description: Description) -> None:
     until = values["drift_accepted_until"]
     if until:
         try:
-            values["drift_accepted_until"] = datetime.date.fromisoformat(until).isoformat()
+            values["drift_accepted_until"] = day(until).isoformat()
         except ValueError:
             description.errors.append(
                 f"mailedge_drift_accepted_until is '{until}', which is not a day such as "

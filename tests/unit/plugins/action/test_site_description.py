@@ -173,6 +173,7 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
         ({"mailedge_probe_sender": ""}, "mailedge_probe_sender"),
         ({"mailedge_probe_looks": [{"from": "watchtower"}]}, "has no name"),
         ({"mailedge_drift_accepted_until": "soon"}, "not a day such as"),
+        ({"mailedge_drift_accepted_until": "2027-W04-7"}, "not a day such as"),
         ({"mailedge_exchange_outbound_enabled": True}, "names no smart_hosts"),
     ],
 )

@@ -207,6 +207,16 @@ def test_what_is_written_is_read_again(lock: lockfile.Lock) -> None:
     }
 
 
+@pytest.mark.parametrize("day", ["2027-W04-7", "20270131", "2027-01-31 10:00:00", "2027-01-31T10:00:00Z"])
+def test_a_lock_file_takes_days_in_one_form(day: str) -> None:
+    one = Locked("url", "x", TODAY, ranges("198.51.100.0/24"), ((ranges("198.51.100.0/25"), TODAY),))
+    text = lockfile.render({"a": one})
+    assert lockfile.parse(text, "x")["a"].leaving == one.leaving
+    assert f"until: '{TODAY}'" in text
+    with pytest.raises(ProviderError, match="is not a day such as 2027-01-31"):
+        lockfile.parse(text.replace(f"until: '{TODAY}'", f"until: {day}"), "x")
+
+
 @pytest.mark.parametrize(
     "text",
     [
