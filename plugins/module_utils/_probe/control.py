@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict i
 )
 
 Plain = t.Mapping[str, t.Any]
+_SILENCE = "no_connection"
 
 
 class Sought(t.NamedTuple):
@@ -51,6 +52,34 @@ def settled(looks: t.Iterable[Sought]) -> list[Plain]:
         look.result if look.expect == OPEN else _held_against(look.result, allowed)
         for look in looks
     ]
+
+
+def unproven_silence(result: Plain, before: Plain | None = None) -> list[str]:
+    """What of a look that was settled() is closed by silence, and proves no lock for all that.
+
+    That the way out is proven tells this host from one that nothing gets out of. A server that is
+    down, or an address that is not the server's, is as silent as a lock. `before` is what the same
+    host found in the run before the change.
+    """
+    reached = {
+        address["peer"] for address in (before or {}).get("addresses") or () if address["reachable"]
+    }
+    return [
+        f"{address['peer']} answered nobody in this run, so that a lock there looks like a server "
+        "that is down, or like a wrong address. To tell them apart, add a look from an address "
+        "that is let in, with expect: open."
+        for address in result.get("addresses") or ()
+        if address["peer"] not in reached
+        and any(_is_silence(answer) for _case, answer in asked(address))
+    ]
+
+
+def _is_silence(answer: Plain) -> bool:
+    return bool(
+        answer["verdict"] == CLOSED
+        and answer["reason"] == _SILENCE
+        and answer["needs_positive_control"]
+    )
 
 
 def without_control(looks: t.Iterable[Sought]) -> list[str]:
@@ -94,10 +123,12 @@ def _held_against(result: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
 
 
 def _half_proven(address: Plain) -> bool:
-    return any(
-        answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]
-        for _case, answer in asked(address)
-    )
+    return any(_is_open_question(answer) for _case, answer in asked(address))
+
+
+def _is_open_question(answer: Plain) -> bool:
+    undecided = answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]
+    return bool(undecided or _is_silence(answer))
 
 
 def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
@@ -113,7 +144,13 @@ def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
     )
     cases = dict(address["cases"])
     for case, answer in asked(address):
-        if answer["verdict"] == INCONCLUSIVE and answer["needs_positive_control"]:
+        if _is_silence(answer):
+            cases[case] = {
+                **answer,
+                "needs_positive_control": False,
+                "sentence": f"{answer['sentence']} {shown}",
+            }
+        elif _is_open_question(answer):
             cases[case] = {
                 **answer,
                 "verdict": CLOSED,
@@ -135,4 +172,5 @@ def _counts(control: Plain, address: Plain) -> bool:
     if not _beside(control, address):
         return False
     # After a greeting, it may be something on the way that refuses.
-    return bool(address["cases"][DELIVERY]["stage"] == "banner" or address["compared_with_control"])
+    stage = address["cases"][DELIVERY]["stage"]
+    return bool(stage in ("connect", "banner") or address["compared_with_control"])

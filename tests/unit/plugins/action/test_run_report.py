@@ -42,6 +42,21 @@ def test_outside_is_in_order_only_where_a_stranger_was_refused(looks: list[dict[
         assert found.breaks("drift")
 
 
+@pytest.mark.parametrize("playbook", ["drift", "apply", "probe"])
+def test_a_stranger_who_met_silence_is_told_what_that_does_not_prove(playbook: str) -> None:
+    silent = look(
+        "a stranger", "closed", "closed", "no_connection", stage="connect", needs_control=True, reachable=False
+    )
+    seen = {"__mailedge_result_outside": {"results": [silent]}}
+    told = Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **seen)).records[0]
+    assert told.state == "in order"
+    assert told.findings[0].startswith("a stranger: 192.0.2.9:25 answered nobody in this run")
+    beside = {"__mailedge_result_outside": {"results": [silent, look("us", "open", "open", source="192.0.2.8")]}}
+    assert not Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **beside)).records[0].findings
+    earlier = {**seen, "__mailedge_look_before": {"results": [look("a stranger", "closed", "open")]}}
+    assert not Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **earlier)).records[0].findings
+
+
 def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
     undone = {
         ("changed"): True,

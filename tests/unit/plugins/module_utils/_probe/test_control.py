@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import unproven_silence
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
@@ -95,3 +96,46 @@ def test_a_login_that_is_wanted_has_to_be_wanted_by_the_server_itself(compared: 
 def test_an_open_door_stays_open_whoever_else_is_let_in() -> None:
     wide = look("a stranger", "closed", "open")
     assert states(wide, allowed()) == ["open", "in order"]
+
+
+# ---------------------------------------------------------------- silence
+
+
+def silent(**about: t.Any) -> Registered:
+    """Somebody whose connection nobody took, from a network that lets him out."""
+    about = {"reachable": False, "needs_control": True, **about}
+    return look("a stranger", "closed", "closed", "no_connection", stage="connect", **about)
+
+
+def test_silence_alone_is_closed_and_no_proof_of_a_lock() -> None:
+    [alone] = taken({"results": [silent()]})
+    assert judge_look(alone.result, alone.expect)[0] == "in order"
+    assert unproven_silence(alone.result) == [
+        "192.0.2.9:25 answered nobody in this run, so that a lock there looks like a server that is down, or like a wrong address. "
+        "To tell them apart, add a look from an address that is let in, with expect: open."
+    ]
+
+
+def test_silence_is_a_proof_where_an_allowed_sender_is_accepted_or_the_server_answered_before() -> None:
+    [shut, _open] = taken({"results": [silent(), allowed()]})
+    assert unproven_silence(shut.result) == []
+    assert shut.result["addresses"][0]["needs_positive_control"] is False
+    assert shut.result["sentences"][0].endswith("so that it is this host that is refused.")
+    [alone] = taken({"results": [silent()]})
+    [before] = taken({"results": [look("a stranger", "closed", "open")]})
+    assert unproven_silence(alone.result, before.result) == []
+    # Another address that answered, and silence before, tell nothing.
+    [elsewhere] = taken({"results": [look("a stranger", "closed", "open", peer="192.0.2.10:25")]})
+    assert unproven_silence(alone.result, elsewhere.result) != []
+    assert unproven_silence(alone.result, alone.result) != []
+    assert unproven_silence({"msg": "No route."}) == []
+
+
+@pytest.mark.parametrize("other", [allowed("closed"), allowed(peer="192.0.2.10:25"), allowed(source="192.0.2.7")])
+def test_nobody_else_makes_silence_a_proof(other: Registered) -> None:
+    assert unproven_silence(taken({"results": [silent(), other]})[0].result) != []
+
+
+def test_a_refusal_in_words_is_no_silence() -> None:
+    refused = look("a stranger", "closed", "closed", "not_authenticated", stage="mail")
+    assert unproven_silence(taken({"results": [refused]})[0].result) == []
