@@ -81,6 +81,8 @@ options:
         connector that the lock made for the own networks is there, with the comment that the lock
         gave it. Where there is none, the guard C(own_networks_refused) warns on Exchange 2013 and
         later.
+      - Where connectors listen on several local addresses and one narrow connector would take
+        something from others at one of them, there are several, which are numbered.
       - One that is not named any more is taken out of that connector by the next lock, at once or
         after O(mailedge.lockdown.exchange_mail_flow#module:inbound_lock.keep_unnamed_until).
     type: list
@@ -140,8 +142,8 @@ options:
         no longer do so."
       - "V(mail_stranded): Outgoing mail that a send connector carries today would be carried by
         none after the lock on the way out."
-      - "V(no_longer_named): A narrow connector of an earlier lock still hears senders that the site
-        does not name any more."
+      - "V(no_longer_named): A connector that an earlier lock made or narrowed still hears senders
+        that the site does not name any more."
       - "V(no_provider_range): Nobody on the internet could deliver mail any more, because no usable
         provider range is accepted."
       - "V(open_relay): Strangers, or the provider's addresses, could relay to any recipient."

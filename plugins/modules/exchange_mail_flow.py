@@ -58,8 +58,8 @@ options:
           - How the wide connector is closed.
           - V(strip_anonymous) takes C(AnonymousUsers) from it, so that other Exchange servers and
             users still reach it.
-          - V(narrow) narrows its addresses to O(own_networks), O(exchange_servers) and
-            O(hybrid_ranges).
+          - V(narrow) narrows it to O(own_networks), O(exchange_servers) and O(hybrid_ranges), and
+            notes that in its comment. Where others would lose by it, it is V(strip_anonymous).
           - V(disable) takes it out of service and keeps it for the way back.
           - V(auto) is V(strip_anonymous) on Exchange 2013 and later and wherever Exchange servers,
             users or partners log in as well, and V(disable) for the Internet connectors of Exchange
@@ -120,8 +120,8 @@ options:
             what they have that were named in O(own_networks) or O(hybrid_ranges) and are not any
             more. They are told until then. An address of the internet among them is a stranger
             meanwhile.
-          - Without it the next run takes them out of the narrow connector that a lock made for
-            them, which check mode and the guards tell before.
+          - Without it the next run takes them out of the connector that a lock made for them, or
+            narrowed, which check mode and the guards tell before.
         type: str
       max_message_size:
         description:

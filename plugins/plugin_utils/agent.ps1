@@ -216,7 +216,7 @@ function Get-HostFact {
         break
     }
     # Windows has its built-in accounts in its own language; the SID is the same everywhere.
-    $accounts = @{ 'S-1-5-7' = 'NT AUTHORITY\ANONYMOUS LOGON'; 'S-1-1-0' = 'Everyone' }
+    $accounts = @{ 'S-1-5-7' = 'NT AUTHORITY\ANONYMOUS LOGON'; 'S-1-1-0' = 'Everyone'; 'S-1-5-11' = 'NT AUTHORITY\Authenticated Users' }
     foreach ($sid in @($accounts.Keys)) {
         try { $accounts[$sid] = (New-Object System.Security.Principal.SecurityIdentifier $sid).Translate([System.Security.Principal.NTAccount]).Value }
         catch { continue }
@@ -229,6 +229,7 @@ function Get-HostFact {
         powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
         language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
         anonymous_account = [string]$accounts['S-1-5-7']; everyone_account = [string]$accounts['S-1-1-0']
+        users_account = [string]$accounts['S-1-5-11']
         setup_running = $setupRunning
     }
 }

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     COLLEAGUE,
@@ -122,7 +124,25 @@ def test_a_range_of_an_adopted_connector_that_left_the_provider_is_an_open_door(
     seen = do(Wire(host), INBOUND, check=True)
     assert seen["state"] == "open"
     assert f"203.0.113.64/26 could still send without a login on port 25, through '{DEFAULT}'." in told(seen)
-    assert f"take them out of the remote_ip_ranges of '{DEFAULT}'" in told(seen)
+    remove = f"{{name: '{DEFAULT}', remote_ip_ranges: {{remove: [203.0.113.64/26]}}}}"
+    assert f"If they are not meant to, write in receive_connectors {remove}." in told(seen)
+    # What is told is enough, word for word.
+    locked(Wire(host), {**INBOUND, "receive_connectors": [yaml.safe_load(remove)]})
+    assert not host.admission("203.0.113.70").submit
+
+
+def test_a_provider_that_was_left_is_told_with_what_to_write(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    gone = [f"203.0.113.{number}" for number in range(0, 60, 4)]
+    make(host, "From the old filter", *gone)
+    make(host, "From both", RANGE, "192.0.2.128/25", *[f"203.0.113.{number}" for number in range(1, 60, 4)])
+    edit(host, DEFAULT, PermissionGroups="ExchangeServers, ExchangeLegacyServers")
+    seen = do(Wire(host), INBOUND, check=True)
+    assert seen["state"] == "open"
+    written = re.findall(r"\{name: '[^']+', (?:enabled: false|remote_ip_ranges: \{remove: \[[^]]+\]\})\}", told(seen))
+    assert len(written) == 2, told(seen)
+    locked(Wire(host), {**INBOUND, "receive_connectors": [yaml.safe_load(text) for text in written]})
+    assert not any(host.admission(sender).submit for sender in (*gone, "203.0.113.1", "192.0.2.200"))
 
 
 def test_drift_of_a_site_that_was_closed_by_hand_is_green(tmp_path: pathlib.Path) -> None:
@@ -210,3 +230,64 @@ def test_one_of_the_transport_service_that_is_open_is_told_with_what_to_do(tmp_p
     locked(wire, {**INBOUND, "receive_connectors": given})
     assert not host.admission(STRANGER, "192.0.2.25").submit
     assert host.admission(PROVIDER, "192.0.2.25").submit
+
+
+# ---------------------------------------------------------------- several local addresses
+
+TWO = ("192.0.2.25", "192.0.2.26")
+EVERYONE = "0.0.0.0-255.255.255.255"
+SMALL_LAN = {**INBOUND, "own_networks": ["192.0.2.0/24", LAN], "accept_risks": ["exchange_servers_shut_out"]}
+
+
+@pytest.mark.parametrize("edition", ["sbs-2008", "sbs-2011"])
+def test_a_small_business_server_with_a_second_address_keeps_at_each_what_it_has(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(edition, folder=tmp_path, addresses=TWO)
+    make(host, "All other addresses", EVERYONE, PermissionGroups="AnonymousUsers, ExchangeServers")
+    senders = [(sender, local) for sender in (COLLEAGUE, "192.0.2.80", *TWO) for local in TWO]
+    before = {pair: host.admission(*pair).submit for pair in senders}
+    done = do(Wire(host), SMALL_LAN)
+    assert not done.get("failed"), done["msg"]
+    assert done["state"] == "in order", told(done)
+    assert {pair: host.admission(*pair).submit for pair in senders} == before
+    for local in TWO:
+        assert not host.admission(STRANGER, local).submit
+        assert host.admission(PROVIDER, local).submit
+    # Who met the connector of the LAN at the first address meets it there still.
+    assert host.admission("192.0.2.80", TWO[0]).heard == ("Default EX1",)
+    assert host.admission(TWO[0], TWO[0]).heard == ("Default EX1",)
+    again = do(Wire(host), SMALL_LAN, check=True)
+    assert (again["changed"], again["state"]) == (False, "in order"), again["plan"]
+
+
+def test_narrow_connectors_for_several_addresses_follow_the_description(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("sbs-2011", folder=tmp_path, addresses=TWO)
+    make(host, "All other addresses", EVERYONE, PermissionGroups="AnonymousUsers, ExchangeServers")
+    start = read(host)
+    wire, branch = Wire(host), "10.30.0.5"
+    more = {**SMALL_LAN, "own_networks": [*SMALL_LAN["own_networks"], "10.30.0.0/16"]}
+    assert not do(wire, SMALL_LAN).get("failed")
+    fewer = read(host).receive
+    assert not host.admission(branch, TWO[1]).submit
+    # Named later: it has then what it had before the first lock, at each address.
+    assert not do(wire, more).get("failed")
+    assert [host.admission(branch, local).submit for local in TWO] == [True, True]
+    waiting = do(wire, {**SMALL_LAN, "inbound_lock": {"keep_unnamed_until": "2999-12-31"}})
+    assert (waiting["changed"], told(waiting).count("still hears 10.30.0.0/16")) == (False, 2)
+    # Named no more: out of all of them.
+    assert not do(wire, SMALL_LAN).get("failed")
+    assert read(host).receive == fewer
+    assert not do(wire, {"snapshot": "original", "accept_risks": ["open_relay"]}).get("failed")
+    assert read(host).receive == start.receive
+
+
+def test_a_connector_that_cannot_be_narrowed_without_harm_loses_its_anonymous_right(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("sbs-2011", folder=tmp_path, addresses=TWO)
+    make(host, "Both", EVERYONE, Bindings=["127.0.0.1:25", "192.0.2.25:25"])
+    lock = {**SMALL_LAN, "own_networks": ["192.0.2.0/24"], "inbound_lock": {"method": "narrow"}}
+    done = do(Wire(host), lock)
+    assert not done.get("failed"), done["msg"]
+    assert host.admission(TWO[0], TWO[0]).heard == ("Default EX1",)
+    assert not host.admission(STRANGER, TWO[0]).submit
+    assert not do(Wire(host), lock)["changed"]

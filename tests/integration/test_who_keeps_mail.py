@@ -21,6 +21,8 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, rights, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace
+from ansible_collections.mailedge.lockdown.tests.support.reading import read
 
 OWN_ADDRESS = "192.0.2.25"
 UNNAMED = ("10.30.0.5", "fd00::5")
@@ -192,6 +194,27 @@ def test_a_narrower_binding_is_judged_for_everyone_who_comes_to_that_address(tmp
     assert not do(wire, lock)["changed"]
 
 
+def test_a_binding_to_an_address_where_nobody_listens_is_told_with_what_to_name_instead(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path, addresses=(OWN_ADDRESS, "192.0.2.26"))
+    wire = Wire(host)
+    stopped = do(wire, {**SITE, "inbound_lock": {"bindings": ["192.0.2.26:25"]}})
+    assert stopped["failed"]
+    assert (
+        "If it comes in by 0.0.0.0:25, name that in the bindings of inbound_lock instead of 192.0.2.26:25, where no connector "
+        "listens today." in said(stopped, "provider_shut_out")
+    )
+    done = do(wire, {**SITE, "inbound_lock": {"bindings": ["0.0.0.0:25"]}})
+    assert not done.get("failed"), done["msg"]
+    assert all(host.admission(PROVIDER, local).submit for local in (OWN_ADDRESS, "192.0.2.26"))
+    # Where somebody listens there, the other one is named beside it.
+    small = defaults.site("sbs-2011", folder=tmp_path / "small", addresses=(OWN_ADDRESS, "192.0.2.26"))
+    with_connector(small, "Second address", Bindings=["192.0.2.26:25"])
+    stopped = do(Wire(small), {**SITE, "inbound_lock": {"bindings": ["192.0.2.26:25"]}})
+    assert f"If it comes in by {OWN_ADDRESS}:25, name that in the bindings of inbound_lock as well." in said(
+        stopped, "provider_shut_out"
+    )
+
+
 # ---------------------------------------------------------------- logins
 
 
@@ -267,9 +290,84 @@ def test_the_site_gives_a_network_that_is_named_no_more_time(tmp_path: pathlib.P
     over = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": "2026-01-31"}})
     assert not over.get("failed"), over["msg"]
     assert not host.admission(BRANCH_HOST).submit
-    wrong = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": "soon"}})
-    assert wrong["failed"]
-    assert "keep_unnamed_until of inbound_lock is 'soon', which is not a day such as 2027-01-31." in wrong["msg"]
+    # A week date and a day without hyphens are days for Python 3.11, and for nobody else.
+    for text in ("soon", "2999-W52-5", "29991231", "2999-1-1", "2999-12-31 "):
+        wrong = do(wire, {**SITE, "inbound_lock": {"keep_unnamed_until": text}})
+        assert wrong["failed"], text
+        assert f"keep_unnamed_until of inbound_lock is '{text}', which is not a day such as 2027-01-31." in wrong["msg"]
+
+
+NARROW = {**SITE, "inbound_lock": {"method": "narrow"}}
+FRONTEND = "Default Frontend EX1"
+
+
+@pytest.mark.parametrize("edition", ["2010", "2019"])
+@pytest.mark.parametrize("comment", ["", "Ask before you change this."])
+def test_a_connector_that_a_lock_narrowed_is_narrowed_again_when_networks_leave(
+    comment: str, edition: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(edition, folder=tmp_path)
+    name = FRONTEND if host.edition.frontend else "Default EX1"
+    host.colleague("Set-ReceiveConnector", {"Identity": f"EX1\\{name}", "Comment": comment})
+    start, wire = read(host), Wire(host)
+    assert not do(wire, {**BOTH_NETWORKS, "inbound_lock": {"method": "narrow"}}).get("failed")
+    assert host.admission(BRANCH_HOST).heard == (name,)
+    waiting = do(wire, {**SITE, "inbound_lock": {"method": "narrow", "keep_unnamed_until": "2999-12-31"}})
+    assert (waiting["changed"], waiting["state"]) == (False, "in order")
+    assert said(waiting, "no_longer_named") == (
+        f"The receive connector '{name}' still hears {BRANCH}, which the site does not name any more. "
+        "The first lock after 2999-12-31 takes it out."
+    )
+    # Whatever the method is by then: it was a lock that narrowed it.
+    for lock in (INBOUND, NARROW):
+        seen = do(wire, lock, check=True)
+        assert seen["plan"] == [f"Change the receive connector '{name}': remote_ip_ranges loses {BRANCH}."]
+        assert seen["state"] == "drift"
+    assert f"{BRANCH}, could no longer send without a login" in said(seen, "unnamed_senders_shut_out")
+    done = do(wire, NARROW)
+    assert not done.get("failed"), done["msg"]
+    assert not host.admission(BRANCH_HOST).submit
+    assert all(
+        host.admission(sender, local).submit for sender, local in ((COLLEAGUE, None), ("127.0.0.1", "127.0.0.1"))
+    )
+    assert (do(wire, NARROW)["changed"], done["state"]) == (False, "in order")
+    [narrowed] = [one for one in host.receive_connectors() if one.name == name]
+    assert str(narrowed.values["Comment"]).startswith(comment)
+    assert not do(wire, {"snapshot": "original"}).get("failed")
+    assert read(host).receive == start.receive
+
+
+def test_a_connector_that_somebody_narrowed_by_hand_keeps_its_networks(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    ranges = ["198.51.100.0/24", "10.20.0.0/16", BRANCH, "127.0.0.1"]
+    host.colleague("Set-ReceiveConnector", {"Identity": f"EX1\\{FRONTEND}", "RemoteIPRanges": ranges})
+    assert not do(Wire(host), NARROW)["changed"]
+    assert host.admission(BRANCH_HOST).submit
+
+
+def test_a_narrowed_connector_that_is_opened_again_is_closed_by_the_next_lock(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    wire = Wire(host)
+    assert not do(wire, NARROW).get("failed")
+    narrow = read(host).receive
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": f"EX1\\{FRONTEND}", "RemoteIPRanges": ["0.0.0.0-255.255.255.255"]}
+    )
+    assert host.admission(STRANGER).submit
+    stripped = do(wire, INBOUND, check=True)
+    assert f"Change the receive connector '{FRONTEND}': permission_groups loses AnonymousUsers." in stripped["plan"]
+    assert not do(wire, NARROW).get("failed")
+    assert not host.admission(STRANGER).submit
+    assert {key: one["remote_ip_ranges"].v4 for key, one in read(host).receive.items()} == {
+        key: one["remote_ip_ranges"].v4 for key, one in narrow.items()
+    }
+    assert not do(wire, NARROW)["changed"]
+    # Without the right there is nothing to narrow.
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": f"EX1\\{FRONTEND}", "RemoteIPRanges": ["0.0.0.0-255.255.255.255"]}
+    )
+    assert not do(wire, INBOUND).get("failed")
+    assert not do(wire, INBOUND)["changed"]
 
 
 def test_all_networks_at_once_are_not_taken_out_by_an_empty_variable(tmp_path: pathlib.Path) -> None:
@@ -303,3 +401,79 @@ def test_ranges_of_exchange_online_leave_as_well(tmp_path: pathlib.Path) -> None
     done = do(wire, {**INBOUND, "accept_risks": ["hybrid_shut_out"]})
     assert not done.get("failed"), done["msg"]
     assert "Mail from filter (hybrid)" not in {one.name for one in host.receive_connectors()}
+
+
+def _relaying(host: ExchangeHost, how: str) -> None:
+    """Let everybody relay by the connector of setup, which carries the hybrid path as well."""
+    identity = f"EX1\\{FRONTEND}"
+    capability = ["mail.protection.outlook.com:AcceptCloudServicesMail"]
+    host.colleague("Set-ReceiveConnector", {"Identity": identity, "TlsDomainCapabilities": capability})
+    if how == "trusted":
+        trusted = {"DomainSecureEnabled": False, "AuthMechanism": "Tls, ExternalAuthoritative"}
+        host.colleague("Set-ReceiveConnector", {"Identity": identity, **trusted})
+    else:
+        [one] = [one for one in host.receive_connectors() if one.name == FRONTEND]
+        account = rights.ANONYMOUS if how == "anonymous" else "Everyone"
+        one.rights = (*one.rights, Ace(account, rights.ANY_RECIPIENT))
+
+
+@pytest.mark.parametrize("how", ["anonymous", "everyone", "trusted"])
+def test_exchange_online_may_not_relay_by_the_connector_that_keeps_its_path(how: str, tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2019", folder=tmp_path)
+    _relaying(host, how)
+    wire, online = Wire(host), "203.0.113.7"
+    lock = {**INBOUND, "hybrid_ranges": ["203.0.113.0/26"], "accept_risks": ["exchange_servers_shut_out"]}
+    assert host.admission(online).relays
+    done = do(wire, lock)
+    assert not done.get("failed"), done["msg"]
+    assert (host.admission(online).submit, host.admission(online).relays) == (True, False)
+    assert host.admission(COLLEAGUE).relays
+    assert done["state"] == "in order"
+    assert not do(wire, lock)["changed"]
+    # Somebody lets it relay again.
+    [keeper] = [one for one in host.receive_connectors() if one.name == "Mail from filter (hybrid)"]
+    given = {"Identity": keeper.distinguished_name, "User": rights.ANONYMOUS, "ExtendedRights": [rights.ANY_RECIPIENT]}
+    host.colleague("Add-ADPermission", given)
+    seen = do(wire, lock, check=True)
+    assert seen["state"] == "open"
+    assert seen["plan"] == [
+        "Change the receive connector 'Mail from filter (hybrid)': anonymous_relay true \u2192 false."
+    ]
+    assert not do(wire, lock).get("failed")
+    assert not host.admission(online).relays
+
+
+GERMAN_USERS = "NT-AUTORIT\u00c4T\\Authentifizierte Benutzer"
+
+
+@pytest.mark.parametrize("account", [rights.AUTHENTICATED, GERMAN_USERS])
+def test_users_whose_rights_are_no_whole_group_log_in_as_before(account: str, tmp_path: pathlib.Path) -> None:
+    """As where users must not relay: one right of the group is taken, and it reads as Custom."""
+    host = defaults.site("2010", folder=tmp_path, authenticated_account=account, door=False)
+    wide = {"RemoteIPRanges": ["0.0.0.0-255.255.255.255"], "Bindings": [f"{OWN_ADDRESS}:25"]}
+    with_connector(host, "Internet", **wide, PermissionGroups="AnonymousUsers, ExchangeUsers", AuthMechanism="Tls")
+    [one] = [one for one in host.receive_connectors() if one.name == "Internet"]
+    taken = {"Identity": one.distinguished_name, "User": account, "ExtendedRights": [rights.ANY_RECIPIENT]}
+    host.colleague("Remove-ADPermission", taken)
+    assert "ExchangeUsers" not in read(host).receive["internet"]["permission_groups"]
+    wire = Wire(host)
+    assert "users that log in" in " ".join(do(wire, INBOUND, check=True)["exposure"]["words"])
+    assert logs_in(host, COLLEAGUE, account, OWN_ADDRESS)
+    done = do(wire, INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert logs_in(host, COLLEAGUE, account, OWN_ADDRESS)
+    # It has another use, so that it is not switched off.
+    assert logs_in(host, STRANGER, account, OWN_ADDRESS)
+    assert not host.admission(STRANGER, OWN_ADDRESS).submit
+    assert not do(wire, INBOUND)["changed"]
+
+
+def test_users_to_whom_sending_is_denied_get_it_by_no_narrow_connector(tmp_path: pathlib.Path) -> None:
+    host = defaults.site("2010", folder=tmp_path)
+    [one] = [one for one in host.receive_connectors() if one.name == "Default EX1"]
+    one.rights = (*one.rights, Ace(rights.AUTHENTICATED, rights.SUBMIT, True))
+    assert not logs_in(host, COLLEAGUE, rights.AUTHENTICATED)
+    done = do(Wire(host), INBOUND)
+    assert not done.get("failed"), done["msg"]
+    assert host.admission(COLLEAGUE).heard == ("Mail from filter (own networks)",)
+    assert not logs_in(host, COLLEAGUE, rights.AUTHENTICATED)

@@ -64,7 +64,12 @@ def _coming_in(view: Sides, senders: RangeSet, port: int) -> str:
     where = sorted({str(listener) for listener in taken if not is_loopback(listener)})
     if not where or not view.networks.inbound_lock:
         return ""
-    return f" If it comes in by {listed(where)}, name that in the bindings of inbound_lock as well."
+    # Whoever comes to an address on which one connector listens is heard by no wildcard any more.
+    listening = {endpoint for one in view.old for endpoint in one.get("bindings") or ()}
+    fresh = {endpoint for one in view.new for endpoint in one.get("bindings") or ()} - listening
+    alone = sorted(str(one) for one in fresh if one.port == port and not one.is_wildcard)
+    beside = f" instead of {listed(alone)}, where no connector listens today" if alone else " as well"
+    return f" If it comes in by {listed(where)}, name that in the bindings of inbound_lock{beside}."
 
 
 def _partly_refused(view: Sides, others: RangeSet) -> t.Iterator[Finding]:

@@ -332,8 +332,19 @@ def _how_to_close(view: Sides, opening: strangers.Opening) -> str:
         return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
     if builtin_connectors.is_wide(opening.senders):
         return ""
-    quoted = listed(f"'{name}'" for name in names)
-    return f" If they are not meant to, take them out of the remote_ip_ranges of {quoted} in receive_connectors."
+    closing = listed(_taken_out(view, name, opening.parts[name]) for name in names)
+    return f" If they are not meant to, write in receive_connectors {closing}."
+
+
+def _taken_out(view: Sides, name: str, senders: RangeSet) -> str:
+    """What is to be written so that a narrow connector hears some senders no more. A provider's
+    range that has left the description is one of these: nothing tells it from a partner's.
+    """
+    quoted = name.replace("'", "''")
+    # Exchange has no connector without a range.
+    if not view.after.receive[name.casefold()]["remote_ip_ranges"] - senders:
+        return f"{{name: '{quoted}', enabled: false}}"
+    return f"{{name: '{quoted}', remote_ip_ranges: {{remove: [{', '.join(senders.to_texts())}]}}}}"
 
 
 def _not_ours(view: Sides, opening: strangers.Opening) -> str:

@@ -10,8 +10,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import _recipe_adopt, doors, rights
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, Answer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _recipe_adopt,
+    builtin_connectors,
+    doors,
+    rights,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    ANONYMOUS,
+    EXTERNAL,
+    Answer,
+    answer_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
@@ -23,6 +33,7 @@ Entry = dict[str, t.Any]
 _NOBODY = RangeSet(())
 # Read again by a later lock, to know what the connector stands for.
 _COMMENT = "Keeps what '{}' gave these senders before it was locked."
+_NARROWED = "Narrowed by a lock to the networks that the site names."
 _PORT = 25
 # What is kept of a closed connector for senders that are to meet what they meet today. Not fqdn:
 # with ExchangeServer authentication it may only be the server's own name, which is also what it is
@@ -51,84 +62,252 @@ def after(state: State, entries: t.Iterable[Entry]) -> State:
     return apply_all(plan(state, desired(receive=tuple(entries))), state)
 
 
-def keeper(
+def keepers(
     state: State,
     entries: t.Sequence[Entry],
     ports: t.Iterable[int],
-    name: str,
+    names: t.Sequence[str],
     group: RangeSet,
     kept: t.Sequence[str],
     *,
     whole: RangeSet = _NOBODY,
     keep_unnamed: bool = False,
-) -> Entry | None:
-    """A connector called `name` for the part of `group` from which the wish `entries` would take
-    the anonymous right on one of the ports, or a login from who is in `whole` and has that right;
-    None where nothing is to be done.
+    relaying: bool = True,
+) -> list[Entry]:
+    """Connectors for the part of `group` from which the wish `entries` would take the anonymous
+    right on one of the ports, or a login from who is in `whole` and has that right. `names` are
+    what they may be called, in this order.
 
-    It gives what the closed connector gives: permission groups (other Exchange servers live in
-    those networks too), authentication, limits, and the right to relay only where it is there
-    today. One that is there already gets the part added, and loses what is not in the group any
-    more unless `keep_unnamed`.
+    They give what the closed connector gives: permission groups (other Exchange servers live in
+    those networks too), authentication, limits, and with `relaying` the right to relay where it is
+    there today; without it, that is taken from those that are there already.
+
+    One connector is enough where it takes nothing from anybody and gives nothing new at any local
+    address; else there is one for each set of local addresses where the same senders lose. One that
+    is there already gets its part added, and loses what is not in the group any more unless
+    `keep_unnamed`.
     """
-    before, goal = _before(state, name), after(state, entries)
-    losing = _losing(before, goal.receive, ports, group, whole)
-    leaving = _NOBODY if keep_unnamed else unnamed(state.receive, name, group)
-    if not losing:
-        return _without(state.receive[name.casefold()], group) if leaving else None
-    sources = {one.source: state.receive[one.source] for one in losing}
-    part = RangeSet(interval for one in losing for interval in one.senders.intervals)
-    there = state.receive.get(name.casefold())
-    held: frozenset[Endpoint] = there["bindings"] if there else frozenset()
-    fresh = frozenset(one.where for one in losing) - held
-    if there is None:
-        fresh |= frozenset(endpoint for source in sources.values() for endpoint in source["bindings"])
-    # Also beside what is there until the last step: a range may move here from another connector.
-    others = [one for side in (state, goal) for one in sharing(side.receive, held | fresh, name)]
-    ranges = [str(one) for one in _recipe_adopt.beside(group, part, others).entries]
-    if there is not None:
+    held = ours(state.receive, names)
+    before, goal = _before(state, held), after(state, entries)
+    # Whoever is closed is closed on all its ports.
+    ports = sorted({*ports, *doors.ports([*before.values(), *goal.receive.values()])})
+    losses = _losing(before, goal.receive, ports, group, whole)
+    wish = _Wish(state, goal, names, held, group, kept, keep_unnamed, relaying)
+    if not losses:
+        return wish.entries([], beyond=False)
+    rooms = _rooms(losses, {key: state.receive[key]["bindings"] for key in held})
+    bound = {endpoint for one in losses for endpoint in before[one.source]["bindings"]}
+    bound |= {endpoint for key in held[:1] for endpoint in state.receive[key]["bindings"]}
+    found = wish.entries([losses], beyond=True)
+    # The usual case, in which nobody else is heard by them: no state of a large server is made for
+    # it.
+    plain = len(rooms) == 1 and len({one.source for one in losses}) == 1 and bound <= {one.where for one in losses}
+    if not plain and _harms(before, goal, after(state, [*entries, *found]), names, ports):
+        found = wish.entries(rooms, beyond=False)
+    return found
+
+
+def ours(connectors: t.Mapping[str, Connector], names: t.Sequence[str]) -> list[str]:
+    """The keys of the narrow connectors of earlier locks: the first name is a lock's own, the
+    others are where their comment says so.
+    """
+    keys = [name.casefold() for name in names]
+    return [
+        key
+        for number, key in enumerate(keys)
+        if key in connectors and (number == 0 or _source_of(connectors, key) is not None)
+    ]
+
+
+class _Wish:
+    """What is asked of narrow connectors, on one state."""
+
+    def __init__(
+        self,
+        state: State,
+        goal: State,
+        names: t.Sequence[str],
+        held: t.Sequence[str],
+        group: RangeSet,
+        kept: t.Sequence[str],
+        keep_unnamed: bool,
+        relaying: bool,
+    ) -> None:
+        self.state, self.goal, self.names, self.held = state, goal, names, held
+        self.group, self.kept, self.relaying = group, kept, relaying
+        self.leaving = {key for key in held if not keep_unnamed and unnamed(state.receive, key, group)}
+
+    def entries(self, rooms: t.Sequence[t.Sequence[_Loss]], *, beyond: bool) -> list[Entry]:
+        """One entry for each room, and for who is not named any more. `beyond`: the one room is
+        bound wherever the connectors listen that it stands for.
+        """
+        free = iter(name for name in self.names if name.casefold() not in self.state.receive)
+        found: dict[str, Entry] = {}
+        for room in rooms:
+            fitting = [key for key in self.held if key not in found and (beyond or self._fits(key, room))]
+            if fitting:
+                found[fitting[0]] = self._wider(self.state.receive[fitting[0]], room)
+                continue
+            name = next(free, None)
+            if name is not None:
+                found[name.casefold()] = self._new(name, room, beyond=beyond)
+        for key in self.held:
+            there = self.state.receive[key]
+            if key in self.leaving and key not in found:
+                found[key] = _without(there, self.group)
+            taken = {} if self.relaying else _relay_taken(there)
+            if taken and found.get(key, {}).get("state") != "absent":
+                found[key] = {"name": there["name"], **found.get(key, {}), **taken}
+        return list(found.values())
+
+    def _fits(self, key: str, room: t.Sequence[_Loss]) -> bool:
+        """Whether what a room loses can be added to a connector without being heard elsewhere."""
+        where = {one.where for one in room}
+        versions = {one.version for one in where}
+        return all(one in where for one in self.state.receive[key]["bindings"] if one.version in versions)
+
+    def _ranges(self, name: str, room: t.Sequence[_Loss], bindings: frozenset[Endpoint]) -> list[str]:
+        part = RangeSet(interval for one in room for interval in one.senders.intervals)
+        # Also beside what is there until the last step: a range may move here from another
+        # connector.
+        others = [one for side in (self.state, self.goal) for one in sharing(side.receive, bindings, name)]
+        return [str(one) for one in _recipe_adopt.beside(self.group, part, others).entries]
+
+    def _wider(self, there: Connector, room: t.Sequence[_Loss]) -> Entry:
+        fresh = frozenset(one.where for one in room) - there["bindings"]
+        ranges = self._ranges(there["name"], room, there["bindings"] | fresh)
+        leaving = there["name"].casefold() in self.leaving
         entry: Entry = {
-            "name": name,
+            "name": there["name"],
             "enabled": True,
             "permission_groups": {"add": [ANONYMOUS]},
-            "remote_ip_ranges": [*_staying(there, group), *ranges] if leaving else {"add": ranges},
+            "remote_ip_ranges": [*staying(there, self.group), *ranges] if leaving else {"add": ranges},
         }
         return {**entry, "bindings": {"add": [str(one) for one in sorted(fresh)]}} if fresh else entry
-    # Of several, that of port 25 is the model for the rest; who may log in at any of them may do so
-    # here.
-    sizes = {
-        key: RangeSet(interval for one in losing if one.source == key for interval in one.senders.intervals).size
-        for key in sources
-    }
-    source = sources[max(sources, key=lambda key: (*_as_model(sources[key]), sizes[key], key))]
-    groups = frozenset().union(*(one["permission_groups"] for one in sources.values()))
-    if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
-        groups |= {ANONYMOUS}
-    return {
-        "name": name,
-        "state": "present",
-        "enabled": True,
-        "bindings": [str(one) for one in sorted(fresh)],
-        "remote_ip_ranges": ranges,
-        "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
-        "anonymous_relay": bool(source.get("anonymous_relay")),
-        "comment": _COMMENT.format(source["name"]),
-        **_as_it_is(source, groups, kept),
-    }
+
+    def _new(self, name: str, room: t.Sequence[_Loss], *, beyond: bool) -> Entry:
+        sources = {one.source: self.state.receive[one.source] for one in room}
+        bindings = frozenset(one.where for one in room)
+        if beyond:
+            bindings |= frozenset(endpoint for source in sources.values() for endpoint in source["bindings"])
+        # Of several, that of port 25 is the model for the rest; who may log in at any of them may
+        # do so here.
+        sizes = {
+            key: RangeSet(interval for one in room if one.source == key for interval in one.senders.intervals).size
+            for key in sources
+        }
+        source = sources[max(sources, key=lambda key: (*_as_model(sources[key]), sizes[key], key))]
+        groups = frozenset().union(*(_groups(one) for one in sources.values()))
+        if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
+            groups |= {ANONYMOUS}
+        return {
+            "name": name,
+            "state": "present",
+            "enabled": True,
+            "bindings": [str(one) for one in sorted(bindings)],
+            "remote_ip_ranges": self._ranges(name, room, bindings),
+            "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
+            "comment": _COMMENT.format(source["name"]),
+            **_as_it_is(source, groups, self.kept, relaying=self.relaying),
+        }
 
 
-def _as_it_is(source: Connector, groups: frozenset[str], kept: t.Sequence[str]) -> Entry:
-    entry: Entry = {}
+def _rooms(losses: t.Iterable[_Loss], held: t.Mapping[str, frozenset[Endpoint]]) -> list[list[_Loss]]:
+    """The losses by local addresses, those together where the same senders lose, of all that can
+    come there, and where the same ones of the connectors listen that are there already (`held` has
+    their bindings).
+    """
+    places: dict[Endpoint, list[_Loss]] = {}
+    for one in losses:
+        places.setdefault(one.where, []).append(one)
+    parts = {
+        where: RangeSet(interval for one in at for interval in one.senders.intervals) for where, at in places.items()
+    }
+    rooms: list[list[Endpoint]] = []
+    for where in sorted(places):
+        for room in rooms:
+            if all(_alike(where, other, parts) and _served(where, held) == _served(other, held) for other in room):
+                room.append(where)
+                break
+        else:
+            rooms.append([where])
+    return [[one for where in room for one in places[where]] for room in rooms]
+
+
+def _alike(where: Endpoint, other: Endpoint, parts: t.Mapping[Endpoint, RangeSet]) -> bool:
+    # Of those who can come to one of two local addresses only, it does not matter that the other
+    # one hears them too.
+    coming = [doors.coming_to(one, (where, other)) for one in (where, other)]
+    return where.version != other.version or parts[where] & coming[1] == parts[other] & coming[0]
+
+
+def _served(where: Endpoint, held: t.Mapping[str, frozenset[Endpoint]]) -> set[str]:
+    return {key for key, bindings in held.items() if where in bindings}
+
+
+def _harms(
+    before: t.Mapping[str, Connector], goal: State, result: State, names: t.Sequence[str], ports: t.Iterable[int]
+) -> bool:
+    """Whether the connectors called so take from somebody what he has before and would have without
+    them, or give what he has in neither.
+    """
+    mine = [result.receive[name.casefold()] for name in names if name.casefold() in result.receive]
+    own = {one["name"] for one in mine}
+    for port in ports:
+        views = [doors.view_of(one.values(), port) for one in (before, goal.receive, result.receive)]
+        listening = doors.endpoints(views)
+        for endpoint in {endpoint for one in mine for endpoint in one["bindings"] if endpoint.port == port}:
+            coming = doors.coming_to(endpoint, listening)
+            for first, last, (then, now, with_them) in doors.walk(views, endpoint):
+                if not own & set(with_them.names):
+                    continue
+                old, without, given = (doors.rights(one) for one in (then, now, with_them))
+                if (
+                    not old & without <= given <= old | without
+                    and RangeSet.of_spans(endpoint.version, [(first, last)]) & coming
+                ):
+                    return True
+    return False
+
+
+def _groups(connector: Connector) -> frozenset[str]:
+    """The permission groups, with that of the users as far as they may send."""
+    held: frozenset[str] = connector["permission_groups"] - {rights.USERS_GROUP}
+    return held | (answer_of(connector).groups & {rights.USERS_GROUP})
+
+
+def _as_it_is(source: Connector, groups: frozenset[str], kept: t.Sequence[str], *, relaying: bool) -> Entry:
+    entry: Entry = {"anonymous_relay": relaying and bool(source.get("anonymous_relay"))}
     # What the group gives is read as the group.
     given = {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if ANONYMOUS in groups else set()
-    beyond = sorted((source.get("anonymous_rights") or frozenset()) - given)
+    beyond = (source.get("anonymous_rights") or frozenset()) - given
+    beyond = beyond if relaying else _without_relay(beyond)
     if beyond:
-        entry["anonymous_rights"] = beyond
+        entry["anonymous_rights"] = sorted(beyond)
     if source.get("transport_role"):
         entry["transport_role"] = source["transport_role"]
     for option in kept:
         if source.get(option) is not None:
             entry[option] = RECEIVE.properties[option].kind.show(source[option])
+    if not relaying and EXTERNAL in (source.get("auth_mechanism") or ()):
+        entry["auth_mechanism"] = ["Tls"]
+    return entry
+
+
+def _without_relay(held: frozenset[str]) -> frozenset[str]:
+    return frozenset(one for one in held if one.partition(":")[2] != rights.ANY_RECIPIENT)
+
+
+def _relay_taken(there: Connector) -> Entry:
+    """What takes the right to relay from a connector; empty where it has none that can be taken."""
+    entry: Entry = {}
+    if there.get("anonymous_relay"):
+        entry["anonymous_relay"] = False
+    held = there.get("anonymous_rights") or frozenset()
+    if _without_relay(held) != held:
+        entry["anonymous_rights"] = sorted(_without_relay(held))
+    if EXTERNAL in (there.get("auth_mechanism") or ()):
+        entry["auth_mechanism"] = ["Tls"]
     return entry
 
 
@@ -155,17 +334,35 @@ def _source_of(connectors: t.Mapping[str, Connector], name: str) -> Connector | 
     return connectors.get(source.casefold()) if comment == _COMMENT.format(source) else None
 
 
-def unnamed(connectors: t.Mapping[str, Connector], name: str, group: RangeSet) -> RangeSet:
-    """What the narrow connector of an earlier lock hears beyond a group; nothing where it is
-    none.
+def narrowed_comment(connector: Connector) -> str:
+    """The comment of a connector that a lock narrows: told by it from one that somebody has
+    narrowed by hand.
     """
-    if _source_of(connectors, name) is None:
+    comment = str(connector.get("comment") or "")
+    return comment if comment.endswith(_NARROWED) else f"{comment} {_NARROWED}".strip()
+
+
+def is_narrowed(connector: Connector) -> bool:
+    """Whether a lock has narrowed a connector, and it is narrow still."""
+    return (
+        str(connector.get("comment") or "").endswith(_NARROWED)
+        and answer_of(connector).accepts_anonymous
+        and not builtin_connectors.hears_internet(connector)
+    )
+
+
+def unnamed(connectors: t.Mapping[str, Connector], key: str, group: RangeSet) -> RangeSet:
+    """What a connector that an earlier lock has made or narrowed hears beyond a group; nothing
+    where it is none.
+    """
+    connector = connectors[key]
+    if _source_of(connectors, key) is None and not is_narrowed(connector):
         return _NOBODY
-    heard: RangeSet = connectors[name.casefold()]["remote_ip_ranges"]
+    heard: RangeSet = connector["remote_ip_ranges"]
     return heard - group
 
 
-def _staying(there: Connector, group: RangeSet) -> list[str]:
+def staying(there: Connector, group: RangeSet) -> list[str]:
     """The ranges of a connector as far as they are in the group; whole ones as they are written."""
     return [
         str(interval)
@@ -175,25 +372,27 @@ def _staying(there: Connector, group: RangeSet) -> list[str]:
 
 
 def _without(there: Connector, group: RangeSet) -> Entry:
-    staying = _staying(there, group)
+    ranges = staying(there, group)
     # Exchange has no connector without a range.
-    return {"name": there["name"], **({"remote_ip_ranges": staying} if staying else {"state": "absent"})}
+    return {"name": there["name"], **({"remote_ip_ranges": ranges} if ranges else {"state": "absent"})}
 
 
-def _before(state: State, name: str) -> t.Mapping[str, Connector]:
-    """The receive connectors as they are; where the narrow one of an earlier lock is there, as
-    before that lock.
+def _before(state: State, held: t.Iterable[str]) -> t.Mapping[str, Connector]:
+    """The receive connectors as they are; where narrow ones of an earlier lock are there (by key),
+    as before that lock.
 
-    That is without the narrow one, and with the one that it stands for open. So networks that are
+    That is without the narrow ones, and with those that they stand for open. So networks that are
     named since get what they had then, as after a change of Exchange Online's ranges, and a narrow
     one that somebody has taken out of service is missed.
     """
-    source = _source_of(state.receive, name)
-    if source is None:
-        return state.receive
-    groups = source["permission_groups"] | {ANONYMOUS}
-    others = {key: one for key, one in state.receive.items() if key != name.casefold()}
-    return {**others, source["name"].casefold(): {**source, "enabled": True, "permission_groups": groups}}
+    found = dict(state.receive)
+    for key in held:
+        source = _source_of(state.receive, key)
+        if source is not None:
+            groups = source["permission_groups"] | {ANONYMOUS}
+            found[source["name"].casefold()] = {**source, "enabled": True, "permission_groups": groups}
+            del found[key]
+    return found
 
 
 @dataclass(frozen=True)

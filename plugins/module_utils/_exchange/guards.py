@@ -59,8 +59,8 @@ GUARDS = Registry(
             "them today."
         ),
         "no_longer_named": (
-            "A narrow connector of an earlier lock still hears senders that the site does not name "
-            "any more."
+            "A connector that an earlier lock made or narrowed still hears senders that the site "
+            "does not name any more."
         ),
         "server_shut_out": (
             "The server itself would lose something that is accepted today from its loopback or "

@@ -146,6 +146,9 @@ def answer_of(connector: Connector) -> Answer:
     held = rights.held(connector)
     # The groups are labels; whether a session without a login may submit is a right.
     others = frozenset(connector.get("permission_groups") or ()) - {ANONYMOUS}
+    users_may_send = connector.get("users_may_send")
+    if users_may_send is not None:
+        others = others | {rights.USERS_GROUP} if users_may_send else others - {rights.USERS_GROUP}
     groups = others | {ANONYMOUS} if rights.SUBMIT in held else others
     external = EXTERNAL in (connector.get("auth_mechanism") or ())
     every_recipient = rights.ANY_RECIPIENT in held or connector.get(accepted.EVERY_RECIPIENT)

@@ -21,16 +21,22 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     limits,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import ANONYMOUS, Answer, is_loopback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    ANONYMOUS,
+    Answer,
+    answer_of,
+    is_loopback,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING_V4,
+    EVERYTHING_V6,
     LOOPBACK,
     Address,
     Endpoint,
-    Interval,
     RangeError,
     RangeSet,
 )
@@ -44,7 +50,9 @@ Entry = dict[str, t.Any]
 INBOUND_NAME = "Mail from filter"
 METHODS = ("auto", "strip_anonymous", "narrow", "disable")
 _NAME_LIMIT = 64
-_OWN, _HYBRID = " (own networks)", " (hybrid)"
+_OWN, _HYBRID = "own networks", "hybrid"
+# Narrow connectors of one kind: one, or one for each set of local addresses that differ.
+_MOST_KEEPERS = 20
 _PORT = 25
 # Options of inbound_lock that are handed to the provider's connector as they are.
 _PASSED = ("fqdn", "banner", "require_tls", "tls_certificate_name", *limits.OVERRIDABLE)
@@ -76,10 +84,11 @@ class _Inbound:
         self.state, self.options = state, options
         self.name = options.get("name") or INBOUND_NAME
         # Told from the connectors of the site by their names: they are this recipe's own.
-        self.own_name, self.hybrid_name = (
-            self.name[: _NAME_LIMIT - len(_OWN)] + _OWN,
-            self.name[: _NAME_LIMIT - len(_HYBRID)] + _HYBRID,
-        )
+        self.own_names, self.hybrid_names = self._keeper_names(_OWN), self._keeper_names(_HYBRID)
+        self.our_keys = {
+            self.name.casefold(),
+            *(key for names in (self.own_names, self.hybrid_names) for key in _recipe_keep.ours(state.receive, names)),
+        }
         self.provider = self._ranges("provider_ranges")
         self.own, self.servers, self.hybrid = (
             self._ranges(one) for one in ("own_networks", "exchange_servers", "hybrid_ranges")
@@ -94,6 +103,10 @@ class _Inbound:
         # Where the provider comes in.
         self.where = frozenset(RECEIVE.properties["bindings"].parse(bindings)) if bindings else self._bindings()
         self.ports = sorted({_PORT} | {endpoint.port for endpoint in self.where})
+
+    def _keeper_names(self, kind: str) -> list[str]:
+        endings = [f" ({kind})", *(f" ({kind} {number})" for number in range(2, _MOST_KEEPERS + 1))]
+        return [self.name[: _NAME_LIMIT - len(ending)] + ending for ending in endings]
 
     def _ranges(self, option: str) -> RangeSet:
         try:
@@ -114,27 +127,30 @@ class _Inbound:
         they have today.
         """
         entries = self._provider_entries()
-        entries += self._closings(entries).values()
         # The server itself goes with the own networks: what runs on it sends from its own
         # addresses.
         itself = RangeSet([*LOOPBACK.entries, *self.state.server.itself.entries])
+        closed = self._closings(entries)
+        entries += closed.values()
+        entries += self._leaving(closed, self.provider | self.own | self.servers | self.hybrid | itself)
         inside = RangeSet([*self.own.entries, *itself.entries])
-        for name, group, whole, kept in (
-            (self.own_name, inside, itself, _recipe_keep.KEPT),
-            (self.hybrid_name, self.hybrid, RangeSet(()), _recipe_keep.KEPT_HYBRID),
+        # Every tenant's mail comes from the ranges of Exchange Online: to let them relay would be
+        # an open relay.
+        for names, group, whole, kept, relaying in (
+            (self.own_names, inside, itself, _recipe_keep.KEPT, True),
+            (self.hybrid_names, self.hybrid, RangeSet(()), _recipe_keep.KEPT_HYBRID, False),
         ):
-            keep = _recipe_keep.keeper(
+            entries += _recipe_keep.keepers(
                 self.state,
                 entries,
                 self.ports,
-                name,
+                names,
                 group,
                 kept,
                 whole=whole,
                 keep_unnamed=bool(self.options.get("keep_unnamed")),
+                relaying=relaying,
             )
-            if keep is not None:
-                entries.append(keep)
         return desired(receive=tuple(entries))
 
     def _provider_entries(self) -> list[Entry]:
@@ -191,7 +207,7 @@ class _Inbound:
         return {**limits.of_provider(self.state, ranges, entry, ports, hybrid=hybrid), **entry}
 
     def _is_ours(self, connector: Connector) -> bool:
-        return connector["name"].casefold() in {one.casefold() for one in (self.name, self.own_name, self.hybrid_name)}
+        return connector["name"].casefold() in self.our_keys
 
     def _bindings(self) -> frozenset[Endpoint]:
         """Where the site's connectors in service listen for mail: there the provider comes in.
@@ -276,13 +292,17 @@ class _Inbound:
             # All that Exchange lets be changed while two connectors conflict are their rights.
             method = "strip_anonymous"
         if method == "auto":
-            shared = (connector.get("permission_groups") or frozenset()) - {ANONYMOUS}
+            shared = answer_of(connector).groups - {ANONYMOUS}
             method = "strip_anonymous" if self.state.server.version >= Version.E2013 or shared else "disable"
         if method == "disable":
             return {**entry, "enabled": False}
         narrowed = self._narrowed(connector) if method == "narrow" else []
         if narrowed:
-            return {**entry, "remote_ip_ranges": narrowed}
+            return {**entry, "remote_ip_ranges": narrowed, "comment": _recipe_keep.narrowed_comment(connector)}
+        return self._stripped(connector)
+
+    def _stripped(self, connector: Connector) -> Entry:
+        entry: Entry = {"name": connector["name"]}
         entry["permission_groups"] = {"remove": [ANONYMOUS]}
         if "ExternalAuthoritative" in (connector.get("auth_mechanism") or ()):
             entry["auth_mechanism"] = {"remove": ["ExternalAuthoritative"]}
@@ -293,6 +313,21 @@ class _Inbound:
             # world.
             entry["anonymous_relay"] = False
         return entry
+
+    def _leaving(self, closed: t.Collection[str], named: RangeSet) -> list[Entry]:
+        """A wish for each connector that an earlier lock has narrowed and that hears who is not
+        named any more.
+        """
+        found: list[Entry] = []
+        for key, connector in self.state.receive.items():
+            if self.options.get("keep_unnamed") or key in closed or not _recipe_keep.is_narrowed(connector):
+                continue
+            if _recipe_keep.unnamed(self.state.receive, key, named):
+                ranges = _recipe_keep.staying(connector, named)
+                # Exchange has no connector without a range.
+                narrowed = {"name": connector["name"], "remote_ip_ranges": ranges}
+                found.append(narrowed if ranges else self._stripped(connector))
+        return found
 
     def _has_rival(self, connector: Connector) -> bool:
         return any(between(connector, one) for one in self.state.receive.values() if one["name"] != connector["name"])
@@ -307,14 +342,27 @@ class _Inbound:
                 f"The receive connector '{connector['name']}' cannot be narrowed, because neither own_networks nor exchange_servers nor "
                 "hybrid_ranges are named. Nothing was changed. Name them, or choose another method."
             )
-        meeting = [
-            Interval(endpoint.version, first, last)
-            for port in sorted(doors.ports([connector]))
-            for view in [doors.view_of(self.state.receive.values(), port)]
-            for endpoint in view.endpoints
-            for first, last, answer in view.at(endpoint)
-            if connector["name"] in answer.names
-        ]
-        part = (named | LOOPBACK | self.state.server.itself) & RangeSet(meeting)
+        friends = named | LOOPBACK | self.state.server.itself
+        meeting = self._meeting(connector)
+        part = friends & RangeSet(interval for one in meeting.values() for interval in one.intervals)
+        for endpoint, heard in meeting.items():
+            family = doors.coming_to(endpoint, meeting) & (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
+            if (part & family) - heard:
+                # Narrowed, it would take from another connector who meets that one there today.
+                return []
         others = _recipe_keep.sharing(self.state.receive, connector["bindings"], connector["name"])
         return [str(one) for one in _recipe_adopt.beside(part, part, others).entries]
+
+    def _meeting(self, connector: Connector) -> dict[Endpoint, RangeSet]:
+        """Where a connector listens, and who meets it there."""
+        found: dict[Endpoint, RangeSet] = {}
+        for port in sorted(doors.ports([connector])):
+            view = doors.view_of(self.state.receive.values(), port)
+            for endpoint in sorted(connector["bindings"]):
+                if endpoint.port == port:
+                    spans = [
+                        (first, last) for first, last, answer in view.at(endpoint) if connector["name"] in answer.names
+                    ]
+                    heard = RangeSet.of_spans(endpoint.version, spans)
+                    found[endpoint] = heard & doors.coming_to(endpoint, view.endpoints)
+        return found

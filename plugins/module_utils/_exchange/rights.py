@@ -11,8 +11,9 @@ group is in it is unverified.
 
 What a connector has beyond its groups, by key: `anonymous_rights` and `anonymous_relay` can be
 given and taken; `fixed_rights` are inherited, or come from an entry for all rights at once, and
-`denied_rights` beat what the groups give. A connector that lacks these keys has what its groups
-say.
+`denied_rights` beat what the groups give; `users_may_send` says whether who logs in as a user may
+send where the list says other than the groups. A connector that lacks these keys has what its
+groups say.
 """
 
 from __future__ import annotations
@@ -58,11 +59,14 @@ _ON_MAIL = ("ms-exch-smtp-", "ms-exch-accept-headers-", "ms-exch-bypass-")
 _DECIDING = (SUBMIT, ANY_RECIPIENT)
 
 ANONYMOUS, EVERYONE = "anonymous", "everyone"
+USERS, USERS_GROUP = "users", "ExchangeUsers"
 DEFAULT_NAMES: t.Mapping[str, str] = {
     ANONYMOUS: r"NT AUTHORITY\ANONYMOUS LOGON",
     EVERYONE: "Everyone",
 }
-_SIDS = {ANONYMOUS: "S-1-5-7", EVERYONE: "S-1-1-0"}
+USERS_NAME = r"NT AUTHORITY\Authenticated Users"
+_READ: t.Mapping[str, str] = {**DEFAULT_NAMES, USERS: USERS_NAME}
+_SIDS = {ANONYMOUS: "S-1-5-7", EVERYONE: "S-1-1-0", USERS: "S-1-5-11"}
 
 
 class AnonymousRights(ListKind):
@@ -128,11 +132,11 @@ def read(
     """Casefolded distinguished name → the canonical values of each connector in `groups`, which has
     its permission groups.
 
-    `accounts` has the names of `anonymous` and `everyone` in the server's language.
+    `accounts` has the names of `anonymous`, `everyone` and `users` in the server's language.
     """
     names = {
         name.casefold(): account
-        for account, default in DEFAULT_NAMES.items()
+        for account, default in _READ.items()
         for name in (accounts.get(account) or default, default, _SIDS[account])
     }
     entries: dict[str, list[_Entry]] = {}
@@ -154,7 +158,8 @@ def read(
     }
 
 
-def _values(entries: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any]:
+def _values(listed: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any]:
+    entries = [entry for entry in listed if entry.account != USERS]
     own = [entry for entry in entries if not entry.inherited]
     denied = {
         right for right in _DECIDING if any(entry.deny and entry.speaks_of(right) for entry in own)
@@ -175,7 +180,21 @@ def _values(entries: list[_Entry], groups: t.Collection[str]) -> dict[str, t.Any
         "denied_rights": frozenset(denied),
         "fixed_rights": fixed,
         "fixed_entries": behind,
+        "users_may_send": _users_may_send(
+            [entry for entry in listed if entry.account == USERS], groups
+        ),
     }
+
+
+def _users_may_send(entries: list[_Entry], groups: t.Collection[str]) -> bool | None:
+    """Whether who logs in as a user may submit, where the list says other than the groups; None
+    where it does not. An object's own entries come before those that it inherits, and there what is
+    denied before what is allowed.
+    """
+    speaking = [entry for entry in entries if entry.speaks_of(SUBMIT)]
+    speaking.sort(key=lambda entry: (entry.inherited, not entry.deny))
+    allowed = bool(speaking) and not speaking[0].deny
+    return allowed if speaking and allowed != (USERS_GROUP in groups) else None
 
 
 def _fixed(

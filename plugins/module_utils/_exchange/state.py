@@ -39,6 +39,7 @@ Rows = t.Sequence[t.Mapping[str, t.Any]]
 
 DEFAULT_ANONYMOUS_ACCOUNT = rights.DEFAULT_NAMES[rights.ANONYMOUS]
 DEFAULT_EVERYONE_ACCOUNT = rights.DEFAULT_NAMES[rights.EVERYONE]
+DEFAULT_USERS_ACCOUNT = rights.USERS_NAME
 ANY_RECIPIENT = rights.ANY_RECIPIENT
 # Of a connector whose name in the directory is not known, so that nothing can be said of its list.
 _NO_RIGHTS: t.Mapping[str, t.Any] = {"anonymous_relay": False}
@@ -65,6 +66,7 @@ class Server:
     addresses: tuple[Address, ...] = ()
     anonymous_account: str = DEFAULT_ANONYMOUS_ACCOUNT
     everyone_account: str = DEFAULT_EVERYONE_ACCOUNT
+    users_account: str = DEFAULT_USERS_ACCOUNT
     language: str = ""
     setup_running: bool = False
     note: str | None = None
@@ -139,6 +141,7 @@ def read_server(host: t.Mapping[str, t.Any]) -> Server:
         addresses=tuple(_addresses(host.get("addresses") or ())),
         anonymous_account=str(host.get("anonymous_account") or DEFAULT_ANONYMOUS_ACCOUNT),
         everyone_account=str(host.get("everyone_account") or DEFAULT_EVERYONE_ACCOUNT),
+        users_account=str(host.get("users_account") or DEFAULT_USERS_ACCOUNT),
         language=str(host.get("culture") or ""),
         setup_running=bool(host.get("setup_running")),
         note=unknown_note(*numbers),
@@ -190,7 +193,8 @@ def read_state(host: t.Mapping[str, t.Any], answers: t.Mapping[str, Rows]) -> St
             for key, connector in receive.items()
             if key in identities
         }
-        rights_of = rights.read(answers["rights"], groups, server.accounts)
+        accounts = {**server.accounts, rights.USERS: server.users_account}
+        rights_of = rights.read(answers["rights"], groups, accounts)
         receive = {
             key: {**connector, **rights_of.get(identities.get(key, "").casefold(), _NO_RIGHTS)}
             for key, connector in receive.items()

@@ -32,7 +32,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.leaving import lea
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, EVERYONE, Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, AUTHENTICATED, EVERYONE, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
@@ -77,6 +77,7 @@ class ExchangeHost:
         culture: str = "en-US",
         anonymous_account: str = ANONYMOUS,
         everyone_account: str = EVERYONE,
+        authenticated_account: str = AUTHENTICATED,
         folder: pathlib.Path | None = None,
     ) -> None:
         self.edition = EDITIONS[edition] if isinstance(edition, str) else edition
@@ -91,7 +92,7 @@ class ExchangeHost:
         self.hidden: set[str | tuple[str, str]] = set()
         self.hooks: list[Hook] = []
         self.counters: collections.Counter[str] = collections.Counter()
-        self.rights = Rights(directory.netbios, anonymous_account, everyone=everyone_account)
+        self.rights = Rights(directory.netbios, anonymous_account, authenticated_account, everyone_account)
         self.sessions = Sessions(self)
         self.mutexes = Mutexes()
         self.windows = WindowsHost()
@@ -179,6 +180,7 @@ class ExchangeHost:
             "addresses": list(self.addresses),
             "anonymous_account": self.rights.anonymous,
             "everyone_account": self.rights.everyone,
+            "users_account": self.rights.authenticated,
             "setup_running": self.setup_running,
             "admin": True,
         }

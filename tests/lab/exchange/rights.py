@@ -99,7 +99,7 @@ class Rights:
         authenticated: str = AUTHENTICATED,
         everyone: str = EVERYONE,
     ) -> None:
-        self.anonymous, self.everyone = anonymous, everyone
+        self.anonymous, self.authenticated, self.everyone = anonymous, authenticated, everyone
         self._groups = {
             group: group_rights(group, domain, anonymous, authenticated) for group in GROUPS
         }
