@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the tests of this folder search.
+"""How long the tests of this folder, and random sites elsewhere, search.
 
 They try what a single run cannot show: long stories, two runs at once, every property on every
 edition. A few examples keep `make test` short; MAILEDGE_EXAMPLES=200 searches as many stories,
