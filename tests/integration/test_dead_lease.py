@@ -91,3 +91,21 @@ def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_to
         die(lab, "192.0.2.128/25")
         back = play("rollback", lab.inventory, variables=GO_ON)
         assert back.code == 0, back.output
+
+
+def test_what_a_late_run_may_take_back_is_unknown_until_an_apply_has_taken_it_over() -> None:
+    over = {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
+    with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
+        assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
+        files = [lease_of_the_firewall(lab), *lab.inventory.parent.rglob("0-lease.json")]
+        assert len(files) == 2
+        for file in files:
+            held = json.loads(file.read_text(encoding="utf-8"))
+            late = {**held, **over, "run_id": "dead42", "ended": False}
+            file.write_text(json.dumps(late), encoding="utf-8")
+        drift = play("drift", lab.inventory, variables=NO_LOOK)
+        assert drift.code != 0
+        assert told(drift).startswith("birke: unknown."), told(drift)
+        assert told(drift).count("takes back what it cannot prove") == 3, "the line, and each layer"
+        assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
+        assert play("drift", lab.inventory, variables=NO_LOOK).code == 0
