@@ -13,6 +13,7 @@ address does not either.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -288,6 +289,7 @@ def is_range(text: str) -> bool:
     return True
 
 
+@functools.lru_cache(maxsize=4096)
 def within(address: str, text: str) -> bool:
     """Whether an address is in an address, a prefix, or a range from a first to a last one."""
     number = ipaddress.ip_address(address)

@@ -11,6 +11,7 @@ modelled: distances, dynamic protocols, the rules of SD-WAN.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass, field
@@ -154,6 +155,7 @@ class Routing:
         return tables
 
 
+@functools.lru_cache(maxsize=4096)
 def _within(address: str, network: str) -> bool:
     number, held = ipaddress.ip_address(address), ipaddress.ip_network(network)
     return number.version == held.version and number in held
