@@ -13,10 +13,13 @@ import pathlib
 import random
 import tempfile
 import typing as t
+import unittest.mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import questions
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
     fortios_outbound_lock,
@@ -25,7 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Config, Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.machine.searching import examples
+from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE, examples
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result, refs
 
 SENDERS = ("192.0.2.77", "198.51.100.7", "198.51.100.200", "10.20.0.5", "192.168.40.9", "203.0.113.200")
@@ -162,3 +165,38 @@ def test_nobody_loses_or_gains_a_way_at_any_request(number: int) -> None:
                         assert all(ends) <= now <= any(ends), (turn, at, packet, ends, now, result["plan"])
                 for _edit in range(chance.randint(0, 3)):
                     edit(config, chance)
+
+
+def test_what_is_remembered_of_the_policies_is_how_they_are_in_every_half_way_state() -> None:
+    """Each form of a policy is looked at once, and found again by its interfaces."""
+    remembered = questions.Views.meetings_of
+    sizes: list[int] = []
+
+    def meetings_of(views: questions.Views, state: DeviceState, question: questions.Question) -> t.Any:
+        meetings = remembered(views, state, question)
+        model = views.model(state)
+        anew = (vars(questions)["_meeting"](model, row, question.target) for row in state.table(POLICY).values())
+        assert meetings == [
+            meeting
+            for meeting in anew
+            if meeting is not None
+            and {question.way_in, "any"} & meeting.into
+            and {question.way_out, "any"} & meeting.outof
+        ]
+        sizes.append(len(meetings))
+        return meetings
+
+    for number in range(MORE or 30):
+        chance = random.Random(number)
+        device = Device(version="v6.2.9")
+        with FortiGateServer(device) as server, tempfile.TemporaryDirectory() as folder:
+            firewall, config = Firewall(server, pathlib.Path(folder)), device.configs["root"]
+            seed(config, chance)
+            patched = unittest.mock.patch.object(questions.Views, "meetings_of", meetings_of)
+            with firewall.without_network(), patched:
+                for turn in range(3):
+                    a_run(firewall, chance, first=turn == 0)
+                    for _edit in range(chance.randint(0, 3)):
+                        edit(config, chance)
+    assert len(sizes) > 100
+    assert max(sizes) > 3
