@@ -20,6 +20,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send i
     SMART_HOST_AUTH_MECHANISMS,
     TLS_AUTH_LEVELS,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_options import (
+    RUN_OPTIONS,
+    TIME_LIMIT,
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
     OptionError,
     Resource,
@@ -66,7 +71,7 @@ CONNECTION_OPTIONS: Spec = {
     "exchange_password": {"type": "str", "no_log": True},
     "exchange_fqdn": {"type": "str"},
     "domain_controller": {"type": "str"},
-    "time_limit": {"type": "int", "default": 300},
+    **TIME_LIMIT,
 }
 
 NETWORK_OPTIONS: Spec = {
@@ -74,11 +79,7 @@ NETWORK_OPTIONS: Spec = {
     for name in ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 }
 
-SITE_OPTIONS: Spec = {
-    **NETWORK_OPTIONS,
-    "accept_risks": _texts(default=[]),
-    "snapshot_copy": {"type": "path"},
-}
+SITE_OPTIONS: Spec = {**NETWORK_OPTIONS, **WRITE_OPTIONS}
 
 INBOUND_LOCK_OPTIONS: Spec = {
     "name": {"type": "str", "default": "Mail from filter"},
@@ -146,16 +147,7 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
         # checks them.
         "receive_connectors": {"type": "list", "elements": "dict", "default": []},
         "send_connectors": {"type": "list", "elements": "dict", "default": []},
-        "snapshot": {"type": "str"},
-        "keep_later_changes": {"type": "bool", "default": False},
-        "lease": {
-            "type": "dict",
-            "options": {
-                "run_id": {"type": "str", "required": True},
-                "minutes": {"type": "int", "default": 60},
-                "goes_on": {"type": "bool", "default": True},
-            },
-        },
+        **RUN_OPTIONS,
     },
     "mutually_exclusive": [("snapshot", "inbound_lock"), ("snapshot", "outbound_lock")],
 }
