@@ -126,7 +126,9 @@ def _bootstrap_script() -> str:
 
 
 BOOTSTRAP_SCRIPT = _bootstrap_script()
-"""The fixed script that reads the agent and the request from standard input. It contains nothing of either."""
+"""The fixed script that reads the agent and the request from standard input. It contains nothing of
+either.
+"""
 
 BOOTSTRAP = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + base64.b64encode(
     BOOTSTRAP_SCRIPT.encode("utf-16-le")
@@ -134,7 +136,22 @@ BOOTSTRAP = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Enco
 """The same as a command line (cmd.exe, which WinRS starts, takes 8,191 characters)."""
 
 
-AREAS: t.Mapping[str, str] = {"reach": "agent_reach.ps1"}
+AREAS: t.Mapping[str, str] = {
+    "reach": "agent_reach.ps1",
+    **dict.fromkeys(
+        (
+            "registry_read",
+            "registry_write",
+            "service_read",
+            "wmi_read",
+            "file_versions",
+            "xml_read",
+            "update_history",
+            "certificate_read",
+        ),
+        "agent_windows.ps1",
+    ),
+}
 """Operations that only some requests need, and the file beside agent.ps1 that holds each."""
 
 _AREAS_HERE = "# AREAS\n"

@@ -94,8 +94,47 @@ function Get-ItemProperty {
 
 function Get-WmiObject {
     [CmdletBinding()] param([Parameter(Position = 0)]$Class, $Filter)
-    if ($Class -ne 'Win32_NetworkAdapterConfiguration') { throw (New-LabError 'ManagementException' 'GetWMIManagementException' 'InvalidType' "Invalid class '$Class'") }
-    [pscustomobject]@{ IPAddress = @(Invoke-Lab $lab @{ op = 'addresses' } | ForEach-Object { $_ }) }
+    if ($Class -eq 'Win32_NetworkAdapterConfiguration') {
+        return [pscustomobject]@{ IPAddress = @(Invoke-Lab $lab @{ op = 'addresses' } | ForEach-Object { $_ }) }
+    }
+    foreach ($values in @(Invoke-Lab $lab @{ op = 'wmi'; class = [string]$Class } | ForEach-Object { $_ })) {
+        # InstalledOn is a property of PowerShell's own (types.ps1xml), which takes the text for a date, and fails for another one.
+        $object = [pscustomobject]@{ LabValues = $values } | Add-LabMethod 'GetPropertyValue' {
+            $property = $this.LabValues.PSObject.Properties[[string]$args[0]]
+            if (-not $property) { throw 'Not found' }
+            $value = ConvertFrom-LabCom $property.Value
+            if ($null -ne $value -and $value.PSObject.Properties['$uint64']) { $value = [uint64]::Parse($value.'$uint64') }
+            return ,$value
+        }
+        foreach ($property in $values.PSObject.Properties) {
+            if ($property.Name -ne 'InstalledOn') { $object.PSObject.Properties.Add([psnoteproperty]::new($property.Name, $property.Value)) }
+        }
+        $object
+    }
+}
+
+function Get-Service {
+    [CmdletBinding()] param($Name)
+    [pscustomobject]@{ Name = $Name; Status = (Invoke-Lab $lab @{ op = 'service'; name = [string]$Name }) }
+}
+
+# The root of HKLM:, or a file.
+function Get-Item {
+    [CmdletBinding()] param($Path, $LiteralPath)
+    $where = if ($LiteralPath) { $LiteralPath } else { $Path }
+    if ($where -eq 'HKLM:\') { return ,(ConvertFrom-LabCom (Invoke-Lab $lab @{ op = 'machine_key' })) }
+    [pscustomobject]@{ VersionInfo = (Invoke-Lab $lab @{ op = 'file'; path = [string]$where }) } |
+        Add-LabMethod 'OpenRead' { [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes([string]$this.VersionInfo.text)) }
+}
+
+$global:labGetChildItem = Get-Command Get-ChildItem -CommandType Cmdlet
+function Get-ChildItem {
+    [CmdletBinding()] param([Parameter(Position = 0)]$Path)
+    if ([string]$Path -notlike 'Cert:*') { return & $global:labGetChildItem @PSBoundParameters }
+    foreach ($certificate in @(Invoke-Lab $lab @{ op = 'certificates'; path = [string]$Path } | ForEach-Object { $_ })) {
+        $certificate.NotAfter = [DateTimeOffset]::FromUnixTimeSeconds($certificate.NotAfter).LocalDateTime
+        $certificate
+    }
 }
 
 function Get-Process {
@@ -139,7 +178,9 @@ function New-Object {
 function New-LabException($Failure) {
     if ($Failure.class -eq 'COMException') { return [System.Runtime.InteropServices.COMException]::new($Failure.message, [int]$Failure.hresult) }
     $type = @{ FileNotFoundException = 'System.IO.FileNotFoundException'; FileLoadException = 'System.IO.FileLoadException'
-        UnauthorizedAccessException = 'System.UnauthorizedAccessException'; ArgumentException = 'System.ArgumentException' }[[string]$Failure.class]
+        UnauthorizedAccessException = 'System.UnauthorizedAccessException'; ArgumentException = 'System.ArgumentException'
+        SecurityException = 'System.Security.SecurityException'; IOException = 'System.IO.IOException'
+        InvalidOperationException = 'System.InvalidOperationException' }[[string]$Failure.class]
     if (-not $type) { throw "The lab knows no exception named $($Failure.class)." }
     $exception = & $global:labNewObject $type ([string]$Failure.message)
     $exception.HResult = [int]$Failure.hresult
@@ -148,11 +189,15 @@ function New-LabException($Failure) {
 
 # What the lab answers: an object becomes a proxy, one that can be enumerated a list of proxies with the members of its own.
 function ConvertFrom-LabCom($Value) {
-    if ($Value -is [long] -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
+    # A reader of JSON may take every number for one with a fraction.
+    if (($Value -is [long] -or ($Value -is [double] -and [Math]::Floor($Value) -eq $Value)) -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
     if ($Value -is [array]) {
         $items = [System.Collections.ArrayList]::new()
         foreach ($item in $Value) { [void]$items.Add((ConvertFrom-LabCom $item)) }
         return ,$items.ToArray()
+    }
+    if ($null -ne $Value -and $Value.PSObject.Properties['$date']) {
+        return [DateTime]::SpecifyKind([DateTimeOffset]::FromUnixTimeSeconds($Value.'$date').UtcDateTime, 'Unspecified')
     }
     if ($null -eq $Value -or -not $Value.PSObject.Properties['$com']) { return ,$Value }
     if ($Value.PSObject.Properties['items']) {

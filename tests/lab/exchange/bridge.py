@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.clixml import dump
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import is_switch
+from ansible_collections.mailedge.lockdown.tests.lab.windows.bridge import operations as windows_operations
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError, Handles
 
 PORT_VARIABLE = "MAILEDGE_LAB_PORT"
@@ -123,6 +124,7 @@ class Bridge:
                 asked["name"], self._com.understood(asked["value"])
             ),
             "com_call": self._call,
+            **windows_operations(self.host.windows, self._com),
         }
         try:
             return {"value": operations[request["op"]](request)}

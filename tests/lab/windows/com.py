@@ -8,10 +8,11 @@ The stand-in drives them in Python. The agent in a real engine drives them throu
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import typing as t
 
-Value = t.Union[None, bool, int, str, "ComObject", list[t.Any]]
+Value = t.Union[None, bool, int, str, datetime.datetime, "ComObject", list[t.Any]]
 
 CLASS_NOT_REGISTERED = 0x80040154
 INVALID_ARGUMENT = 0x80070057
@@ -85,6 +86,9 @@ class Handles:
         """A value as JSON: an object is a number with the names of its members, and its items."""
         if isinstance(value, list):
             return [self.shown(item) for item in value]
+        if isinstance(value, datetime.datetime):
+            # A DATE knows no time zone.
+            return {"$date": int(value.replace(tzinfo=datetime.timezone.utc).timestamp())}
         if not isinstance(value, ComObject):
             return value
         number = next(self._numbers)

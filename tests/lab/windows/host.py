@@ -8,13 +8,20 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
+from ansible_collections.mailedge.lockdown.tests.lab.windows.certificates import Certificate
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import (
     CLASS_NOT_REGISTERED,
     ComError,
     ComObject,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.windows.files import Files
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.managers import READER, WRITER
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+from ansible_collections.mailedge.lockdown.tests.lab.windows.registry import Registry, RegistryKey
+from ansible_collections.mailedge.lockdown.tests.lab.windows.services import Services
+from ansible_collections.mailedge.lockdown.tests.lab.windows.updates import History, Session
+from ansible_collections.mailedge.lockdown.tests.lab.windows.wmi import Wmi
 
 _IIS_KEYS = ("hklm:\\software\\microsoft\\inetstp", "hklm:\\software\\microsoft\\iis extensions")
 
@@ -27,6 +34,14 @@ class WindowsHost:
         self._iis: Iis | None = None
         self._make_iis: t.Callable[[], Iis] | None = None
         self._lock = threading.Lock()
+        self.registry = Registry()
+        self.services = Services(self.registry)
+        self.wmi = Wmi()
+        self.files = Files()
+        self.history = History()
+        self.classes["microsoft.update.session"] = lambda: Session(self.history)
+        # By the name of the store of the computer.
+        self.certificates: dict[str, list[Certificate]] = {"my": []}
 
     @property
     def iis(self) -> Iis:
@@ -58,6 +73,24 @@ class WindowsHost:
             if path.casefold() == key.casefold():
                 return next((value for known, value in values.items() if known.casefold() == name.casefold()), None)
         return None
+
+    @property
+    def machine_key(self) -> RegistryKey:
+        """HKEY_LOCAL_MACHINE, as Get-Item gives the root of the drive HKLM: to an administrator."""
+        return RegistryKey(self.registry, "", True)
+
+    def store(self, path: str) -> list[Certificate]:
+        """The certificates of a path such as ``Cert:\\LocalMachine\\My``. Raises ExchangeError."""
+        found = self.certificates.get(path.rpartition("\\")[2].casefold())
+        if found is None:
+            raise ExchangeError(
+                "ItemNotFoundException",
+                "PathNotFound,Microsoft.PowerShell.Commands.GetChildItemCommand",
+                "ObjectNotFound",
+                f"Cannot find path '{path}' because it does not exist.",
+                terminating=True,
+            )
+        return list(found)
 
     def create(self, prog_id: str) -> ComObject:
         """What New-Object -ComObject gives. Raises ComError."""
