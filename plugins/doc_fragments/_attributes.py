@@ -72,6 +72,14 @@ attributes:
     support: full
 """
 
+    WINDOWS = r"""
+options: {}
+attributes:
+  platform:
+    platforms: windows
+    support: full
+"""
+
     FORTIGATE = r"""
 options: {}
 attributes:

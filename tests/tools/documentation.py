@@ -8,6 +8,7 @@ between ``<!--`` and ``-->``. Its indentation is that of the first mark. Kinds:
 
 ``returns FAMILY.KEY...``            keys of RETURN, from returns.yml beside this file
 ``guards LAYER``                     every guard of a layer, from its registry
+``findings LAYER``                   every finding of a layer, from its catalogue
 ``options MODULE.OPTION NAME...``    options of an option, or of the module itself, from its
                                      documentation; all of them where none is named, or all
 but those that follow the name ``without`` ``defaults``                         what
@@ -36,7 +37,10 @@ REGISTRIES: t.Mapping[str, str] = {
     "exchange": f"{PLUGINS}.module_utils._exchange.guards",
     "fortios": f"{PLUGINS}.module_utils._fortios.guards",
     "provider": f"{PLUGINS}.plugin_utils._providers.refresh",
+    "windows_tls": f"{PLUGINS}.module_utils._windows.guards",
 }
+# Layer → the module with its catalogue of findings.
+CATALOGUES: t.Mapping[str, str] = {"windows": f"{PLUGINS}.module_utils._windows.catalogue"}
 _PLACES = ("plugins/modules/*.py", "plugins/doc_fragments/*.py", "roles/*/*/*.yml", "docs/**/*.md")
 
 _BLOCK = re.compile(
@@ -172,9 +176,23 @@ def _shared_returns() -> dict[str, list[str]]:
     return found
 
 
+def findings(layer: str) -> dict[str, str]:
+    """The findings that a layer can have: id → what each is about."""
+    catalogue = importlib.import_module(CATALOGUES[layer]).FINDINGS
+    return {name: entry.sentence for name, entry in catalogue.items()}
+
+
 def _guards(path: Path, layer: str, *, markdown: bool, width: int) -> list[str]:
+    return _listed(registry(layer), markdown=markdown, width=width)
+
+
+def _findings(path: Path, layer: str, *, markdown: bool, width: int) -> list[str]:
+    return _listed(findings(layer), markdown=markdown, width=width)
+
+
+def _listed(sentences: t.Mapping[str, str], *, markdown: bool, width: int) -> list[str]:
     lines: list[str] = []
-    for guard, sentence in sorted(registry(layer).items()):
+    for guard, sentence in sorted(sentences.items()):
         if markdown:
             lines += _wrapped("- ", f"`{guard}`: {sentence}", under="  ", width=width)
         else:
@@ -264,6 +282,7 @@ def _defaults(path: Path, *, markdown: bool, width: int) -> list[str]:
 _KINDS: dict[str, t.Callable[..., list[str]]] = {
     "returns": _returns,
     "guards": _guards,
+    "findings": _findings,
     "options": _options,
     "defaults": _defaults,
 }

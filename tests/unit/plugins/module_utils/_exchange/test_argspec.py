@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
     SITE_HOSTS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE, TLS_MODULE
 from ansible_collections.mailedge.lockdown.tests.tools.documentation import documentation, modules
 
 # Argument specs are checked by ansible-core.
@@ -57,6 +58,8 @@ ALL = {
     "run_report": RUN_REPORT,
     "site_description": SITE_DESCRIPTION,
     "site_hosts": SITE_HOSTS,
+    "windows_posture_info": POSTURE_MODULE,
+    "windows_tls": TLS_MODULE,
 }
 
 

@@ -1,0 +1,63 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real actions of the Windows layers over a lab host, answered by the stand-in or by agent.ps1 in a real engine."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+import pytest
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mailedge.lockdown.tests.lab import standin
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.bridge import Bridge, prelude
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runspace, needs_engine
+from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection
+
+WAYS = [pytest.param(False, id="stand-in"), pytest.param(True, id="engine", marks=needs_engine)]
+"""Whether a host answers by a real engine: the argument of Wire."""
+
+
+class Wire:
+    """What stands between action and server: counts PowerShell starts, and lets somebody work on the server before each."""
+
+    def __init__(self, host: ExchangeHost, *, engine: bool = False) -> None:
+        self.host, self.engine = host, engine
+        self.starts = 0
+        self.before: dict[int, t.Callable[[], None]] = {}
+
+    def __call__(self, stdin: bytes) -> tuple[int, bytes, bytes]:
+        self.starts += 1
+        self.before.pop(self.starts, lambda: None)()
+        self.host.counters["powershell_starts"] += 1
+        if not self.engine:
+            return 0, standin.answer(self.host, stdin), b""
+        with Bridge(self.host) as bridge:
+            return 0, in_a_runspace(prelude(), stdin, bridge.environment), b""
+
+
+def do(
+    action: type[ActionBase], wire: Wire, arguments: dict[str, t.Any] | None = None, *, check: bool = False
+) -> dict[str, t.Any]:
+    """Run an action with --diff, and give its result."""
+    name = action.__module__.rpartition(".")[2]
+    task = types.SimpleNamespace(
+        args=dict(arguments or {}),
+        check_mode=check,
+        diff=True,
+        async_val=0,
+        environment=[],
+        action=f"mailedge.lockdown.{name}",
+    )
+    made = action(
+        task=task,
+        connection=Connection(t.cast("t.Any", wire)),
+        play_context=None,
+        loader=None,
+        templar=None,
+        shared_loader_obj=None,
+    )
+    return t.cast("dict[str, t.Any]", made.run(task_vars={}))
