@@ -108,8 +108,12 @@ class LabHost:
         guard = self._guard_web if firewall else None
         # An Edge server has no web.
         web = "ClientAccess" in exchange.edition.roles
-        self.web = WebFrontEnd(exchange, address, self.certificate, guard) if web else None
+        plays = functools.partial(self._player, played["internet"])
+        self.web = WebFrontEnd(exchange, address, self.certificate, plays, guard) if web else None
         self.machine.network = self.go_down
+
+    def _player(self, otherwise: str, source: str) -> str:
+        return self._sources.get(source, otherwise)
 
     def _guard_web(self, listener: socket.socket) -> None:
         admitted = {source: self._passes(443, played) for source, played in self._sources.items()}

@@ -89,6 +89,10 @@ function Get-ItemProperty {
     if ($null -eq $values) {
         throw (New-LabError 'ItemNotFoundException' 'PathNotFound,Microsoft.PowerShell.Commands.GetItemPropertyCommand' 'ObjectNotFound' "Cannot find path '$Path' because it does not exist.")
     }
+    # A DWORD is a number of 32 bits, of which JSON makes a double here.
+    foreach ($property in @($values.PSObject.Properties)) {
+        if ($property.Value -is [double]) { $property.Value = [int]$property.Value }
+    }
     $values
 }
 

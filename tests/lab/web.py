@@ -1,14 +1,14 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port of loopback that plays port 443 of a server: the web that a lock of port 25 must leave
-alone.
+"""The port of loopback that plays port 443 of a server: its IIS decides, as it is configured, and
+Exchange answers what gets through.
 
 It answers as Exchange does to somebody who is not logged in, and no further: a redirection to the
 form of Outlook on the web, a demand for a login on the other virtual directories; nobody can log
 in. The statuses and X-FEServer, which 2010 and earlier do not send, are those that exposure
 scanners go by (righel/ms-exchange-version-nse); where a redirection leads to is unverified, and IIS
-is called 10.0 on every Windows.
+is called 10.0 on every Windows. A sub-status, such as the 6 of 403.6, is never sent.
 """
 
 from __future__ import annotations
@@ -25,13 +25,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Ge
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate
 
-_FORM = ("owa", "ecp")
-_LOGIN = ("ews", "microsoft-server-activesync", "mapi", "rpc", "oab", "autodiscover", "powershell")
-
 
 class WebFrontEnd:
     """Port 443 of one host, on a free port of `address`. `guard` puts a firewall before the socket;
-    it is called again by `refresh`.
+    it is called again by `refresh`. `plays` says which address a loopback address plays.
     """
 
     def __init__(
@@ -39,13 +36,16 @@ class WebFrontEnd:
         exchange: ExchangeHost,
         address: str,
         certificate: Certificate,
+        plays: t.Callable[[str], str],
         guard: t.Callable[[socket.socket], None] | None = None,
     ) -> None:
         self._certificate = certificate
         self._guard = guard
         # Bound, and not listening yet: the firewall is there first, so that nobody slips through.
         self._server = _Server(
-            (address, 0), functools.partial(_Pages, exchange=exchange), bind_and_activate=False
+            (address, 0),
+            functools.partial(_Pages, exchange=exchange, plays=plays),
+            bind_and_activate=False,
         )
         self._server.tls = certificate.context
         self._server.server_bind()
@@ -66,7 +66,7 @@ class WebFrontEnd:
             self._guard(self._server.socket)
 
     def browse(
-        self, source: str, path: str = "/owa/", seconds: float = 10
+        self, source: str, path: str = "/owa/", seconds: float = 10, method: str = "GET"
     ) -> http.client.HTTPResponse:
         """The answer that somebody at a loopback address gets. Raises TimeoutError where the
         firewall drops the connection.
@@ -77,7 +77,7 @@ class WebFrontEnd:
             self.address, self.port, context=context, source_address=(source, 0), timeout=seconds
         )
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             answer = connection.getresponse()
             answer.read()
         finally:
@@ -113,8 +113,11 @@ class _Pages(http.server.BaseHTTPRequestHandler):
     server_version = "Microsoft-IIS/10.0"
     sys_version = ""
 
-    def __init__(self, *arguments: t.Any, exchange: ExchangeHost) -> None:
+    def __init__(
+        self, *arguments: t.Any, exchange: ExchangeHost, plays: t.Callable[[str], str]
+    ) -> None:
         self._exchange = exchange
+        self._plays = plays
         super().__init__(*arguments)
 
     def log_message(self, format: str, *args: t.Any) -> None:
@@ -122,21 +125,36 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """What somebody gets who is not logged in."""
-        directory = self.path.split("?")[0].strip("/").split("/")[0].lower()
-        if directory in _FORM:
-            self.send_response(302)
-            self.send_header("Location", f"https://{self._exchange.fqdn}/owa/auth/logon.aspx")
-        elif directory in _LOGIN:
-            self.send_response(401)
+        # What a request holds besides is not read.
+        self.close_connection = self.close_connection or self.command not in ("GET", "HEAD")
+        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+        answer = self._exchange.windows.iis.request(
+            # As it was sent: the handler takes slashes away.
+            self.requestline.split(" ")[1],
+            self._plays(str(self.client_address[0])),
+            host=headers.get("Host", ""),
+            method=self.command,
+            headers=headers,
+        )
+        if answer.aborted:
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        location = answer.location
+        if answer.directory and location.startswith("/"):
+            location = f"https://{self._exchange.fqdn}{location}"
+        if location:
+            self.send_header("Location", location)
+        if answer.status == 401 and answer.passed:
             for method in ("Negotiate", "NTLM"):
                 self.send_header("WWW-Authenticate", method)
-        else:
-            self.send_response(404)
-        if self._exchange.edition.generation >= Generation.E2013:
+        if answer.passed and self._exchange.edition.generation >= Generation.E2013:
             self.send_header("X-FEServer", self._exchange.name)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def do_HEAD(self) -> None:
-        """No answer has a body."""
-        self.do_GET()
+    def __getattr__(self, name: str) -> t.Any:
+        """Every other method too: IIS decides about it."""
+        if name.startswith("do_"):
+            return self.do_GET
+        raise AttributeError(name)

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import http.client
+import re
 import socket
+
+import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
@@ -28,3 +32,53 @@ def test_the_answers_of_each_server() -> None:
         # Somebody who connects and says nothing keeps nobody waiting.
         with socket.create_connection((newer.address, newer.port), timeout=5):
             assert newer.browse(stranger, "/owa/", seconds=5).status == 302
+
+
+def test_iis_decides_who_gets_through() -> None:
+    """Rewrite rules and IP restrictions, by the address that a sender plays, and the path as sent."""
+    stranger, inside = SOURCES["internet"], SOURCES["lan"]
+    with Lab([Site("birke", ("2019",))], pwsh="") as lab:
+        (host,) = lab.hosts.values()
+        web, iis = host.web, host.exchange.windows.iis
+        assert web
+        lan = host.place.players(4)["lan"]
+        condition = f'<add input="{{REMOTE_ADDR}}" pattern="^{re.escape(lan)}$" negate="true" />'
+        for path, url, action in (
+            ("Default Web Site", r"^/*ecp(?:[/.;\s]|$)", 'type="CustomResponse" statusCode="403"'),
+            ("Default Web Site/OAB", ".*", 'type="AbortRequest"'),
+        ):
+            inner = f'<match url="{url}" /><conditions>{condition}</conditions><action {action} />'
+            rules = f'<rules><rule name="{path}">{inner}</rule></rules>'
+            section = f"<system.webServer><rewrite>{rules}</rewrite></system.webServer>"
+            iis.add_location(path, section)
+        entry = f'<add ipAddress="{lan}" allowed="true" />'
+        addresses = f'<ipSecurity allowUnlisted="false">{entry}</ipSecurity>'
+        section = f"<system.webServer><security>{addresses}</security></system.webServer>"
+        iis.add_location("Default Web Site/EWS", section)
+        told = {
+            path: (web.browse(stranger, path).status, web.browse(inside, path).status)
+            for path in ("/ecp/", "//ECP", "/owa/..%2fecp/", "/EWS/x", "/owa/", "/", "/ecp/%2565")
+        }
+        assert told == {
+            "/ecp/": (403, 302),
+            "//ECP": (403, 302),
+            "/owa/..%2fecp/": (403, 302),
+            "/EWS/x": (403, 401),
+            "/owa/": (302, 302),
+            "/": (302, 302),
+            "/ecp/%2565": (404, 404),
+        }
+        with pytest.raises(http.client.RemoteDisconnected):
+            web.browse(stranger, "/OAB/")
+        assert web.browse(inside, "/OAB/").status == 401
+        # What IIS refuses, Exchange does not sign.
+        assert "X-FEServer" not in web.browse(stranger, "/ecp/").headers
+        # Any method is asked about.
+        iis.add_location(
+            "Default Web Site/mapi",
+            "<system.webServer><security><requestFiltering><verbs>"
+            '<add verb="PROPFIND" allowed="false" />'
+            "</verbs></requestFiltering></security></system.webServer>",
+        )
+        assert web.browse(stranger, "/mapi/", method="PROPFIND").status == 404
+        assert web.browse(stranger, "/mapi/", method="POST").status == 401

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import threading
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComObject
@@ -54,6 +55,7 @@ class Iis:
         if root is not None:
             self.disk.write("C:\\inetpub\\wwwroot\\web.config", root.encode())
         self._judge: tuple[object, Judge] | None = None
+        self._lock = threading.Lock()
 
     def _folder(self, found: re.Match[str]) -> str:
         """A physical path as a folder that is there."""
@@ -143,4 +145,5 @@ class Iis:
 
     def request(self, target: str, client: str, **more: t.Any) -> Answer:
         """The answer to a request from a client's address, by the configuration as it is now; see Judge.request."""
-        return self.judge().request(target, client, **more)
+        with self._lock:
+            return self.judge().request(target, client, **more)
