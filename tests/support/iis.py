@@ -64,7 +64,7 @@ def names(element: ComObject, attribute: str = "name") -> list[Value]:
 
 
 def add(element: ComObject, kind: str, index: int | None = None, **values: Value) -> ComObject:
-    """Make an item with its values and put it into the collection: last without an index."""
+    """Make an item with its values and put it in: last, where no index is given."""
     held = collection(element)
     new = got(held.call("CreateNewElement", kind))
     put(new, **values)
