@@ -42,7 +42,7 @@ LOCKED = BLOCK.format("one").replace("name=", 'lockItem="true" name=')
 
 @pytest.fixture
 def iis() -> Iis:
-    return Iis("2019")
+    return Iis("2019", ip_restrictions=True)
 
 
 def within(section_path: str, inner: str) -> str:
@@ -107,7 +107,7 @@ def test_what_a_version_does_not_know_is_refused_in_a_file() -> None:
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
 def test_every_section_of_every_path_can_be_read(edition: str) -> None:
-    iis = Iis(edition)
+    iis = Iis(edition, rewrite=True)
     paths = [APPHOST, *(f"{APPHOST}/{site.name}{one.url}" for site in iis.sites() for one in site.directories)]
     for path in paths:
         for name in (RULES, IP_SECURITY, MODULES, "system.webServer/security/requestFiltering"):

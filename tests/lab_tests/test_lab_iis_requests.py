@@ -21,7 +21,7 @@ DENY = '<action type="CustomResponse" statusCode="403" />'
 
 @pytest.fixture
 def iis() -> Iis:
-    return Iis("2019")
+    return Iis("2019", ip_restrictions=True)
 
 
 def rule(name: str, url: str, action: str = DENY, conditions: str = "", more: str = "") -> str:

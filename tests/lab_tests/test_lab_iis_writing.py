@@ -39,7 +39,7 @@ ONE = '<rule name="{}"><match url="x" /><action type="None" /></rule>'
 
 @pytest.fixture
 def iis() -> Iis:
-    return Iis("2019")
+    return Iis("2019", ip_restrictions=True)
 
 
 def refused(action: t.Callable[[], object]) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 
 
 def test_the_answers_of_each_server() -> None:
@@ -39,6 +40,7 @@ def test_iis_decides_who_gets_through() -> None:
     stranger, inside = SOURCES["internet"], SOURCES["lan"]
     with Lab([Site("birke", ("2019",))], pwsh="") as lab:
         (host,) = lab.hosts.values()
+        host.exchange.windows.add_iis(lambda: Iis("2019", ip_restrictions=True))
         web, iis = host.web, host.exchange.windows.iis
         assert web
         lan = host.place.players(4)["lan"]

@@ -60,6 +60,9 @@ class Edition:
     root: str
     without: tuple[str, ...] = ()
     back_end: bool = True
+    # Set-up asks for URL Rewrite since the cumulative updates of September 2021; the real file of
+    # Exchange 2013 (firewall_iis.md §7) is without it.
+    rewrite: bool = True
 
 
 EDITIONS: t.Mapping[str, Edition] = {
@@ -69,14 +72,16 @@ EDITIONS: t.Mapping[str, Edition] = {
         "C:\\Program Files\\Microsoft\\Exchange Server\\ClientAccess",
         ("owa/Calendar", "owa/Integrated", "owa/oma", "ecp", "API", "PowerShell", "mapi"),
         False,
+        False,
     ),
     "2010": Edition(
         (7, 5),
         "C:\\Program Files\\Microsoft\\Exchange Server\\V14\\ClientAccess",
         ("owa/Calendar", "owa/Integrated", "owa/oma", "API", "mapi"),
         False,
+        False,
     ),
-    "2013": Edition((8, 5), "C:\\Program Files\\Microsoft\\Exchange Server\\V15", ("owa/Integrated", "owa/oma", "API")),
+    "2013": Edition((8, 5), "C:\\Program Files\\Microsoft\\Exchange Server\\V15", ("owa/Integrated", "owa/oma", "API"), rewrite=False),
     "2016": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),
     "2019": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),
     "se": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),

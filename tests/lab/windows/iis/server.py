@@ -32,7 +32,8 @@ _PHYSICAL = re.compile(r'physicalPath="([^"]+)"')
 class Iis:
     """One IIS. What it holds is in the files below `folder`; a test that plays a colleague writes there.
 
-    `here`: the physical paths of virtual directories are folders of this machine, so that an agent in a real engine
+    Without `rewrite`, URL Rewrite is there as it usually is with that Exchange; the role service for
+    IP restrictions is not (no real file has it). `here`: the physical paths of virtual directories are folders of this machine, so that an agent in a real engine
     finds their web.configs; they are ``C:\\...`` otherwise.
     """
 
@@ -41,15 +42,15 @@ class Iis:
         exchange: str = "2019",
         folder: pathlib.Path | None = None,
         version: tuple[int, int] | None = None,
-        rewrite: bool = True,
-        ip_restrictions: bool = True,
+        rewrite: bool | None = None,
+        ip_restrictions: bool = False,
         here: bool = True,
     ) -> None:
         self.edition: Edition = EDITIONS[exchange]
         self.disk = Disk(folder)
-        self.store = Store(self.disk, version or self.edition.iis, rewrite)
-        self.rewrite = rewrite
-        text = application_host(self.edition, rewrite, ip_restrictions)
+        self.rewrite = self.edition.rewrite if rewrite is None else rewrite
+        self.store = Store(self.disk, version or self.edition.iis, self.rewrite)
+        text = application_host(self.edition, self.rewrite, ip_restrictions)
         self.text = _PHYSICAL.sub(self._folder, text) if here else text
         root = web_config(self.edition)
         if root is not None:
