@@ -59,10 +59,8 @@ class Iis:
         self._lock = threading.Lock()
 
     def _folder(self, found: re.Match[str]) -> str:
-        """A physical path as a folder that is there."""
-        place = self.disk.place(found[1])
-        place.mkdir(parents=True, exist_ok=True)
-        return f'physicalPath="{place}"'
+        """A physical path as a folder of this machine; it is made when something is written there."""
+        return f'physicalPath="{self.disk.place(found[1])}"'
 
     @property
     def classes(self) -> dict[str, t.Callable[[], ComObject]]:

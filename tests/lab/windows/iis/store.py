@@ -29,12 +29,22 @@ class Disk:
     """The disks of a Windows in a folder: ``C:\\inetpub`` is ``folder/C/inetpub``, a share ``folder/UNC/server/share``."""
 
     def __init__(self, folder: pathlib.Path | None = None) -> None:
+        self._places: dict[str, pathlib.Path] = {}
         # One of its own is there for as long as anybody reads it.
         self._own = None if folder else tempfile.TemporaryDirectory(prefix="lab-iis-")
         self.folder = folder or pathlib.Path(str(self._own and self._own.name))
 
     def place(self, windows: str) -> pathlib.Path:
         """Where a path of Windows is, whether it exists or not."""
+        place = self._places.get(windows)
+        if place is None:
+            place = self._place(windows)
+            # What is not there yet may be made in another spelling.
+            if place.exists():
+                self._places[windows] = place
+        return place
+
+    def _place(self, windows: str) -> pathlib.Path:
         for name, value in VARIABLES.items():
             if windows.casefold().startswith(name):
                 windows = value + windows[len(name) :]
