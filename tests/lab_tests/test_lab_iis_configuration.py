@@ -116,7 +116,7 @@ def test_every_section_of_every_path_can_be_read(edition: str) -> None:
 
 
 def test_order_of_inheritance(iis: Iis) -> None:
-    """Outermost first: root, then for each level its location before its web.config (windows.md §1.3)."""
+    """Outermost first: root, then for each level its location before its web.config."""
     iis.replace("</system.webServer>\r\n    <location", f"{rules('root')[18:-19]}</system.webServer>\r\n    <location")
     iis.add_location("default web site/OWA", rules("owa location"))
     iis.put_web_config("/owa", rules("owa file"))
@@ -176,7 +176,7 @@ def test_locations_of_a_file(iis: Iis) -> None:
     assert got(last.call("Item", 0)).get("Name") == RULES
 
 
-# --- what is refused when it is read (windows.md §1.4) -----------------------------------------------------------
+# --- what is refused when it is read -----------------------------------------------------------
 
 
 def test_unknown_paths_and_sections(iis: Iis) -> None:

@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The applicationHost.config of an invented Exchange server, and the web.config of its Default Web Site.
+"""The applicationHost.config of an invented Exchange server, and the web.config of its Default Web
+Site.
 
-Made, not copied: as small as it may be with every form that real ones have (firewall_iis.md §4.5, §7): two sites, a
-location with an empty path that opens sections, `lockItem`, a section with locked attributes, tabs, a location inside a
-comment, folders of a version, and the root's modules taken away in a location that children do not inherit.
+Made, not copied: as small as it may be with every form that the real ones in CSS-Exchange's test
+data have: two sites, a location with an empty path that opens sections, `lockItem`, a section with
+locked attributes, tabs, a location inside a comment, folders of a version, and a location of the
+root's web.config that children do not inherit.
 """
 
 from __future__ import annotations
@@ -54,14 +56,16 @@ MODULES = (
 
 @dataclasses.dataclass(frozen=True)
 class Edition:
-    """What differs between servers: the version of IIS, where Exchange is, and the directories that it has."""
+    """What differs between servers: the version of IIS, where Exchange is, and the directories that
+    it has.
+    """
 
     iis: tuple[int, int]
     root: str
     without: tuple[str, ...] = ()
     back_end: bool = True
-    # Set-up asks for URL Rewrite since the cumulative updates of September 2021; the real file of
-    # Exchange 2013 (firewall_iis.md §7) is without it.
+    # Set-up asks for URL Rewrite since the cumulative updates of September 2021; real files
+    # of Exchange 2013 are without it.
     rewrite: bool = True
 
 
@@ -81,7 +85,12 @@ EDITIONS: t.Mapping[str, Edition] = {
         False,
         False,
     ),
-    "2013": Edition((8, 5), "C:\\Program Files\\Microsoft\\Exchange Server\\V15", ("owa/Integrated", "owa/oma", "API"), rewrite=False),
+    "2013": Edition(
+        (8, 5),
+        "C:\\Program Files\\Microsoft\\Exchange Server\\V15",
+        ("owa/Integrated", "owa/oma", "API"),
+        rewrite=False,
+    ),
     "2016": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),
     "2019": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),
     "se": Edition((10, 0), "C:\\Program Files\\Microsoft\\Exchange Server\\V15"),
@@ -95,17 +104,21 @@ def front_end(edition: Edition) -> list[tuple[str, str]]:
 
 
 def application_host(edition: Edition, rewrite: bool, ip_restrictions: bool) -> str:
-    """The text of applicationHost.config. `rewrite` and `ip_restrictions`: whether those modules are installed."""
+    """The text of applicationHost.config. `rewrite` and `ip_restrictions`: whether those modules
+    are installed.
+    """
     rewriting = _REWRITE if rewrite else ""
     modules = [*MODULES, *(["IpRestrictionModule"] if ip_restrictions else [])]
     # The installer of URL Rewrite adds its module without a lock, as in the files of real servers.
     added = "".join(f'\t\t\t<add name="{name}" lockItem="true" />\r\n' for name in modules)
     added += '\t\t\t<add name="RewriteModule" />\r\n' if rewrite else ""
     images = "".join(
-        f'            <add name="{name}" image="%windir%\\System32\\inetsrv\\{name.lower()[:8]}.dll" />\r\n'
+        f'            <add name="{name}" image="%windir%\\System32\\{name.lower()}.dll" />\r\n'
         for name in (*modules, *(["RewriteModule"] if rewrite else []))
     )
-    sites = _site("Default Web Site", 1, "%SystemDrive%\\inetpub\\wwwroot", front_end(edition), (80, 443))
+    sites = _site(
+        "Default Web Site", 1, "%SystemDrive%\\inetpub\\wwwroot", front_end(edition), (80, 443)
+    )
     if edition.back_end:
         inner = [(url, f"{edition.root}\\ClientAccess\\{url.rpartition('/')[2]}") for url in BACK]
         sites += _site("Exchange Back End", 2, f"{edition.root}\\ClientAccess", inner, (81, 444))
@@ -114,7 +127,15 @@ def application_host(edition: Edition, rewrite: bool, ip_restrictions: bool) -> 
         locations += "".join(_location(f"Exchange Back End/{url}") for url in BACK)
         locations += _location("Exchange Back End/owa/15.9.999.1")
     return (
-        _FILE.format(rewriting=rewriting, images=images, sites=sites, modules=added, locations=locations)
+        _FILE.format(
+            rewriting=rewriting,
+            images=images,
+            sites=sites,
+            modules=added,
+            locations=locations,
+            at_host='allowDefinition="AppHostOnly"',
+            at_application='allowDefinition="MachineToApplication"',
+        )
         .replace("\r\n", "\n")
         .replace("\n", "\r\n")
     )
@@ -125,7 +146,13 @@ def web_config(edition: Edition) -> str | None:
     return _WEB_CONFIG if edition.back_end else None
 
 
-def _site(name: str, number: int, root: str, directories: t.Sequence[tuple[str, str]], ports: tuple[int, int]) -> str:
+def _site(
+    name: str,
+    number: int,
+    root: str,
+    directories: t.Sequence[tuple[str, str]],
+    ports: tuple[int, int],
+) -> str:
     applications = "".join(
         f"""                <application path="/{url}" applicationPool="DefaultAppPool">
                     <virtualDirectory path="/" physicalPath="{physical}" />
@@ -169,7 +196,8 @@ def _location(path: str) -> str:
 
 
 _REWRITE = """            <sectionGroup name="rewrite">
-                <section name="globalRules" overrideModeDefault="Deny" allowDefinition="AppHostOnly" />
+                <section name="globalRules" allowDefinition="AppHostOnly"
+                    overrideModeDefault="Deny" />
                 <section name="rules" overrideModeDefault="Allow" />
                 <section name="outboundRules" overrideModeDefault="Allow" />
                 <section name="providers" overrideModeDefault="Allow" />
@@ -191,16 +219,16 @@ _FILE = """<?xml version="1.0" encoding="UTF-8"?>
     -->
     <configSections>
         <sectionGroup name="system.applicationHost">
-            <section name="applicationPools" allowDefinition="AppHostOnly" overrideModeDefault="Deny" />
+            <section name="applicationPools" overrideModeDefault="Deny" {at_host} />
             <section name="sites" allowDefinition="AppHostOnly" overrideModeDefault="Deny" />
         </sectionGroup>
 
         <sectionGroup name="system.webServer">
             <section name="defaultDocument" overrideModeDefault="Allow" />
-            <section name="globalModules" allowDefinition="AppHostOnly" overrideModeDefault="Deny" />
+            <section name="globalModules" {at_host} overrideModeDefault="Deny" />
             <section name="handlers" overrideModeDefault="Deny" />
             <section name="httpErrors" overrideModeDefault="Allow" />
-            <section name="modules" allowDefinition="MachineToApplication" overrideModeDefault="Deny" />
+            <section name="modules" {at_application} overrideModeDefault="Deny" />
             <sectionGroup name="security">
                 <section name="access" overrideModeDefault="Deny" />
                 <sectionGroup name="authentication">
@@ -237,7 +265,7 @@ _FILE = """<?xml version="1.0" encoding="UTF-8"?>
 {images}        </globalModules>
 
         <httpErrors lockAttributes="allowAbsolutePathsWhenDelegated,defaultPath">
-            <error statusCode="403" prefixLanguageFilePath="%SystemDrive%\\inetpub\\custerr" path="403.htm" />
+            <error statusCode="403" prefixLanguageFilePath="C:\\inetpub\\custerr" path="403.htm" />
         </httpErrors>
 
         <security>
@@ -262,7 +290,7 @@ _FILE = """<?xml version="1.0" encoding="UTF-8"?>
 \t\t<modules>
 {modules}\t\t</modules>
         <handlers accessPolicy="Read, Script">
-            <add name="StaticFile" path="*" verb="*" modules="StaticFileModule" resourceType="Either" requireAccess="Read" />
+            <add name="StaticFile" path="*" verb="*" modules="StaticFileModule" />
         </handlers>
         <serverRuntime />
         </system.webServer>

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a writer changes: in the file of its commit path, for the path of the section (windows.md §1.2, §1.3).
+"""What a writer changes: in the file of its commit path, for the path of the section
+(MC-IISA 3.1.4, and ahadmin.h at learn.microsoft.com).
 
-What is not verified there is marked here: which of two locations of one path gets a write, that an inherited item that
-is changed becomes a `<remove>` and a copy, and that an item put before inherited ones becomes a `<clear/>` and copies.
+What is not verified there is marked here: which of two locations of one path gets a write, that an
+inherited item that is changed becomes a `<remove>` and a copy, and that an item put before
+inherited ones becomes a `<clear/>` and copies.
 """
 
 from __future__ import annotations
@@ -75,15 +77,21 @@ class Writer:
         self.commit_path = path
 
     def target(self) -> tuple[Place, Document, str]:
-        """The place, the document and the file of the commit path, which is made where it is not there."""
+        """The place, the document and the file of the commit path, which is made where it is not
+        there.
+        """
         if self.commit_path is None:
             # Its default is not documented beyond doubt, and nothing of ours may rely on it.
             text = "The lab does not guess a commit path: set CommitPath first\r\n"
             raise errors.ConfigError(errors.E_UNEXPECTED, text)
         place = self.session.place(self.commit_path)
         if place is None:
-            raise errors.ConfigError(errors.E_NOT_SUPPORTED, "The lab does not write redirection.config\r\n")
-        document = self.session.document(place, place.depth) or self.session.create(place, place.depth)
+            raise errors.ConfigError(
+                errors.E_NOT_SUPPORTED, "The lab does not write redirection.config\r\n"
+            )
+        document = self.session.document(place, place.depth) or self.session.create(
+            place, place.depth
+        )
         return place, document, str(self.session.store.file(place, place.depth))
 
     def changed(self, section: SectionView | None = None) -> None:
@@ -114,7 +122,7 @@ class Writer:
         self.pending = False
         self._touched.clear()
 
-    # --- values -----------------------------------------------------------------------------------------------
+    # --- values -----------------------------------------------------------------------------------
 
     def set(self, view: View, name: str, value: object) -> None:
         """Set an attribute. Raises ConfigError."""
@@ -149,7 +157,7 @@ class Writer:
                 self._element(view).unset(name)
                 self.changed(view.owner)
 
-    # --- collections ------------------------------------------------------------------------------------------
+    # --- collections ------------------------------------------------------------------------------
 
     def add(self, view: View, new: Detached, index: int) -> None:
         """Put a new element into a collection. Raises ConfigError."""
@@ -174,7 +182,9 @@ class Writer:
                 raise errors.lock_violation(**view.place())
             self._take_over(parent, held, collection)
             elements = [child for child in parent.elements() if child.name in collection.items]
-            parent.insert(new.element, elements[index] if index < len(elements) else None, self._style())
+            parent.insert(
+                new.element, elements[index] if index < len(elements) else None, self._style()
+            )
         else:
             parent.insert(new.element, behind[0].source.element if behind else None, self._style())
         new.element.lay_out(self._style())
@@ -210,14 +220,16 @@ class Writer:
             element, parent = parent, parent.parent
         self.changed(section)
 
-    # --- where it goes ----------------------------------------------------------------------------------------
+    # --- where it goes ----------------------------------------------------------------------------
 
     def _style(self) -> t.Any:
         return self.target()[1].style
 
     def _collection(self, view: View) -> Collection:
         if view.schema.collection is None:
-            raise errors.ConfigError(errors.E_NOT_SUPPORTED, "The element has no collection\r\n", **view.place())
+            raise errors.ConfigError(
+                errors.E_NOT_SUPPORTED, "The element has no collection\r\n", **view.place()
+            )
         return view.schema.collection
 
     def _own(self, view: View, layer: Layer) -> bool:
@@ -238,7 +250,9 @@ class Writer:
                 raise errors.lock_violation(**layer.place(element))
 
     def _element(self, view: View) -> Element:
-        """The element of a view in the file that is written, made where it is not there. Raises ConfigError."""
+        """The element of a view in the file that is written, made where it is not there. Raises
+        ConfigError.
+        """
         if isinstance(view, Detached):
             return view.element
         if isinstance(view, Item):
@@ -269,8 +283,14 @@ class Writer:
             raise errors.section_locked(path=view.path, file=file)
         for layer, _ in held:
             element = layer.section(view.declared.name)
-            if element is not None and "configSource" in element.attributes and self._own(view, layer):
-                raise errors.ConfigError(errors.E_NOT_SUPPORTED, "The lab does not write a configSource\r\n", view.path)
+            if (
+                element is not None
+                and "configSource" in element.attributes
+                and self._own(view, layer)
+            ):
+                raise errors.ConfigError(
+                    errors.E_NOT_SUPPORTED, "The lab does not write a configSource\r\n", view.path
+                )
         own = [element for layer, element in held if self._own(view, layer)]
         if own:
             return own[-1]
@@ -307,8 +327,14 @@ class Writer:
         if truth(item.source.element.attributes.get("lockItem")):
             raise errors.lock_violation(**item.place())
         if not collection.remove:
-            raise errors.ConfigError(errors.E_NOT_SUPPORTED, "The collection has no remove element\r\n", **item.place())
-        keys = {name: str(item.value(name)) for name in collection.key if name in item.source.element.attributes}
+            raise errors.ConfigError(
+                errors.E_NOT_SUPPORTED, "The collection has no remove element\r\n", **item.place()
+            )
+        keys = {
+            name: str(item.value(name))
+            for name in collection.key
+            if name in item.source.element.attributes
+        }
         parent.insert(Element(collection.remove, keys), style=self._style())
 
     def _take_over(self, parent: Element, held: t.Sequence[Item], collection: Collection) -> None:

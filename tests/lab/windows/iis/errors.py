@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What IIS's configuration system refuses: class, HRESULT and text.
 
-Classes and texts are what the tests of JexusManager and IIS.Administration assert against the real library; the
-HRESULTs are those of MC-IISA 3.1.4 where it names one, and from memory elsewhere.
+Classes and texts are what the tests of JexusManager and IIS.Administration assert against the real
+library; the HRESULTs are those of MC-IISA 3.1.4 where it names one, and from memory elsewhere.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _CLASSES = {
 
 
 class ConfigError(ComError):
-    """A refusal of the configuration system, with the place that real errors carry (MC-IISA: IAppHostConfigException)."""
+    """A refusal of the configuration system, with the place that real errors carry (MC-IISA:
+    IAppHostConfigException).
+    """
 
     def __init__(
         self,
@@ -60,8 +62,9 @@ class ConfigError(ComError):
 def section_locked(**place: t.Any) -> ConfigError:
     return ConfigError(
         E_LOCK_VIOLATION,
-        "This configuration section cannot be used at this path. This happens when the section is locked at a parent "
-        'level. Locking is either by default (overrideModeDefault="Deny"), or set explicitly by a location tag with '
+        "This configuration section cannot be used at this path. This happens when the section is "
+        "locked at a parent level. Locking is either by default "
+        '(overrideModeDefault="Deny"), or set explicitly by a location tag with '
         'overrideMode="Deny" or the legacy allowOverride="false".\r\n',
         **place,
     )
@@ -76,7 +79,8 @@ def not_well_formed(**place: t.Any) -> ConfigError:
 
 
 def undeclared(section: str, **place: t.Any) -> ConfigError:
-    text = f"The configuration section '{section}' cannot be read because it is missing a section declaration\r\n"
+    why = "it is missing a section declaration"
+    text = f"The configuration section '{section}' cannot be read because {why}\r\n"
     return ConfigError(E_INVALID_DATA, text, **place)
 
 
@@ -118,11 +122,14 @@ def changed_on_disk(hresult: int, **place: t.Any) -> ConfigError:
 
 def held_open(**place: t.Any) -> ConfigError:
     text = (
-        "Failed to commit configuration changes. The process cannot access the file because it is being used by "
+        "Failed to commit configuration changes. "
+        "The process cannot access the file because it is being used by "
         "another process.\r\n"
     )
     return ConfigError(E_SHARING_VIOLATION, text, **place)
 
 
 def no_such_index(**place: t.Any) -> ConfigError:
-    return ConfigError(E_INVALID_INDEX, "Invalid index. (Exception from HRESULT: 0x80070585)\r\n", **place)
+    return ConfigError(
+        E_INVALID_INDEX, "Invalid index. (Exception from HRESULT: 0x80070585)\r\n", **place
+    )

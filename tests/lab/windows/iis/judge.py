@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who gets what of a site: the lab's own reading of the configuration, for one request at a time.
 
-The order: HTTP.sys, configuration errors (500.19), Request Filtering, global rules, IP restrictions, rules, and then
-what is behind. That IP restrictions judge the URL as it came, and not the one that rules made of it, is not verified:
-the other way round would close more.
+The order: HTTP.sys, configuration errors (500.19), Request Filtering, global rules, IP
+restrictions, rules, and then what is behind. That IP restrictions judge the URL as it came, and not
+the one that rules made of it, is not verified: the other way round would close more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,15 @@ import ipaddress
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import sections
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.errors import ConfigError, unrecognised
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.layers import Layer, declarations, layers
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.errors import (
+    ConfigError,
+    unrecognised,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.layers import (
+    Layer,
+    declarations,
+    layers,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.patterns import BrokenPattern
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.rewriting import (
     Outcome,
@@ -24,14 +31,24 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.rewriting impor
     Rules,
     Sent,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import APPHOST, Session, Site, Store
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.urls import BadUrl, cooked, escaped_twice, way
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import (
+    APPHOST,
+    Session,
+    Site,
+    Store,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.urls import (
+    BadUrl,
+    cooked,
+    escaped_twice,
+    way,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.view import SectionView, View
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a client gets. `passed`: the request reached what is behind, at `directory` of the site."""
+    """What a client gets. `passed`: it reached what is behind, at `directory` of the site."""
 
     status: int
     substatus: int = 0
@@ -57,7 +74,8 @@ class Judge:
             self.sites = self._session.sites()
             self.broken = False
         except ConfigError:
-            # The service that starts the sites cannot read them: nothing listens that says more than 503.
+            # The service that starts the sites cannot read them: nothing listens that says more
+            # than 503.
             self.sites, self.broken = [], True
 
     def request(
@@ -128,7 +146,14 @@ class Judge:
         if site.name not in self._known:
             self._known[site.name] = special(self._session, site)
         known = self._known[site.name]
-        depth = next((number for number in range(len(names), 0, -1) if "/".join(names[:number]).casefold() in known), 0)
+        depth = next(
+            (
+                number
+                for number in range(len(names), 0, -1)
+                if "/".join(names[:number]).casefold() in known
+            ),
+            0,
+        )
         path = "/".join([APPHOST, site.name, *names[:depth]])
         if path.casefold() not in self._scopes:
             self._scopes[path.casefold()] = Scope(self._session, path)
@@ -174,7 +199,9 @@ class Scope:
             place = session.place(path)
             for layer in layers(session, place):
                 refuse_undeclared(session, layer)
-            self.modules = {str(item.value("name")) for item in self._section(sections.MODULES).items()}
+            self.modules = {
+                str(item.value("name")) for item in self._section(sections.MODULES).items()
+            }
             filtering = self._section(sections.REQUEST_FILTERING)
             self.filter = Filter(filtering) if "RequestFilteringModule" in self.modules else None
             self._addresses = self._ip_security()
@@ -186,7 +213,7 @@ class Scope:
     def _section(self, name: str, path: str | None = None) -> SectionView:
         return SectionView(self._session, name, path or self._path)
 
-    # --- URL Rewrite ------------------------------------------------------------------------------------------
+    # --- URL Rewrite ------------------------------------------------------------------------------
 
     @property
     def global_rules(self) -> t.Callable[[], Rules] | None:
@@ -205,7 +232,10 @@ class Scope:
                 maps = {
                     str(item.value("name")): {
                         "": str(item.value("defaultValue")),
-                        **{str(one.value("key")).casefold(): str(one.value("value")) for one in item.items()},
+                        **{
+                            str(one.value("key")).casefold(): str(one.value("value"))
+                            for one in item.items()
+                        },
                     }
                     for item in self._section(f"{sections.REWRITE}rewriteMaps").items()
                 }
@@ -222,11 +252,12 @@ class Scope:
         place = self._session.store.disk.place(text)
         return place.is_file() if kind == "IsFile" else place.is_dir()
 
-    # --- ipSecurity -------------------------------------------------------------------------------------------
+    # --- ipSecurity -------------------------------------------------------------------------------
 
     def _ip_security(self) -> Addresses | None:
         section = self._section(sections.IP_SECURITY)
-        # Without its module the section is there to be written, and nothing enforces it (windows.md §2.3).
+        # Without its module the section is there to be written, and nothing enforces it (from
+        # memory).
         return Addresses(section) if "IpRestrictionModule" in self.modules else None
 
     def denied(self, sent: Sent) -> Answer | None:
@@ -235,17 +266,21 @@ class Scope:
 
 
 class Addresses:
-    """The list of ipSecurity, top to bottom, the first entry that fits (windows.md §2.3)."""
+    """The list of ipSecurity, top to bottom, the first entry that fits (iis.net, "IP Security")."""
 
     def __init__(self, section: View) -> None:
         self._unlisted = bool(section.value("allowUnlisted"))
         known = section.schema.attributes
         self._action = str(section.value("denyAction")) if "denyAction" in known else "Forbidden"
-        self._proxies = bool(section.value("enableProxyMode")) if "enableProxyMode" in known else False
+        self._proxies = (
+            bool(section.value("enableProxyMode")) if "enableProxyMode" in known else False
+        )
         self._entries = [
             (network, zone, bool(item.value("allowed")))
             for item in section.items()
-            for network, zone in [_network(str(item.value("ipAddress")), str(item.value("subnetMask")))]
+            for network, zone in [
+                _network(str(item.value("ipAddress")), str(item.value("subnetMask")))
+            ]
             if network is not None
         ]
 
@@ -273,12 +308,15 @@ class Addresses:
         return self._unlisted
 
 
-def _network(text: str, mask: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, str]:
+def _network(
+    text: str, mask: str
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, str]:
     """An entry's network and zone. One that cannot be read (such ones exist) fits nobody."""
     address, _, zone = text.partition("%")
     try:
         if ":" in address:
-            # The default mask is one of IPv4, and means the address alone; a script of Microsoft's passes a length.
+            # The default mask is one of IPv4, and means the address alone; a script of Microsoft's
+            # passes a length.
             length = mask if mask.isdigit() else "128"
             return ipaddress.IPv6Network(f"{address}/{length}", strict=False), zone
         return ipaddress.IPv4Network(f"{address}/{mask}", strict=False), zone
@@ -335,12 +373,16 @@ def _allowed(view: View, key: str) -> t.Callable[[str], bool]:
 
 
 def refuse_undeclared(session: Session, layer: Layer) -> None:
-    """Raises ConfigError for an element of system.webServer that no file declares: IIS's 500.19, such as `<rewrite>`
-    where URL Rewrite is not installed.
+    """Raises ConfigError for an element of system.webServer that no file declares: IIS's 500.19,
+    such as `<rewrite>` where URL Rewrite is not installed.
     """
     document = session.document(session.place(APPHOST), 0)
     declared = set(declarations(document)) if document else set()
-    groups = {"/".join(name.split("/")[:depth]) for name in declared for depth in range(1, name.count("/") + 1)}
+    groups = {
+        "/".join(name.split("/")[:depth])
+        for name in declared
+        for depth in range(1, name.count("/") + 1)
+    }
 
     def walk(element: t.Any, prefix: str) -> None:
         for child in element.elements():
@@ -365,7 +407,11 @@ def behind(site: Site, sent: Sent) -> Answer:
     reached = [name for name in names if url == name or url.startswith(f"{name}/")]
     if not reached:
         # The root of a site redirects to Outlook on the web.
-        return Answer(302, passed=True, location="/owa/") if not segments.names else Answer(404, passed=True)
+        return (
+            Answer(302, passed=True, location="/owa/")
+            if not segments.names
+            else Answer(404, passed=True)
+        )
     directory = max(reached, key=len).strip("/")
     if directory.split("/")[0] in FORMS:
         return Answer(302, passed=True, location="/owa/auth/logon.aspx", directory=directory)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which pieces of which files make up a section at a path, in their order, and whether they may.
 
-The order is the one that Microsoft's HealthChecker found "by testing" (windows.md §1.3), read from the bottom up:
-the root of applicationHost.config, then for each level its location in applicationHost.config before its web.config.
+The order is the one that Microsoft's HealthChecker found "by testing" (Get-URLRewriteRule), read
+from the bottom up: the root of applicationHost.config, then for each level its location in
+applicationHost.config before its web.config.
 """
 
 from __future__ import annotations
@@ -115,7 +116,9 @@ def layers(session: Session, place: Place | None) -> list[Layer]:
     if place is None:
         document = session.document(None, 0)
         file = str(session.store.file(None, 0))
-        return [] if document is None else [Layer(0, 0, document.root, REDIRECTION_PATH, file, False)]
+        return (
+            [] if document is None else [Layer(0, 0, document.root, REDIRECTION_PATH, file, False)]
+        )
     held: list[Layer] = []
     levels = [level.casefold() for level in place.levels]
     for level, path in enumerate(place.levels):
@@ -128,7 +131,9 @@ def layers(session: Session, place: Place | None) -> list[Layer]:
             named = location.attributes.get("path", "").strip("/")
             about = path if named in ("", ".") else f"{path}/{named}"
             if about.casefold() in levels:
-                held.append(Layer(level, levels.index(about.casefold()), location, path, file, True))
+                held.append(
+                    Layer(level, levels.index(about.casefold()), location, path, file, True)
+                )
     held.sort(key=lambda layer: (layer.target, layer.level))
     return [layer for layer in held if _inherited(layer, place)]
 
@@ -138,12 +143,15 @@ def _inherited(layer: Layer, place: Place) -> bool:
     if layer.container.attributes.get("inheritInChildApplications", "true").casefold() != "false":
         return True
     applications = place.site.applications() if place.site else set()
-    below = ("".join(f"/{part}" for part in level.split("/")[4:]) for level in place.levels[layer.target + 1 :])
+    below = (
+        "".join(f"/{part}" for part in level.split("/")[4:])
+        for level in place.levels[layer.target + 1 :]
+    )
     return not any(url and url.casefold() in applications for url in below)
 
 
 def sources(session: Session, place: Place | None, declared: Declaration) -> list[Source]:
-    """The elements of a section, outermost first. Raises ConfigError where one must not be there."""
+    """The elements of a section, outermost first. Raises ConfigError where one may not be."""
     held = [
         Source(layer, element)
         for layer in layers(session, place)
@@ -154,7 +162,8 @@ def sources(session: Session, place: Place | None, declared: Declaration) -> lis
         twins = [
             other.layer
             for other in held[:number]
-            if (other.layer.level, other.layer.target) == (layer.level, layer.target) and other.layer.location
+            if (other.layer.level, other.layer.target) == (layer.level, layer.target)
+            and other.layer.location
         ]
         if twins and layer.location:
             text = f"There is a duplicate '{declared.name}' section defined\r\n"
@@ -164,7 +173,9 @@ def sources(session: Session, place: Place | None, declared: Declaration) -> lis
     return held
 
 
-def allowed(held: t.Sequence[Source], declared: Declaration, place: Place | None, level: int, target: int) -> bool:
+def allowed(
+    held: t.Sequence[Source], declared: Declaration, place: Place | None, level: int, target: int
+) -> bool:
     """Whether the section may stand in the file of a level, about a target."""
     if place is None or (level == 0 and target == 0):
         return True
@@ -186,4 +197,14 @@ def mode(held: t.Sequence[Source], declared: Declaration, level: int) -> str:
     return effective
 
 
-__all__ = ["APPHOST", "Declaration", "Layer", "Source", "allowed", "declaration", "layers", "mode", "sources"]
+__all__ = [
+    "APPHOST",
+    "Declaration",
+    "Layer",
+    "Source",
+    "allowed",
+    "declaration",
+    "layers",
+    "mode",
+    "sources",
+]

@@ -10,11 +10,23 @@ import typing as t
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComObject, Value
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import errors
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.edit import Writer
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.layers import Layer, Source, declarations
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.layers import (
+    Layer,
+    Source,
+    declarations,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.markup import Document, Element
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.objects import ElementObject, position, read_only
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.objects import (
+    ElementObject,
+    position,
+    read_only,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.schema import ANYTHING
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import APPHOST, Session, Store
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import (
+    APPHOST,
+    Session,
+    Store,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.view import Item, SectionView, View
 
 READER = "Microsoft.ApplicationHost.AdminManager"
@@ -135,7 +147,9 @@ class LocationsObject(ComObject):
     def _at(self, key: Value) -> Element:
         held = self._held()
         if isinstance(key, str):
-            named = [one for one in held if one.attributes.get("path", "").casefold() == key.casefold()]
+            named = [
+                one for one in held if one.attributes.get("path", "").casefold() == key.casefold()
+            ]
             if not named:
                 raise errors.no_such_index(path=self.file.path)
             return named[0]
@@ -149,7 +163,10 @@ class LocationsObject(ComObject):
 
     def call_addlocation(self, path: Value) -> Value:
         writer = self.file.editor()
-        if any(one.attributes.get("path", "").casefold() == str(path).casefold() for one in self._held()):
+        if any(
+            one.attributes.get("path", "").casefold() == str(path).casefold()
+            for one in self._held()
+        ):
             text = f"There is a location '{path}' already\r\n"
             raise errors.ConfigError(errors.E_ALREADY_EXISTS, text, self.file.path, self.file.file)
         _, document, _ = writer.target()
@@ -179,11 +196,17 @@ class LocationObject(ComObject):
         self.element = element
 
     def _sections(self) -> list[tuple[str, Element]]:
-        """What is declared as a section, and what is not declared at all, as it would be refused when it is read."""
+        """What is declared as a section, and what is not declared at all, as it would be refused
+        when it is read.
+        """
         assert self.file.place is not None
         document = self.file.session.document(self.file.place, 0)
         declared = declarations(document) if document else {}
-        groups = {"/".join(name.split("/")[:depth]) for name in declared for depth in range(1, name.count("/") + 1)}
+        groups = {
+            "/".join(name.split("/")[:depth])
+            for name in declared
+            for depth in range(1, name.count("/") + 1)
+        }
 
         def walk(element: Element, prefix: str) -> list[tuple[str, Element]]:
             held = []
@@ -220,7 +243,9 @@ class LocationObject(ComObject):
     def call_addconfigsection(self, name: Value) -> Value:
         writer = self.file.editor()
         about = str(self.element.attributes.get("path", ""))
-        view = SectionView(self.file.session, str(name), f"{self.file.path}/{about}" if about else self.file.path)
+        view = SectionView(
+            self.file.session, str(name), f"{self.file.path}/{about}" if about else self.file.path
+        )
         writer._section(view)
         return ElementObject(view, writer)
 

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A configuration file as a tree that gives back every byte of what nobody touched: blanks, comments, quotes, BOM.
+"""A configuration file as a tree that gives back every byte of what nobody touched: blanks,
+comments, quotes, BOM.
 
-Neither ElementTree nor lxml do: both write the blanks between attributes, and the form of empty elements, anew. That
-IIS keeps what is outside the touched section is from memory (windows.md §1.3), not verified.
+Neither ElementTree nor lxml do: both write the blanks between attributes, and the form of empty
+elements, anew. That IIS keeps what is outside the touched section is from memory, not
+verified.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class NotWellFormed(Exception):
 
 
 class Element:
-    """An element with its attributes, and its children in order: elements, and whatever text stands between them."""
+    """An element with its attributes, and its children in order: elements, and whatever text stands
+    between them.
+    """
 
     def __init__(self, name: str, attributes: t.Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -48,7 +52,11 @@ class Element:
 
     def elements(self, name: str | None = None) -> list[Element]:
         """The child elements, or those of one name."""
-        return [child for child in self.children if isinstance(child, Element) and name in (None, child.name)]
+        return [
+            child
+            for child in self.children
+            if isinstance(child, Element) and name in (None, child.name)
+        ]
 
     def first(self, name: str) -> Element | None:
         """The first child element of a name."""
@@ -65,7 +73,9 @@ class Element:
         if self.attributes.pop(name, None) is not None:
             self.opening = None
 
-    def insert(self, child: Element, before: Element | None = None, style: Style | None = None) -> None:
+    def insert(
+        self, child: Element, before: Element | None = None, style: Style | None = None
+    ) -> None:
         """Put a child on a line of its own, before another or at the end."""
         style = style or Style()
         inner = f"{style.newline}{self._indentation()}{style.unit}"
@@ -74,7 +84,9 @@ class Element:
             at = self.children.index(before)
             self.children[at:at] = [child, inner]
         else:
-            last = self.children.pop() if self.children and isinstance(self.children[-1], str) else ""
+            last = (
+                self.children.pop() if self.children and isinstance(self.children[-1], str) else ""
+            )
             text = t.cast("str", last)
             kept = text.rstrip()
             end = text[len(kept) :]
@@ -115,8 +127,11 @@ class Element:
         if self.parent is None:
             return ""
         at = self.parent.children.index(self)
-        # An element that was inserted has its own piece of text before it, perhaps behind an empty one.
-        before = "".join(part for part in self.parent.children[max(at - 2, 0) : at] if isinstance(part, str))
+        # An element that was inserted has its own piece of text before it, perhaps behind an empty
+        # one.
+        before = "".join(
+            part for part in self.parent.children[max(at - 2, 0) : at] if isinstance(part, str)
+        )
         line = before.rpartition("\n")[2] if "\n" in before else self.parent._indentation()
         return line if not line.strip() else ""
 
@@ -125,8 +140,14 @@ class Element:
         inner = "".join(part if isinstance(part, str) else part.text() for part in self.children)
         opening = self.opening
         if opening is None:
-            attributes = "".join(f' {name}="{escape(value, _ESCAPED)}"' for name, value in self.attributes.items())
-            opening = f"<{self.name}{attributes}>" if inner or self.closing else f"<{self.name}{attributes} />"
+            attributes = "".join(
+                f' {name}="{escape(value, _ESCAPED)}"' for name, value in self.attributes.items()
+            )
+            opening = (
+                f"<{self.name}{attributes}>"
+                if inner or self.closing
+                else f"<{self.name}{attributes} />"
+            )
         return opening + inner + (self.closing or "")
 
 
@@ -143,7 +164,8 @@ class Document:
     def __init__(self, content: bytes) -> None:
         self.original = content
         self._mark, self._encoding = next(
-            ((mark, encoding) for mark, encoding in _ENCODINGS if content.startswith(mark)), (b"", "utf-8")
+            ((mark, encoding) for mark, encoding in _ENCODINGS if content.startswith(mark)),
+            (b"", "utf-8"),
         )
         try:
             text = content[len(self._mark) :].decode(self._encoding)

@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ahadmin's COM objects: sections, elements, properties and collections, as late-bound scripts meet them.
+"""ahadmin's COM objects: sections, elements, properties and collections, as late-bound scripts meet
+them.
 
-Names are those of Microsoft's reference of ahadmin.h (IAppHostElement and the like). There is no enumerator: every
-loop goes by index. That late binding works beyond CreateObject is told by Microsoft's VBScript samples.
+Names are those of Microsoft's reference of ahadmin.h (IAppHostElement and the like). There is no
+enumerator: every loop goes by index. That late binding works beyond CreateObject is told by
+Microsoft's VBScript samples.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def position(index: Value, count: int) -> int:
 
 def read_only() -> errors.ConfigError:
     return errors.ConfigError(
-        errors.E_LOCK_VIOLATION, "The configuration object is read only, because it is not editable\r\n"
+        errors.E_LOCK_VIOLATION,
+        "The configuration object is read only, because it is not editable\r\n",
     )
 
 
@@ -78,11 +81,15 @@ class ElementObject(ComObject):
 
     def call_setmetadata(self, name: Value, value: Value) -> None:
         # Locks and delegation are the server's own affair: nothing of ours sets them.
-        raise errors.ConfigError(errors.E_NOT_SUPPORTED, "The lab does not set metadata\r\n", **self.view.place())
+        raise errors.ConfigError(
+            errors.E_NOT_SUPPORTED, "The lab does not set metadata\r\n", **self.view.place()
+        )
 
 
 def metadata(view: View, name: str) -> Value:
-    """What an element tells about itself (windows.md §1.2). Raises ConfigError for what nobody knows."""
+    """What an element tells about itself (MC-IISA 3.1.4: GetMetadata). Raises ConfigError for what
+    nobody knows.
+    """
     held = view.sources()
     deepest = held[-1] if held else None
     section = view.owner
@@ -98,7 +105,12 @@ def metadata(view: View, name: str) -> Value:
         return truth(deepest.element.attributes.get("lockItem")) if deepest else False
     if name == "configSource":
         return next(
-            (one.element.attributes["configSource"] for one in held if "configSource" in one.element.attributes), ""
+            (
+                one.element.attributes["configSource"]
+                for one in held
+                if "configSource" in one.element.attributes
+            ),
+            "",
         )
     if section is view and section is not None:
         if name == "effectiveOverrideMode":
@@ -107,7 +119,9 @@ def metadata(view: View, name: str) -> Value:
             return (deepest.layer.mode() if deepest else None) or "Inherit"
         if name == "allowCommit":
             return True
-    raise errors.ConfigError(errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **view.place())
+    raise errors.ConfigError(
+        errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **view.place()
+    )
 
 
 class PropertiesObject(ComObject):
@@ -121,7 +135,10 @@ class PropertiesObject(ComObject):
         self.writer = writer
 
     def _names(self) -> list[str]:
-        return [*self.view.schema.attributes, *(name for name in self.view.present() if self.view.schema.open)]
+        return [
+            *self.view.schema.attributes,
+            *(name for name in self.view.present() if self.view.schema.open),
+        ]
 
     def get_count(self) -> Value:
         return len(self._names())
@@ -131,7 +148,9 @@ class PropertiesObject(ComObject):
             if key not in self._names():
                 raise errors.no_such_index(**self.view.place())
             return PropertyObject(self.view, key, self.writer)
-        return PropertyObject(self.view, self._names()[position(key, len(self._names()))], self.writer)
+        return PropertyObject(
+            self.view, self._names()[position(key, len(self._names()))], self.writer
+        )
 
 
 class PropertyObject(ComObject):
@@ -183,7 +202,9 @@ class PropertyObject(ComObject):
                 locked(element.attributes, "lockAttributes", "lockAllAttributesExcept", self.name)
                 for _, element in self.view.sources()
             )
-        raise errors.ConfigError(errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **self.view.place())
+        raise errors.ConfigError(
+            errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **self.view.place()
+        )
 
 
 class ChildrenObject(ComObject):
@@ -230,14 +251,22 @@ class CollectionObject(ComObject):
         wanted = str(name) or next(iter(names), "")
         if wanted not in names:
             raise errors.no_such_index(**self.view.place())
-        return ElementObject(Detached(names[wanted], wanted, self.view.owner, self.view), self.writer)
+        return ElementObject(
+            Detached(names[wanted], wanted, self.view.owner, self.view), self.writer
+        )
 
     def call_addelement(self, element: Value, index: Value = -1) -> None:
         if self.writer is None:
             raise read_only()
         new = element.view if isinstance(element, ElementObject) else None
-        if not isinstance(new, Detached) or new.element.parent is not None or not isinstance(index, int):
-            raise errors.ConfigError(errors.E_INVALID_PARAMETER, "The parameter is incorrect\r\n", **self.view.place())
+        if (
+            not isinstance(new, Detached)
+            or new.element.parent is not None
+            or not isinstance(index, int)
+        ):
+            raise errors.ConfigError(
+                errors.E_INVALID_PARAMETER, "The parameter is incorrect\r\n", **self.view.place()
+            )
         self.writer.add(self.view, new, index)
 
     def call_deleteelement(self, index: Value) -> None:

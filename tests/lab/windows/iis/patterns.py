@@ -1,11 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The patterns of URL Rewrite: ECMAScript, Wildcard, ExactMatch (iis.net, "URL Rewrite Module Configuration Reference").
+"""The patterns of URL Rewrite: ECMAScript, Wildcard, ExactMatch (iis.net, "URL Rewrite Module
+Configuration Reference").
 
-An ECMAScript pattern is turned into one of Python's, character by character, where the two differ: what `$`, `.`, `\\d`
-and `\\s` mean, and what the one has that the other lacks. What ECMAScript does not know is a broken pattern, never a
-pattern with another meaning.
+An ECMAScript pattern is turned into one of Python's, character by character, where the two differ:
+what `$`, `.`, `\\d` and `\\s` mean, and what the one has that the other lacks. What ECMAScript does
+not know is a broken pattern, never a pattern with another meaning.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import re
 import typing as t
 
 # ECMA-262 3rd edition, 7.2, 7.3, 15.10.2.12.
-_BLANKS = "\\t\\n\\x0b\\x0c\\r \\xa0\\u1680\\u180e\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
+_BLANKS = (
+    "\\t\\n\\x0b\\x0c\\r \\xa0\\u1680\\u180e"
+    "\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
+)
 _LINES = "\\n\\r\\u2028\\u2029"
 _NUMBERED = re.compile(r"\\(\d+)")
 _SAFE = frozenset("dDwWbBfnrtv0123456789")

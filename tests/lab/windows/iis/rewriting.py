@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """URL Rewrite: what the inbound rules that are in effect make of a request.
 
-iis.net, "URL Rewrite Module Configuration Reference", "Using Global and Distributed Rewrite Rules"; windows.md §2.2.
-Not verified: what rules of a level do once an earlier rule has taken the URL out of it (here: they are passed over),
-and that the rest of the set goes on with the rules of the URL as it came.
+iis.net, "URL Rewrite Module Configuration Reference", "Using Global and Distributed Rewrite Rules".
+Not verified: what rules of a level do once an earlier rule has taken the URL out
+of it (here: they are passed over), and that the rest of the set goes on with the rules of the URL
+as it came.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import dataclasses
 import typing as t
 import urllib.parse
 
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.patterns import Match, Matcher, matcher
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.patterns import (
+    Match,
+    Matcher,
+    matcher,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.schema import Plain
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.sections import REDIRECTS
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.urls import BadUrl, decoded, way
@@ -24,12 +29,16 @@ NOTHING = Match(("",))
 
 
 class RewriteError(Exception):
-    """A rule cannot be carried out: 500.50, of a global rule 500.51 (iis.net, "HTTP status codes in IIS")."""
+    """A rule cannot be carried out: 500.50, of a global rule 500.51 (iis.net, "HTTP status codes in
+    IIS").
+    """
 
 
 @dataclasses.dataclass
 class Sent:
-    """A request as HTTP.sys hands it on. `path` and `query` are what rules may change; `target` is as sent."""
+    """A request as HTTP.sys hands it on. `path` and `query` are what rules may change; `target` is
+    as sent.
+    """
 
     target: str
     path: str
@@ -89,7 +98,9 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule that is in effect. `depth` is how many segments of the URL belong to the level that it stands at."""
+    """A rule that is in effect. `depth` is how many segments of the URL belong to the level that it
+    stands at.
+    """
 
     name: str
     depth: int
@@ -104,7 +115,9 @@ class Rule:
 
 
 class Rules:
-    """The rules that are in effect at one path, compiled. Raises BrokenPattern for any that is enabled and broken."""
+    """The rules that are in effect at one path, compiled. Raises BrokenPattern for any that is
+    enabled and broken.
+    """
 
     def __init__(
         self,
@@ -120,7 +133,9 @@ class Rules:
         self._there = there
 
     def run(self, request: Sent) -> Outcome:
-        """Evaluate every rule in order; `request` carries on with the URL that they leave. Raises RewriteError."""
+        """Evaluate every rule in order; `request` carries on with the URL that they leave. Raises
+        RewriteError.
+        """
         for rule in self.rules:
             relative = _relative(request.path, rule.depth)
             if relative is None:
@@ -159,7 +174,9 @@ class Rules:
         if kind == "AbortRequest":
             return Outcome("abort")
         if kind == "CustomResponse":
-            return Outcome("answer", int(rule.action["statusCode"]), int(rule.action["subStatusCode"]))
+            return Outcome(
+                "answer", int(rule.action["statusCode"]), int(rule.action["subStatusCode"])
+            )
         for name, _ in rule.variables:
             if name.casefold() not in self._allowed:
                 raise RewriteError(f"The server variable {name} is not allowed to be set.")
@@ -180,7 +197,9 @@ class Rules:
         return None
 
     def _expand(self, text: str, request: Sent, found: Match, captured: Match) -> str:
-        """A text with its back-references, server variables, functions and maps. Raises RewriteError."""
+        """A text with its back-references, server variables, functions and maps. Raises
+        RewriteError.
+        """
         out: list[str] = []
         at = 0
         while at < len(text):
@@ -231,7 +250,9 @@ def _closing(text: str, start: int) -> int:
 
 
 def _relative(path: str, depth: int) -> str | None:
-    """A path as a level sees it: without what leads there, and one slash less. None where it is not below."""
+    """A path as a level sees it: without what leads there, and one slash less. None where it is not
+    below.
+    """
     if depth == 0:
         return path[1:]
     segments = way(path)
@@ -259,5 +280,8 @@ def _rule(item: Item) -> Rule:
         conditions.value("logicalGrouping") == "MatchAny",
         bool(conditions.value("trackAllCaptures")),
         {name: action.value(name) for name in action.schema.attributes},
-        tuple((str(one.value("name")), str(one.value("value"))) for one in item.child("serverVariables").items()),
+        tuple(
+            (str(one.value("name")), str(one.value("value")))
+            for one in item.child("serverVariables").items()
+        ),
     )

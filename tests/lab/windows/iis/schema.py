@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may stand in a section: attributes with their kinds and defaults, elements, collections with their keys.
+"""What may stand in a section: attributes with their kinds and defaults, elements, collections with
+their keys.
 
-The words are IIS's (IIS_schema.xml, windows.md §2.1); which sections there are stands in sections.py.
+The words are IIS's (IIS_schema.xml); which sections there are stands in
+sections.py.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ EVERYWHERE = (*LOCKS, "configSource", "configProtectionProvider")
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """One attribute. `kind` is string, bool, int, uint, enum, flags or timeSpan, as in IIS_schema.xml."""
+    """One attribute. `kind` is string, bool, int, uint, enum, flags or timeSpan, as in
+    IIS_schema.xml.
+    """
 
     name: str
     kind: str = "string"
@@ -61,7 +65,10 @@ class Attribute:
         if self.kind == "flags":
             names = [part.strip() for part in text.split(",") if part.strip()]
             if not set(names) <= set(self.values):
-                raise ConfigError(E_INVALID_DATA, f"Flags must be some combination of {', '.join(self.values)}\r\n")
+                raise ConfigError(
+                    E_INVALID_DATA,
+                    f"Flags must be some combination of {', '.join(self.values)}\r\n",
+                )
             return ", ".join(names)
         if self.not_empty and not text:
             raise self._wrong("String must not be empty")
@@ -89,10 +96,11 @@ class Attribute:
 
     def _within(self, value: int) -> int:
         if self.limits is not None:
-            inside = self.limits[0] <= value <= self.limits[1]
+            low, high = self.limits
+            inside = low <= value <= high
             if inside == self.excluded:
                 words = "not be" if self.excluded else "be"
-                raise self._wrong(f"Integer value must {words} between {self.limits[0]} and {self.limits[1]} inclusive")
+                raise self._wrong(f"Integer value must {words} between {low} and {high} inclusive")
         if self.kind == "uint" and value < 0:
             raise self._wrong("Integer value must not be negative")
         return value
@@ -103,7 +111,8 @@ class Attribute:
 
 @dataclasses.dataclass(frozen=True)
 class Collection:
-    """The list that an element holds. `key` are the attributes that tell items apart; none: equal items are legal.
+    """The list that an element holds. `key` are the attributes that tell items apart; none: equal
+    items are legal.
 
     `append`: local items come behind inherited ones (mergeAppend).
     """
@@ -135,7 +144,11 @@ class Schema:
 
     def missing(self, present: t.Collection[str]) -> list[str]:
         """Which required attributes are not there."""
-        return [name for name, attribute in self.attributes.items() if attribute.required and name not in present]
+        return [
+            name
+            for name, attribute in self.attributes.items()
+            if attribute.required and name not in present
+        ]
 
 
 def attributes(*known: Attribute) -> dict[str, Attribute]:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sections that the lab understands, by version of IIS.
 
-From Microsoft's IIS_schema.xml and rewrite_schema.xml (windows.md §2.1, §2.3), in words of our own. A section that is
-declared and not here is taken as it stands: nothing in it is judged, and nothing in it decides over a request.
+From Microsoft's IIS_schema.xml and rewrite_schema.xml, in words of our own.
+A section that is declared and not here is taken as it stands: nothing in it is judged, and nothing
+in it decides over a request.
 """
 
 from __future__ import annotations
@@ -55,10 +56,15 @@ def _rules() -> Schema:
         _flag("negate", False),
     )
     conditions = Schema(
-        attributes(Attribute("logicalGrouping", "enum", "MatchAll", values=GROUPING), _flag("trackAllCaptures", False)),
+        attributes(
+            Attribute("logicalGrouping", "enum", "MatchAll", values=GROUPING),
+            _flag("trackAllCaptures", False),
+        ),
         collection=Collection({"add": Schema(condition)}, duplicates=True),
     )
-    variable = attributes(Attribute("name", required=True), Attribute("value"), _flag("replace", True))
+    variable = attributes(
+        Attribute("name", required=True), Attribute("value"), _flag("replace", True)
+    )
     action = attributes(
         Attribute("type", "enum", "None", values=ACTIONS),
         Attribute("url"),
@@ -87,11 +93,15 @@ def _rules() -> Schema:
         {
             "match": Schema(
                 attributes(
-                    Attribute("url", required=True, not_empty=True), _flag("ignoreCase", True), _flag("negate", False)
+                    Attribute("url", required=True, not_empty=True),
+                    _flag("ignoreCase", True),
+                    _flag("negate", False),
                 )
             ),
             "conditions": conditions,
-            "serverVariables": Schema(collection=Collection({"set": Schema(variable)}, duplicates=True)),
+            "serverVariables": Schema(
+                collection=Collection({"set": Schema(variable)}, duplicates=True)
+            ),
             "action": Schema(action),
         },
     )
@@ -105,7 +115,9 @@ def _maps() -> Schema:
     entry = attributes(Attribute("key", required=True), Attribute("value"))
     one_map = Schema(
         attributes(
-            Attribute("name", required=True, not_empty=True), Attribute("defaultValue"), _flag("ignoreCase", True)
+            Attribute("name", required=True, not_empty=True),
+            Attribute("defaultValue"),
+            _flag("ignoreCase", True),
         ),
         collection=Collection({"add": Schema(entry)}, ("key",)),
     )
@@ -116,16 +128,21 @@ def _ip_security(version: tuple[int, int]) -> Schema:
     known = [_flag("allowUnlisted", True), _flag("enableReverseDns", False)]
     if version >= (8, 0):
         # iis.net, "IIS 8.0 Dynamic IP Address Restrictions".
-        known += [Attribute("denyAction", "enum", "Forbidden", values=DENIALS), _flag("enableProxyMode", False)]
+        known += [
+            Attribute("denyAction", "enum", "Forbidden", values=DENIALS),
+            _flag("enableProxyMode", False),
+        ]
     entry = attributes(
         Attribute("ipAddress"),
         Attribute("subnetMask", default="255.255.255.255"),
         Attribute("domainName"),
         _flag("allowed", False),
     )
-    # The key is text (windows.md §2.3): `24` and `255.255.255.0` are two.
+    # The key is text: `24` and `255.255.255.0` are two.
     key = ("ipAddress", "subnetMask", "domainName")
-    return Schema(attributes(*known), collection=Collection({"add": Schema(entry)}, key, "clear", "remove"))
+    return Schema(
+        attributes(*known), collection=Collection({"add": Schema(entry)}, key, "clear", "remove")
+    )
 
 
 def _request_filtering() -> Schema:
@@ -160,10 +177,15 @@ def _request_filtering() -> Schema:
 
 
 def _modules() -> Schema:
-    entry = attributes(Attribute("name", required=True, not_empty=True), Attribute("type"), Attribute("preCondition"))
+    entry = attributes(
+        Attribute("name", required=True, not_empty=True),
+        Attribute("type"),
+        Attribute("preCondition"),
+    )
     return Schema(
         attributes(
-            _flag("runAllManagedModulesForAllRequests", False), _flag("runManagedModulesForWebDavRequests", False)
+            _flag("runAllManagedModulesForAllRequests", False),
+            _flag("runManagedModulesForWebDavRequests", False),
         ),
         collection=Collection({"add": Schema(entry)}, ("name",), "clear", "remove"),
     )
@@ -201,18 +223,24 @@ def _sites() -> Schema:
     )
     site = Schema(
         attributes(
-            Attribute("name", required=True), Attribute("id", "uint", 0, required=True), _flag("serverAutoStart", True)
+            Attribute("name", required=True),
+            Attribute("id", "uint", 0, required=True),
+            _flag("serverAutoStart", True),
         ),
         {
             "bindings": Schema(
-                collection=Collection({"binding": binding}, ("protocol", "bindingInformation"), "clear")
+                collection=Collection(
+                    {"binding": binding}, ("protocol", "bindingInformation"), "clear"
+                )
             ),
             **dict.fromkeys(_SITE_PARTS, ANYTHING),
         },
         Collection({"application": application}, ("path",), "clear", "remove"),
     )
     return Schema(
-        elements=dict.fromkeys(("siteDefaults", "applicationDefaults", "virtualDirectoryDefaults"), ANYTHING),
+        elements=dict.fromkeys(
+            ("siteDefaults", "applicationDefaults", "virtualDirectoryDefaults"), ANYTHING
+        ),
         collection=Collection({"site": site}, ("name",), "clear", "remove"),
     )
 
@@ -242,7 +270,8 @@ _REDIRECTION = Schema(
 def known(version: tuple[int, int], rewrite: bool) -> dict[str, Schema | None]:
     """The sections of a version of IIS. None: no schema file says what may stand there.
 
-    Without URL Rewrite its schema file is not there either; its declarations in applicationHost.config may be.
+    Without URL Rewrite its schema file is not there either; its declarations in
+    applicationHost.config may be.
     """
     parts: dict[str, Schema | None] = {
         "rules": _rules(),
@@ -256,7 +285,9 @@ def known(version: tuple[int, int], rewrite: bool) -> dict[str, Schema | None]:
         IP_SECURITY: _ip_security(version),
         REQUEST_FILTERING: _request_filtering(),
         MODULES: _modules(),
-        "system.webServer/globalModules": _pairs("name", extra=[Attribute("image"), Attribute("preCondition")]),
+        "system.webServer/globalModules": _pairs(
+            "name", extra=[Attribute("image"), Attribute("preCondition")]
+        ),
         SITES: _sites(),
         REDIRECTION: _REDIRECTION,
         **{f"{REWRITE}{name}": schema if rewrite else None for name, schema in parts.items()},

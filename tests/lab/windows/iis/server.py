@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IIS of a lab host: its configuration in files, the COM objects that change it, and who gets what by it."""
+"""The IIS of a lab host: its configuration in files, the COM objects that change it, and who gets
+what by it.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,25 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.managers import
     ManagerObject,
     WritableObject,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import CONFIG, Disk, Session, Site, Store
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.store import (
+    CONFIG,
+    Disk,
+    Session,
+    Site,
+    Store,
+)
 
 _PHYSICAL = re.compile(r'physicalPath="([^"]+)"')
 
 
 class Iis:
-    """One IIS. What it holds is in the files below `folder`; a test that plays a colleague writes there.
+    """One IIS. What it holds is in the files below `folder`; a test that plays a colleague writes
+    there.
 
-    Without `rewrite`, URL Rewrite is there as it usually is with that Exchange; the role service for
-    IP restrictions is not (no real file has it). `here`: the physical paths of virtual directories are folders of this machine, so that an agent in a real engine
-    finds their web.configs; they are ``C:\\...`` otherwise.
+    Without `rewrite`, URL Rewrite is there as it usually is with that Exchange; the role service
+    for IP restrictions is not (no real file has it). `here`: the physical paths of virtual
+    directories are folders of this machine, so that an agent in a real engine finds their
+    web.configs; they are ``C:\\...`` otherwise.
     """
 
     def __init__(
@@ -59,7 +69,7 @@ class Iis:
         self._lock = threading.Lock()
 
     def _folder(self, found: re.Match[str]) -> str:
-        """A physical path as a folder of this machine; it is made when something is written there."""
+        """A physical path as a folder of this machine, made when something is written there."""
         return f'physicalPath="{self.disk.place(found[1])}"'
 
     @property
@@ -72,7 +82,7 @@ class Iis:
 
     @property
     def registry(self) -> dict[str, dict[str, t.Any]]:
-        """The values by which versions are told (windows.md §2.1)."""
+        """The values by which versions are told (iis.net; CSS-Exchange: EOMT)."""
         keys: dict[str, dict[str, t.Any]] = {
             "HKLM:\\SOFTWARE\\Microsoft\\InetStp": {
                 "MajorVersion": self.store.version[0],
@@ -81,7 +91,9 @@ class Iis:
         }
         if self.rewrite:
             # 7.2.1993 is the 2.1 that Exchange's set-up asks for.
-            keys["HKLM:\\SOFTWARE\\Microsoft\\IIS Extensions\\URL Rewrite"] = {"Version": "7.2.1993"}
+            keys["HKLM:\\SOFTWARE\\Microsoft\\IIS Extensions\\URL Rewrite"] = {
+                "Version": "7.2.1993"
+            }
         return keys
 
     @property
@@ -118,15 +130,18 @@ class Iis:
 
     def put_web_config(self, url: str, inner: str, site: str = "Default Web Site") -> None:
         """Write a web.config, with what stands within ``<configuration>``."""
-        text = f'<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration>{inner}</configuration>\r\n'
+        text = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration>{inner}</configuration>\r\n'
+        )
         self.disk.write(f"{self.physical(url, site)}\\web.config", text.encode())
 
     def share(self, path: str = "\\\\files.example.test\\iis") -> None:
         """Move the configuration to a share, for a farm (iis.net, "Shared Configuration")."""
         text = self.text
+        section = f'<configurationRedirection enabled="true" path="{path}" />'
         self.disk.write(
             f"{CONFIG}\\redirection.config",
-            f'<configuration><configurationRedirection enabled="true" path="{path}" /></configuration>'.encode(),
+            f"<configuration>{section}</configuration>".encode(),
         )
         self.text = text
 
@@ -136,13 +151,17 @@ class Iis:
 
     def judge(self) -> Judge:
         """Who gets what by the configuration as it is now."""
-        files = sorted(path for path in self.disk.folder.rglob("*") if path.name.casefold().endswith(".config"))
+        files = sorted(
+            path for path in self.disk.folder.rglob("*") if path.name.casefold().endswith(".config")
+        )
         state = [(path, stat.st_mtime_ns, stat.st_size) for path in files for stat in [path.stat()]]
         if self._judge is None or self._judge[0] != state:
             self._judge = (state, Judge(self.store))
         return self._judge[1]
 
     def request(self, target: str, client: str, **more: t.Any) -> Answer:
-        """The answer to a request from a client's address, by the configuration as it is now; see Judge.request."""
+        """The answer to a request from a client's address, by the configuration as it is now; see
+        Judge.request.
+        """
         with self._lock:
             return self.judge().request(target, client, **more)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's operations of IIS as the stand-in answers them, by the COM objects that the agent itself would drive."""
+"""The agent's operations of IIS as the stand-in answers them, by the COM objects that the agent
+itself would drive.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,11 @@ class AgentError(ComError):
 
 def told(error: ComError) -> Row:
     """An error as a row has it."""
-    return {"class": error.class_name, "hresult": f"0x{error.hresult:08x}", "message": error.message}
+    return {
+        "class": error.class_name,
+        "hresult": f"0x{error.hresult:08x}",
+        "message": error.message,
+    }
 
 
 def of(value: Value) -> ComObject:
@@ -60,7 +66,7 @@ def count(holder: ComObject) -> int:
     return t.cast(int, holder.get("Count"))
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def read(host: WindowsHost, step: Spec) -> list[Row]:
@@ -73,7 +79,9 @@ def read(host: WindowsHost, step: Spec) -> list[Row]:
     except ComError as error:
         process["error"] = told(error)
     for key, name in step["registry"]:
-        rows.append({"kind": "registry", "key": key, "name": name, "value": host.registry_value(key, name)})
+        rows.append(
+            {"kind": "registry", "key": key, "name": name, "value": host.registry_value(key, name)}
+        )
     if manager is None:
         return rows
     sites, locations = read_sites(manager), read_locations(manager)
@@ -88,9 +96,15 @@ def read(host: WindowsHost, step: Spec) -> list[Row]:
             for directory in application["directories"]:
                 path = (site["name"] + application["path"]).rstrip("/") + directory["path"]
                 paths.append(path.rstrip("/"))
-                files += web_configs(path.rstrip("/"), directory["physical"], step.get("mentions") or ())
+                files += web_configs(
+                    path.rstrip("/"), directory["physical"], step.get("mentions") or ()
+                )
         within = f"{site['name']}/".casefold()
-        paths += [one["path"] for one in locations["locations"] if one["path"].casefold().startswith(within)]
+        paths += [
+            one["path"]
+            for one in locations["locations"]
+            if one["path"].casefold().startswith(within)
+        ]
         paths += [file["path"] for file in files]
         paths += [site["name"] + path for path in step.get("also") or ()]
     # Each once, by its first spelling.
@@ -220,8 +234,12 @@ def read_locations(manager: ComObject) -> Row:
         held = locations_of(manager, APPHOST)
         for index in range(count(held)):
             location = of(held.call("Item", index))
-            names = [of(location.call("Item", number)).get("Name") for number in range(count(location))]
-            row["locations"].append({"index": index, "path": location.get("Path"), "sections": names})
+            names = [
+                of(location.call("Item", number)).get("Name") for number in range(count(location))
+            ]
+            row["locations"].append(
+                {"index": index, "path": location.get("Path"), "sections": names}
+            )
     except ComError as error:
         row["error"] = told(error)
     return row
@@ -235,7 +253,9 @@ def web_configs(base: str, physical: str, words: Texts) -> list[Row]:
     """The web.configs below a folder of this machine that mention a word."""
     root = pathlib.Path(physical)
     rows = []
-    for file in sorted(root.rglob("web.config")) if physical.startswith("/") and root.is_dir() else ():
+    for file in (
+        sorted(root.rglob("web.config")) if physical.startswith("/") and root.is_dir() else ()
+    ):
         text = file.read_bytes().decode("utf-8-sig", "replace")
         if any(word.casefold() in text.casefold() for word in words):
             path = "/".join([base, *file.parent.relative_to(root).parts])
@@ -243,7 +263,7 @@ def web_configs(base: str, physical: str, words: Texts) -> list[Row]:
     return rows
 
 
-# --- writing -----------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def write(host: WindowsHost, step: Spec) -> list[Row]:
@@ -259,8 +279,8 @@ def write(host: WindowsHost, step: Spec) -> list[Row]:
     if problem is not None:
         number = told(problem)["hresult"]
         text = (
-            f"IIS did not take the change of {step['section']} at {step['path']}; nothing of this step was written. "
-            f"It said: {problem.message} ({number})"
+            f"IIS did not take the change of {step['section']} at {step['path']}; "
+            f"nothing of this step was written. It said: {problem.message} ({number})"
         )
         raise AgentError(_CLASSES.get(problem.hresult, "IisFailed"), text, number)
     return [{"committed": True}]
@@ -295,7 +315,10 @@ def _change(host: WindowsHost, step: Spec) -> ComError | None:
 def _find(collection: ComObject, match: Spec) -> int:
     for index in range(count(collection)):
         element = of(collection.call("Item", index))
-        if all(str(item(element, "Properties", name).get("Value")) == str(wanted) for name, wanted in match.items()):
+        if all(
+            str(item(element, "Properties", name).get("Value")) == str(wanted)
+            for name, wanted in match.items()
+        ):
             return index
     raise AgentError(
         "IisChanged",
@@ -331,7 +354,10 @@ def _drop(manager: ComObject, step: Spec) -> None:
         if str(location.get("Path")).casefold() != step["location"].casefold():
             continue
         for number in reversed(range(count(location))):
-            if str(of(location.call("Item", number)).get("Name")).casefold() == step["section"].casefold():
+            if (
+                str(of(location.call("Item", number)).get("Name")).casefold()
+                == step["section"].casefold()
+            ):
                 location.call("DeleteConfigSection", number)
         if count(location) == 0:
             held.call("DeleteLocation", index)

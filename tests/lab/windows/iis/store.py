@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where IIS's configuration lies: configuration paths, files of a host's disks, sites and their directories.
+"""Where IIS's configuration lies: configuration paths, files of a host's disks, sites and their
+directories.
 
-A disk is a folder, and names in it compare without case, as on Windows. applicationHost.config and web.configs are
-real files there; machine.config and the web.config of .NET hold nothing of what the lab judges, and are not there.
+A disk is a folder, and names in it compare without case, as on Windows. applicationHost.config and
+web.configs are real files there; machine.config and the web.config of .NET hold nothing of what the
+lab judges, and are not there.
 """
 
 from __future__ import annotations
@@ -15,7 +17,11 @@ import tempfile
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import errors
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.markup import Document, Element, NotWellFormed
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.markup import (
+    Document,
+    Element,
+    NotWellFormed,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.schema import ANYTHING, Schema
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.sections import known
 
@@ -26,7 +32,9 @@ VARIABLES = {"%systemdrive%": "C:", "%windir%": "C:\\Windows", "%systemroot%": "
 
 
 class Disk:
-    """The disks of a Windows in a folder: ``C:\\inetpub`` is ``folder/C/inetpub``, a share ``folder/UNC/server/share``."""
+    """The disks of a Windows in a folder: ``C:\\inetpub`` is ``folder/C/inetpub``, a share
+    ``folder/UNC/server/share``.
+    """
 
     def __init__(self, folder: pathlib.Path | None = None) -> None:
         self._places: dict[str, pathlib.Path] = {}
@@ -48,7 +56,9 @@ class Disk:
         for name, value in VARIABLES.items():
             if windows.casefold().startswith(name):
                 windows = value + windows[len(name) :]
-        windows = f"UNC\\{windows[2:]}" if windows.startswith("\\\\") else windows.replace(":", "", 1)
+        windows = (
+            f"UNC\\{windows[2:]}" if windows.startswith("\\\\") else windows.replace(":", "", 1)
+        )
         # A folder of this machine stands for itself.
         place = pathlib.Path("/") if windows.startswith("/") else self.folder
         for part in filter(None, windows.replace("/", "\\").split("\\")):
@@ -84,7 +94,9 @@ class Disk:
 
 @dataclasses.dataclass(frozen=True)
 class Directory:
-    """A virtual directory. `url` is its whole path in the site, without a last slash; ``""`` is the root."""
+    """A virtual directory. `url` is its whole path in the site, without a last slash; ``""`` is the
+    root.
+    """
 
     url: str
     physical: str
@@ -102,12 +114,15 @@ class Site:
     bindings: tuple[tuple[str, str], ...]
 
     def directory(self, url: str) -> Directory:
-        """The virtual directory that a path of the site is in: the deepest. Raises KeyError for a site without a root."""
+        """The virtual directory that a path of the site is in: the deepest. Raises KeyError for a
+        site without a root.
+        """
         wanted = url.casefold()
         fitting = [
             directory
             for directory in self.directories
-            if wanted == directory.url.casefold() or wanted.startswith(f"{directory.url.casefold()}/")
+            if wanted == directory.url.casefold()
+            or wanted.startswith(f"{directory.url.casefold()}/")
         ]
         if not fitting:
             raise KeyError(url)
@@ -120,7 +135,9 @@ class Site:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A configuration path, taken apart. `levels` are the paths from APPHOST down to itself, with the names of the site."""
+    """A configuration path, taken apart. `levels` are the paths from APPHOST down to itself, with
+    the names of the site.
+    """
 
     path: str
     site: Site | None
@@ -140,7 +157,7 @@ class Store:
         self.rewrite = rewrite
         # What somebody else does: these files are held open, in lower case.
         self.held: set[str] = set()
-        # The number of "changed on disk" (two are told of, windows.md §1.4).
+        # The number of "changed on disk" (sources tell of two).
         self.changed_number = errors.E_SHARING_VIOLATION
         # Whether enumerations are read as their numbers; both are told of.
         self.numbers = False
@@ -184,11 +201,14 @@ class Store:
 
 
 class Session:
-    """What one process has read: a document for each file, once; and what it changed there and has not committed."""
+    """What one process has read: a document for each file, once; and what it changed there and has
+    not committed.
+    """
 
     def __init__(self, store: Store, lasting: bool) -> None:
         self.store = store
-        # A writer keeps what it read until it commits; a reader is told of changes, and reads again.
+        # A writer keeps what it read until it commits; a reader is told of changes, and reads
+        # again.
         self.lasting = lasting
         self._documents: dict[str, Document] = {}
         self.version = 0
@@ -197,10 +217,14 @@ class Session:
     def document(self, place: Place | None, level: int) -> Document | None:
         """The file of a level; None where there is none. Raises ConfigError."""
         file = self.store.file(place, level)
-        return None if file is None else self.read(file, place.levels[level] if place else REDIRECTION_PATH)
+        return (
+            None
+            if file is None
+            else self.read(file, place.levels[level] if place else REDIRECTION_PATH)
+        )
 
     def read(self, file: str, path: str, root: str = "configuration") -> Document | None:
-        """A file whose outermost element is `root`; None where there is none. Raises ConfigError."""
+        """A file whose outermost element is `root`, or None. Raises ConfigError."""
         held = self._documents.get(file.casefold())
         if held is not None and self.lasting:
             return held
@@ -214,7 +238,9 @@ class Session:
         content = self.store.disk.read(file)
         if content is None:
             if path == APPHOST:
-                raise errors.ConfigError(errors.E_FILE_NOT_FOUND, "Cannot read configuration file\r\n", path, file)
+                raise errors.ConfigError(
+                    errors.E_FILE_NOT_FOUND, "Cannot read configuration file\r\n", path, file
+                )
             return None
         if held is not None and held.original == content:
             return held
@@ -231,7 +257,8 @@ class Session:
     def create(self, place: Place, level: int) -> Document:
         """A new file of a level, in memory."""
         file = str(self.store.file(place, level))
-        text = '\ufeff<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration>\r\n</configuration>\r\n'
+        head = '\ufeff<?xml version="1.0" encoding="UTF-8"?>'
+        text = f"{head}\r\n<configuration>\r\n</configuration>\r\n"
         document = Document(text.encode())
         document.original = b""
         self._documents[file.casefold()] = document
@@ -243,7 +270,9 @@ class Session:
         self.version += 1
 
     def place(self, path: str) -> Place | None:
-        """A configuration path; None for that of the redirection. Raises ConfigError for one that nobody knows."""
+        """A configuration path; None for that of the redirection. Raises ConfigError for one that
+        nobody knows.
+        """
         parts = path.strip("/").split("/")
         upper = "/".join(parts[:3]).upper()
         if path.upper() == REDIRECTION_PATH:
@@ -286,7 +315,9 @@ def _site(element: Element) -> Site:
         for directory in application.elements("virtualDirectory"):
             url = at + directory.attributes.get("path", "/").rstrip("/")
             below = directory.attributes.get("allowSubDirConfig", "true").casefold() == "true"
-            directories.append(Directory(url, directory.attributes.get("physicalPath", ""), at, below))
+            directories.append(
+                Directory(url, directory.attributes.get("physicalPath", ""), at, below)
+            )
     bindings = tuple(
         (binding.attributes.get("protocol", ""), binding.attributes.get("bindingInformation", ""))
         for part in element.elements("bindings")

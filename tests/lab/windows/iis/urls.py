@@ -1,9 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What HTTP.sys makes of a request's path before IIS sees it, and where it leads (windows.md §2.2).
+"""What HTTP.sys makes of a request's path before IIS sees it, and where it leads.
 
-Decoded once, ``\\`` as ``/``, dot segments resolved, several slashes kept: from memory, marked there as not verified.
+Decoded once, ``\\`` as ``/``, dot segments resolved, several slashes kept: from memory, marked
+there as not verified.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ class BadUrl(Exception):
 
 
 def decoded(text: str, lenient: bool = False) -> str:
-    """A path with its escapes resolved once. Raises BadUrl for an escape that is none; `lenient` lets it stand."""
+    """A path with its escapes resolved once. Raises BadUrl for an escape that is none; `lenient`
+    lets it stand.
+    """
 
     def resolve(found: re.Match[str]) -> str:
         if found[1]:
@@ -39,7 +42,7 @@ def decoded(text: str, lenient: bool = False) -> str:
 
 
 def cooked(path: str) -> str:
-    """The absolute path that IIS works with, of the path as sent without its query. Raises BadUrl."""
+    """The absolute path that IIS works with, of a path as sent, without query. Raises BadUrl."""
     if not path.startswith("/"):
         found = re.match(r"https?://[^/?]+(/.*)?\Z", path, re.IGNORECASE | re.DOTALL)
         if found is None:
@@ -72,7 +75,9 @@ def escaped_twice(path: str) -> bool:
 
 
 class Way(t.NamedTuple):
-    """A path by its segments: the name that a directory is looked up by, and where the segment ends in the text."""
+    """A path by its segments: the name that a directory is looked up by, and where the segment ends
+    in the text.
+    """
 
     names: tuple[str, ...]
     ends: tuple[int, ...]
@@ -85,8 +90,9 @@ class Way(t.NamedTuple):
 def way(path: str) -> Way:
     """The directories that a cooked path may lead to.
 
-    Several slashes, blanks and dots at the end of a name, and what follows a semicolon, count for nothing: whether IIS
-    and what is behind it take them so is not verified, and a lab that let such a path end in nothing would be kind.
+    Several slashes, blanks and dots at the end of a name, and what follows a semicolon, count for
+    nothing: whether IIS and what is behind it take them so is not verified, and a lab that let such
+    a path end in nothing would be kind.
     """
     names: list[str] = []
     ends: list[int] = []

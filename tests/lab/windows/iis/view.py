@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A section as it is in effect at a path: layers merged, collections with `<clear/>` and `<remove>`, locks, defaults.
+"""A section as it is in effect at a path: layers merged, collections with `<clear/>` and
+`<remove>`, locks, defaults.
 
-A view computes what it is asked for from the documents, so that it tells of every change; what it found is kept for
-as long as no document changes.
+A view computes what it is asked for from the documents, so that it tells of every change; what it
+found is kept for as long as no document changes.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def locked(attributes: t.Mapping[str, str], only: str, but: str, name: str) -> b
 class View:
     """An element: of a section, of an element in it, or an item of a collection."""
 
-    def __init__(self, schema: Schema, name: str, owner: SectionView | None, parent: View | None) -> None:
+    def __init__(
+        self, schema: Schema, name: str, owner: SectionView | None, parent: View | None
+    ) -> None:
         self.schema = schema
         self.name = name
         self.owner = owner
@@ -62,11 +65,15 @@ class View:
         """The elements that it is made of, outermost first."""
         assert self.parent is not None
         return [
-            Source(layer, child) for layer, element in self.parent.sources() for child in element.elements(self.name)
+            Source(layer, child)
+            for layer, element in self.parent.sources()
+            for child in element.elements(self.name)
         ]
 
     def value(self, name: str) -> Plain:
-        """The value of an attribute, or its default. Raises ConfigError for one that the schema does not know."""
+        """The value of an attribute, or its default. Raises ConfigError for one that the schema
+        does not know.
+        """
         known = self.schema.attribute(name)
         if known is None or (self.schema.open and name not in self.present()):
             raise errors.no_such_index(**self.place())
@@ -75,7 +82,9 @@ class View:
                 try:
                     return known.read(element.attributes[name])
                 except errors.ConfigError as error:
-                    raise errors.ConfigError(error.hresult, error.text, **layer.place(element)) from None
+                    raise errors.ConfigError(
+                        error.hresult, error.text, **layer.place(element)
+                    ) from None
         return known.default
 
     def present(self) -> dict[str, Source]:
@@ -102,7 +111,7 @@ class View:
         return held[-1].layer.place(held[-1].element) if held else {}
 
     def check(self) -> None:
-        """Raises ConfigError for what must not stand there; here, and in everything that is in it."""
+        """Raises ConfigError for what must not stand there, here and in everything in it."""
         held = self.sources()
         for number, (layer, element) in enumerate(held):
             above = [source.element.attributes for source in held[:number]]
@@ -110,12 +119,16 @@ class View:
                 known = self.schema.attribute(name)
                 if known is None:
                     raise errors.unrecognised("attribute", name, **layer.place(element))
-                if any(locked(one, "lockAttributes", "lockAllAttributesExcept", name) for one in above):
+                if any(
+                    locked(one, "lockAttributes", "lockAllAttributesExcept", name) for one in above
+                ):
                     raise errors.lock_violation(**layer.place(element))
                 try:
                     known.read(text)
                 except errors.ConfigError as error:
-                    raise errors.ConfigError(error.hresult, error.text, **layer.place(element)) from None
+                    raise errors.ConfigError(
+                        error.hresult, error.text, **layer.place(element)
+                    ) from None
             if any(truth(one.get("lockItem")) for one in above):
                 raise errors.lock_violation(**layer.place(element))
             self._check_elements(layer, element, above)
@@ -128,11 +141,15 @@ class View:
         for item in self.items():
             item.check()
 
-    def _check_elements(self, layer: Layer, element: Element, above: t.Sequence[t.Mapping[str, str]]) -> None:
+    def _check_elements(
+        self, layer: Layer, element: Element, above: t.Sequence[t.Mapping[str, str]]
+    ) -> None:
         collection = self.schema.collection
         listed = (*collection.items, collection.clear, collection.remove) if collection else ()
         for child in element.elements():
-            if any(locked(one, "lockElements", "lockAllElementsExcept", child.name) for one in above):
+            if any(
+                locked(one, "lockElements", "lockAllElementsExcept", child.name) for one in above
+            ):
                 raise errors.lock_violation(**layer.place(child))
             if not (self.schema.open or child.name in self.schema.elements or child.name in listed):
                 raise errors.unrecognised("element", child.name, **layer.place(child))
@@ -154,7 +171,9 @@ class Item(View):
 
 
 def merged(view: View) -> list[Item]:
-    """A collection: what each layer adds, and what it takes away from those above it. Raises ConfigError."""
+    """A collection: what each layer adds, and what it takes away from those above it. Raises
+    ConfigError.
+    """
     collection = view.schema.collection
     if collection is None:
         return _of_open(view) if view.schema.open else []
@@ -198,12 +217,16 @@ def _unlocked(items: t.Iterable[Item], source: Source, element: Element) -> None
 
 def _named(item: Item, remove: Element, collection: Collection) -> bool:
     defaults = {name: str(item.schema.attributes[name].default) for name in collection.key}
-    wanted = tuple(remove.attributes.get(name, defaults[name]).casefold() for name in collection.key)
+    wanted = tuple(
+        remove.attributes.get(name, defaults[name]).casefold() for name in collection.key
+    )
     return item.key(collection) == wanted
 
 
 def _of_open(view: View) -> list[Item]:
-    """What an element that the lab does not know holds, as it stands: its elements that are not alone of their name."""
+    """What an element that the lab does not know holds, as it stands: its elements that are not
+    alone of their name.
+    """
     return [
         Item(view.schema, view, Source(source.layer, child))
         for source in view.sources()
@@ -244,7 +267,9 @@ class SectionView(View):
         document = self.session.read(file, source.layer.path, source.element.name)
         if document is None:
             text = f"Unable to open configSource file '{named}'\r\n"
-            raise errors.ConfigError(errors.E_FILE_NOT_FOUND, text, **source.layer.place(source.element))
+            raise errors.ConfigError(
+                errors.E_FILE_NOT_FOUND, text, **source.layer.place(source.element)
+            )
         return Source(source.layer, document.root)
 
     def mode(self) -> str:
