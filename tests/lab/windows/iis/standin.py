@@ -63,7 +63,11 @@ def item(element: ComObject, kind: str, key: Value) -> ComObject:
 
 
 def count(holder: ComObject) -> int:
-    return t.cast(int, holder.get("Count"))
+    """The length of a list. The engine lets a property that cannot be read be nothing, which is 0."""
+    try:
+        return t.cast(int, holder.get("Count"))
+    except ComError:
+        return 0
 
 
 # --- reading --------------------------------------------------------------------------------------
