@@ -63,7 +63,7 @@ def item(element: ComObject, kind: str, key: Value) -> ComObject:
 
 
 def count(holder: ComObject) -> int:
-    """The length of a list. The engine lets a property that cannot be read be nothing, which is 0."""
+    """The length of a list. A property that cannot be read is nothing to the engine, which is 0."""
     try:
         return t.cast(int, holder.get("Count"))
     except ComError:
