@@ -108,7 +108,10 @@ def test_what_a_version_does_not_know_is_refused_in_a_file() -> None:
 @pytest.mark.parametrize("edition", list(EDITIONS))
 def test_every_section_of_every_path_can_be_read(edition: str) -> None:
     iis = Iis(edition, rewrite=True)
-    paths = [APPHOST, *(f"{APPHOST}/{site.name}{one.url}" for site in iis.sites() for one in site.directories)]
+    paths = [
+        APPHOST,
+        *(f"{APPHOST}/{site.name}{directory.url}" for site in iis.sites() for directory in site.directories),
+    ]
     for path in paths:
         for name in (RULES, IP_SECURITY, MODULES, "system.webServer/security/requestFiltering"):
             section(reader(iis), name, path)

@@ -306,8 +306,8 @@ def test_conditions(iis: Iis, conditions: str, grouping: str, told: str) -> None
     ],
 )
 def test_patterns(syntax: str, pattern: str, text: str, groups: tuple[str, ...] | None) -> None:
-    found = matcher(syntax, pattern, True)(text)
-    assert (found.groups if found else None) == groups
+    match = matcher(syntax, pattern, True)(text)
+    assert (match.groups if match else None) == groups
 
 
 def test_case_counts_where_it_is_asked_for() -> None:

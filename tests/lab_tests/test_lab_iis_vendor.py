@@ -108,13 +108,13 @@ def invented_rules(source: random.Random) -> str:
         if source.random() < 0.8:
             inner = ""
             for _ in range(source.randint(1, 3)):
-                name = source.choice([one for one in INPUTS if grouped or one != "{R:1}"])
+                name = source.choice([known for known in INPUTS if grouped or known != "{R:1}"])
                 more = source.choice(("", ' negate="true"', ' ignoreCase="false"'))
                 inner += f'<add input="{name}" pattern="{source.choice(INPUTS[name])}"{more} />'
             grouping = source.choice(("MatchAll", "MatchAny"))
             conditions = f'<conditions logicalGrouping="{grouping}">{inner}</conditions>'
         match = f'<match url="{url}" negate="{str(negated).lower()}" />'
-        action = source.choice([one for one in ACTIONS if grouped or "{R:1}" not in one])
+        action = source.choice([known for known in ACTIONS if grouped or "{R:1}" not in known])
         stop, enabled = source.choice(("true", "false")), source.choice(("true", "true", "true", "false"))
         attributes = f'name="rule {number}" enabled="{enabled}" stopProcessing="{stop}"'
         texts.append(f"<rule {attributes}>{match}{conditions}{action}</rule>")
@@ -205,9 +205,11 @@ def test_every_section_of_a_real_server_is_read(name: str) -> None:
     document = Document(real(name).read_bytes())
     declared = sorted(declarations(document))
     sites = session.sites()
-    paths = [APPHOST, *(f"{APPHOST}/{site.name}{one.url}" for site in sites for one in site.directories)]
+    paths = [APPHOST, *(f"{APPHOST}/{site.name}{directory.url}" for site in sites for directory in site.directories)]
     paths += [
-        f"{APPHOST}/{one.attributes['path']}" for one in document.root.elements("location") if one.attributes["path"]
+        f"{APPHOST}/{location.attributes['path']}"
+        for location in document.root.elements("location")
+        if location.attributes["path"]
     ]
     assert len(declared) > 50
     assert len(paths) > 30

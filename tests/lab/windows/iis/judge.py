@@ -233,8 +233,8 @@ class Scope:
                     str(item.value("name")): {
                         "": str(item.value("defaultValue")),
                         **{
-                            str(one.value("key")).casefold(): str(one.value("value"))
-                            for one in item.items()
+                            str(entry.value("key")).casefold(): str(entry.value("value"))
+                            for entry in item.items()
                         },
                     }
                     for item in self._section(f"{sections.REWRITE}rewriteMaps").items()

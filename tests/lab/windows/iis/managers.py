@@ -148,7 +148,9 @@ class LocationsObject(ComObject):
         held = self._held()
         if isinstance(key, str):
             named = [
-                one for one in held if one.attributes.get("path", "").casefold() == key.casefold()
+                location
+                for location in held
+                if location.attributes.get("path", "").casefold() == key.casefold()
             ]
             if not named:
                 raise errors.no_such_index(path=self.file.path)
@@ -164,8 +166,8 @@ class LocationsObject(ComObject):
     def call_addlocation(self, path: Value) -> Value:
         writer = self.file.editor()
         if any(
-            one.attributes.get("path", "").casefold() == str(path).casefold()
-            for one in self._held()
+            location.attributes.get("path", "").casefold() == str(path).casefold()
+            for location in self._held()
         ):
             text = f"There is a location '{path}' already\r\n"
             raise errors.ConfigError(errors.E_ALREADY_EXISTS, text, self.file.path, self.file.file)

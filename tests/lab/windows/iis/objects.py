@@ -106,9 +106,9 @@ def metadata(view: View, name: str) -> Value:
     if name == "configSource":
         return next(
             (
-                one.element.attributes["configSource"]
-                for one in held
-                if "configSource" in one.element.attributes
+                source.element.attributes["configSource"]
+                for source in held
+                if "configSource" in source.element.attributes
             ),
             "",
         )

@@ -59,11 +59,11 @@ def matcher(syntax: str, pattern: str, ignore_case: bool) -> Matcher:
     return lambda text: _groups(compiled.search(text))
 
 
-def _groups(found: re.Match[str] | None) -> Match | None:
-    if found is None:
+def _groups(match: re.Match[str] | None) -> Match | None:
+    if match is None:
         return None
     # A group that took no part is empty text.
-    return Match((found[0], *(group or "" for group in found.groups())))
+    return Match((match[0], *(group or "" for group in match.groups())))
 
 
 def translated(pattern: str) -> str:

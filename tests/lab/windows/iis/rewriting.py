@@ -140,24 +140,24 @@ class Rules:
             relative = _relative(request.path, rule.depth)
             if relative is None:
                 continue
-            found = rule.url(relative)
-            if (found is None) != rule.negate:
+            matched = rule.url(relative)
+            if (matched is None) != rule.negate:
                 continue
-            held, captured = self._conditions(rule, request, found or NOTHING)
+            held, captured = self._conditions(rule, request, matched or NOTHING)
             if not held:
                 continue
-            outcome = self._act(rule, request, found or NOTHING, captured)
+            outcome = self._act(rule, request, matched or NOTHING, captured)
             if outcome is not None:
                 return outcome
             if rule.stop:
                 break
         return Outcome("passed")
 
-    def _conditions(self, rule: Rule, request: Sent, found: Match) -> tuple[bool, Match]:
+    def _conditions(self, rule: Rule, request: Sent, matched: Match) -> tuple[bool, Match]:
         captured: list[str] = []
         last = NOTHING
         for condition in rule.conditions:
-            text = self._expand(condition.input, request, found, last)
+            text = self._expand(condition.input, request, matched, last)
             match = condition.test(text)
             if condition.matches != "Pattern":
                 match = Match((text,)) if self._there(condition.matches, text) else None
@@ -169,7 +169,7 @@ class Rules:
                 return holds, last
         return not rule.any or not rule.conditions, last
 
-    def _act(self, rule: Rule, request: Sent, found: Match, captured: Match) -> Outcome | None:
+    def _act(self, rule: Rule, request: Sent, matched: Match, captured: Match) -> Outcome | None:
         kind = str(rule.action["type"])
         if kind == "AbortRequest":
             return Outcome("abort")
@@ -182,7 +182,7 @@ class Rules:
                 raise RewriteError(f"The server variable {name} is not allowed to be set.")
         if kind == "None":
             return None
-        url = self._expand(str(rule.action["url"]), request, found, captured)
+        url = self._expand(str(rule.action["url"]), request, matched, captured)
         append = bool(rule.action["appendQueryString"]) and request.query
         if append:
             url += ("&" if "?" in url else "?") + request.query
@@ -196,7 +196,7 @@ class Rules:
         request.path, _, request.query = absolute.partition("?")
         return None
 
-    def _expand(self, text: str, request: Sent, found: Match, captured: Match) -> str:
+    def _expand(self, text: str, request: Sent, matched: Match, captured: Match) -> str:
         """A text with its back-references, server variables, functions and maps. Raises
         RewriteError.
         """
@@ -208,14 +208,14 @@ class Rules:
                 break
             out.append(text[at:start])
             end = _closing(text, start)
-            out.append(self._replaced(text[start + 1 : end], request, found, captured))
+            out.append(self._replaced(text[start + 1 : end], request, matched, captured))
             at = end + 1
         return "".join(out) + text[at:]
 
-    def _replaced(self, inner: str, request: Sent, found: Match, captured: Match) -> str:
+    def _replaced(self, inner: str, request: Sent, matched: Match, captured: Match) -> str:
         name, colon, rest = inner.partition(":")
         if colon and name in ("R", "C") and rest.isdigit():
-            match = found if name == "R" else captured
+            match = matched if name == "R" else captured
             if int(rest) < len(match.groups):
                 return match.groups[int(rest)]
             if match is NOTHING:
@@ -223,7 +223,7 @@ class Rules:
             # From memory: IIS says that the expression cannot be expanded.
             raise RewriteError(f"There is no group {rest} to refer to.")
         if colon:
-            argument = self._expand(rest, request, found, captured)
+            argument = self._expand(rest, request, matched, captured)
             if name.casefold() == "tolower":
                 return argument.lower()
             if name.casefold() == "urlencode":
@@ -265,11 +265,13 @@ def _rule(item: Item) -> Rule:
     syntax = str(item.value("patternSyntax"))
     match, conditions, action = item.child("match"), item.child("conditions"), item.child("action")
     tests = []
-    for one in conditions.items():
-        kind = str(one.value("matchType"))
-        pattern = str(one.value("pattern")) if kind == "Pattern" else ""
-        test = matcher(syntax, pattern, bool(one.value("ignoreCase")))
-        tests.append(Condition(str(one.value("input")), kind, test, bool(one.value("negate"))))
+    for condition in conditions.items():
+        kind = str(condition.value("matchType"))
+        pattern = str(condition.value("pattern")) if kind == "Pattern" else ""
+        test = matcher(syntax, pattern, bool(condition.value("ignoreCase")))
+        tests.append(
+            Condition(str(condition.value("input")), kind, test, bool(condition.value("negate")))
+        )
     return Rule(
         str(item.value("name")),
         max(item.source.layer.target - 1, 0),
@@ -281,7 +283,7 @@ def _rule(item: Item) -> Rule:
         bool(conditions.value("trackAllCaptures")),
         {name: action.value(name) for name in action.schema.attributes},
         tuple(
-            (str(one.value("name")), str(one.value("value")))
-            for one in item.child("serverVariables").items()
+            (str(variable.value("name")), str(variable.value("value")))
+            for variable in item.child("serverVariables").items()
         ),
     )

@@ -68,9 +68,9 @@ class Iis:
         self._judge: tuple[object, Judge] | None = None
         self._lock = threading.Lock()
 
-    def _folder(self, found: re.Match[str]) -> str:
+    def _folder(self, match: re.Match[str]) -> str:
         """A physical path as a folder of this machine, made when something is written there."""
-        return f'physicalPath="{self.disk.place(found[1])}"'
+        return f'physicalPath="{self.disk.place(match[1])}"'
 
     @property
     def classes(self) -> dict[str, t.Callable[[], ComObject]]:
@@ -123,7 +123,7 @@ class Iis:
 
     def physical(self, url: str, site: str = "Default Web Site") -> str:
         """The folder of a path of a site."""
-        (held,) = [one for one in self.sites() if one.name == site]
+        (held,) = [candidate for candidate in self.sites() if candidate.name == site]
         path = f"/{url.strip('/')}".rstrip("/")
         directory = held.directory(path)
         return directory.physical + path[len(directory.url) :].replace("/", "\\")

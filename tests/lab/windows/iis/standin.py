@@ -105,9 +105,9 @@ def read(host: WindowsHost, step: Spec) -> list[Row]:
                 )
         within = f"{site['name']}/".casefold()
         paths += [
-            one["path"]
-            for one in locations["locations"]
-            if one["path"].casefold().startswith(within)
+            location["path"]
+            for location in locations["locations"]
+            if location["path"].casefold().startswith(within)
         ]
         paths += [file["path"] for file in files]
         paths += [site["name"] + path for path in step.get("also") or ()]
@@ -134,9 +134,9 @@ def _set(each: Texts, section: str, locations: Row, files: t.Sequence[Row]) -> l
     """The site, and the paths at which a location has the section or a web.config stands."""
     known = {file["path"].upper() for file in files}
     names = section.casefold()
-    for one in locations["locations"]:
-        if names in [name.casefold() for name in one["sections"]]:
-            known.add(f"{APPHOST}/{one['path']}".upper())
+    for location in locations["locations"]:
+        if names in [name.casefold() for name in location["sections"]]:
+            known.add(f"{APPHOST}/{location['path']}".upper())
     return [path for number, path in enumerate(each) if number == 0 or path.upper() in known]
 
 
@@ -209,9 +209,9 @@ def read_sites(manager: ComObject) -> Row:
     row: Row = {"kind": "sites", "error": None, "sites": []}
     directory = {"values": ["path", "physicalPath"]}
     spec = {"items": {"values": ["name", "id"], "items": {"values": ["path"], "items": directory}}}
-    found = read_section(manager, "system.applicationHost/sites", APPHOST, spec)
-    if found["error"]:
-        return {**row, "error": found["error"]}
+    section = read_section(manager, "system.applicationHost/sites", APPHOST, spec)
+    if section["error"]:
+        return {**row, "error": section["error"]}
     row["sites"] = [
         {
             "name": site["values"]["name"],
@@ -220,14 +220,17 @@ def read_sites(manager: ComObject) -> Row:
                 {
                     "path": application["values"]["path"],
                     "directories": [
-                        {"path": one["values"]["path"], "physical": one["values"]["physicalPath"]}
-                        for one in application["items"]
+                        {
+                            "path": directory["values"]["path"],
+                            "physical": directory["values"]["physicalPath"],
+                        }
+                        for directory in application["items"]
                     ],
                 }
                 for application in site["items"]
             ],
         }
-        for site in found["node"]["items"]
+        for site in section["node"]["items"]
     ]
     return row
 
@@ -340,9 +343,9 @@ def _fill(element: ComObject, wish: Spec) -> None:
             held.set("Value", value)
     for name, inner in (wish.get("children") or {}).items():
         _fill(item(element, "ChildElements", name), inner)
-    for one in wish.get("items") or ():
+    for inner in wish.get("items") or ():
         collection = of(element.get("Collection"))
-        _add(collection, one, count(collection))
+        _add(collection, inner, count(collection))
 
 
 def _add(collection: ComObject, wish: Spec, at: int) -> None:

@@ -24,14 +24,14 @@ def decoded(text: str, lenient: bool = False) -> str:
     lets it stand.
     """
 
-    def resolve(found: re.Match[str]) -> str:
-        if found[1]:
-            return chr(int(found[1], 16))
-        if not found[2]:
+    def resolve(match: re.Match[str]) -> str:
+        if match[1]:
+            return chr(int(match[1], 16))
+        if not match[2]:
             if lenient:
-                return found[0]
+                return match[0]
             raise BadUrl(text)
-        content = bytes.fromhex(found[2].replace("%", ""))
+        content = bytes.fromhex(match[2].replace("%", ""))
         try:
             return content.decode("utf-8")
         except UnicodeDecodeError:
@@ -44,10 +44,10 @@ def decoded(text: str, lenient: bool = False) -> str:
 def cooked(path: str) -> str:
     """The absolute path that IIS works with, of a path as sent, without query. Raises BadUrl."""
     if not path.startswith("/"):
-        found = re.match(r"https?://[^/?]+(/.*)?\Z", path, re.IGNORECASE | re.DOTALL)
-        if found is None:
+        match = re.match(r"https?://[^/?]+(/.*)?\Z", path, re.IGNORECASE | re.DOTALL)
+        if match is None:
             raise BadUrl(path)
-        path = found[1] or "/"
+        path = match[1] or "/"
     if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in path):
         raise BadUrl(path)
     text = decoded(path).replace("\\", "/")
@@ -70,8 +70,8 @@ def cooked(path: str) -> str:
 
 def escaped_twice(path: str) -> bool:
     """Whether decoding a path a second time finds something more to decode."""
-    again = decoded(path, lenient=True)
-    return decoded(again, lenient=True) != again
+    once = decoded(path, lenient=True)
+    return decoded(once, lenient=True) != once
 
 
 class Way(t.NamedTuple):
@@ -96,9 +96,9 @@ def way(path: str) -> Way:
     """
     names: list[str] = []
     ends: list[int] = []
-    for found in re.finditer(r"[^/]+", path):
-        name = found[0].partition(";")[0].rstrip(". ")
+    for match in re.finditer(r"[^/]+", path):
+        name = match[0].partition(";")[0].rstrip(". ")
         if name:
             names.append(name)
-            ends.append(found.end())
+            ends.append(match.end())
     return Way(tuple(names), tuple(ends))

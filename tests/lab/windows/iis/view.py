@@ -120,7 +120,8 @@ class View:
                 if known is None:
                     raise errors.unrecognised("attribute", name, **layer.place(element))
                 if any(
-                    locked(one, "lockAttributes", "lockAllAttributesExcept", name) for one in above
+                    locked(attributes, "lockAttributes", "lockAllAttributesExcept", name)
+                    for attributes in above
                 ):
                     raise errors.lock_violation(**layer.place(element))
                 try:
@@ -129,7 +130,7 @@ class View:
                     raise errors.ConfigError(
                         error.hresult, error.text, **layer.place(element)
                     ) from None
-            if any(truth(one.get("lockItem")) for one in above):
+            if any(truth(attributes.get("lockItem")) for attributes in above):
                 raise errors.lock_violation(**layer.place(element))
             self._check_elements(layer, element, above)
         if held:
@@ -148,7 +149,8 @@ class View:
         listed = (*collection.items, collection.clear, collection.remove) if collection else ()
         for child in element.elements():
             if any(
-                locked(one, "lockElements", "lockAllElementsExcept", child.name) for one in above
+                locked(attributes, "lockElements", "lockAllElementsExcept", child.name)
+                for attributes in above
             ):
                 raise errors.lock_violation(**layer.place(child))
             if not (self.schema.open or child.name in self.schema.elements or child.name in listed):
