@@ -1,0 +1,190 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# An area of agent.ps1: the configuration of IIS is read, by its own COM objects (learn.microsoft.com, "Using the IIS
+# administration objects"). Which sections, attributes and paths there are, the request says.
+# The engine lets a property that cannot be read be nothing: what may fail is a call, Item('x').Value.
+$iisApphost = 'MACHINE/WEBROOT/APPHOST'
+
+function Get-IisError($record) {
+    $cause = $record.Exception.GetBaseException()
+    $number = [System.Runtime.InteropServices.Marshal]::GetHRForException($cause)
+    @{ class = $cause.GetType().Name; hresult = ('0x{0:x8}' -f $number); message = [string]$cause.Message }
+}
+
+# What a schema does not know is left out: 7.x has not all that 10 has.
+function Test-IisUnknown($record) { @('0x80070585', '0x80070032') -contains (Get-IisError $record).hresult }
+
+function Read-IisElement($element, $spec, $path) {
+    $node = @{ values = $blank.Clone() }
+    if ($spec['values']) {
+        foreach ($name in @($spec['values'])) {
+            try { $node.values[$name] = Get-Plain $element.Properties.Item($name).Value }
+            catch { if (-not (Test-IisUnknown $_)) { throw $_ } }
+        }
+    }
+    if ($spec['metadata']) {
+        $node.metadata = $blank.Clone()
+        foreach ($name in @($spec['metadata'])) {
+            try { $node.metadata[$name] = Get-Plain $element.GetMetadata($name) } catch { $node.metadata[$name] = $null }
+        }
+    }
+    if ($spec['children']) {
+        $node.children = $blank.Clone()
+        foreach ($pair in @($spec['children'].GetEnumerator())) {
+            try { $child = $element.ChildElements.Item($pair.Key) } catch { if (Test-IisUnknown $_) { continue } else { throw $_ } }
+            $node.children[$pair.Key] = Read-IisElement $child $pair.Value $path
+        }
+    }
+    if ($spec['items']) {
+        $items = [System.Collections.ArrayList]@()
+        $collection = $element.Collection
+        if ($null -eq $collection) { throw 'The list of the element cannot be read.' }
+        for ($i = 0; $i -lt [int]$collection.Count; $i++) {
+            $item = $collection.Item($i)
+            $read = $null
+            if ($spec['inherited']) {
+                # What stands at another level is read in full there.
+                $read = Read-IisElement $item $spec['inherited'] $path
+                $level = $read.metadata['deepestPathSet']
+                if (-not $level -or $level -ieq $path) { $read = $null }
+            }
+            if ($null -eq $read) { $read = Read-IisElement $item $spec['items'] $path }
+            if ($spec['only'] -and $spec['only'] -notcontains $read.values[$spec['items']['values'][0]]) { continue }
+            $read.index = $i
+            [void]$items.Add($read)
+        }
+        $node.items = $items.ToArray()
+    }
+    $node
+}
+
+function Read-IisSection($manager, $name, $path, $spec) {
+    $row = @{ kind = 'section'; section = $name; path = $path; error = $null; node = $null }
+    try { $row.node = Read-IisElement $manager.GetAdminSection($name, $path) $spec $path } catch { $row.error = Get-IisError $_ }
+    $row
+}
+
+function Read-IisSite($manager) {
+    $row = @{ kind = 'sites'; error = $null; sites = @() }
+    $spec = @{ items = @{ values = @('name', 'id'); items = @{ values = @('path'); items = @{ values = @('path', 'physicalPath') } } } }
+    $read = Read-IisSection $manager 'system.applicationHost/sites' $iisApphost $spec
+    if ($read.error) { $row.error = $read.error; return $row }
+    $row.sites = @($read.node.items | ForEach-Object {
+            $applications = @($_.items | ForEach-Object {
+                    $directories = @($_.items | ForEach-Object { @{ path = $_.values.path; physical = $_.values.physicalPath } })
+                    @{ path = $_.values.path; directories = $directories }
+                })
+            @{ name = $_.values.name; id = $_.values.id; applications = $applications }
+        })
+    $row
+}
+
+function Read-IisLocation($manager) {
+    $row = @{ kind = 'locations'; error = $null; locations = @() }
+    $found = [System.Collections.ArrayList]@()
+    try {
+        $locations = $manager.ConfigManager.GetConfigFile($iisApphost).Locations
+        for ($i = 0; $i -lt [int]$locations.Count; $i++) {
+            $location = $locations.Item($i)
+            $sections = [System.Collections.ArrayList]@()
+            for ($j = 0; $j -lt [int]$location.Count; $j++) { [void]$sections.Add([string]$location.Item($j).Name) }
+            [void]$found.Add(@{ index = $i; path = [string]$location.Path; sections = $sections.ToArray() })
+        }
+    } catch { $row.error = Get-IisError $_ }
+    $row.locations = $found.ToArray()
+    $row
+}
+
+# The web.configs below a folder that mention one of the words: what ends an inheritance shows nowhere else.
+function Read-IisFolder($base, $physical, $words) {
+    $found = [System.Collections.ArrayList]@()
+    $root = [Environment]::ExpandEnvironmentVariables([string]$physical)
+    try {
+        if (-not $physical -or -not [System.IO.Directory]::Exists($root)) { return ,@() }
+        foreach ($file in @([System.IO.Directory]::GetFiles($root, 'web.config', [System.IO.SearchOption]::AllDirectories))) {
+            $text = [System.IO.File]::ReadAllText($file)
+            foreach ($word in @($words)) {
+                if ($text.IndexOf($word, [StringComparison]::OrdinalIgnoreCase) -lt 0) { continue }
+                $below = [System.IO.Path]::GetDirectoryName($file).Substring($root.TrimEnd([char[]]'\/').Length).Replace('\', '/').Trim([char]'/')
+                $path = $base
+                if ($below) { $path = "$base/$below" }
+                [void]$found.Add(@{ kind = 'web_config'; path = $path; text = $text; error = $null })
+                break
+            }
+        }
+    } catch { [void]$found.Add(@{ kind = 'web_config'; path = $base; text = $null; error = (Get-IisError $_) }) }
+    ,$found.ToArray()
+}
+
+# The site, and of the paths those at which a location has the section or a web.config stands: at others it is inherited whole.
+function Find-IisSet($each, $section, $locations, $files) {
+    $set = $blank.Clone()
+    foreach ($file in @($files.ToArray())) { $set[$file.path.ToUpperInvariant()] = $true }
+    foreach ($location in @($locations.locations)) {
+        if ($location.sections -contains $section) { $set["$iisApphost/$($location.path)".ToUpperInvariant()] = $true }
+    }
+    $found = [System.Collections.ArrayList]@()
+    foreach ($path in @($each.ToArray())) { if ($found.Count -eq 0 -or $set.ContainsKey($path.ToUpperInvariant())) { [void]$found.Add($path) } }
+    ,$found.ToArray()
+}
+
+function Read-Iis($step) {
+    $rows = [System.Collections.ArrayList]@()
+    $process = @{ kind = 'process'; bits = 8 * [IntPtr]::Size; error = $null }
+    $manager = $null
+    try { $manager = New-Object -ComObject 'Microsoft.ApplicationHost.AdminManager' } catch { $process.error = Get-IisError $_ }
+    [void]$rows.Add($process)
+    foreach ($asked in @($step['registry'])) {
+        $value = $null
+        $key = Get-Key $asked[0]
+        if ($null -ne $key) { $value = Get-Plain $key.($asked[1]) }
+        [void]$rows.Add(@{ kind = 'registry'; key = $asked[0]; name = $asked[1]; value = $value })
+    }
+    if ($null -eq $manager) { return ,$rows.ToArray() }
+    $sites = Read-IisSite $manager
+    $locations = Read-IisLocation $manager
+    [void]$rows.Add($sites); [void]$rows.Add($locations)
+    $paths = [System.Collections.ArrayList]@()
+    $files = [System.Collections.ArrayList]@()
+    foreach ($site in @($sites.sites)) {
+        if ([string]$site.name -ine $step['site']) { continue }
+        [void]$paths.Add([string]$site.name)
+        foreach ($application in @($site.applications)) {
+            foreach ($directory in @($application.directories)) {
+                $path = ([string]$site.name + [string]$application.path).TrimEnd([char]'/') + [string]$directory.path
+                $path = $path.TrimEnd([char]'/')
+                [void]$paths.Add($path)
+                $held = Read-IisFolder $path $directory.physical $step['mentions']
+                foreach ($file in @($held)) { [void]$files.Add($file) }
+            }
+        }
+        foreach ($location in @($locations.locations)) {
+            if ($location.path.StartsWith([string]$site.name + '/', [StringComparison]::OrdinalIgnoreCase)) { [void]$paths.Add($location.path) }
+        }
+        foreach ($file in @($files.ToArray())) { [void]$paths.Add($file.path) }
+        if ($step['also']) { foreach ($path in @($step['also'])) { [void]$paths.Add([string]$site.name + $path) } }
+    }
+    $each = [System.Collections.ArrayList]@()
+    $seen = $blank.Clone()
+    foreach ($path in @($paths.ToArray())) {
+        if ($seen.ContainsKey($path.ToUpperInvariant())) { continue }
+        $seen[$path.ToUpperInvariant()] = $true
+        [void]$each.Add("$iisApphost/$path")
+        [void]$rows.Add(@{ kind = 'path'; path = "$iisApphost/$path" })
+    }
+    foreach ($file in @($files.ToArray())) { $file.path = "$iisApphost/$($file.path)"; [void]$rows.Add($file) }
+    foreach ($section in @($step['sections'])) {
+        $at = [System.Collections.ArrayList]@()
+        if ($section['at']) { $at.AddRange(@($section['at'])) }
+        if ('set' -ceq $section['each']) {
+            $set = Find-IisSet $each $section['name'] $locations $files
+            $at.AddRange(@($set))
+        }
+        elseif ($section['each']) { $at.AddRange($each) }
+        foreach ($path in @($at.ToArray())) { [void]$rows.Add((Read-IisSection $manager $section['name'] $path $section['spec'])) }
+    }
+    ,$rows.ToArray()
+}
+$operations['iis_read'] = 'Read-Iis'
