@@ -202,7 +202,15 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         return {"op": "digest", "id": _digest_id(name), "steps": ids, "ignore": ignored, "expect": expected}
 
     def foreign(self, origin: t.Mapping[str, str], reading: AgentReading[State]) -> str:
-        return another_server(origin, reading.origin["server"])
+        wrong = another_server(origin, reading.origin["server"])
+        if wrong:
+            return wrong
+        others = {name: text for name, text in origin.items() if name != "server"}
+        here = {name: reading.origin.get(name, "") for name in others}
+        # Windows compares names without case, and the layers name what Windows names.
+        if [text.casefold() for text in others.values()] == [text.casefold() for text in here.values()]:
+            return ""
+        return f"It is of the {' and the '.join(f'{name} {text}' for name, text in others.items())}."
 
     def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
         held = [held.name for held in reading.snapshots if not held.distrust]
