@@ -36,6 +36,7 @@ PLUGINS = "ansible_collections.mailedge.lockdown.plugins"
 REGISTRIES: t.Mapping[str, str] = {
     "exchange": f"{PLUGINS}.module_utils._exchange.guards",
     "fortios": f"{PLUGINS}.module_utils._fortios.guards",
+    "iis": f"{PLUGINS}.module_utils._iis.guards",
     "provider": f"{PLUGINS}.plugin_utils._providers.refresh",
     "windows_tls": f"{PLUGINS}.module_utils._windows.guards",
 }

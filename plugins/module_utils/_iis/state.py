@@ -1,0 +1,340 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One site of a server as the agent read it: rules and IP lists at each of its configuration paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import raw
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import IpList, read_list
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
+    APPHOST,
+    GLOBAL_RULES,
+    IP_SECURITY,
+    MODULES,
+    REDIRECTION,
+    RULES,
+    Rule,
+    inherited_rule,
+    read_rule,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+
+NO, YES, UNSURE = "no", "yes", "unsure"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a section cannot be read: the HRESULT, and what IIS said."""
+
+    hresult: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """One configuration path of the site: its root (path empty), a virtual directory, or something in one.
+
+    `rules` and `ip_list` are those in effect, None where they cannot be read, and `rules_trouble` and
+    `ip_trouble` then say why. `modules`: None where they cannot be read. `ends`: whether rules of the
+    site end above (`<clear/>`); `removed`: the names of those that do. `rules_locked`, `ip_locked`: the
+    section cannot be written for this path.
+    """
+
+    path: str
+    rules: tuple[Rule, ...] | None = ()
+    ip_list: IpList | None = None
+    modules: frozenset[str] | None = frozenset()
+    rules_trouble: Trouble | None = None
+    ip_trouble: Trouble | None = None
+    rules_locked: bool = False
+    ip_locked: bool = False
+    ends: str = NO
+    removed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Server:
+    """What runs the site. `iis` is (major, minor), None where the registry does not say; `rewrite` is the version of
+    URL Rewrite, empty where there is none. `itself`: the server's own addresses, loopback included.
+    """
+
+    name: str
+    iis: tuple[int, int] | None = None
+    rewrite: str = ""
+    itself: RangeSet = LOOPBACK
+    addresses: tuple[str, ...] = ()
+    shared: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """The site. `places` are by their paths without case, the root first; `local` are the rules that stand in the site's
+    own location of applicationHost.config; `global_rules`: None where they cannot be read. `above` are
+    the rules of the server that every site inherits.
+    `directories`: the paths of virtual directories and applications. `locations`: for each location of
+    applicationHost.config its path and the sections in it.
+    """
+
+    server: Server
+    site: str
+    places: t.Mapping[str, Place]
+    local: tuple[Rule, ...] = ()
+    global_rules: tuple[Rule, ...] | None = ()
+    above: tuple[Rule, ...] = ()
+    directories: tuple[str, ...] = ()
+    locations: tuple[tuple[str, frozenset[str]], ...] = field(default=())
+
+    @property
+    def root(self) -> Place:
+        """The site itself."""
+        return self.places[""]
+
+    def place_of(self, path: str) -> Place:
+        """The configuration path that decides about a path: the nearest one that was read."""
+        held = [place for place in self.places.values() if below(path, place.path)]
+        return max(held, key=lambda place: len(place.path))
+
+    def inside(self, path: str) -> list[Place]:
+        """All configuration paths that requests for `path`, or for anything in it, are under."""
+        first = self.place_of(path)
+        return [first, *(place for place in self.places.values() if place is not first and below(place.path, path))]
+
+    def effective(self, place: Place) -> tuple[Rule, ...] | None:
+        """The rules that a request meets there, in their order, after the server's own. None: not known."""
+        if place.rules is None:
+            return None
+        inherited = [rule for rule in place.rules if rule.level is not None and not rule.level]
+        site = self.site.casefold()
+        rest = [rule for rule in place.rules if rule.level is None or rule.level]
+        others = [rule for rule in rest if (rule.level or "").casefold() != site or rule.in_web_config]
+        # A rule whose level IIS does not tell is taken where it stands.
+        ours = [] if place.ends == YES else [rule for rule in self.local if rule.name.casefold() not in place.removed]
+        return (*inherited, *ours, *others)
+
+    def has_section(self, path: str, section: str) -> bool:
+        """Whether a location of applicationHost.config has the section."""
+        wanted = f"{self.site}{path}".casefold()
+        return any(held.casefold() == wanted and section in sections for held, sections in self.locations)
+
+
+Rows = t.Sequence[t.Mapping[str, t.Any]]
+
+
+def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
+    """The state of the rows of ``iis_read``. Raises PlanError, in one sentence, where there is no such site or nothing of IIS
+    can be read.
+    """
+    of_kind: dict[str, list[t.Mapping[str, t.Any]]] = {}
+    for row in rows:
+        of_kind.setdefault(str(row["kind"]), []).append(row)
+    process = of_kind["process"][0]
+    if process["error"]:
+        raise PlanError(
+            f"The administration objects of IIS are not there on the server: {one_line(process['error']['message'])}. Nothing was changed. "
+            "Is IIS installed, and the user of the connection an administrator?"
+        )
+    if process["bits"] != 64:
+        raise PlanError(
+            "PowerShell runs with 32 bits on the server, where Windows shows it another configuration of IIS. Nothing was changed. "
+            "Use the 64-bit PowerShell."
+        )
+    sites = of_kind["sites"][0]
+    if sites["error"]:
+        raise PlanError(
+            f"The configuration of IIS cannot be read: {one_line(sites['error']['message'])} ({sites['error']['hresult']}). Nothing was "
+            "changed. Mend applicationHost.config first."
+        )
+    names = [str(one["name"]) for one in sites["sites"]]
+    wanted = next((one for one in sites["sites"] if str(one["name"]).casefold() == site.casefold()), None)
+    if wanted is None:
+        raise PlanError(
+            f"There is no site '{site}' in IIS on the server. Nothing was changed. Its sites are: {', '.join(names) or 'none'}."
+        )
+    name = str(wanted["name"])
+    sections = {(str(row["section"]), str(row["path"]).casefold()): row for row in of_kind.get("section", [])}
+    locations = tuple(
+        (str(one["path"]), frozenset(map(str, one["sections"])))
+        for row in of_kind.get("locations", [])
+        for one in row["locations"]
+    )
+    texts = _texts(of_kind.get("web_config", []), name)
+    places: dict[str, Place] = {}
+    prefix = f"{APPHOST}/{name}"
+    known = _known(sections)
+    for row in of_kind.get("path", []):
+        path = str(row["path"])[len(prefix) :]
+        places[path.casefold()] = _place(path, sections, prefix, known)
+    globals_row = sections.get((GLOBAL_RULES, APPHOST.casefold()))
+    local = _local(places[""], name)
+    state = State(
+        server=_server(host, of_kind.get("registry", []), sections),
+        site=name,
+        places=types.MappingProxyType(places),
+        local=local,
+        global_rules=_rules(globals_row, known),
+        above=_rules(sections.get((RULES, APPHOST.casefold())), known) or (),
+        directories=_directories(wanted),
+        locations=locations,
+    )
+    ended = {key: _ends(place, state, texts) for key, place in places.items()}
+    return dataclasses.replace(state, places=types.MappingProxyType(ended))
+
+
+def _directories(site: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    paths = [
+        (str(application["path"]).rstrip("/") + str(directory["path"])).rstrip("/")
+        for application in site["applications"]
+        for directory in application["directories"]
+    ]
+    return tuple(dict.fromkeys(path for path in paths if path))
+
+
+def _server(
+    host: t.Mapping[str, t.Any], registry: Rows, sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]]
+) -> Server:
+    values = {str(row["name"]): row["value"] for row in registry}
+    major, minor = values.get("MajorVersion"), values.get("MinorVersion")
+    shared = ""
+    for (section, _path), row in sections.items():
+        held = (row["node"] or {}).get("values") or {}
+        if section == REDIRECTION and str(held.get("enabled")).casefold() == "true":
+            shared = str(held.get("path") or "another place")
+    addresses = tuple(str(one).partition("%")[0] for one in host.get("addresses") or ())
+    itself = LOOPBACK
+    for address in addresses:
+        try:
+            itself |= RangeSet.parse([address])
+        except RangeError:
+            continue
+    return Server(
+        name=str(host["name"]),
+        iis=(int(str(major)), int(str(minor or 0))) if str(major or "").isdigit() else None,
+        rewrite=str(values.get("Version") or ""),
+        itself=itself,
+        addresses=addresses,
+        shared=shared,
+    )
+
+
+def _trouble(row: t.Mapping[str, t.Any] | None) -> Trouble | None:
+    if row is None:
+        return Trouble("", "It was not read.")
+    error = row["error"]
+    return Trouble(str(error["hresult"]), one_line(error["message"])) if error else None
+
+
+def one_line(message: t.Any) -> str:
+    """What IIS says, which is several lines, for a sentence."""
+    return " ".join(str(message).split()).rstrip(".")
+
+
+_Known = dict[tuple[str, bool, str], Rule]
+
+
+def _known(sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]]) -> _Known:
+    """The rules that were read in full, each at its own level."""
+    known: _Known = {}
+    for (section, _path), row in sections.items():
+        for item in ((row["node"] or {}).get("items") or ()) if section == RULES else ():
+            if "children" in item:
+                rule = read_rule(item)
+                known[(rule.level or "").casefold(), rule.in_web_config, rule.name.casefold()] = rule
+    return known
+
+
+def _rules(row: t.Mapping[str, t.Any] | None, known: _Known) -> tuple[Rule, ...] | None:
+    if row is None or row["node"] is None:
+        return None
+    items = row["node"].get("items") or ()
+    return tuple(read_rule(item) if "children" in item else inherited_rule(item, known) for item in items)
+
+
+def _locked(row: t.Mapping[str, t.Any] | None) -> bool:
+    metadata = ((row or {}).get("node") or {}).get("metadata") or {}
+    return metadata.get("isLocked") is True
+
+
+def _place(path: str, sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]], prefix: str, known: _Known) -> Place:
+    def row(section: str) -> t.Mapping[str, t.Any] | None:
+        return sections.get((section, f"{prefix}{path}".casefold()))
+
+    rules, addresses, modules = map(row, (RULES, IP_SECURITY, MODULES))
+    above = path
+    while modules is None and above:
+        # Where nothing says anything of the section, it is as it is one level up.
+        above = above.rpartition("/")[0]
+        modules = sections.get((MODULES, f"{prefix}{above}".casefold()))
+    names = None
+    if modules is not None and modules["node"] is not None:
+        names = frozenset(str(item["values"].get("name")) for item in modules["node"].get("items") or ())
+    return Place(
+        path=path,
+        rules=_rules(rules, known),
+        ip_list=None if addresses is None or addresses["node"] is None else read_list(addresses["node"]),
+        modules=names,
+        rules_trouble=_trouble(rules),
+        ip_trouble=_trouble(addresses),
+        rules_locked=_locked(rules),
+        ip_locked=_locked(addresses),
+    )
+
+
+def _local(root: Place, site: str) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for rule in root.rules or ()
+        if rule.level is not None and rule.level.casefold() == site.casefold() and not rule.in_web_config
+    )
+
+
+_Texts = dict[str, "tuple[str, ...] | None"]
+
+
+def _texts(rows: Rows, site: str) -> _Texts:
+    """The web.configs by the paths of their folders without case; None where a folder could not be searched."""
+    prefix = f"{APPHOST}/{site}"
+    texts: _Texts = {}
+    for row in rows:
+        path = str(row["path"])[len(prefix) :].casefold()
+        held = texts.get(path, ())
+        texts[path] = None if row["text"] is None or held is None else (*held, str(row["text"]))
+    return texts
+
+
+def _ends(place: Place, state: State, texts: _Texts) -> Place:
+    """Whether the site's rules end before this path: seen where there are any, else read in the web.configs."""
+    if place.rules is None:
+        return place
+    names = {rule.name.casefold() for rule in place.rules}
+    if state.local and place.path:
+        inherited = frozenset(rule.name.casefold() for rule in state.local)
+        missing = inherited - names
+        if missing == inherited:
+            return dataclasses.replace(place, ends=YES)
+        return dataclasses.replace(place, removed=missing)
+    ends = NO
+    for folder, held in texts.items():
+        if not below(place.path, folder):
+            continue
+        found = UNSURE if held is None else raw.ends_rules(held, place.path[len(folder) :])
+        ends = YES if YES in (ends, found) else UNSURE if UNSURE in (ends, found) else NO
+    if ends == NO and place.path:
+        # What stands in a location of applicationHost.config, and begins with <clear/>, shows only
+        # where there is something to end.
+        for path, sections in state.locations:
+            relative = path[len(state.site) :]
+            if (
+                RULES in sections
+                and path.casefold().startswith(f"{state.site}/".casefold())
+                and below(place.path, relative)
+            ):
+                ends = UNSURE
+    return dataclasses.replace(place, ends=ends)
