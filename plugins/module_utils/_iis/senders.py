@@ -29,6 +29,8 @@ _CLASSES = {
     "s": frozenset(" "),
 }
 _MOST_REPEATS = 64
+# "203" anywhere in an address is sixteen million pieces, and nobody's network.
+_MOST_SPANS = 20_000
 _SPECIAL = frozenset("\\.[](){}|*+?^$")
 _ZONE = "(?:%[0-9A-Za-z]+)?"
 
@@ -250,6 +252,8 @@ def _walked(automaton: _Automaton) -> Spans:
                     held[-1] = (held[-1][0], pair[1])
                 else:
                     held.append(pair)
+            if len(held) > _MOST_SPANS:
+                raise Unreadable("")
         return tuple(held)
 
     return spans(automaton.closed((automaton.start,), first=True), 4)
