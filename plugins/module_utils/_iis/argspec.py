@@ -88,7 +88,9 @@ def wish(params: Params) -> tuple[Wish, list[str]]:
             continue
         named = entry.get("networks")
         ranges = (
-            networks["own_networks"] if named is None else _ranges(named, f"The option networks of {path}", problems)
+            networks["own_networks"]
+            if named is None
+            else _ranges(named, f"The option networks of {path}", problems)
         )
         method = entry.get("method") or params.get("method") or AUTO
         block = Block(path, ranges, method, present=entry.get("state") != "absent")
@@ -109,7 +111,9 @@ def wish(params: Params) -> tuple[Wish, list[str]]:
     if params.get("snapshot"):
         problems += ["The options snapshot and blocks exclude each other."] if blocks else []
     elif not blocks and published is None:
-        problems.append("Nothing is described: name blocks, or what to publish, or a snapshot to give back.")
+        problems.append(
+            "Nothing is described: name blocks, or what to publish, or a snapshot to give back."
+        )
     return described, list(dict.fromkeys(problems))
 
 
@@ -129,4 +133,7 @@ def _everything(texts: t.Sequence[str], what: str) -> str:
         return ""
     if ranges.v4 != EVERYTHING_V4 and ranges.v6 != EVERYTHING_V6:
         return ""
-    return f"{what} holds all addresses there are, so that nobody would be kept out. Name the networks that may come."
+    return (
+        f"{what} holds all addresses there are, so that nobody would be kept out. Name the "
+        f"networks that may come."
+    )

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import Entry, IpList, entry_values
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import (
+    Entry,
+    IpList,
+    entry_values,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
     APPHOST,
     IP_SECURITY,
@@ -52,19 +56,29 @@ def _rule_changes(change: Change, state: State) -> list[Step]:
     name, row = held
     remove = {"do": "remove", "match": {"name": name}}
     if change.action == Action.REMOVE:
-        # With the last rule the section goes, unless a <clear/> in it keeps the server's rules away.
+        # With the last rule the section goes, unless a <clear/> in it keeps the server's rules
+        # away.
         inherits = not state.above or any(rule.level == "" for rule in state.root.rules or ())
         return [remove, {"do": "drop"}] if names == [name] and inherits else [remove]
     others = [one for one in names if one != name]
     if change.action == Action.MOVE:
         return [remove, _inserted(name, row, change.place, others)]
     follower = names[names.index(name) + 1 :]
-    return [remove, _inserted(name, {**row, **change.after}, follower[0] if follower else None, others)]
+    return [
+        remove,
+        _inserted(name, {**row, **change.after}, follower[0] if follower else None, others),
+    ]
 
 
-def _inserted(name: str, row: t.Mapping[str, t.Any], place: str | None, names: t.Iterable[str]) -> Step:
-    """Before a rule that stands in the same location: in front of an inherited one IIS would copy all that is inherited."""
-    before = next((one for one in names if place is not None and one.casefold() == place.casefold()), None)
+def _inserted(
+    name: str, row: t.Mapping[str, t.Any], place: str | None, names: t.Iterable[str]
+) -> Step:
+    """Before a rule that stands in the same location: in front of an inherited one IIS would copy
+    all that is inherited.
+    """
+    before = next(
+        (one for one in names if place is not None and one.casefold() == place.casefold()), None
+    )
     return {**rule_change(name, row), "before": None if before is None else {"name": before}}
 
 
@@ -91,7 +105,10 @@ def _entry_changes(held: t.Sequence[Entry], wished: t.Sequence[Entry]) -> list[S
         return entry.allowed, str(entry.ranges or (entry.address, entry.mask, entry.domain))
 
     def inserted(entries: t.Iterable[Entry]) -> list[Step]:
-        return [{"do": "insert", "element": "add", "before": None, "values": entry_values(entry)} for entry in entries]
+        return [
+            {"do": "insert", "element": "add", "before": None, "values": entry_values(entry)}
+            for entry in entries
+        ]
 
     def removed(entries: t.Iterable[Entry]) -> list[Step]:
         return [{"do": "remove", "match": entry.key()} for entry in entries]

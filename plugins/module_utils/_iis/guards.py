@@ -9,25 +9,44 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import publish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import Entry
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import Passing, passing, rewrites_into
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import (
+    Passing,
+    passing,
+    rewrites_into,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Block, Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import IP_LISTS, Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, NOT_INTERNET, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    NOT_INTERNET,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding, Registry
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+    Registry,
+)
 
 GUARDS = Registry(
     {
         lease.GUARD: lease.SENTENCE,
-        "client_access_shut_out": "The internet would lose a path that the site's description says is in use from there.",
-        "client_hidden": "Clients come through a reverse proxy, so that IIS sees its address in place of theirs.",
-        "foreign_entries_removed": "Entries of an IP list that this collection never makes, which refuse somebody or name a domain, would be removed.",
-        "not_certain": "Strangers may get in at a blocked path, because a rule or a file of somebody else's cannot be read for certain.",
-        "own_networks_shut_out": "Own networks, other Exchange servers or the server itself would lose a path that they reach today.",
+        "client_access_shut_out": "The internet would lose a path that the site's description says "
+        "is in use from there.",
+        "client_hidden": "Clients come through a reverse proxy, so that IIS sees its address in "
+        "place of theirs.",
+        "foreign_entries_removed": "Entries of an IP list that this collection never makes, which "
+        "refuse somebody or name a domain, would be removed.",
+        "not_certain": "Strangers may get in at a blocked path, because a rule or a file of "
+        "somebody else's cannot be read for certain.",
+        "own_networks_shut_out": "Own networks, other Exchange servers or the server itself would "
+        "lose a path that they reach today.",
         "path_not_there": "A path is blocked that is no virtual directory of the site, nor in one.",
-        "rewritten_into": "A rule of somebody else's rewrites a URL to a blocked path, after which no block looks at it again.",
+        "rewritten_into": "A rule of somebody else's rewrites a URL to a blocked path, after which "
+        "no block looks at it again.",
         "still_open": "Strangers would still get in at a blocked path.",
     }
 )
@@ -47,7 +66,9 @@ def strangers_at(wish: Wish, block: Block, state: State) -> RangeSet:
     return (INTERNET | wish.proxies) - wish.allowed(block, state)
 
 
-def findings(before: State, after: State, wish: Wish, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+def findings(
+    before: State, after: State, wish: Wish, changes: t.Sequence[Change]
+) -> t.Iterator[Finding]:
     """What the guards find about making `after` of `before`."""
     blocks = blocked(wish, after)
     paths = list(dict.fromkeys([*(block.path for block in blocks), *after.directories]))
@@ -63,13 +84,15 @@ def findings(before: State, after: State, wish: Wish, changes: t.Sequence[Change
             yield Finding(
                 "path_not_there",
                 WARN,
-                f"{after.site} has no virtual directory for {block.path}: its own are {_and(after.directories)}.",
+                f"{after.site} has no virtual directory for {block.path}: its own are "
+                f"{_and(after.directories)}.",
             )
     for rule in rewrites_into(after, [block.path for block in blocks]):
         yield Finding(
             "rewritten_into",
             WARN,
-            f"The rule '{rule.name}' rewrites a URL to '{rule.action_url}', which no block looks at again.",
+            f"The rule '{rule.name}' rewrites a URL to '{rule.action_url}', which no block looks "
+            "at again.",
         )
 
 
@@ -86,13 +109,18 @@ def _clients(
                     yield Finding(
                         "client_access_shut_out",
                         STOP,
-                        f"The internet would no longer reach {state.site}{directory}, and the description says that {service} is in use "
+                        f"The internet would no longer reach {state.site}{directory}, and the "
+                        f"description says that {service} is in use "
                         "from there.",
                     )
 
 
 def _own(
-    wish: Wish, state: State, blocks: t.Iterable[Block], old: t.Mapping[str, Passing], new: t.Mapping[str, Passing]
+    wish: Wish,
+    state: State,
+    blocks: t.Iterable[Block],
+    old: t.Mapping[str, Passing],
+    new: t.Mapping[str, Passing],
 ) -> t.Iterator[Finding]:
     named = {
         "Own networks": wish.own_networks,
@@ -119,14 +147,17 @@ def _proxies(wish: Wish, state: State, blocks: t.Iterable[Block]) -> t.Iterator[
             yield Finding(
                 "client_hidden",
                 STOP,
-                f"Whoever comes through the reverse proxy has its address, {_ranges(allowed)}, which may use {block.path}: for them "
-                f"{block.path} would not be blocked at all. Block it at the proxy, or leave the proxy's address out of the networks.",
+                f"Whoever comes through the reverse proxy has its address, {_ranges(allowed)}, "
+                f"which may use {block.path}: for them "
+                f"{block.path} would not be blocked at all. Block it at the proxy, or leave the "
+                "proxy's address out of the networks.",
             )
         else:
             yield Finding(
                 "client_hidden",
                 WARN,
-                f"Whoever comes through the reverse proxy {_ranges(wish.proxies)} is refused at {block.path}, from the own networks "
+                f"Whoever comes through the reverse proxy {_ranges(wish.proxies)} is refused at "
+                f"{block.path}, from the own networks "
                 "too: IIS does not see who it is.",
             )
 
@@ -147,7 +178,8 @@ def _entries(state: State, changes: t.Iterable[Change]) -> t.Iterator[Finding]:
             yield Finding(
                 "foreign_entries_removed",
                 STOP,
-                f"The IP list of {state.site}{change.key} would lose {_and([entry.words() for entry in gone])}, which somebody else "
+                f"The IP list of {state.site}{change.key} would lose "
+                f"{_and([entry.words() for entry in gone])}, which somebody else "
                 "has put there.",
             )
 
@@ -156,17 +188,23 @@ def _meaning(entry: Entry) -> tuple[bool, str]:
     return entry.allowed, str(entry.ranges or (entry.address, entry.mask, entry.domain))
 
 
-def _open(wish: Wish, state: State, blocks: t.Iterable[Block], new: t.Mapping[str, Passing]) -> t.Iterator[Finding]:
+def _open(
+    wish: Wish, state: State, blocks: t.Iterable[Block], new: t.Mapping[str, Passing]
+) -> t.Iterator[Finding]:
     for block in blocks:
         strangers, through = strangers_at(wish, block, state), new[block.path]
         why = " ".join(through.because)
         if strangers & through.certain:
-            sentence = f"Strangers ({_ranges(strangers & through.certain)}) would still get in at {state.site}{block.path}. {why}"
+            inside = _ranges(strangers & through.certain)
+            where = f"{state.site}{block.path}"
+            sentence = f"Strangers ({inside}) would still get in at {where}. {why}"
             yield Finding("still_open", WARN, sentence.strip())
         elif strangers & through.at_most:
             why = why or "What IIS does there cannot be read for certain."
             yield Finding(
-                "not_certain", WARN, f"Whether strangers get in at {state.site}{block.path} is not known. {why}"
+                "not_certain",
+                WARN,
+                f"Whether strangers get in at {state.site}{block.path} is not known. {why}",
             )
 
 

@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IP address list of a path (`system.webServer/security/ipSecurity`): entries by meaning, and whom
-it lets through.
+"""The IP address list of a path (`system.webServer/security/ipSecurity`): entries by meaning, and
+whom it lets through.
 
 The first entry that fits decides, from top to bottom; who fits none is let through where
 `allowUnlisted` is set (IIS_schema.xml). That a list does anything is the business of the module
@@ -14,8 +14,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import deny_action, level_of
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import EVERYBODY, NOBODY, Matched
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
+    deny_action,
+    level_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
+    EVERYBODY,
+    NOBODY,
+    Matched,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
     RangeError,
@@ -47,7 +54,9 @@ class Entry:
             if single:
                 return parse_range(self.address)
             dotted = "." in self.mask and ":" not in self.address
-            return parse_range(f"{self.address}({self.mask})" if dotted else f"{self.address}/{self.mask}")
+            return parse_range(
+                f"{self.address}({self.mask})" if dotted else f"{self.address}/{self.mask}"
+            )
         except RangeError:
             return None
 
@@ -77,7 +86,11 @@ class IpList:
         certain = most = NOBODY
         for entry in self.entries:
             held = entry.ranges
-            fits = Matched(NOBODY, EVERYBODY) if held is None else Matched(RangeSet([held]), RangeSet([held]))
+            fits = (
+                Matched(NOBODY, EVERYBODY)
+                if held is None
+                else Matched(RangeSet([held]), RangeSet([held]))
+            )
             if entry.allowed:
                 certain |= fits.certain & open_certain
                 most |= fits.at_most & open_most
@@ -88,7 +101,9 @@ class IpList:
             most |= open_most
         # Then the address is one that the sender has written into a header.
         return (
-            Matched(NOBODY if not self.is_open else certain, EVERYBODY) if self.proxy_mode else Matched(certain, most)
+            Matched(NOBODY if not self.is_open else certain, EVERYBODY)
+            if self.proxy_mode
+            else Matched(certain, most)
         )
 
     @property
@@ -128,15 +143,19 @@ def _true(value: t.Any) -> bool:
 def entry_of(cidr: str, *, level: str | None = None, allowed: bool = True) -> Entry:
     """The entry for an address or a CIDR prefix.
 
-    IPv4 masks in dots. Of IPv6 the prefix length stands as the mask, as Microsoft's own script writes
-    it (microsoft/CSS-Exchange, ExchangeExtendedProtectionManagement); that IIS reads it so is unverified.
+    IPv4 masks in dots. Of IPv6 the prefix length stands as the mask, as Microsoft's own script
+    writes it (microsoft/CSS-Exchange, ExchangeExtendedProtectionManagement); that IIS reads it so
+    is unverified.
     """
     address, _slash, length = cidr.partition("/")
     if ":" in address:
         mask = length or "128"
     else:
         bits = int(length or 32)
-        mask = ".".join(str((0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF) >> shift & 0xFF) for shift in (24, 16, 8, 0))
+        mask = ".".join(
+            str((0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF) >> shift & 0xFF)
+            for shift in (24, 16, 8, 0)
+        )
     return Entry(address, mask, "", allowed, level)
 
 

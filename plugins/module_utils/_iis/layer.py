@@ -20,9 +20,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards impo
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import read_step
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State, read_state
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import IP_LISTS, TABLES, Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
+    IP_LISTS,
+    TABLES,
+    Change,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
@@ -32,8 +39,8 @@ _RANK = {Action.CREATE: 0, Action.MODIFY: 1, Action.MOVE: 2, Action.REMOVE: 3}
 
 
 class IisLayer(HostLayer[State]):
-    """The paths of one site of one server, for one task. `describes`: the task describes them, and does not
-    give back a snapshot.
+    """The paths of one site of one server, for one task. `describes`: the task describes them, and
+    does not give back a snapshot.
     """
 
     name = "iis"
@@ -51,22 +58,36 @@ class IisLayer(HostLayer[State]):
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[str]]:
         return recipes.desired(self._wish, reading.state)
 
-    def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[State], after: State, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
         return findings(reading.state, after, self._wish, changes)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
-        """What blocks a path now goes after what shall block it has come. Where nothing blocks it any more, each step only opens."""
+        """What blocks a path now goes after what shall block it has come. Where nothing blocks it
+        any more, each step only opens.
+        """
         return tuple(sorted(changes, key=lambda change: _RANK[change.action]))
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change]) -> str:
         server = reading.state.server
         if server.shared:
             return (
-                f"IIS on {server.name} has its configuration in {server.shared}, which it shares with other servers: a change would be "
-                "one of all of them. Nothing was changed. Change it there, or end the shared configuration."
+                f"IIS on {server.name} has its configuration in {server.shared}, which it shares "
+                "with other servers: a change would be "
+                "one of all of them. Nothing was changed. Change it there, or end the shared "
+                "configuration."
             )
-        if any(place.ip_locked for step in steps if step.table == IP_LISTS for place in self._at(reading.state, step)):
-            return f"The section of an IP list is locked on {server.name}. Nothing was changed. Unlock it first."
+        if any(
+            place.ip_locked
+            for step in steps
+            if step.table == IP_LISTS
+            for place in self._at(reading.state, step)
+        ):
+            return (
+                f"The section of an IP list is locked on {server.name}. Nothing was changed. "
+                f"Unlock it first."
+            )
         return ""
 
     @staticmethod
@@ -81,21 +102,38 @@ class IisLayer(HostLayer[State]):
         return words.change_sentence(change, self._wish.site)
 
     def told(self, before: State, after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
-        return {**words.before_after(after, changes), "exposure": words.exposure(before, after, self._wish)}
+        return {
+            **words.before_after(after, changes),
+            "exposure": words.exposure(before, after, self._wish),
+        }
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
-        return text_diff(*(words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after")))
+        return text_diff(
+            *(words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after"))
+        )
 
     # ------------------------------------------------------------ how it is read and written
 
     def read_steps(
-        self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
+        self,
+        host_name: t.Any,
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        always: bool = False,
     ) -> list[Step]:
-        step = {**read_step(self._wish.site, [block.path for block in self._wish.blocks]), "id": f"{prefix}{_STEP}"}
+        step = {
+            **read_step(self._wish.site, [block.path for block in self._wish.blocks]),
+            "id": f"{prefix}{_STEP}",
+        }
         return [{**step, "always": True} if always else step]
 
-    def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
-        state = read_state(answer["host"], answer["steps"][f"{prefix}{_STEP}"]["objects"], self._wish.site)
+    def parse(
+        self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None
+    ) -> State:
+        state = read_state(
+            answer["host"], answer["steps"][f"{prefix}{_STEP}"]["objects"], self._wish.site
+        )
         self._wish = dataclasses.replace(self._wish, site=state.site)
         return state
 
@@ -113,4 +151,7 @@ class IisLayer(HostLayer[State]):
     def facts(self, state: State, way: str) -> dict[str, t.Any]:
         server = state.server
         iis = "" if server.iis is None else ".".join(map(str, server.iis))
-        return {"server": {"name": server.name, "iis": iis, "url_rewrite": server.rewrite}, "site": state.site}
+        return {
+            "server": {"name": server.name, "iis": iis, "url_rewrite": server.rewrite},
+            "site": state.site,
+        }

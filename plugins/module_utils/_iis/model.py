@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who gets through to a path: by the rules of URL Rewrite in their order, and by the IP list.
 
-Two bounds, because not every rule that somebody wrote can be read for certain: who certainly passes, and
-who could. Rules of the server come first (globalRules), then those of the levels from above; the first
-that refuses, or that ends the rules, decides.
+Two bounds, because not every rule that somebody wrote can be read for certain: who certainly
+passes, and who could. Rules of the server come first (globalRules), then those of the levels from
+above; the first that refuses, or that ends the rules, decides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders imp
     Matched,
     matched,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import UNSURE, YES, Place, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import (
+    UNSURE,
+    YES,
+    Place,
+    State,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 
 _ADDRESS = "{remote_addr}"
@@ -41,8 +46,8 @@ _ADDRESS = "{remote_addr}"
 
 @dataclass(frozen=True)
 class Passing:
-    """Who gets through: `certain` for sure, and `at_most` could. `because`: in sentences, why somebody may get
-    through that a block is meant to stop.
+    """Who gets through: `certain` for sure, and `at_most` could. `because`: in sentences, why
+    somebody may get through that a block is meant to stop.
     """
 
     certain: RangeSet
@@ -51,7 +56,7 @@ class Passing:
 
 
 def passing(state: State, path: str) -> Passing:
-    """Who gets through to a path or to anything in it, by whatever configuration paths are inside."""
+    """Who gets through to a path or to anything in it, by all configuration paths inside."""
     parts = [_at(state, place, path) for place in state.inside(path)]
     certain, most = NOBODY, NOBODY
     for part in parts:
@@ -65,7 +70,9 @@ def _at(state: State, place: Place, path: str) -> Passing:
     inner = place.path if below(place.path, path) else path
     rules, because = _through_rules(state, place, inner)
     addresses = _through_list(place)
-    return Passing(rules.certain & addresses.certain, rules.at_most & addresses.at_most, tuple(because))
+    return Passing(
+        rules.certain & addresses.certain, rules.at_most & addresses.at_most, tuple(because)
+    )
 
 
 def _through_list(place: Place) -> Matched:
@@ -80,19 +87,32 @@ def _through_list(place: Place) -> Matched:
 def _through_rules(state: State, place: Place, path: str) -> tuple[Matched, list[str]]:
     where = f"{state.site}{place.path}"
     rules = state.effective(place)
-    blocks = [rule for rule in state.local if ours(rule) is not None and below(path, t.cast(str, ours(rule)))]
+    blocks = [
+        rule
+        for rule in state.local
+        if ours(rule) is not None and below(path, t.cast(str, ours(rule)))
+    ]
     if place.modules is None or rules is None or state.global_rules is None:
-        if place.rules_trouble and place.rules_trouble.hresult == MISSING and not state.server.rewrite:
+        if (
+            place.rules_trouble
+            and place.rules_trouble.hresult == MISSING
+            and not state.server.rewrite
+        ):
             return Matched(EVERYBODY, EVERYBODY), []
         why = f": {place.rules_trouble.message}" if place.rules_trouble else ""
         return Matched(NOBODY, EVERYBODY), [f"The rules of {where} cannot be read{why}."]
     if REWRITE_MODULE not in place.modules:
-        gone = [f"URL Rewrite does not run at {where}, so that no rule stops anybody there."] if blocks else []
+        gone = (
+            [f"URL Rewrite does not run at {where}, so that no rule stops anybody there."]
+            if blocks
+            else []
+        )
         return Matched(EVERYBODY, EVERYBODY), gone
     because: list[str] = []
     if blocks and place.ends == YES:
         because.append(
-            f"At {where} the rules of the site are ended by a <clear/>, so that none of them stops anybody there."
+            f"At {where} the rules of the site are ended by a <clear/>, so that none of them stops "
+            "anybody there."
         )
     elif blocks and place.ends == UNSURE:
         because.append(f"{where} has rules of its own, which may end those of the site.")
@@ -114,22 +134,30 @@ def _through_rules(state: State, place: Place, path: str) -> tuple[Matched, list
             # Whoever it fits is past all rules that follow.
             through = fits.at_most & open_most
             if through & _refused_later(rules, rule, path, state.site):
-                because.append(f"The rule '{rule.name}' comes before at {where}, and may let requests past the block.")
+                because.append(
+                    f"The rule '{rule.name}' comes before at {where}, and may let requests past "
+                    "the block."
+                )
             out_most |= through
             out_certain |= fits.certain & open_certain
             open_certain -= fits.at_most
             open_most -= fits.certain
-        elif rule.action == "Rewrite" and open_most & fits.at_most & _refused_later(rules, rule, path, state.site):
+        elif rule.action == "Rewrite" and open_most & fits.at_most & _refused_later(
+            rules, rule, path, state.site
+        ):
             # From there on the rules see another URL.
             because.append(
-                f"The rule '{rule.name}' comes before at {where}, and rewrites the URL that the block looks at."
+                f"The rule '{rule.name}' comes before at {where}, and rewrites the URL that the "
+                "block looks at."
             )
             out_most |= fits.at_most & open_most
     return Matched(out_certain | open_certain, out_most | open_most), because
 
 
 MISSING = "0x8007000d"
-"""The HRESULT of a section that is not declared: its module is not installed (and of other data that is invalid)."""
+"""The HRESULT of a section that is not declared: its module is not installed (and of other data
+that is invalid).
+"""
 
 
 def _refused_later(rules: t.Sequence[Rule], rule: Rule, path: str, site: str) -> RangeSet:
@@ -143,23 +171,38 @@ def _refused_later(rules: t.Sequence[Rule], rule: Rule, path: str, site: str) ->
 
 
 def ours(rule: Rule) -> str | None:
-    """The path that a rule blocks, where it has the form that the recipe gives it; None for any other rule."""
-    if rule.pattern_syntax != "ECMAScript" or rule.url != ANY_URL or rule.negate or rule.logical_grouping != "MatchAll":
+    """The path that a rule blocks, where it has the form that the recipe gives it; None for any
+    other rule.
+    """
+    if (
+        rule.pattern_syntax != "ECMAScript"
+        or rule.url != ANY_URL
+        or rule.negate
+        or rule.logical_grouping != "MatchAll"
+    ):
         return None
     urls = [one for one in rule.conditions if one.input == INPUT]
-    if len(urls) != 1 or urls[0].negate or urls[0].match_type != "Pattern" or not urls[0].ignore_case:
+    if (
+        len(urls) != 1
+        or urls[0].negate
+        or urls[0].match_type != "Pattern"
+        or not urls[0].ignore_case
+    ):
         return None
     return blocked_path(urls[0].pattern)
 
 
 def _matched(rule: Rule, path: str, site: str) -> Matched:
-    """Which senders a rule fits when they ask for the path or for something in it, whatever they ask for."""
+    """Which senders a rule fits when they ask for the path or for something in it, whatever they
+    ask for.
+    """
     blocked = ours(rule)
     if blocked is not None:
         if below(path, blocked):
             url = Matched(EVERYBODY, EVERYBODY)
         elif below(blocked, path):
-            url = Matched(NOBODY, EVERYBODY)
+            # A part of what is asked for: who is refused there gets in at the rest.
+            url = Matched(NOBODY, NOBODY if rule.refuses else EVERYBODY)
         else:
             # Only a request that names the other path in one of its spellings.
             return Matched(NOBODY, NOBODY)
@@ -195,8 +238,8 @@ def _condition(one: Condition) -> Matched:
 
 
 def _url(rule: Rule, path: str, site: str) -> Matched:
-    """Whether the pattern of a rule that is not of the recipe's form fits the URL: all requests for the path, none, or
-    it cannot be said. The URL is relative to the level of the rule.
+    """Whether the pattern of a rule that is not of the recipe's form fits the URL: all requests for
+    the path, none, or it cannot be said. The URL is relative to the level of the rule.
     """
     unsure, nothing = Matched(NOBODY, EVERYBODY), Matched(NOBODY, NOBODY)
     if rule.negate or rule.level is None:
@@ -231,7 +274,9 @@ def _alternatives(pattern: str) -> bool:
 
 
 def rewrites_into(state: State, paths: t.Iterable[str]) -> list[Rule]:
-    """Rules of others that rewrite a URL to one of the paths, after which no block is looked at again."""
+    """Rules of others that rewrite a URL to one of the paths, after which no block is looked at
+    again.
+    """
     named = [path.casefold().strip("/") for path in paths]
     held: dict[str, Rule] = {}
     for place in state.places.values():

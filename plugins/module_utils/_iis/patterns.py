@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which requests a block is about, as a condition of URL Rewrite.
 
-The condition looks at two spellings of the URL at once. IIS hands on the URL decoded and with its dot
-segments resolved (`{R:0}`); decoding it again finds what was encoded twice, for a site with
-allowDoubleEscaping. The URL as it was sent (`{UNENCODED_URL}`), decoded, finds what IIS and a program
-behind it might resolve otherwise (microsoft/CSS-Exchange, EOMTv2.ps1, takes `{UrlDecode:{REQUEST_URI}}`
-for the same reason). What can be read of IIS's functions is that they take any expression
-(learn.microsoft.com, "How to escape {curly brackets} in URL Rewrite rule"); that they work on `{R:0}` in a
-condition is unverified on IIS.
+The condition looks at two spellings of the URL at once. IIS hands on the URL decoded and with its
+dot segments resolved (`{R:0}`); decoding it again finds what was encoded twice, for a site with
+allowDoubleEscaping. The URL as it was sent (`{UNENCODED_URL}`), decoded, finds what IIS and a
+program behind it might resolve otherwise (microsoft/CSS-Exchange, EOMTv2.ps1, takes
+`{UrlDecode:{REQUEST_URI}}` for the same reason). What can be read of IIS's functions is that they
+take any expression (learn.microsoft.com, "How to escape {curly brackets} in URL Rewrite rule");
+that they work on `{R:0}` in a condition is unverified on IIS.
 """
 
 from __future__ import annotations
@@ -25,20 +25,27 @@ _LONGEST = 200
 
 
 def check_path(path: str) -> str:
-    """The path of a virtual directory or of something in it, as it is compared: one leading slash, none
-    at the end. Raises PlanError for the whole site, and for anything but plain names.
+    """The path of a virtual directory or of something in it, as it is compared: one leading slash,
+    none at the end. Raises PlanError for the whole site, and for anything but plain names.
     """
     shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}..."
     bare = path.strip().strip("/")
     if not bare:
         raise PlanError(
-            f"The path '{shown}' is the whole site, which is not blocked here. Nothing was changed. Name its virtual directories."
+            f"The path '{shown}' is the whole site, which is not blocked here. Nothing was "
+            "changed. Name its virtual directories."
         )
     segments = bare.split("/")
-    if len(path) > _LONGEST or not path.strip().startswith("/") or not all(map(_SEGMENT.fullmatch, segments)):
+    if (
+        len(path) > _LONGEST
+        or not path.strip().startswith("/")
+        or not all(map(_SEGMENT.fullmatch, segments))
+    ):
         raise PlanError(
-            f"The path '{shown}' is none that can be blocked: a path begins with a slash and has names of letters, digits, "
-            "hyphens, underscores and dots between slashes, no pattern, no encoded characters and no query. Nothing was changed."
+            f"The path '{shown}' is none that can be blocked: a path begins with a slash and has "
+            "names of letters, digits, "
+            "hyphens, underscores and dots between slashes, no pattern, no encoded characters and "
+            "no query. Nothing was changed."
         )
     return f"/{bare}"
 
@@ -46,14 +53,16 @@ def check_path(path: str) -> str:
 def path_pattern(path: str) -> str:
     """The pattern for INPUT: a request for `path` or for anything in it, in either spelling.
 
-    More slashes than one, backslashes, and what Windows or a program behind may drop at the end of a
-    name (a dot, a blank, a parameter after a semicolon) make no difference.
+    More slashes than one, backslashes, and what Windows or a program behind may drop at the end of
+    a name (a dot, a blank, a parameter after a semicolon) make no difference.
     """
     names = [segment.replace(".", r"\.") for segment in path.strip("/").split("/")]
     return r"(?:^|as-sent:)[/\\]*" + r"[/\\]+".join(names) + r"(?:[/\\.;?\s]|$)"
 
 
-_OURS = re.compile(re.escape(r"(?:^|as-sent:)[/\\]*") + "(.*)" + re.escape(r"(?:[/\\.;?\s]|$)"), re.DOTALL)
+_OURS = re.compile(
+    re.escape(r"(?:^|as-sent:)[/\\]*") + "(.*)" + re.escape(r"(?:[/\\.;?\s]|$)"), re.DOTALL
+)
 
 
 def blocked_path(pattern: str) -> str | None:

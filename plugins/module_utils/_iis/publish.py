@@ -1,11 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Exchange offers on its web site, by the words of an administrator, and what of it has to be reached
-from the internet.
+"""What Exchange offers on its web site, by the words of an administrator, and what of it has to be
+reached from the internet.
 
-Paths as Exchange 2007 to SE sets them up (microsoft/CSS-Exchange, applicationHost.config of its tests;
-those of 2007 and 2010 by memory, unverified). What a server does not have is not there to be blocked.
+Paths as Exchange 2007 to SE sets them up (microsoft/CSS-Exchange, applicationHost.config of its
+tests; those of 2007 and 2010 by memory, unverified). What a server does not have is not there to be
+blocked.
 """
 
 from __future__ import annotations
@@ -54,11 +55,16 @@ def paths_of(words: t.Iterable[str]) -> tuple[str, ...]:
 
 
 def unpublished(words: t.Iterable[str], directories: t.Iterable[str]) -> list[str]:
-    """The virtual directories of Exchange that are there and that none of the words stands for, as the server spells
-    them. What lies in another of them is blocked with it.
+    """The virtual directories of Exchange that are there and that none of the words stands for, as
+    the server spells them. What lies in another of them is blocked with it.
     """
     published = services(words)
-    closed = {path.casefold() for service, paths in SERVICES.items() if service not in published for path in paths}
+    closed = {
+        path.casefold()
+        for service, paths in SERVICES.items()
+        if service not in published
+        for path in paths
+    }
     return [path for path in directories if path.casefold() in closed]
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only the text of a web.config tells: whether it ends the rules that it would inherit.
 
-IIS shows what is in effect, and a `<clear/>` shows by what is missing. Before the first rule is written
-nothing is missing.
+IIS shows what is in effect, and a `<clear/>` shows by what is missing. Before the first rule is
+written nothing is missing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _NO, _YES, _UNSURE = "no", "yes", "unsure"
 
 
 def ends_rules(texts: t.Iterable[str], path: str) -> str:
-    """Whether the web.configs of one folder end inherited rules at a path below the folder (empty: the folder
-    itself): yes, no, or unsure where a text is no XML, or is kept elsewhere.
+    """Whether the web.configs of one folder end inherited rules at a path below the folder (empty:
+    the folder itself): yes, no, or unsure where a text is no XML, or is kept elsewhere.
     """
     answers = [_ends(text, path.casefold()) for text in texts]
     return _YES if _YES in answers else _UNSURE if _UNSURE in answers else _NO

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What "these paths are not for the internet" means at a site: rules of URL Rewrite, or IP lists.
 
-A rule stands in the site's own location of applicationHost.config, which updates of Exchange leave alone
-(they write web.configs anew), and before all rules of others there. Whoever uses a path is always: the
-server itself, and the other Exchange servers.
+A rule stands in the site's own location of applicationHost.config, which updates of Exchange leave
+alone (they write web.configs anew), and before all rules of others there. Whoever uses a path is
+always: the server itself, and the other Exchange servers.
 """
 
 from __future__ import annotations
@@ -30,9 +30,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     RULES,
     Condition,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import NOBODY, six_pattern
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
+    NOBODY,
+    six_pattern,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import IP_LISTS, REWRITE_RULES, TABLES
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
+    IP_LISTS,
+    REWRITE_RULES,
+    TABLES,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     LOOPBACK,
     RangeSet,
@@ -70,8 +77,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a task describes. `published`: words for what the internet may reach, None where the task does not say; all
-    else of Exchange is then for `own_networks`. `blocks` win over it.
+    """What a task describes. `published`: words for what the internet may reach, None where the
+    task does not say; all else of Exchange is then for `own_networks`. `blocks` win over it.
     """
 
     site: str
@@ -100,10 +107,15 @@ def check_site(site: str) -> str:
     """Why a site is not managed here; empty for any other."""
     if site.strip().casefold() == BACK_END:
         return (
-            "The site 'Exchange Back End' is never changed: Exchange's own front end and other servers work through it. Name the "
+            "The site 'Exchange Back End' is never changed: Exchange's own front end and other "
+            "servers work through it. Name the "
             "site that clients come to, usually 'Default Web Site'."
         )
-    return "" if site.strip() else "The option site is empty. Name the web site, usually 'Default Web Site'."
+    return (
+        ""
+        if site.strip()
+        else "The option site is empty. Name the web site, usually 'Default Web Site'."
+    )
 
 
 def check_block(block: Block) -> str:
@@ -111,7 +123,8 @@ def check_block(block: Block) -> str:
     if block.method == REWRITE and block.networks.v6:
         six = block.networks.v6.to_texts()[0]
         return (
-            f"The networks of {block.path} hold {six}, and rewrite tells IPv6 addresses by their text, which is none of a network's. "
+            f"The networks of {block.path} hold {six}, and rewrite tells IPv6 addresses by their "
+            "text, which is none of a network's. "
             "Use the method ip_security or auto."
         )
     return ""
@@ -137,7 +150,12 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
             name = rule_name(block.path)
             rules.add(name.casefold())
             rows.append(
-                Desired(REWRITE_RULES, name, rule_options(block.path, wish.allowed(block, state), state), first)
+                Desired(
+                    REWRITE_RULES,
+                    name,
+                    rule_options(block.path, wish.allowed(block, state), state),
+                    first,
+                )
             )
             if _is_plain_list(state, block.path):
                 rows.append(Desired(IP_LISTS, block.path, None))
@@ -163,12 +181,16 @@ def is_ours(name: str) -> bool:
 
 
 def rule_options(path: str, allowed: RangeSet, state: State) -> dict[str, t.Any]:
-    """The rule that refuses a path to all but `allowed`; of IPv6 only single addresses, which are the server's own."""
+    """The rule that refuses a path to all but `allowed`; of IPv6 only single addresses, which are
+    the server's own.
+    """
     six = [one for one in state.server.addresses if ":" in one]
     conditions = [
         Condition(INPUT, path_pattern(path)),
         Condition("{REMOTE_ADDR}", to_regex(allowed.v4), negate=True),
-        Condition("{REMOTE_ADDR}", six_pattern(dict.fromkeys(["::1", *map(str.lower, six)])), negate=True),
+        Condition(
+            "{REMOTE_ADDR}", six_pattern(dict.fromkeys(["::1", *map(str.lower, six)])), negate=True
+        ),
     ]
     return {
         **DEFAULTS,
@@ -185,7 +207,10 @@ def rule_options(path: str, allowed: RangeSet, state: State) -> dict[str, t.Any]
 
 def list_options(allowed: RangeSet) -> dict[str, t.Any]:
     """The IP list that lets `allowed` in and nobody else."""
-    return {"allow_unlisted": False, "entries": tuple(entry_of(cidr) for cidr in allowed.to_cidrs())}
+    return {
+        "allow_unlisted": False,
+        "entries": tuple(entry_of(cidr) for cidr in allowed.to_cidrs()),
+    }
 
 
 def _first_of_others(state: State) -> str | None:
@@ -194,9 +219,15 @@ def _first_of_others(state: State) -> str | None:
 
 
 def _is_plain_list(state: State, path: str) -> bool:
-    """Whether a path has an IP list such as this collection makes, which a rule then does the work of."""
+    """Whether a path has an IP list such as this collection makes, which a rule then does the work
+    of.
+    """
     held = TABLES[IP_LISTS].find(state, path)
-    return held is not None and not held[1]["allow_unlisted"] and all(entry.allowed for entry in held[1]["entries"])
+    return (
+        held is not None
+        and not held[1]["allow_unlisted"]
+        and all(entry.allowed for entry in held[1]["entries"])
+    )
 
 
 def _method(block: Block, wish: Wish, state: State) -> str:
@@ -204,13 +235,21 @@ def _method(block: Block, wish: Wish, state: State) -> str:
     rewrite, lists = _no_rewrite(state), _no_lists(block.path, state, allowed)
     foreign_six = (block.networks | wish.exchange_servers).v6 - state.server.itself
     if block.method == REWRITE:
-        reason = rewrite or (f"{_six_words(foreign_six)}, which rewrite cannot tell." if foreign_six else "")
+        reason = rewrite or (
+            f"{_six_words(foreign_six)}, which rewrite cannot tell." if foreign_six else ""
+        )
         if reason:
-            raise PlanError(f"{state.site}{block.path} cannot be blocked by rewrite: {reason} Nothing was changed.")
+            raise PlanError(
+                f"{state.site}{block.path} cannot be blocked by rewrite: {reason} Nothing was "
+                "changed."
+            )
         return REWRITE
     if block.method == IP_LIST:
         if lists:
-            raise PlanError(f"{state.site}{block.path} cannot be blocked by an IP list: {lists} Nothing was changed.")
+            raise PlanError(
+                f"{state.site}{block.path} cannot be blocked by an IP list: {lists} Nothing was "
+                "changed."
+            )
         return IP_LIST
     many = len(to_regex(allowed.v4)) > _LONGEST_PATTERN
     if not rewrite and not foreign_six and not (many and not lists):
@@ -218,11 +257,17 @@ def _method(block: Block, wish: Wish, state: State) -> str:
     if not lists:
         return IP_LIST
     why = rewrite or f"{_six_words(foreign_six)}, for which an IP list is needed."
-    raise PlanError(f"{state.site}{block.path} cannot be blocked: {why} {lists} Nothing was changed.")
+    raise PlanError(
+        f"{state.site}{block.path} cannot be blocked: {why} {lists} Nothing was changed."
+    )
 
 
 def _six_words(six: RangeSet) -> str:
-    return f"its networks hold {six.to_texts()[0]}" if six else "its networks are too many for an expression"
+    return (
+        f"its networks hold {six.to_texts()[0]}"
+        if six
+        else "its networks are too many for an expression"
+    )
 
 
 def _no_rewrite(state: State) -> str:
@@ -231,11 +276,20 @@ def _no_rewrite(state: State) -> str:
     trouble = root.rules_trouble
     missing = trouble is not None and trouble.hresult == MISSING and not state.server.rewrite
     if missing or (not state.server.rewrite and REWRITE_MODULE not in (root.modules or ())):
-        return "URL Rewrite is not installed. Install it (version 7.2.1993 or later), or use ip_security."
+        return (
+            "URL Rewrite is not installed. Install it (version 7.2.1993 or later), or use "
+            "ip_security."
+        )
     if trouble is not None:
-        return f"the rewrite rules of the site cannot be read: {trouble.message} ({trouble.hresult}). Mend that file first."
+        return (
+            f"the rewrite rules of the site cannot be read: {trouble.message} "
+            f"({trouble.hresult}). Mend that file first."
+        )
     if state.server.rewrite and _version(state.server.rewrite) < _OLDEST:
-        return f"URL Rewrite is {state.server.rewrite}, and what is older than {_OLDEST_WORDS} reads rules otherwise. Update it."
+        return (
+            f"URL Rewrite is {state.server.rewrite}, and what is older than {_OLDEST_WORDS} "
+            f"reads rules otherwise. Update it."
+        )
     if REWRITE_MODULE not in (root.modules or ()):
         return "URL Rewrite is installed, but its module does not run at the site."
     if root.rules_locked:
@@ -247,17 +301,21 @@ def _no_lists(path: str, state: State, allowed: RangeSet) -> str:
     place = state.places.get(path.casefold()) or state.place_of(path)
     if place.modules is not None and IP_MODULE not in place.modules:
         return (
-            "The role service 'IP and Domain Restrictions' (Web-IP-Security) is not installed or does not run there, so that a list "
+            "The role service 'IP and Domain Restrictions' (Web-IP-Security) is not installed or "
+            "does not run there, so that a list "
             "would stop nobody."
         )
     if place.ip_trouble is not None:
-        return f"The IP list cannot be read: {place.ip_trouble.message} ({place.ip_trouble.hresult})."
+        return (
+            f"The IP list cannot be read: {place.ip_trouble.message} ({place.ip_trouble.hresult})."
+        )
     if place.ip_locked:
         return "The section of its IP list is locked there. Unlock it first."
     count = len(allowed.to_cidrs())
     if count > MOST_ENTRIES:
         return (
-            f"An IP list of {count} entries is more than the {MOST_ENTRIES} that Microsoft's own script allows itself."
+            f"An IP list of {count} entries is more than the {MOST_ENTRIES} that Microsoft's "
+            f"own script allows itself."
         )
     return _twice(state, path, IP_SECURITY)
 
@@ -269,7 +327,8 @@ def _twice(state: State, path: str, section: str) -> str:
     if count < 2:
         return ""
     return (
-        f"applicationHost.config has {count} locations for {state.site}{path}, and it is not known in which of them IIS would write "
+        f"applicationHost.config has {count} locations for {state.site}{path}, and it is not known "
+        "in which of them IIS would write "
         f"{section.rpartition('/')[2]}. Merge them first."
     )
 

@@ -1,7 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sections of IIS's configuration that are read and written: their attributes, and rules as rows.
+"""The sections of IIS's configuration that are read and written: their attributes, and rules as
+rows.
 
 Source: iis-docs, rewrite_schema.xml and IIS_schema.xml (URL Rewrite 2.1, IIS 7.0 to 10.0).
 """
@@ -63,7 +64,11 @@ def read_step(site: str, also: t.Iterable[str]) -> dict[str, t.Any]:
             "name": RULES,
             "at": [APPHOST],
             "each": True,
-            "spec": {"metadata": _LOCK, "items": _RULE, "inherited": {"values": ["name"], "metadata": _LEVEL}},
+            "spec": {
+                "metadata": _LOCK,
+                "items": _RULE,
+                "inherited": {"values": ["name"], "metadata": _LEVEL},
+            },
         },
         {
             "name": IP_SECURITY,
@@ -71,10 +76,17 @@ def read_step(site: str, also: t.Iterable[str]) -> dict[str, t.Any]:
             "spec": {
                 "values": ["allowUnlisted", "denyAction", "enableProxyMode"],
                 "metadata": _LOCK,
-                "items": {"values": ["ipAddress", "subnetMask", "domainName", "allowed"], "metadata": _LEVEL},
+                "items": {
+                    "values": ["ipAddress", "subnetMask", "domainName", "allowed"],
+                    "metadata": _LEVEL,
+                },
             },
         },
-        {"name": MODULES, "each": "set", "spec": {"items": {"values": ["name"]}, "only": [REWRITE_MODULE, IP_MODULE]}},
+        {
+            "name": MODULES,
+            "each": "set",
+            "spec": {"items": {"values": ["name"]}, "only": [REWRITE_MODULE, IP_MODULE]},
+        },
     ]
     return {
         "op": "iis_read",
@@ -156,7 +168,9 @@ class Rule:
     @property
     def refuses(self) -> bool:
         """Whether it ends a request with nothing served."""
-        return self.action == "AbortRequest" or (self.action == "CustomResponse" and self.status_code >= 400)
+        return self.action == "AbortRequest" or (
+            self.action == "CustomResponse" and self.status_code >= 400
+        )
 
     def row(self) -> dict[str, t.Any]:
         """Its options."""
@@ -168,7 +182,9 @@ class Rule:
 
 
 OPTIONS = tuple(
-    field.name for field in dataclasses.fields(Rule) if field.name not in ("name", "level", "in_web_config")
+    field.name
+    for field in dataclasses.fields(Rule)
+    if field.name not in ("name", "level", "in_web_config")
 )
 DEFAULTS: Row = Rule("").row()
 
@@ -176,7 +192,8 @@ DEFAULTS: Row = Rule("").row()
 def plain(row: Row) -> dict[str, t.Any]:
     """Options of a rule as plain data."""
     return {
-        option: [one.plain() for one in value] if option == "conditions" else value for option, value in row.items()
+        option: [one.plain() for one in value] if option == "conditions" else value
+        for option, value in row.items()
     }
 
 
@@ -184,7 +201,9 @@ def canonical(options: Row) -> dict[str, t.Any]:
     """Options of a rule as they are compared, of plain data."""
     row = dict(options)
     if "conditions" in row:
-        row["conditions"] = tuple(one if isinstance(one, Condition) else Condition(**one) for one in row["conditions"])
+        row["conditions"] = tuple(
+            one if isinstance(one, Condition) else Condition(**one) for one in row["conditions"]
+        )
     return row
 
 
@@ -202,12 +221,14 @@ UNREAD = "unread"
 
 
 def inherited_rule(node: Node, known: t.Mapping[tuple[str, bool, str], Rule]) -> Rule:
-    """A rule of which the agent gave the name and the level, where it is read in full; `known` are the rules by level,
-    file and name, without case.
+    """A rule of which the agent gave the name and the level, where it is read in full; `known` are
+    the rules by level, file and name, without case.
     """
     level, in_web_config = level_of(node.get("metadata") or {})
     name = str(node["values"].get("name") or "")
-    unread = Rule(name, action=UNREAD, stop_processing=True, level=level, in_web_config=in_web_config)
+    unread = Rule(
+        name, action=UNREAD, stop_processing=True, level=level, in_web_config=in_web_config
+    )
     return known.get(((level or "").casefold(), in_web_config, name.casefold()), unread)
 
 
@@ -277,7 +298,9 @@ def rule_change(name: str, row: Row) -> dict[str, t.Any]:
         action["url"] = row["action_url"]
     conditions = {
         "values": {"logicalGrouping": row["logical_grouping"]},
-        "items": [{"element": "add", "values": _condition_values(one)} for one in row["conditions"]],
+        "items": [
+            {"element": "add", "values": _condition_values(one)} for one in row["conditions"]
+        ],
     }
     values: dict[str, t.Any] = {
         "name": name,

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which addresses a regular expression of a rule matches, whoever wrote it.
 
-IIS tests the text of the client's address (`{REMOTE_ADDR}`). An expression is read as a small automaton
-and walked octet by octet: 256 numbers, four times. What is not understood, a look-ahead or a back
-reference, is said to be so, and nothing is guessed.
+IIS tests the text of the client's address (`{REMOTE_ADDR}`). An expression is read as a small
+automaton and walked octet by octet: 256 numbers, four times. What is not understood, a look-ahead
+or a back reference, is said to be so, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ class _Parser:
 
 
 class _Automaton:
-    """States are numbers; each has edges without a character, guarded or not, and edges with a set of them."""
+    """States are numbers; each has edges without a character, guarded or not, and edges with a set
+    of them.
+    """
 
     def __init__(self, tree: Node) -> None:
         self.free: list[list[tuple[int, str]]] = []
@@ -204,20 +206,26 @@ class _Automaton:
         self.free[state].append((out, ""))
         return out
 
-    def closed(self, states: t.Iterable[int], *, first: bool = False, last: bool = False) -> frozenset[int]:
+    def closed(
+        self, states: t.Iterable[int], *, first: bool = False, last: bool = False
+    ) -> frozenset[int]:
         """The states that are reached without another character."""
         held = set(states)
         waiting = list(held)
         while waiting:
             for state, guard in self.free[waiting.pop()]:
-                if state not in held and (not guard or (guard == "start" and first) or (guard == "end" and last)):
+                if state not in held and (
+                    not guard or (guard == "start" and first) or (guard == "end" and last)
+                ):
                     held.add(state)
                     waiting.append(state)
         return frozenset(held)
 
     def after(self, states: frozenset[int], sign: str) -> frozenset[int]:
         """The states after one more character."""
-        return self.closed(state for held in states for signs, state in self.edges[held] if sign in signs)
+        return self.closed(
+            state for held in states for signs, state in self.edges[held] if sign in signs
+        )
 
     def matches(self, states: frozenset[int]) -> bool:
         """Whether the text may end here."""
@@ -267,13 +275,15 @@ class Matched(t.NamedTuple):
 
 
 NOBODY = RangeSet()
-EVERYBODY = RangeSet.parse(["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"])
+EVERYBODY = RangeSet.parse(
+    ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+)
 UNKNOWN = Matched(NOBODY, EVERYBODY)
 
 
 @functools.lru_cache(maxsize=512)
 def matched(pattern: str) -> Matched:
-    """Whom a pattern for the text of an address matches. One that cannot be read may match anybody."""
+    """Whom a pattern for the text of an address matches; one that cannot be read, anybody."""
     try:
         tree = _Parser(pattern).tree()
         four = RangeSet.of_spans(4, _walked(_Automaton(tree)))
@@ -284,7 +294,9 @@ def matched(pattern: str) -> Matched:
 
 
 def _six(pattern: str) -> Matched:
-    """The IPv6 addresses. Known only of texts of whole addresses, and of what no colon can stand in."""
+    """The IPv6 addresses. Known only of texts of whole addresses, and of what no colon can stand
+    in.
+    """
     certain: list[Interval] = []
     for text in _branches(pattern):
         literal = _literal(text)
@@ -302,7 +314,9 @@ def _six(pattern: str) -> Matched:
 
 
 def _anchored(pattern: str) -> bool:
-    return pattern.startswith("^") and pattern.endswith("$") and len(list(_split(pattern[1:-1]))) == 1
+    return (
+        pattern.startswith("^") and pattern.endswith("$") and len(list(_split(pattern[1:-1]))) == 1
+    )
 
 
 def _branches(pattern: str) -> t.Iterator[str]:

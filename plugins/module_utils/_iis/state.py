@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One site of a server as the agent read it: rules and IP lists at each of its configuration paths."""
+"""One site of a server as the agent read it: rules and IP lists at each configuration path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import raw
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import IpList, read_list
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import (
+    IpList,
+    read_list,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
     APPHOST,
@@ -24,7 +27,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     inherited_rule,
     read_rule,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    LOOPBACK,
+    RangeError,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
 NO, YES, UNSURE = "no", "yes", "unsure"
@@ -40,12 +47,13 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Place:
-    """One configuration path of the site: its root (path empty), a virtual directory, or something in one.
+    """One configuration path of the site: its root (path empty), a virtual directory, or something
+    in one.
 
-    `rules` and `ip_list` are those in effect, None where they cannot be read, and `rules_trouble` and
-    `ip_trouble` then say why. `modules`: None where they cannot be read. `ends`: whether rules of the
-    site end above (`<clear/>`); `removed`: the names of those that do. `rules_locked`, `ip_locked`: the
-    section cannot be written for this path.
+    `rules` and `ip_list` are those in effect, None where they cannot be read, and `rules_trouble`
+    and `ip_trouble` then say why. `modules`: None where they cannot be read. `ends`: whether rules
+    of the site end above (`<clear/>`); `removed`: the names of those that do. `rules_locked`,
+    `ip_locked`: the section cannot be written for this path.
     """
 
     path: str
@@ -62,8 +70,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Server:
-    """What runs the site. `iis` is (major, minor), None where the registry does not say; `rewrite` is the version of
-    URL Rewrite, empty where there is none. `itself`: the server's own addresses, loopback included.
+    """What runs the site. `iis` is (major, minor), None where the registry does not say; `rewrite`
+    is the version of URL Rewrite, empty where there is none. `itself`: the server's own addresses,
+    loopback included.
     """
 
     name: str
@@ -76,10 +85,10 @@ class Server:
 
 @dataclass(frozen=True)
 class State:
-    """The site. `places` are by their paths without case, the root first; `local` are the rules that stand in the site's
-    own location of applicationHost.config; `global_rules`: None where they cannot be read. `above` are
-    the rules of the server that every site inherits.
-    `directories`: the paths of virtual directories and applications. `locations`: for each location of
+    """The site. `places` are by their paths without case, the root first; `local` are the rules
+    that stand in the site's own location of applicationHost.config; `global_rules`: None where they
+    cannot be read. `above` are the rules of the server that every site inherits. `directories`: the
+    paths of virtual directories and applications. `locations`: for each location of
     applicationHost.config its path and the sections in it.
     """
 
@@ -105,32 +114,49 @@ class State:
     def inside(self, path: str) -> list[Place]:
         """All configuration paths that requests for `path`, or for anything in it, are under."""
         first = self.place_of(path)
-        return [first, *(place for place in self.places.values() if place is not first and below(place.path, path))]
+        return [
+            first,
+            *(
+                place
+                for place in self.places.values()
+                if place is not first and below(place.path, path)
+            ),
+        ]
 
     def effective(self, place: Place) -> tuple[Rule, ...] | None:
-        """The rules that a request meets there, in their order, after the server's own. None: not known."""
+        """The rules that a request meets there, in their order, after the server's own. None: not
+        known.
+        """
         if place.rules is None:
             return None
         inherited = [rule for rule in place.rules if rule.level is not None and not rule.level]
         site = self.site.casefold()
         rest = [rule for rule in place.rules if rule.level is None or rule.level]
-        others = [rule for rule in rest if (rule.level or "").casefold() != site or rule.in_web_config]
+        others = [
+            rule for rule in rest if (rule.level or "").casefold() != site or rule.in_web_config
+        ]
         # A rule whose level IIS does not tell is taken where it stands.
-        ours = [] if place.ends == YES else [rule for rule in self.local if rule.name.casefold() not in place.removed]
+        ours = (
+            []
+            if place.ends == YES
+            else [rule for rule in self.local if rule.name.casefold() not in place.removed]
+        )
         return (*inherited, *ours, *others)
 
     def has_section(self, path: str, section: str) -> bool:
         """Whether a location of applicationHost.config has the section."""
         wanted = f"{self.site}{path}".casefold()
-        return any(held.casefold() == wanted and section in sections for held, sections in self.locations)
+        return any(
+            held.casefold() == wanted and section in sections for held, sections in self.locations
+        )
 
 
 Rows = t.Sequence[t.Mapping[str, t.Any]]
 
 
 def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
-    """The state of the rows of ``iis_read``. Raises PlanError, in one sentence, where there is no such site or nothing of IIS
-    can be read.
+    """The state of the rows of ``iis_read``. Raises PlanError, in one sentence, where there is no
+    such site or nothing of IIS can be read.
     """
     of_kind: dict[str, list[t.Mapping[str, t.Any]]] = {}
     for row in rows:
@@ -138,28 +164,37 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
     process = of_kind["process"][0]
     if process["error"]:
         raise PlanError(
-            f"The administration objects of IIS are not there on the server: {one_line(process['error']['message'])}. Nothing was changed. "
+            "The administration objects of IIS are not there on the server: "
+            f"{one_line(process['error']['message'])}. Nothing was changed. "
             "Is IIS installed, and the user of the connection an administrator?"
         )
     if process["bits"] != 64:
         raise PlanError(
-            "PowerShell runs with 32 bits on the server, where Windows shows it another configuration of IIS. Nothing was changed. "
+            "PowerShell runs with 32 bits on the server, where Windows shows it another "
+            "configuration of IIS. Nothing was changed. "
             "Use the 64-bit PowerShell."
         )
     sites = of_kind["sites"][0]
     if sites["error"]:
         raise PlanError(
-            f"The configuration of IIS cannot be read: {one_line(sites['error']['message'])} ({sites['error']['hresult']}). Nothing was "
+            f"The configuration of IIS cannot be read: {one_line(sites['error']['message'])} "
+            f"({sites['error']['hresult']}). Nothing was "
             "changed. Mend applicationHost.config first."
         )
     names = [str(one["name"]) for one in sites["sites"]]
-    wanted = next((one for one in sites["sites"] if str(one["name"]).casefold() == site.casefold()), None)
+    wanted = next(
+        (one for one in sites["sites"] if str(one["name"]).casefold() == site.casefold()), None
+    )
     if wanted is None:
         raise PlanError(
-            f"There is no site '{site}' in IIS on the server. Nothing was changed. Its sites are: {', '.join(names) or 'none'}."
+            f"There is no site '{site}' in IIS on the server. Nothing was changed. Its sites are: "
+            f"{', '.join(names) or 'none'}."
         )
     name = str(wanted["name"])
-    sections = {(str(row["section"]), str(row["path"]).casefold()): row for row in of_kind.get("section", [])}
+    sections = {
+        (str(row["section"]), str(row["path"]).casefold()): row
+        for row in of_kind.get("section", [])
+    }
     locations = tuple(
         (str(one["path"]), frozenset(map(str, one["sections"])))
         for row in of_kind.get("locations", [])
@@ -198,7 +233,9 @@ def _directories(site: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 
 
 def _server(
-    host: t.Mapping[str, t.Any], registry: Rows, sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]]
+    host: t.Mapping[str, t.Any],
+    registry: Rows,
+    sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]],
 ) -> Server:
     values = {str(row["name"]): row["value"] for row in registry}
     major, minor = values.get("MajorVersion"), values.get("MinorVersion")
@@ -246,7 +283,9 @@ def _known(sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]]) -> _Know
         for item in ((row["node"] or {}).get("items") or ()) if section == RULES else ():
             if "children" in item:
                 rule = read_rule(item)
-                known[(rule.level or "").casefold(), rule.in_web_config, rule.name.casefold()] = rule
+                known[(rule.level or "").casefold(), rule.in_web_config, rule.name.casefold()] = (
+                    rule
+                )
     return known
 
 
@@ -254,7 +293,9 @@ def _rules(row: t.Mapping[str, t.Any] | None, known: _Known) -> tuple[Rule, ...]
     if row is None or row["node"] is None:
         return None
     items = row["node"].get("items") or ()
-    return tuple(read_rule(item) if "children" in item else inherited_rule(item, known) for item in items)
+    return tuple(
+        read_rule(item) if "children" in item else inherited_rule(item, known) for item in items
+    )
 
 
 def _locked(row: t.Mapping[str, t.Any] | None) -> bool:
@@ -262,7 +303,12 @@ def _locked(row: t.Mapping[str, t.Any] | None) -> bool:
     return metadata.get("isLocked") is True
 
 
-def _place(path: str, sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]], prefix: str, known: _Known) -> Place:
+def _place(
+    path: str,
+    sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]],
+    prefix: str,
+    known: _Known,
+) -> Place:
     def row(section: str) -> t.Mapping[str, t.Any] | None:
         return sections.get((section, f"{prefix}{path}".casefold()))
 
@@ -274,11 +320,15 @@ def _place(path: str, sections: t.Mapping[tuple[str, str], t.Mapping[str, t.Any]
         modules = sections.get((MODULES, f"{prefix}{above}".casefold()))
     names = None
     if modules is not None and modules["node"] is not None:
-        names = frozenset(str(item["values"].get("name")) for item in modules["node"].get("items") or ())
+        names = frozenset(
+            str(item["values"].get("name")) for item in modules["node"].get("items") or ()
+        )
     return Place(
         path=path,
         rules=_rules(rules, known),
-        ip_list=None if addresses is None or addresses["node"] is None else read_list(addresses["node"]),
+        ip_list=None
+        if addresses is None or addresses["node"] is None
+        else read_list(addresses["node"]),
         modules=names,
         rules_trouble=_trouble(rules),
         ip_trouble=_trouble(addresses),
@@ -291,7 +341,9 @@ def _local(root: Place, site: str) -> tuple[Rule, ...]:
     return tuple(
         rule
         for rule in root.rules or ()
-        if rule.level is not None and rule.level.casefold() == site.casefold() and not rule.in_web_config
+        if rule.level is not None
+        and rule.level.casefold() == site.casefold()
+        and not rule.in_web_config
     )
 
 
@@ -299,7 +351,9 @@ _Texts = dict[str, "tuple[str, ...] | None"]
 
 
 def _texts(rows: Rows, site: str) -> _Texts:
-    """The web.configs by the paths of their folders without case; None where a folder could not be searched."""
+    """The web.configs by the paths of their folders without case; None where a folder could not be
+    searched.
+    """
     prefix = f"{APPHOST}/{site}"
     texts: _Texts = {}
     for row in rows:
@@ -310,7 +364,9 @@ def _texts(rows: Rows, site: str) -> _Texts:
 
 
 def _ends(place: Place, state: State, texts: _Texts) -> Place:
-    """Whether the site's rules end before this path: seen where there are any, else read in the web.configs."""
+    """Whether the site's rules end before this path: seen where there are any, else read in the
+    web.configs.
+    """
     if place.rules is None:
         return place
     names = {rule.name.casefold() for rule in place.rules}

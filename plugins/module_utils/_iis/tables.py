@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is written at a site: rules in its own location of applicationHost.config, in their order, and IP
-lists of locations below it.
+"""What is written at a site: rules in its own location of applicationHost.config, in their order,
+and IP lists of locations below it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ import dataclasses
 import types
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import Entry, IpList, entry_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import (
+    Entry,
+    IpList,
+    entry_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
     DEFAULTS,
@@ -22,10 +26,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     plain,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import Place, State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    change as transaction,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import (
+    Table,
+    Tables,
+)
 
 REWRITE_RULES, IP_LISTS = "rewrite_rules", "ip_lists"
 
@@ -50,7 +62,8 @@ class RewriteRules(Table[State, str]):
         options = self._known(desired)
         if not options.get("url"):
             raise PlanError(
-                f"There is no rewrite rule '{desired.key}' any more, and it is not known whole. Nothing was changed."
+                f"There is no rewrite rule '{desired.key}' any more, and it is not known whole. "
+                "Nothing was changed."
             )
         return {**DEFAULTS, **options}
 
@@ -59,12 +72,15 @@ class RewriteRules(Table[State, str]):
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
             raise PlanError(
-                f"The rewrite rule '{desired.key}' is described with {', '.join(unknown)}, which no rule has. Nothing was changed."
+                f"The rewrite rule '{desired.key}' is described with {', '.join(unknown)}, which "
+                "no rule has. Nothing was changed."
             )
         return options
 
     def differing(self, row: Row, options: Row) -> tuple[Row, Row]:
-        after = {option: value for option, value in canonical(options).items() if row[option] != value}
+        after = {
+            option: value for option, value in canonical(options).items() if row[option] != value
+        }
         return {option: row[option] for option in after}, after
 
     def apply(self, change: Change, state: State) -> State:
@@ -89,7 +105,8 @@ class RewriteRules(Table[State, str]):
             return Desired(REWRITE_RULES, change.key, None), ()
         if change.action == Action.MOVE:
             lost = (
-                f"The rewrite rule '{change.key}' stays before those of others, because to give its place back would be to move "
+                f"The rewrite rule '{change.key}' stays before those of others, because to give "
+                "its place back would be to move "
                 "theirs."
             )
             return Desired(REWRITE_RULES, change.key, {}), (lost,)
@@ -102,8 +119,10 @@ class RewriteRules(Table[State, str]):
             for rule in place.rules or ():
                 if rule.name.casefold() == change.key.casefold() and rule not in state.local:
                     yield (
-                        f"{state.site}{place.path} has a rewrite rule of its own that is called '{rule.name}'. With another of that "
-                        "name above it IIS would answer every request there with an error. Nothing was changed. Rename or remove it."
+                        f"{state.site}{place.path} has a rewrite rule of its own that is called "
+                        f"'{rule.name}'. With another of that "
+                        "name above it IIS would answer every request there with an error. Nothing "
+                        "was changed. Rename or remove it."
                     )
                     return
 
@@ -117,10 +136,11 @@ def _position(rules: t.Sequence[Rule], place: str | None) -> int:
 
 
 class IpLists(Table[State, str]):
-    """What the location of a path in applicationHost.config says of addresses, by the path. A list that says nothing is
-    none.
+    """What the location of a path in applicationHost.config says of addresses, by the path. A list
+    that says nothing is none.
 
-    `entries` are networks, or `deny NETWORK`, in the order in which they decide; as text in snapshots.
+    `entries` are networks, or `deny NETWORK`, in the order in which they decide; as text in
+    snapshots.
     """
 
     noun = "IP list"
@@ -140,7 +160,9 @@ class IpLists(Table[State, str]):
     def created(self, state: State, desired: Desired[str]) -> Row:
         place = state.places.get(desired.key.casefold())
         if place is None or place.ip_list is None:
-            raise PlanError(f"The IP list of {state.site}{desired.key} cannot be read. Nothing was changed.")
+            raise PlanError(
+                f"The IP list of {state.site}{desired.key} cannot be read. Nothing was changed."
+            )
         options = self._canonical(desired.options or {})
         return {"allow_unlisted": place.ip_list.allow_unlisted, "entries": (), **options}
 
@@ -148,7 +170,9 @@ class IpLists(Table[State, str]):
     def _canonical(options: Row) -> dict[str, t.Any]:
         held = dict(options)
         if "entries" in held:
-            held["entries"] = tuple(one if isinstance(one, Entry) else _entry(str(one)) for one in held["entries"])
+            held["entries"] = tuple(
+                one if isinstance(one, Entry) else _entry(str(one)) for one in held["entries"]
+            )
         return held
 
     def differing(self, row: Row, options: Row) -> tuple[Row, Row]:
@@ -156,7 +180,11 @@ class IpLists(Table[State, str]):
         after = {
             option: value
             for option, value in wished.items()
-            if (_meanings(row["entries"]) != _meanings(value) if option == "entries" else row[option] != value)
+            if (
+                _meanings(row["entries"]) != _meanings(value)
+                if option == "entries"
+                else row[option] != value
+            )
         }
         return {option: row[option] for option in after}, after
 
@@ -166,7 +194,11 @@ class IpLists(Table[State, str]):
         if change.action == Action.REMOVE:
             after: Row = {"allow_unlisted": _above(state, base), "entries": ()}
         else:
-            after = {"allow_unlisted": held.allow_unlisted, "entries": own_entries(state, base), **change.after}
+            after = {
+                "allow_unlisted": held.allow_unlisted,
+                "entries": own_entries(state, base),
+                **change.after,
+            }
         level = level_of(state, base.path)
         entries = tuple(dataclasses.replace(entry, level=level) for entry in after["entries"])
         places = {
@@ -198,7 +230,11 @@ def own_entries(state: State, place: Place) -> tuple[Entry, ...]:
     """The entries that stand at the place itself, without what is inherited."""
     level = level_of(state, place.path).casefold()
     held = place.ip_list or IpList()
-    return tuple(entry for entry in held.entries if entry.level is not None and entry.level.casefold() == level)
+    return tuple(
+        entry
+        for entry in held.entries
+        if entry.level is not None and entry.level.casefold() == level
+    )
 
 
 def _above(state: State, place: Place) -> bool:
@@ -210,7 +246,9 @@ def _above(state: State, place: Place) -> bool:
     return True if held is None else held.allow_unlisted
 
 
-def _with_list(place: Place, before: IpList, entries: tuple[Entry, ...], allow_unlisted: bool, level: str) -> Place:
+def _with_list(
+    place: Place, before: IpList, entries: tuple[Entry, ...], allow_unlisted: bool, level: str
+) -> Place:
     """The place after the list of `level` at or above it was `before` and got those entries."""
     held = place.ip_list
     if held is None:
@@ -218,18 +256,27 @@ def _with_list(place: Place, before: IpList, entries: tuple[Entry, ...], allow_u
     mine = [entry for entry in held.entries if (entry.level or "").casefold() == level.casefold()]
     others = [entry for entry in held.entries if entry not in mine]
     # Inherited ones come first, those of levels below after.
-    at = held.entries.index(mine[0]) if mine else sum(len(entry.level or "") < len(level) for entry in others)
+    at = (
+        held.entries.index(mine[0])
+        if mine
+        else sum(len(entry.level or "") < len(level) for entry in others)
+    )
     merged = (*others[:at], *entries, *others[at:])
     flag = allow_unlisted if held.allow_unlisted == before.allow_unlisted else held.allow_unlisted
-    return dataclasses.replace(place, ip_list=dataclasses.replace(held, allow_unlisted=flag, entries=merged))
+    return dataclasses.replace(
+        place, ip_list=dataclasses.replace(held, allow_unlisted=flag, entries=merged)
+    )
 
 
 def _meanings(entries: t.Iterable[Entry]) -> list[tuple[t.Any, ...]]:
-    """Entries by meaning: the key is text, and one mask has two spellings. The order counts between those that
-    let in and those that refuse only.
+    """Entries by meaning: the key is text, and one mask has two spellings. The order counts between
+    those that let in and those that refuse only.
     """
     held = list(entries)
-    meant = [(entry.allowed, str(entry.ranges or (entry.address, entry.mask, entry.domain))) for entry in held]
+    meant = [
+        (entry.allowed, str(entry.ranges or (entry.address, entry.mask, entry.domain)))
+        for entry in held
+    ]
     return sorted(meant) if all(entry.allowed for entry in held) else list(meant)
 
 
@@ -249,7 +296,11 @@ def _entry(text: str) -> Entry:
     address, _slash, mask = bare.partition("/")
     if mask and (":" in address or "." in mask or not mask.isdigit()):
         return Entry(address, mask, "", allowed)
-    return entry_of(bare, allowed=allowed) if not mask or int(mask) <= 32 else Entry(address, mask, "", allowed)
+    return (
+        entry_of(bare, allowed=allowed)
+        if not mask or int(mask) <= 32
+        else Entry(address, mask, "", allowed)
+    )
 
 
 TABLES: Tables[State, str] = Tables({REWRITE_RULES: RewriteRules(), IP_LISTS: IpLists()})

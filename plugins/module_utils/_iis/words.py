@@ -11,8 +11,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import publ
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards import INTERNET
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import Entry
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import passing
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import INPUT, blocked_path
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Wish, blocked_by_rules
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import (
+    INPUT,
+    blocked_path,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import (
+    Wish,
+    blocked_by_rules,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import Condition
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import NOBODY, matched
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
@@ -22,9 +28,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables impo
     TABLES,
     Change,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import LOOPBACK, PRIVATE, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    LOOPBACK,
+    PRIVATE,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Row,
+)
 
 _MOST = 6
 _LET_IN, _REFUSED, _UNKNOWN = "let in", "refused", "not known"
@@ -38,17 +51,27 @@ def change_sentence(change: Change, site: str) -> str:
     if change.action == Action.REMOVE:
         return f"Remove {what}."
     if change.action == Action.CREATE:
-        others = "others are let in as well" if change.after.get("allow_unlisted", True) else "nobody else is let in"
+        others = (
+            "others are let in as well"
+            if change.after.get("allow_unlisted", True)
+            else "nobody else is let in"
+        )
         return f"Create {what}: {_entries(change.after.get('entries', ()))}; {others}."
     parts = []
     if "entries" in change.after:
         old, new = [_words(change, side) for side in ("before", "after")]
         gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
-        parts += [f"{word} {_listed(texts)}" for word, texts in (("without", gone), ("with", come)) if texts] or [
-            "in another order"
-        ]
+        parts += [
+            f"{word} {_listed(texts)}"
+            for word, texts in (("without", gone), ("with", come))
+            if texts
+        ] or ["in another order"]
     if "allow_unlisted" in change.after:
-        parts.append("let in who is not listed" if change.after["allow_unlisted"] else "refuse who is not listed")
+        parts.append(
+            "let in who is not listed"
+            if change.after["allow_unlisted"]
+            else "refuse who is not listed"
+        )
     return f"Change {what}: {', '.join(parts)}."
 
 
@@ -91,7 +114,9 @@ def _about(conditions: t.Sequence[Condition]) -> str:
 
 def _listed(texts: t.Sequence[str]) -> str:
     more = len(texts) - _MOST
-    return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "") if texts else "nobody"
+    return (
+        ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "") if texts else "nobody"
+    )
 
 
 def before_after(after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
@@ -102,7 +127,11 @@ def before_after(after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         old: Row = change.before if change.action != Action.MOVE else {}
         held = table.find(after, change.key)
         options = set(change.after) or set(change.before)
-        new: Row = {} if held is None else {name: value for name, value in held[1].items() if name in options}
+        new: Row = (
+            {}
+            if held is None
+            else {name: value for name, value in held[1].items() if name in options}
+        )
         for side, row in (("before", old), ("after", new)):
             sides[side].setdefault(change.table, {})[change.key] = table.plain(
                 {name: value for name, value in row.items() if name != "name"}
@@ -127,16 +156,29 @@ def paths(wish: Wish, *states: State) -> list[str]:
     """The paths that exposure speaks of: those of Exchange, and whatever is or shall be blocked."""
     held: dict[str, str] = {}
     for state in states:
-        known = [path for path in state.directories if publish.known(path) is not None and path.count("/") == 1]
-        lists = [
-            place.path for place in state.places.values() if place.path and TABLES[IP_LISTS].find(state, place.path)
+        known = [
+            path
+            for path in state.directories
+            if publish.known(path) is not None and path.count("/") == 1
         ]
-        for path in (*known, *(block.path for block in wish.on(state)), *blocked_by_rules(state), *lists):
+        lists = [
+            place.path
+            for place in state.places.values()
+            if place.path and TABLES[IP_LISTS].find(state, place.path)
+        ]
+        for path in (
+            *known,
+            *(block.path for block in wish.on(state)),
+            *blocked_by_rules(state),
+            *lists,
+        ):
             held.setdefault(path.casefold(), path)
     return [held[key] for key in sorted(held)]
 
 
-def _met(state: State, path: str, groups: t.Mapping[str, RangeSet]) -> dict[str, dict[str, RangeSet]]:
+def _met(
+    state: State, path: str, groups: t.Mapping[str, RangeSet]
+) -> dict[str, dict[str, RangeSet]]:
     through = passing(state, path)
     return {
         name: {
@@ -154,7 +196,7 @@ def _met(state: State, path: str, groups: t.Mapping[str, RangeSet]) -> dict[str,
 
 
 def exposure(before: State, after: State, wish: Wish) -> dict[str, t.Any]:
-    """{"before": tree, "after": tree, "words": sentences}: path → group of senders → what it meets."""
+    """{"before": tree, "after": tree, "words": sentences}; a tree is path → senders → what they meet."""
     trees: dict[str, dict[str, t.Any]] = {"before": {}, "after": {}}
     words: list[str] = []
     groups = senders(wish, after)
@@ -172,12 +214,19 @@ def _shown(parts: t.Mapping[str, RangeSet]) -> t.Any:
     if len(parts) == 1:
         return next(iter(parts))
     ranked = sorted(parts, key=lambda text: -parts[text].size)
-    return {text: "all others" if text == ranked[0] else parts[text].to_texts()[:100] for text in ranked}
+    return {
+        text: "all others" if text == ranked[0] else parts[text].to_texts()[:100] for text in ranked
+    }
 
 
-def _lines(path: str, name: str, old: t.Mapping[str, RangeSet], new: t.Mapping[str, RangeSet]) -> list[str]:
+def _lines(
+    path: str, name: str, old: t.Mapping[str, RangeSet], new: t.Mapping[str, RangeSet]
+) -> list[str]:
     parts = {
-        (one, other): before & after for one, before in old.items() for other, after in new.items() if before & after
+        (one, other): before & after
+        for one, before in old.items()
+        for other, after in new.items()
+        if before & after
     }
     ranked = sorted(parts.items(), key=lambda item: (-item[1].size, item[0]))
     lines = []
@@ -188,10 +237,14 @@ def _lines(path: str, name: str, old: t.Mapping[str, RangeSet], new: t.Mapping[s
     return lines
 
 
+def _parts(met: t.Mapping[str, t.Any]) -> str:
+    return ", ".join(f"{text} {ranges}" for text, ranges in met.items())
+
+
 def diff_lines(tree: t.Mapping[str, t.Any], rows: t.Mapping[str, t.Any]) -> list[str]:
     """One side of --diff: who meets what, then one line for each differing value."""
     lines = [
-        f"{path}: {name}: {met if isinstance(met, str) else ', '.join(f'{text} {ranges}' for text, ranges in met.items())}"
+        f"{path}: {name}: {met if isinstance(met, str) else _parts(met)}"
         for path, groups in tree.items()
         for name, met in groups.items()
     ]
