@@ -51,8 +51,7 @@ def encoded(text: str, dice: random.Random, share: float) -> str:
 
 def spelled(path: str, dice: random.Random) -> tuple[str, str]:
     """A path as IIS hands it on, and as it was sent."""
-    case = dice.choice([str, str.lower, str.upper])
-    cooked = case(path)
+    cooked = dice.choice([path, path.lower(), path.upper()])
     cooked = "/" * dice.randrange(3) + cooked + dice.choice(["", "/", "/x.aspx", ".", ";a=1", " /", "\\x", "//"])
     if dice.random() < 0.2:
         # Encoded twice: what IIS hands on is encoded still.

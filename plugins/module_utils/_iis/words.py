@@ -196,7 +196,9 @@ def _met(
 
 
 def exposure(before: State, after: State, wish: Wish) -> dict[str, t.Any]:
-    """{"before": tree, "after": tree, "words": sentences}; a tree is path → senders → what they meet."""
+    """{"before": tree, "after": tree, "words": sentences}; a tree is path → senders → what they
+    meet.
+    """
     trees: dict[str, dict[str, t.Any]] = {"before": {}, "after": {}}
     words: list[str] = []
     groups = senders(wish, after)
