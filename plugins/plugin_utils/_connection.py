@@ -156,3 +156,18 @@ def login(connection: t.Any) -> tuple[str | None, str | None]:
     if password is None:
         password = _option(connection, "password")
     return (str(user) if user else None, str(password) if password else None)
+
+
+# Where each plugin goes if nothing says otherwise.
+_USUAL_PORTS = {"winrm": 5986, "psrp": 5986, "ssh": 22}
+
+
+def port_of(connection: t.Any) -> int | None:
+    """The port at which the server is managed, as far as the controller knows; a router on the way
+    may make another of it.
+    """
+    port = _option(connection, "port")
+    try:
+        return int(port) if port else _USUAL_PORTS.get(short_name(connection))
+    except (TypeError, ValueError):
+        return None

@@ -150,6 +150,8 @@ function icacls {
     $global:LASTEXITCODE = [int](Invoke-Lab $lab @{ op = 'icacls'; arguments = @(foreach ($one in $args) { foreach ($part in $one) { [string]$part } }) })
 }
 
+function netstat { Invoke-Lab $lab @{ op = 'netstat' } | ForEach-Object { $_ } }
+
 function Get-Acl {
     [CmdletBinding()] param($Path)
     [pscustomobject]@{ Sddl = [string](Invoke-Lab $lab @{ op = 'acl'; path = [string]$Path }) }
@@ -191,10 +193,11 @@ function New-LabException($Failure) {
     $exception
 }
 
+$global:labScripts = @{}
 # What the lab answers: an object becomes a proxy, one that can be enumerated a list of proxies with the members of its own.
 function ConvertFrom-LabCom($Value) {
-    # A reader of JSON may take every number for one with a fraction.
-    if (($Value -is [long] -or ($Value -is [double] -and [Math]::Floor($Value) -eq $Value)) -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
+    # COM knows no number that JSON could have meant but a whole one.
+    if (($Value -is [long] -or $Value -is [double]) -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
     if ($Value -is [array]) {
         $items = [System.Collections.ArrayList]::new()
         foreach ($item in $Value) { [void]$items.Add((ConvertFrom-LabCom $item)) }
@@ -211,9 +214,13 @@ function ConvertFrom-LabCom($Value) {
     $proxy.PSObject.Properties.Add([psnoteproperty]::new('LabCom', $Value.'$com'))
     foreach ($name in $Value.properties) {
         if ($name -eq 'Count' -and $Value.PSObject.Properties['items']) { continue }
-        $get = [scriptblock]::Create("return ,(ConvertFrom-LabCom (Invoke-Lab `$global:lab @{ op = 'com_get'; object = `$this.LabCom; name = '$name' }))")
-        $set = [scriptblock]::Create("[void](Invoke-Lab `$global:lab @{ op = 'com_set'; object = `$this.LabCom; name = '$name'; value = (ConvertTo-LabValue `$args[0]) })")
-        $proxy.PSObject.Properties.Add([psscriptproperty]::new($name, $get, $set))
+        # One script for all objects: a firewall has hundreds of rules, and each has dozens of properties.
+        if (-not $global:labScripts.ContainsKey($name)) {
+            $global:labScripts[$name] = @(
+                [scriptblock]::Create("return ,(ConvertFrom-LabCom (Invoke-Lab `$global:lab @{ op = 'com_get'; object = `$this.LabCom; name = '$name' }))"),
+                [scriptblock]::Create("[void](Invoke-Lab `$global:lab @{ op = 'com_set'; object = `$this.LabCom; name = '$name'; value = (ConvertTo-LabValue `$args[0]) })"))
+        }
+        $proxy.PSObject.Properties.Add([psscriptproperty]::new($name, $global:labScripts[$name][0], $global:labScripts[$name][1]))
     }
     foreach ($name in $Value.methods) {
         $body = [scriptblock]::Create("return ,(ConvertFrom-LabCom (Invoke-Lab `$global:lab @{ op = 'com_call'; object = `$this.LabCom; name = '$name'; arguments = @(foreach (`$one in `$args) { ,(ConvertTo-LabValue `$one) }) }))")

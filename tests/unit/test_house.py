@@ -15,7 +15,7 @@ ROOT = next(folder for folder in pathlib.Path(__file__).parents if (folder / "ga
 PLUGINS, TESTS = ROOT / "plugins", ROOT / "tests"
 COLLECTION = "ansible_collections.mailedge.lockdown."
 PREFIX = f"{COLLECTION}plugins."
-LAYERS = ("module_utils._exchange", "module_utils._fortios", "module_utils._iis")
+LAYERS = ("module_utils._exchange", "module_utils._fortios", "module_utils._windows_firewall")
 
 
 def imports() -> dict[str, set[str]]:
@@ -132,10 +132,11 @@ def test_unit_tests_mirror_the_code() -> None:
 
 
 def test_what_is_called_unit_needs_no_running_lab() -> None:
-    """The lab's Exchange is a model in memory; whatever else of the lab a test takes listens somewhere."""
+    """The lab's Exchange and Windows are models in memory; whatever else of the lab a test takes listens somewhere."""
     for path in (TESTS / "unit").rglob("test_*.py"):
         lab = {name for name in imported(path) if name.startswith("tests.lab.")}
-        assert {name for name in lab if not name.startswith("tests.lab.exchange.")} == set(), path
+        models = ("tests.lab.exchange.", "tests.lab.windows.")
+        assert {name for name in lab if not name.startswith(models)} == set(), path
 
 
 def test_every_folder_of_tests_is_run() -> None:

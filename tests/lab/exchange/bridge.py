@@ -106,6 +106,7 @@ class Bridge:
             raise OSError("a stranger on the loopback address")
         operations: dict[str, t.Callable[[Request], t.Any]] = {
             "registry": lambda asked: self._registry(str(asked["path"])),
+            "netstat": lambda _asked: self.host.windows.netstat(),
             "addresses": lambda _asked: list(self.host.addresses),
             "account": lambda asked: self._accounts().get(asked["sid"]),
             "setup": lambda _asked: self.host.setup_running,
@@ -161,6 +162,7 @@ class Bridge:
             },
         }
         keys.update(host.windows.iis_keys(path))
+        keys.update(host.windows.firewall_keys(path))
         return {key.casefold(): values for key, values in keys.items()}.get(path.casefold())
 
     def _open(self, asked: Request) -> int:

@@ -15,7 +15,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.com import (
     ComError,
     ComObject,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.windows.files import Files
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.com import FwPolicy2, FwRule
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.managers import READER, WRITER
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 from ansible_collections.mailedge.lockdown.tests.lab.windows.registry import Registry, RegistryKey
@@ -30,7 +31,11 @@ class WindowsHost:
     """One Windows. `classes` maps the ProgIDs that are registered, in lower case, to what makes the object."""
 
     def __init__(self) -> None:
-        self.classes: dict[str, t.Callable[[], ComObject]] = {}
+        self.firewall = Firewall()
+        self.classes: dict[str, t.Callable[[], ComObject]] = {
+            "hnetcfg.fwpolicy2": lambda: FwPolicy2(self.firewall),
+            "hnetcfg.fwrule": lambda: FwRule(self.firewall),
+        }
         self._iis: Iis | None = None
         self._make_iis: t.Callable[[], Iis] | None = None
         self._lock = threading.Lock()
@@ -103,3 +108,12 @@ class WindowsHost:
                 "following error: 80040154 Class not registered (Exception from HRESULT: 0x80040154 (REGDB_E_CLASSNOTREG)).",
             )
         return make()
+
+    def firewall_keys(self, path: str) -> dict[str, dict[str, t.Any]]:
+        """The registry's keys of Windows Firewall, where a path is one of them."""
+        values = self.firewall.key(path)
+        return {} if values is None else {path: values}
+
+    def netstat(self) -> list[str]:
+        """What netstat -n says."""
+        return list(self.firewall.lines)

@@ -1,0 +1,233 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state that is read, and the guards about it, on a firewall of the lab."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import guards, recipe, tables, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import State, read_state
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import operations, rules, store
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, BLOCK, Firewall, Rule
+from ansible_collections.mailedge.lockdown.tests.support.random_windows_firewalls import host_of
+
+PROVIDER = RangeSet.parse(["198.51.100.0/24"])
+OWN = RangeSet.parse(["10.20.0.0/16"])
+NONE = RangeSet()
+
+
+def site(**more: t.Any) -> Site:
+    return Site(
+        **{
+            "ports": (25,),
+            "remote": PROVIDER,
+            "own_networks": OWN,
+            "exchange_servers": NONE,
+            "domain_controllers": NONE,
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def firewall() -> Firewall:
+    made = Firewall()
+    rules.install(made, "E2016")
+    return made
+
+
+def state_of(firewall: Firewall) -> State:
+    return read_state({"name": "EX1"}, operations.read(host_of(firewall), {"id": "x"}), firewall.lines)
+
+
+def judged(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) -> dict[str, Finding]:
+    before = state_of(firewall)
+    wished = wished or site()
+    changes = tables.TABLES.plan(before, recipe.lock(before, wished))
+    after = tables.TABLES.apply_all(changes, before)
+    return {one.id: one for one in guards.findings(before, after, wished, changes, came_by)}
+
+
+def stops(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) -> set[str]:
+    return {name for name, one in judged(firewall, wished, came_by).items() if one.severity == "stop"}
+
+
+def extra(firewall: Firewall, **more: t.Any) -> Rule:
+    given = {"name": "Extra", "ports": [(25, 25)], "enabled": True, "action": ALLOW, **more}
+    return firewall.add(Rule(**given))
+
+
+def test_a_server_as_it_is_set_up_is_locked_without_a_stop(firewall: Firewall) -> None:
+    assert stops(firewall) == set()
+    assert set(judged(firewall)) == {"unnamed_private_shut_out"}
+
+
+def test_every_guard_has_a_sentence_of_its_own() -> None:
+    assert all(sentence.endswith(".") for sentence in guards.GUARDS.values())
+    assert len(set(guards.GUARDS.values())) == len(guards.GUARDS)
+
+
+def test_who_has_not_said_which_servers_there_are_is_asked(firewall: Firewall) -> None:
+    asked = stops(firewall, site(exchange_servers=None, domain_controllers=None))
+    assert asked == {"exchange_servers_unnamed", "domain_controllers_unnamed"}
+
+
+def test_without_own_networks_private_senders_are_not_shut_out_unasked(firewall: Firewall) -> None:
+    assert stops(firewall, site(own_networks=NONE)) == {"own_networks_shut_out"}
+
+
+def test_a_profile_that_is_off_or_lets_everybody_in_is_told(firewall: Firewall) -> None:
+    firewall.settings[store.DOMAIN].enabled = False
+    firewall.settings[store.PUBLIC].enabled = False
+    found = judged(firewall)
+    assert found["firewall_off"].severity == "stop"
+    assert found["inactive_profile_open"].severity == "warn"
+    state = state_of(firewall)
+    assert words.stranger_sentences(state, (25,), site().named) == [
+        "Everybody can reach port 25: Windows Firewall is off in the domain profile."
+    ]
+    # Group policy wins, both ways.
+    firewall.policy[store.DOMAIN]["EnableFirewall"] = 1
+    assert "firewall_off" not in judged(firewall)
+    firewall.policy[store.DOMAIN]["DefaultInboundAction"] = 0
+    assert "everything_let_in" in stops(firewall)
+
+
+def test_an_interface_that_is_left_out_is_open(firewall: Firewall) -> None:
+    firewall.settings[store.DOMAIN].excluded = ["Backup"]
+    assert "interface_excluded" in stops(firewall)
+
+
+def test_a_profile_that_blocks_everything_lets_nobody_in(firewall: Firewall) -> None:
+    firewall.settings[store.DOMAIN].blocks_all = True
+    assert "everything_blocked" in judged(firewall)
+    assert words.stranger_sentences(state_of(firewall), (25,), site().named) == []
+    firewall.policy[store.DOMAIN]["DoNotAllowExceptions"] = 0
+    assert "everything_blocked" not in judged(firewall)
+
+
+def test_a_rule_of_group_policy_wins(firewall: Firewall) -> None:
+    firewall.policy_rules.append(Rule(name="Mail for all", ports=[(25, 25)], enabled=True, action=ALLOW))
+    found = judged(firewall)
+    assert found["policy_rule"].severity == "stop"
+    assert "'Mail for all' of group policy" in found["policy_rule"].sentence
+    # A block rule of group policy wins over it.
+    firewall.policy_rules.append(Rule(name="No mail", ports=[(25, 25)], enabled=True, action=BLOCK))
+    assert words.stranger_sentences(state_of(firewall), (25,), site().named) == []
+
+
+def test_where_local_rules_are_ignored_nothing_is_changed(firewall: Firewall) -> None:
+    firewall.policy[store.DOMAIN]["AllowLocalPolicyMerge"] = 0
+    found = judged(firewall)["local_rules_ignored"]
+    assert found.final
+    assert "AllowLocalPolicyMerge" in found.sentence
+    firewall.current = store.DOMAIN | store.PUBLIC
+    assert not judged(firewall)["local_rules_ignored"].final
+    firewall.policy[store.DOMAIN].clear()
+    firewall.modify_state = 1
+    assert stops(firewall) == {"local_rules_ignored"}
+
+
+def test_a_rule_whose_addresses_do_not_count_is_disabled(firewall: Firewall) -> None:
+    rule = extra(firewall, remote=[(4, 0xC6336400, 0xC63364FF)], tokens=(store.IGNORES_ADDRESSES,))
+    desired = {one.key: one.options for one in recipe.lock(state_of(firewall), site())}
+    assert desired[f"Extra [{rule.id}]"] == {"enabled": False}
+
+
+def test_a_rule_that_is_narrow_enough_is_left_alone(firewall: Firewall) -> None:
+    rule = extra(firewall, remote=[(4, 0x0A140005, 0x0A140005)])
+    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(state_of(firewall), site())}
+
+
+def test_the_registry_tells_of_a_rule_that_com_does_not_show(
+    firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = Rule(name="Hidden", ports=[(25, 25)], enabled=True, action=ALLOW, id="{hidden}")
+    texts = firewall.key
+
+    def key(path: str) -> dict[str, t.Any] | None:
+        values = texts(path)
+        if values is not None and path.casefold() == store.LOCAL_KEY.casefold():
+            values["{hidden}"] = hidden.text()
+        return values
+
+    monkeypatch.setattr(firewall, "key", key)
+    found = judged(firewall)["uncertain_rule"]
+    assert "'Hidden'" in found.sentence
+    assert "COM does not show it" in found.sentence
+    assert "uncertain_rule" in guards.UNREAD
+
+
+def test_without_texts_nothing_is_certain(firewall: Firewall) -> None:
+    firewall.texts_readable = False
+    assert "uncertain_rule" in judged(firewall)
+
+
+def test_a_rule_for_ipsec_is_told_and_left(firewall: Firewall) -> None:
+    rule = extra(firewall, secure=1)
+    assert judged(firewall)["ipsec_rule"].severity == "warn"
+    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(state_of(firewall), site())}
+
+
+def test_who_manages_the_server_is_not_shut_out(firewall: Firewall) -> None:
+    wished = site(ports=(25, 5986))
+    assert "management_shut_out" in stops(firewall, wished)
+    firewall.lines = [
+        "  TCP    10.20.1.11:5986    10.20.0.5:50123    HERGESTELLT",
+        "  TCP  0.0.0.0:5986  0.0.0.0:0  ABHOEREN",
+    ]
+    assert "management_shut_out" not in stops(firewall, wished)
+    firewall.lines.append("  TCP    10.20.1.11:5986    203.0.113.77:50124    ESTABLISHED")
+    found = judged(firewall, wished)["management_shut_out"]
+    assert found.sentence.startswith("203.0.113.77 is connected to port 5986")
+    # Also at a port that is not the one that this task came by.
+    firewall.lines = ["  TCP    10.20.1.11:5985    203.0.113.77:50124    ESTABLISHED"]
+    assert "management_shut_out" in stops(firewall, site(ports=(25, 5985)))
+    assert "management_shut_out" not in stops(firewall)
+
+
+def test_other_ports_of_a_rule_are_told(firewall: Firewall) -> None:
+    assert "other_ports_shut_out" in stops(firewall, site(other_ports="narrow"))
+    extra(firewall, protocol=store.ANY_PROTOCOL, ports=None)
+    found = judged(firewall)["other_ports_shut_out"]
+    assert "all other ports and protocols" in found.sentence
+
+
+def test_a_port_that_nobody_opened_stays_shut(firewall: Firewall) -> None:
+    wished = site(ports=(99,), other_ports="keep")
+    for rule in list(firewall.rules):
+        if rule.ports is None:
+            firewall.rules.remove(rule)
+    found = judged(firewall, wished)
+    assert found["unreached"].severity == "warn"
+    assert recipe.lock(state_of(firewall), wished) == []
+
+
+def test_twins_are_told_apart_by_what_they_show_and_keep_their_ids(firewall: Firewall) -> None:
+    for _each in range(3):
+        extra(firewall, name="Twin", remote=["*"])
+    extra(firewall, name="Twin", remote=[(4, 0x0A140005, 0x0A140005)])
+    held = [one for one in state_of(firewall).rules.values() if one.rule.name == "Twin"]
+    assert len({one.key for one in held}) == 4
+    assert sorted(one.number for one in held) == [0, 0, 1, 2]
+
+
+def test_a_rule_whose_name_is_a_reference_is_found_by_its_content(firewall: Firewall) -> None:
+    keys = [key for key in state_of(firewall).rules if "without text" in key]
+    assert keys == []
+    firewall.named("Remotedesktop (TCP eingehend)").reference = "something else"
+    assert any("without text" in key for key in state_of(firewall).rules)
+
+
+def test_a_rule_that_the_server_has_no_more_is_told_by_its_name() -> None:
+    with pytest.raises(PlanError, match="There is no firewall rule 'Gone"):
+        tables.TABLES.plan(state_of(Firewall()), [Desired("rules", "Gone [{1}]", {"enabled": True})])

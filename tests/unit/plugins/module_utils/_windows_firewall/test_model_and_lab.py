@@ -1,0 +1,147 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The product's model against the lab's packets: what the one calls shut, no packet of the other passes."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import model, recipe, tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import PROFILES
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import admits
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.rules import install
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
+from ansible_collections.mailedge.lockdown.tests.support.random_windows_firewalls import (
+    PORTS,
+    SOURCES,
+    firewalls,
+    host_of,
+    packets,
+    read,
+    write,
+)
+
+SITE = recipe.Site(
+    ports=(25,),
+    remote=RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]),
+    own_networks=RangeSet.parse(["10.20.0.0/16"]),
+)
+
+
+def passing(firewall: Firewall, port: int, profile: int, *, authenticated: bool = False) -> set[str]:
+    """The senders of whom some packet comes in."""
+    return {
+        source
+        for source in SOURCES
+        if any(
+            admits(firewall, packet)
+            for packet in packets(source, port, profile)
+            if packet.authenticated <= authenticated
+        )
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(firewalls(), st.sampled_from(PORTS))
+def test_what_the_model_calls_shut_no_packet_passes(firewall: Firewall, port: int) -> None:
+    state = read(host_of(firewall))
+    for bit in PROFILES:
+        for authenticated in (False, True):
+            reach = model.reach(state, port, state.profiles[bit], authenticated=authenticated)
+            assert {
+                one for one in passing(firewall, port, bit, authenticated=authenticated) if one not in reach.possible
+            } == set()
+
+
+@settings(max_examples=60, deadline=None)
+@given(firewalls(), st.sampled_from(PORTS))
+def test_whom_the_model_lets_in_for_certain_some_packet_passes(firewall: Firewall, port: int) -> None:
+    state = read(host_of(firewall))
+    for bit in PROFILES:
+        reach = model.reach(state, port, state.profiles[bit])
+        certain = {one for one in SOURCES if one in reach.certain}
+        assert certain - passing(firewall, port, bit) == set()
+
+
+def planned(state: State, site: recipe.Site = SITE) -> tuple[tables.Change, ...]:
+    return tables.order(tables.TABLES.plan(state, recipe.lock(state, site)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(firewalls(), st.sampled_from((recipe.NARROW, recipe.DISABLE)), st.sampled_from((recipe.KEEP, recipe.NARROW)))
+def test_what_was_planned_is_what_is_read_back(firewall: Firewall, method: str, other_ports: str) -> None:
+    host, start = host_of(firewall), shown(firewall)
+    before = read(host)
+    site = recipe.Site(SITE.ports, SITE.remote, SITE.own_networks, method=method, other_ports=other_ports)
+    changes = planned(before, site)
+    for _step in write(host, changes, before):
+        pass
+    after = read(host)
+    wished = tables.TABLES.apply_all(changes, before)
+    for port in PORTS:
+        for bit in PROFILES:
+            told = model.reach(wished, port, wished.profiles[bit])
+            assert told == model.reach(after, port, after.profiles[bit])
+    assert planned(after, site) == ()
+    back = tables.TABLES.plan(after, tables.TABLES.way_back(changes)[0])
+    for _step in write(host, tables.order(back), after):
+        pass
+    assert shown(firewall) == start
+
+
+def shown(firewall: Firewall) -> list[list[str]]:
+    """The rules by what they mean: identical twins are the same, and so are lists in another order."""
+    return sorted(sorted(rule.text().split("|")) for rule in firewall.rules)
+
+
+@settings(max_examples=60, deadline=None)
+@given(firewalls(plain=True), st.sampled_from((recipe.NARROW, recipe.DISABLE)))
+def test_after_the_lock_no_stranger_passes_and_on_the_way_nobody_loses_or_gains(
+    firewall: Firewall, method: str
+) -> None:
+    """By whatever program, service, interface or profile. Rules for whom IPsec has authenticated stay."""
+    start = {bit: passing(copy.deepcopy(firewall), 25, bit) for bit in PROFILES}
+    others = {bit: passing(firewall, 587, bit) for bit in PROFILES}
+    host = host_of(firewall)
+    state = read(host)
+    changes = planned(state, recipe.Site(SITE.ports, SITE.remote, SITE.own_networks, method=method))
+    ways: list[dict[int, set[str]]] = [start]
+    for _step in write(host, changes, state):
+        ways.append({bit: passing(firewall, 25, bit) for bit in PROFILES})
+    named = {one for one in SOURCES if one in SITE.named}
+    goal = ways[-1]
+    for bit in PROFILES:
+        assert goal[bit] <= named
+        assert start[bit] & named <= goal[bit]
+        for at in ways:
+            assert start[bit] & goal[bit] <= at[bit] <= start[bit] | goal[bit]
+    if all(held.rule.protocol is not None for held in state.rules.values()):
+        assert {bit: passing(firewall, 587, bit) for bit in PROFILES} == others
+
+
+def test_many_addresses_are_shared_out_among_rules_and_nobody_named_loses() -> None:
+    firewall = Firewall()
+    install(firewall, "E2016")
+    host = host_of(firewall)
+    many = [f"198.51.{third}.{last}" for third in range(100, 110) for last in range(0, 256, 2)][:1100]
+    site = recipe.Site((25,), RangeSet.parse(many), other_ports=recipe.NARROW)
+    before = read(host)
+    changes = planned(before, site)
+    assert sum(change.action == "create" for change in changes) == 3
+    for _step in write(host, changes, before):
+        pass
+    state = read(host)
+    assert planned(state, site) == ()
+    assert model.reach_of(state, 25).certain == site.named
+    fewer = recipe.Site((25,), RangeSet.parse(many[:-50]) | RangeSet.parse(["203.0.113.4"]), other_ports=recipe.NARROW)
+    changes = planned(state, fewer)
+    kept = site.named & fewer.named
+    for _step in write(host, changes, state):
+        assert kept <= model.reach_of(read(host), 25).certain
+    assert model.reach_of(read(host), 25).certain == fewer.named
