@@ -75,6 +75,15 @@ options:
         refused (guard C(domain_controllers_unnamed)).
     type: list
     elements: str
+  ignore_programs:
+    description:
+      - Programs that do not listen on the ports, by their file names, such as V(backup-agent.exe).
+        Rules that are bound to one of them are left as they are, and are no way in.
+      - Without it a rule that lets a program receive on any port is a way in to O(ports), because
+        nobody knows what listens there tomorrow. Rules for apps of the store never are.
+    type: list
+    elements: str
+    default: []
   method:
     description:
       - How a rule that carries nothing but O(ports) is closed.

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES
+from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES, PWSH
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import module, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
@@ -28,8 +28,8 @@ from ansible_collections.mailedge.lockdown.tests.support.windows_firewall import
 
 # What takes more than a few starts of the engine.
 LONG_ENGINES = [
-    ENGINES[0],
-    *(pytest.param(*one.values, id=one.id, marks=[*one.marks, pytest.mark.long]) for one in ENGINES[1:]),
+    "",
+    pytest.param(PWSH, id="pwsh", marks=[pytest.mark.skipif(not PWSH, reason="no PowerShell"), pytest.mark.long]),
 ]
 EVERYBODY = (PROVIDER, STRANGER, COLLEAGUE, EXCHANGE)
 FRONTEND_RULE = "MSExchangeFrontendTransport (TCP-In)"
@@ -198,6 +198,7 @@ BAD: dict[str, tuple[dict[str, t.Any], str]] = {
     "a netmask": ({"own_networks": ["10.20.0.0", "255.255.0.0"]}, "netmask"),
     "port 0": ({"ports": [0]}, "0 is no list of TCP ports"),
     "no port": ({"ports": []}, "an empty list is no list of TCP ports"),
+    "no program": ({"ignore_programs": ["C:\\Windows\\System32\\svchost.exe"]}, "which is no program of its own"),
     "a guard that there is not": ({"accept_risks": ["everything"]}, "'everything', which is no guard"),
     "both": ({"snapshot": "latest"}, "mutually exclusive"),
     "a word": (
@@ -293,3 +294,17 @@ def test_a_playbook_locks_a_server_over_winrm() -> None:
             assert task.result["state"] == "in order"
         assert not packets.admits(firewall, packets.Packet(STRANGER, 25))
         assert packets.admits(firewall, packets.Packet(PROVIDER, 25, listener="System"))
+
+
+def test_a_program_that_does_not_listen_there_keeps_its_rule() -> None:
+    server = Server()
+    agent = Rule(
+        name="Backup", protocol=store.ANY_PROTOCOL, program="C:\\Backup\\agent.exe", enabled=True, action=ALLOW
+    )
+    server.firewall.add(agent)
+    assert "(guard other_ports_shut_out)" in server.do(LOCK)["msg"]
+    locked = done(server.do({**LOCK, "ignore_programs": ["AGENT.EXE"]}))
+    assert locked["state"] == "in order"
+    assert agent.remote == ["*"]
+    assert server.admits(STRANGER, 7000, "agent.exe")
+    assert not done(server.do({**LOCK, "ignore_programs": ["agent.exe"]}))["changed"]

@@ -62,7 +62,18 @@ _LISTS = (
         "2000::/3,0.0.0.1-223.255.255.255",
     ),
 )
-_PORT_LISTS = ("*", "25", "25,587", "20-30", "587", "RPC", "25,RPC", "1-24,26-65535", "2000")
+_PORT_LISTS = (
+    "*",
+    "25",
+    "25,587",
+    "20-30",
+    "587",
+    "RPC",
+    "25,RPC",
+    "IPHTTPS",
+    "1-24,26-65535",
+    "2000",
+)
 _TOKENS = (
     (),
     (),
@@ -108,6 +119,7 @@ def rules(draw: st.DrawFn, *, policy: bool = False) -> Rule:
         secure=draw(st.sampled_from((0, 0, 0, 0, 1))),
         bypass=bypass,
         interface_types=draw(st.sampled_from(("All", "All", "All", "Lan", "Wireless"))),
+        package=draw(st.sampled_from((None,) * 8 + ("S-1-15-2-1",))),
         tokens=draw(st.sampled_from(_TOKENS)),
         reference=draw(st.sampled_from(("", "", "", "@FirewallAPI.dll,-30253"))),
     )

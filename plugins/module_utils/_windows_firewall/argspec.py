@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     NARROW,
     Site,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import file_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     LAST_PORT,
     is_family,
@@ -38,6 +39,7 @@ MODULE: dict[str, t.Any] = {
         # Without defaults: not said is another thing than none.
         "exchange_servers": _texts(),
         "domain_controllers": _texts(),
+        "ignore_programs": _texts(default=[]),
         "method": {"type": "str", "choices": [NARROW, DISABLE], "default": NARROW},
         "other_ports": {"type": "str", "choices": [KEEP, NARROW], "default": KEEP},
         "accept_risks": _texts(default=[]),
@@ -78,6 +80,11 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
                 f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} is no list of TCP ports from 1 "
                 f"to {LAST_PORT}."
             )
+    odd = [name for name in params.get("ignore_programs") or [] if file_of(str(name)) in ("", "system", "svchost.exe")]
+    if odd:
+        problems.append(
+            f"The option ignore_programs names {', '.join(map(repr, odd))}, which is no program of its own: much listens by it."
+        )
     return [problem for problem in problems if problem]
 
 
@@ -111,6 +118,7 @@ def site(params: t.Mapping[str, t.Any]) -> Site | None:
         own_networks=sets["own_networks"] or RangeSet(),
         exchange_servers=sets["exchange_servers"],
         domain_controllers=sets["domain_controllers"],
+        ignore_programs=frozenset(file_of(str(name)) for name in params.get("ignore_programs") or []),
         other_ports=str(params["other_ports"]),
         method=str(params["method"]),
     )

@@ -21,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     UNREAD,
     findings,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site, covered
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site, covered, ignoring
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     State,
     identity,
@@ -101,7 +101,8 @@ class WindowsFirewallLayer(HostLayer[State]):
         peers = (steps.get(f"{prefix}{calls.PEERS}") or {}).get("objects") or []
         lines = [str(row.get("line") or "") for row in peers]
         state = read_state(answer["host"], steps[f"{prefix}{calls.READ}"]["objects"], lines)
-        return state if earlier is None else dataclasses.replace(state, peers=earlier.peers)
+        state = state if earlier is None else dataclasses.replace(state, peers=earlier.peers)
+        return state if self._site is None else ignoring(state, self._site)
 
     def calls(
         self, change: Change, state: State, *, step: str, credential: t.Callable[[str, str], t.Any]

@@ -11,6 +11,7 @@ do not count, or of which something is not understood, is disabled, and rules of
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -25,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     OURS,
     Held,
     State,
+    file_of,
     has_no_text,
     identity,
 )
@@ -46,7 +48,8 @@ class Site:
     """Who may reach the ports: everybody that is named, in sets that can be written.
 
     `remote` are those that the ports are for. None for exchange_servers and domain_controllers:
-    nobody has said. `other_ports`: KEEP or NARROW; `method`: NARROW or DISABLE.
+    nobody has said. `ignore_programs` are the file names, without case, of programs that do not
+    listen on the ports. `other_ports`: KEEP or NARROW; `method`: NARROW or DISABLE.
     """
 
     ports: tuple[int, ...]
@@ -54,6 +57,7 @@ class Site:
     own_networks: RangeSet = field(default_factory=RangeSet)
     exchange_servers: RangeSet | None = None
     domain_controllers: RangeSet | None = None
+    ignore_programs: frozenset[str] = frozenset()
     other_ports: str = KEEP
     method: str = NARROW
 
@@ -67,9 +71,20 @@ class Site:
         return named_addresses(whole_set)
 
 
+def ignoring(state: State, site: Site) -> State:
+    """A state in which rules for programs that do not listen on the ports are no ways in."""
+    rules = {
+        name: dataclasses.replace(held, rule=dataclasses.replace(held.rule, elsewhere=True))
+        if file_of(held.rule.program) in site.ignore_programs
+        else held
+        for name, held in state.rules.items()
+    }
+    return dataclasses.replace(state, rules=rules) if site.ignore_programs else state
+
+
 def covered(rule: Rule, ports: t.Sequence[int]) -> tuple[int, ...]:
     """The locked ports that a rule carries by number."""
-    return tuple(port for port in ports if rule.protocol in (None, 6) and port in rule.ports)
+    return tuple(port for port in ports if rule.covers(port) and port in rule.ports)
 
 
 def lock(state: State, site: Site) -> list[Desired[str]]:

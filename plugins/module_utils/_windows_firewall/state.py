@@ -222,6 +222,7 @@ def com_rule(row: Row) -> Rule:
         ipsec=bool(row.get("SecureFlags")),
         remote_ports=str(row.get("RemotePorts") or "").strip() not in _EPHEMERAL_ANY,
         conditions=frozenset(conditions),
+        elsewhere="LocalAppPackageId" in conditions,
     )
 
 
@@ -233,8 +234,14 @@ def _core(rule: Rule) -> tuple[t.Hashable, ...]:
 
 def _content(rule: Rule) -> tuple[t.Hashable, ...]:
     """What they tell alike of the whole rule."""
-    program = rule.program.replace("/", "\\").rpartition("\\")[2].casefold()
-    return (*_core(rule), rule.profiles, program, rule.service.casefold(), rule.edge)
+    return (*_core(rule), rule.profiles, file_of(rule.program), rule.service.casefold())
+
+
+def file_of(program: str) -> str:
+    """The file name of a program, without case: the folder may stand there with variables or
+    without.
+    """
+    return program.replace("/", "\\").rpartition("\\")[2].casefold()
 
 
 def _held(rows: t.Sequence[Row], texts: t.Sequence[Row]) -> t.Iterator[Held]:
@@ -293,6 +300,7 @@ def _whole(shown: Rule, written: Rule) -> Rule:
         loose=written.loose,
         remote_ports=shown.remote_ports or written.remote_ports,
         conditions=shown.conditions | written.conditions,
+        elsewhere=shown.elsewhere or written.elsewhere,
         unknown=shown.unknown | written.unknown,
     )
 
@@ -335,6 +343,7 @@ def _any_of(rule: Rule, alike: t.Sequence[Rule]) -> Rule:
         rule,
         ipsec=all(one.ipsec for one in alike),
         loose=any(one.loose for one in alike),
+        elsewhere=all(one.elsewhere for one in alike),
         remote_ports=any(one.remote_ports for one in alike),
         conditions=frozenset().union(*(one.conditions for one in alike)),
         unknown=frozenset().union(*(one.unknown for one in alike)),

@@ -51,7 +51,8 @@ class Rule:
     `protocol` is None for any, `profiles` the sum of the bits of PROFILES. `ipsec`: holds for
     senders that IPsec has authenticated. `loose`: its remote addresses do not count
     (LOCAL_ONLY_MAPPED, MS-FASP 2.2.38). `conditions`: whatever else a packet has to be. `unknown`:
-    what of it is not understood, so that it may mean anything.
+    what of it is not understood, so that it may mean anything. `elsewhere`: it is for a program that
+    does not listen on the ports in question.
     """
 
     name: str = ""
@@ -70,6 +71,7 @@ class Rule:
     remote_ports: bool = False
     conditions: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    elsewhere: bool = False
 
     @property
     def certain(self) -> bool:
@@ -78,7 +80,7 @@ class Rule:
 
     def covers(self, port: int) -> bool:
         """Whether it may be about this TCP port."""
-        return self.protocol in (None, 6) and (port in self.ports or self.ports.may_hold(port))
+        return not self.elsewhere and self.protocol in (None, 6) and (port in self.ports or self.ports.may_hold(port))
 
     def in_profile(self, profile: int) -> bool:
         """Whether it holds in that profile."""
@@ -144,4 +146,6 @@ def read_text(text: str) -> Rule:
         remote_ports=bool(having(_REMOTE_PORTS)),
         conditions=frozenset(name for name in values if _CONDITIONS.fullmatch(name)),
         unknown=frozenset(unknown),
+        # An app of the store is no server of these ports.
+        elsewhere="AppPkgId" in values,
     )

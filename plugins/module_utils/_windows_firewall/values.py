@@ -49,9 +49,9 @@ _PLACES: t.Mapping[str, Span] = {
     "rpc": (1024, LAST_PORT),
     "rpc-epmap": (135, 135),
     "iphttps": (443, 443),
-    "iphttpsin": (443, 443),
-    "iphttpsout": (443, 443),
 }
+# COM has one word for what the registry holds as two (from memory, unverified).
+_PORT_WORDS = dict.fromkeys(("iphttpsin", "iphttpsout", "iptlsin", "iptlsout"), "IPHTTPS")
 _MASKED = re.compile(r"([0-9.]+)/([0-9]+(?:\.[0-9]+){3})")
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
@@ -255,7 +255,7 @@ def read_ports(value: t.Any) -> Ports:
         if 0 <= first <= last <= LAST_PORT:
             spans.append((first, last))
         else:
-            words.add(item)
+            words.add(_PORT_WORDS.get(item.casefold(), item))
     return Ports(_merged(spans), frozenset(words))
 
 

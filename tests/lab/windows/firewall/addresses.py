@@ -165,7 +165,10 @@ def port_tokens(parsed: t.Sequence[str | tuple[int, int]]) -> list[str]:
     for item in parsed:
         if item == "*":
             continue
-        if isinstance(item, str):
+        if item == "IPHTTPS":
+            # So it stands in the registry (from memory, unverified).
+            found += ["LPort2_10=IPTLSIn", "LPort2_10=IPHTTPSIn"]
+        elif isinstance(item, str):
             found.append(f"LPort={item}")
         else:
             found.append(f"LPort={item[0]}" if item[0] == item[1] else f"LPort2_10={_port(item)}")

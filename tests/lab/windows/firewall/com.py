@@ -205,10 +205,13 @@ class FwRule(ComObject):
         return self.rule.secure
 
     def get_localapppackageid(self) -> Value:
+        return self.rule.package
+
+    def get_localuserowner(self) -> Value:
         return None
 
-    get_localuserowner = get_localuserauthorizedlist = get_localapppackageid
-    get_remoteuserauthorizedlist = get_remotemachineauthorizedlist = get_localapppackageid
+    get_localuserauthorizedlist = get_localuserowner
+    get_remoteuserauthorizedlist = get_remotemachineauthorizedlist = get_localuserowner
 
 
 class FwRules(ComObject):

@@ -77,6 +77,9 @@ def _meant(firewall: Firewall, rule: Rule, packet: Packet) -> bool:
         return False
     if packet.tunnelled and not rule.edge:
         return False
+    if rule.package:
+        # No listener here is an app of the store.
+        return False
     if rule.program and _file(rule.program) != _file(packet.listener):
         return False
     if rule.service and rule.service != "*" and rule.service.casefold() != packet.service.casefold():

@@ -70,6 +70,22 @@ def of_windows() -> list[Rule]:
             reference="@%windir%\\system32\\inetsrv\\iisres.dll,-30502",
         ),
         Rule(name="Core Networking - Time Exceeded (ICMPv6-In)", protocol=58, enabled=True, action=ALLOW),
+        _allow(
+            "Core Networking - IPHTTPS (TCP-In)",
+            "IPHTTPS",
+            "System",
+            grouping=f"{_GROUP}25000",
+            reference=f"{_GROUP}25426",
+        ),
+        # As every user's profile brings them by the dozen from Server 2016 on.
+        Rule(
+            name="Your account",
+            protocol=256,
+            enabled=True,
+            action=ALLOW,
+            package="S-1-15-2-1",
+            reference="@{Microsoft.Windows.CloudExperienceHost?ms-resource://resources/appDescription}",
+        ),
         Rule(name="Core Networking - DHCP (UDP-In)", protocol=17, ports=[(68, 68)], enabled=True, action=ALLOW),
         Rule(
             name="Network Discovery (LLMNR-UDP-In)",

@@ -31,7 +31,7 @@ MADE_UP = "NextYearsFlag=TRUE"
 class Rule:
     """A rule as the service holds it. `texts` is the name where the registry holds a reference to a resource.
 
-    `bypass`: lets authenticated senders past block rules. `tokens` are in its text only, and COM shows none of them.
+    `bypass`: lets authenticated senders past block rules. `package`: for one app of the store alone. `tokens` are in its text only, and COM shows none of them.
     """
 
     name: str = ""
@@ -52,6 +52,7 @@ class Rule:
     edge: bool = False
     secure: int = 0
     bypass: bool = False
+    package: str | None = None
     tokens: tuple[str, ...] = ()
     reference: str = ""
     id: str = ""
@@ -78,6 +79,7 @@ class Rule:
         parts += [f"EmbedCtxt={self.grouping}"] if self.grouping else []
         parts += ["Edge=TRUE"] if self.edge else []
         parts += ["Security=Authenticate", "RMauth=O:LSD:(A;;CC;;;DC)"] if self.secure or self.bypass else []
+        parts += [f"AppPkgId={self.package}"] if self.package else []
         return "|".join([*parts, *self.tokens]) + "|"
 
     def copy(self) -> Rule:

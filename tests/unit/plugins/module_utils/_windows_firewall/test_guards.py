@@ -231,3 +231,16 @@ def test_a_rule_whose_name_is_a_reference_is_found_by_its_content(firewall: Fire
 def test_a_rule_that_the_server_has_no_more_is_told_by_its_name() -> None:
     with pytest.raises(PlanError, match="There is no firewall rule 'Gone"):
         tables.TABLES.plan(state_of(Firewall()), [Desired("rules", "Gone [{1}]", {"enabled": True})])
+
+
+def test_a_rule_for_a_program_that_does_not_listen_there_is_left_alone(firewall: Firewall) -> None:
+    rule = extra(firewall, protocol=store.ANY_PROTOCOL, ports=None, program="C:\\Backup\\Agent.exe")
+    assert "other_ports_shut_out" in stops(firewall)
+    wished = site(ignore_programs=frozenset({"agent.exe"}))
+    before = recipe.ignoring(state_of(firewall), wished)
+    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(before, wished)}
+
+
+def test_a_rule_for_a_keyword_of_ports_keeps_443_uncertain(firewall: Firewall) -> None:
+    found = judged(firewall, site(ports=(443,)))
+    assert "IPHTTPS may stand for that port" in found["uncertain_rule"].sentence
