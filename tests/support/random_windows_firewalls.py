@@ -7,6 +7,7 @@ writes one without an agent.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import typing as t
 
@@ -175,8 +176,13 @@ def firewalls(draw: st.DrawFn, *, plain: bool = False) -> Firewall:
     return firewall
 
 
-def packets(source: str, port: int, profile: int) -> t.Iterator[Packet]:
+@functools.cache
+def packets(source: str, port: int, profile: int) -> tuple[Packet, ...]:
     """Every packet of a sender that the parts above know."""
+    return tuple(_packets(source, port, profile))
+
+
+def _packets(source: str, port: int, profile: int) -> t.Iterator[Packet]:
     interfaces = (("Ethernet", "Lan"), ("Backup", "Wireless"))
     for listener, service, authenticated, tunnelled, (
         interface,

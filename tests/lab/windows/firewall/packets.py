@@ -8,6 +8,7 @@ Bypass before block before allow before the default of the profile (learn.micros
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Packet:
     authenticated: bool = False
     tunnelled: bool = False
 
-    @property
+    @functools.cached_property
     def address(self) -> addresses.IPAddress:
         """The sender."""
         return ipaddress.ip_address(self.source)
@@ -86,7 +87,8 @@ def _meant(firewall: Firewall, rule: Rule, packet: Packet) -> bool:
         return False
     if rule.interface_types != "All" and packet.interface_type not in rule.interface_types.split(","):
         return False
-    if not addresses.holds(rule.local_addresses, ipaddress.ip_address(packet.local), firewall.keywords):
+    local = rule.local_addresses
+    if local != ["*"] and not addresses.holds(local, ipaddress.ip_address(packet.local), firewall.keywords):
         return False
     if rule.protocol != store.ANY_PROTOCOL and not _port(firewall, rule.ports, packet.port):
         return False
