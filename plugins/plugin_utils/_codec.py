@@ -137,7 +137,22 @@ BOOTSTRAP = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Enco
 
 
 AREAS: t.Mapping[str, str] = {
+    "iis_read": "agent_iis.ps1",
+    "iis_write": "agent_iis_write.ps1",
     "reach": "agent_reach.ps1",
+    **dict.fromkeys(
+        (
+            "registry_read",
+            "registry_write",
+            "service_read",
+            "wmi_read",
+            "file_versions",
+            "xml_read",
+            "update_history",
+            "certificate_read",
+        ),
+        "agent_windows.ps1",
+    ),
     **dict.fromkeys(("firewall_read", "firewall_peers", "firewall_write"), "agent_firewall.ps1"),
 }
 """Operations that only some requests need, and the file beside agent.ps1 that holds each."""

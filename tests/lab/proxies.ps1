@@ -197,7 +197,8 @@ $global:labScripts = @{}
 # What the lab answers: an object becomes a proxy, one that can be enumerated a list of proxies with the members of its own.
 function ConvertFrom-LabCom($Value) {
     # COM knows no number that JSON could have meant but a whole one.
-    if (($Value -is [long] -or $Value -is [double]) -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
+    # A reader of JSON may take every number for one with a fraction.
+    if (($Value -is [long] -or ($Value -is [double] -and [Math]::Floor($Value) -eq $Value)) -and $Value -ge [int]::MinValue -and $Value -le [int]::MaxValue) { return [int]$Value }
     if ($Value -is [array]) {
         $items = [System.Collections.ArrayList]::new()
         foreach ($item in $Value) { [void]$items.Add((ConvertFrom-LabCom $item)) }

@@ -39,6 +39,7 @@ REGISTRIES: t.Mapping[str, str] = {
     "iis": f"{PLUGINS}.module_utils._iis.guards",
     "provider": f"{PLUGINS}.plugin_utils._providers.refresh",
     "windows_firewall": f"{PLUGINS}.module_utils._windows_firewall.guards",
+    "windows_tls": f"{PLUGINS}.module_utils._windows.guards",
 }
 # Layer → the module with its catalogue of findings.
 CATALOGUES: t.Mapping[str, str] = {"windows": f"{PLUGINS}.module_utils._windows.catalogue"}

@@ -98,7 +98,7 @@ def test_a_module_names_the_action_group_that_it_is_in() -> None:
 
 def layer_of(option: str) -> str:
     """The registry whose guards a module, or a variable of a role, accepts."""
-    for layer in ("fortios", "provider", "windows_firewall"):
+    for layer in ("fortios", "iis", "provider", "windows_firewall", "windows_tls"):
         if option.startswith((layer, f"mailedge_{layer}", f"mailedge_{layer.replace('fortios', 'fortigate')}")):
             return layer
     return "exchange"

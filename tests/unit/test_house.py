@@ -15,7 +15,14 @@ ROOT = next(folder for folder in pathlib.Path(__file__).parents if (folder / "ga
 PLUGINS, TESTS = ROOT / "plugins", ROOT / "tests"
 COLLECTION = "ansible_collections.mailedge.lockdown."
 PREFIX = f"{COLLECTION}plugins."
-LAYERS = ("module_utils._exchange", "module_utils._fortios", "module_utils._windows_firewall")
+# With a dot, because a name may begin as another one does.
+LAYERS = (
+    "module_utils._exchange.",
+    "module_utils._fortios.",
+    "module_utils._iis.",
+    "module_utils._windows.",
+    "module_utils._windows_firewall.",
+)
 
 
 def imports() -> dict[str, set[str]]:

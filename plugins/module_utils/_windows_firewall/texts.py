@@ -51,8 +51,8 @@ class Rule:
     `protocol` is None for any, `profiles` the sum of the bits of PROFILES. `ipsec`: holds for
     senders that IPsec has authenticated. `loose`: its remote addresses do not count
     (LOCAL_ONLY_MAPPED, MS-FASP 2.2.38). `conditions`: whatever else a packet has to be. `unknown`:
-    what of it is not understood, so that it may mean anything. `elsewhere`: it is for a program that
-    does not listen on the ports in question.
+    what of it is not understood, so that it may mean anything. `elsewhere`: it is for a program
+    that does not listen on the ports in question.
     """
 
     name: str = ""

@@ -35,6 +35,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, AUTHENTICATED, EVERYONE, Rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
+from ansible_collections.mailedge.lockdown.tests.lab.windows.defaults import furnish
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import rules
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
@@ -99,6 +100,7 @@ class ExchangeHost:
         self.windows = WindowsHost()
         if not self.edition.edge:
             self.windows.add_iis(lambda: Iis(_IIS[self.edition.generation]))
+        furnish(self.windows, self.edition)
         rules.install(self.windows.firewall, self.edition.generation.name)
         # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
         self.icacls: list[list[str]] = []

@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.com import (
     ComError,
     ComObject,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.windows.files import Files
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.com import FwPolicy2, FwRule
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.managers import READER, WRITER

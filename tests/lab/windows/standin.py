@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.tests.lab.windows import posture
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import operations as firewall
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import standin as iis
@@ -14,5 +15,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import standin 
 Row = dict[str, t.Any]
 Operation = t.Callable[[WindowsHost, t.Mapping[str, t.Any]], list[Row]]
 
-OPERATIONS: dict[str, Operation] = {**firewall.OPERATIONS, **iis.OPERATIONS}
+OPERATIONS: dict[str, Operation] = {
+    **firewall.OPERATIONS,
+    **iis.OPERATIONS,
+    **posture.OPERATIONS,
+}
 """By the name of the operation. They raise ComError, or the errors of the component that they ask."""

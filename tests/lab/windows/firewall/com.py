@@ -191,7 +191,7 @@ class FwRule(ComObject):
         return self.rule.action
 
     def set_action(self, value: Value) -> None:
-        if value not in (store.BLOCK, store.ALLOW):
+        if not isinstance(value, int) or value not in (store.BLOCK, store.ALLOW):
             raise refused()
         self.rule.action = value
 
@@ -271,7 +271,7 @@ class FwPolicy2(ComObject):
 
     def _of(self, bit: Value) -> store.Settings:
         # One profile at a time: a sum of bits is refused.
-        if bit not in self.firewall.settings:
+        if not isinstance(bit, int) or bit not in self.firewall.settings:
             raise refused()
         return self.firewall.settings[bit]
 

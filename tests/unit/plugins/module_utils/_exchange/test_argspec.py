@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import PATH_BLOCKS_MODULE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import (
     ARGUMENTS as PROVIDER_RANGES_LOCK,
@@ -28,6 +29,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE, TLS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.argspec import (
+    MODULE as FIREWALL_MODULE,
+)
 from ansible_collections.mailedge.lockdown.tests.tools.documentation import documentation, modules
 
 # Argument specs are checked by ansible-core.
@@ -58,6 +62,8 @@ ALL = {
     "run_report": RUN_REPORT,
     "site_description": SITE_DESCRIPTION,
     "site_hosts": SITE_HOSTS,
+    "iis_path_blocks": PATH_BLOCKS_MODULE,
+    "windows_firewall_rules": FIREWALL_MODULE,
     "windows_posture_info": POSTURE_MODULE,
     "windows_tls": TLS_MODULE,
 }
