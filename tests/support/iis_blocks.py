@@ -28,7 +28,9 @@ class Server:
 
     def __init__(self, version: str = "2019", pwsh: str = "", **options: t.Any) -> None:
         self.host = ExchangeHost("EX1", version, Directory("example.test"))
-        self.host.windows.add_iis(lambda: Iis(version, **options))
+        # With the module that servers do not have by themselves, unless a test says otherwise.
+        wanted = {"ip_restrictions": True, **options}
+        self.host.windows.add_iis(lambda: Iis(version, **wanted))
         self.iis: Iis = self.host.windows.iis
         self._pwsh = pwsh
 
