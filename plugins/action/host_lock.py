@@ -126,12 +126,12 @@ class ActionModule(HostAction):
             self._layer(of_site, self._options(of_site, site, asked, undo), variables)
             for of_site in managed
         ]
-        if asked["undo"] is not None or asked["playbook"] == "rollback":
+        restores = asked["undo"] is not None or asked["playbook"] == "rollback"
+        if restores:
             layers.reverse()
         shared = ServerLease()
-        results = self._run_layers(
-            layers, shared, goes_on=lease is not None and lease.get("goes_on", False)
-        )
+        goes_on = lease is not None and lease.get("goes_on", False)
+        results = self._run_layers(layers, shared, goes_on=goes_on, restores=restores)
         # The description is without a mask: no secret is in it, and a password "relay" would change
         # the name relay.filter.example for other layers.
         whole = self.scrubbed(_whole(results))
@@ -175,10 +175,12 @@ class ActionModule(HostAction):
         return _Layer(of_site, action, params, errors)
 
     def _run_layers(
-        self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool
+        self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool, restores: bool
     ) -> dict[str, Result]:
-        """Read all of them in one call, plan all, and only then write, one after the other."""
-        results: dict[str, Result] = {}
+        """Read all of them in one call, plan all, and only then write, one after the other.
+
+        What is restored is restored whatever becomes of the others.
+        """
         try:
             problem = self.guarded(lambda: self._read(layers, lease, goes_on=goes_on))
         except AnsibleConnectionFailure as error:
@@ -186,6 +188,10 @@ class ActionModule(HostAction):
         if problem:
             return {layer.name: problem for layer in layers}
         check_mode = bool(self._task.check_mode)
+        if restores:
+            results = {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
+            return _without_snapshots(results)
+        results = {}
         if check_mode or len(layers) > 1:
             # Nothing is written while one of them would be refused.
             results = {layer.name: self._run_one(layer, check_mode=True) for layer in layers}
@@ -193,20 +199,17 @@ class ActionModule(HostAction):
             if check_mode:
                 return results
             if failing:
+                why = f"{_list(failing)} cannot be changed"
                 return {
-                    name: result
-                    if name in failing
-                    else _not_done(result, f"{_list(failing)} cannot be changed")
+                    name: result if name in failing else _not_done(result, why)
                     for name, result in results.items()
                 }
         for number, layer in enumerate(layers):
             results[layer.name] = self._run_one(layer, check_mode=False)
-            result = results[layer.name]
-            if _in_trouble(result):
+            if _in_trouble(results[layer.name]):
+                why = f"{layer.name} failed before it"
                 for later in layers[number + 1 :]:
-                    results[later.name] = _not_done(
-                        results[later.name], f"{layer.name} failed before it"
-                    )
+                    results[later.name] = _not_done(results[later.name], why)
                 break
         return results
 
@@ -262,6 +265,20 @@ def _not_done(result: t.Mapping[str, t.Any], why: str) -> Result:
         "changed": False,
         "failed": True,
         "msg": f"Nothing was changed here, because {why}.",
+    }
+
+
+def _without_snapshots(results: t.Mapping[str, Result]) -> dict[str, Result]:
+    """The results of a rollback: what no run has changed fails nothing where another layer was
+    restored.
+    """
+    if not any(result.get("restored") for result in results.values()):
+        return dict(results)
+    return {
+        name: {"changed": False, "not_looked_at": result["msg"]}
+        if result.get("nothing_to_restore")
+        else result
+        for name, result in results.items()
     }
 
 

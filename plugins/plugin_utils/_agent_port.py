@@ -248,13 +248,17 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             # Not where a step before it failed: what was made is then to be undone.
             request_steps.append(_agent_lease.end_step(lease))
         held = self._lease.own
+        # Also where no answer comes: its name is taken then.
+        self._lease.snapshots.append(kept.name)
         if not lease.ended:
             # As long as nobody says otherwise: an answer may be lost.
             self._lease.own = lease
         try:
             answer = self._agent.run(self._writing(request_steps, reading, self._options.shell))
         except AgentError as error:
-            if not _agent_lease.was_done(error.answer):
+            if _agent_lease.was_done(error.answer):
+                self._lease.text = lease.text()
+            else:
                 self._lease.own = held
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
@@ -274,7 +278,6 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             lease = dataclasses.replace(lease, ended=True)
             self._lease.own = lease
         self._lease.text = lease.text()
-        self._lease.snapshots.append(kept.name)
         return Written(layer.parse(answer, _AGAIN, state))
 
     def take_over(self, reading: AgentReading[State]) -> None:
@@ -310,9 +313,7 @@ def read_together(agent: Agent, ports: t.Sequence[AgentPort[t.Any]]) -> None:
     for port in ports:
         for step in port.reading_steps():
             # Snapshots and lease are asked for by each of them.
-            asked = steps.get(str(step["id"]))
-            if asked is None or (asked.get("unread") and not step.get("unread")):
-                steps[str(step["id"])] = {**step, "always": True}
+            steps[str(step["id"])] = {**_merged(steps.get(str(step["id"])), step), "always": True}
     last = steps.pop(_agent_lease.READ_AGAIN)
     shells = [port.shell for port in ports if port.shell.get("way") != "none"]
     request = {
@@ -324,6 +325,22 @@ def read_together(agent: Agent, ports: t.Sequence[AgentPort[t.Any]]) -> None:
     answer = _read(agent, request)
     for port in ports:
         port.take(answer)
+
+
+def _merged(asked: Step | None, step: Step) -> Step:
+    """A step that several ports ask for, so that each of them gets what it needs."""
+    if asked is None:
+        return step
+    whole = dict(step)
+    if "names" in step and asked.get("names") is not None and step.get("names") is not None:
+        whole["names"] = sorted({*asked["names"], *step["names"]})
+    elif "names" in step:
+        whole["names"] = None
+    if "last" in step:
+        whole["last"] = max(step["last"], asked["last"])
+    if "unread" in step:
+        whole["unread"] = bool(step["unread"] and asked["unread"])
+    return whole
 
 
 def _read(agent: Agent, request: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:

@@ -17,7 +17,9 @@ import pytest
 import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import BLOCK_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import TLS_MODULE
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
     fortios_range_feed,
@@ -151,6 +153,8 @@ HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
     "mailedge_exchange_outbound": argspec.OUTBOUND_LOCK_OPTIONS,
     "mailedge_exchange_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS["authentication_credential"]["options"],
     "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
+    "mailedge_iis_blocks": BLOCK_OPTIONS,
+    "mailedge_windows_tls": TLS_MODULE["argument_spec"],
     "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],
     "mailedge_probe_looks": PROBE["looks"]["options"],
 }
@@ -188,6 +192,8 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
     "handed on by an earlier job of a workflow": {"mailedge_report", "mailedge_snapshots"},
     "follows from other variables, which site_description looks up": {
         "mailedge_fortigate_enabled",
+        "mailedge_iis_enabled",
+        "mailedge_windows_firewall_enabled",
         "mailedge_fortigate_inbound_enabled",
         "mailedge_fortigate_name",
         "mailedge_fortigate_outbound_enabled",
@@ -232,11 +238,18 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_probe_targets",
         "mailedge_published_folder",
         "mailedge_exchange_snapshot_copy",
+        "mailedge_iis_snapshot_copy",
+        "mailedge_windows_firewall_snapshot_copy",
+        "mailedge_windows_tls_snapshot_copy",
+        "mailedge_windows_firewall_domain_controllers",
     },
     "that it is named at all says which layer is rolled back": {
         "mailedge_fortigate_snapshot",
         "mailedge_fortigate_snapshot_content",
         "mailedge_exchange_snapshot",
+        "mailedge_iis_snapshot",
+        "mailedge_windows_firewall_snapshot",
+        "mailedge_windows_tls_snapshot",
     },
     "read by a playbook before any role is there": {"mailedge_hosts"},
 }

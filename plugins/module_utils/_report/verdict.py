@@ -156,6 +156,8 @@ def record(
         return Record(
             layer, host, UNKNOWN, ("It was not looked at, because the run ended before.",)
         )
+    if result.get("not_looked_at"):
+        return Record(layer, host, NOT_LOOKED_AT, (str(result["not_looked_at"]),))
     findings = _findings(result)
     state = str(result.get("state") or "")
     if result.get("unreachable") or (result.get("failed") and state in ("", IN_ORDER)):

@@ -18,3 +18,11 @@ class NoSafeOrder(PlanError):
 
 class SnapshotError(PlanError):
     """A snapshot cannot be written or read."""
+
+
+class NoSnapshot(SnapshotError):
+    """There is no snapshot of a change."""
+
+
+class OtherLayer(SnapshotError):
+    """A snapshot is one of another layer of the same server or device."""

@@ -20,7 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
     Change,
     Desired,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSnapshot,
+    PlanError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
     WARN,
     refusal,
@@ -68,7 +71,8 @@ def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task)
     try:
         _Run(layer, port, task, result).execute()
     except PlanError as error:
-        raise Refused(str(error), {**result, **_closing(port)}) from None
+        nothing = {"nothing_to_restore": True} if isinstance(error, NoSnapshot) else {}
+        raise Refused(str(error), {**result, **_closing(port), **nothing}) from None
     except Refused as refused:
         raise Refused(str(refused), {**refused.result, **_closing(port)}) from None
     result.update(_closing(port))

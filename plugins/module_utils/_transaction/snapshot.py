@@ -21,6 +21,8 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSnapshot,
+    OtherLayer,
     SnapshotError,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
@@ -117,7 +119,7 @@ def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
                 "of the collection that wrote it."
             )
         if document["layer"] != layer:
-            raise SnapshotError(f"It is of the layer {document['layer']}, and not of {layer}.")
+            raise OtherLayer(f"It is of the layer {document['layer']}, and not of {layer}.")
         return Snapshot(
             layer=layer,
             origin={str(key): str(value) for key, value in document["origin"].items()},
@@ -207,7 +209,8 @@ def choose(
                 raise SnapshotError(
                     f"{name} cannot be restored. {error} Nothing was changed."
                 ) from None
-            passed_over.append(f"The snapshot {name} was passed over. {error}")
+            if not isinstance(error, OtherLayer):
+                passed_over.append(f"The snapshot {name} was passed over. {error}")
             continue
         # A rollback is not what a rollback takes back, nor is a run that was refused at its first
         # step and made nothing; unless it is named.
@@ -216,10 +219,10 @@ def choose(
     named = [(name, snapshot) for name, snapshot in usable if wanted in (LATEST, name)][:1]
     chosen = usable if wanted == ORIGINAL else named
     if not chosen:
-        what = f"no snapshot named '{wanted}'" if is_name(wanted) else "no snapshot of a change"
-        raise SnapshotError(
-            " ".join([f"There is {what} {where}. Nothing was changed.", *passed_over])
-        )
+        named_one = is_name(wanted)
+        what = f"no snapshot named '{wanted}'" if named_one else "no snapshot of a change"
+        kind = SnapshotError if named_one or passed_over else NoSnapshot
+        raise kind(" ".join([f"There is {what} {where}. Nothing was changed.", *passed_over]))
     if wanted == ORIGINAL and most is not None and len(held) >= most:
         raise SnapshotError(
             f"There are {most} snapshots or more {where}, so that the first is not known. Nothing "

@@ -187,7 +187,9 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
         for row in desired:
             table = self[row.table]
             identity = (row.table, table.identity(row.key))
-            if identity in left_as and _is_as(table, state, row.key, left_as[identity]):
+            as_made = identity in left_as and _is_as(table, state, row.key, left_as[identity])
+            # Or as it was before: a run that was stopped has not made all of it.
+            if as_made or _is_as(table, state, row.key, row.options):
                 kept.append(row)
             else:
                 changed.append(

@@ -33,6 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
     PREFIX,
     options,
@@ -43,6 +44,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
     BACK,
     Surroundings,
     Values,
+    named_snapshots,
     parts_of,
 )
 
@@ -189,6 +191,10 @@ def _complete(values: Values, around: Surroundings) -> None:
     values["fortigate_name"] = values["fortigate_name"] or short[:15]
     if values["exchange_outbound_enabled"] is None:
         values["exchange_outbound_enabled"] = bool(values["exchange_outbound"].get("smart_hosts"))
+    if values["iis_enabled"] is None:
+        values["iis_enabled"] = bool(values["exchange_publish"] or values["iis_blocks"])
+    if values["windows_firewall_enabled"] is None:
+        values["windows_firewall_enabled"] = bool(values["windows_firewall_ports"])
     if values["fortigate_enabled"] is None:
         values["fortigate_enabled"] = bool(values["fortigate_host"])
     if values["fortigate_inbound_enabled"] is None:
@@ -203,18 +209,16 @@ def _take_handed_on(values: Values, around: Surroundings, description: Descripti
     """The snapshots of this host that an earlier run has handed on, where none is named."""
     entry = values["snapshots"].get(around.host) or {}
     fits = isinstance(entry, dict) and isinstance(entry.get("fortigate") or {}, dict)
-    texts = [entry.get("exchange"), *(entry.get("fortigate") or {}).values()] if fits else []
+    layers = [layer.name for layer in HOST_LAYERS]
+    texts = [*map(entry.get, layers), *(entry.get("fortigate") or {}).values()] if fits else []
     if not fits or not all(text is None or isinstance(text, str) for text in texts):
         description.errors.append(
             f"mailedge_snapshots has something else for {around.host} than what a run hands on."
         )
-    elif (
-        values["exchange_snapshot"] is None
-        and values["fortigate_snapshot"] is None
-        and not values["fortigate_snapshot_content"]
-    ):
+    elif not named_snapshots(values) and not values["fortigate_snapshot_content"]:
         firewall = entry.get("fortigate") or {}
-        values["exchange_snapshot"] = entry.get("exchange")
+        for layer in HOST_LAYERS:
+            values[f"{layer.prefix}_snapshot"] = entry.get(layer.name)
         values["fortigate_snapshot"] = firewall.get("name")
         values["fortigate_snapshot_content"] = firewall.get("content")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import windows
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import is_unset
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.exchange import (
     lock_options,
@@ -36,9 +37,14 @@ class HostLayerOfSite:
         """The module's options that give a snapshot back."""
         return {**_given(self.restore(site)), "snapshot": snapshot}
 
+    @property
+    def prefix(self) -> str:
+        """What stands before its variables, behind the one of the collection."""
+        return self.name.replace(" ", "_")
+
     def snapshot(self, described: t.Mapping[str, t.Any]) -> str:
         """The snapshot that a rollback gives back."""
-        return str(described.get(f"{self.name.replace(' ', '_')}_snapshot") or "latest")
+        return str(described.get(f"{self.prefix}_snapshot") or "latest")
 
 
 def _given(options: Values) -> Values:
@@ -48,4 +54,12 @@ def _given(options: Values) -> Values:
 # In the order in which they are locked. A rollback goes the other way.
 HOST_LAYERS: t.Sequence[HostLayerOfSite] = (
     HostLayerOfSite("exchange", "exchange_mail_flow", lock_options, restore_options),
+    HostLayerOfSite(
+        "windows firewall",
+        "windows_firewall_rules",
+        windows.firewall_options,
+        windows.firewall_restore_options,
+    ),
+    HostLayerOfSite("iis", "iis_path_blocks", windows.iis_options, windows.iis_restore_options),
+    HostLayerOfSite("windows tls", "windows_tls", windows.tls_options, windows.tls_restore_options),
 )

@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_MANAGED,
     Part,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 
 # The way back, and what there is to go back to.
 BACK = ("rollback", "snapshots")
@@ -47,7 +48,11 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
     )
     if around.playbook == "probe":
         return {"outside": Part(MANAGED)}
-    parts = {**_exchange_parts(values, around), **_fortigate_parts(values, around)}
+    parts = {
+        **_exchange_parts(values, around),
+        **_host_parts(values, around),
+        **_fortigate_parts(values, around),
+    }
     if around.playbook not in BACK:
         parts["outside"] = outside
     others = [
@@ -79,12 +84,7 @@ def _exchange_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     if around.playbook == "snapshots":
         return {"exchange": Part(MANAGED)}
     if around.playbook == "rollback":
-        nothing = _nothing_to_give_back(values)
-        if nothing:
-            return {"exchange": nothing}
-        if values["exchange_snapshot"] is None and values["fortigate_snapshot"] is not None:
-            return {"exchange": Part(NOT_MANAGED, "Only mailedge_fortigate_snapshot is named.")}
-        return {"exchange": Part(MANAGED)}
+        return {"exchange": _rolled_back("exchange", values)}
     inbound, outbound = (
         values["exchange_inbound_enabled"],
         values["exchange_outbound_enabled"] or values["exchange_send_connectors"],
@@ -110,10 +110,8 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         return {"fortigate": Part(NOT_MANAGED)}
     part = _owned("The firewall", values["fortigate_owner"], around)
     if around.playbook == "rollback":
-        part = _nothing_to_give_back(values) or part
-        if values["fortigate_snapshot"] is None and values["exchange_snapshot"] is not None:
-            part = Part(NOT_MANAGED, "Only mailedge_exchange_snapshot is named.")
-        return {"fortigate": part}
+        back = _rolled_back("fortigate", values)
+        return {"fortigate": part if back.how == MANAGED else back}
     if part.how != MANAGED or around.playbook == "snapshots":
         return {"fortigate": part}
     parts = {}
@@ -126,13 +124,32 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     return parts
 
 
-def _nothing_to_give_back(values: Values) -> Part | None:
-    """What is said of a layer that the run which handed its snapshots on has not changed."""
-    if (
-        values["snapshots"]
-        and values["exchange_snapshot"] is None
-        and values["fortigate_snapshot"] is None
-    ):
+def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    """The layers of the server beside its connectors."""
+    parts: dict[str, Part] = {}
+    for layer in HOST_LAYERS[1:]:
+        if not values[f"{layer.prefix}_enabled"]:
+            parts[layer.name] = Part(NOT_MANAGED)
+        elif around.playbook == "rollback":
+            parts[layer.name] = _rolled_back(layer.prefix, values)
+        else:
+            parts[layer.name] = Part(MANAGED)
+    return parts
+
+
+def named_snapshots(values: Values) -> list[str]:
+    """The variables that name a snapshot to give back, without the collection's prefix."""
+    layers = [*(layer.prefix for layer in HOST_LAYERS), "fortigate"]
+    return [f"{layer}_snapshot" for layer in layers if values[f"{layer}_snapshot"] is not None]
+
+
+def _rolled_back(prefix: str, values: Values) -> Part:
+    """What a rollback does with a layer."""
+    named = named_snapshots(values)
+    if values["snapshots"] and not named:
         # Done elsewhere, as far as a verdict goes: it is neither in order nor unknown.
         return Part(ELSEWHERE, "The run that handed on mailedge_snapshots changed nothing here.")
-    return None
+    if named and f"{prefix}_snapshot" not in named:
+        variables = " and ".join(f"mailedge_{name}" for name in named)
+        return Part(NOT_MANAGED, f"Only {variables} is named.")
+    return Part(MANAGED)

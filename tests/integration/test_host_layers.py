@@ -1,0 +1,133 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All layers of a server in one run of the playbooks: read at once, refused as a whole, given back."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+
+HOST = "birke-ex1"
+STRANGER, COLLEAGUE, PROVIDER = "203.0.113.9", "10.20.3.4", "198.51.100.7"
+SITE: dict[str, t.Any] = {
+    "mailedge_probe_targets": "",
+    # A rule of URL Rewrite knows IPv4 alone, and the server has no module for IP lists.
+    "mailedge_own_networks": ["10.20.0.0/16"],
+    "mailedge_exchange_servers": [],
+    "mailedge_exchange_publish": ["autodiscover"],
+    "mailedge_windows_firewall_ports": [25],
+    "mailedge_windows_firewall_domain_controllers": [],
+    "mailedge_windows_tls_enabled": True,
+}
+LAYERS = {"exchange", "iis", "windows firewall", "windows tls"}
+
+
+def layers(run: Run) -> dict[str, dict[str, t.Any]]:
+    """The results of the layers in the last task that has them."""
+    return [found for task in run.tasks if (found := run.layers_of(task))][-1]
+
+
+def whole(host: LabHost) -> tuple[t.Any, ...]:
+    """The state of the server in every layer."""
+    windows = host.exchange.windows
+    return (
+        host.exchange.shown(),
+        windows.registry.shown(),
+        windows.iis.text,
+        [rule.text() for rule in windows.firewall.rules],
+    )
+
+
+def reaches(host: LabHost, sender: str) -> tuple[bool, bool]:
+    """Whether a sender gets to port 25 of the server, and to its admin center."""
+    windows = host.exchange.windows
+    packet = Packet(sender, 25, listener="MSExchangeFrontendTransport.exe")
+    return admits(windows.firewall, packet), windows.iis.request("/ecp/", sender).passed
+
+
+def _save(iis: Iis, comment: str) -> None:
+    iis.text += comment
+
+
+def test_locked_again_reopened_and_given_back(lab: Lab, host: LabHost, client: LabClient) -> None:
+    start = whole(host)
+    assert reaches(host, STRANGER) == (True, True)
+
+    run = play("apply", lab.inventory, variables=SITE)
+    assert run.code == 0, run.output
+    assert {name: found["state"] for name, found in layers(run).items()} == dict.fromkeys(LAYERS, "in order")
+    assert "Looked at: exchange, windows firewall, iis, windows tls." in run.output
+    assert reaches(host, STRANGER) == (False, False)
+    assert reaches(host, COLLEAGUE) == (True, True)
+    assert reaches(host, PROVIDER) == (True, False)
+
+    client.reset_counters(HOST)
+    again = play("apply", lab.inventory, variables=SITE)
+    assert (again.code, again.changed) == (0, [])
+    counted = client.counters(HOST)
+    assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 1), "all layers in one call"
+
+    opened = Rule(name="Opened by hand", ports=[(25, 25)], remote=["*"], enabled=True, action=ALLOW)
+    host.exchange.windows.firewall.add(opened)
+    assert reaches(host, STRANGER) == (True, False)
+    drift = play("drift", lab.inventory, variables=SITE)
+    assert drift.code != 0
+    assert layers(drift)["windows firewall"]["state"] == "open"
+    assert {layers(drift)[name]["state"] for name in LAYERS - {"windows firewall"}} == {"in order"}
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    assert reaches(host, STRANGER) == (False, False)
+
+    back = play("rollback", lab.inventory, variables={**SITE, **dict.fromkeys(ORIGINAL, "original")})
+    assert back.code == 0, back.output
+    assert "was passed over" not in back.output, "the snapshot of another layer is none to speak of"
+    host.exchange.windows.firewall.rules.remove(opened)
+    assert whole(host) == start
+
+
+ORIGINAL = [f"mailedge_{layer}_snapshot" for layer in ("exchange", "iis", "windows_firewall", "windows_tls")]
+
+
+def test_nothing_is_written_where_one_of_them_is_refused(lab: Lab, host: LabHost) -> None:
+    start = whole(host)
+    # Nobody has said which domain controllers there are.
+    unsaid = {name: value for name, value in SITE.items() if "domain_controllers" not in name}
+    run = play("apply", lab.inventory, variables=unsaid)
+    assert run.code != 0
+    assert "domain_controllers_unnamed" in run.output
+    assert "Nothing was changed here, because windows firewall cannot be changed." in run.output
+    assert whole(host) == start
+
+
+def test_a_later_layer_that_fails_has_the_earlier_ones_undone(lab: Lab, host: LabHost) -> None:
+    start = whole(host)
+    iis = host.exchange.windows.iis
+    # A colleague saves the file of IIS whenever we are about to; connectors and rules were written before.
+    for comment in ("<!-- saved -->", "<!-- saved again -->"):
+        iis.once_before_commit(functools.partial(_save, iis, comment))
+    run = play("apply", lab.inventory, variables=SITE)
+    assert run.code != 0
+    print(run.output)
+    assert "What this run had changed was undone." in run.output
+    assert (whole(host)[0], whole(host)[3]) == (start[0], start[3])
+    assert layers(run)["exchange"]["restored"]
+
+
+@pytest.mark.parametrize("named", ["iis", "windows_tls"])
+def test_a_rollback_of_one_layer_leaves_the_others(lab: Lab, host: LabHost, named: str) -> None:
+    start = whole(host)
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    locked = whole(host)
+    run = play("rollback", lab.inventory, variables={**SITE, f"mailedge_{named}_snapshot": "latest"})
+    assert run.code == 0, run.output
+    place = {"iis": 2, "windows_tls": 1}[named]
+    assert whole(host) == (*locked[:place], start[place], *locked[place + 1 :])
