@@ -18,15 +18,32 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
+from ansible_collections.mailedge.lockdown.tests.support import connectors
+
+DEFAULT = f"Default Frontend {connectors.NAME}"
+HUB = f"Default {connectors.NAME}"
+# What a lock does: the connector for everybody hears no strangers, and the provider has its own.
+STRIP = {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}}
+FILTER: dict[str, t.Any] = {
+    "name": "Mail from filter",
+    "bindings": ["0.0.0.0:25", "[::]:25"],
+    "remote_ip_ranges": [connectors.PROVIDER],
+    "permission_groups": ["AnonymousUsers"],
+}
+NAMED = {
+    "provider": [connectors.PROVIDER],
+    "own_networks": [connectors.LAN],
+    "exchange_servers": ["10.20.1.12"],
+}
 
 
-def networks(**named: t.Any) -> SiteNetworks:
+def networks_of(**named: t.Any) -> SiteNetworks:
     lock = named.pop("inbound_lock", False)
     sets: dict[str, t.Any] = {name: RangeSet.parse(texts) for name, texts in named.items()}
     return SiteNetworks(inbound_lock=lock, **sets)
 
 
-def found(
+def findings_of(
     state: State,
     networks: SiteNetworks,
     changes: t.Sequence[t.Any],
@@ -40,7 +57,7 @@ def found(
     return guards.GUARDS.settle(findings, accept_risks, guards.ABOUT_STATE if restoring else ())
 
 
-def spoken(
+def severities_of(
     state: State,
     networks: SiteNetworks,
     *receive: t.Mapping[str, t.Any],
@@ -56,15 +73,15 @@ def severities(
 ) -> dict[str, str]:
     return {
         finding.id: finding.severity
-        for finding in reversed(found(state, networks, plan(state, rows), **options))
+        for finding in reversed(findings_of(state, networks, plan(state, rows), **options))
     }
 
 
-def sentences(
+def sentences_of(
     state: State,
     networks: SiteNetworks,
     *receive: t.Mapping[str, t.Any],
     send: t.Sequence[t.Any] = (),
 ) -> str:
     changes = plan(state, desired(receive=receive, send=send))
-    return " ".join(finding.sentence for finding in found(state, networks, changes))
+    return " ".join(finding.sentence for finding in findings_of(state, networks, changes))

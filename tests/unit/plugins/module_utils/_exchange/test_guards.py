@@ -25,35 +25,20 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support.guarded import (
-    found as _found,
-)
-from ansible_collections.mailedge.lockdown.tests.support.guarded import (
-    networks as _networks,
-)
-from ansible_collections.mailedge.lockdown.tests.support.guarded import (
-    sentences as _sentences,
-)
-from ansible_collections.mailedge.lockdown.tests.support.guarded import (
-    severities as _severities,
-)
-from ansible_collections.mailedge.lockdown.tests.support.guarded import (
-    spoken as _spoken,
+    DEFAULT,
+    FILTER,
+    HUB,
+    NAMED,
+    STRIP,
+    findings_of,
+    networks_of,
+    sentences_of,
+    severities,
+    severities_of,
 )
 
-DEFAULT = f"Default Frontend {sites.NAME}"
-HUB = f"Default {sites.NAME}"
-STRIP = {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}}
-FILTER: dict[str, t.Any] = {
-    "name": "Mail from filter",
-    "bindings": ["0.0.0.0:25", "[::]:25"],
-    "remote_ip_ranges": [sites.PROVIDER],
-    "permission_groups": ["AnonymousUsers"],
-}
 HYBRID: dict[str, t.Any] = {"tls_domain_capabilities": ["mail.protection.outlook.com:AcceptCloudServicesMail"]}
 EXCHANGE_ONLINE = "192.0.2.0/24"
-
-
-NAMED = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "exchange_servers": ["10.20.1.12"]}
 
 
 @pytest.mark.parametrize("state", [sites.modern(), sites.older(), sites.edge()])
@@ -66,9 +51,9 @@ def test_the_default_lock_of_a_described_site_wakes_no_guard(state: State) -> No
             "exchange_servers": ["10.20.1.12"],
         },
     )
-    networks = _networks(**NAMED, inbound_lock=True)
-    assert _severities(state, networks, wish) == {"unnamed_senders_shut_out": "warn"}
-    assert _severities(apply_all(plan(state, wish), state), networks, wish) == {}
+    networks = networks_of(**NAMED, inbound_lock=True)
+    assert severities(state, networks, wish) == {"unnamed_senders_shut_out": "warn"}
+    assert severities(apply_all(plan(state, wish), state), networks, wish) == {}
 
 
 def test_every_guard_is_explained_and_every_explanation_is_a_guard_of_a_test() -> None:
@@ -90,8 +75,8 @@ def test_guard_leased() -> None:
 
 
 def test_guard_no_provider_range() -> None:
-    assert _spoken(sites.modern(), SiteNetworks(), STRIP)["no_provider_range"] == "stop"
-    assert "no_provider_range" not in _spoken(sites.modern(), SiteNetworks(), STRIP, FILTER)
+    assert severities_of(sites.modern(), SiteNetworks(), STRIP)["no_provider_range"] == "stop"
+    assert "no_provider_range" not in severities_of(sites.modern(), SiteNetworks(), STRIP, FILTER)
 
 
 @pytest.mark.parametrize(
@@ -108,36 +93,38 @@ def test_guard_no_provider_range() -> None:
     ],
 )
 def test_guard_range_too_wide(ranges: list[str], speaks: bool) -> None:
-    assert ("range_too_wide" in _spoken(sites.modern(), _networks(provider=ranges))) is speaks
+    assert ("range_too_wide" in severities_of(sites.modern(), networks_of(provider=ranges))) is speaks
 
 
 def test_guard_private_range() -> None:
-    told = _networks(provider=[sites.PROVIDER, "192.168.4.4"])
+    told = networks_of(provider=[sites.PROVIDER, "192.168.4.4"])
 
-    assert _spoken(sites.modern(), told)["private_range"] == "stop"
-    assert "192.168.4.4" in _sentences(sites.modern(), told)
+    assert severities_of(sites.modern(), told)["private_range"] == "stop"
+    assert "192.168.4.4" in sentences_of(sites.modern(), told)
 
 
 def test_guard_provider_shut_out() -> None:
-    told = _networks(provider=[sites.PROVIDER, "203.0.113.0/25"])
+    told = networks_of(provider=[sites.PROVIDER, "203.0.113.0/25"])
 
-    assert _spoken(sites.modern(), told, STRIP, FILTER)["provider_shut_out"] == "stop"
-    assert "203.0.113.0/25" in _sentences(sites.modern(), told, STRIP, FILTER)
-    assert "198.51.100" not in _sentences(sites.modern(), told, STRIP, FILTER)
+    assert severities_of(sites.modern(), told, STRIP, FILTER)["provider_shut_out"] == "stop"
+    assert "203.0.113.0/25" in sentences_of(sites.modern(), told, STRIP, FILTER)
+    assert "198.51.100" not in sentences_of(sites.modern(), told, STRIP, FILTER)
 
 
 def test_guard_provider_shut_out__never_accepted_is_only_told_unless_it_is_a_lock() -> None:
     state = sites.older(anonymous=False)
 
-    assert _spoken(state, _networks(provider=[sites.PROVIDER]))["provider_shut_out"] == "warn"
-    assert _spoken(state, _networks(provider=[sites.PROVIDER], inbound_lock=True))["provider_shut_out"] == "stop"
+    assert severities_of(state, networks_of(provider=[sites.PROVIDER]))["provider_shut_out"] == "warn"
+    assert (
+        severities_of(state, networks_of(provider=[sites.PROVIDER], inbound_lock=True))["provider_shut_out"] == "stop"
+    )
 
 
 def test_guard_provider_shut_out__ipv6_counts_only_where_somebody_listens() -> None:
-    told = _networks(provider=[sites.PROVIDER, "2001:db8:100::/48"], inbound_lock=True)
+    told = networks_of(provider=[sites.PROVIDER, "2001:db8:100::/48"], inbound_lock=True)
 
-    assert "provider_shut_out" in _spoken(sites.modern(), told, STRIP, FILTER)
-    assert "provider_shut_out" not in _spoken(
+    assert "provider_shut_out" in severities_of(sites.modern(), told, STRIP, FILTER)
+    assert "provider_shut_out" not in severities_of(
         sites.edge(),
         told,
         {**FILTER, "bindings": ["0.0.0.0:25"]},
@@ -146,121 +133,124 @@ def test_guard_provider_shut_out__ipv6_counts_only_where_somebody_listens() -> N
 
 
 def test_guard_own_networks_shut_out() -> None:
-    told = _networks(**NAMED)
+    told = networks_of(**NAMED)
 
-    assert _spoken(sites.modern(), told, STRIP, FILTER)["own_networks_shut_out"] == "stop"
-    assert "without a login" in _sentences(sites.modern(), told, STRIP, FILTER)
-    unnamed = _networks(provider=[sites.PROVIDER])
-    assert _spoken(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "stop"
-    assert "No own_networks are named" in _sentences(sites.modern(), unnamed, STRIP, FILTER)
-    meant = _spoken(sites.modern(), unnamed, STRIP, FILTER, accept_risks=["own_networks_shut_out"])
+    assert severities_of(sites.modern(), told, STRIP, FILTER)["own_networks_shut_out"] == "stop"
+    assert "without a login" in sentences_of(sites.modern(), told, STRIP, FILTER)
+    unnamed = networks_of(provider=[sites.PROVIDER])
+    assert severities_of(sites.modern(), unnamed, STRIP, FILTER)["own_networks_shut_out"] == "stop"
+    assert "No own_networks are named" in sentences_of(sites.modern(), unnamed, STRIP, FILTER)
+    meant = severities_of(sites.modern(), unnamed, STRIP, FILTER, accept_risks=["own_networks_shut_out"])
     assert meant["own_networks_shut_out"] == "warn"
 
 
 def test_guard_own_networks_shut_out__not_where_no_internal_sender_loses_anything() -> None:
-    unnamed = _networks(provider=[sites.PROVIDER])
+    unnamed = networks_of(provider=[sites.PROVIDER])
     itself = {**FILTER, "name": "LAN", "remote_ip_ranges": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
     others = ["100.64.0.0/10", "169.254.0.0/16", "0.0.0.0/8", "224.0.0.0/3", "fc00::/7", "fe80::/10", "ff00::/8", "::"]
 
-    assert _spoken(sites.modern(), unnamed, STRIP, FILTER, itself)["own_networks_shut_out"] == "stop"
+    assert severities_of(sites.modern(), unnamed, STRIP, FILTER, itself)["own_networks_shut_out"] == "stop"
     everybody = {**itself, "remote_ip_ranges": [*itself["remote_ip_ranges"], *others]}
-    assert "own_networks_shut_out" not in _spoken(sites.modern(), unnamed, STRIP, FILTER, everybody)
+    assert "own_networks_shut_out" not in severities_of(sites.modern(), unnamed, STRIP, FILTER, everybody)
 
 
 def test_guard_own_networks_refused() -> None:
     lock = {"provider": [sites.PROVIDER], "own_networks": [sites.LAN], "inbound_lock": True}
     locked = sites.modern(permission_groups=["ExchangeServers"])
 
-    assert _spoken(locked, _networks(**lock), FILTER) == {"own_networks_refused": "warn"}
-    assert "10.20.0.0/16" in _sentences(locked, _networks(**lock), FILTER)
+    assert severities_of(locked, networks_of(**lock), FILTER) == {"own_networks_refused": "warn"}
+    assert "10.20.0.0/16" in sentences_of(locked, networks_of(**lock), FILTER)
     # What this very change takes is another guard's, which stops.
-    assert "own_networks_refused" not in _spoken(sites.modern(), _networks(**lock), STRIP, FILTER)
-    assert _spoken(locked, _networks(**{**lock, "inbound_lock": False})) == {"provider_shut_out": "warn"}
-    assert "own_networks_refused" not in _spoken(sites.older(anonymous=False), _networks(**lock), FILTER)
+    assert "own_networks_refused" not in severities_of(sites.modern(), networks_of(**lock), STRIP, FILTER)
+    assert severities_of(locked, networks_of(**{**lock, "inbound_lock": False})) == {"provider_shut_out": "warn"}
+    assert "own_networks_refused" not in severities_of(sites.older(anonymous=False), networks_of(**lock), FILTER)
 
 
 @pytest.mark.parametrize("groups", [["AnonymousUsers"], ["ExchangeUsers"]])
 def test_guard_own_networks_refused__not_where_somebody_made_a_connector_for_them(groups: list[str]) -> None:
-    lock = _networks(provider=[sites.PROVIDER], own_networks=[sites.LAN], inbound_lock=True)
+    lock = networks_of(provider=[sites.PROVIDER], own_networks=[sites.LAN], inbound_lock=True)
     lan = {**FILTER, "name": "LAN", "remote_ip_ranges": [sites.LAN], "permission_groups": groups}
 
     state = sites.modern(permission_groups=["ExchangeServers"])
-    assert "own_networks_refused" in _spoken(state, lock, FILTER)
-    assert "own_networks_refused" not in _spoken(state, lock, FILTER, lan)
+    assert "own_networks_refused" in severities_of(state, lock, FILTER)
+    assert "own_networks_refused" not in severities_of(state, lock, FILTER, lan)
 
 
 def test_guard_own_networks_shut_out__logins_and_relay_count_too() -> None:
     client = {"name": f"Client Frontend {sites.NAME}", "enabled": False}
     relay = {"name": DEFAULT, "anonymous_relay": False}
 
-    assert "with a login" in _sentences(sites.modern(), _networks(**NAMED), client)
-    assert "relay without" in _sentences(sites.modern(anonymous_relay=True), _networks(**NAMED), relay)
+    assert "with a login" in sentences_of(sites.modern(), networks_of(**NAMED), client)
+    assert "relay without" in sentences_of(sites.modern(anonymous_relay=True), networks_of(**NAMED), relay)
 
 
 def test_guard_exchange_servers_shut_out() -> None:
     off = {"name": DEFAULT, "enabled": False}
 
-    assert _spoken(sites.modern(), _networks(**NAMED), off, FILTER)["exchange_servers_shut_out"] == "stop"
-    assert "10.20.1.12" in _sentences(sites.modern(), _networks(**NAMED), off, FILTER)
-    assert _spoken(sites.modern(), _networks(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"] == "stop"
-    described = _networks(provider=[sites.PROVIDER], own_networks=[sites.LAN])
-    assert _spoken(sites.modern(), described, off)["exchange_servers_shut_out"] == "warn"
-    assert "exchange_servers_shut_out" not in _spoken(sites.modern(), _networks(**NAMED), STRIP, FILTER)
+    assert severities_of(sites.modern(), networks_of(**NAMED), off, FILTER)["exchange_servers_shut_out"] == "stop"
+    assert "10.20.1.12" in sentences_of(sites.modern(), networks_of(**NAMED), off, FILTER)
+    assert (
+        severities_of(sites.modern(), networks_of(provider=[sites.PROVIDER]), off)["exchange_servers_shut_out"]
+        == "stop"
+    )
+    described = networks_of(provider=[sites.PROVIDER], own_networks=[sites.LAN])
+    assert severities_of(sites.modern(), described, off)["exchange_servers_shut_out"] == "warn"
+    assert "exchange_servers_shut_out" not in severities_of(sites.modern(), networks_of(**NAMED), STRIP, FILTER)
 
 
 def test_guard_exchange_servers_shut_out__a_narrower_door_without_their_group_shuts_them_out() -> None:
     scanners = {**FILTER, "name": "Scanners", "remote_ip_ranges": [sites.LAN]}
 
-    assert _spoken(sites.modern(), _networks(**NAMED), scanners)["exchange_servers_shut_out"] == "stop"
+    assert severities_of(sites.modern(), networks_of(**NAMED), scanners)["exchange_servers_shut_out"] == "stop"
 
 
 def test_guard_hybrid_shut_out() -> None:
-    named, unnamed = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE]), _networks(**NAMED)
+    named, unnamed = networks_of(**NAMED, hybrid=[EXCHANGE_ONLINE]), networks_of(**NAMED)
 
-    assert _spoken(sites.modern(**HYBRID), named, STRIP, FILTER)["hybrid_shut_out"] == "stop"
-    assert _spoken(sites.modern(**HYBRID), unnamed, STRIP, FILTER)["hybrid_shut_out"] == "stop"
-    assert "hybrid_shut_out" not in _spoken(sites.modern(), unnamed, STRIP, FILTER)
+    assert severities_of(sites.modern(**HYBRID), named, STRIP, FILTER)["hybrid_shut_out"] == "stop"
+    assert severities_of(sites.modern(**HYBRID), unnamed, STRIP, FILTER)["hybrid_shut_out"] == "stop"
+    assert "hybrid_shut_out" not in severities_of(sites.modern(), unnamed, STRIP, FILTER)
 
 
 def test_guard_hybrid_shut_out__a_door_without_the_capability_is_no_hybrid_path() -> None:
     plain = {**FILTER, "name": "From Microsoft", "remote_ip_ranges": [EXCHANGE_ONLINE]}
-    named = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE])
+    named = networks_of(**NAMED, hybrid=[EXCHANGE_ONLINE])
 
-    assert _spoken(sites.modern(**HYBRID), named, plain)["hybrid_shut_out"] == "stop"
-    assert "hybrid_shut_out" not in _spoken(sites.modern(**HYBRID), named, {**plain, **HYBRID})
+    assert severities_of(sites.modern(**HYBRID), named, plain)["hybrid_shut_out"] == "stop"
+    assert "hybrid_shut_out" not in severities_of(sites.modern(**HYBRID), named, {**plain, **HYBRID})
 
 
 def test_guard_ipv6_open() -> None:
     # What comes of naming IPv4 alone and leaving a second wide connector for IPv6.
     state = sites.modern()
     six = {**FILTER, "name": "Six", "bindings": ["[::]:25"], "remote_ip_ranges": ["2000::/3"]}
-    told = _networks(**NAMED, inbound_lock=True)
+    told = networks_of(**NAMED, inbound_lock=True)
 
-    assert _spoken(state, told, STRIP, FILTER, six)["ipv6_open"] == "stop"
-    assert "ipv6_open" not in _spoken(state, told, STRIP, FILTER)
+    assert severities_of(state, told, STRIP, FILTER, six)["ipv6_open"] == "stop"
+    assert "ipv6_open" not in severities_of(state, told, STRIP, FILTER)
 
 
 def test_guard_still_open() -> None:
-    locks, looks = _networks(**NAMED, inbound_lock=True), _networks(**NAMED)
+    locks, looks = networks_of(**NAMED, inbound_lock=True), networks_of(**NAMED)
     partner = {**FILTER, "name": "Partner", "remote_ip_ranges": ["203.0.113.77"]}
 
-    assert _spoken(sites.modern(), locks, FILTER)["still_open"] == "stop"
-    assert _spoken(sites.modern(), looks, FILTER)["still_open"] == "warn"
-    assert _spoken(sites.modern(), SiteNetworks(), {**FILTER, "comment": "x"}) == {}
-    assert _spoken(sites.modern(), locks, STRIP, FILTER, partner)["still_open"] == "warn"
-    assert "203.0.113.77 could still send without a login on port 25, through 'Partner'." in _sentences(
+    assert severities_of(sites.modern(), locks, FILTER)["still_open"] == "stop"
+    assert severities_of(sites.modern(), looks, FILTER)["still_open"] == "warn"
+    assert severities_of(sites.modern(), SiteNetworks(), {**FILTER, "comment": "x"}) == {}
+    assert severities_of(sites.modern(), locks, STRIP, FILTER, partner)["still_open"] == "warn"
+    assert "203.0.113.77 could still send without a login on port 25, through 'Partner'." in sentences_of(
         sites.modern(), locks, STRIP, FILTER, partner
     )
 
 
 def test_guard_still_open__on_another_port_too_and_there_it_is_told() -> None:
     client = {"name": f"Client Frontend {sites.NAME}", "permission_groups": {"add": ["AnonymousUsers"]}}
-    told = _networks(**NAMED, inbound_lock=True)
+    told = networks_of(**NAMED, inbound_lock=True)
 
-    assert _spoken(sites.modern(), told, STRIP, FILTER, client)["still_open"] == "warn"
+    assert severities_of(sites.modern(), told, STRIP, FILTER, client)["still_open"] == "warn"
     assert (
         f"The internet could still send without a login on port 587, through 'Client Frontend {sites.NAME}'."
-        in _sentences(sites.modern(), told, STRIP, FILTER, client)
+        in sentences_of(sites.modern(), told, STRIP, FILTER, client)
     )
 
 
@@ -268,10 +258,10 @@ def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_woul
     locked = sites.modern(permission_groups=["ExchangeServers"], anonymous_relay=False)
     wide = {"name": DEFAULT, "permission_groups": ["AnonymousUsers"], "anonymous_relay": True}
 
-    assert _spoken(locked, _networks(**NAMED), wide)["open_relay"] == "stop"
-    assert _spoken(locked, _networks(**NAMED), wide, restoring=True)["open_relay"] == "warn"
+    assert severities_of(locked, networks_of(**NAMED), wide)["open_relay"] == "stop"
+    assert severities_of(locked, networks_of(**NAMED), wide, restoring=True)["open_relay"] == "warn"
     foreign = {**FILTER, "bindings": ["10.20.1.99:25"]}
-    assert _spoken(locked, _networks(**NAMED), foreign, restoring=True)["foreign_binding"] == "stop"
+    assert severities_of(locked, networks_of(**NAMED), foreign, restoring=True)["foreign_binding"] == "stop"
 
 
 @pytest.mark.parametrize(
@@ -288,20 +278,23 @@ def test_what_a_snapshot_gives_back_is_told_and_not_stopped_unless_exchange_woul
     ],
 )
 def test_guard_protected_connector(harm: dict[str, t.Any]) -> None:
-    assert _spoken(sites.modern(), SiteNetworks(), harm)["protected_connector"] == "stop"
+    assert severities_of(sites.modern(), SiteNetworks(), harm)["protected_connector"] == "stop"
 
 
 def test_guard_protected_connector__is_told_by_role_and_port_when_renamed_and_lets_rights_be_given_back() -> None:
     renamed = sites.inner("Standard", "HubTransport", 2525, ["ExchangeServers"])
     state = sites.site(Version.E2019, [renamed])
 
-    assert "protected_connector" in _spoken(state, SiteNetworks(), {"name": "Standard", "enabled": False})
-    assert _spoken(state, SiteNetworks(), {"name": "Standard", "permission_groups": {"add": ["ExchangeUsers"]}}) == {}
-    assert "protected_connector" not in _spoken(sites.older(), SiteNetworks(), {"name": HUB, "comment": "x"})
+    assert "protected_connector" in severities_of(state, SiteNetworks(), {"name": "Standard", "enabled": False})
+    assert (
+        severities_of(state, SiteNetworks(), {"name": "Standard", "permission_groups": {"add": ["ExchangeUsers"]}})
+        == {}
+    )
+    assert "protected_connector" not in severities_of(sites.older(), SiteNetworks(), {"name": HUB, "comment": "x"})
 
 
 def test_guard_open_relay() -> None:
-    told = _networks(**NAMED)
+    told = networks_of(**NAMED)
     relay = {**FILTER, "anonymous_relay": True}
     external = {
         **FILTER,
@@ -311,16 +304,16 @@ def test_guard_open_relay() -> None:
         "permission_groups": ["ExchangeServers"],
     }
 
-    assert _spoken(sites.modern(), told, relay)["open_relay"] == "stop"
-    assert _spoken(sites.modern(), told, external)["open_relay"] == "stop"
-    assert _spoken(sites.modern(anonymous_relay=True), told)["open_relay"] == "warn"
+    assert severities_of(sites.modern(), told, relay)["open_relay"] == "stop"
+    assert severities_of(sites.modern(), told, external)["open_relay"] == "stop"
+    assert severities_of(sites.modern(anonymous_relay=True), told)["open_relay"] == "warn"
     inside = {**relay, "name": "Scanners", "remote_ip_ranges": ["10.20.5.0/24"]}
-    assert "open_relay" not in _spoken(sites.modern(), told, inside)
+    assert "open_relay" not in severities_of(sites.modern(), told, inside)
 
 
 def test_guard_foreign_binding() -> None:
     def bound(to: str) -> dict[str, str]:
-        return _spoken(sites.modern(), SiteNetworks(), {**FILTER, "bindings": [to]})
+        return severities_of(sites.modern(), SiteNetworks(), {**FILTER, "bindings": [to]})
 
     assert bound("10.20.1.99:25")["foreign_binding"] == "stop"
     assert "foreign_binding" not in bound(f"{sites.LAN_ADDRESS}:25")
@@ -330,9 +323,9 @@ def test_guard_foreign_binding() -> None:
 def test_guard_transport_role_conflict() -> None:
     hub = {**FILTER, "transport_role": "HubTransport"}
 
-    assert _spoken(sites.modern(), SiteNetworks(), hub)["transport_role_conflict"] == "stop"
-    assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), hub)
-    assert "transport_role_conflict" in _spoken(
+    assert severities_of(sites.modern(), SiteNetworks(), hub)["transport_role_conflict"] == "stop"
+    assert "range_conflict" not in severities_of(sites.modern(), SiteNetworks(), hub)
+    assert "transport_role_conflict" in severities_of(
         sites.modern(), SiteNetworks(), {**FILTER, "bindings": ["0.0.0.0:2525"]}
     )
 
@@ -341,25 +334,25 @@ def test_guard_range_conflict() -> None:
     same = {**FILTER, "remote_ip_ranges": ["0.0.0.0/0"]}
     cross = {**FILTER, "name": "Other", "remote_ip_ranges": ["198.51.100.128-198.51.101.3"]}
 
-    assert _spoken(sites.modern(), SiteNetworks(), same)["range_conflict"] == "stop"
-    assert "overlap in part: 198.51.100.0/24 and 198.51.100.128-198.51.101.3" in _sentences(
+    assert severities_of(sites.modern(), SiteNetworks(), same)["range_conflict"] == "stop"
+    assert "overlap in part: 198.51.100.0/24 and 198.51.100.128-198.51.101.3" in sentences_of(
         sites.modern(), SiteNetworks(), FILTER, cross
     )
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}
-    assert "range_conflict" not in _spoken(sites.modern(), SiteNetworks(), FILTER, other_port)
+    assert "range_conflict" not in severities_of(sites.modern(), SiteNetworks(), FILTER, other_port)
 
 
 def test_guard_send_leak() -> None:
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
     state = sites.modern()
 
-    assert _spoken(state, SiteNetworks(), send=[new])["send_leak"] == "stop"
-    assert "send_leak" not in _spoken(state, SiteNetworks(), send=[new, {"name": "Internet", "enabled": False}])
+    assert severities_of(state, SiteNetworks(), send=[new])["send_leak"] == "stop"
+    assert "send_leak" not in severities_of(state, SiteNetworks(), send=[new, {"name": "Internet", "enabled": False}])
     # At a lower cost the new one wins, and the old one is only told of.
     dear = {"name": "Internet", "address_spaces": ["*;50"]}
-    assert _spoken(state, SiteNetworks(), send=[new, dear])["send_leak"] == "warn"
+    assert severities_of(state, SiteNetworks(), send=[new, dear])["send_leak"] == "warn"
     closer = sites.site(Version.E2016, [], [sites.send("Old", address_spaces=["*.com"])])
-    assert _spoken(closer, SiteNetworks(), send=[new])["send_leak"] == "stop"
+    assert severities_of(closer, SiteNetworks(), send=[new])["send_leak"] == "stop"
 
 
 def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() -> None:
@@ -367,8 +360,8 @@ def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() ->
     state = sites.site(Version.E2016, [], [partner])
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
 
-    assert _spoken(state, SiteNetworks(), send=[new]) == {"send_leak": "warn"}
-    assert "to partner.example would go through the send connector 'Partner'" in _sentences(
+    assert severities_of(state, SiteNetworks(), send=[new]) == {"send_leak": "warn"}
+    assert "to partner.example would go through the send connector 'Partner'" in sentences_of(
         state, SiteNetworks(), send=[new]
     )
 
@@ -379,15 +372,15 @@ def test_guard_smart_host_unreachable() -> None:
     state = sites.modern()
 
     assert (
-        _spoken(state, SiteNetworks(), send=[new], unreachable=["OUT1.filter.example"])["smart_host_unreachable"]
+        severities_of(state, SiteNetworks(), send=[new], unreachable=["OUT1.filter.example"])["smart_host_unreachable"]
         == "warn"
     )
-    assert _spoken(state, SiteNetworks(), send=[new], unreachable=hosts)["smart_host_unreachable"] == "stop"
-    assert _spoken(state, SiteNetworks(), send=[new], unreachable=["other.example"]) == {}
+    assert severities_of(state, SiteNetworks(), send=[new], unreachable=hosts)["smart_host_unreachable"] == "stop"
+    assert severities_of(state, SiteNetworks(), send=[new], unreachable=["other.example"]) == {}
 
 
 def test_guard_hybrid_wizard_undone() -> None:
-    told = _networks(**NAMED, hybrid=[EXCHANGE_ONLINE], inbound_lock=True)
+    told = networks_of(**NAMED, hybrid=[EXCHANGE_ONLINE], inbound_lock=True)
     options = {
         "provider_ranges": [sites.PROVIDER],
         "own_networks": [sites.LAN],
@@ -395,14 +388,14 @@ def test_guard_hybrid_wizard_undone() -> None:
     }
     start = sites.modern(**HYBRID)
     first = recipes.inbound_lock(start, options)
-    assert "hybrid_wizard_undone" not in _severities(start, told, first)
+    assert "hybrid_wizard_undone" not in severities(start, told, first)
 
     locked = apply_all(plan(start, first), start)
     undone = {"name": DEFAULT, "permission_groups": {"add": ["AnonymousUsers"]}}
     rerun = apply_all(plan(locked, desired(receive=[undone])), locked)
     again = recipes.inbound_lock(rerun, options)
 
-    assert _severities(rerun, told, again) == {
+    assert severities(rerun, told, again) == {
         "hybrid_wizard_undone": "warn",
         "unnamed_senders_shut_out": "warn",
     }
@@ -420,7 +413,7 @@ def test_guard_hybrid_wizard_undone() -> None:
 def test_guard_protected_send_connector(theirs: dict[str, t.Any]) -> None:
     state = sites.site(Version.E2019, [], [theirs])
 
-    found = _spoken(state, SiteNetworks(), send=[{"name": theirs["name"], "enabled": False}])
+    found = severities_of(state, SiteNetworks(), send=[{"name": theirs["name"], "enabled": False}])
 
     assert found["protected_send_connector"] == "stop"
 
@@ -432,25 +425,25 @@ def test_guard_protected_send_connector__all_of_them_on_a_subscribed_edge_server
     alone = sites.site(Version.E2019, [], [sites.send("Other")], edge=True)
     change = {"name": "Other", "enabled": False}
 
-    assert "protected_send_connector" in _spoken(subscribed, SiteNetworks(), send=[change])
-    assert _spoken(alone, SiteNetworks(), send=[change]) == {}
+    assert "protected_send_connector" in severities_of(subscribed, SiteNetworks(), send=[change])
+    assert severities_of(alone, SiteNetworks(), send=[change]) == {}
 
 
 def test_an_accepted_risk_is_still_told_but_does_not_stop() -> None:
-    told = _spoken(sites.modern(), SiteNetworks(), STRIP, accept_risks=["no_provider_range"])
+    told = severities_of(sites.modern(), SiteNetworks(), STRIP, accept_risks=["no_provider_range"])
 
     assert told["no_provider_range"] == "warn"
 
 
 def test_an_accepted_risk_that_is_no_guard_is_refused() -> None:
     with pytest.raises(PlanError, match=r"'own_network_shut_out', which is no guard.*own_networks_shut_out"):
-        _spoken(sites.modern(), SiteNetworks(), STRIP, accept_risks=["own_network_shut_out"])
+        severities_of(sites.modern(), SiteNetworks(), STRIP, accept_risks=["own_network_shut_out"])
 
 
 def test_those_that_stop_come_first() -> None:
     changes = plan(sites.modern(), desired(receive=[STRIP]))
     accepted = ["no_provider_range"]
-    found = _found(sites.modern(), SiteNetworks(), changes, accepted)
+    found = findings_of(sites.modern(), SiteNetworks(), changes, accepted)
 
     assert [one.severity for one in found] == sorted(one.severity for one in found)
     assert {one.severity for one in found} == {"stop", "warn"}

@@ -63,7 +63,7 @@ def test_a_part_of_the_provider_that_one_address_refuses_is_told_with_who_refuse
     state = _with(sites.older(), refusing, taking)
     changes = plan(state, recipes.inbound_lock(state, OPTIONS))
 
-    findings = guarded.found(state, _networks(state), changes)
+    findings = guarded.findings_of(state, _networks(state), changes)
 
     [told] = [one for one in findings if one.id == "provider_shut_out"]
     assert told.severity == "warn"
@@ -99,7 +99,7 @@ def test_a_port_that_is_closed_with_the_connector_is_told_with_what_keeps_it_ope
 
 
 def _shut_out(state: State, options: dict[str, t.Any]) -> list[str]:
-    findings = guarded.found(state, _networks(state), plan(state, recipes.inbound_lock(state, options)))
+    findings = guarded.findings_of(state, _networks(state), plan(state, recipes.inbound_lock(state, options)))
     return [one.sentence for one in findings if one.id == "provider_shut_out"]
 
 
@@ -150,7 +150,7 @@ def test_a_lock_is_done_after_one_run_and_the_provider_keeps_every_address(state
 
 
 def _networks(state: State) -> SiteNetworks:
-    named = guarded.networks(
+    named = guarded.networks_of(
         provider=OPTIONS["provider_ranges"], own_networks=OPTIONS["own_networks"], inbound_lock=True
     )
     return named.on(state.server)
