@@ -162,12 +162,12 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     elif unknown:
         problem = unknown.rstrip(".")
     elif not 0 <= params["grace_days"] <= 3650:
-        problem = f"grace_days is {params['grace_days']}: it must be between 0 and 3650 days"
+        problem = f"the grace_days {params['grace_days']} must be between 0 and 3650"
     elif not 0 <= params["max_removed_percent"] <= 100:
         percent = params["max_removed_percent"]
-        problem = f"max_removed_percent is {percent}: it must be between 0 and 100"
+        problem = f"the max_removed_percent {percent} must be between 0 and 100"
     elif params["max_ranges"] < 1 or params["timeout"] < 1:
-        problem = "max_ranges and timeout must be at least 1"
+        problem = "each of max_ranges and timeout must be at least 1"
     if problem:
         raise ProviderError(f"{problem[0].upper()}{problem[1:]}.")
 

@@ -14,19 +14,10 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_address_group, fortios_rollback
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
 
 ADDRESS, ADDRESS6, GROUP, GROUP6 = "firewall/address", "firewall/address6", "firewall/addrgrp", "firewall/addrgrp6"
-POLICY = "firewall/policy"
 BOTH = ["198.51.100.0/24", "203.0.113.7", "2001:db8:100::/48"]
-
-
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    with FortiGateServer() as server:
-        server.device.seed_mail_site()
-        yield Firewall(server, tmp_path / "snapshots")
 
 
 def many(count: int) -> list[str]:

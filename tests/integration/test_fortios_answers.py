@@ -40,11 +40,6 @@ ANSWERS = {
 }
 
 
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
-
-
 def refused(firewall: Firewall, words: str) -> None:
     before = firewall.dump()
     for question, options in QUESTIONS:
@@ -80,8 +75,8 @@ def test_a_table_that_every_fortios_has_is_not_empty_where_it_is_missing(firewal
 def test_a_table_without_its_rows(firewall: Firewall) -> None:
     whole = '{"version": "v7.4.4", "status": "success", "http_status": 200%s}'
     for body, words in (
-        ("", "no list"),
-        (', "results": null', "no list"),
+        ("", "not a list"),
+        (', "results": null', "not a list"),
         (', "results": [], "matched_count": 3', "0 rows"),
     ):
         firewall.server.arm(instead={"firewall/policy": (200, whole % body)})

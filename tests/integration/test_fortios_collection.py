@@ -13,8 +13,6 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import OFFICE, PROVIDER, PUBLIC, STRANGER, Firewall
 
@@ -26,13 +24,6 @@ pytestmark = [
         not PYTHON, reason="the vendor's collection is not there: run `make peer` and set MAILEDGE_PEER_PYTHON"
     ),
 ]
-
-
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    with FortiGateServer(Device()) as server:
-        server.device.seed_mail_site()
-        yield Firewall(server, tmp_path / "snapshots")
 
 
 def drive(firewall: Firewall, folder: pathlib.Path, *tasks: tuple[str, dict[str, t.Any]]) -> Run:

@@ -8,7 +8,6 @@ that translates sources.
 from __future__ import annotations
 
 import pathlib
-import typing as t
 
 import pytest
 
@@ -17,7 +16,15 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import PROFILES
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, OUT, POLICY, Firewall, refs, running
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    OUT,
+    POLICY,
+    Firewall,
+    refs,
+    running,
+    told_by,
+)
 
 
 @pytest.mark.parametrize("version", ["v6.0.12", "v6.2.9", "v6.4.14", "v7.0.12", "v7.2.8", "v7.4.4", "v7.6.2"])
@@ -39,33 +46,24 @@ def test_a_fence_keeps_every_profile_of_the_version(tmp_path: pathlib.Path, vers
         assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
 
 
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
-
-
-def told(result: dict[str, t.Any]) -> list[str]:
-    return [one["sentence"] for one in result["guards"] if one["id"] == "source_translated"]
-
-
 def test_a_mail_policy_that_translates_sources_is_told(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    assert not told(firewall.done(fortios_inbound_lock, **LOCK, check=True))
+    assert not told_by(firewall.done(fortios_inbound_lock, **LOCK, check=True), "source_translated")
     config.update(POLICY, "1", {"nat": "enable"})
     for _state in ("before the lock", "locked"):
         result = firewall.done(fortios_inbound_lock, **LOCK)
-        [sentence] = told(result)
+        [sentence] = told_by(result, "source_translated")
         assert "Policy 1 'Mail in'" in sentence
         assert "the firewall's own address" in sentence
         assert any("source_translated" in text for text in result["warnings"])
     # A barrier translates nothing, nor does what is out of force or leads elsewhere.
     config.update(POLICY, "1", {"nat": "disable"})
     config.update(POLICY, "2", {"nat": "enable"})
-    assert not told(firewall.done(fortios_inbound_lock, **LOCK))
+    assert not told_by(firewall.done(fortios_inbound_lock, **LOCK), "source_translated")
 
 
 def test_a_fence_before_one_that_translates_is_told_itself(firewall: Firewall) -> None:
     firewall.device.configs["root"].update(
         POLICY, "1", {"nat": "enable", "service": refs("ALL"), "dstaddr": refs("all")}
     )
-    assert "birke-1-in" in told(firewall.done(fortios_inbound_lock, **LOCK))[0]
+    assert "birke-1-in" in told_by(firewall.done(fortios_inbound_lock, **LOCK), "source_translated")[0]

@@ -36,11 +36,6 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
 )
 
 
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
-
-
 @pytest.mark.core
 def test_locked_once_and_given_back(firewall: Firewall) -> None:
     before = firewall.dump()
@@ -375,7 +370,7 @@ def test_trap_the_device_goes_away_in_the_middle(tmp_path: pathlib.Path, fault: 
         ({"vips": []}, "nothing to lock"),
         ({"vips": ["VIP-nail"]}, "no virtual IP 'VIP-nail'"),
         ({"vips": ["VIP-web"]}, "does not lead to port 25"),
-        ({"port": 0}, "no TCP port"),
+        ({"port": 0}, "not a TCP port"),
         ({"ranges": []}, "nobody through but the own networks"),
         ({"ranges": ["0.0.0.0/0"]}, "range_too_wide"),
         ({"ranges": ["10.0.0.0/24"]}, "private_range"),

@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     locked,
     meets,
     running,
+    told_by,
 )
 
 KINDS = [("v6.2.16", "virtual-wan-link"), ("v7.4.4", "virtual-wan-link"), ("v7.4.4", "outside")]
@@ -84,7 +85,7 @@ def test_members_that_reach_each_other_without_a_policy_are_told(tmp_path: pathl
         firewall.done(fortios_inbound_lock, **LOCK)
         assert meets(firewall, STRANGER)
         told = firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)
-        [sentence] = [one["sentence"] for one in told["guards"] if one["id"] == "intrazone"]
+        [sentence] = told_by(told, "intrazone")
         assert "without any policy" in sentence
         assert told["state"] == "open"
         device.intrazone.clear()

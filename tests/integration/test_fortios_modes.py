@@ -37,11 +37,6 @@ JUDGING: list[tuple[t.Any, dict[str, t.Any]]] = [
 ]
 
 
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
-
-
 def ids(result: dict[str, t.Any]) -> list[str]:
     return [one["id"] for one in result.get("guards", ())]
 

@@ -20,9 +20,8 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import STRANGER, Firewall, meets
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import POLICY, STRANGER, Firewall, meets, refs
 
-POLICY = "firewall/policy"
 SERVER, PRINTER = "10.20.1.11", "10.20.3.3"
 SMART, OTHER = "198.51.100.25", "192.0.2.99"
 LOCK: dict[str, t.Any] = {
@@ -39,10 +38,6 @@ def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
         server.device.seed_mail_site(external6="2001:db8:20::25")
         server.device.names["out.filter.example"] = [SMART]
         yield Firewall(server, tmp_path / "snapshots")
-
-
-def refs(*names: str) -> list[dict[str, str]]:
-    return [{"name": name} for name in names]
 
 
 def sends(firewall: Firewall, source: str, to: str, port: int = 25) -> bool:
@@ -167,7 +162,7 @@ def test_a_wall_above_that_shuts_the_mail_in(firewall: Firewall) -> None:
         ({"smart_hosts": ["filter.example\u2019"]}, "full host name"),
         ({"smart_hosts": [f"{'x' * 60}.filter.example"]}, "more than 63"),
         ({"interfaces": []}, "what is outwards"),
-        ({"port": 70000}, "no TCP port"),
+        ({"port": 70000}, "not a TCP port"),
         ({"name": "a b"}, "cannot be the name"),
     ],
 )

@@ -125,7 +125,7 @@ def test_somebody_elses_feed_is_left(firewall: Firewall) -> None:
         ({"mode": "push", "ranges": []}, "needs ranges"),
         ({"mode": "push"}, "needs ranges"),
         ({"mode": "poll"}, "needs the url"),
-        ({"mode": "poll", "url": "ftp://lists.example/x"}, "no http or https"),
+        ({"mode": "poll", "url": "ftp://lists.example/x"}, "not an http or https"),
         ({"mode": "poll", "url": f"https://lists.example/{'x' * 600}"}, "longer than"),
         ({"mode": "poll", "url": URL, "refresh_rate": 0}, "refresh_rate"),
         ({"mode": "push", "ranges": ["nothing"]}, "nothing"),

@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import datetime
-import pathlib
-import typing as t
 import unittest.mock
-
-import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
@@ -27,13 +23,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     Firewall,
     policy,
     refs,
-    running,
 )
-
-
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
 
 
 def test_strangers_and_state_before_and_after(firewall: Firewall) -> None:

@@ -31,19 +31,11 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     policy,
     refs,
     running,
+    told_by,
 )
 
 OTHER = "203.0.113.81"
 SERVER = {"extip": OTHER, "extintf": "wan1", "mappedip": [{"range": "10.20.1.11"}], "portforward": "enable"}
-
-
-@pytest.fixture
-def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    yield from running(tmp_path)
-
-
-def told(result: dict[str, t.Any], guard: str) -> list[str]:
-    return [one["sentence"] for one in result["guards"] if one["id"] == guard]
 
 
 def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
@@ -57,7 +49,7 @@ def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
     assert any("'VS-mail'" in text for text in exposure["exposure"])
     assert all(one["device_passes"] == one["passes"] for one in exposure["sources"])
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert "'VS-mail'" in told(result, "other_way_in")[0]
+    assert "'VS-mail'" in told_by(result, "other_way_in")[0]
     assert result["state"] == "open"
     both = {**LOCK, "vips": ["VIP-mail", "VS-mail"]}
     firewall.done(fortios_inbound_lock, **both)
@@ -66,7 +58,7 @@ def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
     assert firewall.done(fortios_inbound_lock, **both)["state"] == "in order"
     # One that is out of use leads nowhere.
     config.update("firewall/vip", "VS-mail", {"realservers": [{"ip": "10.20.1.12", "port": 25}]})
-    assert not told(firewall.done(fortios_inbound_lock, **LOCK), "other_way_in")
+    assert not told_by(firewall.done(fortios_inbound_lock, **LOCK), "other_way_in")
 
 
 def test_a_virtual_ip_of_udp_is_no_way_for_mail(firewall: Firewall) -> None:
@@ -76,7 +68,7 @@ def test_a_virtual_ip_of_udp_is_no_way_for_mail(firewall: Firewall) -> None:
     assert not meets(firewall, STRANGER, 25, OTHER)
     assert not any("VIP-udp" in text for text in firewall.done(fortios_info)["exposure"])
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert not told(result, "other_way_in")
+    assert not told_by(result, "other_way_in")
     assert result["state"] == "in order"
     failed = firewall.run(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-udp"]})
     assert "does not lead to port 25" in failed["msg"]
@@ -138,7 +130,7 @@ def test_a_policy_whose_sources_are_in_no_known_field_is_for_somebody() -> None:
 
 def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+    assert not told_by(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
     proxy = {"type": "access-proxy", "extip": OTHER, "extintf": "wan1", "extport": "25"}
     config.create("firewall/vip", {"name": "ZTNA", **proxy})
     config.create(
@@ -158,7 +150,7 @@ def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     policy(firewall, "Web", nat64="enable", service=refs("HTTPS"))
     policy(firewall, "Stop", nat64="enable", action="deny", srcintf=refs("dmz"))
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    sentences = told(result, "unread_way")
+    sentences = told_by(result, "unread_way")
     for words in (
         "'ZTNA' is an access proxy",
         "'VIP-host' is for a host name",
@@ -171,7 +163,7 @@ def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     assert any("(nat64)" in text for text in firewall.done(fortios_info)["warnings"])
     config.delete(POLICY, "7")
     named = firewall.done(fortios_inbound_lock, **{**LOCK, "addresses": ["2001:db8:20::25"]}, check=True)
-    assert not any("server6" in text for text in told(named, "unread_way"))
+    assert not any("server6" in text for text in told_by(named, "unread_way"))
     assert meets(firewall, STRANGER, 25, PUBLIC) is False
 
 
@@ -196,7 +188,7 @@ def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_the
             for other in ({"service": refs("HTTPS")}, {"status": "disable"}, {"action": "deny"}):
                 config.create(f"firewall/{table}", {**row, **other, "name": "Quiet"})
         warned = firewall.done(fortios_info)["warnings"] if tables else firewall.done(fortios_info).get("warnings", [])
-        sentences = told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+        sentences = told_by(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
         assert sentences == warned
         assert len(sentences) == len(tables)
         for kind in [table.removeprefix("policy") or "" for table in tables]:
@@ -212,7 +204,7 @@ def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_the
         assert accepted["state"] == "in order"
         # Where a model lacks such a table, there is nothing in it.
         firewall.server.arm(gone=tuple(f"firewall/{table}" for table in tables))
-        assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+        assert not told_by(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
 
 
 def test_ipv6_that_is_in_a_table_of_its_own_is_not_called_closed(tmp_path: pathlib.Path) -> None:
@@ -225,10 +217,10 @@ def test_ipv6_that_is_in_a_table_of_its_own_is_not_called_closed(tmp_path: pathl
         asked = firewall.run(fortios_info, addresses=["2001:db8:20::25"])
         assert asked["failed"]
         assert "policies of their own for IPv6" in asked["msg"]
-        sentences = told(firewall.done(fortios_outbound_lock, **OUT), "unread_way")
+        sentences = told_by(firewall.done(fortios_outbound_lock, **OUT), "unread_way")
         assert len(sentences) == 1
         assert "The IPv6 policy 1 'LAN out six' lets port 25 out" in sentences[0]
-        assert not told(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
+        assert not told_by(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
 
 
 def test_where_nothing_was_looked_at_it_says_so(firewall: Firewall) -> None:

@@ -187,6 +187,11 @@ def policy(firewall: Firewall, name: str, *, top: bool = False, **fields: t.Any)
     return key
 
 
+def told_by(result: Result, guard: str) -> list[str]:
+    """The sentences of a guard."""
+    return [finding["sentence"] for finding in result["guards"] if finding["id"] == guard]
+
+
 def touched(result: Result) -> set[int]:
     """Which policies of the device a plan touches, in place or by what stands right before them."""
     named = [

@@ -83,7 +83,7 @@ def check_options(params: t.Mapping[str, t.Any], ranges: RangeSet | None) -> Non
         )
     elif not 1 <= params["refresh_rate"] <= 43200:
         minutes = params["refresh_rate"]
-        problem = f"refresh_rate is {minutes}: it must be between 1 and 43200 minutes"
+        problem = f"the refresh_rate {minutes} must be between 1 and 43200 minutes"
     if problem:
         raise PlanError(f"{problem[0].upper()}{problem[1:]}. Nothing was sent to the device.")
 

@@ -106,7 +106,7 @@ def check(wanted: InboundOptions) -> None:
             "through but the own networks"
         )
     elif wanted.group_size < 1:
-        problem = f"group_size is {wanted.group_size}: it must be at least 1"
+        problem = f"the group_size {wanted.group_size} must be at least 1"
     elif any(address.size > 1 for address in wanted.addresses):
         problem = "addresses holds a range; name the single addresses of the mail server"
     if problem:
