@@ -21,12 +21,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.lab import LabHost
 from ansible_collections.mailedge.lockdown.tests.lab.runner import find_pwsh
 
 PWSH = find_pwsh() or ""
-ENGINES = [
-    "",
-    pytest.param(
-        PWSH, id="pwsh", marks=pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
-    ),
-]
+_needs_engine = pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
+ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=_needs_engine)]
+# Where the engine takes long, .ci/run has it.
+SLOW_ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=[_needs_engine, pytest.mark.long])]
 READ: dict[str, t.Any] = {
     "protocol": 1,
     "shell": {"way": "auto", "fqdn": None, "credential": None, "authentication": "Kerberos", "seconds": 60},

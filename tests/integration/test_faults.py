@@ -14,7 +14,13 @@ import requests
 import winrm
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT, encode_request
-from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES, ask, comment_of, writing
+from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import (
+    ENGINES,
+    SLOW_ENGINES,
+    ask,
+    comment_of,
+    writing,
+)
 from ansible_collections.mailedge.lockdown.tests.integration.sending import change
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient, LabError
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
@@ -24,7 +30,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
+@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
 def test_a_dying_powershell_leaves_what_it_had_done(pwsh: str) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         host, client = lab.hosts["birke-ex1"], lab.client()
@@ -110,7 +116,7 @@ def test_a_hanging_cmdlet_meets_the_limit_of_its_step_and_does_nothing_afterward
         assert comment_of(host) == ""
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
+@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
 def test_after_its_deadline_a_request_writes_nothing_more_and_still_reads(pwsh: str) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         host = lab.hosts["birke-ex1"]
@@ -162,7 +168,7 @@ def test_a_slow_shell_takes_its_time(host: LabHost, client: LabClient) -> None:
     assert time.monotonic() - started >= 0.5
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
+@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
 def test_the_time_of_an_answer_is_the_time_at_which_it_was_given(pwsh: str) -> None:
     """A deadline is reckoned from it: by the time at which the agent began, a slow shell would take its part of the next call."""
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:

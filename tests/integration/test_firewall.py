@@ -100,6 +100,7 @@ def test_the_web_is_left_alone(lab: Lab) -> None:
     assert _web(lab) == 302
 
 
+@pytest.mark.long
 def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> None:
     only = {"mailedge_exchange_enabled": False}
     connectors = lab.client().dump(HOST)["receive_connectors"]
