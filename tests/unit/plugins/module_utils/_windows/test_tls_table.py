@@ -148,3 +148,17 @@ def test_the_order_of_capitals_means_nothing() -> None:
     row = TABLES[VALUES].find(empty(), f"{SERVER}\\Enabled".upper())
     assert row is not None
     assert row[0] == f"{SERVER}\\Enabled"
+
+
+def test_a_neighbour_that_is_left_as_it_is_now_keeps_the_key() -> None:
+    """As with keep_later_changes, where somebody has changed the other value since."""
+    start = empty()
+    changes = TABLES.plan(start, desired(Wish(frameworks=()), start))
+    after = TABLES.apply_all(changes, start)
+    taken_back, _lost = TABLES.way_back(changes)
+    only = [row for row in taken_back if row.key == f"{SERVER}\\Enabled"]
+    assert len(only) == 1
+    back = TABLES.apply_all(TABLES.plan(after, only), after)
+    assert set(back.key(SERVER).values) == {"disabledbydefault"}
+    assert back.key(PARENT).subkeys == 2
+    assert TABLES.plan(back, only) == ()
