@@ -8,6 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_options import (
+    RUN_OPTIONS,
+    TIME_LIMIT,
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -42,19 +47,9 @@ MODULE: dict[str, t.Any] = {
         "ignore_programs": _texts(default=[]),
         "method": {"type": "str", "choices": [NARROW, DISABLE], "default": NARROW},
         "other_ports": {"type": "str", "choices": [KEEP, NARROW], "default": KEEP},
-        "accept_risks": _texts(default=[]),
-        "snapshot": {"type": "str"},
-        "keep_later_changes": {"type": "bool", "default": False},
-        "snapshot_copy": {"type": "path"},
-        "time_limit": {"type": "int", "default": 300},
-        "lease": {
-            "type": "dict",
-            "options": {
-                "run_id": {"type": "str", "required": True},
-                "minutes": {"type": "int", "default": 60},
-                "goes_on": {"type": "bool", "default": True},
-            },
-        },
+        **WRITE_OPTIONS,
+        **RUN_OPTIONS,
+        **TIME_LIMIT,
     },
     "mutually_exclusive": [("snapshot", "ports"), ("snapshot", "remote_addresses")],
     "required_one_of": [("ports", "snapshot")],
