@@ -159,9 +159,7 @@ def _widens(change: Change) -> bool:
         return bool(change.after["enabled"])
     if "local_ports" in change.after:
         before, after = (read_ports(side["local_ports"]) for side in (change.before, change.after))
-        return after.words > before.words or any(
-            port not in before for first, last in after.spans for port in range(first, last + 1)
-        )
+        return not after.within(before)
     addresses = [read_addresses(side["remote_addresses"]) for side in (change.before, change.after)]
     return not addresses[1].possible <= addresses[0].possible
 

@@ -192,6 +192,12 @@ class Ports:
     def __contains__(self, port: int) -> bool:
         return any(first <= port <= last for first, last in self.spans)
 
+    def within(self, other: Ports) -> bool:
+        """Whether every port of these is one of the others too."""
+        return self.words <= other.words and all(
+            any(start <= first and last <= end for start, end in other.spans) for first, last in self.spans
+        )
+
     def may_hold(self, port: int) -> bool:
         """Whether a keyword may stand for this port."""
         places = (_PLACES.get(word.casefold(), (0, LAST_PORT)) for word in self.words)

@@ -95,6 +95,14 @@ def test_ports_without_some_of_them() -> None:
     assert read_ports("Something").may_hold(25)
 
 
+def test_ports_within_others() -> None:
+    assert read_ports("587,717").within(read_ports("25,587,717"))
+    assert read_ports("1-24,26-65535").within(read_ports("*"))
+    assert not read_ports("*").within(read_ports("1-24,26-65535"))
+    assert not read_ports("25,RPC").within(read_ports("*"))
+    assert read_ports("RPC").within(read_ports("25,RPC"))
+
+
 def test_each_of_the_four_lists_takes_a_thousand() -> None:
     singles = RangeSet.parse([f"10.0.{third}.{last}" for third in range(4) for last in range(0, 256, 2)][:1001])
     mixed = singles | RangeSet.parse(["198.51.100.1-198.51.100.6", "2001:db8::/32"])
