@@ -203,7 +203,7 @@ def test_indexes(iis: Iis) -> None:
 def test_what_is_inherited(iis: Iis) -> None:
     """`<remove>` for what is taken away, a copy for what is changed, everything anew where the order is another."""
     iis.add_location("Default Web Site/ecp", WITH_RULES.format(ONE.format("mine")))
-    iis.put_web_config("/", WITH_RULES.format(ONE.format("first") + ONE.format("second")))
+    iis.add_location("", WITH_RULES.format(ONE.format("first") + ONE.format("second")))
     manager = writer(iis)
     held = section(manager, RULES, f"{SITE}/ecp")
     assert names(held) == ["first", "second", "mine"]
@@ -220,6 +220,19 @@ def test_what_is_inherited(iis: Iis) -> None:
     manager.call("CommitChanges")
     assert "<clear />" in iis.text[iis.text.index('<location path="Default Web Site/owa">') :]
     assert effective(iis, f"{SITE}/owa") == ["first", "before", "second"]
+
+
+def test_a_writer_does_not_see_what_files_below_hold(iis: Iis) -> None:
+    """So that it can break what is below, as a name that is taken there."""
+    iis.put_web_config("/", WITH_RULES.format(ONE.format("taken")))
+    manager = writer(iis)
+    held = section(manager, RULES, SITE)
+    assert names(held) == []
+    assert effective(iis) == ["taken"]
+    rule(held, "taken", "x")
+    manager.call("CommitChanges")
+    assert refused(lambda: effective(iis)) == "COMException 800700b7"
+    assert str(iis.request("/owa/", "203.0.113.5")) == "500.19"
 
 
 def test_locked_items_keep_their_places(iis: Iis) -> None:

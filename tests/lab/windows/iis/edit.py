@@ -76,6 +76,11 @@ class Writer:
             raise
         self.commit_path = path
 
+    def level(self) -> int | None:
+        """The level of the file of the commit path, where one is set."""
+        place = self.session.place(self.commit_path) if self.commit_path else None
+        return place.depth if place else None
+
     def target(self) -> tuple[Place, Document, str]:
         """The place, the document and the file of the commit path, which is made where it is not
         there.

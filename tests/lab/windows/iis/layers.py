@@ -111,8 +111,10 @@ def declaration(session: Session, place: Place | None, name: str) -> Declaration
     raise errors.undeclared(name, path=place.path, file=session.store.file(place, 0))
 
 
-def layers(session: Session, place: Place | None) -> list[Layer]:
-    """Everything that is about a path, outermost first. Raises ConfigError."""
+def layers(session: Session, place: Place | None, deepest: int | None = None) -> list[Layer]:
+    """Everything that is about a path, outermost first; of files down to a level. Raises
+    ConfigError.
+    """
     if place is None:
         document = session.document(None, 0)
         file = str(session.store.file(None, 0))
@@ -122,6 +124,8 @@ def layers(session: Session, place: Place | None) -> list[Layer]:
     held: list[Layer] = []
     levels = [level.casefold() for level in place.levels]
     for level, path in enumerate(place.levels):
+        if deepest is not None and level > deepest:
+            break
         document = session.document(place, level)
         if document is None:
             continue
@@ -150,11 +154,16 @@ def _inherited(layer: Layer, place: Place) -> bool:
     return not any(url and url.casefold() in applications for url in below)
 
 
-def sources(session: Session, place: Place | None, declared: Declaration) -> list[Source]:
+def sources(
+    session: Session,
+    place: Place | None,
+    declared: Declaration,
+    deepest: int | None = None,
+) -> list[Source]:
     """The elements of a section, outermost first. Raises ConfigError where one may not be."""
     held = [
         Source(layer, element)
-        for layer in layers(session, place)
+        for layer in layers(session, place, deepest)
         for element in [layer.section(declared.name)]
         if element is not None
     ]

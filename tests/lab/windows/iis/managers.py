@@ -49,7 +49,8 @@ class ManagerObject(ComObject):
     def call_getadminsection(self, section: Value, path: Value) -> Value:
         if not isinstance(section, str) or not isinstance(path, str) or not section or not path:
             raise errors.ConfigError(errors.E_INVALID_PARAMETER, "The parameter is incorrect\r\n")
-        return ElementObject(SectionView(self.session, section, path), self.writer)
+        deepest = self.writer.level() if self.writer else None
+        return ElementObject(SectionView(self.session, section, path, deepest), self.writer)
 
     def call_getmetadata(self, name: Value) -> Value:
         raise errors.ConfigError(errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n")

@@ -237,9 +237,15 @@ def _of_open(view: View) -> list[Item]:
 
 
 class SectionView(View):
-    """A section at a path. Raises ConfigError at once for what must not stand there."""
+    """A section at a path. Raises ConfigError at once for what must not stand there.
 
-    def __init__(self, session: Session, name: str, path: str) -> None:
+    `deepest`: files below that level do not count. A writer sees a section as the file of its
+    commit path leaves it (as Microsoft.Web.Administration's GetApplicationHostConfiguration does;
+    of ahadmin itself that is not verified), so that nothing tells it of a name that is taken below.
+    """
+
+    def __init__(self, session: Session, name: str, path: str, deepest: int | None = None) -> None:
+        self.deepest = deepest
         self.session = session
         self.at: Place | None = session.place(path)
         self.path = path if self.at is None else self.at.path
@@ -256,7 +262,7 @@ class SectionView(View):
     def sources(self) -> list[Source]:
         # A reader's documents change under it; a count tells.
         if self._held is None or self._held[0] != self.session.version:
-            held = sources(self.session, self.at, self.declared)
+            held = sources(self.session, self.at, self.declared, self.deepest)
             self._held = (self.session.version, [self._elsewhere(source) for source in held])
         return self._held[1]
 
