@@ -16,23 +16,25 @@ function Find-IisItem($collection, $match) {
     Stop-Agent 'IisChanged' "An entry that was read is not there any more ($([string]::Join(', ', [string[]]@($match.Values)))). Nothing of this step was written."
 }
 
-function Write-IisElement($element, $wish) {
-    if ($wish['values']) {
-        foreach ($pair in @($wish['values'].GetEnumerator())) {
-            if ($null -eq $pair.Value) { [void]$element.Properties.Item($pair.Key).Clear() }
-            else { $element.Properties.Item($pair.Key).Value = $pair.Value }
+# In the order that the request names: a table has none, and the file is to read the same after each run.
+function Write-IisElement($element, $wish, $order) {
+    foreach ($name in @($order)) {
+        if ($wish['values'] -and $wish['values'].ContainsKey($name)) {
+            $value = $wish['values'][$name]
+            if ($null -eq $value) { [void]$element.Properties.Item($name).Clear() }
+            else { $element.Properties.Item($name).Value = $value }
+        }
+        if ($wish['children'] -and $wish['children'].ContainsKey($name)) {
+            Write-IisElement $element.ChildElements.Item($name) $wish['children'][$name] $order
         }
     }
-    if ($wish['children']) {
-        foreach ($pair in @($wish['children'].GetEnumerator())) { Write-IisElement $element.ChildElements.Item($pair.Key) $pair.Value }
-    }
-    if ($wish['items']) { foreach ($item in @($wish['items'])) { Add-IisItem $element.Collection $item ([int]$element.Collection.Count) } }
+    if ($wish['items']) { foreach ($item in @($wish['items'])) { Add-IisItem $element.Collection $item ([int]$element.Collection.Count) $order } }
 }
 
 # An explicit index always: of -1 two documents of Microsoft disagree (end or beginning).
-function Add-IisItem($collection, $wish, $at) {
+function Add-IisItem($collection, $wish, $at, $order) {
     $item = $collection.CreateNewElement($wish['element'])
-    Write-IisElement $item $wish
+    Write-IisElement $item $wish $order
     [void]$collection.AddElement($item, $at)
 }
 
@@ -57,10 +59,10 @@ function Invoke-IisChange($step) {
         if ($change['do'] -ceq 'insert') {
             $at = [int]$section.Collection.Count
             if ($change['before']) { $at = Find-IisItem $section.Collection $change['before'] }
-            Add-IisItem $section.Collection $change $at
+            Add-IisItem $section.Collection $change $at $step['order']
         }
         elseif ($change['do'] -ceq 'remove') { [void]$section.Collection.DeleteElement((Find-IisItem $section.Collection $change['match'])) }
-        elseif ($change['do'] -ceq 'set') { Write-IisElement $section $change }
+        elseif ($change['do'] -ceq 'set') { Write-IisElement $section $change $step['order'] }
         elseif ($change['do'] -ceq 'drop') { Remove-IisSection $manager $step['commit'] $step['location'] $step['section'] }
         else { Stop-Agent 'BadRequest' 'A step asks for a change that the agent does not know.' }
     }

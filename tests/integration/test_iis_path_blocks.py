@@ -38,11 +38,31 @@ def guards(result: dict[str, t.Any]) -> set[tuple[str, str]]:
     return {(guard["id"], guard["severity"]) for guard in result["guards"]}
 
 
-@pytest.mark.parametrize("pwsh", ["", pytest.param(PWSH, marks=needs_engine)], ids=["stand-in", "engine"])
-def test_lock_again_drift_and_the_very_same_file_back(pwsh: str) -> None:
-    server = Server(pwsh=pwsh)
+MIXED: dict[str, t.Any] = {
+    **OWN,
+    "blocks": [{"path": "/ecp"}, {"path": "/owa", "method": "ip_security"}],
+}
+
+
+@needs_engine
+def test_the_agent_in_an_engine_writes_the_very_same_file() -> None:
+    texts = []
+    for pwsh in ("", PWSH):
+        server = Server(pwsh=pwsh)
+        start = server.iis.text
+        done = server.run(MIXED)
+        assert ended(done) == (True, "in order", [])
+        assert done["cost"] == {"powershell_starts": 2, "exchange_shells": 0}
+        texts.append(server.iis.text.replace(str(server.iis.disk.folder), ""))
+        server.run({"snapshot": "latest"})
+        assert server.iis.text == start
+    assert texts[0] == texts[1]
+
+
+def test_lock_again_drift_and_the_very_same_file_back() -> None:
+    server = Server()
     start = server.iis.text
-    described = {**OWN, "blocks": [{"path": "/ecp"}, {"path": "/owa", "method": "ip_security"}]}
+    described = MIXED
 
     planned = server.run(described, check=True)
     assert ended(planned) == (True, "open", [])

@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
     APPHOST,
     IP_SECURITY,
+    ORDER,
     RULES,
     rule_change,
 )
@@ -43,6 +44,7 @@ def change_step(change: Change, state: State, step: str) -> Step:
         "path": f"{APPHOST}/{state.site}{path}",
         "location": f"{state.site}{path}",
         "section": section,
+        "order": list(ORDER),
         "changes": changes,
     }
 

@@ -161,11 +161,11 @@ def entry_of(cidr: str, *, level: str | None = None, allowed: bool = True) -> En
 
 def entry_values(entry: Entry) -> dict[str, t.Any]:
     """An entry as a change of the agent inserts it."""
-    values: dict[str, t.Any] = {"allowed": entry.allowed}
-    if entry.address:
-        values["ipAddress"] = entry.address
-    if entry.mask:
-        values["subnetMask"] = entry.mask
-    if entry.domain:
-        values["domainName"] = entry.domain
+    texts = {
+        "ipAddress": entry.address,
+        "subnetMask": entry.mask,
+        "domainName": entry.domain,
+    }
+    values: dict[str, t.Any] = {name: text for name, text in texts.items() if text}
+    values["allowed"] = entry.allowed
     return values

@@ -50,6 +50,29 @@ _RULE: Spec = {
         "action": {"values": _ACTION},
     },
 }
+
+# What is written, in the order in which it stands in a file.
+ORDER = (
+    *_RULE["values"],
+    *_RULE["children"],
+    "allowUnlisted",
+    "ipAddress",
+    "subnetMask",
+    "domainName",
+    "allowed",
+    "logicalGrouping",
+    "input",
+    "matchType",
+    "pattern",
+    "type",
+    "url",
+    "ignoreCase",
+    "negate",
+    "statusCode",
+    "subStatusCode",
+    "statusReason",
+    "statusDescription",
+)
 _LOCK = ["effectiveOverrideMode", "isLocked"]
 
 
