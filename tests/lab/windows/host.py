@@ -66,7 +66,10 @@ class WindowsHost:
             self.classes[prog_id.casefold()] = self._class(prog_id.casefold())
 
     def _class(self, prog_id: str) -> t.Callable[[], ComObject]:
-        return lambda: self.iis.classes[prog_id]()
+        def make() -> ComObject:
+            return self.iis.classes[prog_id]()
+
+        return make
 
     def iis_keys(self, path: str) -> dict[str, dict[str, t.Any]]:
         """The registry's keys of IIS, where a path is one of them."""
