@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     DEFAULTS,
     IP_MODULE,
     IP_SECURITY,
+    PREFIX,
     REWRITE_MODULE,
     RULES,
     Condition,
@@ -48,7 +49,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_forms im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 
-PREFIX = "mailedge: "
 AUTO, REWRITE, IP_LIST = "auto", "rewrite", "ip_security"
 BACK_END = "exchange back end"
 

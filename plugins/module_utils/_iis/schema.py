@@ -21,6 +21,9 @@ MODULES = "system.webServer/modules"
 REDIRECTION = "configurationRedirection"
 _REDIRECTION_PATH = "MACHINE/REDIRECTION"
 
+# What the names of this collection's rules begin with.
+PREFIX = "mailedge: "
+
 REWRITE_MODULE = "RewriteModule"
 IP_MODULE = "IpRestrictionModule"
 

@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     GLOBAL_RULES,
     IP_SECURITY,
     MODULES,
+    PREFIX,
     REDIRECTION,
     RULES,
     Rule,
@@ -131,7 +132,12 @@ class State:
             return None
         inherited = [rule for rule in place.rules if rule.level is not None and not rule.level]
         site = self.site.casefold()
-        rest = [rule for rule in place.rules if rule.level is None or rule.level]
+        names = {rule.name.casefold() for rule in self.local}
+        rest = [
+            rule
+            for rule in place.rules
+            if rule.level or (rule.level is None and rule.name.casefold() not in names)
+        ]
         others = [
             rule for rule in rest if (rule.level or "").casefold() != site or rule.in_web_config
         ]
@@ -338,13 +344,16 @@ def _place(
 
 
 def _local(root: Place, site: str) -> tuple[Rule, ...]:
-    return tuple(
-        rule
-        for rule in root.rules or ()
-        if rule.level is not None
-        and rule.level.casefold() == site.casefold()
-        and not rule.in_web_config
-    )
+    """The rules of the site's own location. Where IIS does not tell the levels, those that carry
+    the name of this collection, which writes nowhere else.
+    """
+
+    def is_local(rule: Rule) -> bool:
+        if rule.level is None:
+            return rule.name.casefold().startswith(PREFIX)
+        return rule.level.casefold() == site.casefold() and not rule.in_web_config
+
+    return tuple(filter(is_local, root.rules or ()))
 
 
 _Texts = dict[str, "tuple[str, ...] | None"]

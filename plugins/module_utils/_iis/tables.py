@@ -227,14 +227,18 @@ def level_of(state: State, path: str) -> str:
 
 
 def own_entries(state: State, place: Place) -> tuple[Entry, ...]:
-    """The entries that stand at the place itself, without what is inherited."""
+    """The entries that stand at the place itself, without what is inherited. Where IIS does not
+    tell the levels, those that are not there one level up.
+    """
     level = level_of(state, place.path).casefold()
     held = place.ip_list or IpList()
-    return tuple(
-        entry
-        for entry in held.entries
-        if entry.level is not None and entry.level.casefold() == level
-    )
+    parent = state.place_of(place.path.rpartition("/")[0]).ip_list if place.path else None
+    above = parent.entries if parent else ()
+
+    def is_own(entry: Entry) -> bool:
+        return entry not in above if entry.level is None else entry.level.casefold() == level
+
+    return tuple(filter(is_own, held.entries))
 
 
 def _above(state: State, place: Place) -> bool:
