@@ -222,6 +222,29 @@ def test_what_is_inherited(iis: Iis) -> None:
     assert effective(iis, f"{SITE}/owa") == ["first", "before", "second"]
 
 
+def test_a_list_whose_local_items_come_first(iis: Iis) -> None:
+    """mergeAppend="false", as the default documents have it."""
+    name = "system.webServer/defaultDocument"
+    files = '<files><add value="a" /><add value="b" /></files>'
+    text = f"<system.webServer><defaultDocument>{files}</defaultDocument></system.webServer>"
+    iis.add_location("", text)
+    iis.add_location("Default Web Site/ecp", text.replace('"a"', '"c"').replace('"b"', '"d"'))
+    manager = writer(iis)
+    held = child(section(manager, name, f"{SITE}/ecp"), "files")
+    assert names(held, "value") == ["c", "d", "a", "b"]
+    add(held, "add", 1, value="e")
+    add(held, "add", 3, value="f")
+    assert names(held, "value") == ["c", "e", "d", "f", "a", "b"]
+    manager.call("CommitChanges")
+    assert "<clear />" not in iis.text
+    add(held, "add", 5, value="g")
+    assert names(held, "value") == ["c", "e", "d", "f", "a", "g", "b"]
+    manager.call("CommitChanges")
+    assert "<clear />" in iis.text
+    read = child(section(reader(iis), name, f"{SITE}/ecp"), "files")
+    assert names(read, "value") == ["c", "e", "d", "f", "a", "g", "b"]
+
+
 def test_a_writer_does_not_see_what_files_below_hold(iis: Iis) -> None:
     """So that it can break what is below, as a name that is taken there."""
     iis.put_web_config("/", WITH_RULES.format(ONE.format("taken")))

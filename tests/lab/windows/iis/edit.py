@@ -180,8 +180,10 @@ class Writer:
         refuse_twin(held, Item(new.schema, view, Source(NOWHERE, new.element)), collection)
         self._refuse_locked(view, new.name)
         parent = self._element(view)
-        behind = held[index:]
-        if any(not self._own(view, item.source.layer) for item in behind):
+        # Local items stand behind inherited ones, or before them (mergeAppend="false").
+        beyond = held[index:] if collection.append else held[:index]
+        behind = [item for item in held[index:] if self._own(view, item.source.layer)]
+        if any(not self._own(view, item.source.layer) for item in beyond):
             # The order can only be given whole.
             if any(truth(item.source.element.attributes.get("lockItem")) for item in held):
                 raise errors.lock_violation(**view.place())

@@ -191,6 +191,13 @@ def _modules() -> Schema:
     )
 
 
+def _documents() -> Schema:
+    entry = attributes(Attribute("value", required=True))
+    # The one list here whose local items come first.
+    files = Collection({"add": Schema(entry)}, ("value",), "clear", "remove", append=False)
+    return Schema(attributes(_flag("enabled", True)), {"files": Schema(collection=files)})
+
+
 def _sites() -> Schema:
     directory = Schema(
         attributes(
@@ -289,6 +296,7 @@ def known(version: tuple[int, int], rewrite: bool) -> dict[str, Schema | None]:
             "name", extra=[Attribute("image"), Attribute("preCondition")]
         ),
         SITES: _sites(),
+        "system.webServer/defaultDocument": _documents(),
         REDIRECTION: _REDIRECTION,
         **{f"{REWRITE}{name}": schema if rewrite else None for name, schema in parts.items()},
     }
