@@ -483,7 +483,8 @@ LOOPBACK = RangeSet.parse(["127.0.0.0/8", "::1"])
 _PRIVATE_V4 = RangeSet.parse(
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"]
 )
-PRIVATE = LOOPBACK | _PRIVATE_V4 | RangeSet.parse(["fc00::/7", "fe80::/10"])
+_PRIVATE_V6 = RangeSet.parse(["fc00::/7", "fe80::/10"])
+PRIVATE = RangeSet([*LOOPBACK.intervals, *_PRIVATE_V4.intervals, *_PRIVATE_V6.intervals])
 # Where no sender on the internet can be (IANA's special-purpose registries, RFC 6890): beside what
 # is private, "this network", protocol assignments, the 6to4 relays (RFC 7526), multicast and what
 # is reserved, and all of IPv6 that is no global unicast. Ranges for documentation and benchmarks

@@ -74,8 +74,8 @@ def test_a_collection_is_a_list(steps: t.Sequence[tuple[tuple[str, str], str, in
             continue
         told = [(value(item, "name"), value(item, "enabled")) for item in items(held)]
         # An inherited item that is changed stands behind those that are inherited unchanged.
-        assert sorted(str(name) for name, _ in told) == sorted(map(str, expected))
-        assert kind == "set" or [name for name, _ in told] == expected
+        assert sorted(str(name) for name, _rest in told) == sorted(map(str, expected))
+        assert kind == "set" or [name for name, _rest in told] == expected
         if kind == "set":
             assert (before[index], enabled) in told
         manager.call("CommitChanges")

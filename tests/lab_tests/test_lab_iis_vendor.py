@@ -107,7 +107,7 @@ def invented_rules(source: random.Random) -> str:
         conditions = ""
         if source.random() < 0.8:
             inner = ""
-            for _ in range(source.randint(1, 3)):
+            for _turn in range(source.randint(1, 3)):
                 name = source.choice([known for known in INPUTS if grouped or known != "{R:1}"])
                 more = source.choice(("", ' negate="true"', ' ignoreCase="false"'))
                 inner += f'<add input="{name}" pattern="{source.choice(INPUTS[name])}"{more} />'
@@ -134,9 +134,9 @@ def test_random_rules_are_read_as_microsoft_reads_them(tmp_path: pathlib.Path) -
     """What is left out, because the other does not know it: sub-status codes, references to groups that are not there."""
     source = random.Random(20261129)
     differences, outcomes = [], set()
-    for _ in range(12):
+    for _turn in range(12):
         text = invented_rules(source)
-        sent = [(source.choice(PATHS) + source.choice(QUERIES), source.choice(CLIENTS)) for _ in range(150)]
+        sent = [(source.choice(PATHS) + source.choice(QUERIES), source.choice(CLIENTS)) for _turn in range(150)]
         iis = Iis("2019")
         # Without Request Filtering, of which the other knows nothing.
         iis.replace('<add name="RequestFilteringModule" lockItem="true" />', "")

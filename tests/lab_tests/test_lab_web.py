@@ -39,7 +39,7 @@ def test_iis_decides_who_gets_through() -> None:
     """Rewrite rules and IP restrictions, by the address that a sender plays, and the path as sent."""
     stranger, inside = SOURCES["internet"], SOURCES["lan"]
     with Lab([Site("birke", ("2019",))], pwsh="") as lab:
-        (host,) = lab.hosts.values()
+        host = next(iter(lab.hosts.values()))
         host.exchange.windows.add_iis(lambda: Iis("2019", ip_restrictions=True))
         web, iis = host.web, host.exchange.windows.iis
         assert web

@@ -244,10 +244,10 @@ def _url(rule: Rule, path: str, site: str) -> Matched:
     unsure, nothing = Matched(NOBODY, EVERYBODY), Matched(NOBODY, NOBODY)
     if rule.negate or rule.level is None:
         return unsure
-    base = rule.level[len(site) :] if rule.level.casefold().startswith(site.casefold()) else ""
-    if not below(path, base):
-        return nothing if not below(base, path) else unsure
-    relative = path[len(base) :].strip("/")
+    level = rule.level[len(site) :] if rule.level.casefold().startswith(site.casefold()) else ""
+    if not below(path, level):
+        return nothing if not below(level, path) else unsure
+    relative = path[len(level) :].strip("/")
     if rule.pattern_syntax == "ExactMatch":
         return unsure
     if rule.pattern_syntax == "Wildcard":

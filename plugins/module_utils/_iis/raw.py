@@ -10,7 +10,7 @@ written nothing is missing.
 from __future__ import annotations
 
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
 

@@ -159,7 +159,9 @@ def _ours(
         if at < len(group):
             key = group[at].key
         else:
-            key = next(name for name in (f"{OURS}{base} ({number})" for number in numbers) if name not in used)
+            key = f"{OURS}{base} ({next(numbers)})"
+            while key in used:
+                key = f"{OURS}{base} ({next(numbers)})"
             used.add(key)
         if part:
             yield Desired(RULES, key, whole(rule, Addresses(part).texts(), ports))

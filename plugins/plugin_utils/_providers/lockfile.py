@@ -99,7 +99,8 @@ def _locked(entry: t.Mapping[str, t.Any]) -> Locked:
 
 def _date(value: t.Any) -> datetime.date:
     # YAML reads a day as a date, and a day with a time as its heir, which compares with no date.
-    return value if type(value) is datetime.date else day(str(value))
+    is_day = isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+    return t.cast(datetime.date, value) if is_day else day(str(value))
 
 
 def render(lock: Lock) -> str:

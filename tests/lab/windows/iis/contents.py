@@ -122,7 +122,7 @@ def application_host(edition: Edition, rewrite: bool, ip_restrictions: bool) -> 
     if edition.back_end:
         inner = [(url, f"{edition.root}\\ClientAccess\\{url.rpartition('/')[2]}") for url in BACK]
         sites += _site("Exchange Back End", 2, f"{edition.root}\\ClientAccess", inner, (81, 444))
-    locations = "".join(_location(f"Default Web Site/{url}") for url, _ in front_end(edition))
+    locations = "".join(_location(f"Default Web Site/{url}") for url, _rest in front_end(edition))
     if edition.back_end:
         locations += "".join(_location(f"Exchange Back End/{url}") for url in BACK)
         locations += _location("Exchange Back End/owa/15.9.999.1")

@@ -243,7 +243,7 @@ class Writer:
         """Whether a layer is the one that is written for a view."""
         if layer is NOWHERE:
             return True
-        place, _, _ = self.target()
+        place, _document, _element = self.target()
         at = view.owner.at if view.owner else None
         return layer.level == place.depth and at is not None and layer.target == at.depth
 
@@ -288,7 +288,7 @@ class Writer:
         held = view.sources()
         if not allowed(held, view.declared, at, place.depth, at.depth):
             raise errors.section_locked(path=view.path, file=file)
-        for layer, _ in held:
+        for layer, _rest in held:
             element = layer.section(view.declared.name)
             if (
                 element is not None

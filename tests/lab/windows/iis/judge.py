@@ -90,7 +90,7 @@ class Judge:
         """The answer to a request line's target, as sent, from a client's address."""
         if self.broken:
             return Answer(503)
-        path, _, query = target.partition("?")
+        path, _sign, query = target.partition("?")
         try:
             url = cooked(path)
         except BadUrl:
@@ -297,7 +297,7 @@ class Addresses:
         return None
 
     def _allows(self, client: str) -> bool:
-        text, _, zone = client.strip("[]").partition("%")
+        text, _sign, zone = client.strip("[]").partition("%")
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
@@ -312,7 +312,7 @@ def _network(
     text: str, mask: str
 ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, str]:
     """An entry's network and zone. One that cannot be read (such ones exist) fits nobody."""
-    address, _, zone = text.partition("%")
+    address, _sign, zone = text.partition("%")
     try:
         if ":" in address:
             # The default mask is one of IPv4, and means the address alone; a script of Microsoft's
@@ -355,7 +355,7 @@ class Filter:
             return Answer(404, 5)
         if self._hidden & set(lower.split("/")):
             return Answer(404, 8)
-        _, dot, extension = lower.rpartition("/")[2].rpartition(".")
+        _stem, dot, extension = lower.rpartition("/")[2].rpartition(".")
         if dot and not self._extensions(f".{extension}"):
             return Answer(404, 7)
         return None

@@ -200,7 +200,7 @@ def allowed(
 def mode(held: t.Sequence[Source], declared: Declaration, level: int) -> str:
     """The override mode that files above a level leave to it."""
     effective = "Allow" if declared.allow else "Deny"
-    for layer, _ in held:
+    for layer, _rest in held:
         if layer.level < level and layer.location:
             effective = layer.mode() or effective
     return effective

@@ -116,7 +116,7 @@ class FileObject(ComObject):
         """What changes this file. Raises ConfigError where that may not be."""
         if self.writer is None:
             raise read_only()
-        place, _, _ = self.writer.target()
+        place, _document, _element = self.writer.target()
         if place.path != self.path:
             text = "The file is not the one of the commit path\r\n"
             raise errors.ConfigError(errors.E_INVALID_PARAMETER, text, self.path, self.file)
@@ -172,7 +172,7 @@ class LocationsObject(ComObject):
         ):
             text = f"There is a location '{path}' already\r\n"
             raise errors.ConfigError(errors.E_ALREADY_EXISTS, text, self.file.path, self.file.file)
-        _, document, _ = writer.target()
+        _place, document, _element = writer.target()
         element = Element("location", {"path": str(path)})
         document.root.insert(element, style=document.style)
         writer.changed()

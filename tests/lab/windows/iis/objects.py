@@ -200,7 +200,7 @@ class PropertyObject(ComObject):
         if name == "isLocked":
             return any(
                 locked(element.attributes, "lockAttributes", "lockAllAttributesExcept", self.name)
-                for _, element in self.view.sources()
+                for _layer, element in self.view.sources()
             )
         raise errors.ConfigError(
             errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **self.view.place()

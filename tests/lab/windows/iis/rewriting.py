@@ -177,7 +177,7 @@ class Rules:
             return Outcome(
                 "answer", int(rule.action["statusCode"]), int(rule.action["subStatusCode"])
             )
-        for name, _ in rule.variables:
+        for name, _rest in rule.variables:
             if name.casefold() not in self._allowed:
                 raise RewriteError(f"The server variable {name} is not allowed to be set.")
         if kind == "None":
@@ -193,7 +193,7 @@ class Rules:
         if "://" in absolute:
             # Without Application Request Routing nothing can take it on.
             return Outcome("answer", 404, 4)
-        request.path, _, request.query = absolute.partition("?")
+        request.path, _sign, request.query = absolute.partition("?")
         return None
 
     def _expand(self, text: str, request: Sent, matched: Match, captured: Match) -> str:

@@ -10,7 +10,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import argspec
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import windows_firewall
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import windows
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
 
 SITE: dict[str, t.Any] = {
@@ -18,13 +18,14 @@ SITE: dict[str, t.Any] = {
     "hybrid_ranges": ["203.0.113.0/28"],
     "own_networks": ["10.20.0.0/16"],
     "exchange_servers": [],
+    "windows_firewall_ports": [25],
     "windows_firewall_domain_controllers": ["10.20.1.2"],
 }
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    site = SiteOfHost("ex1", {**SITE, **more}, lambda _name: None)
-    return {name: value for name, value in windows_firewall.lock_options(site).items() if value is not None}
+    site = SiteOfHost("ex1", {**SITE, **more}, lambda name: SITE.get(name.removeprefix("mailedge_")))
+    return {name: value for name, value in windows.firewall_options(site).items() if value is not None}
 
 
 def test_mail_comes_from_the_provider_and_in_a_hybrid_from_exchange_online() -> None:
@@ -59,5 +60,8 @@ def test_the_module_takes_what_comes_of_it() -> None:
 
 
 def test_a_rollback_names_no_port() -> None:
-    site = SiteOfHost("ex1", SITE, lambda _name: None, lease={"run_id": "4f1c2a90"})
-    assert {name for name, value in windows_firewall.restore_options(site).items() if value} == {"lease"}
+    site = SiteOfHost("ex1", SITE, lambda name: SITE.get(name.removeprefix("mailedge_")), lease={"run_id": "4f1c2a90"})
+    assert {name for name, value in windows.firewall_restore_options(site).items() if value} == {
+        "lease",
+        "own_networks",
+    }
