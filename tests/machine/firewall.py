@@ -14,6 +14,7 @@ import unittest.mock
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
     fortios_lease_end,
+    fortios_outbound_lock,
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
@@ -33,6 +34,16 @@ Task = tuple[t.Any, dict[str, t.Any]]
 def lock(name: str = "birke", vip: str = "VIP-mail", ranges: t.Sequence[str] = RANGES) -> Task:
     """The task of a way in."""
     return fortios_inbound_lock, {"name": name, "vips": [vip], "ranges": list(ranges), "own_networks": ["10.20.0.0/16"]}
+
+
+def way_out() -> Task:
+    """The task of a way out."""
+    return fortios_outbound_lock, {
+        "name": "birke",
+        "mail_servers": ["10.20.1.11"],
+        "smart_hosts": ["198.51.100.25"],
+        "interfaces": ["wan1"],
+    }
 
 
 @dataclasses.dataclass(frozen=True)

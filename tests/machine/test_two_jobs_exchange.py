@@ -18,15 +18,18 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.machine import judge
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
-from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Impatient, Result
+from ansible_collections.mailedge.lockdown.tests.machine.server import Result
+from ansible_collections.mailedge.lockdown.tests.machine.server_of_two import (
+    DESCRIBED,
+    LOCK,
+    MORE_RANGES,
+    OWN,
+    End,
+    end_of,
+    server_of_two,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns, schedules
 
-STRANGER = "203.0.113.200"
-OWN = {"own_networks": ["10.20.0.0/16"]}
-LOCK: dict[str, t.Any] = {**OWN, "provider_ranges": ["198.51.100.0/24"], "inbound_lock": {}}
-MORE_RANGES = {**LOCK, "provider_ranges": ["198.51.100.0/24", "203.0.113.0/25"]}
-SCANNER = {"name": "Scanner", "bindings": ["0.0.0.0:2526"], "remote_ip_ranges": ["10.20.9.9"]}
-DESCRIBED: dict[str, t.Any] = {"receive_connectors": [SCANNER]}
 BACK: dict[str, t.Any] = {**OWN, "snapshot": "latest"}
 
 Call = t.Callable[..., Result]
@@ -90,25 +93,9 @@ PAIRS = {
 }
 
 
-@dataclasses.dataclass
-class End:
-    """What two jobs have told and left, and whose turn it was at each event."""
-
-    told: dict[str, Result]
-    configuration: judge.Site
-    stranger: judge.Granted
-    events: str
-
-    @property
-    def green(self) -> str:
-        """The jobs that did not fail."""
-        return "".join(sorted(name for name, told in self.told.items() if not told["failed"]))
-
-
 def story(pair: Pair, schedule: str, only: str = "ab", *, inside: bool = False) -> End:
     """Both jobs, or one of them. `inside`: every cmdlet is an event as well."""
-    server = ExchangeServer("2007")
-    server.host.mutexes = Impatient()
+    server = server_of_two("2007")
     if pair.before:
         server.done(**pair.before)
     turns = Turns(schedule)
@@ -120,7 +107,7 @@ def story(pair: Pair, schedule: str, only: str = "ab", *, inside: bool = False) 
 
     jobs = {"a": lambda: play("a", pair.first), "b": lambda: play("b", pair.second)}
     told = turns.play({name: jobs[name] for name in only})
-    return End(told, judge.configuration(server.host), judge.granted(server.host, STRANGER), "".join(turns.events))
+    return end_of(server, told, turns)
 
 
 @functools.cache

@@ -22,15 +22,14 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.machine.firewall import STRANGER, Pair, lock, story
+from ansible_collections.mailedge.lockdown.tests.machine.firewall import STRANGER, Pair, lock, story, way_out
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
 
-WAY_OUT = {"mail_servers": ["10.20.1.11"], "smart_hosts": ["198.51.100.25"], "interfaces": ["wan1"]}
 PAIRS = {
     "the same lock": Pair(lock(), lock()),
     "more ranges": Pair(lock(), lock(ranges=["198.51.100.0/24", "203.0.113.0/25"])),
-    "the way in and the way out": Pair(lock(), (fortios_outbound_lock, {"name": "birke", **WAY_OUT})),
+    "the way in and the way out": Pair(lock(), way_out()),
 }
 OURS: dict[str, t.Any] = {"run_id": "night42", "lease_minutes": 60}
 
@@ -201,7 +200,7 @@ def test_a_task_of_the_run_without_a_length_leaves_its_lease_as_it_is(firewall: 
     first = firewall.dump()
     firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     before = lease_file(firewall).read_text(encoding="utf-8")
-    done = firewall.done(fortios_outbound_lock, name="birke", **WAY_OUT, run_id=OURS["run_id"])
+    done = firewall.done(fortios_outbound_lock, **way_out()[1], run_id=OURS["run_id"])
     assert done["changed"]
     assert lease_file(firewall).read_text(encoding="utf-8") == before
     firewall.done(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)

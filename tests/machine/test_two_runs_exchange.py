@@ -15,20 +15,22 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.machine import judge
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
-from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Impatient, Result
+from ansible_collections.mailedge.lockdown.tests.machine.server import Result
+from ansible_collections.mailedge.lockdown.tests.machine.server_of_two import (
+    DESCRIBED,
+    LOCK,
+    MORE_RANGES,
+    End,
+    end_of,
+    server_of_two,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns, schedules
 
-STRANGER, PROVIDER = "203.0.113.200", "198.51.100.7"
-OWN = {"own_networks": ["10.20.0.0/16"]}
-LOCK: dict[str, t.Any] = {**OWN, "provider_ranges": ["198.51.100.0/24"], "inbound_lock": {}}
-MORE_RANGES = {**LOCK, "provider_ranges": ["198.51.100.0/24", "203.0.113.0/25"]}
 WAY_OUT: dict[str, t.Any] = {
     "outbound_lock": {"smart_hosts": ["127.0.0.1"], "port": 9},
     # Nothing listens there; nothing outside of this machine is ever asked.
     "accept_risks": ["smart_host_unreachable"],
 }
-SCANNER = {"name": "Scanner", "bindings": ["0.0.0.0:2526"], "remote_ip_ranges": ["10.20.9.9"]}
-DESCRIBED: dict[str, t.Any] = {"receive_connectors": [SCANNER]}
 EARLIER = "the snapshot of the run before"
 
 
@@ -53,20 +55,9 @@ PAIRS = {
 }
 
 
-@dataclasses.dataclass
-class End:
-    """What two runs have told, what they have left, and whose turn it was at each event."""
-
-    told: dict[str, Result]
-    configuration: judge.Site
-    stranger: judge.Granted
-    events: str
-
-
 def story(pair: Pair, edition: str, schedule: str, only: str = "ab", *, inside: bool = False) -> End:
     """Both runs, or one of them. `inside`: every cmdlet that writes is an event as well."""
-    server = ExchangeServer(edition)
-    server.host.mutexes = Impatient()
+    server = server_of_two(edition)
     earlier = ""
     if pair.before:
         earlier = server.done(**pair.before)["snapshot"]["name"]
@@ -85,12 +76,7 @@ def story(pair: Pair, edition: str, schedule: str, only: str = "ab", *, inside: 
 
     runs = {"a": lambda: run("a", pair.first), "b": lambda: run("b", pair.second)}
     told = turns.play({name: runs[name] for name in only})
-    return End(
-        told,
-        judge.configuration(server.host),
-        judge.granted(server.host, STRANGER),
-        "".join(turns.events),
-    )
+    return end_of(server, told, turns)
 
 
 References = dict[str, judge.Site]
@@ -114,7 +100,7 @@ def check(name: str, edition: str, schedule: str, *, inside: bool = False) -> En
     """As if one came after the other, or one is refused and has left everything untouched."""
     pair, known = PAIRS[name], references(name, edition)
     end = story(pair, edition, schedule, inside=inside)
-    green = "".join(sorted(run for run, result in end.told.items() if not result["failed"]))
+    green = end.green
     for run, result in end.told.items():
         assert run in green or not result["changed"], (end.events, result["msg"])
     possible = ("ab", "ba") if green == "ab" else (green,)

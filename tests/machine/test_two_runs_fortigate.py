@@ -9,7 +9,6 @@ import random
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_outbound_lock
 from ansible_collections.mailedge.lockdown.tests.machine.firewall import (
     PROVIDER,
     STRANGER,
@@ -18,14 +17,14 @@ from ansible_collections.mailedge.lockdown.tests.machine.firewall import (
     ends,
     lock,
     story,
+    way_out,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
 
-WAY_OUT = {"mail_servers": ["10.20.1.11"], "smart_hosts": ["198.51.100.25"], "interfaces": ["wan1"]}
 PAIRS = {
     "the same lock": Pair(lock(), lock()),
     "locks of two servers": Pair(lock("birke"), lock("hafen", "VIP-mail-b")),
-    "the way in and the way out": Pair(lock(), (fortios_outbound_lock, {"name": "birke", **WAY_OUT})),
+    "the way in and the way out": Pair(lock(), way_out()),
 }
 
 
