@@ -123,6 +123,26 @@ ODD: dict[str, t.Any] = {
 }
 
 
+def test_a_policy_towards_the_front_of_a_virtual_ip_is_no_witness_of_where_the_server_is(
+    firewall: Firewall,
+) -> None:
+    """As one for the way from the inside to the mail server's public name."""
+    config = firewall.device.configs["root"]
+    for key in ("1", "2"):
+        config.update(POLICY, key, {"status": "disable"})
+    config.all("firewall/vip")["VIP-mail"]["extintf"] = "wan1"
+    firewall.server.arm(gone=("router/lookup", "router/ipv4"))
+    policy(firewall, "Back in", srcintf=refs("servers"), dstintf=refs("wan1"))
+    everything: dict[str, t.Any] = {"dstaddr": refs("all"), "service": refs("ALL")}
+    policy(firewall, "Everything in", dstintf=refs("servers"), **everything)
+    assert meets(firewall, STRANGER)
+    told = firewall.done(fortios_info)["exposure"]
+    assert any("everybody" in sentence and "Everything in" in sentence for sentence in told), told
+    assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == "in order"
+    assert locked(firewall)
+    assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
+
+
 def test_a_fence_is_no_witness_of_where_the_server_is(firewall: Firewall) -> None:
     """It names the virtual IP, and has its interfaces from the policy that it stands before."""
     config = firewall.device.configs["root"]

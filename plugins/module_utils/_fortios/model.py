@@ -289,20 +289,23 @@ class Model:
         policies naming it come from, and that none of them leads to.
 
         Only policies in force that let through tell that, and no fence of ours: it names the target
-        whatever the policy that it stands before leads to. Where they contradict each other, or
-        lead to any interface, they do not; what remains is the interface of the virtual IP itself.
+        whatever the policy that it stands before leads to. Nor does one that leads to the interface
+        of the virtual IP itself, for those inside who use the public address. Where they contradict
+        each other, or lead to any interface, none does; what remains is the interface of the
+        virtual IP.
         """
+        front = (
+            {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
+        )
         come: set[str] = set()
         lead: set[str] = set()
         for row in self.state.table(POLICY).values():
             if is_deny(row) or row.get("status", "enable") != "enable" or is_ours(row):
                 continue
             if self._names_it(row, target):
-                come |= set(map(str, row.get("srcintf") or ()))
-                lead |= set(map(str, row.get("dstintf") or ()))
-        front = (
-            {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
-        )
+                out = set(map(str, row.get("dstintf") or ()))
+                lead |= out
+                come |= set() if out & front else set(map(str, row.get("srcintf") or ()))
         if ANY in lead or come & lead:
             come = set()
         return frozenset((come | front) - lead - {ANY})
