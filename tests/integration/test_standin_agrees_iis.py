@@ -40,6 +40,10 @@ WRITE: dict[str, t.Any] = {
     "path": SITE,
     "section": RULES,
     "location": "Default Web Site",
+    "order": [
+        *("name", "enabled", "stopProcessing", "match", "conditions", "action", "allowUnlisted", "ipAddress"),
+        *("subnetMask", "allowed", "input", "pattern", "type", "url", "negate", "statusCode", "noSuch"),
+    ],
 }
 SPEC: dict[str, t.Any] = {
     "metadata": ["effectiveOverrideMode", "noSuch"],

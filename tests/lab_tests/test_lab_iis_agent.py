@@ -38,6 +38,10 @@ WRITE = {
     "path": SITE,
     "section": RULES,
     "location": "Default Web Site",
+    "order": [
+        *("name", "enabled", "stopProcessing", "match", "conditions", "action", "allowUnlisted", "ipAddress"),
+        *("subnetMask", "allowed", "input", "pattern", "type", "url", "negate", "statusCode", "noSuch"),
+    ],
 }
 READ = {
     "op": "iis_read",

@@ -302,12 +302,13 @@ def _change(host: WindowsHost, step: Spec) -> ComError | None:
         if change["do"] == "insert":
             collection = of(section.get("Collection"))
             before = change.get("before")
-            _add(collection, change, _find(collection, before) if before else count(collection))
+            at = _find(collection, before) if before else count(collection)
+            _add(collection, change, at, step["order"])
         elif change["do"] == "remove":
             collection = of(section.get("Collection"))
             collection.call("DeleteElement", _find(collection, change["match"]))
         elif change["do"] == "set":
-            _fill(section, change)
+            _fill(section, change, step["order"])
         elif change["do"] == "drop":
             _drop(manager, step)
         else:
@@ -334,23 +335,26 @@ def _find(collection: ComObject, match: Spec) -> int:
     )
 
 
-def _fill(element: ComObject, wish: Spec) -> None:
-    for name, value in (wish.get("values") or {}).items():
-        held = item(element, "Properties", name)
-        if value is None:
-            held.call("Clear")
-        else:
-            held.set("Value", value)
-    for name, inner in (wish.get("children") or {}).items():
-        _fill(item(element, "ChildElements", name), inner)
+def _fill(element: ComObject, wish: Spec, order: t.Sequence[str]) -> None:
+    """What the step's order does not name is left out, as the agent leaves it out."""
+    values, children = wish.get("values") or {}, wish.get("children") or {}
+    for name in order:
+        if name in values:
+            held = item(element, "Properties", name)
+            if values[name] is None:
+                held.call("Clear")
+            else:
+                held.set("Value", values[name])
+        if name in children:
+            _fill(item(element, "ChildElements", name), children[name], order)
     for inner in wish.get("items") or ():
         collection = of(element.get("Collection"))
-        _add(collection, inner, count(collection))
+        _add(collection, inner, count(collection), order)
 
 
-def _add(collection: ComObject, wish: Spec, at: int) -> None:
+def _add(collection: ComObject, wish: Spec, at: int, order: t.Sequence[str]) -> None:
     element = of(collection.call("CreateNewElement", wish["element"]))
-    _fill(element, wish)
+    _fill(element, wish, order)
     collection.call("AddElement", element, at)
 
 
