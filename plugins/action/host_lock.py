@@ -290,8 +290,10 @@ def _whole(results: t.Mapping[str, Result]) -> Result:
     """The result of the task: that of every layer, and what Ansible wants to know of all."""
     warnings = [text for result in results.values() for text in result.pop("warnings", ())]
     diffs = [result.pop("diff") for result in results.values() if result.get("diff")]
+    broken = any(map(_in_trouble, results.values()))
+    # Ansible prints what failed as a whole, and a screen is for reading.
     layers = {
-        name: result if result.get("changed") else shortened(result)
+        name: shortened(result) if broken or not result.get("changed") else result
         for name, result in results.items()
     }
     troubles = [str(result.get("msg")) for result in layers.values() if _in_trouble(result)]

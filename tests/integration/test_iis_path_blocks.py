@@ -314,3 +314,12 @@ def test_a_snapshot_of_another_site_is_not_given_back_here() -> None:
     said = refusal(server.run({"snapshot": "latest", "site": "Front"}))
     assert "It is of the site Default Web Site." in said or "There is no snapshot" in said
     assert server.iis.text == locked
+
+
+def test_many_paths_that_cannot_be_blocked_are_told_in_one_sentence() -> None:
+    server = Server(ip_restrictions=False)
+    result = server.run({"publish": ["autodiscover"], "own_networks": ["10.20.0.0/16", "2001:db8:20::/48"]})
+    assert result["failed"]
+    assert result["msg"].count("cannot be blocked") == 1
+    assert "/ecp, " in result["msg"]
+    assert result["msg"].count("Nothing was changed.") == 1

@@ -17,9 +17,15 @@ import typing as t
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES, Site
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 
 HOST = "birke-ex1"
 _INDENT = "      "
+# What the site says of its web: people read mail from outside, and administer it from inside.
+PUBLISHED = {"mailedge_exchange_publish": ["owa", "autodiscover"]}
+ADMIN_CENTER, OUTLOOK = "/ecp/", "/owa/"
+# The same place, as somebody asks for it who hides something.
+SMUGGLED = ("/%65cp/", "//ecp/", "/%2565cp/", "/ECP;x/")
 
 
 class Surprise(Exception):
@@ -54,7 +60,7 @@ class Story:
     def play(self, playbook: str, *arguments: str, **variables: t.Any) -> Run:
         """Run a playbook of the collection against the lab."""
         self.client.ask("reset_counters", host=HOST)
-        return play(playbook, self.lab.inventory, *arguments, variables=variables)
+        return play(playbook, self.lab.inventory, *arguments, variables={**PUBLISHED, **variables})
 
     def cost(self) -> str:
         """What the last run cost the server."""
@@ -82,22 +88,23 @@ class Story:
         for line in run.of("Say what was found")[-1].result["msg"]:
             self.say(line)
 
-    def web(self) -> int:
-        """The status that a stranger gets from the server's web; 0 for no answer."""
+    def web(self, path: str, source: str = "internet") -> int:
+        """The status that somebody gets from the server's web; 0 for no answer."""
         front = self.lab.hosts[HOST].web
         try:
-            return front.browse(SOURCES["internet"], seconds=3).status if front else 0
+            return front.browse(SOURCES[source], path, seconds=3).status if front else 0
         except OSError:
             return 0
 
     def dump(self) -> tuple[t.Any, ...]:
-        """The connectors of the server, and what its firewall has."""
+        """The connectors of the server, what its firewall has, and the configuration of its web."""
         dump, firewall = self.client.ask("dump", host=HOST), self.client.firewall_dump(HOST)
         return (
             dump["receive_connectors"],
             dump["send_connectors"],
             firewall["policies"],
             firewall["groups"],
+            self.lab.hosts[HOST].exchange.windows.iis.text,
         )
 
 
@@ -114,8 +121,10 @@ def tell(lab: Lab) -> None:
         "The door should stand open.",
         run,
     )
-    web = story.web()
+    web, admin = story.web(OUTLOOK), story.web(ADMIN_CENTER)
     story.check(web == 302, "Outlook on the web should answer.", run)
+    story.check(admin == 302, "The admin center should answer.", run)
+    story.say(f"the admin center, asked by the same stranger: answers ({admin}, to its form)")
 
     story.chapter("What a lock would change, without changing it.", "apply --check --diff")
     run = story.play("apply", "--check", "--diff")
@@ -138,11 +147,19 @@ def tell(lab: Lab) -> None:
         looks.get("a stranger on the internet") == "closed", "A stranger must be refused.", run
     )
     story.check(looks.get("the filtering provider") == "open", "The provider must be heard.", run)
-    story.check(story.web() == web, "The web must stay as open as it was.", run)
+    story.check(story.web(OUTLOOK) == web, "The web must stay as open as it was.", run)
+    refused = [story.web(path) for path in (ADMIN_CENTER, *SMUGGLED)]
+    story.check(set(refused) <= {403, 404}, f"The admin center should be shut: {refused}.", run)
+    inside = story.web(ADMIN_CENTER, "lan")
+    story.check(inside == admin, "Who is inside should reach the admin center.", run)
     story.say(
         f"Outlook on the web, asked by the same stranger: answers as before ({web}, to its form)"
     )
+    story.say(
+        f"the admin center: refused ({refused[0]}), encoded and doubled as well; inside as before"
+    )
     story.say(f"the state before is kept: of the connectors as {done['snapshot']['name']},")
+    story.say(f"of the web as {run.layer('iis')['snapshot']['name']},")
     story.say(f"of the firewall as {barred['snapshot']['name']}")
     story.say(story.cost())
 
@@ -174,7 +191,10 @@ def tell(lab: Lab) -> None:
     story.check(
         story.dump() == start, "The previous state should be restored, to the last option.", run
     )
-    story.say("every connector, policy and group is as it was")
+    story.check(story.web(ADMIN_CENTER) == admin, "The admin center should answer again.", run)
+    story.say(
+        "every connector, policy and group, and the configuration of the web, are as they were"
+    )
 
 
 def _of_firewall(run: Run) -> dict[str, t.Any]:
@@ -190,6 +210,8 @@ def main() -> int:
         "be walked around, in a lab on this machine"
     )
     with Lab((Site("birke", ("2016",), "7.4.4"),)) as lab:
+        # A web server whose role service for IP lists is there, because IPv6 needs it.
+        lab.hosts[HOST].exchange.windows.add_iis(lambda: Iis("2016", ip_restrictions=True))
         try:
             tell(lab)
         except Surprise as surprise:

@@ -77,6 +77,14 @@ class Run:
         assert results, self.output
         return results[-1]
 
+    def layer(self, name: str) -> dict[str, t.Any]:
+        """The last result of a layer of a server."""
+        results = [
+            self.layers_of(task)[name] for task in self.tasks if name in self.layers_of(task)
+        ]
+        assert results, self.output
+        return results[-1]
+
     @staticmethod
     def layers_of(task: TaskResult) -> dict[str, dict[str, t.Any]]:
         """The results of the layers of a server, where the task is the one that locks or restores

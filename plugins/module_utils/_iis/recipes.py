@@ -133,7 +133,8 @@ def check_block(block: Block) -> str:
 def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
     """The rows that the description asks for. Raises PlanError with every reason at once."""
     rows: list[Desired[str]] = []
-    problems: list[str] = []
+    # Why a path cannot be blocked, and which paths cannot for that reason.
+    problems: dict[tuple[str, str], list[str]] = {}
     first = _first_of_others(state)
     rules: set[str] = set()
     for block in wish.on(state):
@@ -143,8 +144,8 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
                 rows.append(Desired(IP_LISTS, block.path, None))
                 continue
             method = _method(block, wish, state)
-        except PlanError as error:
-            problems.append(str(error))
+        except _Unblockable as error:
+            problems.setdefault((error.how, error.why), []).append(block.path)
             continue
         if method == REWRITE:
             name = rule_name(block.path)
@@ -162,7 +163,11 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
         else:
             rows.append(Desired(IP_LISTS, block.path, list_options(wish.allowed(block, state))))
     if problems:
-        raise PlanError(" ".join(dict.fromkeys(problems)))
+        sentences = [
+            f"{_and(paths)} of {state.site} cannot be blocked{how}: {why}"
+            for (how, why), paths in problems.items()
+        ]
+        raise PlanError(" ".join([*sentences, "Nothing was changed."]))
     # What carries our name and is described by nothing is gone with the description.
     for rule in state.local:
         if rule.name.casefold().startswith(PREFIX) and rule.name.casefold() not in rules:
@@ -230,6 +235,18 @@ def _is_plain_list(state: State, path: str) -> bool:
     )
 
 
+class _Unblockable(Exception):
+    """A path cannot be blocked. `how` is the method that was asked for, in words; empty: any."""
+
+    def __init__(self, how: str, why: str) -> None:
+        super().__init__(f"{how}: {why}")
+        self.how, self.why = how, why
+
+
+def _and(paths: t.Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{', '.join(paths[:-1])} and {paths[-1]}"
+
+
 def _method(block: Block, wish: Wish, state: State) -> str:
     allowed = wish.allowed(block, state)
     rewrite, lists = _no_rewrite(state), _no_lists(block.path, state, allowed)
@@ -239,17 +256,11 @@ def _method(block: Block, wish: Wish, state: State) -> str:
             f"{_six_words(foreign_six)}, which rewrite cannot tell." if foreign_six else ""
         )
         if reason:
-            raise PlanError(
-                f"{state.site}{block.path} cannot be blocked by rewrite: {reason} Nothing was "
-                "changed."
-            )
+            raise _Unblockable(" by rewrite", reason)
         return REWRITE
     if block.method == IP_LIST:
         if lists:
-            raise PlanError(
-                f"{state.site}{block.path} cannot be blocked by an IP list: {lists} Nothing was "
-                "changed."
-            )
+            raise _Unblockable(" by an IP list", lists)
         return IP_LIST
     many = len(to_regex(allowed.v4)) > _LONGEST_PATTERN
     if not rewrite and not foreign_six and not (many and not lists):
@@ -257,9 +268,7 @@ def _method(block: Block, wish: Wish, state: State) -> str:
     if not lists:
         return IP_LIST
     why = rewrite or f"{_six_words(foreign_six)}, for which an IP list is needed."
-    raise PlanError(
-        f"{state.site}{block.path} cannot be blocked: {why} {lists} Nothing was changed."
-    )
+    raise _Unblockable("", f"{why} {lists}")
 
 
 def _six_words(six: RangeSet) -> str:
