@@ -99,19 +99,25 @@ class ServerLease:
     """The lease of one server as its ports have left it: they write one after the other.
 
     `text` is its file as it was last read or written, `own` the run's own, `snapshots` are the
-    names of those that were kept under it.
+    names of those that were kept under it. `taken`: one of the ports has put another in the place
+    of what was read.
     """
 
     def __init__(self) -> None:
         self.own: leases.Lease | None = None
         self.text: str | None = None
+        self.taken = False
         self.snapshots: list[str] = []
         self._read_from: t.Mapping[str, t.Any] | None = None
 
     def read(self, answer: t.Mapping[str, t.Any], text: str | None) -> None:
         """Take the text of an answer, unless it was written since."""
         if answer is not self._read_from:
-            self._read_from, self.text = answer, text
+            self._read_from, self.text, self.taken = answer, text, False
+
+    def written(self, text: str) -> None:
+        """Take the text that one of the ports has written."""
+        self.text, self.taken = text, True
 
 
 class AgentPort(Port[State, str, AgentReading[State]]):
@@ -257,7 +263,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             answer = self._agent.run(self._writing(request_steps, reading, self._options.shell))
         except AgentError as error:
             if _agent_lease.was_done(error.answer):
-                self._lease.text = lease.text()
+                self._lease.written(lease.text())
             else:
                 self._lease.own = held
             failed = error.step or ""
@@ -277,17 +283,24 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         if _agent_lease.was_done(answer, ended=True):
             lease = dataclasses.replace(lease, ended=True)
             self._lease.own = lease
-        self._lease.text = lease.text()
+        self._lease.written(lease.text())
         return Written(layer.parse(answer, _AGAIN, state))
 
     def take_over(self, reading: AgentReading[State]) -> None:
-        """One remote call more, and only where another run's lease was met that had not ended."""
+        """One remote call more, and only where another run's lease was met that had not ended.
+
+        For all layers of the task: a mark over the lease under which one of them has written would
+        end that one, before the run is proven.
+        """
+        if self._lease.taken:
+            return
         lease = leases.mark(reading.origin["server"], self._options.by, reading.server_clock())
         steps = [_agent_lease.take_step(lease, self._lease.text)]
         try:
             self._agent.run(self._writing(steps, reading, {"way": "none"}))
         except (AgentError, AgentTimeout, AgentNoise) as error:
             raise Stopped(f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}", done=0, untouched=True) from None
+        self._lease.written(lease.text())
 
     def _lease_taken(self, reading: AgentReading[State]) -> leases.Lease:
         """What a write puts in the place of the lease that was read."""

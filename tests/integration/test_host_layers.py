@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import typing as t
 
 import pytest
@@ -120,6 +121,24 @@ def test_a_later_layer_that_fails_has_the_earlier_ones_undone(lab: Lab, host: La
     assert "What this run had changed was undone." in run.output
     assert (whole(host)[0], whole(host)[3]) == (start[0], start[3])
     assert layers(run)["exchange"]["restored"]
+
+
+def test_the_lease_of_a_dead_run_is_taken_over_once_for_all_layers(lab: Lab, host: LabHost) -> None:
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    (file,) = lab.inventory.parent.rglob("0-lease.json")
+    held = json.loads(file.read_text(encoding="utf-8"))
+    over = {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
+    file.write_text(json.dumps({**held, **over, "run_id": "dead42", "ended": False}), encoding="utf-8")
+    # The connectors are in order, the rules are not, and the two layers behind them are.
+    opened = Rule(name="Opened by hand", ports=[(25, 25)], remote=["*"], enabled=True, action=ALLOW)
+    host.exchange.windows.firewall.add(opened)
+    run = play("apply", lab.inventory, variables=SITE)
+    assert run.code == 0, run.output
+    assert reaches(host, STRANGER) == (False, False)
+    # What the rules were written under is still the run's own, until it is proven.
+    written = layers(run)["windows firewall"]["lease"]["run_id"]
+    left = json.loads(file.read_text(encoding="utf-8"))
+    assert (left["run_id"], left["ended"]) == (written, True)
 
 
 @pytest.mark.parametrize("named", ["iis", "windows_tls"])

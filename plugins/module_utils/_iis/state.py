@@ -53,7 +53,8 @@ class Place:
 
     `rules` and `ip_list` are those in effect, None where they cannot be read, and `rules_trouble`
     and `ip_trouble` then say why. `modules`: None where they cannot be read. `ends`: whether rules
-    of the site end above (`<clear/>`); `removed`: the names of those that do. `rules_locked`,
+    of the site end above (`<clear/>`); `removed`: the names of those that do, or that another one
+    of the same name stands in for. `rules_locked`,
     `ip_locked`: the section cannot be written for this path.
     """
 
@@ -132,7 +133,7 @@ class State:
             return None
         inherited = [rule for rule in place.rules if rule.level is not None and not rule.level]
         site = self.site.casefold()
-        names = {rule.name.casefold() for rule in self.local}
+        names = {rule.name.casefold() for rule in self.local} - place.removed
         rest = [
             rule
             for rule in place.rules
@@ -372,16 +373,31 @@ def _texts(rows: Rows, site: str) -> _Texts:
     return texts
 
 
+def _inherited_names(rules: t.Iterable[Rule], state: State) -> frozenset[str]:
+    """The names, without case, of the site's own rules that reach a path below it as they are.
+
+    Who changes an inherited rule at a path, or disables it, makes another one of the same name
+    there. Where IIS does not tell the levels, that one shows by what it says.
+    """
+    local = {rule.name.casefold(): rule.row() for rule in state.local}
+
+    def is_inherited(rule: Rule) -> bool:
+        if rule.level is None:
+            return local.get(rule.name.casefold()) == rule.row()
+        return rule.level.casefold() == state.site.casefold() and not rule.in_web_config
+
+    return frozenset(rule.name.casefold() for rule in filter(is_inherited, rules))
+
+
 def _ends(place: Place, state: State, texts: _Texts) -> Place:
     """Whether the site's rules end before this path: seen where there are any, else read in the
     web.configs.
     """
     if place.rules is None:
         return place
-    names = {rule.name.casefold() for rule in place.rules}
     if state.local and place.path:
         inherited = frozenset(rule.name.casefold() for rule in state.local)
-        missing = inherited - names
+        missing = inherited - _inherited_names(place.rules, state)
         if missing == inherited:
             return dataclasses.replace(place, ends=YES)
         return dataclasses.replace(place, removed=missing)

@@ -50,6 +50,24 @@ def test_a_block_holds_for_its_path_and_all_in_it_and_for_nothing_else() -> None
     assert both(Rows(block("/owa/Calendar")), "/owa") == (EVERYBODY, EVERYBODY)
 
 
+@pytest.mark.parametrize("levels", ["told", "not told"])
+def test_another_rule_of_the_same_name_at_the_path_is_not_the_one_above(levels: str) -> None:
+    rows = Rows(block("/ecp"))
+    # What IIS Manager leaves when somebody disables the inherited rule there: <remove/>, and a copy.
+    disabled = block("/ecp")
+    disabled["values"]["enabled"] = False
+    disabled["metadata"] = rule("", level=f"{SITE}/ecp", file="web.config")["metadata"]
+    rows.below["/ecp"] = [disabled]
+    rows.cleared.add("/ecp")
+    if levels == "not told":
+        for one in (*rows.rules, disabled):
+            one["metadata"] = {"deepestPathSet": None, "deepestFileNameSet": None}
+    assert both(rows, "/ecp") == (EVERYBODY, EVERYBODY)
+    # A copy that says the same refuses as well.
+    disabled["values"]["enabled"] = True
+    assert both(rows, "/ecp") == (LAN | ITSELF, LAN | ITSELF)
+
+
 def test_what_ends_the_rules_below_is_open_whoever_is_blocked_above() -> None:
     rows = Rows(block("/owa"))
     rows.below["/owa/Calendar"] = [rule("own", level=f"{SITE}/owa/Calendar", file="web.config")]
