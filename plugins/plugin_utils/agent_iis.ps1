@@ -118,10 +118,24 @@ function Read-IisFolder($base, $physical, $words) {
     ,$found.ToArray()
 }
 
-# The site, and of the paths those at which a location has the section or a web.config stands: at others it is inherited whole.
+# The paths below a web.config that locations in it are about. Who reads the text only for that takes one in a comment for one too.
+function Get-IisWithin($file) {
+    $found = [System.Collections.ArrayList]@()
+    foreach ($match in @([regex]::Matches([string]$file.text, '<location\b[^>]*?\spath\s*=\s*(?:"([^"]*)"|''([^'']*)'')'))) {
+        $below = ($match.Groups[1].Value + $match.Groups[2].Value).Replace('&amp;', '&').Trim([char]'/')
+        if ($below -and $below -cne '.') { [void]$found.Add("$($file.path)/$below") }
+    }
+    ,$found.ToArray()
+}
+
+# The site, and of the paths those of which a location or a web.config says something: at others it is inherited whole.
 function Find-IisSet($each, $section, $locations, $files) {
     $set = $blank.Clone()
-    foreach ($file in @($files.ToArray())) { $set[$file.path.ToUpperInvariant()] = $true }
+    foreach ($file in @($files.ToArray())) {
+        $set[$file.path.ToUpperInvariant()] = $true
+        $within = Get-IisWithin $file
+        foreach ($path in @($within)) { $set[$path.ToUpperInvariant()] = $true }
+    }
     foreach ($location in @($locations.locations)) {
         if ($location.sections -contains $section) { $set["$iisApphost/$($location.path)".ToUpperInvariant()] = $true }
     }
@@ -163,7 +177,11 @@ function Read-Iis($step) {
         foreach ($location in @($locations.locations)) {
             if ($location.path.StartsWith([string]$site.name + '/', [StringComparison]::OrdinalIgnoreCase)) { [void]$paths.Add($location.path) }
         }
-        foreach ($file in @($files.ToArray())) { [void]$paths.Add($file.path) }
+        foreach ($file in @($files.ToArray())) {
+            [void]$paths.Add($file.path)
+            $within = Get-IisWithin $file
+            foreach ($path in @($within)) { [void]$paths.Add($path) }
+        }
         if ($step['also']) { foreach ($path in @($step['also'])) { [void]$paths.Add([string]$site.name + $path) } }
     }
     $each = [System.Collections.ArrayList]@()

@@ -178,6 +178,24 @@ def test_a_directory_where_the_module_does_not_run_is_told() -> None:
     assert server.passes("/ecp/")
 
 
+@pytest.mark.parametrize(
+    ("folder", "inner", "target"),
+    [
+        ("", '<modules><remove name="RewriteModule" /></modules>', "ecp"),
+        ("/ecp", "<rewrite><rules><clear /></rules></rewrite>", "auth/inner"),
+    ],
+)
+def test_what_a_web_config_says_of_a_path_below_it_is_read_there(folder: str, inner: str, target: str) -> None:
+    server = Server()
+    # In either quotes, and with what stands before the path.
+    location = f"<location inheritInChildApplications='true' path='{target}'><system.webServer>{inner}</system.webServer></location>"
+    server.iis.put_web_config(folder, location)
+    assert ended(server.run(TWO))[1:] == ("open", ["Default Web Site/ecp lets in strangers: any internet address."])
+    assert server.passes(f"{folder}/{target}/")
+    again = server.run(TWO)
+    assert ended(again)[:2] == (False, "open")
+
+
 def test_microsofts_mitigation_rules_stay_and_do_not_disturb() -> None:
     server = Server()
     rule = (

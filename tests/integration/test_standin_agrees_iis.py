@@ -137,6 +137,10 @@ def furnished(server: ExchangeHost) -> None:
     section = f"<rewrite><rules>{rules}</rules></rewrite>"
     iis.put_web_config("/owa/auth", f"<system.webServer>{section}</system.webServer>")
     iis.put_web_config("/EWS", "<system.webServer><security><ipSecurity /></security></system.webServer>")
+    # Of the folder itself, of nothing, and of two paths below it.
+    inner = "<system.webServer><modules /></system.webServer>"
+    paths = (' path="."', "", " path='/x/Y/'", ' allowOverride="true" path="a&amp;b"')
+    iis.put_web_config("/OAB", "".join(f"<location{path}>{inner}</location>" for path in paths))
 
 
 @pytest.mark.parametrize("edition", ["2010", "2019", "edge"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import sections
@@ -170,8 +171,9 @@ def special(session: Session, site: Site) -> set[str]:
 
     def locations(content: bytes | None, prefix: str, within: str) -> None:
         # By text, because a file that is broken is told of where it is read.
-        for part in (content or b"").decode("utf-8", "replace").split("<location")[1:]:
-            path = part.partition('path="')[2].partition('"')[0].strip("/")
+        text = (content or b"").decode("utf-8", "replace")
+        for named in re.finditer(r"""<location\b[^>]*?\spath\s*=\s*(["'])(.*?)\1""", text):
+            path = named[2].strip("/")
             if path.casefold().startswith(within.casefold()):
                 note(f"{prefix}/{path[len(within) :]}")
 

@@ -8,6 +8,7 @@ itself would drive.
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError, ComObject, Value
@@ -109,7 +110,8 @@ def read(host: WindowsHost, step: Spec) -> list[Row]:
             for location in locations["locations"]
             if location["path"].casefold().startswith(within)
         ]
-        paths += [file["path"] for file in files]
+        for file in files:
+            paths += [file["path"], *_within(file)]
         paths += [site["name"] + path for path in step.get("also") or ()]
     # Each once, by its first spelling.
     once: dict[str, str] = {}
@@ -130,9 +132,18 @@ def read(host: WindowsHost, step: Spec) -> list[Row]:
     return rows
 
 
+def _within(file: Row) -> list[str]:
+    """The paths that locations in a web.config are about."""
+    texts = re.findall(
+        r"""<location\b[^>]*?\spath\s*=\s*(?:"([^"]*)"|'([^']*)')""", file["text"] or ""
+    )
+    named = [(one or other).replace("&amp;", "&").strip("/") for one, other in texts]
+    return [f"{file['path']}/{path}" for path in named if path and path != "."]
+
+
 def _set(each: Texts, section: str, locations: Row, files: t.Sequence[Row]) -> list[str]:
-    """The site, and the paths at which a location has the section or a web.config stands."""
-    known = {file["path"].upper() for file in files}
+    """The site, and the paths of which a location or a web.config says something."""
+    known = {path.upper() for file in files for path in (file["path"], *_within(file))}
     names = section.casefold()
     for location in locations["locations"]:
         if names in [name.casefold() for name in location["sections"]]:
