@@ -22,10 +22,12 @@ function Get-FirewallRule($policy) {
     ,$held
 }
 
-# The values of a key, without what PowerShell adds to them.
+# The values of a key, without what PowerShell adds to them; none where there is no such key. One that cannot be read is an error:
+# what group policy lets in shows nowhere else.
 function Get-KeyValue($path) {
     $table = $blank.Clone()
-    $key = Get-Key $path
+    try { $key = Get-ItemProperty -Path $path -ErrorAction Stop }
+    catch { if ((Get-Failure $_).class -cne 'ItemNotFoundException') { throw $_ } else { $key = $null } }
     if ($key) {
         foreach ($property in @($key.PSObject.Properties)) {
             if (@('PSPath', 'PSParentPath', 'PSChildName', 'PSDrive', 'PSProvider') -notcontains $property.Name) {
@@ -57,7 +59,8 @@ function Read-Firewall($step) {
     $group = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
     # Mdm: the rules of Intune (unverified).
     foreach ($store in @(@('local', "$local\FirewallRules"), @('policy', "$group\FirewallRules"), @('mdm', "$local\Mdm\FirewallRules"))) {
-        $values = Get-KeyValue $store[1]
+        # Of a local rule COM tells too, and the controller knows what it lacks.
+        try { $values = Get-KeyValue $store[1] } catch { if ($store[0] -cne 'local') { throw $_ } else { $values = $blank } }
         foreach ($pair in @($values.GetEnumerator())) {
             [void]$result.Add(@{ kind = 'text'; store = $store[0]; id = [string]$pair.Key; text = [string]$pair.Value })
         }

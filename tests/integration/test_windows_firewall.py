@@ -189,6 +189,34 @@ def test_a_firewall_whose_service_is_not_running_is_an_error() -> None:
     assert "0x800706D9" in refused["msg"]
 
 
+def with_one_rule(pwsh: str, refused_key: str) -> Server:
+    """A server with a rule for everybody, and a key of the registry that cannot be read."""
+    server = Server(pwsh=pwsh)
+    server.firewall.rules = []
+    server.firewall.add(Rule(name="SMTP", ports=[(25, 25)], enabled=True, action=ALLOW))
+    server.firewall.refused_keys = {refused_key}
+    return server
+
+
+@pytest.mark.parametrize(
+    "key", [f"{store.POLICY_KEY}\\FirewallRules", f"{store.POLICY_KEY}\\DomainProfile", store.MDM_KEY]
+)
+@pytest.mark.parametrize("pwsh", ENGINES)
+def test_a_key_of_group_policy_that_cannot_be_read_is_not_taken_for_none(key: str, pwsh: str) -> None:
+    server = with_one_rule(pwsh, key)
+    start = server.firewall.shown()
+    refused = server.do(LOCK)
+    assert refused["failed"], refused
+    assert refused["error"]["class"] == "SecurityException"
+    assert server.firewall.shown() == start
+
+
+@pytest.mark.parametrize("pwsh", ENGINES)
+def test_rules_whose_texts_cannot_be_read_are_never_called_in_order(pwsh: str) -> None:
+    result = done(with_one_rule(pwsh, store.LOCAL_KEY).do(LOCK))
+    assert result["state"] == "unknown"
+
+
 BAD: dict[str, tuple[dict[str, t.Any], str]] = {
     "everybody": ({"remote_addresses": ["0.0.0.0/0"]}, "remote_addresses cannot be used as given"),
     "everybody in halves": ({"own_networks": ["0.0.0.0/1", "128.0.0.0/1"]}, "own_networks cannot be used as given"),

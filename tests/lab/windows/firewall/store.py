@@ -10,6 +10,7 @@ import typing as t
 import uuid
 from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import addresses
 
 DOMAIN, PRIVATE, PUBLIC = 1, 2, 4
@@ -122,6 +123,8 @@ class Firewall:
         self.rpc_ports: frozenset[int] = frozenset({6001, 6002, 59532})
         self.lines: list[str] = []
         self.texts_readable = True
+        # Keys of the registry that cannot be read, whoever asks.
+        self.refused_keys: set[str] = set()
 
     def add(self, rule: Rule) -> Rule:
         """Take a rule as the service does, and give it an id that COM does not show."""
@@ -144,8 +147,17 @@ class Firewall:
         return f"v{self.version[0]}.{self.version[1]:02}"
 
     def key(self, path: str) -> dict[str, t.Any] | None:
-        """The values of a key of the registry; None where it is none of the firewall's, or not there."""
+        """The values of a key of the registry; None where it is none of the firewall's, or not there. Raises ExchangeError."""
         wanted = path.casefold()
+        if wanted in map(str.casefold, self.refused_keys):
+            # As RegistryKey.OpenSubKey says it (learn.microsoft.com); the id is that of the provider (unverified).
+            raise ExchangeError(
+                "SecurityException",
+                "System.Security.SecurityException,Microsoft.PowerShell.Commands.GetItemPropertyCommand",
+                "PermissionDenied",
+                "Requested registry access is not allowed.",
+                terminating=True,
+            )
         if wanted == LOCAL_KEY.casefold() and self.texts_readable:
             return {rule.id: rule.text(self.text_version) for rule in self.rules}
         if wanted == f"{POLICY_KEY}\\FirewallRules".casefold() and self.policy_rules:
