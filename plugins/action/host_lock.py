@@ -21,9 +21,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     shortened,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
+    Reader,
     ServerLease,
     read_together,
 )
@@ -31,6 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action im
     LayerAction,
     Prepared,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._posture import PostureReader
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
     DESCRIPTION,
@@ -40,9 +43,14 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.descriptio
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     HOST_LAYERS,
+    HOST_PARTS,
+    POSTURE,
     HostLayerOfSite,
+    posture_options,
 )
 
+# Layers that write what the posture is judged by.
+_JUDGED = frozenset({"windows tls"})
 _ACTIONS = "ansible_collections.mailedge.lockdown.plugins.action."
 
 Result = dict[str, t.Any]
@@ -79,6 +87,24 @@ class _Layer:
         return self.action.guarded(work)
 
 
+@dataclasses.dataclass
+class _Posture:
+    """How the server is kept, on its way through the task. It is read with the layers."""
+
+    params: dict[str, t.Any]
+    errors: list[str]
+    reader: PostureReader | None = None
+
+    def result(self) -> Result:
+        """What is not as the site asks: {changed, state, findings}. Raises what a read raises."""
+        if self.reader is None:
+            raise Failure("The server was judged before it was read. Nothing was changed.")
+        whole = self.reader.read()
+        # Ansible visits every value several times; what is as it should be is most of them.
+        findings = [each for each in whole["findings"] if each["severity"] != OK]
+        return {"changed": False, "state": whole["state"], "findings": findings}
+
+
 class ActionModule(HostAction):
     """The action behind the module of the same name."""
 
@@ -112,7 +138,12 @@ class ActionModule(HostAction):
             and (asked["layers"] is None or layer.name in asked["layers"])
             and (asked["undo"] is None or layer.name in undo)
         ]
-        if not managed:
+        looks = (
+            POSTURE in about["layers"]
+            and (asked["layers"] is None or POSTURE in asked["layers"])
+            and asked["undo"] is None
+        )
+        if not managed and not looks:
             return {"changed": False, "skipped": True, "layers": {}, **told}
         self.begin(variables, {})
         lease = self._lease_of(asked, about)
@@ -126,12 +157,13 @@ class ActionModule(HostAction):
             self._layer(of_site, self._options(of_site, site, asked, undo), variables)
             for of_site in managed
         ]
+        posture = self._posture(site, variables) if looks else None
         restores = asked["undo"] is not None or asked["playbook"] == "rollback"
         if restores:
             layers.reverse()
         shared = ServerLease()
         goes_on = lease is not None and lease.get("goes_on", False)
-        results = self._run_layers(layers, shared, goes_on=goes_on, restores=restores)
+        results = self._run_all(layers, posture, shared, goes_on=goes_on, restores=restores)
         # The description is without a mask: no secret is in it, and a password "relay" would change
         # the name relay.filter.example for other layers.
         whole = self.scrubbed(_whole(results))
@@ -160,8 +192,22 @@ class ActionModule(HostAction):
         self, of_site: HostLayerOfSite, options: Result, variables: dict[str, t.Any]
     ) -> _Layer:
         """A layer with its options understood, and their secrets known."""
-        module = importlib.import_module(f"{_ACTIONS}{of_site.module}")
-        action: LayerAction = module.ActionModule(
+        action: LayerAction = self._action(of_site.module)
+        action.begin(variables, options)
+        params, errors = action.understand(options)
+        self._secrets |= action._secrets
+        return _Layer(of_site, action, params, errors)
+
+    def _posture(self, site: SiteOfHost, variables: dict[str, t.Any]) -> _Posture:
+        """What is asked of the server, understood."""
+        action: HostAction = self._action("windows_posture_info")
+        options = posture_options(site)
+        action.begin(variables, options)
+        return _Posture(*action.understand(options))
+
+    def _action(self, module: str) -> t.Any:
+        """The action of another module, for this task and host."""
+        return importlib.import_module(f"{_ACTIONS}{module}").ActionModule(
             self._task,
             self._connection,
             self._play_context,
@@ -169,24 +215,56 @@ class ActionModule(HostAction):
             self._templar,
             self._shared_loader_obj,
         )
-        action.begin(variables, options)
-        params, errors = action.understand(options)
-        self._secrets |= action._secrets
-        return _Layer(of_site, action, params, errors)
 
-    def _run_layers(
-        self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool, restores: bool
+    def _run_all(
+        self,
+        layers: t.Sequence[_Layer],
+        posture: _Posture | None,
+        lease: ServerLease,
+        *,
+        goes_on: bool,
+        restores: bool,
     ) -> dict[str, Result]:
-        """Read all of them in one call, plan all, and only then write, one after the other.
-
-        What is restored is restored whatever becomes of the others.
-        """
+        """Read layers and posture in one call, run the layers, judge the server."""
         try:
-            problem = self.guarded(lambda: self._read(layers, lease, goes_on=goes_on))
+            problem = self.guarded(lambda: self._read(layers, posture, lease, goes_on=goes_on))
+            if not problem and posture and not layers:
+                # Its own read is the only one.
+                return {POSTURE: self.guarded(posture.result)}
         except AnsibleConnectionFailure as error:
             problem = {"unreachable": True, "msg": self._scrub(str(error))}
         if problem:
-            return {layer.name: problem for layer in layers}
+            return dict.fromkeys(
+                [*(layer.name for layer in layers), *([POSTURE] if posture else [])], problem
+            )
+        results = self._run_layers(layers, restores=restores)
+        if posture:
+            written = any(results[name].get("changed") for name in _JUDGED & results.keys())
+            results[POSTURE] = self._judged(posture, again=written and not self._task.check_mode)
+        return results
+
+    def _judged(self, posture: _Posture, *, again: bool) -> Result:
+        """How the server is kept; read again where this run has changed something of it.
+
+        What cannot be read then is unknown, and takes back nothing that was locked.
+        """
+        if again and posture.reader:
+            posture.reader.forget()
+        try:
+            result = self.guarded(posture.result)
+        except AnsibleConnectionFailure as error:
+            result = {"failed": True, "msg": self._scrub(str(error))}
+        if not result.get("failed"):
+            return result
+        why = f"How the server is kept could not be read: {result['msg']}"
+        finding = {"severity": UNKNOWN, "sentence": why, "remedy": "", "accepted": False}
+        return {"changed": False, "state": UNKNOWN, "findings": [finding]}
+
+    def _run_layers(self, layers: t.Sequence[_Layer], *, restores: bool) -> dict[str, Result]:
+        """Plan all of them, and only then write, one after the other.
+
+        What is restored is restored whatever becomes of the others.
+        """
         check_mode = bool(self._task.check_mode)
         if restores:
             results = {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
@@ -220,10 +298,20 @@ class ActionModule(HostAction):
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": self._scrub(str(error))}
 
-    def _read(self, layers: t.Sequence[_Layer], lease: ServerLease, *, goes_on: bool) -> Result:
-        """Read what all layers need. Gives nothing; raises what a task is failed by."""
-        errors = [error for layer in layers for error in layer.errors]
-        agent = self.agent(errors, *(layer.params for layer in layers))
+    def _read(
+        self,
+        layers: t.Sequence[_Layer],
+        posture: _Posture | None,
+        lease: ServerLease,
+        *,
+        goes_on: bool,
+    ) -> Result:
+        """Read what layers and posture need. Gives nothing; raises what a task is failed by."""
+        asked: list[_Layer | _Posture] = [*layers, *([posture] if posture else [])]
+        errors = [error for each in asked for error in each.errors]
+        agent = self.agent(errors, *(each.params for each in asked))
+        if posture:
+            posture.reader = PostureReader(agent, posture.params)
         for layer in layers:
             layer.prepared = prepared = layer.action.prepare(layer.params)
             options = prepared.options
@@ -233,9 +321,11 @@ class ActionModule(HostAction):
                     options, hold=dataclasses.replace(options.hold, goes_on=True)
                 )
             layer.port = AgentPort(agent, prepared.layer, options, lease)
-        ports = [layer.port for layer in layers if layer.port is not None]
-        if len(ports) > 1:
-            read_together(agent, ports)
+        readers: list[Reader] = [layer.port for layer in layers if layer.port is not None]
+        if posture and posture.reader:
+            readers.append(posture.reader)
+        if len(readers) > 1:
+            read_together(agent, readers)
         return {}
 
     def _lease_of(
@@ -250,11 +340,10 @@ class ActionModule(HostAction):
             return {"run_id": asked["run_id"]} if asked["run_id"] else None
         if asked["playbook"] != "apply" or self._task.check_mode:
             return None
-        host_layers = {layer.name for layer in HOST_LAYERS}
         return {
             "run_id": about.get("fortigate_run") or secrets.token_hex(4),
             "minutes": about["described"]["exchange_lease_minutes"],
-            "goes_on": bool(set(about["layers"]) - host_layers),
+            "goes_on": bool(set(about["layers"]) - HOST_PARTS),
         }
 
 
@@ -327,7 +416,7 @@ def _handed_on(about: dict[str, t.Any]) -> dict[str, t.Any]:
 
     Ansible visits every value of a result several times in the process that all hosts wait for.
     """
-    if set(about.get("layers") or ()) - {layer.name for layer in HOST_LAYERS}:
+    if set(about.get("layers") or ()) - HOST_PARTS:
         return {key: value for key, value in about.items() if key != "warnings"}
     described = {key: value for key, value in about.get("described", {}).items() if key in REPORTED}
     return {

@@ -44,7 +44,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     UNKNOWN,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
@@ -53,7 +53,6 @@ _BEFORE = "__mailedge_look_before"
 _FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
 _OUTSIDE = "outside"
-_HOST_LAYERS = frozenset(layer.name for layer in HOST_LAYERS)
 
 _NEVER_RAN = "No task of the run ever ended on it."
 
@@ -188,7 +187,7 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     registered = variables.get(_RESULT + layer.replace(" ", "_"))
     if registered is not None:
         return registered
-    if layer not in _HOST_LAYERS:
+    if layer not in HOST_PARTS:
         return None
     undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{_RESULT}host"))
     for layers in (undone.get("layers") or {}, answer.get("layers") or {}):

@@ -61,11 +61,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection impor
     patterns,
     selected_hosts,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 
 _ANSWER = "__mailedge_result_host"
 _REPORT = "__mailedge_report"
-_HOST_LAYERS = frozenset(layer.name for layer in HOST_LAYERS)
 
 
 class LookupModule(LookupBase):
@@ -85,7 +84,7 @@ def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
     chosen = []
     for host in hosts:
         about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
-        if set(about.get("layers") or ()) - _HOST_LAYERS:
+        if set(about.get("layers") or ()) - HOST_PARTS:
             chosen.append(host)
     return chosen
 

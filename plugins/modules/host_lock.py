@@ -16,6 +16,9 @@ description:
     does with what they say, such as M(mailedge.lockdown.exchange_mail_flow) for the connectors.
   - All layers are read in one remote PowerShell start. Nothing is written while one of them would
     be refused. Then each layer that differs is written, in one start for each.
+  - Where the site asks for it, how the server is kept is read in the same start, and judged as
+    M(mailedge.lockdown.windows_posture_info) does; it is C(windows posture) among the layers.
+    Nothing of it is written, and it never fails the task.
   - One task for what would be many. Where the role C(mailedge.lockdown.site) has described the site
     before, that description counts.
   - Does nothing at a host at which no layer of the server is managed.
@@ -72,6 +75,7 @@ layers:
   description:
     - The result of every layer by its name, as its own module returns it.
     - Where one of them would be refused, what the others would do and have not done.
+    - How the server is kept has C(state) and C(findings), without those that are as they should be.
   returned: always
   type: dict
   sample: {"exchange": {"changed": false, "plan": [], "state": "in order"}}

@@ -155,9 +155,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         layer, steps = self._layer, self.reading_steps()
         answer = self._answer
         if answer is None:
-            request = {"protocol": 1, "shell": self._options.shell, "mutex": self.read_mutex(), "steps": steps}
-            answer = _read(self._agent, request)
-        _raise_what_failed(answer, steps)
+            answer = read_alone(self._agent, self)
+        else:
+            _raise_what_failed(answer, steps)
         state = layer.parse(answer, "")
         answers = {step: list((found or {}).get("objects") or []) for step, found in answer["steps"].items()}
         seconds = _seconds(answer["host"]["time_utc"])
@@ -317,8 +317,33 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         return {"protocol": 1, "shell": shell, "mutex": _agent_lease.MUTEX, "deadline": deadline, "steps": steps}
 
 
-def read_together(agent: Agent, ports: t.Sequence[AgentPort[t.Any]]) -> None:
-    """Read what all these ports of one server need, in one call. Raises what a read raises.
+class Reader(t.Protocol):
+    """What is read of a server, together with others: a port, or what only looks."""
+
+    @property
+    def shell(self) -> t.Mapping[str, t.Any]:
+        """The request's part of that name."""
+
+    def reading_steps(self) -> list[Step]:
+        """What a read asks for. Ids are those of no other reader, or the step is the same."""
+
+    def read_mutex(self) -> dict[str, t.Any] | None:
+        """What a read waits for."""
+
+    def take(self, answer: t.Mapping[str, t.Any]) -> None:
+        """What the call gave."""
+
+
+def read_alone(agent: Agent, reader: Reader) -> t.Mapping[str, t.Any]:
+    """What one reader needs, in a call of its own. Raises what a read raises."""
+    steps = reader.reading_steps()
+    answer = _read(agent, {"protocol": 1, "shell": reader.shell, "mutex": reader.read_mutex(), "steps": steps})
+    _raise_what_failed(answer, steps)
+    return answer
+
+
+def read_together(agent: Agent, ports: t.Sequence[Reader]) -> None:
+    """Read what all these readers of one server need, in one call. Raises what a read raises.
 
     What one layer's steps meet is told when that layer reads: it does not hide the others.
     """
@@ -327,13 +352,14 @@ def read_together(agent: Agent, ports: t.Sequence[AgentPort[t.Any]]) -> None:
         for step in port.reading_steps():
             # Snapshots and lease are asked for by each of them.
             steps[str(step["id"])] = {**_merged(steps.get(str(step["id"])), step), "always": True}
-    last = steps.pop(_agent_lease.READ_AGAIN)
+    # After all that it tells of; where no port is among them, there is none.
+    last = steps.pop(_agent_lease.READ_AGAIN, None)
     shells = [port.shell for port in ports if port.shell.get("way") != "none"]
     request = {
         "protocol": 1,
         "shell": shells[0] if shells else {"way": "none"},
-        "mutex": ports[0].read_mutex(),
-        "steps": [*steps.values(), last],
+        "mutex": next((mutex for port in ports if (mutex := port.read_mutex())), None),
+        "steps": [*steps.values(), *([last] if last else [])],
     }
     answer = _read(agent, request)
     for port in ports:

@@ -13,29 +13,14 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
-from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import play
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+from ansible_collections.mailedge.lockdown.tests.support.host_layers import HOST, SITE, layers
 
-HOST = "birke-ex1"
 STRANGER, COLLEAGUE, PROVIDER = "203.0.113.9", "10.20.3.4", "198.51.100.7"
-SITE: dict[str, t.Any] = {
-    "mailedge_probe_targets": "",
-    # A rule of URL Rewrite knows IPv4 alone, and the server has no module for IP lists.
-    "mailedge_own_networks": ["10.20.0.0/16"],
-    "mailedge_exchange_servers": [],
-    "mailedge_exchange_publish": ["autodiscover"],
-    "mailedge_windows_firewall_ports": [25],
-    "mailedge_windows_firewall_domain_controllers": [],
-    "mailedge_windows_tls_enabled": True,
-}
 LAYERS = {"exchange", "iis", "windows firewall", "windows tls"}
-
-
-def layers(run: Run) -> dict[str, dict[str, t.Any]]:
-    """The results of the layers in the last task that has them."""
-    return [found for task in run.tasks if (found := run.layers_of(task))][-1]
 
 
 def whole(host: LabHost) -> tuple[t.Any, ...]:

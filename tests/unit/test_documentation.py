@@ -19,7 +19,7 @@ import yaml
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import BLOCK_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import TLS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE, TLS_MODULE
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
     fortios_range_feed,
@@ -155,6 +155,9 @@ HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
     "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
     "mailedge_iis_blocks": BLOCK_OPTIONS,
     "mailedge_windows_tls": TLS_MODULE["argument_spec"],
+    "mailedge_hybrid": {"kind": POSTURE_MODULE["argument_spec"]["hybrid"]},
+    "mailedge_windows_posture_exchange_builds": POSTURE_MODULE["argument_spec"]["exchange_builds"]["options"],
+    "mailedge_windows_posture_windows_versions": POSTURE_MODULE["argument_spec"]["windows_versions"]["options"],
     "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],
     "mailedge_probe_looks": PROBE["looks"]["options"],
 }
@@ -216,6 +219,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_probe_control_port",
         "mailedge_probe_starttls",
         "mailedge_probe_timeout",
+        "mailedge_windows_posture_exchange_builds_as_of",
         "mailedge_provider_mechanism",
         "mailedge_provider_resolver",
         "mailedge_provider_source",

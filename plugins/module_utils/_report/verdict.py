@@ -230,11 +230,21 @@ def _findings(result: t.Mapping[str, t.Any]) -> tuple[str, ...]:
         now = "after" if result.get("snapshot") else "before"
         sentences += [str(stranger) for stranger in strangers.get(now) or ()]
     sentences += [str(guard.get("sentence")) for guard in result.get("guards") or ()]
+    sentences += _of_posture(result.get("findings") or ())
     told: list[str] = []
     for sentence in sentences:
         if sentence and not any(sentence in before for before in told):
             told.append(sentence)
     return tuple(told)
+
+
+def _of_posture(findings: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """What was found, with what to do; last what the site has accepted."""
+    accepted = [f"Accepted: {each['sentence']}" for each in findings if each["accepted"]]
+    standing = [
+        f"{each['sentence']} {each['remedy']}".strip() for each in findings if not each["accepted"]
+    ]
+    return standing + accepted
 
 
 @dataclass(frozen=True)

@@ -63,3 +63,14 @@ HOST_LAYERS: t.Sequence[HostLayerOfSite] = (
     HostLayerOfSite("iis", "iis_path_blocks", windows.iis_options, windows.iis_restore_options),
     HostLayerOfSite("windows tls", "windows_tls", windows.tls_options, windows.tls_restore_options),
 )
+
+POSTURE = "windows posture"
+"""How the server is kept. It is read with the layers and judged, and nothing of it is written."""
+
+HOST_PARTS = frozenset({*(layer.name for layer in HOST_LAYERS), POSTURE})
+"""All that one task does or looks at on the server."""
+
+
+def posture_options(site: SiteOfHost) -> Values:
+    """The options of windows_posture_info that say what the site asks of a server."""
+    return _given(windows.posture_options(site))

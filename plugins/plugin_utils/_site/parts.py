@@ -16,7 +16,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_MANAGED,
     Part,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
+    HOST_LAYERS,
+    POSTURE,
+)
 
 # The way back, and what there is to go back to.
 BACK = ("rollback", "snapshots")
@@ -134,6 +137,9 @@ def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
             parts[layer.name] = _rolled_back(layer.prefix, values)
         else:
             parts[layer.name] = Part(MANAGED)
+    if around.playbook not in BACK:
+        # Nothing of it is written, so that there is no way back.
+        parts[POSTURE] = Part(MANAGED if values["windows_posture_enabled"] else NOT_MANAGED)
     return parts
 
 

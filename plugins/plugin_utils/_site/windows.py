@@ -82,6 +82,29 @@ def tls_restore_options(site: SiteOfHost) -> Values:
     return _run(site, "windows_tls")
 
 
+_OF_POSTURE = (
+    "min_processors",
+    "min_memory_gb",
+    "max_update_age_days",
+    "warn_before_days",
+    "paid_updates",
+    "exchange_builds",
+    "exchange_builds_as_of",
+    "windows_versions",
+    "ignored_certificates",
+    "accept_findings",
+    "time_limit",
+)
+
+
+def posture_options(site: SiteOfHost) -> Values:
+    """The options of windows_posture_info: what the site asks of a server."""
+    return {
+        **_of_layer(site, "windows_posture", _OF_POSTURE),
+        "hybrid": site.described["hybrid"].get("kind"),
+    }
+
+
 def _said(site: SiteOfHost, name: str) -> t.Any:
     """A list of the description; None where the site has not said that there are none."""
     entries = site.described.get(name)

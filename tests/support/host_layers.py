@@ -1,0 +1,27 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site of one server that manages every layer of it, and what a run of the playbooks found."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run
+
+HOST = "birke-ex1"
+SITE: dict[str, t.Any] = {
+    "mailedge_probe_targets": "",
+    # A rule of URL Rewrite knows IPv4 alone, and the server has no module for IP lists.
+    "mailedge_own_networks": ["10.20.0.0/16"],
+    "mailedge_exchange_servers": [],
+    "mailedge_exchange_publish": ["autodiscover"],
+    "mailedge_windows_firewall_ports": [25],
+    "mailedge_windows_firewall_domain_controllers": [],
+    "mailedge_windows_tls_enabled": True,
+}
+
+
+def layers(run: Run) -> dict[str, dict[str, t.Any]]:
+    """The results of the layers in the last task that has them."""
+    return [found for task in run.tasks if (found := run.layers_of(task))][-1]
