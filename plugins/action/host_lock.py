@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port impo
     ServerLease,
     read_together,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._hybrid import HybridReader
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import (
     LayerAction,
     Prepared,
@@ -44,6 +45,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host impor
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     HOST_LAYERS,
     HOST_PARTS,
+    HYBRID,
     POSTURE,
     HostLayerOfSite,
     posture_options,
@@ -138,11 +140,13 @@ class ActionModule(HostAction):
             and (asked["layers"] is None or layer.name in asked["layers"])
             and (asked["undo"] is None or layer.name in undo)
         ]
-        looks = (
-            POSTURE in about["layers"]
-            and (asked["layers"] is None or POSTURE in asked["layers"])
+        looks = [
+            part
+            for part in (HYBRID, POSTURE)
+            if part in about["layers"]
+            and (asked["layers"] is None or part in asked["layers"])
             and asked["undo"] is None
-        )
+        ]
         if not managed and not looks:
             return {"changed": False, "skipped": True, "layers": {}, **told}
         self.begin(variables, {})
@@ -157,8 +161,10 @@ class ActionModule(HostAction):
             self._layer(of_site, self._options(of_site, site, asked, undo), variables)
             for of_site in managed
         ]
-        posture = self._posture(site, variables) if looks else None
+        posture = self._posture(site, variables) if POSTURE in looks else None
         restores = asked["undo"] is not None or asked["playbook"] == "rollback"
+        # A layer that is locked alone closes 443 just as well.
+        self._hybrid = None if restores else HybridReader(site.described, told=HYBRID in looks)
         if restores:
             layers.reverse()
         shared = ServerLease()
@@ -225,19 +231,20 @@ class ActionModule(HostAction):
         goes_on: bool,
         restores: bool,
     ) -> dict[str, Result]:
-        """Read layers and posture in one call, run the layers, judge the server."""
+        """Read layers, hybrid and posture in one call, run the layers, judge the server."""
+        hybrid = self._hybrid
         try:
             problem = self.guarded(lambda: self._read(layers, posture, lease, goes_on=goes_on))
-            if not problem and posture and not layers:
-                # Its own read is the only one.
-                return {POSTURE: self.guarded(posture.result)}
         except AnsibleConnectionFailure as error:
             problem = {"unreachable": True, "msg": self._scrub(str(error))}
         if problem:
-            return dict.fromkeys(
-                [*(layer.name for layer in layers), *([POSTURE] if posture else [])], problem
-            )
-        results = self._run_layers(layers, restores=restores)
+            looks = [*([HYBRID] if hybrid and hybrid.told else []), *([POSTURE] if posture else [])]
+            return dict.fromkeys([*(layer.name for layer in layers), *looks], problem)
+        results = self._run_layers(layers, hybrid.refused() if hybrid else {}, restores=restores)
+        if hybrid and hybrid.told:
+            port = next((layer.port for layer in layers if layer.name == "exchange"), None)
+            exchange = results.get("exchange") or {}
+            results[HYBRID] = hybrid.result(port, exchange, check_mode=bool(self._task.check_mode))
         if posture:
             written = any(results[name].get("changed") for name in _JUDGED & results.keys())
             results[POSTURE] = self._judged(posture, again=written and not self._task.check_mode)
@@ -260,8 +267,11 @@ class ActionModule(HostAction):
         finding = {"severity": UNKNOWN, "sentence": why, "remedy": "", "accepted": False}
         return {"changed": False, "state": UNKNOWN, "findings": [finding]}
 
-    def _run_layers(self, layers: t.Sequence[_Layer], *, restores: bool) -> dict[str, Result]:
-        """Plan all of them, and only then write, one after the other.
+    def _run_layers(
+        self, layers: t.Sequence[_Layer], refused: t.Mapping[str, str], *, restores: bool
+    ) -> dict[str, Result]:
+        """Plan all of them, and only then write, one after the other. `refused` are layers that may
+        change nothing, and why.
 
         What is restored is restored whatever becomes of the others.
         """
@@ -270,9 +280,12 @@ class ActionModule(HostAction):
             results = {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
             return _without_snapshots(results)
         results = {}
-        if check_mode or len(layers) > 1:
+        if check_mode or refused or len(layers) > 1:
             # Nothing is written while one of them would be refused.
             results = {layer.name: self._run_one(layer, check_mode=True) for layer in layers}
+            for name in refused.keys() & results.keys():
+                if results[name].get("plan") and not _in_trouble(results[name]):
+                    results[name].update(failed=True, changed=False, msg=refused[name])
             failing = [name for name, result in results.items() if _in_trouble(result)]
             if check_mode:
                 return results
@@ -324,7 +337,9 @@ class ActionModule(HostAction):
         readers: list[Reader] = [layer.port for layer in layers if layer.port is not None]
         if posture and posture.reader:
             readers.append(posture.reader)
-        if len(readers) > 1:
+        if self._hybrid and self._hybrid.asks:
+            readers.append(self._hybrid)
+        if len(readers) > 1 or (readers and not layers):
             read_together(agent, readers)
         return {}
 

@@ -195,6 +195,10 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         """What read_together() got for this port; every read understands it anew."""
         self._answer = answer
 
+    def forget(self) -> None:
+        """The server is no longer as it was read: the next read asks again."""
+        self._answer = None
+
     def read_mutex(self) -> dict[str, t.Any] | None:
         """What a read waits for, before a rollback."""
         # A write that was given up may still be in its last step; what it leaves is to be restored

@@ -155,7 +155,7 @@ HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
     "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
     "mailedge_iis_blocks": BLOCK_OPTIONS,
     "mailedge_windows_tls": TLS_MODULE["argument_spec"],
-    "mailedge_hybrid": {"kind": POSTURE_MODULE["argument_spec"]["hybrid"]},
+    "mailedge_hybrid": {"kind": POSTURE_MODULE["argument_spec"]["hybrid"], "https_needed": {"type": "bool"}},
     "mailedge_windows_posture_exchange_builds": POSTURE_MODULE["argument_spec"]["exchange_builds"]["options"],
     "mailedge_windows_posture_windows_versions": POSTURE_MODULE["argument_spec"]["windows_versions"]["options"],
     "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],

@@ -67,7 +67,10 @@ HOST_LAYERS: t.Sequence[HostLayerOfSite] = (
 POSTURE = "windows posture"
 """How the server is kept. It is read with the layers and judged, and nothing of it is written."""
 
-HOST_PARTS = frozenset({*(layer.name for layer in HOST_LAYERS), POSTURE})
+HYBRID = "hybrid"
+"""How Exchange Online comes in: read with the layers too, and never written."""
+
+HOST_PARTS = frozenset({*(layer.name for layer in HOST_LAYERS), POSTURE, HYBRID})
 """All that one task does or looks at on the server."""
 
 

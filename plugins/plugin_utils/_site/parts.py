@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     HOST_LAYERS,
+    HYBRID,
     POSTURE,
 )
 
@@ -138,7 +139,9 @@ def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         else:
             parts[layer.name] = Part(MANAGED)
     if around.playbook not in BACK:
-        # Nothing of it is written, so that there is no way back.
+        # Nothing of them is written, so that there is no way back.
+        kind = values["hybrid"].get("kind") or "none"
+        parts[HYBRID] = Part(MANAGED if kind != "none" else NOT_MANAGED)
         parts[POSTURE] = Part(MANAGED if values["windows_posture_enabled"] else NOT_MANAGED)
     return parts
 

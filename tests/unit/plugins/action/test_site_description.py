@@ -50,7 +50,7 @@ def described(
 
 def parts(found: Description) -> dict[str, str]:
     assert not found.errors, found.errors
-    unused = {"iis", "windows firewall", "windows tls", "windows posture"}
+    unused = {"iis", "windows firewall", "windows tls", "windows posture", "hybrid"}
     return {name: part.how for name, part in found.parts.items() if name not in unused or part.how != "not managed"}
 
 
