@@ -12,6 +12,10 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import hybrid_path
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.publish import (
+    PRESETS,
+    services,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import hybrid
@@ -26,6 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action im
     WITHOUT_EXCHANGE,
 )
 
+_HTTPS = 443
 _WORST_FIRST = ("unknown", "drift", "in order")
 _UNSAID = (
     "mailedge_hybrid_ranges are named, and which way Exchange Online comes in is not said. Say it "
@@ -42,6 +47,30 @@ _CLASSIC = "A classic hybrid needs 443 from Exchange Online."
 _FAILURES = (Failure, PlanError, AgentError, AgentNoise, AgentTimeout, AnsibleConnectionFailure)
 
 Result = dict[str, t.Any]
+
+
+def closing(described: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The layers that would keep Exchange Online from 443 as the site is described → with what.
+
+    Ranges that are named for the ports of the firewall are the site's own word on who may come.
+    """
+    layers = {}
+    if (
+        _HTTPS in map(int, described["windows_firewall_ports"])
+        and not (described["windows_firewall_remote_addresses"])
+    ):
+        layers["windows firewall"] = "mailedge_windows_firewall_ports has 443"
+    needed = set(PRESETS["hybrid"])
+    publish, blocks = described["exchange_publish"], described["iis_blocks"]
+    if (publish or not blocks) and needed - services(publish):
+        layers["iis"] = "mailedge_exchange_publish does not have hybrid"
+    elif any(
+        (block.get("path") or "").strip("/").casefold().partition("/")[0] in {"", *needed}
+        for block in blocks
+        if block.get("state") != "absent"
+    ):
+        layers["iis"] = "mailedge_iis_blocks has a path that a hybrid needs"
+    return layers
 
 
 class HybridReader:
@@ -93,7 +122,7 @@ class HybridReader:
             return {}
         return {
             layer: f"443 is not closed to the internet ({what}): {why} {_NOT_NEEDED}"
-            for layer, what in hybrid.closing(described).items()
+            for layer, what in closing(described).items()
         }
 
     def result(

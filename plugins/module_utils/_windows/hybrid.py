@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which way Exchange Online comes in to a hybrid, whether what brings it in runs on the server, and
-which layers of a site close 443 before it.
+"""Which way Exchange Online comes in to a hybrid, and whether what brings it in runs on the
+server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import types
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.publish import PRESETS, services
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     APP_PROXY,
     HYBRID_AGENT,
@@ -27,7 +26,6 @@ _SERVICES: t.Mapping[str, tuple[str, str]] = types.MappingProxyType(
 )
 ON_THE_SERVER = frozenset(_SERVICES)
 _STEP = "hybrid-services"
-_HTTPS = 443
 
 
 def read_steps() -> list[dict[str, t.Any]]:
@@ -52,26 +50,3 @@ def trouble(kind: str, answer: t.Mapping[str, t.Any]) -> tuple[str, str]:
         status = str(row.get("status")).lower()
         return "drift", f"The {noun}, by which Exchange Online comes in, is {status}."
     return "in order", ""
-
-
-def closing(described: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """The layers that would keep Exchange Online from 443 as the site is described → with what.
-
-    Ranges that are named for the ports of the firewall are the site's own word on who may come.
-    """
-    layers = {}
-    if _HTTPS in map(int, described["windows_firewall_ports"]) and not (
-        described["windows_firewall_remote_addresses"]
-    ):
-        layers["windows firewall"] = "mailedge_windows_firewall_ports has 443"
-    needed = set(PRESETS["hybrid"])
-    publish, blocks = described["exchange_publish"], described["iis_blocks"]
-    if (publish or not blocks) and needed - services(publish):
-        layers["iis"] = "mailedge_exchange_publish does not have hybrid"
-    elif any(
-        (block.get("path") or "").strip("/").casefold().partition("/")[0] in {"", *needed}
-        for block in blocks
-        if block.get("state") != "absent"
-    ):
-        layers["iis"] = "mailedge_iis_blocks has a path that a hybrid needs"
-    return layers

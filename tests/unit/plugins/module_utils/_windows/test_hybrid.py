@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import hybrid
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._hybrid import closing
 
 NOTHING: dict[str, t.Any] = {
     "windows_firewall_ports": [],
@@ -37,7 +38,7 @@ NOTHING: dict[str, t.Any] = {
     ],
 )
 def test_which_layers_close_443(said: dict[str, t.Any], layers: set[str]) -> None:
-    assert set(hybrid.closing({**NOTHING, **said})) == layers
+    assert set(closing({**NOTHING, **said})) == layers
 
 
 AGENT = {"name": "mshybridsvc"}
