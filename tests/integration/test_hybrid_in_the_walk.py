@@ -127,7 +127,9 @@ def test_the_role_looks_and_changes_nothing(lab: Lab, host: LabHost) -> None:
     run = play(book, lab.inventory, variables=AGENT)
     assert run.code != 0
     assert "The hybrid is drift. The Hybrid Agent" in run.output
+    assert written(host) == start
     host.exchange.windows.services.install("mshybridsvc")
+    start = written(host)
     assert play(book, lab.inventory, variables=AGENT).code == 0
     assert written(host) == start
 
