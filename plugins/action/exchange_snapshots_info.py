@@ -11,22 +11,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
     SNAPSHOTS_MODULE,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import (
-    as_result,
-    kept,
-)
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
-    Agent,
-    AgentNoise,
-    AgentTimeout,
-)
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
-    MOST_SNAPSHOTS,
-    SNAPSHOT_FOLDER,
-    another_server,
-    snapshot_files,
-)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import HostAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._snapshots import KeptFiles
 
 
 class ActionModule(HostAction):
@@ -35,33 +22,10 @@ class ActionModule(HostAction):
     arguments = SNAPSHOTS_MODULE
 
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
-        step = {
-            "op": "read_files",
-            "id": "snapshots",
-            "folder": SNAPSHOT_FOLDER,
-            "names": None,
-            "last": MOST_SNAPSHOTS,
-        }
-        try:
-            answer = agent.run(
-                {"protocol": 1, "shell": {"way": "none"}, "mutex": None, "steps": [step]}
-            )
-        except (AgentTimeout, AgentNoise) as error:
-            raise Failure(f"{error} It was only being read: nothing was changed.") from None
-        server = str(answer["host"]["name"])
-        files = answer["steps"]["snapshots"]["objects"] or []
-        listed = [
-            kept(
-                file,
-                ExchangeLayer.name,
-                ExchangeLayer.tables,
-                lambda origin: another_server(origin, server),
-            )
-            for file in snapshot_files(files)
-        ]
+        found = KeptFiles.read(agent)
         return {
             "changed": False,
-            "server": server,
-            **as_result(listed, "connectors", f"{SNAPSHOT_FOLDER} on {server}"),
+            "server": found.server,
+            **found.listed(ExchangeLayer.name, ExchangeLayer.tables, "connectors"),
             "cost": {"powershell_starts": agent.starts, "exchange_shells": 0},
         }

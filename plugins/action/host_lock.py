@@ -16,12 +16,13 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import LEFT_OUT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     Refused,
     shortened,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import LATEST
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
@@ -50,6 +51,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
     HostLayerOfSite,
     posture_options,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._snapshots import KeptFiles
 
 # Layers that write what the posture is judged by.
 _JUDGED = frozenset({"windows tls"})
@@ -132,6 +134,11 @@ class ActionModule(HostAction):
             told["warnings"] = about.get("warnings") or []
         if about.get("failed"):
             return {"failed": True, "msg": about["msg"], **told}
+        refusal = _refusal(asked, about, check_mode=bool(self._task.check_mode))
+        if refusal:
+            return {"failed": True, "msg": f"{refusal} Nothing was sent to the server.", **told}
+        if asked["playbook"] == "snapshots" and asked["undo"] is None:
+            return {**self._list_snapshots(asked, about, variables), **told}
         undo = {str(name): str(snapshot) for name, snapshot in (asked["undo"] or {}).items()}
         managed = [
             layer
@@ -304,6 +311,40 @@ class ActionModule(HostAction):
                 break
         return results
 
+    def _list_snapshots(
+        self,
+        asked: t.Mapping[str, t.Any],
+        about: dict[str, t.Any],
+        variables: dict[str, t.Any],
+    ) -> Result:
+        """What every layer could give back: its snapshots, read in one call."""
+        managed = [
+            layer
+            for layer in HOST_LAYERS
+            if layer.name in about["layers"]
+            and (asked["layers"] is None or layer.name in asked["layers"])
+        ]
+        if not managed:
+            return {"changed": False, "skipped": True, "layers": {}}
+        self.begin(variables, {})
+        host = str(variables["inventory_hostname"])
+        site = SiteOfHost(host, about["described"], lambda _name: None)
+        layers = [
+            self._layer(of_site, of_site.restoring(site, LATEST), variables) for of_site in managed
+        ]
+
+        def listed() -> Result:
+            errors = [error for layer in layers for error in layer.errors]
+            found = KeptFiles.read(self.agent(errors, *(layer.params for layer in layers)))
+            results = {}
+            for layer in layers:
+                held = layer.action.prepare(layer.params).layer
+                what = "connectors" if layer.name == "exchange" else layer.name
+                results[layer.name] = found.listed(held.name, held.tables, what)
+            return {"changed": False, "layers": results, "server": found.server}
+
+        return self.scrubbed(self.guarded(listed))
+
     def _run_one(self, layer: _Layer, *, check_mode: bool) -> Result:
         """The result of one layer, also of a host that does not answer: the report needs it."""
         try:
@@ -360,6 +401,35 @@ class ActionModule(HostAction):
             "minutes": about["described"]["exchange_lease_minutes"],
             "goes_on": bool(set(about["layers"]) - HOST_PARTS),
         }
+
+
+def _refusal(
+    asked: t.Mapping[str, t.Any], about: t.Mapping[str, t.Any], *, check_mode: bool
+) -> str:
+    """What is wrong with the task's options, in sentences: where it would end well and would have
+    done nothing, or would write where nobody asked for it.
+    """
+    own, parts = [layer.name for layer in HOST_LAYERS], about["parts"]
+    wrong = []
+    for option in ("layers", "undo"):
+        names = [name for name in asked[option] or () if name not in own and name not in parts]
+        if names:
+            wrong.append(
+                f"The option {option} names {_list(list(map(repr, names)))}, which is no layer. "
+                f"The layers are: {', '.join(own)}."
+            )
+    if asked["playbook"] == "drift" and asked["undo"] is None and not check_mode:
+        wrong.append("A drift only looks: set check_mode to true for the task.")
+    if asked["undo"] is None:
+        named = own if asked["layers"] is None else asked["layers"]
+        left_out = [parts[name]["why"] for name in named if _left_out(parts, name)]
+        if not set(named) & set(about["layers"]):
+            wrong += left_out
+    return " ".join(wrong)
+
+
+def _left_out(parts: t.Mapping[str, t.Mapping[str, str]], name: str) -> bool:
+    return name in parts and parts[name]["how"] == LEFT_OUT
 
 
 def _not_done(result: t.Mapping[str, t.Any], why: str) -> Result:

@@ -349,8 +349,10 @@ class Judge:
             if layer_record.state not in (IN_ORDER, NOT_MANAGED)
         ]
         what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
+        # What was left alone is no reason for what went wrong elsewhere.
+        judged = [one for one in verdict.records if one.state != NOT_MANAGED]
         text = verdict.trouble or next(
-            (layer_record.findings[0] for layer_record in verdict.records if layer_record.findings),
+            (one.findings[0] for one in judged or verdict.records if one.findings),
             "",
         )
         return (

@@ -119,7 +119,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         for held in folder.files()
         if not ANY_FILE.fullmatch(held.name)
     ]
-    return as_result(listed, "firewall", str(folder.path))
+    return as_result([entry for entry in listed if entry is not None], "firewall", str(folder.path))
 
 
 def main() -> None:

@@ -33,12 +33,14 @@ options:
       - What the site is described for. It decides which variables are needed.
       - V(rollback) gives back the snapshot of every layer that its variable names, such as
         C(mailedge_exchange_snapshot), or the latest one; the last layer first.
+      - V(snapshots) lists what every layer could give back, and writes nothing. V(drift) has to be
+        asked for in check mode.
     type: str
     choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
   layers:
-    description: Only these layers, by the names that the report gives them. All that are managed
-      where this is not set.
+    description: Only these layers, by the names that the report gives them, such as
+      V(windows firewall). All that are managed where this is not set.
     type: list
     elements: str
   undo:

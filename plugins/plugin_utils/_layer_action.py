@@ -22,6 +22,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port impo
 WITHOUT_EXCHANGE: t.Mapping[str, t.Any] = {"way": "none"}
 """The request's part named shell where nothing of Exchange is asked."""
 
+_NO_NAME = (
+    "The option snapshot is empty. Name the snapshot to give back, latest, or original, or leave "
+    "the option out."
+)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -42,6 +47,14 @@ class LayerAction(HostAction):
 
     lease: dict[str, t.Any] | None = None
     """The lease that the run has after the task, as in the result."""
+
+    def understand(self, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+        params, errors = super().understand(args)
+        if params.get("snapshot") is not None and not str(params["snapshot"]).strip():
+            # A variable that was to name one and is empty must not become a run that does
+            # something else, or nothing, and ends well.
+            errors = [*errors, _NO_NAME]
+        return params, errors
 
     def layer(self, params: dict[str, t.Any]) -> HostLayer[t.Any]:
         """The layer with the task's options. Raises Failure for what cannot be understood."""

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
-from ansible_collections.mailedge.lockdown.tests.lab.playing import play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, module, play
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
@@ -135,3 +135,81 @@ def test_a_rollback_of_one_layer_leaves_the_others(lab: Lab, host: LabHost, name
     assert run.code == 0, run.output
     place = {"iis": 2, "windows_tls": 1}[named]
     assert whole(host) == (*locked[:place], start[place], *locked[place + 1 :])
+
+
+def test_the_snapshots_of_every_layer_are_listed_as_its_own(lab: Lab, host: LabHost, client: LabClient) -> None:
+    assert play("snapshots", lab.inventory, variables=SITE).code == 0, "none at all is no failure"
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    locked = whole(host)
+    client.reset_counters(HOST)
+    run = play("snapshots", lab.inventory, variables=SITE)
+    assert run.code == 0, run.output
+    assert whole(host) == locked
+    counted = client.counters(HOST)
+    assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 0)
+    assert "birke: listed. Looked at: exchange, windows firewall, iis, windows tls." in run.output
+    for name, found in layers(run).items():
+        assert [kept["state"] for kept in found["snapshots"]] == ["usable"], (name, found)
+        (kept,) = found["snapshots"]
+        back = play(
+            "rollback", lab.inventory, variables={**SITE, f"mailedge_{name.replace(' ', '_')}_snapshot": kept["name"]}
+        )
+        assert back.code == 0, back.output
+
+
+def test_why_one_layer_was_not_given_back_is_not_that_others_were_left_alone(lab: Lab) -> None:
+    run = play("rollback", lab.inventory, variables={**SITE, "mailedge_iis_snapshot": "latest"})
+    assert run.code != 0
+    (failure,) = run.of("Fail the host")
+    assert "There is no snapshot of a change" in failure.result["msg"]
+    assert "Only mailedge_iis_snapshot is named" not in failure.result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"layers": ["windows_firewall"]}, "The layers are: exchange, windows firewall, iis, windows tls."),
+        ({"undo": {"web site": "latest"}}, "The option undo names 'web site', which is no layer."),
+        ({"playbook": "drift"}, "A drift only looks: set check_mode to true for the task."),
+    ],
+)
+def test_a_task_that_would_do_nothing_or_too_much_is_refused(
+    lab: Lab, host: LabHost, options: dict[str, t.Any], said: str
+) -> None:
+    start = whole(host)
+    run = play(module("host_lock", HOST, options), lab.inventory, variables=SITE)
+    assert run.code != 0, run.output
+    assert said in run.tasks[-1].result["msg"]
+    assert whole(host) == start
+
+
+def test_a_task_that_lists_snapshots_writes_nothing(lab: Lab, host: LabHost) -> None:
+    start = whole(host)
+    run = play(module("host_lock", HOST, {"playbook": "snapshots"}), lab.inventory, variables=SITE)
+    assert (run.code, run.changed, whole(host)) == (0, [], start)
+
+
+@pytest.mark.parametrize("name", ["exchange_mail_flow", "iis_path_blocks", "windows_firewall_rules", "windows_tls"])
+def test_a_snapshot_without_a_name_is_refused(lab: Lab, host: LabHost, name: str) -> None:
+    """As a variable that was to have one is empty; TLS was set where it was to be given back."""
+    start = whole(host)
+    run = play(module(name, HOST, {"snapshot": " "}), lab.inventory)
+    assert run.code != 0, run.output
+    assert "The option snapshot is empty." in run.tasks[-1].result["msg"]
+    assert whole(host) == start
+
+
+def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(lab: Lab, host: LabHost) -> None:
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    described = {name: value for name, value in SITE.items() if name != "mailedge_exchange_publish"}
+    named = {**described, "mailedge_iis_snapshot": "latest"}
+    back = [{"ansible.builtin.include_role": {"name": "mailedge.lockdown.iis", "tasks_from": "rollback"}}]
+    roles = [{"hosts": HOST, "gather_facts": False, "tasks": back}]
+    for run in (play(roles, lab.inventory, variables=named), play("rollback", lab.inventory, variables=named)):
+        assert run.code != 0, run.output
+        assert "set mailedge_iis_enabled to true for this run." in run.output
+    # Also where another layer is given back, and stands open then.
+    both = {**named, "mailedge_exchange_snapshot": "latest"}
+    assert play("rollback", lab.inventory, variables=both).code != 0
+    assert play(roles, lab.inventory, variables={**named, "mailedge_iis_enabled": True}).code == 0
+    assert reaches(host, STRANGER) == (False, True)

@@ -75,7 +75,8 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
     assert sorted(path.name for path in there.iterdir()) == files
     counted = lab.client().counters(HOST)
     assert (counted["powershell_starts"], counted["exchange_shells"], counted["writes"]) == (1, 0, 0)
-    found = run.of("List the snapshots of the connectors")[-1].result["snapshots"]
+    (asked,) = [run.layers_of(task) for task in run.tasks if run.layers_of(task)]
+    found = asked["exchange"]["snapshots"]
     assert [one["state"] for one in found] == ["foreign", "foreign", "unreadable", "usable", "usable"]
     # A lease is no snapshot.
     assert [one["name"] for one in found] == sorted(set(files) - {"0-lease.json"}, reverse=True)

@@ -13,6 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction imp
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    OtherLayer,
     SnapshotError,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
@@ -45,8 +46,8 @@ def kept(
     layer: str,
     tables: Tables[t.Any, t.Any],
     foreign: t.Callable[[t.Mapping[str, str]], str],
-) -> Kept:
-    """What a file is to a layer.
+) -> Kept | None:
+    """What a file is to a layer; None for a snapshot of another layer, which is none to speak of.
 
     `foreign` says why a snapshot of an origin is not of this server or device; empty where it is.
     """
@@ -59,6 +60,8 @@ def kept(
         return Kept(name, UNREADABLE, why=f"It could not be read: {held.unread}.")
     try:
         snapshot: snapshots.Snapshot[t.Any] = snapshots.parse(held.text, layer, tables)
+    except OtherLayer:
+        return None
     except SnapshotError as error:
         return Kept(name, UNREADABLE, why=str(error))
     why = foreign(snapshot.origin)

@@ -295,7 +295,7 @@ class HostVerdict:
             )
         broken_by = _BROKEN_BY[playbook]
         if OPEN not in broken_by and any(
-            host.failed or host.state in broken_by for host in self.records
+            host.failed or host.left_out or host.state in broken_by for host in self.records
         ):
             return True
         return bool(self.trouble) or self.state in broken_by

@@ -221,6 +221,11 @@ def choose(
     if not chosen:
         named_one = is_name(wanted)
         what = f"no snapshot named '{wanted}'" if named_one else "no snapshot of a change"
+        # What other layers have saved may have pushed those of this one out of what was read.
+        all_read = most is None or len(held) < most
+        if not all_read and not named_one:
+            what += f" of this layer among the {most} newest files"
+            passed_over.insert(0, "Name the snapshot to restore.")
         kind = SnapshotError if named_one or passed_over else NoSnapshot
         raise kind(" ".join([f"There is {what} {where}. Nothing was changed.", *passed_over]))
     if wanted == ORIGINAL and most is not None and len(held) >= most:

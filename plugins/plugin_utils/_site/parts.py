@@ -133,7 +133,7 @@ def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     for layer in HOST_LAYERS[1:]:
         if not values[f"{layer.prefix}_enabled"]:
-            parts[layer.name] = Part(NOT_MANAGED)
+            parts[layer.name] = _not_managed(layer.prefix, values, around)
         elif around.playbook == "rollback":
             parts[layer.name] = _rolled_back(layer.prefix, values)
         else:
@@ -144,6 +144,17 @@ def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         parts[HYBRID] = Part(MANAGED if kind != "none" else NOT_MANAGED)
         parts[POSTURE] = Part(MANAGED if values["windows_posture_enabled"] else NOT_MANAGED)
     return parts
+
+
+def _not_managed(prefix: str, values: Values, around: Surroundings) -> Part:
+    """A layer that the site does not have, or has no longer."""
+    if around.playbook == "rollback" and f"{prefix}_snapshot" in named_snapshots(values):
+        return Part(
+            LEFT_OUT,
+            f"mailedge_{prefix}_snapshot is named, and the layer is not managed at "
+            f"{around.host}: set mailedge_{prefix}_enabled to true for this run.",
+        )
+    return Part(NOT_MANAGED)
 
 
 def named_snapshots(values: Values) -> list[str]:

@@ -24,7 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSnapshot, SnapshotError
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
@@ -278,3 +278,18 @@ def test_a_run_that_made_nothing_does_not_hide_the_one_before_it() -> None:
     assert restored(snapshot.LATEST) == (locked, ())
     assert restored(refused) == (refused, (locked,)), "a name is a name"
     assert restored(snapshot.ORIGINAL) == (snapshot.ORIGINAL, ())
+
+
+def test_a_snapshot_that_others_have_pushed_out_is_not_one_that_never_was() -> None:
+    """Who is told that no run has changed the layer looks no further."""
+    other = json.dumps({**WHOLE, "layer": "windows_tls"})
+    held = [snapshot.Held("20260114T101500.000Z-4f1c2a-apply.json", other)]
+    with pytest.raises(SnapshotError, match="among the 1 newest files here") as error:
+        snapshot.choose(
+            held, snapshot.LATEST, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here", most=1
+        )
+    assert not isinstance(error.value, NoSnapshot)
+    with pytest.raises(NoSnapshot, match="There is no snapshot of a change here"):
+        snapshot.choose(
+            held, snapshot.LATEST, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here", most=2
+        )
