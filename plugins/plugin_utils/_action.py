@@ -89,9 +89,12 @@ class HostAction(ActionBase):
         validation = ArgumentSpecValidator(**self.arguments).validate(args)
         self._secrets.update(map(str, validation._no_log_values))
         params = validation.validated_parameters
-        return params, [(
-            f"{str(message).rstrip('.')}."
-        ) for message in validation.error_messages] or self.check(params)
+        errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages]
+        seconds = params.get("time_limit")
+        if not errors and isinstance(seconds, int) and seconds < 1:
+            # It would say that the server did not answer, which nobody had asked.
+            errors = [f"The option time_limit is {seconds}: name 1 second or more."]
+        return params, errors or self.check(params)
 
     def agent(self, errors: t.Sequence[str], *params: t.Mapping[str, t.Any]) -> Agent:
         """The agent of this task's host, with the longest time limit of these options. Raises

@@ -213,3 +213,25 @@ def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(lab: Lab, 
     assert play("rollback", lab.inventory, variables=both).code != 0
     assert play(roles, lab.inventory, variables={**named, "mailedge_iis_enabled": True}).code == 0
     assert reaches(host, STRANGER) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("windows_tls", {"time_limit": -1}, "The option time_limit is -1: name 1 second or more."),
+        ("iis_path_blocks", {"blocks": [{"path": "/ecp"}], "time_limit": 0}, "The option time_limit is 0"),
+        (
+            "windows_firewall_rules",
+            {"ports": [True], "remote_addresses": ["198.51.100.0/24"]},
+            "True is no list of TCP ports",
+        ),
+    ],
+)
+def test_a_number_that_is_none_is_refused_before_the_server_is_asked(
+    lab: Lab, client: LabClient, name: str, options: dict[str, t.Any], said: str
+) -> None:
+    client.reset_counters(HOST)
+    run = play(module(name, HOST, options), lab.inventory)
+    assert run.code != 0, run.output
+    assert said in run.tasks[-1].result["msg"]
+    assert client.counters(HOST)["powershell_starts"] == 0

@@ -69,7 +69,8 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
         problems += [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))]
     ports = params.get("ports")
     if ports is not None:
-        wrong = [str(port) for port in ports if not 1 <= port <= LAST_PORT]
+        # Python takes a yes of YAML for the number 1.
+        wrong = [str(port) for port in ports if isinstance(port, bool) or not 1 <= port <= LAST_PORT]
         if wrong or not ports:
             problems.append(
                 f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} is no list of TCP ports from 1 "
