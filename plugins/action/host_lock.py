@@ -17,18 +17,24 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import LEFT_OUT
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
-    Refused,
-    shortened,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import LATEST
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
     Reader,
     ServerLease,
     read_together,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._host_results import (
+    Result,
+    in_trouble,
+    listed,
+    not_done,
+    whole_of,
+    without_snapshots,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._hybrid import HybridReader
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import (
@@ -56,8 +62,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._snapshots impor
 # Layers that write what the posture is judged by.
 _JUDGED = frozenset({"windows tls"})
 _ACTIONS = "ansible_collections.mailedge.lockdown.plugins.action."
-
-Result = dict[str, t.Any]
 
 
 @dataclasses.dataclass
@@ -179,7 +183,7 @@ class ActionModule(HostAction):
         results = self._run_all(layers, posture, shared, goes_on=goes_on, restores=restores)
         # The description is without a mask: no secret is in it, and a password "relay" would change
         # the name relay.filter.example for other layers.
-        whole = self.scrubbed(_whole(results))
+        whole = self.scrubbed(whole_of(results))
         if shared.own is not None:
             whole["lease"] = shared.own.told()
         warnings = [*told.pop("warnings", ()), *whole.pop("warnings", ())]
@@ -285,29 +289,29 @@ class ActionModule(HostAction):
         check_mode = bool(self._task.check_mode)
         if restores:
             results = {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
-            return _without_snapshots(results)
+            return without_snapshots(results)
         results = {}
         if check_mode or refused or len(layers) > 1:
             # Nothing is written while one of them would be refused.
             results = {layer.name: self._run_one(layer, check_mode=True) for layer in layers}
             for name in refused.keys() & results.keys():
-                if results[name].get("plan") and not _in_trouble(results[name]):
+                if results[name].get("plan") and not in_trouble(results[name]):
                     results[name].update(failed=True, changed=False, msg=refused[name])
-            failing = [name for name, result in results.items() if _in_trouble(result)]
+            failing = [name for name, result in results.items() if in_trouble(result)]
             if check_mode:
                 return results
             if failing:
-                why = f"{_list(failing)} cannot be changed"
+                why = f"{listed(failing)} cannot be changed"
                 return {
-                    name: result if name in failing else _not_done(result, why)
+                    name: result if name in failing else not_done(result, why)
                     for name, result in results.items()
                 }
         for number, layer in enumerate(layers):
             results[layer.name] = self._run_one(layer, check_mode=False)
-            if _in_trouble(results[layer.name]):
+            if in_trouble(results[layer.name]):
                 why = f"{layer.name} failed before it"
                 for later in layers[number + 1 :]:
-                    results[later.name] = _not_done(results[later.name], why)
+                    results[later.name] = not_done(results[later.name], why)
                 break
         return results
 
@@ -415,7 +419,7 @@ def _refusal(
         names = [name for name in asked[option] or () if name not in own and name not in parts]
         if names:
             wrong.append(
-                f"The option {option} names {_list(list(map(repr, names)))}, which is no layer. "
+                f"The option {option} names {listed(list(map(repr, names)))}, which is no layer. "
                 f"The layers are: {', '.join(own)}."
             )
     if asked["playbook"] == "drift" and asked["undo"] is None and not check_mode:
@@ -430,70 +434,6 @@ def _refusal(
 
 def _left_out(parts: t.Mapping[str, t.Mapping[str, str]], name: str) -> bool:
     return name in parts and parts[name]["how"] == LEFT_OUT
-
-
-def _not_done(result: t.Mapping[str, t.Any], why: str) -> Result:
-    """The result of a layer whose turn did not come: it is as it was read."""
-    return {
-        **result,
-        "changed": False,
-        "failed": True,
-        "msg": f"Nothing was changed here, because {why}.",
-    }
-
-
-def _without_snapshots(results: t.Mapping[str, Result]) -> dict[str, Result]:
-    """The results of a rollback: what no run has changed fails nothing where another layer was
-    restored.
-    """
-    if not any(result.get("restored") for result in results.values()):
-        return dict(results)
-    return {
-        name: {"changed": False, "not_looked_at": result["msg"]}
-        if result.get("nothing_to_restore")
-        else result
-        for name, result in results.items()
-    }
-
-
-def _list(names: t.Sequence[str]) -> str:
-    return " and ".join(names)
-
-
-def _whole(results: t.Mapping[str, Result]) -> Result:
-    """The result of the task: that of every layer, and what Ansible wants to know of all."""
-    warnings = [text for result in results.values() for text in result.pop("warnings", ())]
-    diffs = [result.pop("diff") for result in results.values() if result.get("diff")]
-    broken = any(map(_in_trouble, results.values()))
-    # Ansible prints what failed as a whole, and a screen is for reading.
-    layers = {
-        name: shortened(result) if broken or not result.get("changed") else result
-        for name, result in results.items()
-    }
-    troubles = [str(result.get("msg")) for result in layers.values() if _in_trouble(result)]
-    unreachable = any(result.get("unreachable") for result in layers.values())
-    whole: Result = {
-        "changed": any(result.get("changed") for result in layers.values()),
-        "layers": layers,
-        "snapshots": {
-            name: result["snapshot"]["name"]
-            for name, result in layers.items()
-            if result.get("snapshot")
-        },
-        "warnings": list(dict.fromkeys(warnings)),
-    }
-    if troubles:
-        whole.update(
-            {"unreachable" if unreachable else "failed": True},
-            msg=" ".join(dict.fromkeys(troubles)),
-        )
-    if diffs:
-        whole["diff"] = diffs
-    return whole
-
-
-def _in_trouble(result: t.Mapping[str, t.Any]) -> bool:
-    return bool(result.get("failed") or result.get("unreachable"))
 
 
 def _handed_on(about: dict[str, t.Any]) -> dict[str, t.Any]:

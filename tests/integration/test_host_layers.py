@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
-from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, module, play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import module, play
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis

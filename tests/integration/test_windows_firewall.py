@@ -336,3 +336,9 @@ def test_a_program_that_does_not_listen_there_keeps_its_rule() -> None:
     assert agent.remote == ["*"]
     assert server.admits(STRANGER, 7000, "agent.exe")
     assert not done(server.do({**LOCK, "ignore_programs": ["agent.exe"]}))["changed"]
+
+
+def test_a_rule_that_names_the_port_counts_whatever_program_is_to_be_ignored() -> None:
+    server = Server()
+    done(server.do({**LOCK, "ignore_programs": ["MSExchangeFrontendTransport.exe"]}))
+    assert STRANGER not in heard(server)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     NOBODY,
     NOTHING,
@@ -12,6 +14,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     Sources,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+
+# How a policy names every interface.
+_ANY = "any"
 
 
 class Fold:
@@ -42,3 +47,20 @@ class Fold:
     def shut(self) -> None:
         """Go past a deny for everybody."""
         self._undecided = NOTHING
+
+
+def by_name(ways: t.Iterable[frozenset[str]]) -> dict[str, set[frozenset[str]]]:
+    """The ways through a device by the names of their interfaces, each under all of its names."""
+    named: dict[str, set[frozenset[str]]] = {_ANY: set()}
+    for way in ways:
+        for name in {*way, _ANY}:
+            named.setdefault(name, set()).add(way)
+    return named
+
+
+def named_ways(
+    named: frozenset[str], ways: t.Mapping[str, t.AbstractSet[frozenset[str]]]
+) -> t.AbstractSet[frozenset[str]]:
+    """The ways that a policy is for, which names these interfaces."""
+    sets = [ways[name] for name in ([_ANY] if _ANY in named else named) if name in ways]
+    return sets[0] if len(sets) == 1 else {way for ways_of_name in sets for way in ways_of_name}

@@ -30,7 +30,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     negation,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import Fold
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import (
+    Fold,
+    by_name,
+    named_ways,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import is_ours
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
     Match,
@@ -342,11 +346,11 @@ class Model:
         if behind is None:
             names = _all_of(policy.out for policy in concerned) - self._outside(target) | {_UNNAMED}
             behind = tuple(frozenset({name}) for name in names)
-        ways_in, ways_out = _by_name(into), _by_name(behind)
+        ways_in, ways_out = by_name(into), by_name(behind)
         standing: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
         for index, policy in enumerate(concerned):
             for way in itertools.product(
-                _named_ways(policy.into, ways_in), _named_ways(policy.out, ways_out)
+                named_ways(policy.into, ways_in), named_ways(policy.out, ways_out)
             ):
                 standing.setdefault(way, []).append(index)
         folds: list[list[Fold]] = [[] for _one in concerned]
@@ -485,19 +489,3 @@ def _all_of(named: t.Iterable[frozenset[str]]) -> set[str]:
 def _is_for(named: frozenset[str], interface: frozenset[str]) -> bool:
     """Whether a policy is for an interface, which has several names."""
     return ANY in named or not named.isdisjoint(interface)
-
-
-def _by_name(ways: t.Iterable[frozenset[str]]) -> dict[str, set[frozenset[str]]]:
-    by_name: dict[str, set[frozenset[str]]] = {ANY: set()}
-    for way in ways:
-        for name in {*way, ANY}:
-            by_name.setdefault(name, set()).add(way)
-    return by_name
-
-
-def _named_ways(
-    named: frozenset[str], ways: t.Mapping[str, t.AbstractSet[frozenset[str]]]
-) -> t.AbstractSet[frozenset[str]]:
-    """The ways that a policy is for, which names these interfaces."""
-    sets = [ways[name] for name in ([ANY] if ANY in named else named) if name in ways]
-    return sets[0] if len(sets) == 1 else {way for ways_of_name in sets for way in ways_of_name}

@@ -72,10 +72,13 @@ class Site:
 
 
 def ignoring(state: State, site: Site) -> State:
-    """A state in which rules for programs that do not listen on the ports are no ways in."""
+    """A state in which rules for programs that do not listen on the ports are no ways in; but for
+    one that names a port by its number, which is made for whoever listens there.
+    """
     rules = {
         name: dataclasses.replace(held, rule=dataclasses.replace(held.rule, elsewhere=True))
         if file_of(held.rule.program) in site.ignore_programs
+        and (held.rule.ports.are_all or not covered(held.rule, site.ports))
         else held
         for name, held in state.rules.items()
     }
