@@ -16,11 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
-    check_minutes,
-)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import (
     MailFlowAction,
     grace,
@@ -41,15 +37,6 @@ class ActionModule(MailFlowAction):
                 "inbound_lock is set, but provider_ranges names no range. A lock that hears no "
                 "provider would shut out all mail. "
                 "Name the ranges from which the filtering provider delivers."
-            )
-        wrong = snapshot.check_wanted(params["snapshot"]) if params.get("snapshot") else ""
-        if wrong:
-            errors.append(wrong)
-        lease = params.get("lease")
-        if lease:
-            errors += filter(
-                None,
-                [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))],
             )
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])

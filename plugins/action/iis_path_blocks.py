@@ -13,11 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec imp
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.layer import IisLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
-    check_minutes,
-)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import LayerAction
 
 
@@ -25,18 +21,10 @@ class ActionModule(LayerAction):
     """The action behind the module of the same name."""
 
     arguments = PATH_BLOCKS_MODULE
+    guards = GUARDS
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        errors = [GUARDS.unknown(params["accept_risks"]), *wish(params)[1]]
-        if params.get("snapshot"):
-            errors.append(snapshot.check_wanted(params["snapshot"]))
-        lease = params.get("lease")
-        if lease:
-            errors += [
-                snapshot.check_run_id(str(lease["run_id"])),
-                check_minutes(int(lease["minutes"])),
-            ]
-        return [error for error in errors if error]
+        return [*super().check(params), *wish(params)[1]]
 
     def layer(self, params: dict[str, t.Any]) -> HostLayer[t.Any]:
         return IisLayer(wish(params)[0], describes=not params.get("snapshot"))

@@ -91,7 +91,7 @@ class ActionModule(ActionBase):
         failing = judge.failing(
             verdicts, report_only=not _fails(hostvars, hosts), check_mode=check_mode
         )
-        lines = [site_line(site) for site in sites]
+        lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
             for host in site.hosts:
                 lines += detail_lines(

@@ -10,6 +10,9 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import argspec
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.guards import (
+    GUARDS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.layer import (
     WindowsFirewallLayer,
 )
@@ -22,9 +25,10 @@ class ActionModule(LayerAction):
     """The action behind the module of the same name."""
 
     arguments = argspec.MODULE
+    guards = GUARDS
 
     def check(self, params: dict[str, t.Any]) -> list[str]:
-        return argspec.check(params)
+        return [*super().check(params), *argspec.check(params)]
 
     def layer(self, params: dict[str, t.Any]) -> HostLayer[t.Any]:
         try:

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
-    check_minutes,
-)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import TLS_MODULE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.layer import TlsLayer, Wish
@@ -21,18 +17,7 @@ class ActionModule(LayerAction):
     """The action behind the module of the same name."""
 
     arguments = TLS_MODULE
+    guards = GUARDS
 
     def layer(self, params: dict[str, t.Any]) -> TlsLayer:
         return TlsLayer(Wish(params["schannel"], params["explicit"], tuple(params["dotnet"])))
-
-    def check(self, params: dict[str, t.Any]) -> list[str]:
-        errors = [GUARDS.unknown(params["accept_risks"])]
-        if params.get("snapshot"):
-            errors.append(snapshot.check_wanted(params["snapshot"]))
-        lease = params.get("lease")
-        if lease:
-            errors += [
-                snapshot.check_run_id(str(lease["run_id"])),
-                check_minutes(int(lease["minutes"])),
-            ]
-        return [error for error in errors if error]

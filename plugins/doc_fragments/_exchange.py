@@ -197,9 +197,9 @@ options:
       - V(latest) is the newest snapshot that a change left. Snapshots that a rollback left are
         passed over, so that a second rollback does not undo the first.
       - V(original) is the state before the first change of all whose snapshots are on the server.
-        Of each connector it restores the options that any of these changes was about.
+        Of each object it restores the options that any of these changes was about.
       - Guards on the restored state only warn, because it is wished as it was. Those on
-        what Exchange would refuse stop.
+        what the server would refuse stop.
     type: str
   keep_later_changes:
     description:

@@ -49,6 +49,8 @@ _BITS = {4: 32, 6: 128}
 _INTERNET = EVERYTHING - NOT_INTERNET
 # What one group of a written address has in bits, and from where on a host with its prefix length
 # is an ordinary way to write a network of the internet: 198.51.100.7/24, 2001:db8::7/48.
+# ::ffff:0:0/96, the IPv4-mapped addresses (RFC 4291, 2.5.5.2).
+_MAPPED, _LAST_V4 = 0xFFFF, (1 << 32) - 1
 _GROUP = {4: 8, 6: 16}
 _INTERFACE = {4: 24, 6: 48}
 _HOST_PART = {4: 0xFF, 6: (1 << 64) - 1}
@@ -114,6 +116,13 @@ def _sizeable(ranges: RangeSet) -> RangeSet:
 
 
 def _mistakes(text: str, interval: Interval, previous: str) -> t.Iterator[str]:
+    if interval.version == 6 and interval.first >> 32 == interval.last >> 32 == _MAPPED:
+        plain = Interval(4, interval.first & _LAST_V4, interval.last & _LAST_V4)
+        yield (
+            f"'{text}' is an IPv4 address written as IPv6. Who sends from there comes over IPv4, "
+            f"and would not be recognized. Write {plain}."
+        )
+        return
     if "/" in text or text.endswith(")"):
         yield from _above_its_prefix(text, interval)
     elif "-" in text:

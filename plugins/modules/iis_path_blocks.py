@@ -28,6 +28,9 @@ description:
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
+  - mailedge.lockdown._windows.connection
+  - mailedge.lockdown._windows.snapshot_copy
+  - mailedge.lockdown._exchange.run
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
 options:
@@ -142,56 +145,14 @@ options:
     type: list
     elements: str
     default: []
-  snapshot:
-    description:
-      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the
-        options above.
-      - V(latest) is the newest snapshot of the site that a change left. Snapshots that a rollback
-        left are passed over, so that a second rollback does not undo the first.
-      - V(original) is the state before the first change of all whose snapshots are on the server.
-    type: str
-  snapshot_copy:
-    description:
-      - A folder on the controller into which the snapshot is written as well.
-      - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the
-        first change.
-    type: path
-  keep_later_changes:
-    description: Of O(snapshot) only what is still as the run of that snapshot left it. What
-      somebody else has changed since is left alone and told in RV(not_restored).
-    type: bool
-    default: false
-  time_limit:
-    description: How long one remote call may take, in seconds.
-    type: int
-    default: 300
-  lease:
-    description: Leases the server to a run that goes on after this task. See
-      O(mailedge.lockdown.exchange_mail_flow#module:lease).
-    type: dict
-    suboptions:
-      run_id:
-        description: The run, letters and digits, the same in all its tasks.
-        type: str
-        required: true
-      minutes:
-        description: How long the lease lasts if nobody ends it, 5 to 720 minutes.
-        type: int
-        default: 60
-      goes_on:
-        description: Whether the lease outlives a task that succeeds.
-        type: bool
-        default: true
 attributes:
   platform:
     platforms: windows
     support: full
 notes:
-  - The host is reached by its own Ansible connection, as with
-    M(mailedge.lockdown.exchange_mail_flow). The user has to be an administrator of the server.
+  - The user has to be an administrator of the server.
   - Nothing of this was tried on a real IIS yet. What the lab takes from Microsoft's documents and
     samples, and what is unverified, stands in the sources.
-  - C(become) is refused, because it would have no effect.
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
 """

@@ -34,6 +34,9 @@ description:
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
+  - mailedge.lockdown._windows.connection
+  - mailedge.lockdown._windows.snapshot_copy
+  - mailedge.lockdown._exchange.run
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
 options:
@@ -149,63 +152,12 @@ options:
     type: list
     elements: str
     default: []
-  snapshot:
-    description:
-      - Gives back what this snapshot holds, V(latest), V(original) or a name, in place of the
-        options above.
-      - V(latest) is the newest snapshot that a change of this module left. V(original) is the state
-        before the first one of all whose snapshots are on the server.
-      - Only the options of rules that were changed are given back. Guards on the state that is
-        given back only warn.
-    type: str
-  keep_later_changes:
-    description:
-      - Of O(snapshot) only what is still as the run of that snapshot left it. What somebody else
-        has changed since is left alone and told in RV(not_restored).
-    type: bool
-    default: false
-  snapshot_copy:
-    description:
-      - A folder on the controller into which the snapshot is written as well.
-      - The snapshot on the server, in C(%ProgramData%\\mailedge), is always written before the
-        first change.
-    type: path
-  time_limit:
-    description:
-      - How long one remote call may take, in seconds. A call that takes longer is ended, and the
-        task fails and says so. An old server with thousands of rules may need minutes.
-    type: int
-    default: 300
-  lease:
-    description:
-      - Leases the server to a run that goes on after this task, as
-        O(mailedge.lockdown.exchange_mail_flow#module:lease) does.
-    type: dict
-    suboptions:
-      run_id:
-        description: The run, letters and digits, the same in all its tasks. It is in the names of
-          its snapshots as well.
-        type: str
-        required: true
-      minutes:
-        description: How long the lease lasts if nobody ends it, 5 to 720 minutes.
-        type: int
-        default: 60
-      goes_on:
-        description: Whether the lease outlives a task that succeeds. One that fails keeps it in any
-          case.
-        type: bool
-        default: true
 attributes:
   platform:
     platforms: windows
     support: full
 notes:
-  - The host is reached by its own Ansible connection (P(ansible.builtin.winrm#connection),
-    P(ansible.builtin.psrp#connection) or P(ansible.builtin.ssh#connection), of which the last is
-    not tested). PowerShell 2.0 is enough on the server, nothing is installed there. The user has to
-    be an administrator.
-  - C(become) is refused, because it would have no effect.
+  - The user has to be an administrator of the server.
   - Rules that group policy brings are read from the registry and never changed.
   - An update of Exchange may make its rules anew, and wide. The next run narrows them again.
 seealso:

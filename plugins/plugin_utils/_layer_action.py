@@ -10,8 +10,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Registry
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold, check_minutes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
@@ -45,6 +47,8 @@ class LayerAction(HostAction):
     exchange_mail_flow.
     """
 
+    guards: t.ClassVar[Registry]
+    """The guards that the option accept_risks may name."""
     lease: dict[str, t.Any] | None = None
     """The lease that the run has after the task, as in the result."""
 
@@ -55,6 +59,18 @@ class LayerAction(HostAction):
             # something else, or nothing, and ends well.
             errors = [*errors, _NO_NAME]
         return params, errors
+
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        errors = [self.guards.unknown(params.get("accept_risks") or [])]
+        if params.get("snapshot"):
+            errors.append(snapshot.check_wanted(params["snapshot"]))
+        lease = params.get("lease")
+        if lease:
+            errors += [
+                snapshot.check_run_id(str(lease["run_id"])),
+                check_minutes(int(lease["minutes"])),
+            ]
+        return [error for error in errors if error]
 
     def layer(self, params: dict[str, t.Any]) -> HostLayer[t.Any]:
         """The layer with the task's options. Raises Failure for what cannot be understood."""
@@ -69,7 +85,9 @@ class LayerAction(HostAction):
         lease = params.get("lease")
         if not lease:
             return None
-        return Hold(str(lease["run_id"]), int(lease["minutes"]), who(self._variables), bool(lease["goes_on"]))
+        return Hold(str(lease[(
+            "run_id"
+        )]), int(lease["minutes"]), who(self._variables), bool(lease["goes_on"]))
 
     def prepare(self, params: dict[str, t.Any]) -> Prepared:
         """Understand checked options. Raises Failure."""

@@ -11,7 +11,7 @@ import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
@@ -44,6 +44,8 @@ def grace(lock: t.Mapping[str, t.Any]) -> str:
 
 class ExchangeAction(LayerAction):
     """Reads an Exchange server over the host's connection."""
+
+    guards = GUARDS
 
     def networks(self, params: t.Mapping[str, t.Any]) -> SiteNetworks:
         """Whom the task's options name. Raises Failure for a range that cannot be understood."""
@@ -102,10 +104,6 @@ class MailFlowAction(ExchangeAction):
         as the read.
         """
         return []
-
-    def check(self, params: dict[str, t.Any]) -> list[str]:
-        wrong = guards.GUARDS.unknown(params.get("accept_risks") or [])
-        return [wrong] if wrong else []
 
     def layer(self, params: dict[str, t.Any]) -> ExchangeLayer:
         return ExchangeLayer(

@@ -341,3 +341,15 @@ def test_many_paths_that_cannot_be_blocked_are_told_in_one_sentence() -> None:
     assert result["msg"].count("cannot be blocked") == 1
     assert "/ecp, " in result["msg"]
     assert result["msg"].count("Nothing was changed.") == 1
+
+
+def test_a_site_without_the_directories_of_exchange_is_not_closed_by_what_is_published() -> None:
+    server = Server()
+    server.iis.replace('site name="Default Web Site"', 'site name="Elsewhere"')
+    server.iis.replace(
+        "<sites>",
+        '<sites><site name="Default Web Site" id="9"><application path="/">'
+        '<virtualDirectory path="/" physicalPath="C:\\inetpub\\empty" /></application></site>',
+    )
+    told = refusal(server.run({"publish": ["owa"], "own_networks": ["10.20.0.0/16"]}))
+    assert "has none of Exchange's virtual directories" in told

@@ -342,3 +342,12 @@ def test_a_rule_that_names_the_port_counts_whatever_program_is_to_be_ignored() -
     server = Server()
     done(server.do({**LOCK, "ignore_programs": ["MSExchangeFrontendTransport.exe"]}))
     assert STRANGER not in heard(server)
+
+
+def test_a_value_of_group_policy_that_is_no_number_is_told_and_nothing_is_written() -> None:
+    server = Server()
+    start = server.firewall.shown()
+    server.firewall.policy[store.DOMAIN]["EnableFirewall"] = t.cast("int", "")
+    refused = server.do(LOCK)
+    assert "something else than a number as EnableFirewall of the domain profile" in refused["msg"]
+    assert server.firewall.shown() == start

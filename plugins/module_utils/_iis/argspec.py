@@ -8,6 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_options import (
+    RUN_OPTIONS,
+    TIME_LIMIT,
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import publish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import check_path
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import (
@@ -50,19 +55,9 @@ PATH_BLOCKS_MODULE: dict[str, t.Any] = {
         "in_use": _texts(choices=list(publish.WORDS), default=[]),
         **{name: _texts(default=[]) for name in _NETWORKS},
         "method": {"type": "str", "choices": _METHODS, "default": AUTO},
-        "accept_risks": _texts(default=[]),
-        "snapshot": {"type": "str"},
-        "snapshot_copy": {"type": "path"},
-        "keep_later_changes": {"type": "bool", "default": False},
-        "time_limit": {"type": "int", "default": 300},
-        "lease": {
-            "type": "dict",
-            "options": {
-                "run_id": {"type": "str", "required": True},
-                "minutes": {"type": "int", "default": 60},
-                "goes_on": {"type": "bool", "default": True},
-            },
-        },
+        **WRITE_OPTIONS,
+        **RUN_OPTIONS,
+        **TIME_LIMIT,
     },
     "mutually_exclusive": [("snapshot", "publish")],
 }

@@ -135,6 +135,7 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
     rows: list[Desired[str]] = []
     # Why a path cannot be blocked, and which paths cannot for that reason.
     problems: dict[tuple[str, str], list[str]] = {}
+    others = [wrong] if (wrong := _nothing_to_publish(wish, state)) else []
     first = _first_of_others(state)
     rules: set[str] = set()
     for block in wish.on(state):
@@ -146,6 +147,9 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
             method = _method(block, wish, state)
         except _Unblockable as error:
             problems.setdefault((error.how, error.why), []).append(block.path)
+            continue
+        except PlanError as error:
+            others.append(str(error))
             continue
         if method == REWRITE:
             name = rule_name(block.path)
@@ -162,17 +166,31 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
                 rows.append(Desired(IP_LISTS, block.path, None))
         else:
             rows.append(Desired(IP_LISTS, block.path, list_options(wish.allowed(block, state))))
-    if problems:
+    if problems or others:
         sentences = [
             f"{_and(paths)} of {state.site} cannot be blocked{how}: {why}"
             for (how, why), paths in problems.items()
         ]
-        raise PlanError(" ".join([*sentences, "Nothing was changed."]))
+        raise PlanError(" ".join([*dict.fromkeys(others), *sentences, "Nothing was changed."]))
     # What carries our name and is described by nothing is gone with the description.
     for rule in state.local:
         if rule.name.casefold().startswith(PREFIX) and rule.name.casefold() not in rules:
             rows.append(Desired(REWRITE_RULES, rule.name, None))
     return tuple(rows)
+
+
+def _nothing_to_publish(wish: Wish, state: State) -> str:
+    """Why what is published says nothing of a site; empty where it does.
+
+    A site without Exchange's directories would be in order with nothing blocked, while strangers
+    use those of another one.
+    """
+    if wish.published is None or any(map(publish.known, state.directories)):
+        return ""
+    return (
+        f"The site '{state.site}' has none of Exchange's virtual directories, so that publish says "
+        "nothing about it. Name the site that clients come to."
+    )
 
 
 def rule_name(path: str) -> str:

@@ -38,14 +38,20 @@ def shown(items: t.Sequence[str], most: int = _MOST) -> list[str]:
     return [*items[:most], f"... and {len(items) - most} more, in the report."]
 
 
-def site_line(verdict: SiteVerdict) -> str:
+def _word(state: str, *, check_mode: bool) -> str:
+    """A state in words: nothing was restored by a rollback that only looked."""
+    return f"would be {state}" if check_mode and state == RESTORED else state
+
+
+def site_line(verdict: SiteVerdict, *, check_mode: bool = False) -> str:
     """One site in one line: its state, and the first thing to know about it."""
     records = [record for host in verdict.hosts for record in host.records]
     parts = [
         _first(verdict),
         *(_named(records, state) for state in (NOT_JUDGED, NOT_LOOKED_AT, NOT_MANAGED)),
     ]
-    return " ".join([f"{verdict.site}: {verdict.state}.", *(part for part in parts if part)])
+    state = _word(verdict.state, check_mode=check_mode)
+    return " ".join([f"{verdict.site}: {state}.", *(part for part in parts if part)])
 
 
 def _first(verdict: SiteVerdict) -> str:
@@ -114,7 +120,7 @@ def _record_lines(record: Record, playbook: str, *, check_mode: bool, verbose: b
     pending = (
         check_mode or playbook == "drift" or not record.changed or record.state in (UNKNOWN, DRIFT)
     )
-    lines = [f"  {record.layer}: {record.state}"]
+    lines = [f"  {record.layer}: {_word(record.state, check_mode=check_mode)}"]
     lines += [f"    {text}" for text in shown(record.findings, most)]
     verb = "a run would" if pending else "done"
     lines += [f"    {verb}: {text}" for text in shown(record.plan, most)]

@@ -15,7 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding
     OK,
     UNKNOWN,
     WARNING,
-    Finding,
+    PostureFinding,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     APP_PROXY,
@@ -30,7 +30,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading
 _LEAST_CONNECT, _LEAST_SINCE = (2, 5, 79, 0), datetime.date(2026, 9, 30)
 
 
-def findings(facts: Facts, today: datetime.date, hybrid: str) -> t.Iterator[Finding]:
+def findings(facts: Facts, today: datetime.date, hybrid: str) -> t.Iterator[PostureFinding]:
     """What is found about them; `hybrid` is which way Exchange Online comes in, by the site."""
     yield _service(facts, "hybrid_agent", "Hybrid Agent", HYBRID_AGENT, needed=hybrid == "agent")
     yield _service(
@@ -47,7 +47,7 @@ def findings(facts: Facts, today: datetime.date, hybrid: str) -> t.Iterator[Find
     yield _connect(facts, today)
 
 
-def _service(facts: Facts, finding: str, noun: str, name: str, *, needed: bool) -> Finding:
+def _service(facts: Facts, finding: str, noun: str, name: str, *, needed: bool) -> PostureFinding:
     if name not in facts.services:
         return FINDINGS.make(finding, UNKNOWN, f"Whether the {noun} is there could not be read.")
     service = facts.services[name]
@@ -68,7 +68,7 @@ def _service(facts: Facts, finding: str, noun: str, name: str, *, needed: bool) 
     )
 
 
-def _connect(facts: Facts, today: datetime.date) -> Finding:
+def _connect(facts: Facts, today: datetime.date) -> PostureFinding:
     make = FINDINGS.make
     if ENTRA_CONNECT not in facts.services:
         return make("entra_connect", UNKNOWN, "Whether Entra Connect is there could not be read.")

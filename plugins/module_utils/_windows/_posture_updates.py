@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.dates import last_update
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN, WARNING, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN, WARNING, PostureFinding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     ARC,
     AUTOMATIC_KEY,
@@ -24,14 +24,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading
 _INSTALLS_BY_ITSELF = 4
 
 
-def findings(facts: Facts, today: datetime.date, most_days: int) -> t.Iterator[Finding]:
+def findings(facts: Facts, today: datetime.date, most_days: int) -> t.Iterator[PostureFinding]:
     """What is found about updates of Windows; of Exchange's own the build tells."""
     yield _last(facts, today, most_days)
     yield _restart(facts)
     yield _service(facts)
 
 
-def _last(facts: Facts, today: datetime.date, most_days: int) -> Finding:
+def _last(facts: Facts, today: datetime.date, most_days: int) -> PostureFinding:
     last = last_update(facts.fixes, facts.history, today)
     look = "Look at the history of Windows Update on the server."
     if last.day is None:
@@ -52,7 +52,7 @@ def _last(facts: Facts, today: datetime.date, most_days: int) -> Finding:
     )
 
 
-def _restart(facts: Facts) -> Finding:
+def _restart(facts: Facts) -> PostureFinding:
     """Whether updates wait for a restart: until then they are installed, and not in effect."""
     keys = [facts.keys.get(path) for path in RESTART_KEYS]
     if any(key and key.exists for key in keys):
@@ -67,7 +67,7 @@ def _restart(facts: Facts) -> Finding:
     return FINDINGS.make("restart_pending", OK, "No update of Windows waits for a restart.")
 
 
-def _service(facts: Facts) -> Finding:
+def _service(facts: Facts) -> PostureFinding:
     """Who looks after updates. That an agent is there is no schedule: it is told, and not called
     good.
     """

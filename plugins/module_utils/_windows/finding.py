@@ -25,7 +25,7 @@ class Entry(t.NamedTuple):
 
 
 @dataclass(frozen=True)
-class Finding:
+class PostureFinding:
     """One finding. `remedy` says what to do, empty where nothing is to be done."""
 
     id: str
@@ -61,9 +61,9 @@ class Catalogue(t.Mapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def make(self, name: str, severity: str, sentence: str, remedy: str = "") -> Finding:
+    def make(self, name: str, severity: str, sentence: str, remedy: str = "") -> PostureFinding:
         """A finding of the catalogue. KeyError for an id that is not in it: a mistake of ours."""
-        return Finding(name, severity, sentence, remedy, self[name].link)
+        return PostureFinding(name, severity, sentence, remedy, self[name].link)
 
     def unknown(self, names: t.Collection[str]) -> str:
         """What is wrong with ids that a site accepts, in one sentence; empty: nothing is."""
@@ -74,7 +74,7 @@ class Catalogue(t.Mapping[str, Entry]):
         return f"accept_findings names {' and '.join(wrong)}, {are}. The findings are: {', '.join(sorted(self))}."
 
 
-def state(findings: t.Iterable[Finding], accepted: t.Collection[str] = ()) -> str:
+def state(findings: t.Iterable[PostureFinding], accepted: t.Collection[str] = ()) -> str:
     """The state that findings make: `unknown`, `drift` or `in order`. Where there is none at all,
     nothing was looked at, and that is unknown.
     """
@@ -84,6 +84,6 @@ def state(findings: t.Iterable[Finding], accepted: t.Collection[str] = ()) -> st
     return "drift" if CRITICAL in severities or WARNING in severities else "in order"
 
 
-def ordered(findings: t.Iterable[Finding]) -> list[Finding]:
+def ordered(findings: t.Iterable[PostureFinding]) -> list[PostureFinding]:
     """Worst first; what is equally bad stays in its order."""
     return sorted(findings, key=lambda found: SEVERITIES.index(found.severity))

@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding
     OK,
     UNKNOWN,
     WARNING,
-    Finding,
+    PostureFinding,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     HYBRID_AGENT,
@@ -67,9 +67,9 @@ class Site:
     ignored_certificates: t.Sequence[str] = ()
 
 
-def findings(facts: Facts, site: Site) -> list[Finding]:
+def findings(facts: Facts, site: Site) -> list[PostureFinding]:
     """Everything that is found, by subject."""
-    subjects: tuple[t.Callable[[Facts, Site], t.Iterable[Finding]], ...] = (
+    subjects: tuple[t.Callable[[Facts, Site], t.Iterable[PostureFinding]], ...] = (
         _exchange,
         _windows,
         _size,
@@ -86,7 +86,7 @@ def findings(facts: Facts, site: Site) -> list[Finding]:
 # ---------------------------------------------------------------- Exchange and Windows
 
 
-def _exchange(facts: Facts, site: Site) -> t.Iterator[Finding]:
+def _exchange(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     make = FINDINGS.make
     if not facts.exchange_installed:
         yield make("exchange_absent", OK, f"{facts.name} has no Exchange Server.")
@@ -119,7 +119,7 @@ def _level(
     build: exchange_level.Build,
     release: exchange_level.Release | None,
     site: Site,
-) -> t.Iterator[Finding]:
+) -> t.Iterator[PostureFinding]:
     make, as_of = FINDINGS.make, table.as_of.isoformat()
     level, newest = table.level(build), table.newest(table.product(build))
     refresh = "Name newer builds in exchange_builds, with exchange_builds_as_of, or update the collection."
@@ -165,7 +165,7 @@ def _level(
         )
 
 
-def _windows(facts: Facts, site: Site) -> t.Iterator[Finding]:
+def _windows(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     make, build = FINDINGS.make, facts.windows_build
     key = facts.keys.get(SYSTEM_KEY)
     kind = key.text("InstallationType") if key else ""
@@ -190,7 +190,7 @@ def _support(
     paid_end: datetime.date | None,
     *,
     finding: str = "exchange_support",
-) -> t.Iterator[Finding]:
+) -> t.Iterator[PostureFinding]:
     make, today = FINDINGS.make, site.today
     move = f"Plan the move from {name} to a version that is supported."
     last = paid_end if site.paid_updates and paid_end else end
@@ -220,7 +220,7 @@ def _support(
         yield make(finding, OK, f"{name} is supported until {last}.")
 
 
-def _size(facts: Facts, site: Site) -> t.Iterator[Finding]:
+def _size(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     computer = facts.computer or {}
     memory = _number(computer.get("TotalPhysicalMemory"))
     # What is told is a little less than what is built in.
@@ -255,7 +255,7 @@ def _number(value: t.Any) -> int | None:
 # ---------------------------------------------------------------- TLS 1.2
 
 
-def _tls(facts: Facts) -> t.Iterator[Finding]:
+def _tls(facts: Facts) -> t.Iterator[PostureFinding]:
     default = systems.default_of(facts.windows_build)
     remedy = "Set it with windows_tls, and restart the server."
     for side, key in tls.SIDES.items():
@@ -273,7 +273,7 @@ def _tls(facts: Facts) -> t.Iterator[Finding]:
     yield from _dotnet(facts, remedy)
 
 
-def _dotnet(facts: Facts, remedy: str) -> t.Iterator[Finding]:
+def _dotnet(facts: Facts, remedy: str) -> t.Iterator[PostureFinding]:
     unread: list[str] = []
     wrong: dict[tuple[str, str], list[str]] = {}
     for framework, settings in tls.DOTNET_SETTINGS.items():
@@ -299,7 +299,7 @@ def _dotnet(facts: Facts, remedy: str) -> t.Iterator[Finding]:
 # ---------------------------------------------------------------- what Exchange brings
 
 
-def _mitigation(facts: Facts) -> t.Iterator[Finding]:
+def _mitigation(facts: Facts) -> t.Iterator[PostureFinding]:
     build = facts.exchange_build
     if not facts.exchange_installed or facts.edge or (build and build[:2] < (15, 1)):
         return
@@ -329,7 +329,7 @@ def _mitigation(facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _protection(facts: Facts, site: Site) -> t.Iterator[Finding]:
+def _protection(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     build = facts.exchange_build
     if not facts.exchange_installed or facts.edge or (build and build[0] < 15):
         return
@@ -357,7 +357,7 @@ def _protection(facts: Facts, site: Site) -> t.Iterator[Finding]:
         yield FINDINGS.make("extended_protection", OK, f"Extended protection is on for {', '.join(asked)}.")
 
 
-def _certificates(facts: Facts, site: Site) -> t.Iterator[Finding]:
+def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     make = FINDINGS.make
     if facts.certificates is None:
         yield make("certificate", UNKNOWN, "The certificates of the server could not be read.")

@@ -14,10 +14,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._host_options im
     WRITE_OPTIONS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import check_minutes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import (
     DISABLE,
     KEEP,
@@ -61,12 +58,7 @@ _SETS = ("remote_addresses", "own_networks", "exchange_servers", "domain_control
 
 def check(params: t.Mapping[str, t.Any]) -> list[str]:
     """What else is wrong with options that fit the spec, one sentence each."""
-    problems = [GUARDS.unknown(params.get("accept_risks") or [])]
-    if params.get("snapshot"):
-        problems.append(snapshot.check_wanted(str(params["snapshot"])))
-    lease = params.get("lease")
-    if lease:
-        problems += [snapshot.check_run_id(str(lease["run_id"])), check_minutes(int(lease["minutes"]))]
+    problems: list[str] = []
     ports = params.get("ports")
     if ports is not None:
         # Python takes a yes of YAML for the number 1.

@@ -150,7 +150,14 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
 
     def flag(name: str, local: bool) -> bool:
         value = policy.get(name.casefold())
-        return local if value is None else bool(int(value))
+        try:
+            return local if value is None else bool(int(value))
+        except (TypeError, ValueError):
+            raise PlanError(
+                f"Group policy has something else than a number as {name} of the {PROFILES[bit]} "
+                "profile of Windows Firewall, so that nobody knows what it does. Nothing was "
+                "changed. Look at it in the policy."
+            ) from None
 
     # NET_FW_ACTION: 0 is block and 1 allow; in the registry it is the reverse (MS-GPFAS 2.2.2.8).
     refuses = flag("DefaultInboundAction", not row["inbound"])

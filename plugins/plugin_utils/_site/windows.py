@@ -28,7 +28,7 @@ def firewall_options(site: SiteOfHost) -> Values:
     return {
         **_run(site, prefix),
         **_of_layer(site, prefix, ("ports", "method", "other_ports", "snapshot_copy")),
-        **_of_layer(site, prefix, ("domain_controllers", "ignore_programs")),
+        **_of_layer(site, prefix, ("ignore_programs",)),
         "remote_addresses": named or [*described["provider_ranges"], *described["hybrid_ranges"]],
         "own_networks": described["own_networks"],
         "exchange_servers": _said(site, "exchange_servers"),

@@ -17,6 +17,7 @@ Value = t.Union[None, bool, int, str, datetime.datetime, "ComObject", list[t.Any
 CLASS_NOT_REGISTERED = 0x80040154
 INVALID_ARGUMENT = 0x80070057
 UNKNOWN_NAME = 0x80020006
+NO_MEMBER = 0x80020003
 
 
 class ComError(Exception):
@@ -61,8 +62,8 @@ class ComObject:
         return t.cast(Value, self._member("call", name)(*arguments))
 
     def items(self) -> list[ComObject]:
-        """What an enumerator gives."""
-        raise NotImplementedError
+        """What an enumerator gives. Raises ComError for an object that has none."""
+        raise ComError(NO_MEMBER, "Member not found.")
 
     def _member(self, kind: str, name: str) -> t.Callable[..., t.Any]:
         member = getattr(self, f"{kind}_{name.lower()}", None)

@@ -88,6 +88,9 @@ def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
         (["198.51.100.0(255.0.0.0)"], "Write 198.51.100.0/24, or 198.0.0.0/8 if that is meant."),
         (["2001:db8:1::/16"], "Write 2001:db8:1::/48, or 2001::/16 if that is meant."),
         (["2001:db8::5/32"], "Write 2001:db8::5, or 2001:db8::/32 if that is meant."),
+        # IPv4 written as IPv6.
+        (["::ffff:198.51.100.7"], "Write 198.51.100.7."),
+        (["::ffff:198.51.100.0/120"], "Write 198.51.100.0/24."),
     ],
 )
 def test_what_was_probably_meant_is_told(texts: list[str], meant: str) -> None:

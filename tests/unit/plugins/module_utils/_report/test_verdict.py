@@ -216,6 +216,9 @@ def test_the_line_of_a_site() -> None:
     )
     opened = by_site([verdict(of("exchange", "open", STRANGERS), of("fortigate", "not managed"))])
     assert site_line(opened[0]) == f"birke: open. ex1, exchange: {STRANGERS} Not managed: fortigate."
+    back = by_site([verdict(of("exchange", "restored"))])
+    assert site_line(back[0]) == "birke: restored. Looked at: exchange."
+    assert site_line(back[0], check_mode=True) == "birke: would be restored. Looked at: exchange."
     never = by_site([verdict()])
     assert site_line(never[0]) == "birke: unknown. Nothing of it was looked at."
 

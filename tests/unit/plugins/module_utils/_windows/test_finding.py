@@ -9,10 +9,10 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import PostureFinding
 
 
-def found(name: str, severity: str) -> Finding:
+def found(name: str, severity: str) -> PostureFinding:
     return FINDINGS.make(name, severity, "A sentence.")
 
 
