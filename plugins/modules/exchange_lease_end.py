@@ -86,8 +86,12 @@ ended:
   type: bool
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import LEASE_END_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    LEASE_END_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

@@ -148,7 +148,9 @@ cost:
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

@@ -471,8 +471,12 @@ error:
 # end of generated
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import RECEIVE_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    RECEIVE_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

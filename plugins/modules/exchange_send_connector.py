@@ -352,7 +352,9 @@ error:
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import SEND_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

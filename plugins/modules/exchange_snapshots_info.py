@@ -99,8 +99,12 @@ lines:
   returned: success
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import SNAPSHOTS_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    SNAPSHOTS_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

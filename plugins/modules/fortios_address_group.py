@@ -167,7 +167,9 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import groups, module
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
@@ -197,7 +199,9 @@ class AddressGroup(FortiOSLayer):
     def __init__(self, params: t.Mapping[str, t.Any], *more: t.Any, **keywords: t.Any) -> None:
         super().__init__(params, *more, **keywords)
         groups.check_name(params["name"])
-        self._ranges = _ranges_guards.named(params["ranges"] or []) if params["state"] == "present" else None
+        self._ranges = (
+            _ranges_guards.named(params["ranges"] or []) if params["state"] == "present" else None
+        )
         if self._ranges is not None and not self._ranges:
             raise PlanError(
                 "ranges is empty. A policy with an empty group lets nobody through. Nothing was sent to the device."
@@ -211,14 +215,20 @@ class AddressGroup(FortiOSLayer):
     def described(self, state: DeviceState) -> t.Sequence[Desired[Key]]:
         params = self.params
         return groups.wishes(
-            state, params["name"], self._ranges, size=params["group_size"], comment=params["comment"] or ""
+            state,
+            params["name"],
+            self._ranges,
+            size=params["group_size"],
+            comment=params["comment"] or "",
         )
 
     def judge(
         self, reading: Reading[DeviceState], after: DeviceState, changes: t.Sequence[Change]
     ) -> t.Iterable[Finding]:
         yield from super().judge(reading, after, changes)
-        yield from _ranges_guards.check(self._ranges or RangeSet(()), f"The group '{self.params['name']}'")
+        yield from _ranges_guards.check(
+            self._ranges or RangeSet(()), f"The group '{self.params['name']}'"
+        )
 
 
 def main() -> None:

@@ -302,15 +302,27 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
     modes,
     module,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import GROUP_SIZE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions, check
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+    check,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure, model_of, reaching
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    exposure,
+    model_of,
+    reaching,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    VIP,
+    DeviceState,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_range
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -374,14 +386,18 @@ class InboundLock(FortiOSLayer):
         decides.refuse(self._wanted.vips)
         self._resolve(state)
         return (
-            modes.without_match_vip(self._lock(state).wishes()) if decides.central_nat else self._lock(state).wishes()
+            modes.without_match_vip(self._lock(state).wishes())
+            if decides.central_nat
+            else self._lock(state).wishes()
         )
 
     def _resolve(self, state: DeviceState) -> None:
         """Policies name zones where the user may have named their members. Raises PlanError."""
         if self._named and self._interfaces is None:
             known = interfaces.read(self.client, state.version)
-            self._wanted = dataclasses.replace(self._wanted, interfaces=known.for_policies(self._named))
+            self._wanted = dataclasses.replace(
+                self._wanted, interfaces=known.for_policies(self._named)
+            )
             self._interfaces = known
 
     def learned(self, state: DeviceState) -> DeviceState:
@@ -390,7 +406,9 @@ class InboundLock(FortiOSLayer):
             self._resolve(state)
         if self._routes is None:
             self._routes = Routes(self.client, self._interfaces)
-        targets = [one for one in self._wanted.targets if not one.vip or one.vip in state.table(VIP)]
+        targets = [
+            one for one in self._wanted.targets if not one.vip or one.vip in state.table(VIP)
+        ]
         return self._routes.told(state, targets, self._wanted.interfaces)
 
     def _lock(self, state: DeviceState) -> inbound.InboundRecipe:
@@ -411,10 +429,14 @@ class InboundLock(FortiOSLayer):
             yield from self._interfaces.findings(self._named)
         if changes:
             yield from inbound_guards.about_places(self._wanted, before)
-        yield from inbound_guards.speak(self._wanted, self._lock(before), before, after, check_mode=self.check_mode)
+        yield from inbound_guards.speak(
+            self._wanted, self._lock(before), before, after, check_mode=self.check_mode
+        )
 
     def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
-        found = [one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)]
+        found = [
+            one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)
+        ]
         if self._interfaces is None:
             return found
         model = model_of(state)
@@ -428,11 +450,15 @@ class InboundLock(FortiOSLayer):
             ]
         return found
 
-    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
+    def told(
+        self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]
+    ) -> dict[str, t.Any]:
         shown = {}
         for when, state in (("before", before), ("after", after)):
             model = model_of(state, self._wanted.interfaces)
-            shown[when] = [one for target in self._wanted.targets for one in reaching(model, target)]
+            shown[when] = [
+                one for target in self._wanted.targets for one in reaching(model, target)
+            ]
         return {"exposure": exposure(shown["before"], shown["after"])}
 
 

@@ -197,16 +197,27 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
     usage,
     virtual,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    DEVICE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
     InboundOptions,
     refuse_unread_ipv6,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of, reaching, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Target,
+    model_of,
+    reaching,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP, DeviceState, read
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    VIP,
+    DeviceState,
+    read,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
     RangeSet,
@@ -257,11 +268,19 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     if not wanted.targets:
         serves = model_of(state).serves
         serving = tuple(str(vip) for vip in state.table(VIP) if serves(str(vip), wanted.port))
-        wanted = _behind(state, wanted, serving) if decides.central_nat else dataclasses.replace(wanted, vips=serving)
+        wanted = (
+            _behind(state, wanted, serving)
+            if decides.central_nat
+            else dataclasses.replace(wanted, vips=serving)
+        )
     counted = usage.read(client, sorted({target.version for target in wanted.targets}))
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
-    warnings = [finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)]
-    warnings += unread.ways(model, wanted.port, ways_in, six=any(target.version == 6 for target in wanted.targets))
+    warnings = [
+        finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)
+    ]
+    warnings += unread.ways(
+        model, wanted.port, ways_in, six=any(target.version == 6 for target in wanted.targets)
+    )
     if not wanted.targets:
         warnings.append(
             f"No virtual IP leads to port {wanted.port}, so that nothing was looked at. Name the addresses of the server in addresses."
@@ -304,9 +323,13 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
 
 def _behind(state: DeviceState, wanted: InboundOptions, vips: t.Iterable[str]) -> InboundOptions:
     """With central NAT: the addresses behind virtual IPs, which is what policies see."""
-    behind = RangeSet(interval for vip in vips for interval in model_of(state).mapped(vip).intervals)
+    behind = RangeSet(
+        interval for vip in vips for interval in model_of(state).mapped(vip).intervals
+    )
     single = [
-        Interval(4, one.first + at, one.first + at) for one in behind.intervals for at in range(min(one.size, 64))
+        Interval(4, one.first + at, one.first + at)
+        for one in behind.intervals
+        for at in range(min(one.size, 64))
     ]
     return dataclasses.replace(wanted, addresses=tuple(single))
 
@@ -324,7 +347,12 @@ def _by_device(
         port = virtual.in_front(row, port)
     with contextlib.suppress(DeviceError):
         found = client.monitor(
-            "firewall/policy-lookup", srcintf=interface, sourceip=source, protocol="tcp", dest=outside, destport=port
+            "firewall/policy-lookup",
+            srcintf=interface,
+            sourceip=source,
+            protocol="tcp",
+            dest=outside,
+            destport=port,
         )
         told = found if isinstance(found, t.Mapping) else {}
         passes, number = told.get("success"), str(told.get("policy_id"))

@@ -216,12 +216,23 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import interfaces, modes, module, outbound
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    interfaces,
+    modes,
+    module,
+    outbound,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change, apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
+    Change,
+    apply_all,
+    plan,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
@@ -307,7 +318,9 @@ class OutboundLock(FortiOSLayer):
         locked = apply_all(plan(before, lock.wishes()), before) if state is before else state
         return lock.left_open(locked) or None
 
-    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
+    def told(
+        self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]
+    ) -> dict[str, t.Any]:
         lock = outbound.OutboundRecipe(before, self._wanted)
         return {"exposure": exposure(lock.exposure(before), lock.exposure(after))}
 

@@ -207,13 +207,21 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import feed, groups, module
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import FEED, DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    FEED,
+    DeviceState,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    WARN,
+    Finding,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 
 ARGUMENTS = module.spec(
@@ -227,7 +235,12 @@ ARGUMENTS = module.spec(
         "refresh_rate": {"type": "int", "default": 5},
         "username": {"type": "str"},
         "password": {"type": "str", "no_log": True},
-        "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "on_create", "no_log": False},
+        "update_password": {
+            "type": "str",
+            "choices": ["always", "on_create"],
+            "default": "on_create",
+            "no_log": False,
+        },
         "server_identity_check": {"type": "str", "choices": ["none", "basic", "full"]},
         "comment": {"type": "str"},
     },
@@ -263,14 +276,21 @@ class RangeFeed(FortiOSLayer):
         if self._ranges is not None:
             yield from _ranges_guards.check(self._ranges, f"The feed '{name}'")
         held = reading.state.table(feed.ENTRIES).get(name)
-        if held is not None and not held["entries"] and self.params["state"] == "present" and self._ranges is None:
+        if (
+            held is not None
+            and not held["entries"]
+            and self.params["state"] == "present"
+            and self._ranges is None
+        ):
             yield Finding(
                 "feed_empty",
                 WARN,
                 f"The feed '{name}' holds no ranges on the device, so that a policy with it lets nobody through.",
             )
 
-    def told(self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]) -> dict[str, t.Any]:
+    def told(
+        self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]
+    ) -> dict[str, t.Any]:
         held = before.table(feed.ENTRIES).get(self.params["name"])
         return {} if held is None else {"entries": len(held["entries"])}
 

@@ -169,7 +169,9 @@ restored:
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module, restoring
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import WRITE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    WRITE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change

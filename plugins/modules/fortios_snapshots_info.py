@@ -97,16 +97,23 @@ cost:
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import DEVICE_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import (
+    DEVICE_OPTIONS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port import another_device
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import VIP
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import as_result, kept
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import (
+    as_result,
+    kept,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import ANY_FILE
 
-ARGUMENTS = module.spec({**DEVICE_OPTIONS, "snapshot_folder": {"type": "path", "default": "~/.mailedge/snapshots"}})
+ARGUMENTS = module.spec(
+    {**DEVICE_OPTIONS, "snapshot_folder": {"type": "path", "default": "~/.mailedge/snapshots"}}
+)
 
 
 def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
@@ -115,7 +122,12 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     client.table(VIP)
     folder = Folder(params["snapshot_folder"])
     listed = [
-        kept(held, FortiOSLayer.name, FortiOSLayer.tables, lambda origin: another_device(origin, client))
+        kept(
+            held,
+            FortiOSLayer.name,
+            FortiOSLayer.tables,
+            lambda origin: another_device(origin, client),
+        )
         for held in folder.files()
         if not ANY_FILE.fullmatch(held.name)
     ]

@@ -93,7 +93,9 @@ lease:
   type: dict
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
 
 

@@ -344,8 +344,12 @@ further:
   returned: with O(snapshot=latest)
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import PATH_BLOCKS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import (
+    PATH_BLOCKS_MODULE,
+)
 
 
 def main() -> None:

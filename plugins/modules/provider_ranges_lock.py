@@ -205,7 +205,9 @@ guards:
   returned: when the provider has answered
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import ARGUMENTS
 
 

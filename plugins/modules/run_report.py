@@ -82,7 +82,9 @@ report:
   type: dict
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
 
 

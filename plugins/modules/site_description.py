@@ -90,8 +90,12 @@ fortigate_run:
   sample: 4f1c2a9b
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_DESCRIPTION
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
+    SITE_DESCRIPTION,
+)
 
 
 def main() -> None:

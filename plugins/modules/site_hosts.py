@@ -43,7 +43,9 @@ sites:
   sample: {"birke": ["birke-ex1", "birke-ex2"]}
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_HOSTS
 
 

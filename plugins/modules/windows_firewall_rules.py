@@ -375,8 +375,12 @@ further:
   returned: with O(snapshot=latest)
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.argspec import MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.argspec import (
+    MODULE,
+)
 
 
 def main() -> None:

@@ -243,8 +243,12 @@ cost:
 # end of generated
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import (
+    POSTURE_MODULE,
+)
 
 
 def main() -> None:

@@ -225,7 +225,9 @@ further:
   returned: with O(snapshot=latest)
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import TLS_MODULE
 
 

@@ -12,7 +12,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in, without_secrets
+from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import (
+    secrets_in,
+    without_secrets,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import shortened
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
@@ -20,7 +23,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     AgentNoise,
     AgentTimeout,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT, Credential
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    BOOTSTRAP_SCRIPT,
+    Credential,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection import (
     command_for,
     login,
@@ -179,7 +185,11 @@ class HostAction(ActionBase):
                 raise Failure(refused)
             return Credential(username, password)
         own_user, own_password = login(self._connection)
-        if own_user and own_password and reason_not_private(self._connection, self._variables) is None:
+        if (
+            own_user
+            and own_password
+            and reason_not_private(self._connection, self._variables) is None
+        ):
             return Credential(own_user, own_password)
         return None
 

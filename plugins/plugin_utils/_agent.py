@@ -62,7 +62,12 @@ class AgentError(Exception):
 
     def as_result(self) -> dict[str, t.Any]:
         """The error as a part of a task's result."""
-        return {"class": self.error_class, "id": self.error_id, "message": self.message, "step": self.step}
+        return {
+            "class": self.error_class,
+            "id": self.error_id,
+            "message": self.message,
+            "step": self.step,
+        }
 
 
 class AgentTimeout(Exception):
@@ -100,7 +105,9 @@ class Agent:
         try:
             answer = decode_answer(stdout)
         except CodecError as reason:
-            raise AgentNoise(_describe(str(reason), code, stdout, stderr, set(_secrets(request)))) from None
+            raise AgentNoise(
+                _describe(str(reason), code, stdout, stderr, set(_secrets(request)))
+            ) from None
         error = answer.get("error")
         if error or not answer.get("ok"):
             details = error if isinstance(error, dict) else {}
@@ -147,9 +154,13 @@ def _secrets(value: t.Any) -> t.Iterator[str]:
             yield from _secrets(item)
 
 
-def _describe(reason: str, code: int, stdout: bytes | str, stderr: bytes | str, secrets: set[str]) -> str:
+def _describe(
+    reason: str, code: int, stdout: bytes | str, stderr: bytes | str, secrets: set[str]
+) -> str:
     parts = [f"{reason} The exit code was {code}."]
-    told = b"".join(stream if isinstance(stream, bytes) else stream.encode() for stream in (stdout, stderr))
+    told = b"".join(
+        stream if isinstance(stream, bytes) else stream.encode() for stream in (stdout, stderr)
+    )
     if code & 0xFFFFFFFF == _CLR_EXCEPTION or _NO_MEMORY.encode() in told:
         parts.append(_MEMORY)
     for name, stream in (("error output", stderr), ("output", stdout)):

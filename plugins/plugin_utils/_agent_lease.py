@@ -12,7 +12,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Lease
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent, AgentError
 
@@ -76,11 +78,15 @@ def read_steps(steps: t.Sequence[Step]) -> list[Step]:
 def understand(answer: Answer, now: datetime.datetime) -> Leased:
     """The lease in an answer to read_steps()."""
     first, last = (answer["steps"].get(step) or {} for step in (_READ, READ_AGAIN))
-    unread = [str(looked["error"].get("message")) for looked in (first, last) if looked.get("error")]
+    unread = [
+        str(looked["error"].get("message")) for looked in (first, last) if looked.get("error")
+    ]
     rows = [(looked.get("objects") or [None])[0] for looked in (first, last)]
     lease, note, unknown = _understood(rows[1], str(answer["host"]["name"]), now)
     if unread:
-        unknown = f"Whether somebody has leased the server could not be read in {FOLDER}: {unread[0]}"
+        unknown = (
+            f"Whether somebody has leased the server could not be read in {FOLDER}: {unread[0]}"
+        )
     return Leased(
         lease=lease,
         text=None if rows[0] is None else str(rows[0]["text"]),
@@ -90,7 +96,9 @@ def understand(answer: Answer, now: datetime.datetime) -> Leased:
     )
 
 
-def _understood(row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime) -> leases.Understood:
+def _understood(
+    row: t.Mapping[str, t.Any] | None, server: str, now: datetime.datetime
+) -> leases.Understood:
     """The lease of a row, or why it is none that counts."""
     return leases.understand(None if row is None else held_file(row), server, now)
 
@@ -134,7 +142,9 @@ def end(agent: Agent, known: Lease) -> str:
         # What is there is another one than the run has known: a write whose answer was lost.
         now = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
         row = (answer["steps"][_READ].get("objects") or [None])[0]
-        lease, note, _unknown = _understood(row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc))
+        lease, note, _unknown = _understood(
+            row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc)
+        )
         if lease is None or lease.run_id != known.run_id or lease.ended:
             return note or (f"It was taken by {lease.words()}." if lease else "It is gone.")
         steps = [_write(_END, dataclasses.replace(lease, ended=True), str((row or {})["text"]))]

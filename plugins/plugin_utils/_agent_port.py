@@ -19,9 +19,13 @@ from dataclasses import dataclass, field
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot as snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
@@ -49,9 +53,7 @@ _NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
 _NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
-_NOT_TAKEN_REMEDY = (
-    "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
-)
+_NOT_TAKEN_REMEDY = "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
 _SNAPSHOTS = "snapshots"
 
 State = t.TypeVar("State")
@@ -124,7 +126,11 @@ class AgentPort(Port[State, str, AgentReading[State]]):
     """One layer of one server, for one task. Ports of several layers share a `lease`."""
 
     def __init__(
-        self, agent: Agent, layer: HostLayer[State], options: Options, lease: ServerLease | None = None
+        self,
+        agent: Agent,
+        layer: HostLayer[State],
+        options: Options,
+        lease: ServerLease | None = None,
     ) -> None:
         self._agent, self._layer, self._options = agent, layer, options
         self._lease = lease or ServerLease()
@@ -147,7 +153,12 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         needed = wanted or self._options.with_snapshots
         read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
         steps.append(
-            {**read_files, "names": names, "last": MOST_SNAPSHOTS if needed else _NEWEST, "unread": not needed}
+            {
+                **read_files,
+                "names": names,
+                "last": MOST_SNAPSHOTS if needed else _NEWEST,
+                "unread": not needed,
+            }
         )
         return _agent_lease.read_steps(steps)
 
@@ -159,7 +170,10 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         else:
             _raise_what_failed(answer, steps)
         state = layer.parse(answer, "")
-        answers = {step: list((found or {}).get("objects") or []) for step, found in answer["steps"].items()}
+        answers = {
+            step: list((found or {}).get("objects") or [])
+            for step, found in answer["steps"].items()
+        }
         seconds = _seconds(answer["host"]["time_utc"])
         origin = layer.origin(state)
         now = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
@@ -205,11 +219,20 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         # as well.
         if self._options.snapshot is None:
             return None
-        return {**_agent_lease.MUTEX, "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5))}
+        return {
+            **_agent_lease.MUTEX,
+            "seconds": min(_LAST_STEP_SECONDS, max(1, int(self._options.time_limit) - 5)),
+        }
 
     def _digest_step(self, name: str, expected: str | None) -> Step:
         ids, ignored = list(self._layer.digests[name]), list(self._layer.digest_ignore)
-        return {"op": "digest", "id": _digest_id(name), "steps": ids, "ignore": ignored, "expect": expected}
+        return {
+            "op": "digest",
+            "id": _digest_id(name),
+            "steps": ids,
+            "ignore": ignored,
+            "expect": expected,
+        }
 
     def foreign(self, origin: t.Mapping[str, str], reading: AgentReading[State]) -> str:
         wrong = another_server(origin, reading.origin["server"])
@@ -218,9 +241,13 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         others = {name: text for name, text in origin.items() if name != "server"}
         here = {name: reading.origin.get(name, "") for name in others}
         # Windows compares names without case, and the layers name what Windows names.
-        if [text.casefold() for text in others.values()] == [text.casefold() for text in here.values()]:
+        if [text.casefold() for text in others.values()] == [
+            text.casefold() for text in here.values()
+        ]:
             return ""
-        return f"It is of the {' and the '.join(f'{name} {text}' for name, text in others.items())}."
+        return (
+            f"It is of the {' and the '.join(f'{name} {text}' for name, text in others.items())}."
+        )
 
     def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
         held = [held.name for held in reading.snapshots if not held.distrust]
@@ -235,21 +262,32 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             raise SnapshotError(f"{error} It is named in snapshot_copy.") from None
         return dataclasses.replace(kept, facts={**kept.facts, "controller_path": path})
 
-    def write(self, steps: t.Sequence[Change[str]], reading: AgentReading[State], kept: Kept) -> Written[State, str]:
+    def write(
+        self, steps: t.Sequence[Change[str]], reading: AgentReading[State], kept: Kept
+    ) -> Written[State, str]:
         """Take the lease, keep the snapshot, make the steps, read again; in one remote call."""
         layer, state = self._layer, reading.state
         request_steps = layer.read_steps(None, state)
         request_steps.extend(
-            self._digest_step(one, digest) for one, digest in reading.digests.items() if one in layer.concerned(steps)
+            self._digest_step(one, digest)
+            for one, digest in reading.digests.items()
+            if one in layer.concerned(steps)
         )
         lease = self._lease_taken(reading)
         request_steps.append(_agent_lease.take_step(lease, self._lease.text))
-        write_file = {"op": "write_file", "id": "snapshot", "folder": SNAPSHOT_FOLDER, "name": kept.name}
+        write_file = {
+            "op": "write_file",
+            "id": "snapshot",
+            "folder": SNAPSHOT_FOLDER,
+            "name": kept.name,
+        }
         request_steps.append({**write_file, "text": kept.text})
         change_of: dict[str, int] = {}
         working = state
         for index, change in enumerate(steps):
-            for step in layer.calls(change, working, step=f"change-{index + 1}", credential=Credential):
+            for step in layer.calls(
+                change, working, step=f"change-{index + 1}", credential=Credential
+            ):
                 change_of[step["id"]] = index
                 request_steps.append(step)
             working = layer.tables.apply(change, working)
@@ -273,8 +311,14 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
             done = 0 if untouched else change_of.get(failed, len(steps))
-            why = f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}" if failed == _agent_lease.TAKE else str(error)
-            raise Stopped(why, done=done, untouched=untouched, facts={"error": error.as_result()}) from None
+            why = (
+                f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}"
+                if failed == _agent_lease.TAKE
+                else str(error)
+            )
+            raise Stopped(
+                why, done=done, untouched=untouched, facts={"error": error.as_result()}
+            ) from None
         except (AgentTimeout, AgentNoise) as error:
             raise Stopped(str(error), done=None) from None
         except AnsibleConnectionFailure as error:
@@ -303,7 +347,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         try:
             self._agent.run(self._writing(steps, reading, {"way": "none"}))
         except (AgentError, AgentTimeout, AgentNoise) as error:
-            raise Stopped(f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}", done=0, untouched=True) from None
+            raise Stopped(
+                f"{_NOT_TAKEN} {error} {_NOT_TAKEN_REMEDY}", done=0, untouched=True
+            ) from None
         self._lease.written(lease.text())
 
     def _lease_taken(self, reading: AgentReading[State]) -> leases.Lease:
@@ -318,7 +364,13 @@ class AgentPort(Port[State, str, AgentReading[State]]):
     ) -> dict[str, t.Any]:
         # After the deadline this task has failed, and may be being undone.
         deadline = int(reading.server_time(self._agent.time_limit))
-        return {"protocol": 1, "shell": shell, "mutex": _agent_lease.MUTEX, "deadline": deadline, "steps": steps}
+        return {
+            "protocol": 1,
+            "shell": shell,
+            "mutex": _agent_lease.MUTEX,
+            "deadline": deadline,
+            "steps": steps,
+        }
 
 
 class Reader(t.Protocol):
@@ -341,7 +393,9 @@ class Reader(t.Protocol):
 def read_alone(agent: Agent, reader: Reader) -> t.Mapping[str, t.Any]:
     """What one reader needs, in a call of its own. Raises what a read raises."""
     steps = reader.reading_steps()
-    answer = _read(agent, {"protocol": 1, "shell": reader.shell, "mutex": reader.read_mutex(), "steps": steps})
+    answer = _read(
+        agent, {"protocol": 1, "shell": reader.shell, "mutex": reader.read_mutex(), "steps": steps}
+    )
     _raise_what_failed(answer, steps)
     return answer
 

@@ -130,9 +130,10 @@ BOOTSTRAP_SCRIPT = _bootstrap_script()
 either.
 """
 
-BOOTSTRAP = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + base64.b64encode(
-    BOOTSTRAP_SCRIPT.encode("utf-16-le")
-).decode("ascii")
+BOOTSTRAP = (
+    "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand "
+    + base64.b64encode(BOOTSTRAP_SCRIPT.encode("utf-16-le")).decode("ascii")
+)
 """The same as a command line (cmd.exe, which WinRS starts, takes 8,191 characters)."""
 
 
@@ -163,7 +164,9 @@ _AREAS_HERE = "# AREAS\n"
 def agent_text(areas: t.Collection[str] = ()) -> str:
     """The text of agent.ps1, with these files of AREAS in their place."""
     beside = pathlib.Path(__file__)
-    before, _marker, after = beside.with_name("agent.ps1").read_text(encoding="ascii").partition(_AREAS_HERE)
+    before, _marker, after = (
+        beside.with_name("agent.ps1").read_text(encoding="ascii").partition(_AREAS_HERE)
+    )
     texts = [beside.with_name(name).read_text(encoding="ascii") for name in sorted(areas)]
     return "".join([before, *texts, after])
 
@@ -176,7 +179,9 @@ def agent_line(areas: frozenset[str] = frozenset()) -> str:
 
 def _areas_of(request: t.Mapping[str, t.Any]) -> frozenset[str]:
     """The files that hold the operations of a request's steps."""
-    operations = [step.get("op") for step in request.get("steps") or () if isinstance(step, t.Mapping)]
+    operations = [
+        step.get("op") for step in request.get("steps") or () if isinstance(step, t.Mapping)
+    ]
     return frozenset(AREAS[name] for name in operations if isinstance(name, str) and name in AREAS)
 
 
@@ -197,7 +202,9 @@ def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     try:
         raw = "\n".join(tokens).encode("utf-8")
     except UnicodeEncodeError:
-        raise CodecError("The request contains half a surrogate pair, which is not text. Nothing was sent.") from None
+        raise CodecError(
+            "The request contains half a surrogate pair, which is not text. Nothing was sent."
+        ) from None
     body = _packed(raw)
     lines = [agent_line(_areas_of(request))]
     lines += [body[at : at + _LINE] for at in range(0, len(body), _LINE)]
@@ -239,7 +246,9 @@ def _write(value: t.Any, tokens: list[str], where: str) -> None:
         tokens.append(f"m{len(value)}")
         for key, item in value.items():
             if not isinstance(key, str):
-                raise CodecError(f"A table at {where} has a key that is not a string. Nothing was sent.")
+                raise CodecError(
+                    f"A table at {where} has a key that is not a string. Nothing was sent."
+                )
             tokens.append("s" + _escape(key))
             _write(item, tokens, f"{where}.{key}")
     elif isinstance(value, Credential):
@@ -247,7 +256,9 @@ def _write(value: t.Any, tokens: list[str], where: str) -> None:
     elif isinstance(value, HostFact):
         tokens.append("h" + _escape(value.name))
     else:
-        raise CodecError(f"A value of type {type(value).__name__} at {where} cannot be sent. Nothing was sent.")
+        raise CodecError(
+            f"A value of type {type(value).__name__} at {where} cannot be sent. Nothing was sent."
+        )
 
 
 def decode_request(stdin: bytes | str) -> dict[str, t.Any]:
@@ -260,7 +271,9 @@ def decode_request(stdin: bytes | str) -> dict[str, t.Any]:
         packed = base64.b64decode("".join(text.splitlines()[1:]), validate=True)
         body = gzip.decompress(packed).decode("utf-8")
     except (ValueError, OSError, EOFError, zlib.error):
-        raise CodecError("The request on standard input is not base64 of a gzip of UTF-8.") from None
+        raise CodecError(
+            "The request on standard input is not base64 of a gzip of UTF-8."
+        ) from None
     tokens = body.split("\n")
     if len(tokens) < 3 or tokens[0] != _HEADER or tokens[-1] != _FOOTER:
         raise CodecError("The request on standard input is cut, or of another protocol.")
@@ -293,7 +306,9 @@ def _read(tokens: list[str], position: int) -> tuple[t.Any, int]:
     if kind == "h":
         return HostFact(_unescape(rest)), position
     if kind == "c":
-        return Credential(_read_string(tokens, position), _read_string(tokens, position + 1)), position + 2
+        return Credential(
+            _read_string(tokens, position), _read_string(tokens, position + 1)
+        ), position + 2
     count = int(rest)
     if not 0 <= count < len(tokens) - position:
         raise ValueError
@@ -317,7 +332,11 @@ def _read(tokens: list[str], position: int) -> tuple[t.Any, int]:
 def encode_answer(answer: t.Mapping[str, t.Any]) -> bytes:
     """Standard output as the agent writes it; for a stand-in of the agent."""
     body = _pack(answer)
-    lines = [BEGIN, *(body[at : at + _ANSWER_LINE] for at in range(0, len(body), _ANSWER_LINE)), END]
+    lines = [
+        BEGIN,
+        *(body[at : at + _ANSWER_LINE] for at in range(0, len(body), _ANSWER_LINE)),
+        END,
+    ]
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
 
@@ -339,7 +358,9 @@ def decode_answer(stdout: bytes | str) -> dict[str, t.Any]:
         unpacking = zlib.decompressobj(wbits=31)
         raw = unpacking.decompress(packed, _MOST_UNPACKED)
         if not unpacking.eof:
-            raise CodecError("The agent's answer was cut on its way, or is longer than any server's is.")
+            raise CodecError(
+                "The agent's answer was cut on its way, or is longer than any server's is."
+            )
         answer = json.loads(raw.decode("utf-8"))
     except (binascii.Error, zlib.error, UnicodeDecodeError, json.JSONDecodeError):
         raise CodecError("The agent's answer was damaged on its way.") from None

@@ -13,13 +13,22 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Registry
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import Hold, check_minutes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
+    Hold,
+    check_minutes,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import Task, execute
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import (
+    Task,
+    execute,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import who
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import AgentPort, Options
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
+    AgentPort,
+    Options,
+)
 
 WITHOUT_EXCHANGE: t.Mapping[str, t.Any] = {"way": "none"}
 """The request's part named shell where nothing of Exchange is asked."""
@@ -85,9 +94,12 @@ class LayerAction(HostAction):
         lease = params.get("lease")
         if not lease:
             return None
-        return Hold(str(lease[(
-            "run_id"
-        )]), int(lease["minutes"]), who(self._variables), bool(lease["goes_on"]))
+        return Hold(
+            str(lease[("run_id")]),
+            int(lease["minutes"]),
+            who(self._variables),
+            bool(lease["goes_on"]),
+        )
 
     def prepare(self, params: dict[str, t.Any]) -> Prepared:
         """Understand checked options. Raises Failure."""

@@ -18,7 +18,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routin
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    OptionError,
+    Resource,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
@@ -53,7 +56,9 @@ class ExchangeAction(LayerAction):
         problems: list[str] = []
         for option in _SETS:
             try:
-                understand = _ranges_guards.named if option == "provider_ranges" else _ranges_guards.friends
+                understand = (
+                    _ranges_guards.named if option == "provider_ranges" else _ranges_guards.friends
+                )
                 sets[option] = understand(params.get(option) or [])
             except RangeError as error:
                 problems.append(f"The option {option} cannot be used as given: {error}")
@@ -84,7 +89,9 @@ class ExchangeAction(LayerAction):
         return {
             "way": params.get("exchange_shell") or "auto",
             "fqdn": params.get("exchange_fqdn"),
-            "credential": self.credential(params.get("exchange_username"), params.get("exchange_password")),
+            "credential": self.credential(
+                params.get("exchange_username"), params.get("exchange_password")
+            ),
             "authentication": "Kerberos",
             "seconds": min(120, int(params.get("time_limit") or 300)),
         }

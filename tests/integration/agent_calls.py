@@ -27,7 +27,13 @@ ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=_needs_engine)]
 SLOW_ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=[_needs_engine, pytest.mark.long])]
 READ: dict[str, t.Any] = {
     "protocol": 1,
-    "shell": {"way": "auto", "fqdn": None, "credential": None, "authentication": "Kerberos", "seconds": 60},
+    "shell": {
+        "way": "auto",
+        "fqdn": None,
+        "credential": None,
+        "authentication": "Kerberos",
+        "seconds": 60,
+    },
     "mutex": None,
     "steps": calls.read_steps(HostFact("name"), None),
 }
@@ -42,7 +48,9 @@ def connect(host: LabHost) -> winrm.Protocol:
     )
 
 
-def ask(host: LabHost, request: dict[str, t.Any] | None = None) -> tuple[int, dict[str, t.Any] | None]:
+def ask(
+    host: LabHost, request: dict[str, t.Any] | None = None
+) -> tuple[int, dict[str, t.Any] | None]:
     """The agent's answer over WinRM; None where there was none."""
     protocol = connect(host)
     shell = protocol.open_shell(codepage=65001)
@@ -61,7 +69,11 @@ def writing(name: str, *comments: str) -> dict[str, t.Any]:
             "op": "call",
             "id": f"write-{number}",
             "cmdlet": "Set-ReceiveConnector",
-            "parameters": {"Identity": f"{name}\\Default Frontend {name}", "Comment": comment, "Confirm": False},
+            "parameters": {
+                "Identity": f"{name}\\Default Frontend {name}",
+                "Comment": comment,
+                "Confirm": False,
+            },
         }
         for number, comment in enumerate(comments, 1)
     ]
@@ -70,4 +82,6 @@ def writing(name: str, *comments: str) -> dict[str, t.Any]:
 
 def comment_of(host: LabHost) -> t.Any:
     connectors = host.exchange.receive_connectors()
-    return next(one for one in connectors if one.name.startswith("Default Frontend")).values["Comment"]
+    return next(one for one in connectors if one.name.startswith("Default Frontend")).values[
+        "Comment"
+    ]

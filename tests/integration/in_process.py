@@ -59,7 +59,9 @@ class Wire:
 
 def do(wire: Wire, arguments: dict[str, t.Any], check: bool = False) -> dict[str, t.Any]:
     """Run exchange_mail_flow."""
-    return run(t.cast("t.Any", wire), arguments, check, connection=Connection(t.cast("t.Any", wire)))
+    return run(
+        t.cast("t.Any", wire), arguments, check, connection=Connection(t.cast("t.Any", wire))
+    )
 
 
 def accepts(host: ExchangeHost, address: str) -> bool:

@@ -40,7 +40,11 @@ class Wire:
 
 
 def do(
-    action: type[ActionBase], wire: Wire, arguments: dict[str, t.Any] | None = None, *, check: bool = False
+    action: type[ActionBase],
+    wire: Wire,
+    arguments: dict[str, t.Any] | None = None,
+    *,
+    check: bool = False,
 ) -> dict[str, t.Any]:
     """Run an action with --diff, and give its result."""
     name = action.__module__.rpartition(".")[2]

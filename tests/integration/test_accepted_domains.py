@@ -9,7 +9,12 @@ import pathlib
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, Wire, do
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
+    INBOUND,
+    PROVIDER,
+    Wire,
+    do,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer
@@ -18,7 +23,9 @@ RELAYS = "198.51.100.0/24 may relay to any recipient on port 25, through 'Mail f
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_an_accepted_domain_for_everything_keeps_the_site_open(edition: str, tmp_path: pathlib.Path) -> None:
+def test_an_accepted_domain_for_everything_keeps_the_site_open(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     host.directory.accepted_domains["*"] = "ExternalRelay"
     assert host.admission(PROVIDER).relays
@@ -32,14 +39,21 @@ def test_an_accepted_domain_for_everything_keeps_the_site_open(edition: str, tmp
         (finding,) = [one for one in done["guards"] if one["id"] == "every_domain_accepted"]
         assert "'*' (ExternalRelay)" in finding["sentence"]
         assert "Remove-AcceptedDomain" in finding["sentence"]
-    assert "the provider: anonymous mail accepted, relayed to any recipient (open relay)" in done["exposure"]["words"]
+    assert (
+        "the provider: anonymous mail accepted, relayed to any recipient (open relay)"
+        in done["exposure"]["words"]
+    )
     assert not done["changed"]
     del host.directory.accepted_domains["*"]
     assert do(wire, INBOUND)["state"] == "in order"
 
 
-@pytest.mark.parametrize(("domain", "relays"), [("*.com", True), ("*.site.example", False), ("com", False)])
-def test_a_wildcard_counts_where_it_is_more_than_the_site(domain: str, relays: bool, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("domain", "relays"), [("*.com", True), ("*.site.example", False), ("com", False)]
+)
+def test_a_wildcard_counts_where_it_is_more_than_the_site(
+    domain: str, relays: bool, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site("se", folder=tmp_path)
     host.directory.accepted_domains[domain] = "InternalRelay"
     wire = Wire(host)
@@ -51,7 +65,9 @@ def test_a_wildcard_counts_where_it_is_more_than_the_site(domain: str, relays: b
 
 
 @pytest.mark.parametrize("edition", ["2010", "2019"])
-def test_what_could_not_be_read_is_told_and_never_in_order(edition: str, tmp_path: pathlib.Path) -> None:
+def test_what_could_not_be_read_is_told_and_never_in_order(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     host.hidden.add("Get-AcceptedDomain")
     wire = Wire(host)
@@ -76,7 +92,14 @@ def test_info_shows_them_and_warns(tmp_path: pathlib.Path) -> None:
     server.host.directory.accepted_domains["*"] = "InternalRelay"
     told = server.done("exchange_mail_flow_info")
     assert "'*' (InternalRelay)" in told["warnings"][0]
-    assert all(one["relay"] for one in told["exposure"]["listeners"] if one["answer"].startswith("anonymous"))
+    assert all(
+        one["relay"]
+        for one in told["exposure"]["listeners"]
+        if one["answer"].startswith("anonymous")
+    )
     server.host.hidden.add("Get-AcceptedDomain")
     told = server.done("exchange_mail_flow_info")
-    assert (told["warnings"], "accepted_domains" in told) == (["The accepted domains could not be read."], False)
+    assert (told["warnings"], "accepted_domains" in told) == (
+        ["The accepted domains could not be read."],
+        False,
+    )

@@ -29,10 +29,20 @@ LATE_UNDO: dict[str, t.Any] = {
     "tasks": [
         {"import_role": {"name": "mailedge.lockdown.site", "rolespec_validate": False}},
         {
-            "import_role": {"name": "mailedge.lockdown.site", "tasks_from": "undo", "rolespec_validate": False},
+            "import_role": {
+                "name": "mailedge.lockdown.site",
+                "tasks_from": "undo",
+                "rolespec_validate": False,
+            },
             "ignore_errors": True,
         },
-        {"import_role": {"name": "mailedge.lockdown.fortigate", "tasks_from": "restore", "rolespec_validate": False}},
+        {
+            "import_role": {
+                "name": "mailedge.lockdown.fortigate",
+                "tasks_from": "restore",
+                "rolespec_validate": False,
+            }
+        },
     ],
 }
 
@@ -54,14 +64,21 @@ def die(lab: Lab, more: str) -> None:
         "inbound_lock": {},
         "lease": {"run_id": "dead42"},
     }
-    assert play(module("exchange_mail_flow", "mailedge", lock), lab.inventory, variables={"more": more}).code == 0
+    assert (
+        play(
+            module("exchange_mail_flow", "mailedge", lock), lab.inventory, variables={"more": more}
+        ).code
+        == 0
+    )
     file = lease_of_the_firewall(lab)
     held = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**held, "run_id": "dead42", "ended": False}), encoding="utf-8")
 
 
 @pytest.mark.long
-def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_told_to_go_on() -> None:
+def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_told_to_go_on() -> (
+    None
+):
     with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
         assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
         die(lab, "192.0.2.0/25")

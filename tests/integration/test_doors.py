@@ -19,7 +19,12 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     Wire,
     do,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, defaults, rights, transport
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import (
+    bridge,
+    defaults,
+    rights,
+    transport,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
 from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runspace, needs_engine
@@ -46,7 +51,9 @@ def told(result: dict[str, t.Any]) -> str:
 
 
 @pytest.mark.parametrize("port", [26, 588, 2526])
-def test_a_wide_connector_on_any_port_is_told_with_its_port(port: int, tmp_path: pathlib.Path) -> None:
+def test_a_wide_connector_on_any_port_is_told_with_its_port(
+    port: int, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     with_wide(host, port)
     wire = Wire(host)
@@ -64,19 +71,30 @@ def test_a_wide_connector_on_any_port_is_told_with_its_port(port: int, tmp_path:
         assert f"on port {port}, through 'Port {port}'" in told(result)
         words = result["exposure"]["words"]
         assert f"any internet address on port {port}: anonymous mail accepted" in words
-        assert result["exposure"]["after"][f"any internet address on port {port}"] == "anonymous mail accepted"
+        assert (
+            result["exposure"]["after"][f"any internet address on port {port}"]
+            == "anonymous mail accepted"
+        )
     assert "name it in the bindings of inbound_lock" in told(seen)
 
 
 def test_a_relay_on_another_port_is_told_with_its_port(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    with_wide(host, 2526, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative")
+    with_wide(
+        host, 2526, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative"
+    )
     assert host.admission(STRANGER, port=2526).relays
     result = do(Wire(host), INBOUND)
     assert not result.get("failed"), result["msg"]
     assert result["state"] == "open"
-    assert "The internet may relay to any recipient on port 2526, through 'Port 2526'." in result["strangers"]["after"]
-    assert any("on port 2526: trusted as an Exchange server" in line for line in result["exposure"]["words"])
+    assert (
+        "The internet may relay to any recipient on port 2526, through 'Port 2526'."
+        in result["strangers"]["after"]
+    )
+    assert any(
+        "on port 2526: trusted as an Exchange server" in line
+        for line in result["exposure"]["words"]
+    )
 
 
 def test_a_port_that_is_named_is_closed_as_well(tmp_path: pathlib.Path) -> None:
@@ -84,14 +102,20 @@ def test_a_port_that_is_named_is_closed_as_well(tmp_path: pathlib.Path) -> None:
     with_wide(host, 26)
     wire = Wire(host)
     start = read(host)
-    lock = {**SITE, "inbound_lock": {"bindings": ["0.0.0.0:25", "[::]:25", "0.0.0.0:26", "[::]:26"]}}
+    lock = {
+        **SITE,
+        "inbound_lock": {"bindings": ["0.0.0.0:25", "[::]:25", "0.0.0.0:26", "[::]:26"]},
+    }
     done = do(wire, lock)
     assert not done.get("failed"), done["msg"]
     for port in (25, 26):
         assert not host.admission(STRANGER, port=port).submit
         assert host.admission(PROVIDER, port=port).submit
         assert host.admission(COLLEAGUE, port=port).submit
-    assert "any internet address on port 26: anonymous mail accepted → refused" in done["exposure"]["words"]
+    assert (
+        "any internet address on port 26: anonymous mail accepted → refused"
+        in done["exposure"]["words"]
+    )
     again = do(wire, lock, check=True)
     assert not again["changed"], again["plan"]
     assert again["state"] == "in order"
@@ -160,7 +184,9 @@ def test_of_two_connectors_with_the_same_claim_both_are_open_and_both_are_closed
 
 
 @pytest.mark.parametrize("closed", ["Default Frontend EX1", LEFT_OVER])
-def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: str, tmp_path: pathlib.Path) -> None:
+def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(
+    closed: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     with_left_over(host)
     wire = Wire(host)
@@ -172,7 +198,9 @@ def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: 
     assert host.admission(STRANGER).submit
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
-    assert seen["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{opened}'."]
+    assert seen["strangers"]["before"] == [
+        f"The internet may send without a login on port 25, through '{opened}'."
+    ]
     assert any("refused by another" in line for line in seen["exposure"]["words"])
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
@@ -180,14 +208,20 @@ def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(closed: 
     assert not host.admission(STRANGER).submit
 
 
-def test_what_exchange_refuses_of_connectors_that_conflict_is_told_before(tmp_path: pathlib.Path) -> None:
+def test_what_exchange_refuses_of_connectors_that_conflict_is_told_before(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    with_left_over(host, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative")
+    with_left_over(
+        host, PermissionGroups="ExchangeServers", AuthMechanism="Tls, ExternalAuthoritative"
+    )
     wire = Wire(host)
     assert host.admission(STRANGER).relays
     stopped = do(wire, INBOUND)
     assert stopped["failed"]
-    assert f"Exchange refuses to change auth_mechanism of the receive connector '{SHOWN}'" in told(stopped)
+    assert f"Exchange refuses to change auth_mechanism of the receive connector '{SHOWN}'" in told(
+        stopped
+    )
     assert host.counters["writes"] == 0
     removed = {**INBOUND, "receive_connectors": [{"name": SHOWN, "state": "absent"}]}
     # Through the one that is removed the own networks could relay, which is told.
@@ -207,7 +241,11 @@ def test_names_are_shown_escaped_and_no_line_is_forged(tmp_path: pathlib.Path) -
     both["accept_risks"] = ["smart_host_unreachable"]
     done = do(wire, both)
     assert not done.get("failed"), done["msg"]
-    texts = [*done["plan"], *done["exposure"]["words"], *(one["sentence"] for one in done["guards"])]
+    texts = [
+        *done["plan"],
+        *done["exposure"]["words"],
+        *(one["sentence"] for one in done["guards"]),
+    ]
     assert any("Internet\\nCNF:1b2c" in text for text in texts)
     assert not [text for text in texts if not text.isprintable()]
     assert not do(wire, both)["changed"]
@@ -235,7 +273,9 @@ def inherit(host: ExchangeHost, *entries: Ace) -> None:
     one.inherited = entries
 
 
-def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_taken_back(tmp_path: pathlib.Path) -> None:
+def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_taken_back(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     wire = Wire(host)
     do(wire, INBOUND)
@@ -268,13 +308,17 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     host = defaults.site(edition, folder=tmp_path)
     wide = "Default EX1" if edition == "2010" else DEFAULT
     [one] = [one for one in host.directory.view("") if one.name == wide]
-    one.rights = tuple(ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED))
+    one.rights = tuple(
+        ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED)
+    )
     assert host.admission(STRANGER).submit
     wire = Wire(host)
     start = read(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
-    assert done["strangers"]["before"] == [f"The internet may send without a login on port 25, through '{wide}'."]
+    assert done["strangers"]["before"] == [
+        f"The internet may send without a login on port 25, through '{wide}'."
+    ]
     assert done["state"] == "in order"
     assert not host.admission(STRANGER).submit
     assert host.admission(PROVIDER).submit
@@ -288,9 +332,15 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     assert read(host).receive == start.receive
 
 
-@pytest.mark.parametrize(("anonymous", "everyone"), [(rights.ANONYMOUS, "Everyone"), (GERMAN, "Jeder")])
-def test_everyone_is_a_stranger_in_every_language(anonymous: str, everyone: str, tmp_path: pathlib.Path) -> None:
-    host = defaults.site("2019", folder=tmp_path, anonymous_account=anonymous, everyone_account=everyone)
+@pytest.mark.parametrize(
+    ("anonymous", "everyone"), [(rights.ANONYMOUS, "Everyone"), (GERMAN, "Jeder")]
+)
+def test_everyone_is_a_stranger_in_every_language(
+    anonymous: str, everyone: str, tmp_path: pathlib.Path
+) -> None:
+    host = defaults.site(
+        "2019", folder=tmp_path, anonymous_account=anonymous, everyone_account=everyone
+    )
     wire = Wire(host)
     do(wire, INBOUND)
     give(host, rights.AUTHENTICATED, SUBMIT, ANY_RECIPIENT)
@@ -310,7 +360,9 @@ def test_everyone_is_a_stranger_in_every_language(anonymous: str, everyone: str,
         (Ace("Everyone", FULL),),
     ],
 )
-def test_what_is_inherited_is_told_and_never_called_closed(entries: tuple[Ace, ...], tmp_path: pathlib.Path) -> None:
+def test_what_is_inherited_is_told_and_never_called_closed(
+    entries: tuple[Ace, ...], tmp_path: pathlib.Path
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     inherit(host, *entries)
     wire = Wire(host)
@@ -334,7 +386,9 @@ def test_all_rights_at_once_are_all_rights(access: str, tmp_path: pathlib.Path) 
     assert host.admission(STRANGER).relays
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
-    assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON: this is not taken away here." in told(seen)
+    assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON: this is not taken away here." in told(
+        seen
+    )
 
 
 def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
@@ -365,7 +419,9 @@ class EngineWire(Wire):
 @pytest.mark.long
 @needs_engine
 def test_every_door_is_judged_with_a_real_engine_too(tmp_path: pathlib.Path) -> None:
-    host = defaults.site("2019", folder=tmp_path, anonymous_account=GERMAN, everyone_account="Jeder")
+    host = defaults.site(
+        "2019", folder=tmp_path, anonymous_account=GERMAN, everyone_account="Jeder"
+    )
     with_left_over(host)
     with_wide(host, 26)
     wire = EngineWire(host)
@@ -381,7 +437,10 @@ def test_every_door_is_judged_with_a_real_engine_too(tmp_path: pathlib.Path) -> 
     give(host, GERMAN, AccessRights=[ALL])
     assert host.admission(STRANGER).relays
     seen = do(wire, INBOUND, check=True)
-    assert f"The internet may relay to any recipient on port 25, through '{DEFAULT}'." in seen["strangers"]["before"]
+    assert (
+        f"The internet may relay to any recipient on port 25, through '{DEFAULT}'."
+        in seen["strangers"]["before"]
+    )
     assert "has all rights of NT AUTHORITY\\ANONYMOUS LOGON" in told(seen)
     give(host, GERMAN, AccessRights=[ALL], take=True)
     assert not do(wire, INBOUND).get("failed")

@@ -46,9 +46,12 @@ def result_of(count: int, connection: str, max_envelope_kb: int = 0) -> dict[str
 
 @pytest.mark.core
 @pytest.mark.parametrize(
-    ("count", "connection"), [(2700, "winrm"), (2700, "psrp"), pytest.param(10_000, "winrm", marks=pytest.mark.long)]
+    ("count", "connection"),
+    [(2700, "winrm"), (2700, "psrp"), pytest.param(10_000, "winrm", marks=pytest.mark.long)],
 )
-def test_a_lock_with_many_ranges_goes_through_at_windows_server_2008_r2(count: int, connection: str) -> None:
+def test_a_lock_with_many_ranges_goes_through_at_windows_server_2008_r2(
+    count: int, connection: str
+) -> None:
     """As IPv6 that nothing makes shorter, 10,000 are more than an envelope however they are packed."""
     result = result_of(count, connection)
     assert not result.get("failed"), result["msg"][:2000]

@@ -48,7 +48,9 @@ def exchange_servers_accepted(host: ExchangeHost) -> bool:
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
-def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str, tmp_path: pathlib.Path) -> None:
+def test_default_site_is_locked_stays_locked_and_is_given_back(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     start = host.shown()
@@ -78,7 +80,9 @@ def test_default_site_is_locked_stays_locked_and_is_given_back(edition: str, tmp
 
 
 @pytest.mark.parametrize("edition", list(EDITIONS))
-def test_original_is_the_state_before_the_first_of_several_changes(edition: str, tmp_path: pathlib.Path) -> None:
+def test_original_is_the_state_before_the_first_of_several_changes(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     """A refresh of the ranges is a change as well: taking it back leaves the door locked, and that is said."""
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
@@ -104,7 +108,9 @@ def test_original_is_the_state_before_the_first_of_several_changes(edition: str,
     assert not do(wire, {"snapshot": further})["changed"]
 
 
-def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(tmp_path: pathlib.Path) -> None:
+def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2016", folder=tmp_path)
     wire = Wire(host)
     mine = {"name": "Scanner", "bindings": ["0.0.0.0:2526"], "remote_ip_ranges": ["10.20.9.9"]}
@@ -150,9 +156,16 @@ def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path
     assert not do(wire, INBOUND).get("failed")
     [path] = tmp_path.rglob("*-apply.json")
     whole = json.loads(path.read_text(encoding="utf-8"))
-    relay = {"table": "receive_connector", "key": "Relay", "place": None, "options": {"anonymous_relay": True}}
+    relay = {
+        "table": "receive_connector",
+        "key": "Relay",
+        "place": None,
+        "options": {"anonymous_relay": True},
+    }
     ours = {
-        "99991231T235959.000Z-aaaaaa-apply.json": path.read_text(encoding="utf-8").replace('"EX1"', '"EX9"'),
+        "99991231T235959.000Z-aaaaaa-apply.json": path.read_text(encoding="utf-8").replace(
+            '"EX1"', '"EX9"'
+        ),
         "99991231T235958.000Z-aaaaaa-apply.json": path.read_text(encoding="utf-8")[:200],
         "99991231T235957.000Z-aaaaaa-apply.json": '{"meta": {"format": 99}}',
         "99991231T235956.000Z-aaaaaa-apply.json": "[" * 100_000,
@@ -183,28 +196,40 @@ def test_what_somebody_opens_again_is_named_exactly(edition: str, tmp_path: path
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     locked = do(wire, INBOUND)
-    wide = next(name for name in locked["after"]["receive_connectors"] if not name.startswith("Mail from filter"))
+    wide = next(
+        name
+        for name in locked["after"]["receive_connectors"]
+        if not name.startswith("Mail from filter")
+    )
     tampered = {"Identity": f"{host.name}\\{wide}"}
     if host.edition.generation.name != "RTM2007":
         tampered["Confirm"] = t.cast("t.Any", False)
     if "enabled" in locked["after"]["receive_connectors"][wide]:
         host.invoke("Set-ReceiveConnector", {**tampered, "Enabled": True})
     else:
-        groups = ", ".join(["AnonymousUsers", *sorted(read(host).receive[wide.casefold()]["permission_groups"])])
+        groups = ", ".join(
+            ["AnonymousUsers", *sorted(read(host).receive[wide.casefold()]["permission_groups"])]
+        )
         host.invoke("Set-ReceiveConnector", {**tampered, "PermissionGroups": groups})
     drift = do(wire, INBOUND, check=True)
     assert drift["changed"]
     assert list(drift["before"]["receive_connectors"]) == [wide]
     assert len(drift["plan"]) == 1
     assert wide in drift["plan"][0]
-    internet = [line for line in drift["exposure"]["words"] if line.startswith("any internet address: ")]
+    internet = [
+        line for line in drift["exposure"]["words"] if line.startswith("any internet address: ")
+    ]
     assert "anonymous mail accepted" in internet[0]
     assert " → refused" in internet[0]
 
 
 @pytest.mark.parametrize(
     "edition",
-    ["2010", "se", *(pytest.param(name, marks=pytest.mark.long) for name in ("2007-rtm", "sbs-2011", "edge"))],
+    [
+        "2010",
+        "se",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("2007-rtm", "sbs-2011", "edge")),
+    ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("way", ["again", "rollback"])

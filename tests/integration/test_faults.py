@@ -13,7 +13,10 @@ import pytest
 import requests
 import winrm
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT, encode_request
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    BOOTSTRAP_SCRIPT,
+    encode_request,
+)
 from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import (
     ENGINES,
     SLOW_ENGINES,
@@ -50,7 +53,9 @@ def test_a_dying_powershell_leaves_what_it_had_done(pwsh: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut", "crash"])
-def test_a_host_that_is_gone_comes_back_when_the_clock_says_so(host: LabHost, client: LabClient, kind: str) -> None:
+def test_a_host_that_is_gone_comes_back_when_the_clock_says_so(
+    host: LabHost, client: LabClient, kind: str
+) -> None:
     client.fault("birke-ex1", kind=kind, at="call:write", moment="before", seconds=1000)
     with pytest.raises(BROKEN):
         ask(host, writing("EX1", "one", "two"))
@@ -92,7 +97,11 @@ def test_logins_are_refused_until_the_fault_is_cleared(host: LabHost, client: La
 def test_a_cmdlet_fails_with_the_class_that_is_wanted(pwsh: str) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         lab.client().fault(
-            "birke-ex1", kind="error", at="call:Set-ReceiveConnector", nth=2, error="ADOperationException"
+            "birke-ex1",
+            kind="error",
+            at="call:Set-ReceiveConnector",
+            nth=2,
+            error="ADOperationException",
         )
         answer = ask(lab.hosts["birke-ex1"], writing("EX1", "one", "two"))[1]
         assert answer is not None
@@ -102,7 +111,9 @@ def test_a_cmdlet_fails_with_the_class_that_is_wanted(pwsh: str) -> None:
 
 
 @pytest.mark.parametrize("pwsh", ENGINES)
-def test_a_hanging_cmdlet_meets_the_limit_of_its_step_and_does_nothing_afterwards(pwsh: str) -> None:
+def test_a_hanging_cmdlet_meets_the_limit_of_its_step_and_does_nothing_afterwards(
+    pwsh: str,
+) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         host = lab.hosts["birke-ex1"]
         lab.client().fault("birke-ex1", kind="hang", at="call:write", seconds=600)
@@ -153,7 +164,11 @@ def test_a_cancelled_powershell_does_nothing_more(host: LabHost, client: LabClie
 def test_a_colleague_works_at_the_server_at_the_same_time(host: LabHost, client: LabClient) -> None:
     theirs = {"Identity": "EX1\\Default Frontend EX1", "Comment": "theirs"}
     client.fault(
-        "birke-ex1", kind="change", at="call:Get-SendConnector", cmdlet="Set-ReceiveConnector", parameters=theirs
+        "birke-ex1",
+        kind="change",
+        at="call:Get-SendConnector",
+        cmdlet="Set-ReceiveConnector",
+        parameters=theirs,
     )
     writes = client.counters("birke-ex1")["writes"]
     assert ask(host)[1] is not None
@@ -176,7 +191,9 @@ def test_the_time_of_an_answer_is_the_time_at_which_it_was_given(pwsh: str) -> N
         answer = ask(lab.hosts["birke-ex1"])[1]
         assert answer is not None
         told = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
-        late = datetime.datetime.now(datetime.timezone.utc) - told.replace(tzinfo=datetime.timezone.utc)
+        late = datetime.datetime.now(datetime.timezone.utc) - told.replace(
+            tzinfo=datetime.timezone.utc
+        )
         assert datetime.timedelta() <= late < datetime.timedelta(seconds=1.8)
 
 

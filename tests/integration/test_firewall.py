@@ -39,7 +39,12 @@ def summary(run: Run) -> str:
 
 def state(lab: Lab, host: str = HOST) -> t.Any:
     dump, firewall = lab.client().dump(host), lab.client().firewall_dump(host)
-    return dump["receive_connectors"], dump["send_connectors"], firewall["policies"], firewall["groups"]
+    return (
+        dump["receive_connectors"],
+        dump["send_connectors"],
+        firewall["policies"],
+        firewall["groups"],
+    )
 
 
 def requests(lab: Lab) -> int:
@@ -119,7 +124,11 @@ def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> No
     run = play("rollback", lab.inventory, variables=only)
     assert run.code != 0
     assert "no snapshot" in run.output
-    run = play("rollback", lab.inventory, variables={**only, "mailedge_fortigate_snapshot_content": kept["content"]})
+    run = play(
+        "rollback",
+        lab.inventory,
+        variables={**only, "mailedge_fortigate_snapshot_content": kept["content"]},
+    )
     assert run.code == 0, run.output
     run = play("probe", lab.inventory, variables={"mailedge_probe_expect": "any"})
     assert looks(run)["a stranger on the internet"] == "open"
@@ -136,7 +145,9 @@ def test_drift_of_the_firewall_alone_is_caught(lab: Lab) -> None:
         open_again = state(lab)
         run = play("drift", lab.inventory, variables=NO_LOOK if beside else {})
         assert run.code != 0
-        assert summary(run).startswith("birke: open. birke-ex1, fortigate way in: Everybody else can reach port 25")
+        assert summary(run).startswith(
+            "birke: open. birke-ex1, fortigate way in: Everybody else can reach port 25"
+        )
         assert state(lab) == open_again, "a drift check changes nothing"
         if not beside:
             # Exchange alone holds while the firewall is open.
@@ -170,8 +181,12 @@ def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
     run = play("apply", lab.inventory, variables=NO_LOOK)
     assert run.code != 0
     assert "provider_shut_out" in run.output
-    assert lab.client().counters(HOST)["writes"] == 0, "the firewall is tried before the connectors are written"
-    assert state(lab) == middle, "a guard stops before anything is written; what was done before it is undone"
+    assert lab.client().counters(HOST)["writes"] == 0, (
+        "the firewall is tried before the connectors are written"
+    )
+    assert state(lab) == middle, (
+        "a guard stops before anything is written; what was done before it is undone"
+    )
     accepted = {
         "mailedge_fortigate_accept_risks": ["provider_shut_out"],
         "mailedge_fortigate_snapshot_content": "what is left from another night",
@@ -190,10 +205,14 @@ def test_a_firewall_that_reboots_in_the_middle(lab: Lab) -> None:
     lab.client().firewall_fault(HOST, reboot_after=requests(lab) + 45)
     run = play("apply", lab.inventory)
     assert run.code != 0
-    assert list(pathlib.Path(lab.folder, "birke-firewall", "snapshots").glob("*-apply.json")), "in the middle"
+    assert list(pathlib.Path(lab.folder, "birke-firewall", "snapshots").glob("*-apply.json")), (
+        "in the middle"
+    )
     assert "cannot be reached" in summary(run)
     dump = lab.client().dump(HOST)
-    assert (dump["receive_connectors"], dump["send_connectors"]) == before[:2], "the connectors are given back"
+    assert (dump["receive_connectors"], dump["send_connectors"]) == before[:2], (
+        "the connectors are given back"
+    )
     lab.client().firewall_fault(HOST)
     assert play("rollback", lab.inventory).code == 0
     assert state(lab) == before
@@ -219,12 +238,20 @@ def test_ranges_by_a_feed(lab: Lab, mode: str, tmp_path: pathlib.Path) -> None:
         # What the device has polled by then.
         device = lab.firewalls["birke"].device
         config = device.configs["root"]
-        assert play("apply", lab.inventory, variables={**NO_LOOK, "mailedge_fortigate_feed": feed}).code != 0, (
-            "an empty feed stops the mail"
-        )
+        assert (
+            play(
+                "apply", lab.inventory, variables={**NO_LOOK, "mailedge_fortigate_feed": feed}
+            ).code
+            != 0
+        ), "an empty feed stops the mail"
         config.create(
             "system/external-resource",
-            {"name": "birke-feed", "resource": feed["url"], "type": "address", "comments": "mailedge: x"},
+            {
+                "name": "birke-feed",
+                "resource": feed["url"],
+                "type": "address",
+                "comments": "mailedge: x",
+            },
         )
         config.entries["birke-feed"] = ["198.51.100.0/24", "2001:db8:100::/48"]
     run = play("apply", lab.inventory, variables={"mailedge_fortigate_feed": feed})
@@ -259,12 +286,27 @@ def test_outwards_only_from_the_mail_server(lab: Lab) -> None:
 
 def test_the_modules_run_in_check_mode_and_by_module_defaults(lab: Lab) -> None:
     firewall = lab.firewalls["birke"]
-    access = {"host": "127.0.0.1", "api_port": firewall.port, "token": firewall.token, "ca_path": str(firewall.ca_path)}
+    access = {
+        "host": "127.0.0.1",
+        "api_port": firewall.port,
+        "token": firewall.token,
+        "ca_path": str(firewall.ca_path),
+    }
     tasks: list[dict[str, t.Any]] = [
-        {"name": "Group", "mailedge.lockdown.fortios_address_group": {"name": "partners", "ranges": ["192.0.2.0/25"]}},
+        {
+            "name": "Group",
+            "mailedge.lockdown.fortios_address_group": {
+                "name": "partners",
+                "ranges": ["192.0.2.0/25"],
+            },
+        },
         {
             "name": "Feed",
-            "mailedge.lockdown.fortios_range_feed": {"name": "f", "mode": "push", "ranges": ["192.0.2.0/25"]},
+            "mailedge.lockdown.fortios_range_feed": {
+                "name": "f",
+                "mode": "push",
+                "ranges": ["192.0.2.0/25"],
+            },
         },
         {
             "name": "Outbound",
@@ -274,7 +316,10 @@ def test_the_modules_run_in_check_mode_and_by_module_defaults(lab: Lab) -> None:
                 "interfaces": ["wan1"],
             },
         },
-        {"name": "Info", "mailedge.lockdown.fortios_info": {"sources": ["192.0.2.77"], "interface": "wan1"}},
+        {
+            "name": "Info",
+            "mailedge.lockdown.fortios_info": {"sources": ["192.0.2.77"], "interface": "wan1"},
+        },
     ]
     book = [
         {

@@ -12,11 +12,19 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_address_group, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_address_group,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
 
-ADDRESS, ADDRESS6, GROUP, GROUP6 = "firewall/address", "firewall/address6", "firewall/addrgrp", "firewall/addrgrp6"
+ADDRESS, ADDRESS6, GROUP, GROUP6 = (
+    "firewall/address",
+    "firewall/address6",
+    "firewall/addrgrp",
+    "firewall/addrgrp6",
+)
 BOTH = ["198.51.100.0/24", "203.0.113.7", "2001:db8:100::/48"]
 
 
@@ -36,7 +44,9 @@ def flat(device: Device, group: str, path: str = GROUP) -> set[str]:
 
 def test_made_shown_and_made_once(firewall: Firewall) -> None:
     before = firewall.dump()
-    checked = firewall.done(fortios_address_group, name="filter", ranges=BOTH, check=True, diff=True)
+    checked = firewall.done(
+        fortios_address_group, name="filter", ranges=BOTH, check=True, diff=True
+    )
     assert checked["changed"]
     assert firewall.dump() == before
     made = firewall.done(fortios_address_group, name="filter", ranges=BOTH, diff=True)
@@ -44,7 +54,10 @@ def test_made_shown_and_made_once(firewall: Firewall) -> None:
     assert made["diff"] == checked["diff"]
     rows = firewall.device.rows
     assert rows("root", ADDRESS)["filter-198.51.100.0_24"]["subnet"] == "198.51.100.0 255.255.255.0"
-    assert set(rows("root", GROUP)["filter"]["member"]) == {"filter-198.51.100.0_24", "filter-203.0.113.7"}
+    assert set(rows("root", GROUP)["filter"]["member"]) == {
+        "filter-198.51.100.0_24",
+        "filter-203.0.113.7",
+    }
     assert rows("root", GROUP6)["filter-v6"]["member"] == ["filter-2001-db8-100--_48"]
     firewall.server.reset_counters()
     again = firewall.done(fortios_address_group, name="filter", ranges=list(reversed(BOTH)))
@@ -68,7 +81,9 @@ def test_a_range_that_goes_and_one_that_comes(firewall: Firewall) -> None:
     ranges = many(500)
     firewall.done(fortios_address_group, name="filter", ranges=ranges, group_size=200)
     parts = {key: list(row["member"]) for key, row in firewall.device.rows("root", GROUP).items()}
-    changed = firewall.done(fortios_address_group, name="filter", ranges=[*ranges[1:], "192.0.2.1"], group_size=200)
+    changed = firewall.done(
+        fortios_address_group, name="filter", ranges=[*ranges[1:], "192.0.2.1"], group_size=200
+    )
     assert len(changed["plan"]) == 3, changed["plan"]
     assert "filter-192.0.2.1" in flat(firewall.device, "filter")
     assert "filter-198.18.0.0" not in firewall.device.rows("root", ADDRESS)
@@ -82,7 +97,9 @@ def test_more_members_than_the_model_takes(firewall: Firewall) -> None:
     assert failed["failed"]
     assert "group_size" in failed["msg"]
     assert "restore the previous state with the snapshot" in failed["msg"]
-    assert firewall.done(fortios_address_group, name="filter", ranges=many(40), group_size=20)["changed"]
+    assert firewall.done(fortios_address_group, name="filter", ranges=many(40), group_size=20)[
+        "changed"
+    ]
     assert len(flat(firewall.device, "filter")) == 40
 
 
@@ -110,7 +127,10 @@ def test_a_name_that_is_taken(firewall: Firewall, path: str, name: str) -> None:
 
 def test_nothing_of_anybody_else_is_touched(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    config.create(ADDRESS, {"name": "filter-10.9.9.9", "subnet": "10.9.9.9/32", "comment": "the printer's filter"})
+    config.create(
+        ADDRESS,
+        {"name": "filter-10.9.9.9", "subnet": "10.9.9.9/32", "comment": "the printer's filter"},
+    )
     before = firewall.dump()
     firewall.done(fortios_address_group, name="filter", ranges=BOTH)
     firewall.done(fortios_address_group, name="filter", state="absent")
@@ -135,7 +155,9 @@ def test_original_is_the_state_before_the_first_of_several_changes(firewall: Fir
     before = firewall.dump()
     first = firewall.done(fortios_address_group, name="filter", ranges=BOTH)["snapshot"]["name"]
     for ranges in (many(30), many(60)):
-        last = firewall.done(fortios_address_group, name="filter", ranges=ranges)["snapshot"]["name"]
+        last = firewall.done(fortios_address_group, name="filter", ranges=ranges)["snapshot"][
+            "name"
+        ]
     back = firewall.done(fortios_rollback)
     assert back["restored"] == last
     assert back["further"][-1] == first
@@ -165,7 +187,9 @@ def test_the_snapshot_is_for_its_user_only_and_can_come_from_the_result(
 def test_a_snapshot_of_another_device_is_refused(firewall: Firewall) -> None:
     made = firewall.done(fortios_address_group, name="filter", ranges=BOTH)
     path = firewall.snapshots / made["snapshot"]["name"]
-    text = path.read_text(encoding="utf-8").replace(f"127.0.0.1:{firewall.server.port}", "192.0.2.1:443")
+    text = path.read_text(encoding="utf-8").replace(
+        f"127.0.0.1:{firewall.server.port}", "192.0.2.1:443"
+    )
     path.write_text(text.replace(firewall.device.serial, "FGTLAB0000000002"), encoding="utf-8")
     before = firewall.dump()
     failed = firewall.run(fortios_rollback, snapshot=made["snapshot"]["name"])
@@ -202,7 +226,9 @@ def test_a_snapshot_survives_a_failover_which_is_told(firewall: Firewall) -> Non
         ({"state": "present"}, "ranges"),
     ],
 )
-def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any], words: str) -> None:
+def test_bad_input_changes_nothing(
+    firewall: Firewall, options: dict[str, t.Any], words: str
+) -> None:
     before = firewall.dump()
     failed = firewall.run(fortios_address_group, **{"name": "filter", **options})
     assert failed["failed"]
@@ -210,13 +236,17 @@ def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any]
     assert firewall.dump() == before
 
 
-@pytest.mark.parametrize(("wide", "guard"), [("0.0.0.0/0", "range_too_wide"), ("10.0.0.0/8", "private_range")])
+@pytest.mark.parametrize(
+    ("wide", "guard"), [("0.0.0.0/0", "range_too_wide"), ("10.0.0.0/8", "private_range")]
+)
 def test_ranges_that_no_provider_has_stop_a_run(firewall: Firewall, wide: str, guard: str) -> None:
     failed = firewall.run(fortios_address_group, name="filter", ranges=[wide])
     assert failed["failed"]
     assert guard in failed["msg"]
     risks = [one["id"] for one in failed["guards"]]
-    assert firewall.done(fortios_address_group, name="filter", ranges=[wide], accept_risks=risks)["changed"]
+    assert firewall.done(fortios_address_group, name="filter", ranges=[wide], accept_risks=risks)[
+        "changed"
+    ]
 
 
 def test_cut_at_every_request_and_run_again(firewall: Firewall) -> None:

@@ -52,7 +52,9 @@ def refused(firewall: Firewall, words: str) -> None:
 
 @pytest.mark.parametrize("part", ["", *TABLES])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_that_is_no_fortigates(firewall: Firewall, part: str, answer: tuple[int, str]) -> None:
+def test_an_answer_that_is_no_fortigates(
+    firewall: Firewall, part: str, answer: tuple[int, str]
+) -> None:
     firewall.server.arm(instead={part: answer})
     for question, options in QUESTIONS:
         result = firewall.run(question, **options)
@@ -63,7 +65,9 @@ def test_an_answer_that_is_no_fortigates(firewall: Firewall, part: str, answer: 
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_that_every_fortios_has_is_not_empty_where_it_is_missing(firewall: Firewall, table: str) -> None:
+def test_a_table_that_every_fortios_has_is_not_empty_where_it_is_missing(
+    firewall: Firewall, table: str
+) -> None:
     firewall.server.arm(gone=(table,))
     for question, options in QUESTIONS:
         result = firewall.run(question, **options)
@@ -131,7 +135,9 @@ def test_a_write_that_is_not_allowed_is_no_question_of_the_vdom(firewall: Firewa
     assert "There is a vdom" not in result["msg"]
 
 
-@pytest.mark.parametrize(("table", "group"), [("firewall/address", "fwgrp"), ("system/zone", "netgrp")])
+@pytest.mark.parametrize(
+    ("table", "group"), [("firewall/address", "fwgrp"), ("system/zone", "netgrp")]
+)
 def test_a_right_that_is_missing_is_named(firewall: Firewall, table: str, group: str) -> None:
     firewall.server.arm(fail={f"GET {table}": -37})
     result = firewall.run(fortios_info, interface="wan1")

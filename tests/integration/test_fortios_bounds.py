@@ -10,7 +10,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import NOTHING, Opaque, exactly
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
+    NOTHING,
+    Opaque,
+    exactly,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
@@ -37,12 +41,19 @@ SMART = "198.51.100.25"
 def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
     for running_one in running(tmp_path):
         device, config = running_one.device, running_one.device.configs["root"]
-        config.create("firewall/address", {"name": "host", "type": "fqdn", "fqdn": "mx.partner.example"})
+        config.create(
+            "firewall/address", {"name": "host", "type": "fqdn", "fqdn": "mx.partner.example"}
+        )
         config.create("firewall/address", {"name": "land", "type": "geography", "country": "AQ"})
         config.create("firewall/address", {"name": "provider", "subnet": "198.51.100.0/24"})
         config.create(
             "firewall/addrgrp",
-            {"name": "all but land", "member": refs("all"), "exclude": "enable", "exclude-member": refs("land")},
+            {
+                "name": "all but land",
+                "member": refs("all"),
+                "exclude": "enable",
+                "exclude-member": refs("land"),
+            },
         )
         # What no table tells: the stranger is in all of them, and so are provider and office.
         everybody = [STRANGER, PROVIDER, "10.20.0.0/16", SMART]
@@ -55,18 +66,25 @@ DENIES = {
     "negated country": {"srcaddr": refs("land"), "srcaddr-negate": "enable"},
     "negated range and FQDN": {"srcaddr": refs("provider", "host"), "srcaddr-negate": "enable"},
     "group that excludes a country": {"srcaddr": refs("all but land")},
-    "negated group that excludes a country": {"srcaddr": refs("all but land"), "srcaddr-negate": "enable"},
+    "negated group that excludes a country": {
+        "srcaddr": refs("all but land"),
+        "srcaddr-negate": "enable",
+    },
 }
 
 
 @pytest.mark.parametrize("deny", DENIES.values(), ids=DENIES)
-def test_a_deny_stops_only_who_is_certainly_in_it(firewall: Firewall, deny: dict[str, t.Any]) -> None:
+def test_a_deny_stops_only_who_is_certainly_in_it(
+    firewall: Firewall, deny: dict[str, t.Any]
+) -> None:
     if deny == DENIES["negated group that excludes a country"]:
         firewall.device.countries["AQ"] = []
     policy(firewall, "Deny", top=True, action="deny", **deny)
     assert meets(firewall, STRANGER)
     told = firewall.done(fortios_info)
-    assert told["exposure"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert told["exposure"] == [
+        "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
+    ]
     made = firewall.done(fortios_inbound_lock, **LOCK)
     assert (made["changed"], made["state"]) == (True, "in order")
     assert locked(firewall)
@@ -93,7 +111,9 @@ def test_a_deny_on_all_but_an_internet_service(firewall: Firewall) -> None:
 def test_an_accept_lets_in_whoever_could_be_in_it(firewall: Firewall) -> None:
     """All but the stranger's country, as the tables tell it; the country is another one."""
     firewall.device.countries["AQ"] = []
-    firewall.device.configs["root"].update("firewall/policy", "1", {"srcaddr": refs("all but land")})
+    firewall.device.configs["root"].update(
+        "firewall/policy", "1", {"srcaddr": refs("all but land")}
+    )
     assert meets(firewall, STRANGER)
     assert "everybody" in firewall.done(fortios_info)["exposure"][0]
     firewall.done(fortios_inbound_lock, **LOCK)
@@ -104,7 +124,9 @@ def test_a_named_source_that_is_stopped_as_a_whole_is_stopped(firewall: Firewall
     policy(firewall, "Deny", top=True, action="deny", srcaddr=refs("land"))
     firewall.device.configs["root"].update("firewall/policy", "1", {"srcaddr": refs("land")})
     assert not meets(firewall, STRANGER)
-    assert firewall.done(fortios_info)["exposure"] == ["nobody → port 25 of the virtual IP 'VIP-mail'"]
+    assert firewall.done(fortios_info)["exposure"] == [
+        "nobody → port 25 of the virtual IP 'VIP-mail'"
+    ]
 
 
 def test_an_ipsec_policy_lets_through(firewall: Firewall) -> None:
@@ -122,12 +144,18 @@ OUTWARDS: dict[str, t.Any] = {"srcintf": refs("internal"), "dstintf": refs("wan1
 WALLS = {
     "all but the FQDN": {"dstaddr": refs("host"), "dstaddr-negate": "enable"},
     "all but a country": {"dstaddr": refs("all but land")},
-    "from all but an FQDN": {"dstaddr": refs("all"), "srcaddr": refs("host"), "srcaddr-negate": "enable"},
+    "from all but an FQDN": {
+        "dstaddr": refs("all"),
+        "srcaddr": refs("host"),
+        "srcaddr-negate": "enable",
+    },
 }
 
 
 @pytest.mark.parametrize("wall", WALLS.values(), ids=WALLS)
-def test_a_wall_outwards_is_one_for_everybody_to_everybody(firewall: Firewall, wall: dict[str, t.Any]) -> None:
+def test_a_wall_outwards_is_one_for_everybody_to_everybody(
+    firewall: Firewall, wall: dict[str, t.Any]
+) -> None:
     firewall.device.names["out.filter.example"] = [SMART]
     policy(firewall, "Wall", top=True, action="deny", **OUTWARDS, **wall)
     printer = "10.20.3.3"
@@ -183,7 +211,9 @@ CONDITIONS: dict[str, dict[str, t.Any]] = {
 
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
-def test_a_deny_under_a_condition_stops_nobody_for_certain(tmp_path: pathlib.Path, condition: dict[str, t.Any]) -> None:
+def test_a_deny_under_a_condition_stops_nobody_for_certain(
+    tmp_path: pathlib.Path, condition: dict[str, t.Any]
+) -> None:
     for firewall in running(tmp_path, future=["moon-phase"]):
         policy(firewall, "Deny", top=True, action="deny", **condition)
         assert meets(firewall, STRANGER)
@@ -192,7 +222,14 @@ def test_a_deny_under_a_condition_stops_nobody_for_certain(tmp_path: pathlib.Pat
         assert locked(firewall)
         assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
         # Outwards as well.
-        policy(firewall, "Wall", top=True, action="deny", **OUTWARDS, **{**condition, "dstaddr": refs("all")})
+        policy(
+            firewall,
+            "Wall",
+            top=True,
+            action="deny",
+            **OUTWARDS,
+            **{**condition, "dstaddr": refs("all")},
+        )
         firewall.done(fortios_outbound_lock, **OUT)
         assert not firewall.device.admits("10.20.3.3", SMART, 25, "internal")
 
@@ -200,9 +237,17 @@ def test_a_deny_under_a_condition_stops_nobody_for_certain(tmp_path: pathlib.Pat
 @pytest.mark.parametrize("version", ["v6.2.16", "v6.4.14", "v7.0.12", "v7.4.4", "v7.6.4"])
 def test_a_deny_as_the_device_makes_it_is_certain(tmp_path: pathlib.Path, version: str) -> None:
     for firewall in running(tmp_path, version=version):
-        policy(firewall, "Deny", top=True, action="deny", **{"auto-asic-offload": "disable", "av-profile": "default"})
+        policy(
+            firewall,
+            "Deny",
+            top=True,
+            action="deny",
+            **{"auto-asic-offload": "disable", "av-profile": "default"},
+        )
         assert not meets(firewall, STRANGER)
-        assert firewall.done(fortios_info)["exposure"] == ["nobody → port 25 of the virtual IP 'VIP-mail'"]
+        assert firewall.done(fortios_info)["exposure"] == [
+            "nobody → port 25 of the virtual IP 'VIP-mail'"
+        ]
 
 
 NARROW_SERVICES = {
@@ -213,7 +258,9 @@ NARROW_SERVICES = {
 
 
 @pytest.mark.parametrize("more", NARROW_SERVICES.values(), ids=NARROW_SERVICES)
-def test_a_service_for_some_servers_is_no_barrier(firewall: Firewall, more: dict[str, t.Any]) -> None:
+def test_a_service_for_some_servers_is_no_barrier(
+    firewall: Firewall, more: dict[str, t.Any]
+) -> None:
     config = firewall.device.configs["root"]
     config.create("firewall.service/custom", {"name": "Some SMTP", "tcp-portrange": "25", **more})
     policy(firewall, "Deny", top=True, action="deny", service=refs("Some SMTP"))
@@ -260,7 +307,11 @@ def test_what_a_deny_on_all_but_an_address_could_stop_does_not_pass_for_certain(
 
 def test_a_policy_counts_where_another_one_leads_to_any_interface(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    both = {"srcintf": refs("wan1", "internal"), "dstintf": refs("any"), "srcaddr": refs("provider")}
+    both = {
+        "srcintf": refs("wan1", "internal"),
+        "dstintf": refs("any"),
+        "srcaddr": refs("provider"),
+    }
     config.update("firewall/policy", "1", both)
     policy(firewall, "Everything in", dstaddr=refs("all"), service=refs("ALL"))
     assert meets(firewall, STRANGER)
@@ -275,7 +326,9 @@ def test_a_policy_that_is_disabled_tells_nothing_of_the_way(firewall: Firewall) 
     config.update("firewall/policy", "1", {"dstaddr": refs("all")})
     policy(firewall, "Old", status="disable", srcintf=refs("internal"), dstintf=refs("dmz"))
     assert meets(firewall, STRANGER)
-    assert any("everybody" in told for told in firewall.done(fortios_info, interface="wan1")["exposure"])
+    assert any(
+        "everybody" in told for told in firewall.done(fortios_info, interface="wan1")["exposure"]
+    )
     firewall.done(fortios_inbound_lock, **LOCK)
     assert not meets(firewall, STRANGER)
 
@@ -315,7 +368,10 @@ def test_a_source_that_is_not_known_passes_and_is_said_to_be_unknown(firewall: F
 
 
 def test_a_source_in_an_internet_service_passes(firewall: Firewall) -> None:
-    by_service = {"internet-service-src": "enable", "internet-service-src-name": refs("Microsoft-Outlook")}
+    by_service = {
+        "internet-service-src": "enable",
+        "internet-service-src-name": refs("Microsoft-Outlook"),
+    }
     firewall.device.configs["root"].update("firewall/policy", "1", {**by_service, "srcaddr": []})
     assert meets(firewall, "40.92.0.1")
     [answer] = firewall.done(fortios_info, sources=["40.92.0.1"])["sources"]
@@ -327,7 +383,9 @@ BY_ADDRESS: dict[str, t.Any] = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
 
 @pytest.mark.parametrize("version", ["v7.2.3", "v7.4.4"])
 @pytest.mark.parametrize("by", ["the virtual IP", "a group", "a wide policy"])
-def test_the_address_of_a_server_behind_a_virtual_ip_is_refused(tmp_path: pathlib.Path, version: str, by: str) -> None:
+def test_the_address_of_a_server_behind_a_virtual_ip_is_refused(
+    tmp_path: pathlib.Path, version: str, by: str
+) -> None:
     """A deny to the address does not stop what the virtual IP has translated, or stops the provider as well, by match-vip."""
     for firewall in running(tmp_path, version=version):
         config = firewall.device.configs["root"]
@@ -347,13 +405,18 @@ def test_the_address_of_a_server_behind_a_virtual_ip_is_refused(tmp_path: pathli
         assert firewall.dump() == before
         firewall.done(fortios_inbound_lock, **{**BY_ADDRESS, "vips": ["VIP-mail"]})
         assert locked(firewall)
-        assert not firewall.done(fortios_inbound_lock, **{**BY_ADDRESS, "vips": ["VIP-mail"]})["changed"]
+        assert not firewall.done(fortios_inbound_lock, **{**BY_ADDRESS, "vips": ["VIP-mail"]})[
+            "changed"
+        ]
 
 
 def test_the_address_of_a_server_behind_a_virtual_ip_of_ipv6_is_refused(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
     public, server, stranger = "2001:db8:80::25", "2001:db8:20::25", "2001:db8:bad::1"
-    config.create("firewall/vip6", {"name": "VIP6-mail", "extip": public, "mappedip": server, "extintf": "wan1"})
+    config.create(
+        "firewall/vip6",
+        {"name": "VIP6-mail", "extip": public, "mappedip": server, "extintf": "wan1"},
+    )
     policy(firewall, "Mail6", top=True, srcaddr6=refs("all"), dstaddr6=refs("VIP6-mail"))
     assert firewall.device.admits(stranger, public, 25)
     failed = firewall.run(fortios_inbound_lock, **{**LOCK, "addresses": [server]})
@@ -370,7 +433,9 @@ def test_every_barrier_says_match_vip(tmp_path: pathlib.Path, version: str) -> N
         firewall.done(fortios_inbound_lock, **LOCK)
         firewall.done(fortios_outbound_lock, **OUT)
         barriers = {
-            row["name"]: row["match-vip"] for row in config.all("firewall/policy").values() if row["action"] == "deny"
+            row["name"]: row["match-vip"]
+            for row in config.all("firewall/policy").values()
+            if row["action"] == "deny"
         }
         assert barriers == {"birke-1-stop": "enable", "birke-3-held": "disable"}
         assert locked(firewall)

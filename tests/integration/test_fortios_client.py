@@ -11,7 +11,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError, DeviceUnreachable
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import (
+    DeviceError,
+    DeviceUnreachable,
+)
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_address_group,
     fortios_info,
@@ -75,7 +78,9 @@ def test_a_list_of_envelopes_is_read_for_our_vdom(firewall: Firewall) -> None:
             client.table(POLICY)
     # As a device answers where a vdom is asked for that it takes as all of them.
     told = {"status": "success", "version": "v7.4.4"}
-    answer = json.dumps([{"vdom": "other", "results": [], **told}, {"vdom": "root", "results": [1], **told}])
+    answer = json.dumps(
+        [{"vdom": "other", "results": [], **told}, {"vdom": "root", "results": [1], **told}]
+    )
     with firewall.client() as client:
         envelope = client._envelope(answer)
         assert envelope is not None
@@ -92,7 +97,9 @@ def test_a_list_of_envelopes_is_read_for_our_vdom(firewall: Firewall) -> None:
         ({"fail": {"GET firewall/address": -14}}, "accprofile"),
     ],
 )
-def test_what_is_no_success_is_told(firewall: Firewall, fault: dict[str, t.Any], words: str) -> None:
+def test_what_is_no_success_is_told(
+    firewall: Firewall, fault: dict[str, t.Any], words: str
+) -> None:
     firewall.server.arm(**fault)
     with firewall.client() as client, pytest.raises(DeviceError, match=words):
         client.table(ADDRESS)
@@ -116,7 +123,10 @@ def test_a_token_that_may_only_read(firewall: Firewall) -> None:
 
 @pytest.mark.parametrize("version", ["v6.4.14", "v7.4.4"])
 def test_success_is_read_from_the_body_whatever_the_status_says(version: str) -> None:
-    with FortiGateServer(Device(version=version)) as server, Firewall(server, pathlib.Path()).client() as client:
+    with (
+        FortiGateServer(Device(version=version)) as server,
+        Firewall(server, pathlib.Path()).client() as client,
+    ):
         client.create(ADDRESS, {"name": "x", "subnet": "10.0.0.0/8"})
         with pytest.raises(DeviceError) as refused:
             client.create(ADDRESS, {"name": "x", "subnet": "10.0.0.0/8"})
@@ -124,7 +134,9 @@ def test_success_is_read_from_the_body_whatever_the_status_says(version: str) ->
         assert refused.value.status == (500 if version == "v6.4.14" else 424)
 
 
-def test_a_kept_connection_that_the_device_has_closed_is_opened_again_for_reading(firewall: Firewall) -> None:
+def test_a_kept_connection_that_the_device_has_closed_is_opened_again_for_reading(
+    firewall: Firewall,
+) -> None:
     with firewall.client() as client:
         client.table(ADDRESS)
         firewall.server.arm(cut_before=1)
@@ -145,12 +157,18 @@ def test_a_write_is_never_sent_twice(firewall: Firewall) -> None:
 
 def test_a_device_that_is_slow_is_given_up(firewall: Firewall) -> None:
     firewall.server.arm(slow=2.0)
-    with firewall.client(timeout=0.3) as client, pytest.raises(DeviceUnreachable, match="cannot be reached"):
+    with (
+        firewall.client(timeout=0.3) as client,
+        pytest.raises(DeviceUnreachable, match="cannot be reached"),
+    ):
         client.table(ADDRESS)
 
 
 def test_a_certificate_of_nobody_gets_no_token(firewall: Firewall) -> None:
-    with firewall.client(ca_path=None) as client, pytest.raises(DeviceUnreachable, match="cannot be trusted.*ca_path"):
+    with (
+        firewall.client(ca_path=None) as client,
+        pytest.raises(DeviceUnreachable, match="cannot be trusted.*ca_path"),
+    ):
         client.table(ADDRESS)
     assert firewall.server.requests == 0
     with firewall.client(ca_path=None, validate_certs=False) as client:
@@ -177,7 +195,10 @@ def test_a_transaction_is_all_or_nothing(firewall: Firewall) -> None:
 
 
 def test_a_fortios_without_transactions_takes_each_write_by_itself() -> None:
-    with FortiGateServer(Device(version="v6.2.16")) as server, Firewall(server, pathlib.Path()).client() as client:
+    with (
+        FortiGateServer(Device(version="v6.2.16")) as server,
+        Firewall(server, pathlib.Path()).client() as client,
+    ):
         client.table(ADDRESS)
         with client.transaction():
             client.create(ADDRESS, {"name": "one", "subnet": "10.0.0.0/8"})
@@ -185,7 +206,10 @@ def test_a_fortios_without_transactions_takes_each_write_by_itself() -> None:
 
 
 def test_nobody_listens(firewall: Firewall) -> None:
-    with firewall.client(port=1) as client, pytest.raises(DeviceUnreachable, match="cannot be reached"):
+    with (
+        firewall.client(port=1) as client,
+        pytest.raises(DeviceUnreachable, match="cannot be reached"),
+    ):
         client.table(ADDRESS)
 
 
@@ -240,7 +264,9 @@ def test_ports_and_ranges_that_are_none_are_no_empty_answer(tmp_path: pathlib.Pa
         ({"name": " ", "url": "https://ranges.example/list"}, "cannot be the name of a feed"),
     ],
 )
-def test_a_feed_that_could_not_be_meant(tmp_path: pathlib.Path, options: dict[str, t.Any], words: str) -> None:
+def test_a_feed_that_could_not_be_meant(
+    tmp_path: pathlib.Path, options: dict[str, t.Any], words: str
+) -> None:
     with FortiGateServer() as server:
         result = Firewall(server, tmp_path).run(fortios_range_feed, **{"name": "fd", **options})
         assert result["failed"]

@@ -14,14 +14,21 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import OFFICE, PROVIDER, PUBLIC, STRANGER, Firewall
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    OFFICE,
+    PROVIDER,
+    PUBLIC,
+    STRANGER,
+    Firewall,
+)
 
 PYTHON = os.environ.get("MAILEDGE_PEER_PYTHON", "")
 
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(
-        not PYTHON, reason="the vendor's collection is not there: run `make peer` and set MAILEDGE_PEER_PYTHON"
+        not PYTHON,
+        reason="the vendor's collection is not there: run `make peer` and set MAILEDGE_PEER_PYTHON",
     ),
 ]
 
@@ -39,7 +46,10 @@ def drive(firewall: Firewall, folder: pathlib.Path, *tasks: tuple[str, dict[str,
     inventory = folder / "hosts.yml"
     inventory.write_text(json.dumps({"all": {"hosts": {"firewall": host}}}), encoding="utf-8")
     shared = {"vdom": "root", "access_token": firewall.server.token}
-    listed = [{"name": name, f"fortinet.fortios.fortios_{name}": {**shared, **options}} for name, options in tasks]
+    listed = [
+        {"name": name, f"fortinet.fortios.fortios_{name}": {**shared, **options}}
+        for name, options in tasks
+    ]
     book = [{"name": "Drive", "hosts": "firewall", "gather_facts": False, "tasks": listed}]
     return play(book, inventory, python=PYTHON)
 
@@ -65,14 +75,23 @@ def test_made_read_back_and_made_once(firewall: Firewall, tmp_path: pathlib.Path
     tasks = [
         (
             "firewall_address",
-            {"state": "present", "firewall_address": {"name": "filter", "subnet": "198.51.100.0 255.255.255.0"}},
+            {
+                "state": "present",
+                "firewall_address": {"name": "filter", "subnet": "198.51.100.0 255.255.255.0"},
+            },
         ),
         (
             "firewall_addrgrp",
-            {"state": "present", "firewall_addrgrp": {"name": "filters", "member": [{"name": "filter"}]}},
+            {
+                "state": "present",
+                "firewall_addrgrp": {"name": "filters", "member": [{"name": "filter"}]},
+            },
         ),
         ("firewall_policy", {"state": "present", "firewall_policy": policy}),
-        ("firewall_policy", {"action": "move", "self": "9", "before": "1", "firewall_policy": {"policyid": 9}}),
+        (
+            "firewall_policy",
+            {"action": "move", "self": "9", "before": "1", "firewall_policy": {"policyid": 9}},
+        ),
     ]
     assert changes(drive(firewall, tmp_path, *tasks[:3])) == [True, True, True]
     assert firewall.device.rows("root", "firewall/addrgrp")["filters"]["member"] == ["filter"]
@@ -93,8 +112,13 @@ def test_made_read_back_and_made_once(firewall: Firewall, tmp_path: pathlib.Path
     assert changes(drive(firewall, tmp_path, *tasks[:3])) == [False, False, False]
 
 
-def test_what_the_lab_refuses_is_refused_to_the_vendor_as_well(firewall: Firewall, tmp_path: pathlib.Path) -> None:
-    group = {"state": "present", "firewall_addrgrp": {"name": "filters", "member": [{"name": "nobody"}]}}
+def test_what_the_lab_refuses_is_refused_to_the_vendor_as_well(
+    firewall: Firewall, tmp_path: pathlib.Path
+) -> None:
+    group = {
+        "state": "present",
+        "firewall_addrgrp": {"name": "filters", "member": [{"name": "nobody"}]},
+    }
     run = drive(firewall, tmp_path, ("firewall_addrgrp", group))
     assert run.code != 0
     assert "filters" not in firewall.device.rows("root", "firewall/addrgrp")

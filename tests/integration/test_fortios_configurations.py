@@ -24,7 +24,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import For
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, touched
 
 FOLDER = pathlib.Path(cli.__file__).parent / "configurations"
-PROVIDERS, OWN, STRANGERS = ("198.51.100.7",), ("10.20.5.5", "10.30.0.9"), ("192.0.2.77", "203.0.113.200")
+PROVIDERS, OWN, STRANGERS = (
+    ("198.51.100.7",),
+    ("10.20.5.5", "10.30.0.9"),
+    ("192.0.2.77", "203.0.113.200"),
+)
 SOURCES = (*PROVIDERS, *OWN, *STRANGERS)
 RANGES = {"ranges": ["198.51.100.0/24"], "own_networks": ["10.20.0.0/16", "10.30.0.0/16"]}
 
@@ -42,7 +46,12 @@ class Kind:
 
 
 KINDS = (
-    Kind("sdwan", {"VIP-mail": "203.0.113.80"}, [("203.0.113.80", 443), ("10.30.0.9", 25)], frozenset({2})),
+    Kind(
+        "sdwan",
+        {"VIP-mail": "203.0.113.80"},
+        [("203.0.113.80", 443), ("10.30.0.9", 25)],
+        frozenset({2}),
+    ),
     Kind(
         "two_isps",
         {"mail-1": "203.0.113.80", "mail-2": "192.0.2.140"},
@@ -65,7 +74,9 @@ KINDS = (
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def site(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> t.Iterator[tuple[Kind, Firewall]]:
+def site(
+    request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> t.Iterator[tuple[Kind, Firewall]]:
     kind: Kind = request.param
     with FortiGateServer(Device()) as server:
         cli.load(server.device, (FOLDER / f"{kind.name}.conf").read_text(encoding="utf-8"))
@@ -83,7 +94,9 @@ def passing(device: Device, doors: t.Iterable[tuple[str, int]]) -> set[tuple[str
     }
 
 
-def test_model_and_packets_agree_and_only_what_leads_there_is_touched(site: tuple[Kind, Firewall]) -> None:
+def test_model_and_packets_agree_and_only_what_leads_there_is_touched(
+    site: tuple[Kind, Firewall],
+) -> None:
     kind, firewall = site
     device = firewall.device
     before, mail = firewall.dump(), [(address, 25) for address in kind.doors.values()]

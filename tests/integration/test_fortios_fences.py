@@ -27,12 +27,20 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
 )
 
 
-@pytest.mark.parametrize("version", ["v6.0.12", "v6.2.9", "v6.4.14", "v7.0.12", "v7.2.8", "v7.4.4", "v7.6.2"])
+@pytest.mark.parametrize(
+    "version", ["v6.0.12", "v6.2.9", "v6.4.14", "v7.0.12", "v7.2.8", "v7.4.4", "v7.6.2"]
+)
 def test_a_fence_keeps_every_profile_of_the_version(tmp_path: pathlib.Path, version: str) -> None:
     for firewall in running(tmp_path, version=version, future=("moonlight-profile",)):
         config = firewall.device.configs["root"]
-        here = [name for name, (since, until) in PROFILES.items() if since <= firewall.device.version < until]
-        profiles = {name: f"mine-{number}" for number, name in enumerate([*here, "moonlight-profile"])}
+        here = [
+            name
+            for name, (since, until) in PROFILES.items()
+            if since <= firewall.device.version < until
+        ]
+        profiles = {
+            name: f"mine-{number}" for number, name in enumerate([*here, "moonlight-profile"])
+        }
         inspected = {**profiles, "utm-status": "enable"}
         config.update(POLICY, "1", {**inspected, "service": refs("ALL"), "dstaddr": refs("all")})
         config.update(POLICY, "3", inspected)
@@ -66,4 +74,6 @@ def test_a_fence_before_one_that_translates_is_told_itself(firewall: Firewall) -
     firewall.device.configs["root"].update(
         POLICY, "1", {"nat": "enable", "service": refs("ALL"), "dstaddr": refs("all")}
     )
-    assert "birke-1-in" in told_by(firewall.done(fortios_inbound_lock, **LOCK), "source_translated")[0]
+    assert (
+        "birke-1-in" in told_by(firewall.done(fortios_inbound_lock, **LOCK), "source_translated")[0]
+    )

@@ -18,7 +18,10 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import SERVICES, InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    SERVICES,
+    InternetService,
+)
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OFFICE,
@@ -45,7 +48,9 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
     assert firewall.dump() == before
     made = firewall.done(fortios_inbound_lock, **LOCK, diff=True)
     assert made["plan"] == checked["plan"]
-    assert made["exposure"]["before"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert made["exposure"]["before"] == [
+        "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
+    ]
     assert made["exposure"]["after"] == [
         "10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
     ]
@@ -93,7 +98,14 @@ def test_trap_a_deny_that_does_match_virtual_ips_shuts_the_provider_out(firewall
 def test_a_deny_of_some_countries_above_stays_above(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
     config.create("firewall/address", {"name": "far away", "type": "geography", "country": "AQ"})
-    deny = policy(firewall, "Countries", top=True, action="deny", srcaddr=refs("far away"), dstaddr=refs("all"))
+    deny = policy(
+        firewall,
+        "Countries",
+        top=True,
+        action="deny",
+        srcaddr=refs("far away"),
+        dstaddr=refs("all"),
+    )
     firewall.done(fortios_inbound_lock, **LOCK)
     assert locked(firewall)
     assert next(iter(config.all(POLICY))) == deny
@@ -106,7 +118,12 @@ def test_a_deny_of_some_countries_above_stays_above(firewall: Firewall) -> None:
         {"dstaddr": refs("all"), "service": refs("ALL")},
         {"dstaddr": refs("of both"), "service": refs("Email Access", "HTTPS")},
         {"dstaddr": refs("all"), "service": refs("HTTPS"), "service-negate": "enable"},
-        {"dstaddr": refs("VIP-web"), "dstaddr-negate": "enable", "service": refs("ALL"), "srcintf": refs("any")},
+        {
+            "dstaddr": refs("VIP-web"),
+            "dstaddr-negate": "enable",
+            "service": refs("ALL"),
+            "srcintf": refs("any"),
+        },
     ],
 )
 @pytest.mark.parametrize("top", [True, False])
@@ -128,7 +145,9 @@ def test_trap_a_policy_that_serves_the_web_as_well_is_fenced(
     assert not again["changed"], again["plan"]
     # Somebody opens the fence, one way or another.
     for name in ("birke-{}-in", "birke-{}-stop"):
-        found = [number for number, row in config.all(POLICY).items() if row["name"] == name.format(key)]
+        found = [
+            number for number, row in config.all(POLICY).items() if row["name"] == name.format(key)
+        ]
         for number in found:
             config.update(POLICY, str(number), {"status": "disable"})
             assert not locked(firewall) or not top
@@ -144,8 +163,15 @@ def test_trap_a_policy_that_serves_the_web_as_well_is_fenced(
 
 def test_trap_the_port_of_a_policy_is_the_one_behind_the_virtual_ip(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    forward = {"extip": PUBLIC, "mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1", "portforward": "enable"}
-    config.create("firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward})
+    forward = {
+        "extip": PUBLIC,
+        "mappedip": [{"range": "10.20.1.11"}],
+        "extintf": "wan1",
+        "portforward": "enable",
+    }
+    config.create(
+        "firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward}
+    )
     policy(firewall, "Mail by another door", dstaddr=refs("VIP-2525"))
     assert meets(firewall, STRANGER, 2525)
     result = firewall.done(fortios_inbound_lock, **LOCK)
@@ -165,11 +191,15 @@ def test_trap_the_port_of_a_policy_is_the_one_behind_the_virtual_ip(firewall: Fi
         ("Mimecast", "missing_source"),
     ],
 )
-def test_traps_of_the_internet_service_database(tmp_path: pathlib.Path, name: str, guard: str) -> None:
+def test_traps_of_the_internet_service_database(
+    tmp_path: pathlib.Path, name: str, guard: str
+) -> None:
     services = {**SERVICES, "Mimecast-Mimecast": InternetService(5046403, "both", ())}
     for firewall in running(tmp_path, services=services):
         before = firewall.dump()
-        failed = firewall.run(fortios_inbound_lock, name="birke", vips=["VIP-mail"], internet_services=[name])
+        failed = firewall.run(
+            fortios_inbound_lock, name="birke", vips=["VIP-mail"], internet_services=[name]
+        )
         assert failed["failed"]
         assert guard in failed["msg"]
         assert "Nothing was changed" in failed["msg"]
@@ -214,15 +244,24 @@ def test_feeds_and_groups_of_other_modules(firewall: Firewall) -> None:
 
 
 def test_a_feed_that_holds_nothing_would_stop_the_mail(firewall: Firewall) -> None:
-    firewall.done(fortios_range_feed, name="birke-feed", mode="poll", url="https://lists.example/birke.txt")
-    failed = firewall.run(fortios_inbound_lock, name="birke", vips=["VIP-mail"], feeds=["birke-feed"])
+    firewall.done(
+        fortios_range_feed, name="birke-feed", mode="poll", url="https://lists.example/birke.txt"
+    )
+    failed = firewall.run(
+        fortios_inbound_lock, name="birke", vips=["VIP-mail"], feeds=["birke-feed"]
+    )
     assert failed["failed"]
     assert "feed_empty" in failed["msg"]
     assert meets(firewall, PROVIDER)
 
 
 def test_what_an_earlier_task_would_make_is_no_error_in_check_mode(firewall: Firewall) -> None:
-    wish: dict[str, t.Any] = {"name": "birke", "vips": ["VIP-mail"], "groups": ["partners"], "feeds": ["birke-feed"]}
+    wish: dict[str, t.Any] = {
+        "name": "birke",
+        "vips": ["VIP-mail"],
+        "groups": ["partners"],
+        "feeds": ["birke-feed"],
+    }
     checked = firewall.done(fortios_inbound_lock, **wish, check=True)
     assert [one["id"] for one in checked["guards"]] == ["missing_source"]
     failed = firewall.run(fortios_inbound_lock, **wish)
@@ -231,7 +270,9 @@ def test_what_an_earlier_task_would_make_is_no_error_in_check_mode(firewall: Fir
     assert meets(firewall, PROVIDER)
 
 
-def test_a_virtual_ip_of_this_port_alone_is_narrowed_whatever_the_service(firewall: Firewall) -> None:
+def test_a_virtual_ip_of_this_port_alone_is_narrowed_whatever_the_service(
+    firewall: Firewall,
+) -> None:
     firewall.device.configs["root"].update(POLICY, "1", {"service": refs("ALL")})
     made = firewall.done(fortios_inbound_lock, **LOCK)
     assert locked(firewall)
@@ -277,9 +318,16 @@ def test_two_runs_at_once(firewall: Firewall) -> None:
         lambda firewall, config: config.update(POLICY, "1", {"srcaddr": refs("birke-own")}),
         lambda firewall, config: config.update(POLICY, "1", {"srcaddr-negate": "enable"}),
         lambda firewall, config: config.update(
-            POLICY, "1", {"internet-service-src": "enable", "internet-service-src-name": refs("Microsoft-Azure")}
+            POLICY,
+            "1",
+            {
+                "internet-service-src": "enable",
+                "internet-service-src-name": refs("Microsoft-Azure"),
+            },
         ),
-        lambda firewall, config: config.update("firewall/addrgrp", "birke-provider", {"member": refs("all")}),
+        lambda firewall, config: config.update(
+            "firewall/addrgrp", "birke-provider", {"member": refs("all")}
+        ),
         lambda firewall, config: config.update(
             "firewall/address", "birke-provider-198.51.100.0_24", {"subnet": "0.0.0.0/0"}
         ),
@@ -316,11 +364,15 @@ def test_a_provider_that_a_policy_above_refuses(firewall: Firewall) -> None:
     assert "'Blacklist'" in failed["msg"]
     assert "provider_shut_out" in failed["msg"]
     assert firewall.dump() == before
-    assert firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["provider_shut_out"])["changed"]
+    assert firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["provider_shut_out"])[
+        "changed"
+    ]
 
 
 def test_trap_a_name_that_is_taken(firewall: Firewall) -> None:
-    firewall.device.configs["root"].create("firewall/vip", {"name": "birke-provider", "extip": "203.0.113.81"})
+    firewall.device.configs["root"].create(
+        "firewall/vip", {"name": "birke-provider", "extip": "203.0.113.81"}
+    )
     before = firewall.dump()
     failed = firewall.run(fortios_inbound_lock, **LOCK)
     assert "The name 'birke-provider' is taken" in failed["msg"]
@@ -342,7 +394,9 @@ def test_trap_more_policies_than_the_licence_has(tmp_path: pathlib.Path) -> None
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after", "reboot_after"])
 @pytest.mark.parametrize("version", ["v6.2.16", "v7.4.4"])
-def test_trap_the_device_goes_away_in_the_middle(tmp_path: pathlib.Path, fault: str, version: str) -> None:
+def test_trap_the_device_goes_away_in_the_middle(
+    tmp_path: pathlib.Path, fault: str, version: str
+) -> None:
     """At no point is the provider shut out; a second run finishes the lock."""
     for firewall in running(tmp_path, version=version):
         for number in range(1, 60):
@@ -385,7 +439,9 @@ def test_trap_the_device_goes_away_in_the_middle(tmp_path: pathlib.Path, fault: 
         ({"accept_risks": ["all"]}, "no guard"),
     ],
 )
-def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any], words: str) -> None:
+def test_bad_input_changes_nothing(
+    firewall: Firewall, options: dict[str, t.Any], words: str
+) -> None:
     before = firewall.dump()
     failed = firewall.run(fortios_inbound_lock, **{**LOCK, **options})
     assert failed["failed"]
@@ -395,8 +451,16 @@ def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any]
 
 def test_an_older_fortios_says_what_it_cannot(tmp_path: pathlib.Path) -> None:
     for firewall in running(tmp_path, version="v6.2.16"):
-        assert "6.4" in firewall.run(fortios_inbound_lock, **LOCK, addresses=["2001:db8:20::25"])["msg"]
-        assert "6.4" in firewall.run(fortios_inbound_lock, **LOCK, internet_services=["Microsoft-Outlook"])["msg"]
+        assert (
+            "6.4"
+            in firewall.run(fortios_inbound_lock, **LOCK, addresses=["2001:db8:20::25"])["msg"]
+        )
+        assert (
+            "6.4"
+            in firewall.run(fortios_inbound_lock, **LOCK, internet_services=["Microsoft-Outlook"])[
+                "msg"
+            ]
+        )
         firewall.done(fortios_inbound_lock, **LOCK)
         assert locked(firewall)
         assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]

@@ -10,7 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     POLICY,
@@ -68,7 +71,12 @@ def test_a_service_for_everything_is_kept_over_ipv6(dual: Firewall) -> None:
 
 def test_a_provider_without_ipv4_would_stop_the_mail(dual: Firewall) -> None:
     before = dual.dump()
-    wish: dict[str, t.Any] = {**LOCK, "addresses": [SERVER6], "ranges": ["2001:db8:100::/48"], "own_networks": []}
+    wish: dict[str, t.Any] = {
+        **LOCK,
+        "addresses": [SERVER6],
+        "ranges": ["2001:db8:100::/48"],
+        "own_networks": [],
+    }
     failed = dual.run(fortios_inbound_lock, **wish)
     assert failed["failed"]
     assert "no_source" in failed["msg"]
@@ -82,7 +90,13 @@ def test_a_provider_without_ipv4_would_stop_the_mail(dual: Firewall) -> None:
 def test_a_fence_for_both_versions_of_ip(dual: Firewall) -> None:
     before = dual.dump()
     policy(
-        dual, "All in", top=True, dstaddr=refs("all"), srcaddr6=refs("all"), dstaddr6=refs("all"), service=refs("ALL")
+        dual,
+        "All in",
+        top=True,
+        dstaddr=refs("all"),
+        srcaddr6=refs("all"),
+        dstaddr6=refs("all"),
+        service=refs("ALL"),
     )
     middle = dual.dump()
     for ranges in (["198.51.100.0/24"], ["198.51.100.0/24", "2001:db8:100::/48"]):

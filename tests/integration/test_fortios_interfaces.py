@@ -49,7 +49,9 @@ def test_a_member_is_taken_for_its_zone(zoned: Firewall) -> None:
     assert "everybody" in zoned.done(fortios_info, interface="wan1")["exposure"][0]
     made = zoned.done(fortios_inbound_lock, **inwards)
     assert "interface_in_zone" in [one["id"] for one in made["guards"]]
-    assert made["exposure"]["before"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert made["exposure"]["before"] == [
+        "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
+    ]
     assert locked(zoned)
     assert not zoned.done(fortios_inbound_lock, **inwards)["changed"]
     assert zoned.device.admits("10.20.3.3", "192.0.2.99", 25, "internal")
@@ -90,4 +92,7 @@ def test_members_that_reach_each_other_without_a_policy_are_told(tmp_path: pathl
         assert told["state"] == "open"
         device.intrazone.clear()
         assert not meets(firewall, STRANGER)
-        assert firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)["state"] == "in order"
+        assert (
+            firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)["state"]
+            == "in order"
+        )

@@ -115,7 +115,11 @@ def test_what_becomes_of_a_change_is_told(firewall: Firewall) -> None:
     assert any("FortiManager 192.0.2.9: its next install" in text for text in result["warnings"])
     assert any("a reboot undoes" in text for text in result["warnings"])
     facts = result["device"]
-    assert (facts["saves"], facts["managed_by"], facts["central_nat"]) == ("manual", "fortimanager", False)
+    assert (facts["saves"], facts["managed_by"], facts["central_nat"]) == (
+        "manual",
+        "fortimanager",
+        False,
+    )
     assert not ids(firewall.done(fortios_inbound_lock, **LOCK))
     firewall.device.modes.manager_mode = "backup"
     assert ids(firewall.done(fortios_rollback)) == ["saved_by_hand"]
@@ -130,15 +134,30 @@ def test_a_cluster_is_told_and_no_warning(firewall: Firewall) -> None:
 
 CAUSES = {
     "not allowed": ({"fail": {"GET {}": -37}}, "The API user may not read {}", "sysgrp"),
-    "not there": ({"gone": ("{}",)}, "The device says that it has no {} (error -3, HTTP 404)", "by hand"),
-    "failed": ({"fail": {"GET {}": -1}}, "The device failed to read {} (error -1, HTTP 424)", "Run it again"),
+    "not there": (
+        {"gone": ("{}",)},
+        "The device says that it has no {} (error -3, HTTP 404)",
+        "by hand",
+    ),
+    "failed": (
+        {"fail": {"GET {}": -1}},
+        "The device failed to read {} (error -1, HTTP 424)",
+        "Run it again",
+    ),
 }
 
 
 def armed(firewall: Firewall, faults: dict[str, t.Any], *tables: str) -> None:
     """The faults, each for all of the tables."""
-    fail = {name.format(table): code for name, code in faults.get("fail", {}).items() for table in tables}
-    firewall.server.arm(fail=fail, gone=tuple(one.format(table) for one in faults.get("gone", ()) for table in tables))
+    fail = {
+        name.format(table): code
+        for name, code in faults.get("fail", {}).items()
+        for table in tables
+    }
+    firewall.server.arm(
+        fail=fail,
+        gone=tuple(one.format(table) for one in faults.get("gone", ()) for table in tables),
+    )
 
 
 @pytest.mark.parametrize(("faults", "told", "remedy"), CAUSES.values(), ids=CAUSES)
@@ -182,7 +201,9 @@ def test_a_save_mode_that_is_not_known_is_told(firewall: Firewall, saves: str) -
 
 
 @pytest.mark.parametrize("version", ["v6.2.9", "v7.4.4"])
-def test_what_a_colleague_has_open_in_a_workspace_is_locked_and_named(tmp_path: pathlib.Path, version: str) -> None:
+def test_what_a_colleague_has_open_in_a_workspace_is_locked_and_named(
+    tmp_path: pathlib.Path, version: str
+) -> None:
     for firewall in running(tmp_path, version=version):
         firewall.device.workspaces = {POLICY}
         before = firewall.dump()

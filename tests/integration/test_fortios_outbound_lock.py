@@ -20,7 +20,13 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import POLICY, STRANGER, Firewall, meets, refs
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    POLICY,
+    STRANGER,
+    Firewall,
+    meets,
+    refs,
+)
 
 SERVER, PRINTER = "10.20.1.11", "10.20.3.3"
 SMART, OTHER = "198.51.100.25", "192.0.2.99"
@@ -46,7 +52,9 @@ def sends(firewall: Firewall, source: str, to: str, port: int = 25) -> bool:
 
 def locked(firewall: Firewall) -> bool:
     """The server reaches its smart host and nobody else does, or anything else."""
-    return [sends(firewall, source, to) for source in (SERVER, PRINTER) for to in (SMART, OTHER)] == [
+    return [
+        sends(firewall, source, to) for source in (SERVER, PRINTER) for to in (SMART, OTHER)
+    ] == [
         True,
         False,
         False,
@@ -105,7 +113,9 @@ def test_a_policy_for_mail_alone_above_the_wide_one(firewall: Firewall) -> None:
 def test_a_colleague_opens_it_again(firewall: Firewall, kind: str) -> None:
     firewall.done(fortios_outbound_lock, **LOCK)
     config = firewall.device.configs["root"]
-    [key] = [number for number, row in config.all(POLICY).items() if row["name"] == f"birke-3-{kind}"]
+    [key] = [
+        number for number, row in config.all(POLICY).items() if row["name"] == f"birke-3-{kind}"
+    ]
     for change in (
         lambda: config.update(POLICY, str(key), {"status": "disable"}),
         lambda: config.move(POLICY, str(key), after="3"),
@@ -118,8 +128,14 @@ def test_a_colleague_opens_it_again(firewall: Firewall, kind: str) -> None:
 
 
 def test_addresses_of_both_versions(firewall: Firewall) -> None:
-    wish = {**LOCK, "mail_servers": [SERVER, "2001:db8:20::25"], "smart_hosts": ["198.51.100.0/25", "2001:db8:100::25"]}
-    firewall.device.configs["root"].update(POLICY, "3", {"srcaddr6": refs("all"), "dstaddr6": refs("all")})
+    wish = {
+        **LOCK,
+        "mail_servers": [SERVER, "2001:db8:20::25"],
+        "smart_hosts": ["198.51.100.0/25", "2001:db8:100::25"],
+    }
+    firewall.device.configs["root"].update(
+        POLICY, "3", {"srcaddr6": refs("all"), "dstaddr6": refs("all")}
+    )
     assert sends(firewall, "2001:db8:20::99", "2001:db8:bad::1")
     firewall.done(fortios_outbound_lock, **wish)
     assert locked(firewall)
@@ -166,7 +182,9 @@ def test_a_wall_above_that_shuts_the_mail_in(firewall: Firewall) -> None:
         ({"name": "a b"}, "cannot be the name"),
     ],
 )
-def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any], words: str) -> None:
+def test_bad_input_changes_nothing(
+    firewall: Firewall, options: dict[str, t.Any], words: str
+) -> None:
     before = firewall.dump()
     failed = firewall.run(fortios_outbound_lock, **{**LOCK, **options})
     assert failed["failed"]
@@ -179,9 +197,14 @@ def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Fir
     question: dict[str, t.Any] = {"sources": [STRANGER, "198.51.100.7"], "interface": "wan1"}
     before = firewall.dump()
     found = firewall.done(fortios_info, **question)
-    assert found["exposure"] == ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+    assert found["exposure"] == [
+        "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
+    ]
     assert [(one["passes"], one["policy"]) for one in found["sources"]] == [(True, 1), (True, 1)]
-    assert [(one["device_passes"], one["device_policy"]) for one in found["sources"]] == [(True, 1), (True, 1)]
+    assert [(one["device_passes"], one["device_policy"]) for one in found["sources"]] == [
+        (True, 1),
+        (True, 1),
+    ]
     assert found["policies"] == [
         {
             "policy": 1,
@@ -196,7 +219,10 @@ def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Fir
     assert firewall.dump() == before
     firewall.done(fortios_inbound_lock, name="birke", vips=["VIP-mail"], ranges=["198.51.100.0/24"])
     found = firewall.done(fortios_info, **question)
-    assert [(one["passes"], one["device_passes"]) for one in found["sources"]] == [(False, False), (True, True)]
+    assert [(one["passes"], one["device_passes"]) for one in found["sources"]] == [
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_info_tells_how_often_a_policy_was_hit_and_when_last(firewall: Firewall) -> None:
@@ -234,8 +260,15 @@ def test_info_tells_how_often_a_policy_was_hit_and_when_last(firewall: Firewall)
 
 
 def test_info_over_ipv6_and_without_the_devices_own_answer(firewall: Firewall) -> None:
-    found = firewall.done(fortios_info, addresses=["2001:db8:20::25"], sources=[STRANGER, "2001:db8:bad::1"])
-    assert [(one["source"], one["passes"]) for one in found["sources"]] == [("2001:db8:bad::1", True)]
+    found = firewall.done(
+        fortios_info, addresses=["2001:db8:20::25"], sources=[STRANGER, "2001:db8:bad::1"]
+    )
+    assert [(one["source"], one["passes"]) for one in found["sources"]] == [
+        ("2001:db8:bad::1", True)
+    ]
     assert "device_passes" not in found["sources"][0]
-    assert firewall.run(fortios_info, vips=["VIP-nail"])["msg"] == "There is no virtual IP 'VIP-nail' on the device."
+    assert (
+        firewall.run(fortios_info, vips=["VIP-nail"])["msg"]
+        == "There is no virtual IP 'VIP-nail' on the device."
+    )
     assert "nonsense" in firewall.run(fortios_info, sources=["nonsense"])["msg"]

@@ -10,7 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_range_feed, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_range_feed,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
@@ -82,7 +85,9 @@ def test_polled_with_a_login_that_is_in_nothing_that_is_kept(firewall: Firewall)
     made = firewall.done(fortios_range_feed, **login, diff=True)
     assert firewall.device.rows("root", FEED)["birke-provider"]["password"] == CANARY
     assert not firewall.done(fortios_range_feed, **login)["changed"]
-    anew = firewall.done(fortios_range_feed, **{**login, "password": "another"}, update_password="always", diff=True)
+    anew = firewall.done(
+        fortios_range_feed, **{**login, "password": "another"}, update_password="always", diff=True
+    )
     assert anew["changed"]
     firewall.done(fortios_rollback, snapshot=anew["snapshot"]["name"])
     # The device does not tell a password, so that none can be given back; a mask in its place would be worse.
@@ -110,7 +115,9 @@ def test_an_older_fortios_is_told_what_it_can(older: Firewall) -> None:
 
 
 def test_somebody_elses_feed_is_left(firewall: Firewall) -> None:
-    firewall.device.configs["root"].create(FEED, {"name": "birke-provider", "type": "address", "resource": URL})
+    firewall.device.configs["root"].create(
+        FEED, {"name": "birke-provider", "type": "address", "resource": URL}
+    )
     before = firewall.dump()
     for options in (PUSHED, POLLED, {"name": "birke-provider", "state": "absent"}):
         failed = firewall.run(fortios_range_feed, **options)
@@ -133,7 +140,9 @@ def test_somebody_elses_feed_is_left(firewall: Firewall) -> None:
         ({"mode": "push", "ranges": ["0.0.0.0/0"]}, "range_too_wide"),
     ],
 )
-def test_bad_input_changes_nothing(firewall: Firewall, options: dict[str, t.Any], words: str) -> None:
+def test_bad_input_changes_nothing(
+    firewall: Firewall, options: dict[str, t.Any], words: str
+) -> None:
     before = firewall.dump()
     failed = firewall.run(fortios_range_feed, **{"name": "birke-provider", **options})
     assert failed["failed"]

@@ -57,12 +57,19 @@ def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
 def wide(firewall: Firewall, into: str, out: str) -> int:
     """A policy that lets everything through."""
     all_of_it = {"dstaddr": refs("all"), "service": refs("ALL")}
-    return policy(firewall, f"{into} to {out}", top=True, srcintf=refs(into), dstintf=refs(out), **all_of_it)
+    return policy(
+        firewall, f"{into} to {out}", top=True, srcintf=refs(into), dstintf=refs(out), **all_of_it
+    )
 
 
 def elsewhere(firewall: Firewall) -> list[int]:
     """The policies that lead elsewhere."""
-    pairs = [("internal", "guests"), ("guests", "internal"), ("internal", "internal"), ("dmz", "internal")]
+    pairs = [
+        ("internal", "guests"),
+        ("guests", "internal"),
+        ("internal", "internal"),
+        ("dmz", "internal"),
+    ]
     return [wide(firewall, *pair) for pair in [*pairs, ("internal", "wan1"), ("wan1", "guests")]]
 
 
@@ -150,18 +157,24 @@ def test_a_fence_is_no_witness_of_where_the_server_is(firewall: Firewall) -> Non
         config.update(POLICY, key, {"status": "disable"})
     config.all("firewall/vip")["VIP-mail"]["extintf"] = "wan1"
     others: dict[str, t.Any] = {"dstaddr": refs("VIP-web"), "dstaddr-negate": "enable"}
-    policy(firewall, "All but the web", srcintf=refs("any"), dstintf=refs("internal", "wan1"), **others)
+    policy(
+        firewall, "All but the web", srcintf=refs("any"), dstintf=refs("internal", "wan1"), **others
+    )
     assert firewall.done(fortios_inbound_lock, **LOCK)["changed"]
     again = firewall.done(fortios_inbound_lock, **LOCK)
     assert (again["changed"], again["state"]) == (False, "in order")
 
 
 @pytest.mark.parametrize("faults", TELLS_NOTHING.values(), ids=TELLS_NOTHING)
-def test_a_device_that_does_not_tell_has_every_policy_fenced(firewall: Firewall, faults: dict[str, t.Any]) -> None:
+def test_a_device_that_does_not_tell_has_every_policy_fenced(
+    firewall: Firewall, faults: dict[str, t.Any]
+) -> None:
     others = elsewhere(firewall)
     firewall.server.arm(**faults)
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert set(others) - touched(result) <= {others[4]}, "but those that lead to the interface outside"
+    assert set(others) - touched(result) <= {others[4]}, (
+        "but those that lead to the interface outside"
+    )
     assert "server_not_found" in [one["id"] for one in result["guards"]]
     assert locked(firewall)
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
@@ -180,7 +193,12 @@ def test_an_answer_of_another_shape_is_not_believed(firewall: Firewall, answer: 
     with unittest.mock.patch.object(type(routing), "looked_up", return_value=answer):
         # The table of routes tells it as well.
         assert touched(firewall.done(fortios_inbound_lock, **LOCK, check=True)) == {1}
-        tables: list[t.Any] = [[], {}, [{"ip_mask": "?", "interface": "servers"}], routing.listed(4) * 500]
+        tables: list[t.Any] = [
+            [],
+            {},
+            [{"ip_mask": "?", "interface": "servers"}],
+            routing.listed(4) * 500,
+        ]
         for rows in tables:
             with unittest.mock.patch.object(type(routing), "listed", return_value=rows):
                 assert len(touched(firewall.done(fortios_inbound_lock, **LOCK, check=True))) > 3
@@ -223,7 +241,9 @@ def test_what_is_down_today_comes_up_tomorrow(firewall: Firewall) -> None:
         (PolicyRoute("wan1", "10.20.1.0/24", "guests", enabled=False), False),
     ],
 )
-def test_a_policy_route_leads_elsewhere(firewall: Firewall, route: PolicyRoute, counts: bool) -> None:
+def test_a_policy_route_leads_elsewhere(
+    firewall: Firewall, route: PolicyRoute, counts: bool
+) -> None:
     firewall.device.routing.policies.append(route)
     number = wide(firewall, "wan1", "guests")
     result = firewall.done(fortios_inbound_lock, **LOCK)

@@ -17,7 +17,12 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, POLICY, Firewall, touched
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    POLICY,
+    Firewall,
+    touched,
+)
 from ansible_collections.mailedge.lockdown.tests.support.hub import make_hub
 
 WIDE = 40
@@ -46,7 +51,9 @@ def calls(wide: int, tmp_path: pathlib.Path, *, anywhere: bool, options: dict[st
 
 @pytest.mark.parametrize("anywhere", [False, True], ids=["between two networks", "from any"])
 @pytest.mark.parametrize(
-    "options", [LOCK, {**LOCK, "vips": [], "addresses": ["10.20.1.77"]}], ids=["virtual IP", "address"]
+    "options",
+    [LOCK, {**LOCK, "vips": [], "addresses": ["10.20.1.77"]}],
+    ids=["virtual IP", "address"],
 )
 def test_twice_the_policies_cost_little_more_than_twice(
     tmp_path: pathlib.Path, anywhere: bool, options: dict[str, t.Any]

@@ -54,7 +54,9 @@ JUNK: list[t.Any] = [None, 5, True, [], [None], {"a": 1}, "text"]
 @pytest.fixture
 def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
     for one in running(tmp_path):
-        one.device.configs["root"].create("firewall/address", {"name": "lan", "subnet": "10.20.0.0/16"})
+        one.device.configs["root"].create(
+            "firewall/address", {"name": "lan", "subnet": "10.20.0.0/16"}
+        )
         policy(one, "Any", dstaddr=refs("all"), service=refs("ALL"), dstintf=refs("dmz"))
         with one.without_network():
             yield one
@@ -74,8 +76,14 @@ def asked(firewall: Firewall, part: str, results: t.Any) -> list[Result]:
         firewall.server.arm()
         result = found[-1]
         if not result["failed"]:
-            assert "nobody → port 25 of the virtual IP 'VIP-mail'" not in json.dumps(result), (part, results)
-            assert called in (fortios_address_group, fortios_outbound_lock) or result.get("state") != "in order"
+            assert "nobody → port 25 of the virtual IP 'VIP-mail'" not in json.dumps(result), (
+                part,
+                results,
+            )
+            assert (
+                called in (fortios_address_group, fortios_outbound_lock)
+                or result.get("state") != "in order"
+            )
         assert firewall.server.token not in json.dumps(result)
     assert meets(firewall, STRANGER)
     return found
@@ -124,10 +132,22 @@ def test_whatever_a_policy_lacks_or_holds_it_is_not_closed(firewall: Firewall, f
 @pytest.mark.parametrize(
     ("part", "row"),
     [
-        ("cmdb/system/interface", {"name": "wan1", "ip": "192.0.2.1 255.255.255.0", "secondaryip": [], "ipv6": {}}),
-        ("cmdb/system/zone", {"name": "Z", "intrazone": "deny", "interface": [{"interface-name": "dmz"}]}),
-        ("cmdb/router/static", {"dst": "0.0.0.0 0.0.0.0", "device": "wan1", "status": "enable", "dstaddr": ""}),
-        ("cmdb/router/policy", {"dst": [{"subnet": "10.0.0.0/8"}], "output-device": "dmz", "status": "enable"}),
+        (
+            "cmdb/system/interface",
+            {"name": "wan1", "ip": "192.0.2.1 255.255.255.0", "secondaryip": [], "ipv6": {}},
+        ),
+        (
+            "cmdb/system/zone",
+            {"name": "Z", "intrazone": "deny", "interface": [{"interface-name": "dmz"}]},
+        ),
+        (
+            "cmdb/router/static",
+            {"dst": "0.0.0.0 0.0.0.0", "device": "wan1", "status": "enable", "dstaddr": ""},
+        ),
+        (
+            "cmdb/router/policy",
+            {"dst": [{"subnet": "10.0.0.0/8"}], "output-device": "dmz", "status": "enable"},
+        ),
         ("monitor/router/ipv4", {"ip_mask": "10.0.0.0/8", "interface": "internal"}),
         ("cmdb/firewall.service/group", {"name": "Mails", "member": refs("SMTP")}),
     ],
@@ -143,7 +163,10 @@ def test_tables_of_the_network(firewall: Firewall, part: str, row: dict[str, t.A
 @pytest.mark.parametrize(
     ("part", "row"),
     [
-        ("cmdb/system/sdwan", {"status": "enable", "zone": [{"name": "virtual-wan-link"}], "members": []}),
+        (
+            "cmdb/system/sdwan",
+            {"status": "enable", "zone": [{"name": "virtual-wan-link"}], "members": []},
+        ),
         ("monitor/router/lookup", {"success": True, "interface": "internal"}),
         ("monitor/firewall/policy-lookup", {"success": True, "policy_id": 1}),
         ("cmdb/system/global", {"cfg-save": "revert", "cfg-revert-timeout": 600}),
@@ -170,16 +193,28 @@ def test_an_unknown_mode_is_none_in_which_policies_decide(firewall: Firewall) ->
 
 
 def test_counts_as_texts_and_out_of_all_bounds(firewall: Firewall) -> None:
-    for hits, last, told in (("12", "1700000000", (12, "2023-11-14T22:13:20Z")), (10**30, 10**30, (10**30, None))):
+    for hits, last, told in (
+        ("12", "1700000000", (12, "2023-11-14T22:13:20Z")),
+        (10**30, 10**30, (10**30, None)),
+    ):
         row = {"policyid": "1", "hit_count": hits, "last_used": last}
         result = asked(firewall, "monitor/firewall/policy", [row])[0]
         assert (result["policies"][0]["hit_count"], result["policies"][0]["last_used"]) == told
 
 
 def test_a_virtual_ip_of_an_interface_that_is_none_is_of_any(firewall: Firewall) -> None:
-    vip = {"name": "VIP-mail", "extip": "203.0.113.80", "mappedip": [{"range": "10.20.1.11"}], "portforward": "enable"}
+    vip = {
+        "name": "VIP-mail",
+        "extip": "203.0.113.80",
+        "mappedip": [{"range": "10.20.1.11"}],
+        "portforward": "enable",
+    }
     for name in ("gone", ["wan1"], 5):
-        asked(firewall, "cmdb/firewall/vip", [{**vip, "extport": "25", "mappedport": "25", "extintf": name}])
+        asked(
+            firewall,
+            "cmdb/firewall/vip",
+            [{**vip, "extport": "25", "mappedport": "25", "extintf": name}],
+        )
 
 
 def test_what_a_feed_holds_in_another_shape(firewall: Firewall) -> None:
@@ -204,6 +239,13 @@ def test_what_a_feed_holds_in_another_shape(firewall: Firewall) -> None:
 
 def test_internet_services_without_readable_counts(firewall: Firewall) -> None:
     for junk in JUNK:
-        row = {"id": 327791, "name": "Microsoft-Outlook", "direction": "both", "ip-range-number": junk}
+        row = {
+            "id": 327791,
+            "name": "Microsoft-Outlook",
+            "direction": "both",
+            "ip-range-number": junk,
+        }
         firewall.server.arm(instead={"cmdb/firewall/internet-service": answer([row])})
-        firewall.run(fortios_inbound_lock, **LOCK, internet_services=["Microsoft-Outlook"], check=True)
+        firewall.run(
+            fortios_inbound_lock, **LOCK, internet_services=["Microsoft-Outlook"], check=True
+        )

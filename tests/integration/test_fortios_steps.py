@@ -12,8 +12,14 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Snapshot, stamp
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import (
+    Snapshot,
+    stamp,
+)
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OFFICE,
@@ -76,7 +82,9 @@ def test_a_door_that_leaves_the_lock_is_open_all_the_time(firewall: Firewall) ->
     assert not firewall.device.admits(STRANGER, OTHER, 25)
 
 
-def test_a_colleagues_everybody_in_a_group_of_ours_keeps_the_own_networks_in(firewall: Firewall) -> None:
+def test_a_colleagues_everybody_in_a_group_of_ours_keeps_the_own_networks_in(
+    firewall: Firewall,
+) -> None:
     firewall.done(fortios_inbound_lock, **{**LOCK, "own_networks": []})
     config = firewall.device.configs["root"]
     config.update("firewall/addrgrp", "birke-provider", {"member": refs("all")})
@@ -129,7 +137,11 @@ def content(firewall: Firewall, *rows: Desired[t.Any]) -> str:
     moment = datetime.datetime(2026, 1, 14, tzinfo=datetime.timezone.utc)
     return Snapshot(
         layer="fortigate",
-        origin={"serial": firewall.device.serial, "vdom": "root", "address": f"127.0.0.1:{firewall.server.port}"},
+        origin={
+            "serial": firewall.device.serial,
+            "vdom": "root",
+            "address": f"127.0.0.1:{firewall.server.port}",
+        },
         reason="apply",
         time=stamp(moment),
         run_id="4f1c2a",
@@ -169,7 +181,9 @@ def test_what_has_no_safe_order_is_made_together_or_not_at_all(tmp_path: pathlib
 
 @pytest.mark.parametrize("code", [-1, -7, -61, -10000])
 @pytest.mark.parametrize("table", [POLICY, "firewall/addrgrp", ""])
-def test_tables_that_take_no_transaction_are_written_one_by_one(tmp_path: pathlib.Path, table: str, code: int) -> None:
+def test_tables_that_take_no_transaction_are_written_one_by_one(
+    tmp_path: pathlib.Path, table: str, code: int
+) -> None:
     for firewall in running(tmp_path, version=WITH):
         second_door(firewall)
         before = firewall.dump()
@@ -178,7 +192,9 @@ def test_tables_that_take_no_transaction_are_written_one_by_one(tmp_path: pathli
         else:
             firewall.server.arm(fail={"POST ": code})
         assert not watched(firewall, fortios_inbound_lock, **BOTH)["failed"]
-        assert not watched(firewall, fortios_inbound_lock, **{**BOTH, "ranges": ["198.51.100.0/25"]})["failed"]
+        assert not watched(
+            firewall, fortios_inbound_lock, **{**BOTH, "ranges": ["198.51.100.0/25"]}
+        )["failed"]
         assert not watched(firewall, fortios_inbound_lock, **LOCK)["failed"]
         assert locked(firewall)
         assert not firewall.device.transactions
@@ -188,7 +204,9 @@ def test_tables_that_take_no_transaction_are_written_one_by_one(tmp_path: pathli
         assert firewall.dump() == before
 
 
-def test_the_device_can_be_used_after_a_transaction_that_was_refused(tmp_path: pathlib.Path) -> None:
+def test_the_device_can_be_used_after_a_transaction_that_was_refused(
+    tmp_path: pathlib.Path,
+) -> None:
     """An open one keeps everybody from its tables until its time is over."""
     for firewall in running(tmp_path, version=WITH, limits={POLICY: 5}):
         firewall.device.locks = True
@@ -206,7 +224,9 @@ def test_a_commit_that_is_refused_is_given_up(tmp_path: pathlib.Path) -> None:
         before = firewall.dump()["order"]
         begin = firewall.device.begin
 
-        def another_administrator(vdom: str, firewall: Firewall = firewall, begin: t.Any = begin) -> t.Any:
+        def another_administrator(
+            vdom: str, firewall: Firewall = firewall, begin: t.Any = begin
+        ) -> t.Any:
             number = begin(vdom)
             policy(firewall, "birke-4-stop")
             return number
@@ -219,7 +239,9 @@ def test_a_commit_that_is_refused_is_given_up(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["v6.2.9", "v6.4.14", "v7.4.4"])
-def test_a_number_that_somebody_else_has_taken_meanwhile(tmp_path: pathlib.Path, version: str) -> None:
+def test_a_number_that_somebody_else_has_taken_meanwhile(
+    tmp_path: pathlib.Path, version: str
+) -> None:
     for firewall in running(tmp_path, version=version):
         policy(firewall, "Of the manager", policyid=1071741824, status="disable")
         second_door(firewall)
@@ -228,7 +250,9 @@ def test_a_number_that_somebody_else_has_taken_meanwhile(tmp_path: pathlib.Path,
         policy(firewall, "Server in", policyid=4, dstaddr=refs("VIP-both"), service=refs("ALL"))
         answer, meanwhile = firewall.server.answer, iter((5, 6))
 
-        def busy(method: str, target: str, *more: t.Any, one: t.Any = (firewall, answer, meanwhile)) -> t.Any:
+        def busy(
+            method: str, target: str, *more: t.Any, one: t.Any = (firewall, answer, meanwhile)
+        ) -> t.Any:
             number = next(one[2], None) if method != "GET" and "addrgrp" in target else None
             if number is not None:
                 policy(one[0], f"Another {number}", policyid=number, status="disable")
@@ -269,7 +293,9 @@ def test_what_refers_to_what_is_gone_is_refused_in_check_mode_too(
         # What the snapshot itself brings is there in the end.
         made = Desired("firewall/address", "old", {"type": "ipmask", "subnet": "192.0.2.0/24"})
         if "member" in words:
-            assert not firewall.run(fortios_rollback, content=content(firewall, made, row))["failed"]
+            assert not firewall.run(fortios_rollback, content=content(firewall, made, row))[
+                "failed"
+            ]
 
 
 def test_a_rollback_reads_what_it_judges_by_once(firewall: Firewall) -> None:

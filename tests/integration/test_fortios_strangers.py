@@ -32,7 +32,11 @@ def test_strangers_and_state_before_and_after(firewall: Firewall) -> None:
     assert (checked["strangers"], checked["state"]) == ({"before": [wide], "after": []}, "open")
     made = firewall.done(fortios_inbound_lock, **LOCK)
     assert (made["strangers"], made["state"]) == ({"before": [wide], "after": []}, "in order")
-    more = firewall.done(fortios_inbound_lock, **{**LOCK, "own_networks": ["10.20.0.0/16", "10.30.0.0/16"]}, check=True)
+    more = firewall.done(
+        fortios_inbound_lock,
+        **{**LOCK, "own_networks": ["10.20.0.0/16", "10.30.0.0/16"]},
+        check=True,
+    )
     assert (more["strangers"], more["state"]) == ({"before": [], "after": []}, "drift")
     assert "state" not in firewall.done(fortios_rollback, check=True)
 
@@ -47,11 +51,15 @@ def test_a_guard_that_stops_leaves_state_and_a_short_result(firewall: Firewall) 
 
 
 def test_a_write_that_broke_says_nothing_of_the_state(firewall: Firewall) -> None:
-    firewall.device.configs["root"].create("firewall/address", {"name": "birke-provider", "subnet": "192.0.2.0/24"})
+    firewall.device.configs["root"].create(
+        "firewall/address", {"name": "birke-provider", "subnet": "192.0.2.0/24"}
+    )
     taken = firewall.run(fortios_inbound_lock, **LOCK)
     assert taken["failed"]
     assert taken["msg"].count("birke-provider")
-    with unittest.mock.patch.object(FortiOS, "update", side_effect=FortiOSError("The line went dead.")):
+    with unittest.mock.patch.object(
+        FortiOS, "update", side_effect=FortiOSError("The line went dead.")
+    ):
         firewall.device.configs["root"].delete("firewall/address", "birke-provider")
         broken = firewall.run(fortios_inbound_lock, **LOCK)
     assert broken["failed"]
@@ -62,7 +70,9 @@ def test_a_write_that_broke_says_nothing_of_the_state(firewall: Firewall) -> Non
 def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
     firewall.done(fortios_inbound_lock, **LOCK)
-    config.create("firewall/address", {"name": "partner", "type": "fqdn", "fqdn": "mx.partner.example"})
+    config.create(
+        "firewall/address", {"name": "partner", "type": "fqdn", "fqdn": "mx.partner.example"}
+    )
     policy(firewall, "Partner", srcaddr=refs("partner"))
     partner = firewall.done(fortios_inbound_lock, **LOCK, check=True)
     assert partner["strangers"]["before"] == [
@@ -70,8 +80,15 @@ def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Fir
     ]
     assert partner["state"] == "open"
     firewall.done(fortios_inbound_lock, **LOCK)
-    forward = {"extip": PUBLIC, "mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1", "portforward": "enable"}
-    config.create("firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward})
+    forward = {
+        "extip": PUBLIC,
+        "mappedip": [{"range": "10.20.1.11"}],
+        "extintf": "wan1",
+        "portforward": "enable",
+    }
+    config.create(
+        "firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward}
+    )
     policy(firewall, "Mail by another door", dstaddr=refs("VIP-2525"))
     other = firewall.done(fortios_inbound_lock, **LOCK)
     assert other["strangers"]["after"] == [
@@ -91,7 +108,11 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
         (fortios_outbound_lock, OUT, "birke-3-held"),
     ):
         assert firewall.done(lock, **options)["state"] == "in order"
-        [key] = [number for number, row in config.all("firewall/policy").items() if row["name"] == barrier]
+        [key] = [
+            number
+            for number, row in config.all("firewall/policy").items()
+            if row["name"] == barrier
+        ]
         config.update("firewall/policy", str(key), {"groups": refs("staff")})
         told = firewall.done(lock, **options, check=True)
         assert [one["id"] for one in told["guards"]] == ["still_open"]
@@ -106,9 +127,16 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
 
 
 def test_a_target_without_a_way_in_does_not_keep_the_others_open(firewall: Firewall) -> None:
-    forward = {"extip": PUBLIC, "mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1", "portforward": "enable"}
+    forward = {
+        "extip": PUBLIC,
+        "mappedip": [{"range": "10.20.1.11"}],
+        "extintf": "wan1",
+        "portforward": "enable",
+    }
     config = firewall.device.configs["root"]
-    config.create("firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward})
+    config.create(
+        "firewall/vip", {"name": "VIP-2525", "extport": "2525", "mappedport": "25", **forward}
+    )
     made = firewall.done(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-mail", "VIP-2525"]})
     assert (made["changed"], made["state"]) == (True, "in order")
     assert [(one["id"], one["severity"]) for one in made["guards"]] == [("no_way_in", "warn")]

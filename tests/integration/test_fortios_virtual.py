@@ -12,7 +12,11 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import virtual
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Names
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import ADDRESS, GROUP, DeviceState
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    ADDRESS,
+    GROUP,
+    DeviceState,
+)
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
     fortios_info,
@@ -35,14 +39,26 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
 )
 
 OTHER = "203.0.113.81"
-SERVER = {"extip": OTHER, "extintf": "wan1", "mappedip": [{"range": "10.20.1.11"}], "portforward": "enable"}
+SERVER = {
+    "extip": OTHER,
+    "extintf": "wan1",
+    "mappedip": [{"range": "10.20.1.11"}],
+    "portforward": "enable",
+}
 
 
 def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    balanced = {"type": "server-load-balance", "server-type": "tcp", "extip": OTHER, "extintf": "wan1"}
+    balanced = {
+        "type": "server-load-balance",
+        "server-type": "tcp",
+        "extip": OTHER,
+        "extintf": "wan1",
+    }
     real = [{"ip": "10.20.1.11", "port": 25}, {"ip": "10.20.1.12", "port": 25}]
-    config.create("firewall/vip", {"name": "VS-mail", "extport": "2525", "realservers": real, **balanced})
+    config.create(
+        "firewall/vip", {"name": "VS-mail", "extport": "2525", "realservers": real, **balanced}
+    )
     policy(firewall, "Balanced", dstaddr=refs("VS-mail"), service=refs("ALL"))
     assert meets(firewall, STRANGER, 2525, OTHER)
     exposure = firewall.done(fortios_info, interface="wan1", sources=[STRANGER])
@@ -63,7 +79,10 @@ def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
 
 def test_a_virtual_ip_of_udp_is_no_way_for_mail(firewall: Firewall) -> None:
     config = firewall.device.configs["root"]
-    config.create("firewall/vip", {"name": "VIP-udp", "protocol": "udp", "extport": "25", "mappedport": "25", **SERVER})
+    config.create(
+        "firewall/vip",
+        {"name": "VIP-udp", "protocol": "udp", "extport": "25", "mappedport": "25", **SERVER},
+    )
     policy(firewall, "Calls", dstaddr=refs("VIP-udp"), service=refs("ALL"))
     assert not meets(firewall, STRANGER, 25, OTHER)
     assert not any("VIP-udp" in text for text in firewall.done(fortios_info)["exposure"])
@@ -134,17 +153,29 @@ def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     proxy = {"type": "access-proxy", "extip": OTHER, "extintf": "wan1", "extport": "25"}
     config.create("firewall/vip", {"name": "ZTNA", **proxy})
     config.create(
-        "firewall/vip", {"name": "VIP-host", "type": "fqdn", "mapped-addr": "host", **SERVER, "extport": "25"}
+        "firewall/vip",
+        {"name": "VIP-host", "type": "fqdn", "mapped-addr": "host", **SERVER, "extport": "25"},
     )
-    config.create("firewall/vip6", {"name": "VIP6-mail", "extip": "2001:db8:80::25", "mappedip": "2001:db8:20::25"})
+    config.create(
+        "firewall/vip6",
+        {"name": "VIP6-mail", "extip": "2001:db8:80::25", "mappedip": "2001:db8:20::25"},
+    )
     config.create("firewall/address6", {"name": "server6", "ip6": "2001:db8:20::25/128"})
     policy(firewall, "Proxied", dstaddr=refs("ZTNA"))
     policy(firewall, "To a host", dstaddr=refs("VIP-host"))
     policy(firewall, "To the other world", nat46="enable")
     policy(
-        firewall, "From there", srcaddr=[], dstaddr=[], srcaddr6=refs("all"), dstaddr6=refs("VIP6-mail"), nat64="enable"
+        firewall,
+        "From there",
+        srcaddr=[],
+        dstaddr=[],
+        srcaddr6=refs("all"),
+        dstaddr6=refs("VIP6-mail"),
+        nat64="enable",
     )
-    policy(firewall, "Mail6", srcaddr=[], dstaddr=[], srcaddr6=refs("all"), dstaddr6=refs("server6"))
+    policy(
+        firewall, "Mail6", srcaddr=[], dstaddr=[], srcaddr6=refs("all"), dstaddr6=refs("server6")
+    )
     # Out of force, of another port, and what stops.
     policy(firewall, "Old", nat64="enable", status="disable")
     policy(firewall, "Web", nat64="enable", service=refs("HTTPS"))
@@ -162,7 +193,9 @@ def test_ways_that_are_not_read_are_named(firewall: Firewall) -> None:
     assert not any(name in text for text in sentences for name in ("Old", "Web", "Stop"))
     assert any("(nat64)" in text for text in firewall.done(fortios_info)["warnings"])
     config.delete(POLICY, "7")
-    named = firewall.done(fortios_inbound_lock, **{**LOCK, "addresses": ["2001:db8:20::25"]}, check=True)
+    named = firewall.done(
+        fortios_inbound_lock, **{**LOCK, "addresses": ["2001:db8:20::25"]}, check=True
+    )
     assert not any("server6" in text for text in told_by(named, "unread_way"))
     assert meets(firewall, STRANGER, 25, PUBLIC) is False
 
@@ -181,25 +214,40 @@ def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_the
 ) -> None:
     for firewall in running(tmp_path, version=version):
         config = firewall.device.configs["root"]
-        row = {"name": "Other world", "action": "accept", "srcintf": refs("wan1"), "dstintf": refs("internal")}
+        row = {
+            "name": "Other world",
+            "action": "accept",
+            "srcintf": refs("wan1"),
+            "dstintf": refs("internal"),
+        }
         row = {**row, "srcaddr": refs("all"), "dstaddr": refs("VIP-other"), "service": refs("SMTP")}
         for table in tables:
             config.create(f"firewall/{table}", row)
             for other in ({"service": refs("HTTPS")}, {"status": "disable"}, {"action": "deny"}):
                 config.create(f"firewall/{table}", {**row, **other, "name": "Quiet"})
-        warned = firewall.done(fortios_info)["warnings"] if tables else firewall.done(fortios_info).get("warnings", [])
+        warned = (
+            firewall.done(fortios_info)["warnings"]
+            if tables
+            else firewall.done(fortios_info).get("warnings", [])
+        )
         sentences = told_by(firewall.done(fortios_inbound_lock, **LOCK), "unread_way")
         assert sentences == warned
         assert len(sentences) == len(tables)
         for kind in [table.removeprefix("policy") or "" for table in tables]:
             noun = {"6": "IPv6 policy", "46": "NAT46 policy", "64": "NAT64 policy"}[kind]
-            assert any(f"The {noun} 1 'Other world' lets the port through" in text for text in sentences)
+            assert any(
+                f"The {noun} 1 'Other world' lets the port through" in text for text in sentences
+            )
         asked = [
-            path for _method, path, _status in firewall.server.log if path.endswith(("policy6", "policy46", "policy64"))
+            path
+            for _method, path, _status in firewall.server.log
+            if path.endswith(("policy6", "policy46", "policy64"))
         ]
         assert bool(asked) == bool(tables)
         # What was not read is neither closed nor open, until the site accepts it by name.
-        assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == ("unknown" if tables else "in order")
+        assert firewall.done(fortios_inbound_lock, **LOCK)["state"] == (
+            "unknown" if tables else "in order"
+        )
         accepted = firewall.done(fortios_inbound_lock, **LOCK, accept_risks=["unread_way"])
         assert accepted["state"] == "in order"
         # Where a model lacks such a table, there is nothing in it.
@@ -210,9 +258,15 @@ def test_policies_in_tables_of_their_own_are_named_on_the_versions_that_have_the
 def test_ipv6_that_is_in_a_table_of_its_own_is_not_called_closed(tmp_path: pathlib.Path) -> None:
     for firewall in running(tmp_path, version="v6.2.9"):
         config = firewall.device.configs["root"]
-        row = {"name": "LAN out six", "action": "accept", "srcintf": refs("internal"), "dstintf": refs("wan1")}
+        row = {
+            "name": "LAN out six",
+            "action": "accept",
+            "srcintf": refs("internal"),
+            "dstintf": refs("wan1"),
+        }
         config.create(
-            "firewall/policy6", {**row, "srcaddr": refs("all"), "dstaddr": refs("all"), "service": refs("ALL")}
+            "firewall/policy6",
+            {**row, "srcaddr": refs("all"), "dstaddr": refs("all"), "service": refs("ALL")},
         )
         asked = firewall.run(fortios_info, addresses=["2001:db8:20::25"])
         assert asked["failed"]

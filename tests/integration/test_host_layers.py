@@ -51,7 +51,9 @@ def test_locked_again_reopened_and_given_back(lab: Lab, host: LabHost, client: L
 
     run = play("apply", lab.inventory, variables=SITE)
     assert run.code == 0, run.output
-    assert {name: found["state"] for name, found in layers(run).items()} == dict.fromkeys(LAYERS, "in order")
+    assert {name: found["state"] for name, found in layers(run).items()} == dict.fromkeys(
+        LAYERS, "in order"
+    )
     assert "Looked at: exchange, windows firewall, iis, windows tls." in run.output
     assert reaches(host, STRANGER) == (False, False)
     assert reaches(host, COLLEAGUE) == (True, True)
@@ -61,7 +63,9 @@ def test_locked_again_reopened_and_given_back(lab: Lab, host: LabHost, client: L
     again = play("apply", lab.inventory, variables=SITE)
     assert (again.code, again.changed) == (0, [])
     counted = client.counters(HOST)
-    assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 1), "all layers in one call"
+    assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 1), (
+        "all layers in one call"
+    )
 
     opened = Rule(name="Opened by hand", ports=[(25, 25)], remote=["*"], enabled=True, action=ALLOW)
     host.exchange.windows.firewall.add(opened)
@@ -73,14 +77,18 @@ def test_locked_again_reopened_and_given_back(lab: Lab, host: LabHost, client: L
     assert play("apply", lab.inventory, variables=SITE).code == 0
     assert reaches(host, STRANGER) == (False, False)
 
-    back = play("rollback", lab.inventory, variables={**SITE, **dict.fromkeys(ORIGINAL, "original")})
+    back = play(
+        "rollback", lab.inventory, variables={**SITE, **dict.fromkeys(ORIGINAL, "original")}
+    )
     assert back.code == 0, back.output
     assert "was passed over" not in back.output, "the snapshot of another layer is none to speak of"
     host.exchange.windows.firewall.rules.remove(opened)
     assert whole(host) == start
 
 
-ORIGINAL = [f"mailedge_{layer}_snapshot" for layer in ("exchange", "iis", "windows_firewall", "windows_tls")]
+ORIGINAL = [
+    f"mailedge_{layer}_snapshot" for layer in ("exchange", "iis", "windows_firewall", "windows_tls")
+]
 
 
 def test_nothing_is_written_where_one_of_them_is_refused(lab: Lab, host: LabHost) -> None:
@@ -113,7 +121,9 @@ def test_the_lease_of_a_dead_run_is_taken_over_once_for_all_layers(lab: Lab, hos
     (file,) = lab.inventory.parent.rglob("0-lease.json")
     held = json.loads(file.read_text(encoding="utf-8"))
     over = {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
-    file.write_text(json.dumps({**held, **over, "run_id": "dead42", "ended": False}), encoding="utf-8")
+    file.write_text(
+        json.dumps({**held, **over, "run_id": "dead42", "ended": False}), encoding="utf-8"
+    )
     # The connectors are in order, the rules are not, and the two layers behind them are.
     opened = Rule(name="Opened by hand", ports=[(25, 25)], remote=["*"], enabled=True, action=ALLOW)
     host.exchange.windows.firewall.add(opened)
@@ -131,13 +141,17 @@ def test_a_rollback_of_one_layer_leaves_the_others(lab: Lab, host: LabHost, name
     start = whole(host)
     assert play("apply", lab.inventory, variables=SITE).code == 0
     locked = whole(host)
-    run = play("rollback", lab.inventory, variables={**SITE, f"mailedge_{named}_snapshot": "latest"})
+    run = play(
+        "rollback", lab.inventory, variables={**SITE, f"mailedge_{named}_snapshot": "latest"}
+    )
     assert run.code == 0, run.output
     place = {"iis": 2, "windows_tls": 1}[named]
     assert whole(host) == (*locked[:place], start[place], *locked[place + 1 :])
 
 
-def test_the_snapshots_of_every_layer_are_listed_as_its_own(lab: Lab, host: LabHost, client: LabClient) -> None:
+def test_the_snapshots_of_every_layer_are_listed_as_its_own(
+    lab: Lab, host: LabHost, client: LabClient
+) -> None:
     assert play("snapshots", lab.inventory, variables=SITE).code == 0, "none at all is no failure"
     assert play("apply", lab.inventory, variables=SITE).code == 0
     locked = whole(host)
@@ -152,7 +166,9 @@ def test_the_snapshots_of_every_layer_are_listed_as_its_own(lab: Lab, host: LabH
         assert [kept["state"] for kept in found["snapshots"]] == ["usable"], (name, found)
         (kept,) = found["snapshots"]
         back = play(
-            "rollback", lab.inventory, variables={**SITE, f"mailedge_{name.replace(' ', '_')}_snapshot": kept["name"]}
+            "rollback",
+            lab.inventory,
+            variables={**SITE, f"mailedge_{name.replace(' ', '_')}_snapshot": kept["name"]},
         )
         assert back.code == 0, back.output
 
@@ -168,7 +184,10 @@ def test_why_one_layer_was_not_given_back_is_not_that_others_were_left_alone(lab
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"layers": ["windows_firewall"]}, "The layers are: exchange, windows firewall, iis, windows tls."),
+        (
+            {"layers": ["windows_firewall"]},
+            "The layers are: exchange, windows firewall, iis, windows tls.",
+        ),
         ({"undo": {"web site": "latest"}}, "The option undo names 'web site', which is no layer."),
         ({"playbook": "drift"}, "A drift only looks: set check_mode to true for the task."),
     ],
@@ -189,7 +208,9 @@ def test_a_task_that_lists_snapshots_writes_nothing(lab: Lab, host: LabHost) -> 
     assert (run.code, run.changed, whole(host)) == (0, [], start)
 
 
-@pytest.mark.parametrize("name", ["exchange_mail_flow", "iis_path_blocks", "windows_firewall_rules", "windows_tls"])
+@pytest.mark.parametrize(
+    "name", ["exchange_mail_flow", "iis_path_blocks", "windows_firewall_rules", "windows_tls"]
+)
 def test_a_snapshot_without_a_name_is_refused(lab: Lab, host: LabHost, name: str) -> None:
     """As a variable that was to have one is empty; TLS was set where it was to be given back."""
     start = whole(host)
@@ -199,13 +220,25 @@ def test_a_snapshot_without_a_name_is_refused(lab: Lab, host: LabHost, name: str
     assert whole(host) == start
 
 
-def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(lab: Lab, host: LabHost) -> None:
+def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(
+    lab: Lab, host: LabHost
+) -> None:
     assert play("apply", lab.inventory, variables=SITE).code == 0
     described = {name: value for name, value in SITE.items() if name != "mailedge_exchange_publish"}
     named = {**described, "mailedge_iis_snapshot": "latest"}
-    back = [{"ansible.builtin.include_role": {"name": "mailedge.lockdown.iis", "tasks_from": "rollback"}}]
+    back = [
+        {
+            "ansible.builtin.include_role": {
+                "name": "mailedge.lockdown.iis",
+                "tasks_from": "rollback",
+            }
+        }
+    ]
     roles = [{"hosts": HOST, "gather_facts": False, "tasks": back}]
-    for run in (play(roles, lab.inventory, variables=named), play("rollback", lab.inventory, variables=named)):
+    for run in (
+        play(roles, lab.inventory, variables=named),
+        play("rollback", lab.inventory, variables=named),
+    ):
         assert run.code != 0, run.output
         assert "set mailedge_iis_enabled to true for this run." in run.output
     # Also where another layer is given back, and stands open then.
@@ -219,7 +252,11 @@ def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(lab: Lab, 
     ("name", "options", "said"),
     [
         ("windows_tls", {"time_limit": -1}, "The option time_limit is -1: name 1 second or more."),
-        ("iis_path_blocks", {"blocks": [{"path": "/ecp"}], "time_limit": 0}, "The option time_limit is 0"),
+        (
+            "iis_path_blocks",
+            {"blocks": [{"path": "/ecp"}], "time_limit": 0},
+            "The option time_limit is 0",
+        ),
         (
             "windows_firewall_rules",
             {"ports": [True], "remote_addresses": ["198.51.100.0/24"]},

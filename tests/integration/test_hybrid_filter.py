@@ -10,7 +10,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, STRANGER, Wire, do
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
+    INBOUND,
+    PROVIDER,
+    STRANGER,
+    Wire,
+    do,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
@@ -79,7 +85,9 @@ def test_the_filter_meets_the_hybrid_connector_and_strangers_none(
     assert not host.admission(STRANGER).submit
     normal = [text.replace(" ", "") for text in met(host).values["TlsDomainCapabilities"]]
     assert sorted(normal) == sorted([tag.replace(" ", "")])
-    assert met(host).values.get("TlsCertificateName") == (CERTIFICATE if edition != "2010" else None)
+    assert met(host).values.get("TlsCertificateName") == (
+        CERTIFICATE if edition != "2010" else None
+    )
     again = ok(do(wire, HYBRID))
     assert (again["changed"], again["state"]) == (False, "in order")
 
@@ -100,13 +108,17 @@ def test_a_tag_that_is_taken_from_the_filter_is_given_back(tmp_path: pathlib.Pat
     wizard(host, TAGS[1][1])
     wire = Wire(host)
     ok(do(wire, HYBRID))
-    host.colleague("Set-ReceiveConnector", {"Identity": met(host).identity, "TlsDomainCapabilities": None})
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": met(host).identity, "TlsDomainCapabilities": None}
+    )
     assert ok(do(wire, HYBRID, check=True))["state"] == "drift"
     ok(do(wire, HYBRID))
     assert met(host).values["TlsDomainCapabilities"] == (TAGS[1][1],)
 
 
-def test_a_hybrid_whose_ranges_nobody_named_is_stopped_with_both_ways_on(tmp_path: pathlib.Path) -> None:
+def test_a_hybrid_whose_ranges_nobody_named_is_stopped_with_both_ways_on(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     wizard(host, TAGS[1][1])
     stopped = do(Wire(host), INBOUND)

@@ -25,19 +25,29 @@ TAG = "mail.protection.outlook.com:AcceptCloudServicesMail"
 
 def written(host: LabHost) -> tuple[t.Any, ...]:
     windows = host.exchange.windows
-    return host.exchange.shown(), windows.registry.shown(), windows.iis.text, list(windows.firewall.rules)
+    return (
+        host.exchange.shown(),
+        windows.registry.shown(),
+        windows.iis.text,
+        list(windows.firewall.rules),
+    )
 
 
 def told(run: Run) -> str:
     return " ".join(each["sentence"] for each in layers(run)[HYBRID]["findings"])
 
 
-def test_443_is_closed_when_the_agent_runs_and_not_before(lab: Lab, host: LabHost, client: LabClient) -> None:
+def test_443_is_closed_when_the_agent_runs_and_not_before(
+    lab: Lab, host: LabHost, client: LabClient
+) -> None:
     start = written(host)
     refused = play("apply", lab.inventory, variables=AGENT)
     assert refused.code != 0
     assert "mailedge_exchange_publish does not have hybrid" in refused.output
-    assert "The Hybrid Agent, by which Exchange Online comes in, is not installed here." in refused.output
+    assert (
+        "The Hybrid Agent, by which Exchange Online comes in, is not installed here."
+        in refused.output
+    )
     assert "Nothing was changed here, because iis cannot be changed." in refused.output
     assert written(host) == start
 
@@ -50,7 +60,9 @@ def test_443_is_closed_when_the_agent_runs_and_not_before(lab: Lab, host: LabHos
     assert layers(run)[HYBRID] == {"changed": False, "state": "in order", "findings": []}
 
     client.reset_counters(HOST)
-    again = play("drift", lab.inventory, variables={**AGENT, "mailedge_windows_posture_enabled": True})
+    again = play(
+        "drift", lab.inventory, variables={**AGENT, "mailedge_windows_posture_enabled": True}
+    )
     counted = client.counters(HOST)
     assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 1)
     assert layers(again)[HYBRID]["state"] == "in order"
@@ -89,7 +101,9 @@ def test_a_role_that_closes_443_alone_is_refused_too(lab: Lab, host: LabHost) ->
     assert written(host) == start
 
 
-def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(lab: Lab, host: LabHost) -> None:
+def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(
+    lab: Lab, host: LabHost
+) -> None:
     site: dict[str, t.Any] = {
         "mailedge_probe_targets": "",
         "mailedge_hybrid": {"kind": "classic"},
@@ -102,7 +116,11 @@ def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(l
     assert "has none of the TLS capabilities of the hybrid path" in told(plain)
 
     exchange = host.exchange
-    (front,) = [one for one in exchange.directory.view("") if one.name == f"Default Frontend {exchange.name}"]
+    (front,) = [
+        one
+        for one in exchange.directory.view("")
+        if one.name == f"Default Frontend {exchange.name}"
+    ]
     wizard = {
         "Identity": front.identity,
         "RemoteIPRanges": EVERYBODY,

@@ -20,7 +20,9 @@ OWN: dict[str, t.Any] = {"own_networks": ["10.20.0.0/16"]}
 HYBRID: dict[str, t.Any] = {**OWN, "publish": ["hybrid"], "exchange_servers": ["10.99.0.7"]}
 TWO: dict[str, t.Any] = {**OWN, "blocks": [{"path": "/ecp"}, {"path": "/owa"}]}
 LISTS: dict[str, t.Any] = {**TWO, "method": "ip_security"}
-FOREIGN = '<rule name="help" stopProcessing="true"><match url="^ecp/help" /><action type="None" /></rule>'
+FOREIGN = (
+    '<rule name="help" stopProcessing="true"><match url="^ecp/help" /><action type="None" /></rule>'
+)
 
 
 def ended(result: dict[str, t.Any]) -> tuple[t.Any, ...]:
@@ -99,7 +101,16 @@ def test_lock_again_drift_and_the_very_same_file_back() -> None:
 def test_what_is_not_published_is_shut_however_it_is_spelled(version: str) -> None:
     server = Server(version, rewrite=True)
     assert ended(server.run(HYBRID)) == (True, "in order", [])
-    spelled = ["/ecp/", "//ecp", "/ECP", "/%65cp/", "/ecp./", "/ecp;x/", "/ecp%20/", "/owa/auth/..%2f..%2fecp/"]
+    spelled = [
+        "/ecp/",
+        "//ecp",
+        "/ECP",
+        "/%65cp/",
+        "/ecp./",
+        "/ecp;x/",
+        "/ecp%20/",
+        "/owa/auth/..%2f..%2fecp/",
+    ]
     for target in [*spelled, "/owa", "/Microsoft-Server-ActiveSync", "/PowerShell/", "/owa/../ecp"]:
         assert not server.passes(target), target
         for friend in ("10.20.0.5", "10.99.0.7", "127.0.0.1", "::1"):
@@ -138,7 +149,8 @@ def test_lists_tell_ipv6_and_are_narrowed_in_place() -> None:
 def test_a_rule_of_somebody_else_that_gets_in_front_is_seen_and_passed() -> None:
     server = Server()
     server.iis.replace(
-        '<location path="Default Web Site">', f'<location path="Default Web Site">{RULES.format(FOREIGN)}'
+        '<location path="Default Web Site">',
+        f'<location path="Default Web Site">{RULES.format(FOREIGN)}',
     )
     server.run(TWO)
     assert not server.passes("/ecp/help")
@@ -161,7 +173,9 @@ def test_a_directory_that_ends_the_rules_is_told_before_and_after() -> None:
     server.iis.put_web_config("/owa", RULES.format("<clear />"))
     for run in (server.run(TWO, check=True), server.run(TWO)):
         assert run["state"] == "open"
-        assert run["strangers"]["after"] == ["Default Web Site/owa lets in strangers: any internet address."]
+        assert run["strangers"]["after"] == [
+            "Default Web Site/owa lets in strangers: any internet address."
+        ]
         assert guards(run) == {("still_open", "warn")}
     assert server.passes("/owa/")
     assert not server.passes("/ecp/")
@@ -171,10 +185,15 @@ def test_a_directory_that_ends_the_rules_is_told_before_and_after() -> None:
 
 def test_a_directory_where_the_module_does_not_run_is_told() -> None:
     server = Server()
-    inner = '<system.webServer><modules><remove name="RewriteModule" /></modules></system.webServer>'
+    inner = (
+        '<system.webServer><modules><remove name="RewriteModule" /></modules></system.webServer>'
+    )
     server.iis.put_web_config("/ecp", inner)
     result = server.run(TWO)
-    assert ended(result)[1:] == ("open", ["Default Web Site/ecp lets in strangers: any internet address."])
+    assert ended(result)[1:] == (
+        "open",
+        ["Default Web Site/ecp lets in strangers: any internet address."],
+    )
     assert server.passes("/ecp/")
 
 
@@ -185,12 +204,17 @@ def test_a_directory_where_the_module_does_not_run_is_told() -> None:
         ("/ecp", "<rewrite><rules><clear /></rules></rewrite>", "auth/inner"),
     ],
 )
-def test_what_a_web_config_says_of_a_path_below_it_is_read_there(folder: str, inner: str, target: str) -> None:
+def test_what_a_web_config_says_of_a_path_below_it_is_read_there(
+    folder: str, inner: str, target: str
+) -> None:
     server = Server()
     # In either quotes, and with what stands before the path.
     location = f"<location inheritInChildApplications='true' path='{target}'><system.webServer>{inner}</system.webServer></location>"
     server.iis.put_web_config(folder, location)
-    assert ended(server.run(TWO))[1:] == ("open", ["Default Web Site/ecp lets in strangers: any internet address."])
+    assert ended(server.run(TWO))[1:] == (
+        "open",
+        ["Default Web Site/ecp lets in strangers: any internet address."],
+    )
     assert server.passes(f"{folder}/{target}/")
     again = server.run(TWO)
     assert ended(again)[:2] == (False, "open")
@@ -266,7 +290,10 @@ def test_what_cannot_be_written_is_one_sentence_and_nothing_is(
         ({"site": "Nowhere"}, "There is no site 'Nowhere'"),
         ({"site": "exchange back end"}, "is never changed"),
         ({"blocks": [{"path": "/ecp(.*)"}]}, "is none that can be blocked"),
-        ({"blocks": [{"path": "/ecp", "networks": ["0.0.0.0/0"]}]}, "holds all addresses there are"),
+        (
+            {"blocks": [{"path": "/ecp", "networks": ["0.0.0.0/0"]}]},
+            "holds all addresses there are",
+        ),
         ({"blocks": [{"path": "/ecp"}, {"path": "/ECP/"}]}, "is described twice"),
         ({"own_networks": ["2001:db8::/48"], "method": "rewrite"}, "which is none of a network's"),
         ({"accept_risks": ["no_such"]}, "which is no guard"),
@@ -326,7 +353,8 @@ def test_a_snapshot_of_another_site_is_not_given_back_here() -> None:
     server = Server()
     server.run(TWO)
     server.iis.replace(
-        '<site name="Default Web Site"', '<site name="Front" id="7"></site><site name="Default Web Site"'
+        '<site name="Default Web Site"',
+        '<site name="Front" id="7"></site><site name="Default Web Site"',
     )
     locked = server.iis.text
     said = refusal(server.run({"snapshot": "latest", "site": "Front"}))
@@ -336,7 +364,9 @@ def test_a_snapshot_of_another_site_is_not_given_back_here() -> None:
 
 def test_many_paths_that_cannot_be_blocked_are_told_in_one_sentence() -> None:
     server = Server(ip_restrictions=False)
-    result = server.run({"publish": ["autodiscover"], "own_networks": ["10.20.0.0/16", "2001:db8:20::/48"]})
+    result = server.run(
+        {"publish": ["autodiscover"], "own_networks": ["10.20.0.0/16", "2001:db8:20::/48"]}
+    )
     assert result["failed"]
     assert result["msg"].count("cannot be blocked") == 1
     assert "/ecp, " in result["msg"]

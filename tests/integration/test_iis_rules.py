@@ -46,13 +46,19 @@ def state_of(server: Server, site: str = SITE) -> State:
 
 def encoded(text: str, dice: random.Random, share: float) -> str:
     """A path as somebody sends it who hides something: some characters in percent."""
-    return "".join(f"%{ord(sign):02x}" if sign.isalnum() and dice.random() < share else sign for sign in text)
+    return "".join(
+        f"%{ord(sign):02x}" if sign.isalnum() and dice.random() < share else sign for sign in text
+    )
 
 
 def spelled(path: str, dice: random.Random) -> tuple[str, str]:
     """A path as IIS hands it on, and as it was sent."""
     cooked = dice.choice([path, path.lower(), path.upper()])
-    cooked = "/" * dice.randrange(3) + cooked + dice.choice(["", "/", "/x.aspx", ".", ";a=1", " /", "\\x", "//"])
+    cooked = (
+        "/" * dice.randrange(3)
+        + cooked
+        + dice.choice(["", "/", "/x.aspx", ".", ";a=1", " /", "\\x", "//"])
+    )
     if dice.random() < 0.2:
         # Encoded twice: what IIS hands on is encoded still.
         cooked = encoded(cooked, dice, 0.4)
@@ -61,7 +67,15 @@ def spelled(path: str, dice: random.Random) -> tuple[str, str]:
 
 
 def address(dice: random.Random) -> str:
-    near = ["10.20.9.{}", "10.20.8.{}", "198.51.100.{}", "203.0.113.{}", "192.168.78.{}", "127.0.0.{}", "10.21.0.{}"]
+    near = [
+        "10.20.9.{}",
+        "10.20.8.{}",
+        "198.51.100.{}",
+        "203.0.113.{}",
+        "192.168.78.{}",
+        "127.0.0.{}",
+        "10.21.0.{}",
+    ]
     if dice.random() < 0.85:
         return dice.choice(near).format(dice.randrange(256))
     return dice.choice(["::1", "2001:db8::25", "2001:db8::26", "fe80::1%4", "2001:db8:1::1"])
@@ -74,7 +88,15 @@ def test_a_hundred_thousand_requests_are_let_through_as_the_model_says() -> None
     state = state_of(server)
     paths = [block["path"] for block in BLOCKS]
     known = {path: passing(state, path) for path in paths}
-    open_to_all = ["/", "/EWS/Exchange.asmx", "/Autodiscover/a.xml", "/owax", "/EWS/mrsproxyxsvc", "/x/ecp", "/ec"]
+    open_to_all = [
+        "/",
+        "/EWS/Exchange.asmx",
+        "/Autodiscover/a.xml",
+        "/owax",
+        "/EWS/mrsproxyxsvc",
+        "/x/ecp",
+        "/ec",
+    ]
     dice = random.Random(11)
     requests, expected = [], []
     for _request in range(100_000):
@@ -99,7 +121,12 @@ def test_a_hundred_thousand_requests_are_let_through_as_the_model_says() -> None
     config = server.iis.disk.place(f"{server.iis.store.folder}\\applicationHost.config")
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     done = subprocess.run(
-        [REWRITE, str(config), "--location", SITE], input=lines, capture_output=True, text=True, check=True, timeout=280
+        [REWRITE, str(config), "--location", SITE],
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=280,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(requests)
@@ -132,7 +159,14 @@ NEGATE = ("", ' negate="true"')
 
 def invented(dice: random.Random, name: str) -> str:
     """A rule of somebody else."""
-    patterns = [r"^10\.20\.", r"^(?:10\.20\.[0-9]{1,3}\.[0-9]{1,3})$", "203", "^::1$", ".*", "(?!x)"]
+    patterns = [
+        r"^10\.20\.",
+        r"^(?:10\.20\.[0-9]{1,3}\.[0-9]{1,3})$",
+        "203",
+        "^::1$",
+        ".*",
+        "(?!x)",
+    ]
     conditions = "".join(
         f'<add input="{dice.choice(["{REMOTE_ADDR}", "{REMOTE_ADDR}", "{HTTP_HOST}"])}" pattern="{dice.choice(patterns)}"'
         f"{dice.choice(NEGATE)} />"
@@ -149,7 +183,12 @@ def invented(dice: random.Random, name: str) -> str:
 
 
 def ip_list(dice: random.Random) -> str:
-    entries = [("10.20.0.0", "255.255.0.0"), ("203.0.113.0", "255.255.255.240"), ("2001:db8:1::", "48"), ("::1", "128")]
+    entries = [
+        ("10.20.0.0", "255.255.0.0"),
+        ("203.0.113.0", "255.255.255.240"),
+        ("2001:db8:1::", "48"),
+        ("::1", "128"),
+    ]
     inner = "".join(
         f'<add ipAddress="{one}" subnetMask="{mask}" allowed="{dice.choice(["true", "false"])}" />'
         for one, mask in dice.sample(entries, dice.randrange(4))
@@ -158,7 +197,15 @@ def ip_list(dice: random.Random) -> str:
     return f'<system.webServer><security><ipSecurity allowUnlisted="{flag}">{inner}</ipSecurity></security></system.webServer>'
 
 
-CLIENTS = ("203.0.113.9", "10.20.3.4", "192.168.5.5", "127.0.0.1", "2001:db8:1::5", "2001:db8:2::5", "::1")
+CLIENTS = (
+    "203.0.113.9",
+    "10.20.3.4",
+    "192.168.5.5",
+    "127.0.0.1",
+    "2001:db8:1::5",
+    "2001:db8:2::5",
+    "::1",
+)
 PATHS = ("/ecp", "/owa", "/EWS")
 
 
@@ -170,7 +217,10 @@ def test_what_the_model_is_sure_of_is_so_whatever_else_stands_there(seed: int) -
     dice = random.Random(seed)
     server = Server()
     site = "".join(invented(dice, f"site {number}") for number in range(dice.randrange(3)))
-    server.iis.replace('<location path="Default Web Site">', f'<location path="Default Web Site">{RULES.format(site)}')
+    server.iis.replace(
+        '<location path="Default Web Site">',
+        f'<location path="Default Web Site">{RULES.format(site)}',
+    )
     for path in PATHS:
         if dice.random() < 0.5:
             rules = dice.choice(["", "", "<clear />"]) + "".join(
@@ -182,7 +232,11 @@ def test_what_the_model_is_sure_of_is_so_whatever_else_stands_there(seed: int) -
         if dice.random() < 0.3:
             server.iis.add_location(f"{SITE}{path}/sub", ip_list(dice))
     method = dice.choice(["rewrite", "ip_security"])
-    described = {"own_networks": ["10.20.0.0/16"], "method": method, "blocks": [{"path": path} for path in PATHS[:2]]}
+    described = {
+        "own_networks": ["10.20.0.0/16"],
+        "method": method,
+        "blocks": [{"path": path} for path in PATHS[:2]],
+    }
     result = server.run({**described, "accept_risks": ["own_networks_shut_out"]})
     assert not result.get("failed"), result["msg"]
     state, judge = state_of(server), server.iis.judge()
@@ -194,7 +248,14 @@ def test_what_the_model_is_sure_of_is_so_whatever_else_stands_there(seed: int) -
 
 def check(path: str, client: str, sure: Passing, judge: t.Any) -> None:
     name = path.strip("/")
-    targets = [path, f"{path}/", f"//{name}/", f"{path}/x.aspx", f"/%{ord(name[0]):02x}{name[1:]}/", f"{path}/sub/"]
+    targets = [
+        path,
+        f"{path}/",
+        f"//{name}/",
+        f"{path}/x.aspx",
+        f"/%{ord(name[0]):02x}{name[1:]}/",
+        f"{path}/sub/",
+    ]
     answers = {target: judge.request(target, client) for target in targets}
     through = [target for target, answer in answers.items() if answer.passed]
     assert client in sure.at_most or not through, (path, client, through, sure.because)

@@ -49,7 +49,9 @@ def doors(host: ExchangeHost) -> list[bool]:
 
 @pytest.mark.parametrize("invalid", ["Default", "second door", "Internet"])
 @pytest.mark.parametrize("edition", ["2010", "2019", "se"])
-def test_the_lock_is_made_or_nothing_is_closed(edition: str, invalid: str, tmp_path: pathlib.Path) -> None:
+def test_the_lock_is_made_or_nothing_is_closed(
+    edition: str, invalid: str, tmp_path: pathlib.Path
+) -> None:
     host = site(edition, tmp_path, invalid)
     before, start = doors(host), read(host).receive
     assert before == [True] * 6

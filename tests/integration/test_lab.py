@@ -27,7 +27,12 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
     decode_answer,
     encode_request,
 )
-from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES, PWSH, READ, ask
+from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import (
+    ENGINES,
+    PWSH,
+    READ,
+    ask,
+)
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient, LabError
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
@@ -71,7 +76,15 @@ def test_the_modules_work_over_both_plugins(pwsh: str, tmp_path: pathlib.Path) -
     }
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         for number, connection in enumerate(["winrm", "psrp"], 1):
-            command = [sys.executable, "-m", "ansible", "adhoc", "-i", str(lab.inventory), "mailedge"]
+            command = [
+                sys.executable,
+                "-m",
+                "ansible",
+                "adhoc",
+                "-i",
+                str(lab.inventory),
+                "mailedge",
+            ]
             command += [
                 "-m",
                 "mailedge.lockdown.exchange_mail_flow_info",
@@ -98,21 +111,32 @@ def test_the_modules_work_over_both_plugins(pwsh: str, tmp_path: pathlib.Path) -
 def test_other_scripts_run_in_the_real_engine(tmp_path: pathlib.Path) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
         machine = lab.hosts["birke-ex1"].machine
-        found = machine.run('$input | ForEach-Object { "<$_>" }; exit 5', b"a\nb c\n", True, threading.Event())
+        found = machine.run(
+            '$input | ForEach-Object { "<$_>" }; exit 5', b"a\nb c\n", True, threading.Event()
+        )
     assert (found[0], found[1].split()) == (5, [b"<a>", b"<b", b"c>"])
 
 
 @pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
 def test_a_request_that_is_larger_than_a_pipe_reaches_the_real_engine() -> None:
-    ranges = [f"2001:db8:{one:x}:1:1:1:1:1-2001:db8:{one:x}:ffff:ffff:ffff:ffff:ffff" for one in range(6_000)]
+    ranges = [
+        f"2001:db8:{one:x}:1:1:1:1:1-2001:db8:{one:x}:ffff:ffff:ffff:ffff:ffff"
+        for one in range(6_000)
+    ]
     step = {
         "op": "call",
         "id": "wide",
         "cmdlet": "Set-ReceiveConnector",
-        "parameters": {"Identity": "EX1\\Default Frontend EX1", "RemoteIPRanges": ranges, "Confirm": False},
+        "parameters": {
+            "Identity": "EX1\\Default Frontend EX1",
+            "RemoteIPRanges": ranges,
+            "Confirm": False,
+        },
     }
     # What is packed is shorter than that; the agent does not look at this, and has to read it.
-    request = encode_request({**READ, "steps": [step], "noise": random.Random(1).randbytes(200_000).hex()})
+    request = encode_request(
+        {**READ, "steps": [step], "noise": random.Random(1).randbytes(200_000).hex()}
+    )
     assert len(request) > 300_000
     with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
         host = lab.hosts["birke-ex1"]
@@ -124,7 +148,9 @@ def test_a_request_that_is_larger_than_a_pipe_reaches_the_real_engine() -> None:
         timer.cancel()
         assert code == 0
         assert decode_answer(stdout)["ok"] is True
-        held = next(one for one in host.exchange.receive_connectors() if one.name == "Default Frontend EX1")
+        held = next(
+            one for one in host.exchange.receive_connectors() if one.name == "Default Frontend EX1"
+        )
     assert len(held.values["RemoteIPRanges"]) == 6_000
 
 
@@ -132,7 +158,10 @@ def test_what_is_no_powershell_is_refused_as_cmd_does(host: LabHost) -> None:
     ran = host.machine.run
     event = threading.Event()
     assert b"'ipconfig' is not recognized" in ran("ipconfig /all", b"", False, event)[2]
-    assert ran(BOOTSTRAP + " " * 8191, b"", False, event)[1:] == (b"", b"The command line is too long.\r\n")
+    assert ran(BOOTSTRAP + " " * 8191, b"", False, event)[1:] == (
+        b"",
+        b"The command line is too long.\r\n",
+    )
     assert ran("Get-Date", b"", True, event)[0] == 1
     assert host.exchange.counters["powershell_starts"] == 1
 
@@ -157,7 +186,9 @@ def test_the_shell_takes_the_user_of_the_inventory_and_no_other(host: LabHost) -
 
 def test_the_inventory_is_for_its_owner_only_and_goes_with_the_lab(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "deep" / "inventory.yml"
-    with Lab([Site("birke", ("2016", "2016")), Site("eck", ("edge",))], inventory=path, pwsh="") as lab:
+    with Lab(
+        [Site("birke", ("2016", "2016")), Site("eck", ("edge",))], inventory=path, pwsh=""
+    ) as lab:
         assert path.stat().st_mode & 0o777 == 0o600
         data = yaml.safe_load(path.read_text(encoding="utf-8"))["mailedge"]["children"]
         folder = lab.folder
@@ -184,7 +215,9 @@ def test_servers_of_one_site_share_their_send_connectors_and_their_port_25_follo
         shared = first.exchange.shown()["send_connectors"]
         assert shared
         assert second.exchange.shown()["send_connectors"] == shared
-        lab.client().tamper("birke-ex1", "Set-ReceiveConnector", Identity="EX2\\Default Frontend EX2", Enabled=False)
+        lab.client().tamper(
+            "birke-ex1", "Set-ReceiveConnector", Identity="EX2\\Default Frontend EX2", Enabled=False
+        )
         assert Sender(first, "internet").greeting[0] == 220
         with pytest.raises(ConnectionRefusedError):
             Sender(second, "internet")
@@ -206,7 +239,9 @@ def test_a_site_that_cannot_be_is_refused(text: str) -> None:
 
 
 def test_the_control_port_is_for_who_has_the_token(lab: Lab) -> None:
-    access = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["vars"]["lab_control"]
+    access = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["vars"][
+        "lab_control"
+    ]
     with pytest.raises(LabError, match="token"):
         LabClient(access["url"], "guess").hosts()
     client = LabClient(**access)
@@ -215,7 +250,9 @@ def test_the_control_port_is_for_who_has_the_token(lab: Lab) -> None:
         with pytest.raises(LabError, match="cannot do"):
             client.ask(method)
     with pytest.raises(LabError, match="NamedParameterNotFound|matches parameter name"):
-        client.tamper("birke-ex1", "Set-ReceiveConnector", Identity="EX1\\Default EX1", Colour="red")
+        client.tamper(
+            "birke-ex1", "Set-ReceiveConnector", Identity="EX1\\Default EX1", Colour="red"
+        )
     with pytest.raises(LabError, match="go back"):
         client.clock(advance=-1)
 

@@ -13,7 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.tests.integration.in_process import INBOUND, PROVIDER, Wire, do
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
+    INBOUND,
+    PROVIDER,
+    Wire,
+    do,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
@@ -32,7 +37,10 @@ STARVING: tuple[tuple[dict[str, t.Any], Mail], ...] = (
     ({"MaxInboundConnection": 1}, Mail(connections=40)),
     ({"MessageRateLimit": "1"}, Mail(minute=100)),
     ({"MaxProtocolErrors": "0"}, Mail(errors=3)),
-    ({"ConnectionInactivityTimeout": "00:00:01", "ConnectionTimeout": "00:00:02"}, Mail(seconds=60, idle=30)),
+    (
+        {"ConnectionInactivityTimeout": "00:00:01", "ConnectionTimeout": "00:00:02"},
+        Mail(seconds=60, idle=30),
+    ),
     ({"TarpitInterval": "00:10:00"}, Mail(errors=1, patience=300)),
     ({"RequireTLS": True}, Mail()),
     ({"RequireEHLODomain": True}, Mail(has_domain=False)),
@@ -61,7 +69,9 @@ def _entry(host: ExchangeHost) -> str:
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_a_mail_that_passed_before_the_lock_passes_after_it(edition: str, tmp_path: pathlib.Path) -> None:
+def test_a_mail_that_passed_before_the_lock_passes_after_it(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     roomy: dict[str, t.Any] = {
         "MaxMessageSize": "100MB",
@@ -100,7 +110,9 @@ def test_a_mail_that_passed_before_the_lock_passes_after_it(edition: str, tmp_pa
 
 
 @pytest.mark.parametrize("edition", ["2010", "se", "sbs-2011"])
-def test_whoever_starves_the_provider_later_is_told_and_it_is_taken_back(edition: str, tmp_path: pathlib.Path) -> None:
+def test_whoever_starves_the_provider_later_is_told_and_it_is_taken_back(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     ok(do(wire, INBOUND))
@@ -115,10 +127,15 @@ def test_whoever_starves_the_provider_later_is_told_and_it_is_taken_back(edition
         assert read(host).receive == healthy, starving
 
 
-def test_more_than_it_had_is_nobodys_loss_and_less_is_what_the_description_says(tmp_path: pathlib.Path) -> None:
+def test_more_than_it_had_is_nobodys_loss_and_less_is_what_the_description_says(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("se", folder=tmp_path)
     wire = Wire(host)
-    named = {**INBOUND, "inbound_lock": {"max_message_size": "20MB", "connection_timeout": "00:04:00"}}
+    named = {
+        **INBOUND,
+        "inbound_lock": {"max_message_size": "20MB", "connection_timeout": "00:04:00"},
+    }
     refused = do(wire, named, check=True)
     assert "connection_inactivity_timeout" in refused["msg"]
     named["inbound_lock"]["connection_inactivity_timeout"] = "00:03:00"
@@ -126,20 +143,37 @@ def test_more_than_it_had_is_nobodys_loss_and_less_is_what_the_description_says(
     assert answer(host, Mail(size=19 << 20)) == ""
     assert answer(host, Mail(size=30 << 20))
     assert not ok(do(wire, named))["changed"]
-    host.colleague("Set-ReceiveConnector", {"Identity": OURS, "MaxRecipientsPerMessage": 9999, "MaxHopCount": 200})
+    host.colleague(
+        "Set-ReceiveConnector",
+        {"Identity": OURS, "MaxRecipientsPerMessage": 9999, "MaxHopCount": 200},
+    )
     assert ok(do(wire, named, check=True))["state"] == "in order"
     assert ok(do(wire, INBOUND, check=True))["state"] == "drift"
 
 
 @pytest.mark.parametrize("edition", ["2010", "2019"])
-def test_without_the_comment_the_limits_of_whom_it_would_meet_count(edition: str, tmp_path: pathlib.Path) -> None:
+def test_without_the_comment_the_limits_of_whom_it_would_meet_count(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
-    ok(do(wire, {**INBOUND, "inbound_lock": {"method": "disable"}, "accept_risks": ["exchange_servers_shut_out"]}))
-    host.colleague("Set-ReceiveConnector", {"Identity": OURS, "Comment": "By hand", "MaxMessageSize": "64KB"})
+    ok(
+        do(
+            wire,
+            {
+                **INBOUND,
+                "inbound_lock": {"method": "disable"},
+                "accept_risks": ["exchange_servers_shut_out"],
+            },
+        )
+    )
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": OURS, "Comment": "By hand", "MaxMessageSize": "64KB"}
+    )
     seen = ok(do(wire, {**INBOUND, "inbound_lock": {"method": "disable"}}, check=True))
     assert (
-        seen["after"]["receive_connectors"] == {"Mail from filter": {"max_message_size": "36MB"}} or edition == "2010"
+        seen["after"]["receive_connectors"] == {"Mail from filter": {"max_message_size": "36MB"}}
+        or edition == "2010"
     )
     assert seen["state"] == "drift"
 
@@ -168,8 +202,17 @@ _mails = st.builds(
 )
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=max(5, settings().max_examples // 10))
-@given(st.sampled_from(["2010", "2013", "se"]), _limits, _limits, st.lists(_mails, min_size=3, max_size=8))
+@settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=max(5, settings().max_examples // 10),
+)
+@given(
+    st.sampled_from(["2010", "2013", "se"]),
+    _limits,
+    _limits,
+    st.lists(_mails, min_size=3, max_size=8),
+)
 def test_of_two_connectors_that_shared_the_provider_neither_half_loses(
     edition: str, wide: dict[str, t.Any], narrow: dict[str, t.Any], mails: list[Mail]
 ) -> None:
@@ -184,7 +227,12 @@ def test_of_two_connectors_that_shared_the_provider_neither_half_loses(
         }
         made = defaults.add_receive(host, "Half", half)
         host.colleague("Set-ReceiveConnector", {"Identity": made.identity, **narrow})
-        passed = [(mail, who) for mail in mails for who in (PROVIDER, OTHER_HALF) if not answer(host, mail, who)]
+        passed = [
+            (mail, who)
+            for mail in mails
+            for who in (PROVIDER, OTHER_HALF)
+            if not answer(host, mail, who)
+        ]
         wire = Wire(host)
         # Across the border of a connector Exchange takes no range.
         lock = {**INBOUND, "provider_ranges": ["198.51.100.0/25", "198.51.100.128/25"]}

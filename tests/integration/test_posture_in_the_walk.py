@@ -52,7 +52,11 @@ def test_everything_is_read_in_one_start_and_a_badly_kept_server_is_drift(
     assert f"{HOST}, {POSTURE}: {worst['sentence']}" in drift.output, "the first thing to know"
 
     everything = [each["id"] for each in layers(drift)[POSTURE]["findings"]]
-    fine = play("drift", lab.inventory, variables={**KEPT, "mailedge_windows_posture_accept_findings": everything})
+    fine = play(
+        "drift",
+        lab.inventory,
+        variables={**KEPT, "mailedge_windows_posture_accept_findings": everything},
+    )
     assert fine.code == 0, fine.output
     assert layers(fine)[POSTURE]["state"] == "in order"
     assert f"Accepted: {worst['sentence']}" in fine.output
@@ -64,18 +68,29 @@ def test_what_the_site_asks_of_a_server_is_what_it_is_judged_by(lab: Lab, host: 
         "mailedge_windows_posture_max_update_age_days": 1,
         "mailedge_hybrid": {"kind": "agent"},
     }
-    told = {each["id"]: each for each in standing(play("drift", lab.inventory, variables={**ALONE, **asked}))}
+    told = {
+        each["id"]: each
+        for each in standing(play("drift", lab.inventory, variables={**ALONE, **asked}))
+    }
     assert "asks for 4096" in told["memory"]["sentence"]
     assert "asks for 1 day" in told["last_update"]["sentence"]
     assert told["hybrid_agent"]["severity"] == "critical"
-    assert "hybrid_agent" not in {each["id"] for each in standing(play("drift", lab.inventory, variables=ALONE))}
+    assert "hybrid_agent" not in {
+        each["id"] for each in standing(play("drift", lab.inventory, variables=ALONE))
+    }
 
 
-def test_it_is_judged_without_any_other_layer_and_writes_nothing(lab: Lab, host: LabHost, client: LabClient) -> None:
+def test_it_is_judged_without_any_other_layer_and_writes_nothing(
+    lab: Lab, host: LabHost, client: LabClient
+) -> None:
     client.reset_counters(HOST)
     run = play("apply", lab.inventory, variables=ALONE)
     counted = client.counters(HOST)
-    assert (counted["powershell_starts"], counted["exchange_shells"], counted["writes"]) == (1, 0, 0)
+    assert (counted["powershell_starts"], counted["exchange_shells"], counted["writes"]) == (
+        1,
+        0,
+        0,
+    )
     assert set(layers(run)) == {POSTURE}
     assert run.code != 0, "a server that is not kept well is not green"
     assert run.changed == []
@@ -103,7 +118,11 @@ def test_a_finding_that_there_is_not_is_refused_before_anything_is_sent(
     lab: Lab, host: LabHost, client: LabClient
 ) -> None:
     client.reset_counters(HOST)
-    run = play("apply", lab.inventory, variables={**KEPT, "mailedge_windows_posture_accept_findings": ["weather"]})
+    run = play(
+        "apply",
+        lab.inventory,
+        variables={**KEPT, "mailedge_windows_posture_accept_findings": ["weather"]},
+    )
     assert run.code != 0
     assert "accept_findings names 'weather', which is no finding." in run.output
     assert client.counters(HOST)["powershell_starts"] == 0
@@ -113,12 +132,18 @@ def test_what_cannot_be_read_is_unknown_and_hides_no_layer(lab: Lab, host: LabHo
     host.exchange.windows.wmi.broken = True
     run = play("drift", lab.inventory, variables=KEPT)
     assert layers(run)[POSTURE]["state"] == "unknown"
-    assert {"processors", "memory"} <= {each["id"] for each in standing(run) if each["severity"] == "unknown"}
-    assert {layers(run)[name]["state"] for name in ("exchange", "windows firewall", "iis")} == {"open"}
+    assert {"processors", "memory"} <= {
+        each["id"] for each in standing(run) if each["severity"] == "unknown"
+    }
+    assert {layers(run)[name]["state"] for name in ("exchange", "windows firewall", "iis")} == {
+        "open"
+    }
 
 
 @pytest.mark.core
-def test_the_role_fails_where_the_server_is_not_kept_as_the_site_asks(lab: Lab, host: LabHost) -> None:
+def test_the_role_fails_where_the_server_is_not_kept_as_the_site_asks(
+    lab: Lab, host: LabHost
+) -> None:
     book = [{"hosts": HOST, "gather_facts": False, "roles": ["mailedge.lockdown.windows"]}]
     run = play(book, lab.inventory, variables=ALONE)
     assert run.code != 0

@@ -53,7 +53,10 @@ def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib
     task = {"name": "Look", "mailedge.lockdown.mail_edge_probe": options, "register": "found"}
     show = {
         "name": "Show",
-        "ansible.builtin.copy": {"content": "{{ found.sentences | first }}", "dest": str(tmp_path / "said")},
+        "ansible.builtin.copy": {
+            "content": "{{ found.sentences | first }}",
+            "dest": str(tmp_path / "said"),
+        },
     }
     finished = play([task, {**show, "check_mode": False}], "--check")
     assert finished.code == 0, finished.output

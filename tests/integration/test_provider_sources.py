@@ -46,7 +46,9 @@ class Site:
 
     def run(self, *, check: bool = False, diff: bool = False, **options: t.Any) -> dict[str, t.Any]:
         given = {"path": str(self.path), "provider": "own-filter", "timeout": 2, **options}
-        task = types.SimpleNamespace(args=given, check_mode=check, diff=diff, async_val=0, environment=None)
+        task = types.SimpleNamespace(
+            args=given, check_mode=check, diff=diff, async_val=0, environment=None
+        )
         action = provider_ranges_lock.ActionModule.__new__(provider_ranges_lock.ActionModule)
         action._task = task
         action._task.no_log = False
@@ -105,7 +107,10 @@ BAD: list[tuple[Answer, str]] = [
     (Answer("10.0.0.0/8\n"), "nobody on the internet sends"),
     (Answer("0.0.0.0/0\n"), "wider than any provider's"),
     (Answer("0.0.0.0/1\n128.0.0.0/1\n"), "wider than any provider's"),
-    (Answer("".join(f"198.18.{n // 250}.{n % 250}\n" for n in range(0, 6000, 2))), "not more than 2000 are believed"),
+    (
+        Answer("".join(f"198.18.{n // 250}.{n % 250}\n" for n in range(0, 6000, 2))),
+        "not more than 2000 are believed",
+    ),
     (Answer("203.0.113.0/28\n2001:db8:100::/48\n"), "lacks 94 %"),
     (Answer("198.51.100.0/24\n203.0.113.0/28\n"), "lacks 100 %"),
     (Answer(LIST, cut=20), "ended after"),
@@ -121,7 +126,9 @@ BAD: list[tuple[Answer, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "words"), BAD, ids=[words[:30] for _answer, words in BAD])
-def test_a_bad_list_leaves_the_file_as_it_was(site: Site, web: Web, answer: Answer, words: str) -> None:
+def test_a_bad_list_leaves_the_file_as_it_was(
+    site: Site, web: Web, answer: Answer, words: str
+) -> None:
     wish: dict[str, t.Any] = {"mechanism": "url", "source": web.url("/list.txt")}
     assert site.run(**wish)["changed"]
     text, stamp = site.text, site.path.stat().st_mtime_ns
@@ -138,11 +145,15 @@ def test_a_bad_list_leaves_the_file_as_it_was(site: Site, web: Web, answer: Answ
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of half a second, which the option `timeout`, in whole seconds, cannot name."""
     fetch, names = sources._fetch, sources.Names
-    monkeypatch.setattr(sources, "_fetch", lambda url, timeout, **more: fetch(url, timeout / 4, **more))
+    monkeypatch.setattr(
+        sources, "_fetch", lambda url, timeout, **more: fetch(url, timeout / 4, **more)
+    )
     monkeypatch.setattr(sources, "Names", lambda resolver, timeout: names(resolver, timeout / 4))
 
 
-def test_a_list_that_comes_too_late_leaves_the_file_as_it_was(site: Site, web: Web, impatient: None) -> None:
+def test_a_list_that_comes_too_late_leaves_the_file_as_it_was(
+    site: Site, web: Web, impatient: None
+) -> None:
     wish: dict[str, t.Any] = {"mechanism": "url", "source": web.url("/list.txt")}
     assert site.run(**wish)["changed"]
     text = site.text
@@ -171,7 +182,12 @@ def test_microsofts_web_service(site: Site, web: Web) -> None:
             "ips": ["192.0.2.0/24"],
             "tcpPorts": "80,443",
         },
-        {"id": 9, "urls": ["*.protection.outlook.com"], "ips": ["192.0.2.88/32"], "tcpPorts": "443"},
+        {
+            "id": 9,
+            "urls": ["*.protection.outlook.com"],
+            "ips": ["192.0.2.88/32"],
+            "tcpPorts": "443",
+        },
         {
             "id": 10,
             "urls": ["*.mail.protection.outlook.com"],
@@ -210,7 +226,11 @@ def test_the_addresses_of_a_name(site: Site, names: Dns) -> None:
     names.records[host, "A"] = ["198.51.100.7", "198.51.100.9"]
     names.records[host, "AAAA"] = ["2001:db8:100::7"]
     wish: dict[str, t.Any] = {"mechanism": "dns", "source": host, "resolver": names.resolver}
-    assert site.run(**wish)["ranges"] == ["198.51.100.7/32", "198.51.100.9/32", "2001:db8:100::7/128"]
+    assert site.run(**wish)["ranges"] == [
+        "198.51.100.7/32",
+        "198.51.100.9/32",
+        "2001:db8:100::7/128",
+    ]
     text = site.text
     names.records[host, "A"].reverse()
     assert not site.run(**wish)["changed"]
@@ -221,12 +241,18 @@ def test_the_addresses_of_a_name(site: Site, names: Dns) -> None:
     assert site.text == text
 
 
-def test_the_addresses_of_several_names_of_which_none_may_be_missing(site: Site, names: Dns) -> None:
+def test_the_addresses_of_several_names_of_which_none_may_be_missing(
+    site: Site, names: Dns
+) -> None:
     """As a provider lists them for a pair of MX records."""
     hosts = ["cloudb.spamtitan.com", "cloudc.spamtitan.com", "cloudd.spamtitan.com"]
     for number, host in enumerate(hosts):
         names.records[host, "A"] = [f"198.51.100.{number}"]
-    wish: dict[str, t.Any] = {"provider": "spamtitan", "region": "cloud1-cloud2", "resolver": names.resolver}
+    wish: dict[str, t.Any] = {
+        "provider": "spamtitan",
+        "region": "cloud1-cloud2",
+        "resolver": names.resolver,
+    }
     made = site.run(**wish)
     assert made["ranges"] == ["198.51.100.0/31", "198.51.100.2/32"]
     assert "spamtitan/cloud1-cloud2:" in site.text
@@ -234,8 +260,14 @@ def test_the_addresses_of_several_names_of_which_none_may_be_missing(site: Site,
     del names.records[hosts[1], "A"]
     failed = site.run(**wish)
     assert failed["msg"].startswith(f"DNS has no addresses for {hosts[1]}.")
-    assert "Name one of its regions: cloud1-cloud2" in site.run(provider="spamtitan", resolver=names.resolver)["msg"]
-    assert "No host name is given" in site.run(mechanism="dns", source=" ", resolver=names.resolver)["msg"]
+    assert (
+        "Name one of its regions: cloud1-cloud2"
+        in site.run(provider="spamtitan", resolver=names.resolver)["msg"]
+    )
+    assert (
+        "No host name is given"
+        in site.run(mechanism="dns", source=" ", resolver=names.resolver)["msg"]
+    )
     assert site.text == text
 
 
@@ -272,7 +304,11 @@ def test_an_spf_chain(site: Site, names: Dns) -> None:
     names.records["top.filter.example", "TXT"].insert(0, '"some other text"')
     names.records["mx.filter.example", "A"] = ["203.0.113.3"]
     names.records["top.filter.example", "MX"] = ["10 mx.filter.example."]
-    wish: dict[str, t.Any] = {"mechanism": "spf", "source": "top.filter.example", "resolver": names.resolver}
+    wish: dict[str, t.Any] = {
+        "mechanism": "spf",
+        "source": "top.filter.example",
+        "resolver": names.resolver,
+    }
     assert site.run(**wish)["ranges"] == ["198.51.100.0/24", "203.0.113.0/28", "2001:db8:100::/48"]
 
 
@@ -289,7 +325,12 @@ def test_an_spf_chain(site: Site, names: Dns) -> None:
         ({"top": "v=spf1 ptr -all"}, "no fixed addresses"),
         ({"top": "v=spf1 ip4:198.51.100.0/40 -all"}, "not a range"),
         ({"top": "v=spf1 ip4:: -all"}, "not a range"),
-        ({"top": "v=spf1 a:no.filter.example a:nor.filter.example a:nowhere.filter.example -all"}, "no address"),
+        (
+            {
+                "top": "v=spf1 a:no.filter.example a:nor.filter.example a:nowhere.filter.example -all"
+            },
+            "no address",
+        ),
         ({"top": "v=spf1 ip4:0.0.0.0/0 -all"}, "wider than"),
         (
             {"top": "v=spf1 include:n0.filter.example -all"}
@@ -360,5 +401,10 @@ def test_the_mode_of_the_file_stays(site: Site) -> None:
 
 def test_runs_at_once_lose_nothing(site: Site) -> None:
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: site.run(provider=f"p{number}", ranges=[f"203.0.113.{number}"]), range(24)))
+        list(
+            pool.map(
+                lambda number: site.run(provider=f"p{number}", ranges=[f"203.0.113.{number}"]),
+                range(24),
+            )
+        )
     assert all(f"p{number}:" in site.text for number in range(24))

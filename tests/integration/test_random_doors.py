@@ -16,8 +16,19 @@ import typing as t
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.tests.integration.in_process import COLLEAGUE, PROVIDER, SITE, Wire, do
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, receive_rules, rights, transport
+from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
+    COLLEAGUE,
+    PROVIDER,
+    SITE,
+    Wire,
+    do,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import (
+    defaults,
+    receive_rules,
+    rights,
+    transport,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import ALL, FULL, Ace
@@ -39,13 +50,21 @@ RANGES = [
     "10.0.0.0/8",
     "10.20.0.0/16",
 ]
-HOSTS = ["0.0.0.0:{port}", "[::]:{port}", "192.0.2.25:{port}", "192.0.2.26:{port}", "127.0.0.1:{port}"]
+HOSTS = [
+    "0.0.0.0:{port}",
+    "[::]:{port}",
+    "192.0.2.25:{port}",
+    "192.0.2.26:{port}",
+    "127.0.0.1:{port}",
+]
 GROUPS = ["AnonymousUsers", "ExchangeUsers", "ExchangeServers"]
 
 _entries = st.builds(
     Ace,
     st.sampled_from([rights.ANONYMOUS, "Everyone", rights.AUTHENTICATED]),
-    st.sampled_from([rights.SUBMIT, rights.SUBMIT, rights.ANY_RECIPIENT, rights.ANY_SENDER, ALL, FULL]),
+    st.sampled_from(
+        [rights.SUBMIT, rights.SUBMIT, rights.ANY_RECIPIENT, rights.ANY_SENDER, ALL, FULL]
+    ),
     st.sampled_from([False, False, False, True]),
 )
 
@@ -55,7 +74,9 @@ def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
     found = []
     for number in range(draw(st.integers(0, 4))):
         port = draw(st.sampled_from([25, 25, 25, 26, 2526]))
-        mechanisms = draw(st.sampled_from(["Tls", "Tls", "Tls, ExchangeServer", "Tls, ExternalAuthoritative"]))
+        mechanisms = draw(
+            st.sampled_from(["Tls", "Tls", "Tls, ExchangeServer", "Tls, ExternalAuthoritative"])
+        )
         groups = draw(st.lists(st.sampled_from(GROUPS), max_size=3, unique=True))
         if "ExternalAuthoritative" in mechanisms:
             groups = sorted({*groups, "ExchangeServers"})
@@ -64,15 +85,22 @@ def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
                 "name": f"Connector {number}",
                 "Bindings": [
                     text.format(port=port)
-                    for text in draw(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=2, unique=True))
+                    for text in draw(
+                        st.lists(st.sampled_from(HOSTS), min_size=1, max_size=2, unique=True)
+                    )
                 ],
-                "RemoteIPRanges": draw(st.lists(st.sampled_from(RANGES), min_size=1, max_size=3, unique=True)),
+                "RemoteIPRanges": draw(
+                    st.lists(st.sampled_from(RANGES), min_size=1, max_size=3, unique=True)
+                ),
                 "PermissionGroups": ", ".join(groups) or "None",
                 "AuthMechanism": mechanisms,
-                "TransportRole": draw(st.sampled_from(["FrontendTransport"] * 5 + ["HubTransport"])),
+                "TransportRole": draw(
+                    st.sampled_from(["FrontendTransport"] * 5 + ["HubTransport"])
+                ),
                 "Enabled": draw(st.sampled_from([True, True, True, False])),
                 "rights": draw(st.lists(_entries, max_size=2)),
-                "inherited": draw(st.sampled_from([0, 0, 0, 0, 0, 1])) and draw(st.lists(_entries, max_size=1)),
+                "inherited": draw(st.sampled_from([0, 0, 0, 0, 0, 1]))
+                and draw(st.lists(_entries, max_size=1)),
                 # A replication conflict is asked by nobody whether it is allowed.
                 "conflict": draw(st.sampled_from([False] * 5 + [True])),
             }
@@ -80,7 +108,9 @@ def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
     return found
 
 
-def build(folder: pathlib.Path, connectors: list[dict[str, t.Any]], setup: bool, edition: str = "2019") -> ExchangeHost:
+def build(
+    folder: pathlib.Path, connectors: list[dict[str, t.Any]], setup: bool, edition: str = "2019"
+) -> ExchangeHost:
     """A server with these connectors, as far as Exchange would have them."""
     host = defaults.site(edition, folder=folder, addresses=ADDRESSES)
     if not setup:
@@ -89,7 +119,11 @@ def build(folder: pathlib.Path, connectors: list[dict[str, t.Any]], setup: bool,
                 host.directory.drop(one)
     unknown = set() if host.edition.frontend else {"TransportRole"}
     for described in connectors:
-        values = {key: value for key, value in described.items() if key[0].isupper() and key not in unknown}
+        values = {
+            key: value
+            for key, value in described.items()
+            if key[0].isupper() and key not in unknown
+        }
         made = defaults.add_receive(host, described["name"], values)
         made.rights = tuple(sorted({*made.rights, *described["rights"]}))
         made.inherited = tuple(described["inherited"] or ())
@@ -110,7 +144,11 @@ def open_ports(host: ExchangeHost) -> set[tuple[int, bool]]:
             for local in ADDRESSES:
                 if (":" in local) == (":" in sender):
                     door = host.admission(sender, local, port)
-                    found |= {(port, relay) for relay in (False, True) if (door.relays if relay else door.submit)}
+                    found |= {
+                        (port, relay)
+                        for relay in (False, True)
+                        if (door.relays if relay else door.submit)
+                    }
     return found
 
 
@@ -135,20 +173,29 @@ TOLD_BY = {
 def mail(host: ExchangeHost) -> set[tuple[str, str, int, str]]:
     """(sender, local address, port, right) of friends and of the server itself, by the lab's own reading."""
     pairs = [(sender, sender) for sender in ITSELF]
-    pairs += [(sender, local) for sender in TOLD_BY for local in ADDRESSES if (":" in local) == (":" in sender)]
+    pairs += [
+        (sender, local)
+        for sender in TOLD_BY
+        for local in ADDRESSES
+        if (":" in local) == (":" in sender)
+    ]
     found = set()
     for sender, local in pairs:
         for port in (25, 26, 2526):
             door = host.admission(sender, local, port)
             held = {"send": door.submit, "relay": door.relays}
             if door.connector is not None:
-                held["log in"] = transport.may(door.connector, [rights.AUTHENTICATED], rights.SUBMIT)
+                held["log in"] = transport.may(
+                    door.connector, [rights.AUTHENTICATED], rights.SUBMIT
+                )
             found |= {(sender, local, port, right) for right, given in held.items() if given}
     return found
 
 
 def lost_untold(
-    before: set[tuple[str, str, int, str]], after: set[tuple[str, str, int, str]], guards: t.Iterable[dict[str, str]]
+    before: set[tuple[str, str, int, str]],
+    after: set[tuple[str, str, int, str]],
+    guards: t.Iterable[dict[str, str]],
 ) -> set[tuple[str, str, int, str]]:
     ids = {one["id"] for one in guards}
     return {one for one in before - after if not TOLD_BY.get(one[0], {"server_shut_out"}) & ids}
@@ -165,7 +212,9 @@ RISKS = [
 
 
 @examples(25)
-@given(_connectors(), st.booleans(), st.booleans(), st.sampled_from(EDITIONS), st.sampled_from(METHODS))
+@given(
+    _connectors(), st.booleans(), st.booleans(), st.sampled_from(EDITIONS), st.sampled_from(METHODS)
+)
 def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
     connectors: list[dict[str, t.Any]], setup: bool, accepting: bool, edition: str, method: str
 ) -> None:
@@ -173,7 +222,11 @@ def test_no_stranger_gets_in_untold_and_a_rollback_restores_all(
         host = build(pathlib.Path(folder), connectors, setup, edition)
         wire = Wire(host)
         start, had = read(host), mail(host)
-        lock = {**SITE, "inbound_lock": {"method": method}, "accept_risks": RISKS if accepting else []}
+        lock = {
+            **SITE,
+            "inbound_lock": {"method": method},
+            "accept_risks": RISKS if accepting else [],
+        }
 
         done = do(wire, lock)
 

@@ -58,7 +58,9 @@ def test_refresh_review_apply(tmp_path: pathlib.Path, web: Web) -> None:
         # The plan says it; what a run makes of a plan is tested elsewhere.
         run = play("apply", lab.inventory, "--check", variables=provider)
         assert run.code == 0, run.output
-        assert "198.51.100.0/24 and 2001:db8:100::/48" in " ".join(run.mail_flow("birke-ex1")["plan"])
+        assert "198.51.100.0/24 and 2001:db8:100::/48" in " ".join(
+            run.mail_flow("birke-ex1")["plan"]
+        )
         web.answers["/list.txt"] = Answer("<html>")
         before = lock.read_text(encoding="utf-8")
         run = play("refresh_ranges", lab.inventory, variables=provider)
@@ -159,10 +161,16 @@ def test_lists_that_firewalls_poll(tmp_path: pathlib.Path) -> None:
     )
     assert run.code == 0, run.output
     assert {task.host for task in run.changed} == {"grown-ex1", "replaced-ex1"}
-    after = {**before, "grown-ipv6.txt": "2001:db8:100::/48\n", "replaced-ipv4.txt": "192.0.2.0/24\n"}
+    after = {
+        **before,
+        "grown-ipv6.txt": "2001:db8:100::/48\n",
+        "replaced-ipv4.txt": "192.0.2.0/24\n",
+    }
     assert held() == after
 
     run = publish(**bad)
-    assert {task.host for task in run.tasks if task.status == "failed"} == {f"{name}-ex1" for name in bad}, run.output
+    assert {task.host for task in run.tasks if task.status == "failed"} == {
+        f"{name}-ex1" for name in bad
+    }, run.output
     assert run.code != 0
     assert held() == after

@@ -21,9 +21,19 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import ED
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.machine.samples import values
 
-RISKS = ["own_networks_shut_out", "open_relay", "protected_send_connector", "send_leak", "no_provider_range"]
+RISKS = [
+    "own_networks_shut_out",
+    "open_relay",
+    "protected_send_connector",
+    "send_leak",
+    "no_provider_range",
+]
 CERTIFICATE = "<I>CN=Authority: first, O=Birke<S>CN=mail.birke.example"
-NEW: dict[str, t.Any] = {"name": "New", "bindings": ["0.0.0.0:2599"], "remote_ip_ranges": ["10.20.9.9"]}
+NEW: dict[str, t.Any] = {
+    "name": "New",
+    "bindings": ["0.0.0.0:2599"],
+    "remote_ip_ranges": ["10.20.9.9"],
+}
 WITH_SERVERS = {"auth_mechanism": ["Tls", "ExchangeServer"]}
 # Options of a new connector → what is named in the refusal; "" where it is taken.
 CASES: tuple[tuple[dict[str, t.Any], str], ...] = (
@@ -43,7 +53,11 @@ CAPABILITIES: tuple[tuple[str, str, str], ...] = (
     ("2013", f"{CERTIFICATE}:AcceptCloudServicesMail", ""),
     ("se", "*.birke.example:AcceptCrossForestMail", ""),
     ("se", "mail.birke.example:AcceptEverything", "has the capability AcceptEverything"),
-    ("2010", "mail.birke.example:AcceptEverything", "It is one of AcceptOorgHeader, AcceptOorgProtocol."),
+    (
+        "2010",
+        "mail.birke.example:AcceptEverything",
+        "It is one of AcceptOorgHeader, AcceptOorgProtocol.",
+    ),
 )
 
 
@@ -71,32 +85,56 @@ def test_what_the_server_refuses_is_refused_in_check_mode(
 
 
 @pytest.mark.parametrize(("edition", "capability", "refusal"), CAPABILITIES)
-def test_capabilities_go_by_the_version(edition: str, capability: str, refusal: str, tmp_path: pathlib.Path) -> None:
-    described(defaults.site(edition, folder=tmp_path), {"tls_domain_capabilities": [capability]}, refusal)
+def test_capabilities_go_by_the_version(
+    edition: str, capability: str, refusal: str, tmp_path: pathlib.Path
+) -> None:
+    described(
+        defaults.site(edition, folder=tmp_path), {"tls_domain_capabilities": [capability]}, refusal
+    )
 
 
 def test_a_capability_that_a_connector_of_the_server_has_is_known(tmp_path: pathlib.Path) -> None:
     host = defaults.site("se", folder=tmp_path)
-    wish = {"receive_connectors": [{**NEW, "tls_domain_capabilities": ["mail.birke.example:AcceptLater"]}]}
+    wish = {
+        "receive_connectors": [
+            {**NEW, "tls_domain_capabilities": ["mail.birke.example:AcceptLater"]}
+        ]
+    }
     assert "AcceptLater" in do(Wire(host), wish, check=True)["msg"]
     defaults.add_receive(
-        host, "Held", {"TlsDomainCapabilities": ["a.example:AcceptLater"], "TransportRole": "HubTransport"}
+        host,
+        "Held",
+        {"TlsDomainCapabilities": ["a.example:AcceptLater"], "TransportRole": "HubTransport"},
     )
     assert not do(Wire(host), wish, check=True).get("failed")
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_what_was_wrong_before_is_not_held_against_a_change(edition: str, tmp_path: pathlib.Path) -> None:
+def test_what_was_wrong_before_is_not_held_against_a_change(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
-    odd = {"Fqdn": "mail.birke.example", "AuthMechanism": "Tls, ExchangeServer", "PermissionGroups": "ExchangeServers"}
-    defaults.add_receive(host, "Odd", {**odd, "Bindings": ["0.0.0.0:2599"], "RemoteIPRanges": ["10.20.9.9"]})
-    seen = do(Wire(host), {"receive_connectors": [{"name": "Odd", "comment": "as it was"}]}, check=True)
+    odd = {
+        "Fqdn": "mail.birke.example",
+        "AuthMechanism": "Tls, ExchangeServer",
+        "PermissionGroups": "ExchangeServers",
+    }
+    defaults.add_receive(
+        host, "Odd", {**odd, "Bindings": ["0.0.0.0:2599"], "RemoteIPRanges": ["10.20.9.9"]}
+    )
+    seen = do(
+        Wire(host), {"receive_connectors": [{"name": "Odd", "comment": "as it was"}]}, check=True
+    )
     assert not seen.get("failed"), seen["msg"]
 
 
 def test_a_new_send_connector_is_judged_with_what_exchange_gives_it(tmp_path: pathlib.Path) -> None:
     host = defaults.site("se", folder=tmp_path)
-    wish = {"send_connectors": [{"name": "New", "address_spaces": ["a.example"], "tls_auth_level": "EncryptionOnly"}]}
+    wish = {
+        "send_connectors": [
+            {"name": "New", "address_spaces": ["a.example"], "tls_auth_level": "EncryptionOnly"}
+        ]
+    }
     assert "needs require_tls" in do(Wire(host), wish, check=True)["msg"]
 
 
@@ -109,18 +147,31 @@ ODD: t.Mapping[str, tuple[t.Any, ...]] = {
         ["None"],
         ["BasicAuth", "BasicAuthRequireTLS"],
     ),
-    "permission_groups": (["ExchangeServers"], ["ExchangeLegacyServers"], ["Partners", "AnonymousUsers"]),
+    "permission_groups": (
+        ["ExchangeServers"],
+        ["ExchangeLegacyServers"],
+        ["Partners", "AnonymousUsers"],
+    ),
     "usage": ("Client", "Internal", "Internet", "Partner"),
     "banner": ("250 no", "220 yes"),
     "tls_certificate_name": ("CN=mail.birke.example",),
-    "tls_domain_capabilities": ([f"{CERTIFICATE}:AcceptCrossForestMail"], ["NO-TLS:AcceptOorgHeader"]),
+    "tls_domain_capabilities": (
+        [f"{CERTIFICATE}:AcceptCrossForestMail"],
+        ["NO-TLS:AcceptOorgHeader"],
+    ),
     "max_message_size": ("63KB", "64KB"),
     "remote_ip_ranges": (["10.20.9.9", "2001:db8::/64"],),
     "address_spaces": (["X400:c=de;a= ;p=birke;5"], ["smtp:*birke.example"], ["--"]),
     "smart_hosts": (["192.0.2.300"], ["mx.filter.example", "2001:db8::9"]),
     "tls_domain": ("filter.example",),
 }
-FOREIGN = ("state", "authentication_credential", "source_transport_servers", "anonymous_rights", "anonymous_relay")
+FOREIGN = (
+    "state",
+    "authentication_credential",
+    "source_transport_servers",
+    "anonymous_rights",
+    "anonymous_relay",
+)
 
 
 @st.composite
@@ -128,7 +179,9 @@ def _described(draw: st.DrawFn) -> tuple[str, dict[str, t.Any]]:
     table = draw(st.sampled_from([RECEIVE, RECEIVE, SEND]))
     options = [name for name in table.properties if name not in FOREIGN]
     chosen = draw(st.lists(st.sampled_from(options), min_size=1, max_size=4, unique=True))
-    entry: dict[str, t.Any] = {**NEW} if table is RECEIVE else {"name": "New", "address_spaces": ["life.example"]}
+    entry: dict[str, t.Any] = (
+        {**NEW} if table is RECEIVE else {"name": "New", "address_spaces": ["life.example"]}
+    )
     for option in chosen:
         pool = (*ODD.get(option, ()), *values(table, table.properties[option]))
         entry[option] = draw(st.sampled_from(pool))
@@ -148,13 +201,18 @@ def test_whatever_is_asked_a_run_refuses_what_check_mode_refuses_and_no_more(
         if later:
             # Not what a new connector takes, but what one takes that is there.
             plain = {
-                key: entry[key] for key in ("name", "bindings", "remote_ip_ranges", "address_spaces") if key in entry
+                key: entry[key]
+                for key in ("name", "bindings", "remote_ip_ranges", "address_spaces")
+                if key in entry
             }
             if do(wire, {section: [plain], **risks}).get("failed"):
                 return
         before = host.shown()
         checked = do(wire, {section: [entry], **risks}, check=True)
         done = do(wire, {section: [entry], **risks})
-        assert bool(checked.get("failed")) is bool(done.get("failed")), (checked.get("msg"), done.get("msg"))
+        assert bool(checked.get("failed")) is bool(done.get("failed")), (
+            checked.get("msg"),
+            done.get("msg"),
+        )
         if done.get("failed"):
             assert host.shown() == before

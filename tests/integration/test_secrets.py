@@ -27,7 +27,9 @@ HOST = "birke-ex1"
 class Watch:
     """Looks at every command line and at new files of the machine while something runs."""
 
-    def __init__(self, *folders: pathlib.Path, canaries: t.Collection[str] = (LOGIN, SMART_HOST)) -> None:
+    def __init__(
+        self, *folders: pathlib.Path, canaries: t.Collection[str] = (LOGIN, SMART_HOST)
+    ) -> None:
         self._folders, self._canaries = folders, canaries
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -68,19 +70,27 @@ def short_path() -> t.Iterator[pathlib.Path]:
         yield pathlib.Path(folder)
 
 
-@pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
+@pytest.mark.skipif(
+    not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch"
+)
 @pytest.mark.core
-@pytest.mark.parametrize(("connection", "real"), [pytest.param("winrm", True, marks=pytest.mark.long), ("psrp", False)])
+@pytest.mark.parametrize(
+    ("connection", "real"), [pytest.param("winrm", True, marks=pytest.mark.long), ("psrp", False)]
+)
 def test_no_password_appears_anywhere(
     connection: str, real: bool, tmp_path: pathlib.Path, short_path: pathlib.Path
 ) -> None:
     copies, temporary, home = tmp_path / "copies", short_path, tmp_path / "home"
     for folder in (copies, home):
         folder.mkdir()
-    with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh=(find_pwsh() or "") if real else "") as lab:
+    with Lab(
+        [Site("birke", ("2016",))], password=LOGIN, pwsh=(find_pwsh() or "") if real else ""
+    ) as lab:
         secrets = tmp_path / "secrets.json"
         login = {"username": "birke@filter.example", "password": SMART_HOST}
-        secrets.write_text(json.dumps({"mailedge_exchange_outbound_credential": login}), encoding="utf-8")
+        secrets.write_text(
+            json.dumps({"mailedge_exchange_outbound_credential": login}), encoding="utf-8"
+        )
         variables: dict[str, t.Any] = {
             "lab_connection": connection,
             "mailedge_exchange_outbound": {
@@ -91,9 +101,22 @@ def test_no_password_appears_anywhere(
             "mailedge_exchange_accept_risks": ["smart_host_unreachable"],
             "mailedge_exchange_snapshot_copy": str(copies),
         }
-        env = {"TMPDIR": str(temporary), "ANSIBLE_HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home / "tmp")}
+        env = {
+            "TMPDIR": str(temporary),
+            "ANSIBLE_HOME": str(home),
+            "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
+        }
         with Watch(temporary, home, copies) as watch:
-            run = play("apply", lab.inventory, "-vvvvv", "--diff", "-e", f"@{secrets}", variables=variables, env=env)
+            run = play(
+                "apply",
+                lab.inventory,
+                "-vvvvv",
+                "--diff",
+                "-e",
+                f"@{secrets}",
+                variables=variables,
+                env=env,
+            )
         assert run.code == 0, run.output[-5000:]
         created = run.mail_flow()
         assert any("Mail to filter" in line for line in created["plan"])
@@ -109,19 +132,29 @@ def test_no_password_appears_anywhere(
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch")
-def test_the_token_of_a_firewall_appears_nowhere(tmp_path: pathlib.Path, short_path: pathlib.Path) -> None:
+@pytest.mark.skipif(
+    not pathlib.Path("/proc/self/cmdline").exists(), reason="this system has no /proc to watch"
+)
+def test_the_token_of_a_firewall_appears_nowhere(
+    tmp_path: pathlib.Path, short_path: pathlib.Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
         firewall = lab.firewalls["birke"]
         own = firewall.ca_path.parent / "snapshots"
         variables = {"mailedge_exchange_enabled": False, "ansible_remote_tmp": str(home / "remote")}
-        env = {"TMPDIR": str(short_path), "ANSIBLE_HOME": str(home), "ANSIBLE_LOCAL_TEMP": str(home / "tmp")}
+        env = {
+            "TMPDIR": str(short_path),
+            "ANSIBLE_HOME": str(home),
+            "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
+        }
         told = []
         with Watch(short_path, home, own, canaries=[firewall.token]) as watch:
             for playbook, code in (("apply", 0), ("rollback", 0)):
-                run = play(playbook, lab.inventory, "-vvvvv", "--diff", variables=variables, env=env)
+                run = play(
+                    playbook, lab.inventory, "-vvvvv", "--diff", variables=variables, env=env
+                )
                 assert run.code == code, run.output[-5000:]
                 told += [run.output, json.dumps([task.result for task in run.tasks])]
             lab.client().firewall_fault(HOST, html=401)
@@ -142,17 +175,26 @@ def test_no_error_in_the_options_prints_a_login() -> None:
     wrongs: list[dict[str, t.Any]] = [
         {
             "mailedge_exchange_inbound": {"method": "nope"},
-            "mailedge_exchange_send_connectors": [{"name": "x", "authentication_credential": login}],
+            "mailedge_exchange_send_connectors": [
+                {"name": "x", "authentication_credential": login}
+            ],
         },
         {
             "mailedge_exchange_send_connectors": [
                 {"name": "x", "authentication_credential": {"username": "u", "pasword": SMART_HOST}}
             ]
         },
-        {"mailedge_exchange_receive_connectors": [{"name": "x", "authentication_credential": login}]},
+        {
+            "mailedge_exchange_receive_connectors": [
+                {"name": "x", "authentication_credential": login}
+            ]
+        },
         {"mailedge_exchange_outbound": {**out, "authentication_credential": f"site:{SMART_HOST}"}},
         {"mailedge_exchange_outbound": {**out, "authentication_credental": login}},
-        {"mailedge_exchange_outbound": out, "mailedge_exchange_outbound_credential": f"site {SMART_HOST}"},
+        {
+            "mailedge_exchange_outbound": out,
+            "mailedge_exchange_outbound_credential": f"site {SMART_HOST}",
+        },
         {"mailedge_exchange_password": SMART_HOST, "mailedge_exchange_time_limit": "soon"},
     ]
     with Lab([Site("birke", ("2016",))], password=LOGIN, pwsh="") as lab:
@@ -187,7 +229,9 @@ def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
 
 
 @pytest.mark.core
-def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(tmp_path: pathlib.Path) -> None:
+def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(
+    tmp_path: pathlib.Path,
+) -> None:
     inventory = tmp_path / "hosts.yml"
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory.write_text(json.dumps({"all": {"hosts": {"localhost": here}}}), encoding="utf-8")
@@ -210,7 +254,12 @@ def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(tmp_pat
     told = run.output + json.dumps([task.result for task in run.tasks])
     assert "Unsupported parameters" in told
     assert "value of mode must be one of" in told
-    for form in (SMART_HOST, json.dumps(SMART_HOST)[1:-1], repr(SMART_HOST)[1:-1], "canary-token-1"):
+    for form in (
+        SMART_HOST,
+        json.dumps(SMART_HOST)[1:-1],
+        repr(SMART_HOST)[1:-1],
+        "canary-token-1",
+    ):
         assert form not in told
 
 

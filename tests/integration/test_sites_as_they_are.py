@@ -36,7 +36,9 @@ _PLAIN = {"Bindings": ["0.0.0.0:25"], "PermissionGroups": "AnonymousUsers", "Aut
 def make(host: ExchangeHost, name: str, *ranges: str, **more: t.Any) -> Stored:
     """A connector that somebody has made by hand."""
     role = {"TransportRole": "FrontendTransport"} if host.edition.frontend else {}
-    return defaults.add_receive(host, name, {**_PLAIN, **role, "RemoteIPRanges": list(ranges), **more})
+    return defaults.add_receive(
+        host, name, {**_PLAIN, **role, "RemoteIPRanges": list(ranges), **more}
+    )
 
 
 def edit(host: ExchangeHost, name: str, **values: t.Any) -> None:
@@ -63,7 +65,9 @@ def locked(wire: Wire, lock: dict[str, t.Any] | None = None) -> dict[str, t.Any]
     assert (again["changed"], again["state"]) == (False, "in order"), again["plan"]
     if done["changed"]:
         goal = read(host).receive
-        back = do(wire, {"snapshot": "latest", "accept_risks": ["open_relay", "transport_role_conflict"]})
+        back = do(
+            wire, {"snapshot": "latest", "accept_risks": ["open_relay", "transport_role_conflict"]}
+        )
         assert not back.get("failed"), back["msg"]
         assert read(host).receive == start.receive
         assert not do(wire, lock).get("failed")
@@ -72,7 +76,9 @@ def locked(wire: Wire, lock: dict[str, t.Any] | None = None) -> dict[str, t.Any]
 
 
 @pytest.mark.parametrize("edition", ["2010", "2013", "2019"])
-def test_a_narrow_connector_beside_the_open_one_is_adopted(edition: str, tmp_path: pathlib.Path) -> None:
+def test_a_narrow_connector_beside_the_open_one_is_adopted(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
     host = defaults.site(edition, folder=tmp_path)
     make(host, "From the filter", RANGE)
     before = judge.configuration(host)
@@ -93,7 +99,9 @@ def test_what_an_adopted_connector_does_not_hear_gets_one_beside_it(tmp_path: pa
     assert host.admission("2001:db8:100::7").heard == (OURS,)
 
 
-def test_ranges_that_cross_or_equal_those_of_others_are_cut_until_exchange_takes_them(tmp_path: pathlib.Path) -> None:
+def test_ranges_that_cross_or_equal_those_of_others_are_cut_until_exchange_takes_them(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     make(host, "Out of service", RANGE, Enabled=False)
     make(host, "Crossing", "198.51.100.200-198.51.101.7", PermissionGroups="ExchangeUsers")
@@ -105,9 +113,15 @@ def test_ranges_that_cross_or_equal_those_of_others_are_cut_until_exchange_takes
     assert host.admission("198.51.101.3").heard == ("Crossing",)
 
 
-def test_a_default_connector_that_was_narrowed_to_provider_and_lan_is_closed_already(tmp_path: pathlib.Path) -> None:
+def test_a_default_connector_that_was_narrowed_to_provider_and_lan_is_closed_already(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    edit(host, DEFAULT, RemoteIPRanges=[RANGE, "10.0.0.0/8", "192.168.0.0/16", "127.0.0.1", "172.16.0.0/12"])
+    edit(
+        host,
+        DEFAULT,
+        RemoteIPRanges=[RANGE, "10.0.0.0/8", "192.168.0.0/16", "127.0.0.1", "172.16.0.0/12"],
+    )
     wire = Wire(host)
     assert not locked(wire)["changed"]
     assert wire.host.counters["writes"] == 0
@@ -118,12 +132,17 @@ def test_a_default_connector_that_was_narrowed_to_provider_and_lan_is_closed_alr
     assert host.admission(PROVIDER).heard == (DEFAULT,)
 
 
-def test_a_range_of_an_adopted_connector_that_left_the_provider_is_an_open_door(tmp_path: pathlib.Path) -> None:
+def test_a_range_of_an_adopted_connector_that_left_the_provider_is_an_open_door(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     edit(host, DEFAULT, RemoteIPRanges=[RANGE, "203.0.113.64/26", "10.0.0.0/8"])
     seen = do(Wire(host), INBOUND, check=True)
     assert seen["state"] == "open"
-    assert f"203.0.113.64/26 could still send without a login on port 25, through '{DEFAULT}'." in told(seen)
+    assert (
+        f"203.0.113.64/26 could still send without a login on port 25, through '{DEFAULT}'."
+        in told(seen)
+    )
     remove = f"{{name: '{DEFAULT}', remote_ip_ranges: {{remove: [203.0.113.64/26]}}}}"
     assert f"If they are not meant to, write in receive_connectors {remove}." in told(seen)
     # What is told is enough, word for word.
@@ -135,20 +154,34 @@ def test_a_provider_that_was_left_is_told_with_what_to_write(tmp_path: pathlib.P
     host = defaults.site("2019", folder=tmp_path)
     gone = [f"203.0.113.{number}" for number in range(0, 60, 4)]
     make(host, "From the old filter", *gone)
-    make(host, "From both", RANGE, "192.0.2.128/25", *[f"203.0.113.{number}" for number in range(1, 60, 4)])
+    make(
+        host,
+        "From both",
+        RANGE,
+        "192.0.2.128/25",
+        *[f"203.0.113.{number}" for number in range(1, 60, 4)],
+    )
     edit(host, DEFAULT, PermissionGroups="ExchangeServers, ExchangeLegacyServers")
     seen = do(Wire(host), INBOUND, check=True)
     assert seen["state"] == "open"
-    written = re.findall(r"\{name: '[^']+', (?:enabled: false|remote_ip_ranges: \{remove: \[[^]]+\]\})\}", told(seen))
+    written = re.findall(
+        r"\{name: '[^']+', (?:enabled: false|remote_ip_ranges: \{remove: \[[^]]+\]\})\}", told(seen)
+    )
     assert len(written) == 2, told(seen)
-    locked(Wire(host), {**INBOUND, "receive_connectors": [yaml.safe_load(text) for text in written]})
-    assert not any(host.admission(sender).submit for sender in (*gone, "203.0.113.1", "192.0.2.200"))
+    locked(
+        Wire(host), {**INBOUND, "receive_connectors": [yaml.safe_load(text) for text in written]}
+    )
+    assert not any(
+        host.admission(sender).submit for sender in (*gone, "203.0.113.1", "192.0.2.200")
+    )
 
 
 def test_drift_of_a_site_that_was_closed_by_hand_is_green(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
     make(host, "From the filter", RANGE, Bindings=["0.0.0.0:25", "[::]:25"], MaxHopCount=60)
-    relay = make(host, "LAN relay", LAN, "127.0.0.1", PermissionGroups="AnonymousUsers, ExchangeServers")
+    relay = make(
+        host, "LAN relay", LAN, "127.0.0.1", PermissionGroups="AnonymousUsers, ExchangeServers"
+    )
     relay.rights = (*relay.rights, Ace(rights.ANONYMOUS, rights.ANY_RECIPIENT))
     edit(host, DEFAULT, PermissionGroups="ExchangeServers, ExchangeLegacyServers")
     wire = Wire(host)
@@ -158,7 +191,9 @@ def test_drift_of_a_site_that_was_closed_by_hand_is_green(tmp_path: pathlib.Path
     assert host.admission(COLLEAGUE).relays
 
 
-def test_a_relay_that_hears_the_provider_too_keeps_the_lan_and_loses_the_provider(tmp_path: pathlib.Path) -> None:
+def test_a_relay_that_hears_the_provider_too_keeps_the_lan_and_loses_the_provider(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     relay = make(host, "Relay", LAN, RANGE, PermissionGroups="AnonymousUsers, ExchangeServers")
     relay.rights = (*relay.rights, Ace(rights.ANONYMOUS, rights.ANY_RECIPIENT))
@@ -169,7 +204,9 @@ def test_a_relay_that_hears_the_provider_too_keeps_the_lan_and_loses_the_provide
     assert host.admission(COLLEAGUE).relays
 
 
-def test_what_exchange_refuses_anyway_offers_no_override_and_says_what_to_do(tmp_path: pathlib.Path) -> None:
+def test_what_exchange_refuses_anyway_offers_no_override_and_says_what_to_do(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     relay = make(host, "Relay", LAN, "198.51.100.7")
     relay.rights = (*relay.rights, Ace(rights.ANONYMOUS, rights.ANY_RECIPIENT))
@@ -179,7 +216,9 @@ def test_what_exchange_refuses_anyway_offers_no_override_and_says_what_to_do(tmp
         stopped = do(wire, {**lock, "accept_risks": accepted})
         assert stopped["failed"]
         assert stopped["state"] == "open"
-        assert "'Mail from filter' and 'Relay' both hear 198.51.100.7 on 0.0.0.0:25" in told(stopped)
+        assert "'Mail from filter' and 'Relay' both hear 198.51.100.7 on 0.0.0.0:25" in told(
+            stopped
+        )
         assert "Take 198.51.100.7 out of the remote_ip_ranges of 'Relay'" in told(stopped)
         assert "name range_conflict" not in stopped["msg"]
         assert "in accept_risks" not in stopped["msg"]
@@ -189,7 +228,9 @@ def test_what_exchange_refuses_anyway_offers_no_override_and_says_what_to_do(tmp
     locked(wire, lock)
 
 
-def test_an_option_that_an_adopted_connector_lacks_makes_it_none_to_adopt(tmp_path: pathlib.Path) -> None:
+def test_an_option_that_an_adopted_connector_lacks_makes_it_none_to_adopt(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("2019", folder=tmp_path)
     make(host, "From the filter", RANGE)
     wire = Wire(host)
@@ -210,15 +251,28 @@ HUB = {"TransportRole": "HubTransport", "Bindings": ["192.0.2.25:25"]}
 def test_a_connector_of_the_transport_service_on_port_25_is_adopted_where_it_hears_the_provider(
     tmp_path: pathlib.Path,
 ) -> None:
-    host = defaults.site("2019", folder=tmp_path, addresses=("192.0.2.25", "192.0.2.26", "2001:db8::25"))
-    make(host, "From the filter", RANGE, LAN, PermissionGroups="AnonymousUsers, ExchangeServers", **HUB)
+    host = defaults.site(
+        "2019", folder=tmp_path, addresses=("192.0.2.25", "192.0.2.26", "2001:db8::25")
+    )
+    make(
+        host,
+        "From the filter",
+        RANGE,
+        LAN,
+        PermissionGroups="AnonymousUsers, ExchangeServers",
+        **HUB,
+    )
     locked(Wire(host))
     assert host.admission(PROVIDER, "192.0.2.25").heard == ("From the filter",)
     assert host.admission(PROVIDER, "192.0.2.26").heard == (OURS,)
 
 
-def test_one_of_the_transport_service_that_is_open_is_told_with_what_to_do(tmp_path: pathlib.Path) -> None:
-    host = defaults.site("2019", folder=tmp_path, addresses=("192.0.2.25", "192.0.2.26", "2001:db8::25"))
+def test_one_of_the_transport_service_that_is_open_is_told_with_what_to_do(
+    tmp_path: pathlib.Path,
+) -> None:
+    host = defaults.site(
+        "2019", folder=tmp_path, addresses=("192.0.2.25", "192.0.2.26", "2001:db8::25")
+    )
     make(host, "From the filter", "0.0.0.0-255.255.255.255", **HUB)
     wire = Wire(host)
     stopped = do(wire, INBOUND)
@@ -236,7 +290,11 @@ def test_one_of_the_transport_service_that_is_open_is_told_with_what_to_do(tmp_p
 
 TWO = ("192.0.2.25", "192.0.2.26")
 EVERYONE = "0.0.0.0-255.255.255.255"
-SMALL_LAN = {**INBOUND, "own_networks": ["192.0.2.0/24", LAN], "accept_risks": ["exchange_servers_shut_out"]}
+SMALL_LAN = {
+    **INBOUND,
+    "own_networks": ["192.0.2.0/24", LAN],
+    "accept_risks": ["exchange_servers_shut_out"],
+}
 
 
 @pytest.mark.parametrize("edition", ["sbs-2008", "sbs-2011"])
@@ -261,7 +319,9 @@ def test_a_small_business_server_with_a_second_address_keeps_at_each_what_it_has
     assert (again["changed"], again["state"]) == (False, "in order"), again["plan"]
 
 
-def test_narrow_connectors_for_several_addresses_follow_the_description(tmp_path: pathlib.Path) -> None:
+def test_narrow_connectors_for_several_addresses_follow_the_description(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("sbs-2011", folder=tmp_path, addresses=TWO)
     make(host, "All other addresses", EVERYONE, PermissionGroups="AnonymousUsers, ExchangeServers")
     start = read(host)
@@ -282,7 +342,9 @@ def test_narrow_connectors_for_several_addresses_follow_the_description(tmp_path
     assert read(host).receive == start.receive
 
 
-def test_a_connector_that_cannot_be_narrowed_without_harm_loses_its_anonymous_right(tmp_path: pathlib.Path) -> None:
+def test_a_connector_that_cannot_be_narrowed_without_harm_loses_its_anonymous_right(
+    tmp_path: pathlib.Path,
+) -> None:
     host = defaults.site("sbs-2011", folder=tmp_path, addresses=TWO)
     make(host, "Both", EVERYONE, Bindings=["127.0.0.1:25", "192.0.2.25:25"])
     lock = {**SMALL_LAN, "own_networks": ["192.0.2.0/24"], "inbound_lock": {"method": "narrow"}}

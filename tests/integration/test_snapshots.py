@@ -21,7 +21,11 @@ HOST = "birke-ex1"
 NO_LOOK = {"mailedge_probe_targets": ""}
 A_PROOF_THAT_FAILS = {
     "mailedge_probe_looks": [
-        {"name": "a stranger who is expected to get in", "source_address": "127.0.2.1", "expect": "open"}
+        {
+            "name": "a stranger who is expected to get in",
+            "source_address": "127.0.2.1",
+            "expect": "open",
+        }
     ]
 }
 
@@ -49,7 +53,12 @@ def lines(run: Run) -> list[str]:
 
 def state(lab: Lab) -> t.Any:
     dump, firewall = lab.client().dump(HOST), lab.client().firewall_dump(HOST)
-    return dump["receive_connectors"], dump["send_connectors"], firewall["policies"], firewall["groups"]
+    return (
+        dump["receive_connectors"],
+        dump["send_connectors"],
+        firewall["policies"],
+        firewall["groups"],
+    )
 
 
 def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> None:
@@ -74,10 +83,20 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
     assert state(lab) == before
     assert sorted(path.name for path in there.iterdir()) == files
     counted = lab.client().counters(HOST)
-    assert (counted["powershell_starts"], counted["exchange_shells"], counted["writes"]) == (1, 0, 0)
+    assert (counted["powershell_starts"], counted["exchange_shells"], counted["writes"]) == (
+        1,
+        0,
+        0,
+    )
     (asked,) = [run.layers_of(task) for task in run.tasks if run.layers_of(task)]
     found = asked["exchange"]["snapshots"]
-    assert [one["state"] for one in found] == ["foreign", "foreign", "unreadable", "usable", "usable"]
+    assert [one["state"] for one in found] == [
+        "foreign",
+        "foreign",
+        "unreadable",
+        "usable",
+        "usable",
+    ]
     # A lease is no snapshot.
     assert [one["name"] for one in found] == sorted(set(files) - {"0-lease.json"}, reverse=True)
     assert found[1]["why"] == "It is of the server EX9."
@@ -86,13 +105,19 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", one["time"]) for one in found[3:])
     told = lines(run)
     assert told[0].startswith("birke: listed. Looked at: exchange, fortigate.")
-    assert any(line.startswith(f"  {found[-1]['name']}") for line in (line[2:] for line in told)), told
+    assert any(line.startswith(f"  {found[-1]['name']}") for line in (line[2:] for line in told)), (
+        told
+    )
     firewall = run.of("List the snapshots of the firewall")[-1].result["snapshots"]
     assert [one["state"] for one in firewall] == ["foreign", "usable", "usable"]
     assert len(told) < 40
 
     # A name of the list is what a rollback takes.
-    run = play("rollback", lab.inventory, variables={**NO_LOOK, "mailedge_exchange_snapshot": found[-1]["name"]})
+    run = play(
+        "rollback",
+        lab.inventory,
+        variables={**NO_LOOK, "mailedge_exchange_snapshot": found[-1]["name"]},
+    )
     assert run.code == 0, run.output
 
 
@@ -117,7 +142,9 @@ def handed_on(run: Run) -> dict[str, t.Any]:
 
 
 @pytest.mark.parametrize("fails", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(lab: Lab, fails: bool) -> None:
+def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(
+    lab: Lab, fails: bool
+) -> None:
     """Also one that failed, and whose own undo was hindered."""
     start = state(lab)
     variables: dict[str, t.Any] = NO_LOOK
@@ -148,7 +175,9 @@ def test_a_rollback_in_an_empty_container_gives_back_what_the_run_handed_on(lab:
 
 
 @pytest.mark.long
-def test_a_run_that_changed_nothing_hands_nothing_on_and_nothing_older_is_given_back_by_it(lab: Lab) -> None:
+def test_a_run_that_changed_nothing_hands_nothing_on_and_nothing_older_is_given_back_by_it(
+    lab: Lab,
+) -> None:
     assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
     locked = state(lab)
     stats = handed_on(play("apply", lab.inventory, variables=NO_LOOK))
@@ -157,6 +186,10 @@ def test_a_run_that_changed_nothing_hands_nothing_on_and_nothing_older_is_given_
     assert state(lab) == locked
     assert run.code != 0, "nothing was looked at, which is not green"
     # A name counts more than what was handed on.
-    run = play("rollback", lab.inventory, variables={**NO_LOOK, **stats, "mailedge_exchange_snapshot": "latest"})
+    run = play(
+        "rollback",
+        lab.inventory,
+        variables={**NO_LOOK, **stats, "mailedge_exchange_snapshot": "latest"},
+    )
     assert run.code == 0, run.output
     assert state(lab)[0] != locked[0]

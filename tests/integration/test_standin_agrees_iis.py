@@ -16,11 +16,22 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import D
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runspace, needs_engine
-from ansible_collections.mailedge.lockdown.tests.support.iis import APPHOST, IP_SECURITY, RULES, SITE
+from ansible_collections.mailedge.lockdown.tests.support.iis import (
+    APPHOST,
+    IP_SECURITY,
+    RULES,
+    SITE,
+)
 
 pytestmark = needs_engine
 
-SHELL = {"way": "none", "fqdn": None, "credential": None, "authentication": "Kerberos", "seconds": 20}
+SHELL = {
+    "way": "none",
+    "fqdn": None,
+    "credential": None,
+    "authentication": "Kerberos",
+    "seconds": 20,
+}
 RULE: dict[str, t.Any] = {
     "do": "insert",
     "element": "rule",
@@ -29,7 +40,12 @@ RULE: dict[str, t.Any] = {
     "children": {
         "match": {"values": {"url": r"^/*ecp(?:[/.;\s]|$)"}},
         "conditions": {
-            "items": [{"element": "add", "values": {"input": "{REMOTE_ADDR}", "pattern": r"^10\.", "negate": True}}]
+            "items": [
+                {
+                    "element": "add",
+                    "values": {"input": "{REMOTE_ADDR}", "pattern": r"^10\.", "negate": True},
+                }
+            ]
         },
         "action": {"values": {"type": "CustomResponse", "statusCode": 403}},
     },
@@ -41,8 +57,27 @@ WRITE: dict[str, t.Any] = {
     "section": RULES,
     "location": "Default Web Site",
     "order": [
-        *("name", "enabled", "stopProcessing", "match", "conditions", "action", "allowUnlisted", "ipAddress"),
-        *("subnetMask", "allowed", "input", "pattern", "type", "url", "negate", "statusCode", "noSuch"),
+        *(
+            "name",
+            "enabled",
+            "stopProcessing",
+            "match",
+            "conditions",
+            "action",
+            "allowUnlisted",
+            "ipAddress",
+        ),
+        *(
+            "subnetMask",
+            "allowed",
+            "input",
+            "pattern",
+            "type",
+            "url",
+            "negate",
+            "statusCode",
+            "noSuch",
+        ),
     ],
 }
 SPEC: dict[str, t.Any] = {
@@ -69,7 +104,11 @@ READ: dict[str, t.Any] = {
         ["HKLM:\\SOFTWARE\\Microsoft\\No Such Key", "Version"],
     ],
     "sections": [
-        {"name": "configurationRedirection", "at": ["MACHINE/REDIRECTION"], "spec": {"values": ["enabled", "path"]}},
+        {
+            "name": "configurationRedirection",
+            "at": ["MACHINE/REDIRECTION"],
+            "spec": {"values": ["enabled", "path"]},
+        },
         {"name": RULES, "at": [APPHOST], "each": True, "spec": SPEC},
         {
             "name": IP_SECURITY,
@@ -82,7 +121,10 @@ READ: dict[str, t.Any] = {
         {
             "name": "system.webServer/modules",
             "each": "set",
-            "spec": {"items": {"values": ["name"]}, "only": ["rewritemodule", "IPRestrictionModule"]},
+            "spec": {
+                "items": {"values": ["name"]},
+                "only": ["rewritemodule", "IPRestrictionModule"],
+            },
         },
         {"name": "system.webServer/noSuch", "at": [APPHOST], "spec": {}},
     ],
@@ -97,7 +139,9 @@ def host(edition: str) -> ExchangeHost:
 
 
 def answers(
-    *steps: t.Mapping[str, t.Any], edition: str = "2019", make: t.Callable[[ExchangeHost], None] = lambda _: None
+    *steps: t.Mapping[str, t.Any],
+    edition: str = "2019",
+    make: t.Callable[[ExchangeHost], None] = lambda _: None,
 ) -> t.Any:
     """What both ways answer to the steps, each on a server of its own; they are the same."""
     request = {
@@ -112,7 +156,9 @@ def answers(
         make(server)
         if by == "engine":
             with bridge.Bridge(server) as served:
-                answer = codec.decode_answer(in_a_runspace(bridge.prelude(), encoded, served.environment))
+                answer = codec.decode_answer(
+                    in_a_runspace(bridge.prelude(), encoded, served.environment)
+                )
         else:
             answer = codec.decode_answer(standin.answer(server, encoded))
         folder = "" if server.edition.edge else str(server.windows.iis.disk.folder)
@@ -124,7 +170,11 @@ def answers(
 def plain(value: t.Any, folder: str) -> t.Any:
     """An answer without what differs from run to run."""
     if isinstance(value, dict):
-        return {key: plain(item, folder) for key, item in value.items() if key not in ("seconds", "digest")}
+        return {
+            key: plain(item, folder)
+            for key, item in value.items()
+            if key not in ("seconds", "digest")
+        }
     if isinstance(value, list):
         return [plain(item, folder) for item in value]
     return value.replace(folder, "") if folder and isinstance(value, str) else value
@@ -136,7 +186,9 @@ def furnished(server: ExchangeHost) -> None:
     rules = '<clear /><rule name="\u00fc"><match url="x" /></rule>'
     section = f"<rewrite><rules>{rules}</rules></rewrite>"
     iis.put_web_config("/owa/auth", f"<system.webServer>{section}</system.webServer>")
-    iis.put_web_config("/EWS", "<system.webServer><security><ipSecurity /></security></system.webServer>")
+    iis.put_web_config(
+        "/EWS", "<system.webServer><security><ipSecurity /></security></system.webServer>"
+    )
     # Of the folder itself, of nothing, and of two paths below it.
     inner = "<system.webServer><modules /></system.webServer>"
     paths = (' path="."', "", " path='/x/Y/'", ' allowOverride="true" path="a&amp;b"')
@@ -155,7 +207,9 @@ def test_reading(edition: str) -> None:
         else {"process", "registry", "sites", "locations", "path", "web_config", "section"}
     )
     refused = [row["error"]["hresult"] for row in rows if row.get("error")]
-    assert ("0x80070021" in refused) == (edition != "edge"), "a locked section in the web.config of EWS"
+    assert ("0x80070021" in refused) == (edition != "edge"), (
+        "a locked section in the web.config of EWS"
+    )
 
 
 def test_a_server_whose_file_is_broken() -> None:
@@ -209,4 +263,7 @@ def test_a_busy_file() -> None:
         iis: Iis = server.windows.iis
         iis.store.held.add(f"{iis.store.folder}\\applicationHost.config".casefold())
 
-    assert answers(READ_NOTHING, {**WRITE, "changes": [RULE]}, make=held)["error"]["class"] == "Mailedge.IisBusy"
+    assert (
+        answers(READ_NOTHING, {**WRITE, "changes": [RULE]}, make=held)["error"]["class"]
+        == "Mailedge.IisBusy"
+    )

@@ -49,7 +49,9 @@ def test_whoever_is_not_touched_and_carries_everything_keeps_the_way_out_open(
     name: str, spaces: list[str], advice: str, tmp_path: pathlib.Path
 ) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    made = defaults.add_send(host, name, {"AddressSpaces": spaces, "CloudServicesMailEnabled": name == HYBRID})
+    made = defaults.add_send(
+        host, name, {"AddressSpaces": spaces, "CloudServicesMailEnabled": name == HYBRID}
+    )
     lock = {**OUT, "outbound_lock": {**OUT["outbound_lock"], "name": "Our way out"}}
     if spaces == ["SMTP:*;1"]:
         # At the same cost the name decides, and here it decides for the other one.
@@ -84,7 +86,9 @@ def test_a_route_to_a_partner_is_no_open_way_out(tmp_path: pathlib.Path) -> None
 
 def test_big_mail_that_leaves_past_the_lock_is_told_with_its_size(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2019", folder=tmp_path)
-    made = defaults.add_send(host, HYBRID, {"AddressSpaces": ["SMTP:*;5"], "MaxMessageSize": "Unlimited"})
+    made = defaults.add_send(
+        host, HYBRID, {"AddressSpaces": ["SMTP:*;5"], "MaxMessageSize": "Unlimited"}
+    )
     wire = Wire(host)
     done = ok(do(wire, OUT))
     assert (leaves(host), leaves(host, size=50 << 20)) == (OURS, HYBRID)
@@ -103,8 +107,12 @@ def _organization(folder: pathlib.Path, *servers: str) -> ExchangeHost:
 
 def test_the_other_servers_that_send_keep_sending(tmp_path: pathlib.Path) -> None:
     host = _organization(tmp_path, "EX2", "EX3")
-    host.colleague("Set-SendConnector", {"Identity": "Internet", "SourceTransportServers": ["EX1", "EX2"]})
-    defaults.add_send(host, "Internet too", {"AddressSpaces": ["SMTP:*;1"], "SourceTransportServers": ["EX3"]})
+    host.colleague(
+        "Set-SendConnector", {"Identity": "Internet", "SourceTransportServers": ["EX1", "EX2"]}
+    )
+    defaults.add_send(
+        host, "Internet too", {"AddressSpaces": ["SMTP:*;1"], "SourceTransportServers": ["EX3"]}
+    )
     start = host.shown()
     wire = Wire(host)
     named = {**OUT, "outbound_lock": {**OUT["outbound_lock"], "source_transport_servers": ["EX1"]}}
@@ -112,9 +120,9 @@ def test_the_other_servers_that_send_keep_sending(tmp_path: pathlib.Path) -> Non
     assert "The servers EX2 and EX3 send mail to the internet by themselves" in stopped["msg"]
     assert "source_servers_lost" in stopped["msg"]
     assert host.shown() == start
-    assert not do(wire, {**named, "accept_risks": [*OUT["accept_risks"], "source_servers_lost"]}, check=True).get(
-        "failed"
-    )
+    assert not do(
+        wire, {**named, "accept_risks": [*OUT["accept_risks"], "source_servers_lost"]}, check=True
+    ).get("failed")
 
     ok(do(wire, OUT))
 
@@ -124,7 +132,10 @@ def test_the_other_servers_that_send_keep_sending(tmp_path: pathlib.Path) -> Non
     assert not ok(do(wire, OUT))["changed"]
     # Somebody takes another one into service again: what it had is not lost either.
     host.colleague("Set-SendConnector", {"Identity": OURS, "SourceTransportServers": ["EX1"]})
-    host.colleague("Set-SendConnector", {"Identity": "Internet", "Enabled": True, "AddressSpaces": ["SMTP:*.com;1"]})
+    host.colleague(
+        "Set-SendConnector",
+        {"Identity": "Internet", "Enabled": True, "AddressSpaces": ["SMTP:*.com;1"]},
+    )
     ok(do(wire, OUT))
     ours = host.leaves_by("partner.com")
     assert ours is not None
@@ -141,13 +152,18 @@ def test_what_left_before_leaves_after(tmp_path: pathlib.Path) -> None:
     assert leaves(host, size=70 << 20) == OURS
     ours = host.leaves_by("partner.com")
     assert ours is not None
-    assert (ours.values["Fqdn"], ours.values["FrontendProxyEnabled"]) == ("mail.birke.example", True)
+    assert (ours.values["Fqdn"], ours.values["FrontendProxyEnabled"]) == (
+        "mail.birke.example",
+        True,
+    )
     less = {**OUT, "outbound_lock": {**OUT["outbound_lock"], "max_message_size": "20MB"}}
     ok(do(wire, less))
     assert leaves(host, size=30 << 20) == ""
 
 
-_spaces = st.sampled_from(["SMTP:*;1", "SMTP:*;3", "SMTP:*.com;1", "SMTP:partner.com;1", "SMTP:*.partner.com;2"])
+_spaces = st.sampled_from(
+    ["SMTP:*;1", "SMTP:*;3", "SMTP:*.com;1", "SMTP:partner.com;1", "SMTP:*.partner.com;2"]
+)
 _names = st.sampled_from(["Another", HYBRID, EDGESYNC, "Zebra", "Partner"])
 _senders = st.dictionaries(
     _names,
@@ -161,9 +177,15 @@ _senders = st.dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=settings().max_examples // 2)
+@settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=settings().max_examples // 2,
+)
 @given(_senders)
-def test_in_order_means_that_all_mail_but_that_of_partners_leaves_by_the_lock(senders: dict[str, t.Any]) -> None:
+def test_in_order_means_that_all_mail_but_that_of_partners_leaves_by_the_lock(
+    senders: dict[str, t.Any],
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         host = _organization(pathlib.Path(folder), "EX2")
         for name, (spaces, enabled, size, sources) in senders.items():
@@ -188,7 +210,9 @@ def test_in_order_means_that_all_mail_but_that_of_partners_leaves_by_the_lock(se
             if stored is not None and carrier != OURS:
                 past |= (
                     {carrier}
-                    if any("*;" in str(x) or "*.com" in str(x) for x in stored.values["AddressSpaces"])
+                    if any(
+                        "*;" in str(x) or "*.com" in str(x) for x in stored.values["AddressSpaces"]
+                    )
                     else set()
                 )
         event("open" if past else "in order")

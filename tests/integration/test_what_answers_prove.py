@@ -9,7 +9,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought, settled
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
+    Sought,
+    settled,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.task import prepare
@@ -23,9 +26,14 @@ STRANGER, FILTER = ("internet", "closed"), ("provider", "open")
 CONNECTOR = "Default Frontend EX1"
 
 
-def found(lab: Lab, host: LabHost, *seekers: tuple[str, str], **more: t.Any) -> list[tuple[str, str]]:
+def found(
+    lab: Lab, host: LabHost, *seekers: tuple[str, str], **more: t.Any
+) -> list[tuple[str, str]]:
     """State and first sentence of a look of each role at one host, all in one task."""
-    named = [{"name": role, "source_address": SOURCES[role], "expect": expect} for role, expect in seekers]
+    named = [
+        {"name": role, "source_address": SOURCES[role], "expect": expect}
+        for role, expect in seekers
+    ]
     own = dict.fromkeys(ARGUMENTS["looks"]["options"])
     params = {
         **{name: option.get("default") for name, option in ARGUMENTS.items()},
@@ -84,7 +92,9 @@ def test_exchanges_own_words_need_nobody_else(lab: Lab, host: LabHost, client: L
     assert (state, "530 5.7.57" in why) == ("in order", True)
 
 
-def test_a_recipient_that_takes_only_members_says_nothing_about_the_door(lab: Lab, host: LabHost) -> None:
+def test_a_recipient_that_takes_only_members_says_nothing_about_the_door(
+    lab: Lab, host: LabHost
+) -> None:
     host.mailbox.members_only = {"postmaster@birke.example"}
     [(state, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
     assert (state, filter_) == ("unknown", "unknown")
@@ -100,7 +110,9 @@ def test_a_recipient_that_takes_only_members_says_nothing_about_the_door(lab: La
         "250 2.1.0 OK",
     ],
 )
-def test_a_proxy_on_the_way_is_not_the_server(lab: Lab, host: LabHost, client: LabClient, answer: str) -> None:
+def test_a_proxy_on_the_way_is_not_the_server(
+    lab: Lab, host: LabHost, client: LabClient, answer: str
+) -> None:
     lab.proxy.senders.add(SOURCES["internet"])
     lab.proxy.answer = answer
     [(state, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
@@ -119,7 +131,10 @@ def test_a_proxy_on_the_way_is_not_the_server(lab: Lab, host: LabHost, client: L
 @pytest.mark.long
 def test_a_play_names_the_proxy_and_is_not_green(lab: Lab) -> None:
     lab.proxy.senders.add(SOURCES["internet"])
-    looks = [{"name": name, "source_address": SOURCES[name], "expect": expect} for name, expect in (STRANGER, FILTER)]
+    looks = [
+        {"name": name, "source_address": SOURCES[name], "expect": expect}
+        for name, expect in (STRANGER, FILTER)
+    ]
     run = play("probe", lab.inventory, variables={"mailedge_probe_looks": looks})
     assert run.code != 0
     assert "birke: unknown" in run.output
@@ -133,7 +148,10 @@ def test_a_play_names_the_proxy_and_is_not_green(lab: Lab) -> None:
 def test_a_lock_that_narrows_is_proven_beside_an_allowed_sender_and_not_begun_without(
     lab: Lab, client: LabClient
 ) -> None:
-    looks = [{"name": name, "source_address": SOURCES[name], "expect": expect} for name, expect in (STRANGER, FILTER)]
+    looks = [
+        {"name": name, "source_address": SOURCES[name], "expect": expect}
+        for name, expect in (STRANGER, FILTER)
+    ]
     lock = {"mailedge_exchange_inbound": {"method": "narrow"}}
     before = client.dump("birke-ex1")["receive_connectors"]
     alone = play("apply", lab.inventory, variables={**lock, "mailedge_probe_looks": looks[:1]})

@@ -29,7 +29,11 @@ from ansible_collections.mailedge.lockdown.tests.support.windows_firewall import
 # What takes more than a few starts of the engine.
 LONG_ENGINES = [
     "",
-    pytest.param(PWSH, id="pwsh", marks=[pytest.mark.skipif(not PWSH, reason="no PowerShell"), pytest.mark.long]),
+    pytest.param(
+        PWSH,
+        id="pwsh",
+        marks=[pytest.mark.skipif(not PWSH, reason="no PowerShell"), pytest.mark.long],
+    ),
 ]
 EVERYBODY = (PROVIDER, STRANGER, COLLEAGUE, EXCHANGE)
 FRONTEND_RULE = "MSExchangeFrontendTransport (TCP-In)"
@@ -38,7 +42,11 @@ FRONTEND_RULE = "MSExchangeFrontendTransport (TCP-In)"
 def heard(server: Server, port: int = 25) -> set[str]:
     """Who gets in, by whatever listens."""
     listeners = ("MSExchangeFrontendTransport.exe", "EdgeTransport.exe", "System")
-    return {one for one in EVERYBODY if any(server.admits(one, port, listener) for listener in listeners)}
+    return {
+        one
+        for one in EVERYBODY
+        if any(server.admits(one, port, listener) for listener in listeners)
+    }
 
 
 def done(result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -56,7 +64,9 @@ def test_locked_again_widened_seen_put_back_and_given_back(pwsh: str) -> None:
         ([(4, 0x0A140005, 0x0A140005)], ()),
         (["*"], (store.IGNORES_ADDRESSES,)),
     ):
-        twin = Rule(name="Twin", ports=[(25, 25)], remote=remote, enabled=True, action=ALLOW, tokens=tokens)
+        twin = Rule(
+            name="Twin", ports=[(25, 25)], remote=remote, enabled=True, action=ALLOW, tokens=tokens
+        )
         server.firewall.add(twin)
     start = server.firewall.shown()
     assert heard(server) == set(EVERYBODY)
@@ -79,7 +89,12 @@ def test_locked_again_widened_seen_put_back_and_given_back(pwsh: str) -> None:
     made = server.firewall.shown()
 
     again = done(server.do(LOCK))
-    assert (again["changed"], again["state"], again["plan"], server.starts) == (False, "in order", [], 4)
+    assert (again["changed"], again["state"], again["plan"], server.starts) == (
+        False,
+        "in order",
+        [],
+        4,
+    )
 
     colleague = next(rule for rule in server.firewall.rules if rule.name == FRONTEND_RULE)
     colleague.ports = [(25, 25), *(colleague.ports or [])]
@@ -128,7 +143,9 @@ def test_of_a_run_only_what_is_as_it_left_it_is_taken_back() -> None:
     assert server.firewall.named("MSExchangeTransportWorker (TCP-In)").ports == ["*"]
 
 
-def test_what_somebody_else_changes_between_the_calls_stops_the_write(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_somebody_else_changes_between_the_calls_stops_the_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server()
     run = Server.__call__
 
@@ -168,7 +185,9 @@ def test_what_the_server_refuses_half_way_is_told_with_the_way_back(pwsh: str) -
 @pytest.mark.parametrize("pwsh", LONG_ENGINES)
 def test_a_rule_of_ours_that_has_a_twin_goes_and_the_twin_stays(pwsh: str) -> None:
     server = Server(pwsh=pwsh)
-    server.firewall.rules = [Rule(name="SMTP", ports=[(25, 25), (587, 587)], enabled=True, action=ALLOW)]
+    server.firewall.rules = [
+        Rule(name="SMTP", ports=[(25, 25), (587, 587)], enabled=True, action=ALLOW)
+    ]
     server.firewall.rules[0].id = "{smtp}"
     done(server.do(LOCK))
     (own,) = [rule for rule in server.firewall.rules if rule.name.startswith("mailedge: ")]
@@ -199,10 +218,13 @@ def with_one_rule(pwsh: str, refused_key: str) -> Server:
 
 
 @pytest.mark.parametrize(
-    "key", [f"{store.POLICY_KEY}\\FirewallRules", f"{store.POLICY_KEY}\\DomainProfile", store.MDM_KEY]
+    "key",
+    [f"{store.POLICY_KEY}\\FirewallRules", f"{store.POLICY_KEY}\\DomainProfile", store.MDM_KEY],
 )
 @pytest.mark.parametrize("pwsh", ENGINES)
-def test_a_key_of_group_policy_that_cannot_be_read_is_not_taken_for_none(key: str, pwsh: str) -> None:
+def test_a_key_of_group_policy_that_cannot_be_read_is_not_taken_for_none(
+    key: str, pwsh: str
+) -> None:
     server = with_one_rule(pwsh, key)
     start = server.firewall.shown()
     refused = server.do(LOCK)
@@ -219,15 +241,27 @@ def test_rules_whose_texts_cannot_be_read_are_never_called_in_order(pwsh: str) -
 
 BAD: dict[str, tuple[dict[str, t.Any], str]] = {
     "everybody": ({"remote_addresses": ["0.0.0.0/0"]}, "remote_addresses cannot be used as given"),
-    "everybody in halves": ({"own_networks": ["0.0.0.0/1", "128.0.0.0/1"]}, "own_networks cannot be used as given"),
-    "loopback alone": ({"remote_addresses": ["127.0.0.1", "::1"]}, "names nobody whom a firewall could let in"),
+    "everybody in halves": (
+        {"own_networks": ["0.0.0.0/1", "128.0.0.0/1"]},
+        "own_networks cannot be used as given",
+    ),
+    "loopback alone": (
+        {"remote_addresses": ["127.0.0.1", "::1"]},
+        "names nobody whom a firewall could let in",
+    ),
     "nobody": ({"remote_addresses": []}, "names nobody whom a firewall could let in"),
     "no address": ({"remote_addresses": ["mail.example"]}, "'mail.example'"),
     "a netmask": ({"own_networks": ["10.20.0.0", "255.255.0.0"]}, "netmask"),
     "port 0": ({"ports": [0]}, "0 is no list of TCP ports"),
     "no port": ({"ports": []}, "an empty list is no list of TCP ports"),
-    "no program": ({"ignore_programs": ["C:\\Windows\\System32\\svchost.exe"]}, "which is no program of its own"),
-    "a guard that there is not": ({"accept_risks": ["everything"]}, "'everything', which is no guard"),
+    "no program": (
+        {"ignore_programs": ["C:\\Windows\\System32\\svchost.exe"]},
+        "which is no program of its own",
+    ),
+    "a guard that there is not": (
+        {"accept_risks": ["everything"]},
+        "'everything', which is no guard",
+    ),
     "both": ({"snapshot": "latest"}, "mutually exclusive"),
     "a word": (
         {"snapshot": "yesterday", "ports": None, "remote_addresses": None},
@@ -240,7 +274,9 @@ BAD: dict[str, tuple[dict[str, t.Any], str]] = {
 def test_bad_options_are_told_and_nothing_is_sent(name: str) -> None:
     server = Server()
     options, sentence = BAD[name]
-    refused = server.do({option: value for option, value in {**LOCK, **options}.items() if value is not None})
+    refused = server.do(
+        {option: value for option, value in {**LOCK, **options}.items() if value is not None}
+    )
     assert refused["failed"]
     assert sentence in refused["msg"]
     assert "othing was sent to the server" in refused["msg"]
@@ -254,17 +290,27 @@ def test_a_guard_stops_before_anything_is_written() -> None:
     refused = server.do(LOCK)
     assert "(guard local_rules_ignored)" in refused["msg"]
     assert (server.starts, server.firewall.shown()) == (1, start)
-    unsaid = {name: value for name, value in LOCK.items() if name not in ("exchange_servers", "domain_controllers")}
+    unsaid = {
+        name: value
+        for name, value in LOCK.items()
+        if name not in ("exchange_servers", "domain_controllers")
+    }
     server = Server()
     refused = server.do(unsaid)
-    assert "name exchange_servers_unnamed and domain_controllers_unnamed in accept_risks" in refused["msg"]
-    assert done(server.do({**unsaid, "accept_risks": ["exchange_servers_unnamed", "domain_controllers_unnamed"]}))[
-        "changed"
-    ]
+    assert (
+        "name exchange_servers_unnamed and domain_controllers_unnamed in accept_risks"
+        in refused["msg"]
+    )
+    assert done(
+        server.do(
+            {**unsaid, "accept_risks": ["exchange_servers_unnamed", "domain_controllers_unnamed"]}
+        )
+    )["changed"]
 
 
 @pytest.mark.parametrize(
-    "value", ["::1", "::", "0.0.0.0/0", "10.20.0.5/16", "*,10.0.0.0/8", "10.0.0.1 - 10.0.0.9", "ALL", ""]
+    "value",
+    ["::1", "::", "0.0.0.0/0", "10.20.0.5/16", "*,10.0.0.0/8", "10.0.0.1 - 10.0.0.9", "ALL", ""],
 )
 def test_the_lab_refuses_addresses_that_a_server_refuses(value: str) -> None:
     rule = FwRule(Server().firewall)
@@ -286,7 +332,10 @@ def test_the_lab_is_no_kinder_than_a_server() -> None:
     with pytest.raises(ComError):
         rule.set("ApplicationName", None)
     with pytest.raises(ComError):
-        rule.set("RemoteAddresses", ",".join(f"10.0.{number // 256}.{number % 256}" for number in range(0, 2002, 2)))
+        rule.set(
+            "RemoteAddresses",
+            ",".join(f"10.0.{number // 256}.{number % 256}" for number in range(0, 2002, 2)),
+        )
     rule.set("Name", "SMTP")
     rule.set("RemoteAddresses", "10.20.0.0/16,198.51.100.7")
     assert rule.get("RemoteAddresses") == "198.51.100.7/255.255.255.255,10.20.0.0/255.255.0.0"
@@ -327,7 +376,11 @@ def test_a_playbook_locks_a_server_over_winrm() -> None:
 def test_a_program_that_does_not_listen_there_keeps_its_rule() -> None:
     server = Server()
     agent = Rule(
-        name="Backup", protocol=store.ANY_PROTOCOL, program="C:\\Backup\\agent.exe", enabled=True, action=ALLOW
+        name="Backup",
+        protocol=store.ANY_PROTOCOL,
+        program="C:\\Backup\\agent.exe",
+        enabled=True,
+        action=ALLOW,
     )
     server.firewall.add(agent)
     assert "(guard other_ports_shut_out)" in server.do(LOCK)["msg"]

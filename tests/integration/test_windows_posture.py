@@ -24,7 +24,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.defaults import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.windows.files import File
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
-from ansible_collections.mailedge.lockdown.tests.lab.windows.updates import DEFINITIONS, FAILED, Update
+from ansible_collections.mailedge.lockdown.tests.lab.windows.updates import (
+    DEFINITIONS,
+    FAILED,
+    Update,
+)
 from ansible_collections.mailedge.lockdown.tests.support.engine import needs_engine
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -51,16 +55,18 @@ def ago(days: int) -> datetime.datetime:
 
 
 @WAY
-def test_one_start_reads_everything_and_writes_nothing(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_one_start_reads_everything_and_writes_nothing(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("se", engine, tmp_path)
     before = wire.host.windows.registry.shown()
     result = do(ActionModule, wire, UP_TO_DATE)
     assert result["cost"] == {"powershell_starts": 1, "exchange_shells": 0}
     assert wire.starts == 1
     assert wire.host.windows.registry.shown() == before
-    assert {name: wire.host.counters[name] for name in ("reads", "writes", "exchange_shells")} == dict.fromkeys(
-        ("reads", "writes", "exchange_shells"), 0
-    )
+    assert {
+        name: wire.host.counters[name] for name in ("reads", "writes", "exchange_shells")
+    } == dict.fromkeys(("reads", "writes", "exchange_shells"), 0)
     assert result["server"] == {
         "name": "EX1",
         "exchange_build": "15.2.2562.17",
@@ -78,12 +84,16 @@ def test_every_edition_can_be_read(edition: str, tmp_path: pathlib.Path) -> None
     unknown = {name for name, (severity, _sentence) in told.items() if severity == "unknown"}
     # The lab's first Exchange 2007 is one that Microsoft's table has with another last number.
     assert unknown <= ({"exchange_build_unknown"} if edition == "2007-rtm" else set())
-    assert ("extended_protection" in told) == (not edition.startswith(("edge", "2007", "2010", "sbs")))
+    assert ("extended_protection" in told) == (
+        not edition.startswith(("edge", "2007", "2010", "sbs"))
+    )
 
 
 def kept_well(windows: WindowsHost) -> None:
     """What an administrator does about every finding of a new server."""
-    windows.files.put(rf"{EDITIONS['se'].install_path}Bin\ExSetup.exe", File((15, 2, 2562, 46), "15.02.2562.046"))
+    windows.files.put(
+        rf"{EDITIONS['se'].install_path}Bin\ExSetup.exe", File((15, 2, 2562, 46), "15.02.2562.046")
+    )
     windows.registry.set(POLICY, "WUServer", "http://wsus.example.test:8530")
     windows.registry.set(rf"{POLICY}\AU", "UseWUServer", 1)
     for half in (r"SOFTWARE\Microsoft", r"SOFTWARE\WOW6432Node\Microsoft"):
@@ -101,7 +111,9 @@ def test_a_server_that_is_well_kept_is_in_order(engine: bool, tmp_path: pathlib.
     # By a table that is old, the same server is not known to be.
     result = do(ActionModule, wire)
     assert result["state"] == "unknown"
-    assert do(ActionModule, wire, {"accept_findings": ["exchange_table_old"]})["state"] == "in order"
+    assert (
+        do(ActionModule, wire, {"accept_findings": ["exchange_table_old"]})["state"] == "in order"
+    )
 
 
 def break_everything(windows: WindowsHost) -> None:
@@ -109,7 +121,9 @@ def break_everything(windows: WindowsHost) -> None:
     windows.history.denied = True
     windows.certificates.clear()
     windows.files.put(APPLICATION_HOST, File(text="<configuration><location"))
-    windows.services.unreadable.update(("mshybridsvc", "wapcsvc", "adsync", "msexchangemitigation", "himds"))
+    windows.services.unreadable.update(
+        ("mshybridsvc", "wapcsvc", "adsync", "msexchangemitigation", "himds")
+    )
     schannel = r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2"
     for path in (rf"{schannel}\Server", rf"{schannel}\Client", SYSTEM_KEY, POLICY, rf"{POLICY}\AU"):
         windows.registry.denied.add(path.casefold())
@@ -117,7 +131,9 @@ def break_everything(windows: WindowsHost) -> None:
 
 
 @WAY
-def test_what_cannot_be_read_is_unknown_and_hides_nothing(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_what_cannot_be_read_is_unknown_and_hides_nothing(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("se", engine, tmp_path)
     kept_well(wire.host.windows)
     break_everything(wire.host.windows)
@@ -155,28 +171,37 @@ def test_what_cannot_be_read_is_unknown_and_hides_nothing(engine: bool, tmp_path
         ([], "unknown"),
     ],
 )
-def test_dates_of_updates_in_every_form(engine: bool, texts: list[str], severity: str, tmp_path: pathlib.Path) -> None:
+def test_dates_of_updates_in_every_form(
+    engine: bool, texts: list[str], severity: str, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     windows = wire.host.windows
     windows.history.updates.clear()
     day = ago(20)
     ticks = int((day - datetime.datetime(1601, 1, 1)).total_seconds() * 10_000_000)
     windows.wmi.classes["win32_quickfixengineering"] = [
-        {"HotFixID": "KB1", "InstalledOn": f"{ticks:016x}" if text == "FILETIME" else text.format(day)}
+        {
+            "HotFixID": "KB1",
+            "InstalledOn": f"{ticks:016x}" if text == "FILETIME" else text.format(day),
+        }
         for text in texts
     ]
     assert found(wire)["last_update"][0] == severity
 
 
 @WAY
-def test_a_history_that_is_huge_and_full_of_definitions(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_a_history_that_is_huge_and_full_of_definitions(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     windows = wire.host.windows
     windows.wmi.classes["win32_quickfixengineering"] = [{"HotFixID": "KB1", "InstalledOn": ""}]
     scanned = "Sicherheitsintelligenz-Update für Microsoft Defender Antivirus – KB2267602 (Version 1.441.{})"
     windows.history.updates = [
         Update(
-            scanned.format(number), ago(0) - datetime.timedelta(hours=number), (DEFINITIONS,) if number % 2 else None
+            scanned.format(number),
+            ago(0) - datetime.timedelta(hours=number),
+            (DEFINITIONS,) if number % 2 else None,
         )
         for number in range(60 if engine else 3000)
     ]
@@ -216,9 +241,12 @@ def test_the_hybrid_s_services_and_versions(engine: bool, tmp_path: pathlib.Path
     folder = r"C:\Program Files\Microsoft Hybrid Service"
     windows.services.install("mshybridsvc", rf'"{folder}\Agent.exe" -run "as service"')
     windows.files.put(rf"{folder}\Agent.exe", File((1, 5, 3370, 0), "1.5.3370.0"))
-    windows.services.install("ADSync", r"C:\Program Files\Microsoft Azure AD Sync\Bin\miiserver.exe")
+    windows.services.install(
+        "ADSync", r"C:\Program Files\Microsoft Azure AD Sync\Bin\miiserver.exe"
+    )
     windows.files.put(
-        r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe", File((2, 5, 76, 0), "2.5.76.0")
+        r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe",
+        File((2, 5, 76, 0), "2.5.76.0"),
     )
     told = found(wire, hybrid="agent")
     assert told["hybrid_agent"] == ("ok", "The Hybrid Agent 1.5.3370.0 runs.")
@@ -236,7 +264,9 @@ def test_certificates_and_protection(engine: bool, tmp_path: pathlib.Path) -> No
     windows.certificates["my"] += [
         Certificate("CN=soon", soon, "C3" * 20),
         Certificate("CN=gone", NOW - datetime.timedelta(days=20), "D4" * 20),
-        Certificate("CN=of somebody else", NOW - datetime.timedelta(days=20), "E5" * 20, private_key=False),
+        Certificate(
+            "CN=of somebody else", NOW - datetime.timedelta(days=20), "E5" * 20, private_key=False
+        ),
     ]
     windows.files.put(APPLICATION_HOST, File(text=application_host(True, without=("owa",))))
     result = do(ActionModule, wire, UP_TO_DATE)
@@ -253,7 +283,14 @@ def test_certificates_and_protection(engine: bool, tmp_path: pathlib.Path) -> No
     ("arguments", "part"),
     [
         ({"accept_findings": ["memmory"]}, "'memmory', which is no finding"),
-        ({"exchange_builds": [{"build": "15.2", "name": "Exchange SE", "released": "2026-01-01"}]}, "'15.2'"),
+        (
+            {
+                "exchange_builds": [
+                    {"build": "15.2", "name": "Exchange SE", "released": "2026-01-01"}
+                ]
+            },
+            "'15.2'",
+        ),
         ({"exchange_builds_as_of": "today"}, "'today'"),
         ({"windows_versions": [{"build": 1, "name": "X", "end_of_support": "soon"}]}, "no day"),
     ],

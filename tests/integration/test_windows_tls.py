@@ -58,7 +58,11 @@ def test_apply_again_drift_and_rollback(engine: bool, tmp_path: pathlib.Path) ->
     assert any("restarted" in warning for warning in made["warnings"])
     assert made["cost"] == {"powershell_starts": 2, "exchange_shells": 0}
     assert wire.starts == 3
-    assert [registry.get(key, name) for key in (SERVER, CLIENT) for name in ("Enabled", "DisabledByDefault")] == [
+    assert [
+        registry.get(key, name)
+        for key in (SERVER, CLIENT)
+        for name in ("Enabled", "DisabledByDefault")
+    ] == [
         1,
         0,
     ] * 2
@@ -66,7 +70,11 @@ def test_apply_again_drift_and_rollback(engine: bool, tmp_path: pathlib.Path) ->
         for version in ("v4.0.30319", "v2.0.50727"):
             assert [registry.get(rf"{half}\{version}", name) for name in STRONG] == [1, 1]
     assert registry.get(rf"{NET}\v4.0.30319", "AspNetEnforceViewStateMac") == 1
-    assert (wire.host.counters["reads"], wire.host.counters["writes"], wire.host.counters["exchange_shells"]) == (
+    assert (
+        wire.host.counters["reads"],
+        wire.host.counters["writes"],
+        wire.host.counters["exchange_shells"],
+    ) == (
         0,
         0,
         0,
@@ -106,7 +114,9 @@ def test_a_value_that_means_the_same_is_left_alone(engine: bool, tmp_path: pathl
     assert registry.get(SERVER, "Enabled") == 0xFFFFFFFF
 
 
-def test_what_this_windows_does_by_itself_need_not_be_written(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_what_this_windows_does_by_itself_need_not_be_written(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     implied: dict[str, t.Any] = {"explicit": False, "dotnet": []}
     assert not ok(do(ActionModule, wire, implied))["changed"]
@@ -116,7 +126,9 @@ def test_what_this_windows_does_by_itself_need_not_be_written(engine: bool, tmp_
     assert wire.host.windows.registry.get(CLIENT, "DisabledByDefault") == 0
 
 
-def test_a_colleague_between_read_and_write_stops_the_write(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_a_colleague_between_read_and_write_stops_the_write(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2016", engine, tmp_path)
     registry = wire.host.windows.registry
     wire.before[2] = lambda: registry.set(SERVER, "DisabledByDefault", 1)
@@ -126,7 +138,9 @@ def test_a_colleague_between_read_and_write_stops_the_write(engine: bool, tmp_pa
     assert registry.get(SERVER, "DisabledByDefault") == 1
 
 
-def test_a_rollback_leaves_what_a_colleague_has_put_into_our_keys(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_a_rollback_leaves_what_a_colleague_has_put_into_our_keys(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     registry = wire.host.windows.registry
     ok(do(ActionModule, wire, {"dotnet": []}))
@@ -139,7 +153,9 @@ def test_a_rollback_leaves_what_a_colleague_has_put_into_our_keys(engine: bool, 
     assert not ok(do(ActionModule, wire, {"snapshot": "latest"}))["changed"]
 
 
-def test_a_value_of_another_kind_is_replaced_with_a_word_and_given_back(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_a_value_of_another_kind_is_replaced_with_a_word_and_given_back(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     registry = wire.host.windows.registry
     registry.set(SERVER, "Enabled", "1")
@@ -172,7 +188,9 @@ def test_a_key_that_may_not_be_read_stops_everything(engine: bool, tmp_path: pat
     assert wire.host.windows.registry.find(SERVER) is None
 
 
-def test_a_key_that_may_not_be_written_is_told_with_what_was_done(engine: bool, tmp_path: pathlib.Path) -> None:
+def test_a_key_that_may_not_be_written_is_told_with_what_was_done(
+    engine: bool, tmp_path: pathlib.Path
+) -> None:
     wire = wire_to("2019", engine, tmp_path)
     registry = wire.host.windows.registry
     # Whose owner lets administrators read it and no more.

@@ -29,7 +29,10 @@ from winrm.exceptions import InvalidCredentialsError, WinRMTransportError, WSMan
 
 from ansible_collections.mailedge.lockdown.tests.lab.wsman import soap
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.auth import Accounts
-from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate, make_certificate
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import (
+    Certificate,
+    make_certificate,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.server import Cut, Hooks, Listener
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.service import Service
 
@@ -44,7 +47,9 @@ class Engine:
     runs: list[tuple[str, bytes, bool]] = field(default_factory=list)
     cancelled: list[bool] = field(default_factory=list)
 
-    def run(self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
+    def run(
+        self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event
+    ) -> tuple[int, bytes, bytes]:
         if not is_script and "-EncodedCommand" in text:
             text = base64.b64decode(text.split()[-1]).decode("utf-16-le")
         self.runs.append((text, stdin, is_script))
@@ -94,7 +99,12 @@ class Lab:
         transport, _space, port = how.partition(" ")
         listener = getattr(self, port)
         scheme = "https" if port == "https" else "http"
-        more = {"username": USER, "password": PASSWORD, "ca_trust_path": str(self.certificate.path), **more}
+        more = {
+            "username": USER,
+            "password": PASSWORD,
+            "ca_trust_path": str(self.certificate.path),
+            **more,
+        }
         endpoint = (
             f"{scheme}://localhost:{listener.port}/wsman"
             if scheme == "https"
@@ -107,7 +117,13 @@ class Lab:
         ssl = port == "https"
         validation: t.Any = str(self.certificate.path) if ssl else True
         more = {"username": USER, "password": PASSWORD, "cert_validation": validation, **more}
-        return WSMan("localhost" if ssl else "127.0.0.1", port=getattr(self, port).port, ssl=ssl, auth=auth, **more)
+        return WSMan(
+            "localhost" if ssl else "127.0.0.1",
+            port=getattr(self, port).port,
+            ssl=ssl,
+            auth=auth,
+            **more,
+        )
 
 
 @pytest.fixture
@@ -137,9 +153,15 @@ def run(protocol: winrm.Protocol, command: str, *stdin: bytes) -> tuple[bytes, b
     return outcome
 
 
-@pytest.mark.parametrize("how", ["ntlm http", "ntlm https", "ssl https", "basic https", "basic clear", "ntlm clear"])
+@pytest.mark.parametrize(
+    "how", ["ntlm http", "ntlm https", "ssl https", "basic https", "basic clear", "ntlm clear"]
+)
 def test_pywinrm_runs_a_command_with_standard_input(lab: Lab, how: str) -> None:
-    assert run(lab.winrm(how), "powershell -Go", b"a" * 200_000, b"b" * 7) == ("ran ü\r\n200007\r\n".encode(), b"", 0)
+    assert run(lab.winrm(how), "powershell -Go", b"a" * 200_000, b"b" * 7) == (
+        "ran ü\r\n200007\r\n".encode(),
+        b"",
+        0,
+    )
     assert lab.engine.runs == [("powershell -Go", b"a" * 200_000 + b"b" * 7, False)]
     assert lab.service.shells == 0
 
@@ -160,8 +182,12 @@ def test_a_silent_command_is_answered_by_timeouts_until_it_speaks(lab: Lab) -> N
     assert lab.wire.seen.count("Receive") == 2
 
 
-@pytest.mark.parametrize("how", ["ntlm http", "ntlm https", "basic https", "basic clear", "basic http"])
-@pytest.mark.parametrize("wrong", [{"password": "p:a word"}, {"username": r"BIRKE\other"}, {"username": "operator"}])
+@pytest.mark.parametrize(
+    "how", ["ntlm http", "ntlm https", "basic https", "basic clear", "basic http"]
+)
+@pytest.mark.parametrize(
+    "wrong", [{"password": "p:a word"}, {"username": r"BIRKE\other"}, {"username": "operator"}]
+)
 def test_wrong_credentials_are_refused(lab: Lab, how: str, wrong: dict[str, str]) -> None:
     with pytest.raises(InvalidCredentialsError):
         lab.winrm(how, **wrong).open_shell()
@@ -173,20 +199,28 @@ def test_the_user_name_is_the_same_in_any_case(lab: Lab) -> None:
         assert run(lab.winrm(how, username=USER.lower()), "hello")[2] == 0
 
 
-@pytest.mark.parametrize(("how", "more"), [("basic http", {}), ("ntlm http", {"message_encryption": "never"})])
-def test_what_is_not_encrypted_is_refused_over_http(lab: Lab, how: str, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("how", "more"), [("basic http", {}), ("ntlm http", {"message_encryption": "never"})]
+)
+def test_what_is_not_encrypted_is_refused_over_http(
+    lab: Lab, how: str, more: dict[str, str]
+) -> None:
     with pytest.raises(WinRMTransportError) as caught:
         lab.winrm(how, **more).open_shell()
     assert caught.value.code == 500
     assert lab.wire.seen == []
 
 
-def test_a_message_that_was_changed_on_the_way_is_refused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_was_changed_on_the_way_is_refused(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     protocol = lab.winrm("ntlm http")
     protocol.transport.build_session()
     encryption = protocol.transport.encryption
     encrypt = encryption._encrypt_message
-    monkeypatch.setattr(encryption, "_encrypt_message", lambda *given: encrypt(*given)[:-1] + b"\x00")
+    monkeypatch.setattr(
+        encryption, "_encrypt_message", lambda *given: encrypt(*given)[:-1] + b"\x00"
+    )
     with pytest.raises(WinRMTransportError) as caught:
         protocol.open_shell()
     assert caught.value.code == 400
@@ -310,7 +344,12 @@ def test_a_pipeline_of_commands_is_refused_and_not_taken_for_something_else(lab:
 
 def test_the_client_of_pypsrp_has_both_kinds_of_shell(lab: Lab) -> None:
     with Client(
-        "127.0.0.1", username=USER, password=PASSWORD, ssl=False, port=lab.http.port, auth="negotiate"
+        "127.0.0.1",
+        username=USER,
+        password=PASSWORD,
+        ssl=False,
+        port=lab.http.port,
+        auth="negotiate",
     ) as client:
         assert client.execute_cmd("dir FAIL", encoding="utf-8") == ("", "broken ü\r\n", 3)
         output, _streams, failed = client.execute_ps("hello")
@@ -320,7 +359,10 @@ def test_the_client_of_pypsrp_has_both_kinds_of_shell(lab: Lab) -> None:
 
 @pytest.mark.parametrize("how", PSRP)
 def test_pypsrp_with_a_wrong_password_is_refused(lab: Lab, how: str) -> None:
-    with pytest.raises((AuthenticationError, PsrpTransportError)) as caught, lab.psrp(how, password="wrong") as wsman:
+    with (
+        pytest.raises((AuthenticationError, PsrpTransportError)) as caught,
+        lab.psrp(how, password="wrong") as wsman,
+    ):
         RunspacePool(wsman).open()
     assert isinstance(caught.value, AuthenticationError) or caught.value.code == 401
     assert lab.wire.seen == []
@@ -340,7 +382,11 @@ def test_pypsrp_in_clear_is_refused(lab: Lab) -> None:
 def test_ansible_reaches_the_host_by_every_way(lab: Lab, tmp_path: pathlib.Path) -> None:
     port, tls, certificate = lab.http.port, lab.https.port, str(lab.certificate.path)
     by_winrm = {"ansible_connection": "winrm", "ansible_port": port, "ansible_winrm_scheme": "http"}
-    by_psrp = {"ansible_connection": "psrp", "ansible_psrp_port": port, "ansible_psrp_protocol": "http"}
+    by_psrp = {
+        "ansible_connection": "psrp",
+        "ansible_psrp_port": port,
+        "ansible_psrp_protocol": "http",
+    }
     tls_psrp = {
         **by_psrp,
         "ansible_psrp_port": tls,
@@ -355,13 +401,21 @@ def test_ansible_reaches_the_host_by_every_way(lab: Lab, tmp_path: pathlib.Path)
     }
     hosts: dict[str, dict[str, t.Any]] = {
         "winrm-ntlm": {**by_winrm, "ansible_winrm_transport": "ntlm"},
-        "winrm-basic-clear": {**by_winrm, "ansible_port": lab.clear.port, "ansible_winrm_transport": "basic"},
+        "winrm-basic-clear": {
+            **by_winrm,
+            "ansible_port": lab.clear.port,
+            "ansible_winrm_transport": "basic",
+        },
         "winrm-basic-tls": {**tls_winrm, "ansible_winrm_transport": "basic"},
         "psrp-negotiate": {**by_psrp, "ansible_psrp_auth": "negotiate"},
         "psrp-ntlm": {**by_psrp, "ansible_psrp_auth": "ntlm"},
         "psrp-basic-tls": {**tls_psrp, "ansible_psrp_auth": "basic"},
         "refused-clear": {**by_winrm, "ansible_winrm_transport": "basic"},
-        "refused-login": {**by_winrm, "ansible_winrm_transport": "ntlm", "ansible_password": "wrong"},
+        "refused-login": {
+            **by_winrm,
+            "ansible_winrm_transport": "ntlm",
+            "ansible_password": "wrong",
+        },
     }
     shared = {"ansible_host": "127.0.0.1", "ansible_user": USER, "ansible_password": PASSWORD}
     inventory = tmp_path / "hosts.json"
@@ -383,7 +437,12 @@ def test_ansible_reaches_the_host_by_every_way(lab: Lab, tmp_path: pathlib.Path)
             "-a",
             "hello there",
         ],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "false", "LC_ALL": "C.UTF-8"},
+        env={
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_DEPRECATION_WARNINGS": "false",
+            "LC_ALL": "C.UTF-8",
+        },
         cwd=tmp_path,
         capture_output=True,
         encoding="utf-8",

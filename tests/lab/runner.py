@@ -27,7 +27,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
 from ansible_collections.mailedge.lockdown.tests.lab import standin
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.bridge import PROXIES, Bridge
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError, unknown_command
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
+    ExchangeError,
+    unknown_command,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import bind
 from ansible_collections.mailedge.lockdown.tests.lab.faults import Faults, dead
@@ -116,7 +119,9 @@ class Seat:
         self._machine.faults.after(name, self, faults)
         return found
 
-    def invoke(self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None) -> t.Any:
+    def invoke(
+        self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None
+    ) -> t.Any:
         """Run a cmdlet of Exchange."""
         return self.event(f"call:{cmdlet}", lambda: self._done(cmdlet, parameters, remote))
 
@@ -165,13 +170,19 @@ class Machine:
             self.host.cmdlets.run(cmdlet, bind(known, parameters))
         self.changed()
 
-    def run(self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
+    def run(
+        self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event
+    ) -> tuple[int, bytes, bytes]:
         """Run a command line of cmd.exe, or a script in a runspace; give exit code, output, error output."""
         script = text if is_script else _script_of(text)
         if script is None:
             words = text.split()
             named = words[0] if words else ""
-            return 1, b"", f"'{named}' is not recognized as an internal or external command.\r\n".encode()
+            return (
+                1,
+                b"",
+                f"'{named}' is not recognized as an internal or external command.\r\n".encode(),
+            )
         if not is_script and len(text) > _LONGEST_LINE:
             return 1, b"", b"The command line is too long.\r\n"
         self.host.counters["powershell_starts"] += 1
@@ -188,7 +199,9 @@ class Machine:
             with self._lock:
                 self._seats.discard(seat)
 
-    def _sit(self, seat: Seat, script: str, stdin: bytes, cancelled: threading.Event) -> tuple[int, bytes, bytes]:
+    def _sit(
+        self, seat: Seat, script: str, stdin: bytes, cancelled: threading.Event
+    ) -> tuple[int, bytes, bytes]:
         seat.event("start", lambda: None)
 
         def ended() -> bool:
@@ -198,11 +211,19 @@ class Machine:
         found = run(seat, script, stdin, ended)
         return t.cast("tuple[int, bytes, bytes]", seat.event("end", lambda: found))
 
-    def _real(self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]) -> tuple[int, bytes, bytes]:
+    def _real(
+        self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]
+    ) -> tuple[int, bytes, bytes]:
         """A real engine. The proxies are loaded from their file: both together would not fit on a command line."""
         prelude = f". '{str(PROXIES).replace(chr(39), chr(39) * 2)}'\n"
         encoded = base64.b64encode((prelude + script).encode("utf-16-le")).decode("ascii")
-        command = [str(self.settings.pwsh), "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded]
+        command = [
+            str(self.settings.pwsh),
+            "-NoProfile",
+            "-NonInteractive",
+            "-EncodedCommand",
+            encoded,
+        ]
         with Bridge(t.cast("ExchangeHost", seat)) as bridge:
             environment = {
                 "PATH": os.environ.get("PATH", os.defpath),
@@ -226,7 +247,9 @@ class Machine:
                 # the input that the first had not written yet, and a request that is larger than
                 # the pipe would wait for its rest for ever.
                 talk = threading.Thread(
-                    target=lambda: said.append(process.communicate(stdin)), name="lab-engine", daemon=True
+                    target=lambda: said.append(process.communicate(stdin)),
+                    name="lab-engine",
+                    daemon=True,
                 )
                 talk.start()
                 while talk.is_alive() and not ended():
@@ -237,7 +260,9 @@ class Machine:
                 talk.join()
                 raise dead()
 
-    def _played(self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]) -> tuple[int, bytes, bytes]:
+    def _played(
+        self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]
+    ) -> tuple[int, bytes, bytes]:
         """The stand-in, in a thread of its own, because whatever hangs in it cannot be ended from outside."""
         if BOOTSTRAP_SCRIPT not in script:
             return (
@@ -280,7 +305,9 @@ def _script_of(command_line: str) -> str | None:
         return None
 
 
-def run_powershell(host: ExchangeHost, text: str, stdin: bytes, pwsh: str | None = None) -> tuple[int, bytes, bytes]:
+def run_powershell(
+    host: ExchangeHost, text: str, stdin: bytes, pwsh: str | None = None
+) -> tuple[int, bytes, bytes]:
     """Run a command line, or a script, on a host without WinRM; give exit code, output and error output."""
     machine = Machine(host, Faults(Clock()), Settings(pwsh=pwsh))
     return machine.run(text, stdin, _script_of(text) is None, threading.Event())

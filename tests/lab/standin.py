@@ -57,7 +57,12 @@ class _Stop(Exception):
     def __init__(self, name: str, message: str, error_id: str = "") -> None:
         super().__init__(message)
         full = f"Mailedge.{name}"
-        self.failure = {"class": full, "id": error_id or full, "message": message, "category": "NotSpecified"}
+        self.failure = {
+            "class": full,
+            "id": error_id or full,
+            "message": message,
+            "category": "NotSpecified",
+        }
 
 
 class _Run:
@@ -163,7 +168,9 @@ class _Run:
             local = "edge" if self.facts["edge"] else "snapin"
             way = local if self.host.edition.local_shell else "remote_session"
         if way not in ("remote_session", "snapin", "edge"):
-            raise _Stop("BadRequest", f"The agent knows no way into the Exchange shell named '{way}'.")
+            raise _Stop(
+                "BadRequest", f"The agent knows no way into the Exchange shell named '{way}'."
+            )
         try:
             if way == "remote_session":
                 fqdn = shell.get("fqdn") or self.facts["fqdn"]
@@ -284,7 +291,8 @@ class _Run:
         texts = []
         for step_id in step["steps"]:
             rows = [
-                {name: value for name, value in row.items() if name not in ignored} for row in self._finished(step_id)
+                {name: value for name, value in row.items() if name not in ignored}
+                for row in self._finished(step_id)
             ]
             texts.append(step_id + _canonical(rows))
         digest = hashlib.sha1("\n".join(texts).encode("utf-8"), usedforsecurity=False).hexdigest()
@@ -298,7 +306,9 @@ class _Run:
 
     def _expand(self, folder: str) -> str:
         known = {name.casefold(): value for name, value in self.host.environment.items()}
-        return re.sub("%([^%]+)%", lambda found: known.get(found.group(1).casefold(), found.group()), folder)
+        return re.sub(
+            "%([^%]+)%", lambda found: known.get(found.group(1).casefold(), found.group()), folder
+        )
 
     def _write_file(self, step: t.Mapping[str, t.Any]) -> list[Row]:
         folder = self._expand(step["folder"])
@@ -311,7 +321,12 @@ class _Run:
             for change in (
                 ["/setowner", administrators],
                 ["/reset", "/q"],
-                ["/inheritance:r", "/grant:r", f"{administrators}:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F"],
+                [
+                    "/inheritance:r",
+                    "/grant:r",
+                    f"{administrators}:(OI)(CI)F",
+                    "*S-1-5-18:(OI)(CI)F",
+                ],
             ):
                 code = self.host.run_icacls([folder, *change])
                 if code:
@@ -335,7 +350,9 @@ class _Run:
     def _read_files(self, step: t.Mapping[str, t.Any]) -> list[Row]:
         folder = self._expand(step["folder"])
         if step.get("names") is not None:
-            names = [name for name in step["names"] if os.path.isfile(os.path.join(folder, _safe(name)))]
+            names = [
+                name for name in step["names"] if os.path.isfile(os.path.join(folder, _safe(name)))
+            ]
         elif os.path.isdir(folder):
             names = sorted(name for name in os.listdir(folder) if not name.endswith(".tmp"))
         else:
@@ -362,7 +379,8 @@ def _read(stdin: bytes) -> dict[str, t.Any]:
         return decode_request(stdin)
     except CodecError:
         raise _Stop(
-            "BadRequest", "The request was cut or damaged on its way to the agent. Nothing was changed."
+            "BadRequest",
+            "The request was cut or damaged on its way to the agent. Nothing was changed.",
         ) from None
 
 
@@ -375,7 +393,9 @@ def _safe(name: str) -> str:
 def _reach(step: t.Mapping[str, t.Any]) -> list[Row]:
     targets = step["targets"]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
-        return list(pool.map(lambda target: _reached(target[0], target[1], step["seconds"]), targets))
+        return list(
+            pool.map(lambda target: _reached(target[0], target[1], step["seconds"]), targets)
+        )
 
 
 def _reached(host: str, port: int, seconds: float) -> Row:
@@ -428,7 +448,13 @@ def _plain(value: t.Any) -> t.Any:
 def _canonical(value: t.Any) -> str:
     """The text of a digest: keys and lists in order."""
     if isinstance(value, dict):
-        return "{" + ",".join(sorted(f"{json.dumps(key)}:{_canonical(item)}" for key, item in value.items())) + "}"
+        return (
+            "{"
+            + ",".join(
+                sorted(f"{json.dumps(key)}:{_canonical(item)}" for key, item in value.items())
+            )
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(sorted(_canonical(item) for item in value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -32,7 +32,10 @@ def loaded(name: str) -> Device:
         ("config firewall address\n  edit a\n    end", "line 3"),
         ('config firewall address\n  edit "a\n  next\nend', "ends inside quotes"),
         ("config firewall shaper\nend", "does not model firewall/shaper"),
-        ("config firewall policy\n  edit 1\n  set moon-phase full\n  next\nend", "does not model moon-phase"),
+        (
+            "config firewall policy\n  edit 1\n  set moon-phase full\n  next\nend",
+            "does not model moon-phase",
+        ),
         ("config system interface\n  edit a\n  set vrf 3\n  next\nend", "does not model vrf"),
     ],
 )
@@ -79,7 +82,9 @@ def test_a_virtual_server_leads_to_its_first_server_in_use() -> None:
     device = loaded("virtual_server")
     assert device.admits("192.0.2.77", "203.0.113.80", 443)
     device.rows("root", "firewall/policy")[1]["service"] = ["HTTPS"]
-    assert not device.admits("192.0.2.77", "203.0.113.80", 443), "policies see the port of the server"
+    assert not device.admits("192.0.2.77", "203.0.113.80", 443), (
+        "policies see the port of the server"
+    )
     assert not device.admits("192.0.2.77", "203.0.113.80", 8443), "outside it has one port"
 
 

@@ -39,7 +39,9 @@ def test_a_real_server_prints_as_it_did() -> None:
     # Of these the lab has its own, or none.
     apart = {"ObjectCategory", "OrganizationId", "Region", "CertificateSubject"}
     for noun, file in (("Receive", "receive"), ("Send", "send")):
-        text = pathlib.Path(FIXTURES, f"exchange2019_{file}_connectors.json").read_text(encoding="utf-8")
+        text = pathlib.Path(FIXTURES, f"exchange2019_{file}_connectors.json").read_text(
+            encoding="utf-8"
+        )
         printed = {row["Name"]: row for row in host.invoke(f"Get-{noun}Connector", {})}
         expected = json.loads(text)
         assert len(printed) == len(expected)
@@ -51,7 +53,9 @@ def test_a_real_server_prints_as_it_did() -> None:
                 if isinstance(value, list):
                     assert sorted(shown) == sorted(value), name
                 else:
-                    assert (shown, isinstance(shown, bool)) == (value, isinstance(value, bool)), name
+                    assert (shown, isinstance(shown, bool)) == (value, isinstance(value, bool)), (
+                        name
+                    )
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -69,9 +73,18 @@ def test_every_edition_has_its_connectors_and_the_collection_reads_them(edition:
             "client frontend ex1": ["ExchangeUsers"],
         }
     elif host.edition.edge:
-        assert groups == {"default internal receive connector ex1": ["AnonymousUsers", "ExchangeServers", "Partners"]}
+        assert groups == {
+            "default internal receive connector ex1": [
+                "AnonymousUsers",
+                "ExchangeServers",
+                "Partners",
+            ]
+        }
     elif not host.edition.sbs:
-        assert groups == {"default ex1": ["AnonymousUsers", *servers, "ExchangeUsers"], "client ex1": ["ExchangeUsers"]}
+        assert groups == {
+            "default ex1": ["AnonymousUsers", *servers, "ExchangeUsers"],
+            "client ex1": ["ExchangeUsers"],
+        }
     assert len(state.send) == 1 or host.edition.edge
     # Setup's own connectors are legal beside each other.
     for row in host.invoke("Get-ReceiveConnector", {"Server": "EX1"}):
@@ -121,11 +134,21 @@ def test_a_parameter_that_a_version_lacks_is_refused_before_anything_else(
     [
         ("edge", "Get-ReceiveConnector", {"DomainController": "dc1"}),
         ("edge", "New-ReceiveConnector", narrow()),
-        ("edge", "Set-SendConnector", {"Identity": "Internet", "SourceTransportServers": "EX1", **NO}),
-        ("2019", "Set-SendConnector", {"Identity": "Internet", "SourceIPAddress": "192.0.2.25", **NO}),
+        (
+            "edge",
+            "Set-SendConnector",
+            {"Identity": "Internet", "SourceTransportServers": "EX1", **NO},
+        ),
+        (
+            "2019",
+            "Set-SendConnector",
+            {"Identity": "Internet", "SourceIPAddress": "192.0.2.25", **NO},
+        ),
     ],
 )
-def test_a_parameter_of_another_role_is_refused(edition: str, cmdlet: str, parameters: dict[str, t.Any]) -> None:
+def test_a_parameter_of_another_role_is_refused(
+    edition: str, cmdlet: str, parameters: dict[str, t.Any]
+) -> None:
     assert refusal(site(edition), cmdlet, parameters).class_name == "InvalidOperationException"
 
 
@@ -135,7 +158,10 @@ def test_a_cmdlet_that_the_roles_hide_is_not_there() -> None:
     assert refusal(host, "New-SendConnector", {}).class_name == "CommandNotFoundException"
     error = refusal(host, "Set-ReceiveConnector", {"Identity": HUB, "Banner": "220 x"})
     assert error.fully_qualified_error_id == "NamedParameterNotFound,Set-ReceiveConnector"
-    shown = {row["Name"]: row["Parameters"] for row in host.invoke("Get-Command", {"Name": ["*-*Connector"]})}
+    shown = {
+        row["Name"]: row["Parameters"]
+        for row in host.invoke("Get-Command", {"Name": ["*-*Connector"]})
+    }
     assert "New-SendConnector" not in shown
     assert "Banner" not in shown["Set-ReceiveConnector"]
     assert "Banner" in shown["New-ReceiveConnector"]
@@ -145,9 +171,13 @@ def test_a_remote_cmdlet_that_could_ask_has_to_be_told_not_to() -> None:
     host = site("2019")
     asked = {"Identity": HUB, "Comment": "x"}
     assert refusal(host, "Set-ReceiveConnector", asked).class_name == "HostException"
-    assert refusal(host, "Remove-SendConnector", {"Identity": "Internet"}).class_name == "HostException"
     assert (
-        refusal(host, "Remove-SendConnector", {"Identity": "Internet", "Confirm": True}).class_name == "HostException"
+        refusal(host, "Remove-SendConnector", {"Identity": "Internet"}).class_name
+        == "HostException"
+    )
+    assert (
+        refusal(host, "Remove-SendConnector", {"Identity": "Internet", "Confirm": True}).class_name
+        == "HostException"
     )
     host.invoke("Set-ReceiveConnector", asked, remote=False)
     assert receive_connector(host, HUB)["Comment"] == "x"
@@ -159,15 +189,34 @@ def test_a_missing_identity_gives_all_connectors_and_a_write_to_it_fails() -> No
     assert len(host.invoke("Get-ReceiveConnector", {"Identity": None})) == 5
     (row,) = host.invoke("Get-ReceiveConnector", {"Identity": HUB.lower()})
     for identity in (row["Guid"], row["DistinguishedName"], "Default EX1"):
-        assert host.invoke("Get-ReceiveConnector", {"Identity": identity})[0]["Name"] == "Default EX1"
+        assert (
+            host.invoke("Get-ReceiveConnector", {"Identity": identity})[0]["Name"] == "Default EX1"
+        )
     for cmdlet in ("Set-ReceiveConnector", "Remove-ReceiveConnector"):
-        assert refusal(host, cmdlet, {"Identity": "EX1\\nope", **NO}).class_name == "ManagementObjectNotFoundException"
-        assert refusal(host, cmdlet, {"Identity": None, **NO}).class_name == "ParameterBindingValidationException"
-        assert refusal(host, cmdlet, NO).fully_qualified_error_id == f"MissingMandatoryParameter,{cmdlet}"
-    assert refusal(host, "Get-ReceiveConnector", {"Server": "EX9"}).class_name == "ManagementObjectNotFoundException"
-    assert refusal(host, "Get-SendConnector", {"Identity": "x"}).class_name == "ManagementObjectNotFoundException"
+        assert (
+            refusal(host, cmdlet, {"Identity": "EX1\\nope", **NO}).class_name
+            == "ManagementObjectNotFoundException"
+        )
+        assert (
+            refusal(host, cmdlet, {"Identity": None, **NO}).class_name
+            == "ParameterBindingValidationException"
+        )
+        assert (
+            refusal(host, cmdlet, NO).fully_qualified_error_id
+            == f"MissingMandatoryParameter,{cmdlet}"
+        )
+    assert (
+        refusal(host, "Get-ReceiveConnector", {"Server": "EX9"}).class_name
+        == "ManagementObjectNotFoundException"
+    )
+    assert (
+        refusal(host, "Get-SendConnector", {"Identity": "x"}).class_name
+        == "ManagementObjectNotFoundException"
+    )
     both = {"Server": "EX1", "Identity": HUB}
-    assert refusal(host, "Get-ReceiveConnector", both).fully_qualified_error_id.startswith("AmbiguousParameterSet")
+    assert refusal(host, "Get-ReceiveConnector", both).fully_qualified_error_id.startswith(
+        "AmbiguousParameterSet"
+    )
 
 
 def test_a_bare_name_is_ambiguous_across_servers_and_send_connectors_are_shared() -> None:
@@ -177,17 +226,28 @@ def test_a_bare_name_is_ambiguous_across_servers_and_send_connectors_are_shared(
     first.invoke("New-ReceiveConnector", narrow("Relay"))
     second.invoke("New-ReceiveConnector", narrow("Relay"))
     named = {"Identity": "Relay", "Comment": "x", **NO}
-    assert refusal(first, "Set-ReceiveConnector", named).class_name == "ManagementObjectAmbiguousException"
+    assert (
+        refusal(first, "Set-ReceiveConnector", named).class_name
+        == "ManagementObjectAmbiguousException"
+    )
     right = {"User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO}
     bare = {"Identity": "Relay", **right}
-    assert refusal(first, "Add-ADPermission", bare).class_name == "ManagementObjectAmbiguousException"
+    assert (
+        refusal(first, "Add-ADPermission", bare).class_name == "ManagementObjectAmbiguousException"
+    )
     first.invoke("Set-SendConnector", {"Identity": "Internet", "Comment": "shared", **NO})
     assert send(second)["Comment"] == "shared"
     assert send(second)["SourceTransportServers"] == ["EX1"]
-    second.invoke("Set-SendConnector", {"Identity": "Internet", "SourceTransportServers": ["ex1", "EX2"], **NO})
+    second.invoke(
+        "Set-SendConnector",
+        {"Identity": "Internet", "SourceTransportServers": ["ex1", "EX2"], **NO},
+    )
     assert sorted(send(first)["SourceTransportServers"]) == ["EX1", "EX2"]
     unknown = {"Identity": "Internet", "SourceTransportServers": ["EX9"], **NO}
-    assert refusal(first, "Set-SendConnector", unknown).class_name == "ManagementObjectNotFoundException"
+    assert (
+        refusal(first, "Set-SendConnector", unknown).class_name
+        == "ManagementObjectNotFoundException"
+    )
 
 
 def test_values_print_as_exchange_prints_them() -> None:
@@ -220,7 +280,8 @@ def test_values_print_as_exchange_prints_them() -> None:
     assert row["Banner"] == ""
     assert row["Comment"] == "\u201cquotes\u201d `$(x)`; 'and' \"more\""
     assert (
-        receive_connector(site("2019", culture="de-DE"), "Default EX1")["MaxMessageSize"] == "36 MB (37.748.736 bytes)"
+        receive_connector(site("2019", culture="de-DE"), "Default EX1")["MaxMessageSize"]
+        == "36 MB (37.748.736 bytes)"
     )
     assert receive_connector(site("2007"), "Default EX1")["MaxMessageSize"] == "10MB"
 
@@ -229,20 +290,32 @@ def test_lists_come_in_no_order() -> None:
     host = site("2019")
     orders = {tuple(receive_connector(host, FRONTEND)["Bindings"]) for _again in range(40)}
     assert orders == {("0.0.0.0:25", "[::]:25"), ("[::]:25", "0.0.0.0:25")}
-    names = {row["Name"] for row in (host.invoke("Get-ReceiveConnector", {"Server": "EX1"})[0] for _again in range(40))}
+    names = {
+        row["Name"]
+        for row in (
+            host.invoke("Get-ReceiveConnector", {"Server": "EX1"})[0] for _again in range(40)
+        )
+    }
     assert len(names) > 1
 
 
 def test_a_change_replaces_lists_unless_it_adds_and_removes() -> None:
     host = site("2010")
     default = "EX1\\Default EX1"
-    assert change(host, default, RemoteIPRanges=["192.0.2.0/24", "203.0.113.1"])["RemoteIPRanges"] != []
-    row = change(host, default, RemoteIPRanges={"Add": ["203.0.113.2"], "Remove": ["203.0.113.1/32"]})
+    assert (
+        change(host, default, RemoteIPRanges=["192.0.2.0/24", "203.0.113.1"])["RemoteIPRanges"]
+        != []
+    )
+    row = change(
+        host, default, RemoteIPRanges={"Add": ["203.0.113.2"], "Remove": ["203.0.113.1/32"]}
+    )
     assert sorted(row["RemoteIPRanges"]) == ["192.0.2.0/24", "203.0.113.2"]
     row = change(host, default, PermissionGroups="ExchangeUsers")
     assert row["PermissionGroups"] == "ExchangeUsers"
     edited = {"Identity": default, "RemoteIPRanges": {"Add": ["203.0.113.9"]}, **NO}
-    assert refusal(site("2007"), "Set-ReceiveConnector", edited).class_name.startswith("ParameterBinding")
+    assert refusal(site("2007"), "Set-ReceiveConnector", edited).class_name.startswith(
+        "ParameterBinding"
+    )
     groups = {"Identity": default, "PermissionGroups": {"Add": "AnonymousUsers"}, **NO}
     assert refusal(host, "Set-ReceiveConnector", groups).class_name.startswith("ParameterBinding")
 
@@ -274,7 +347,11 @@ def test_a_session_opens_by_the_servers_own_name_and_with_a_right_login_only() -
     host.sessions.second_hop = False
     uri = "http://ex1.site.example/PowerShell/"
     good = ("Microsoft.Exchange", uri, "Kerberos", ("site\\ADMIN", "right"))
-    for at, bad in ((0, "Microsoft.PowerShell"), (1, "http://mail.site.example/PowerShell/"), (2, "Basic")):
+    for at, bad in (
+        (0, "Microsoft.PowerShell"),
+        (1, "http://mail.site.example/PowerShell/"),
+        (2, "Basic"),
+    ):
         with pytest.raises(ExchangeError):
             host.sessions.open(*(bad if index == at else value for index, value in enumerate(good)))  # type: ignore[arg-type]
     for login in (None, ("SITE\\admin", "wrong")):
@@ -298,7 +375,9 @@ def test_hooks_see_every_cmdlet_and_a_colleague_goes_unseen() -> None:
     seen: list[tuple[str, str]] = []
     host.hooks.append(lambda moment, name, _parameters: seen.append((moment, name)))
     host.invoke("Get-SendConnector", {})
-    host.colleague("Set-ReceiveConnector", {"Identity": FRONTEND, "PermissionGroups": "AnonymousUsers"})
+    host.colleague(
+        "Set-ReceiveConnector", {"Identity": FRONTEND, "PermissionGroups": "AnonymousUsers"}
+    )
     assert seen == [("before", "Get-SendConnector"), ("after", "Get-SendConnector")]
     assert dict(host.counters) == {"reads": 1}
     assert receive_connector(host, FRONTEND)["PermissionGroups"] == "AnonymousUsers"
@@ -316,7 +395,9 @@ def test_an_edge_server_has_a_directory_of_its_own() -> None:
     host = ExchangeHost("EDGE1", "edge", Directory("site.example", ()))
     parameters = narrow()
     del parameters["TransportRole"]
-    (row,) = host.invoke("New-ReceiveConnector", {**parameters, "PermissionGroups": "AnonymousUsers"})
+    (row,) = host.invoke(
+        "New-ReceiveConnector", {**parameters, "PermissionGroups": "AnonymousUsers"}
+    )
     assert row["OriginatingServer"] == "localhost"
     assert row["MessageRateLimit"] == "600"
     assert row["ConnectionInactivityTimeout"] == "00:01:00"

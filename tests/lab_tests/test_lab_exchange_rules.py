@@ -26,8 +26,20 @@ from ansible_collections.mailedge.lockdown.tests.support.reading import read
 @pytest.mark.parametrize(
     ("usage", "groups", "mechanisms", "bindings", "ranges"),
     [
-        ("Client", "ExchangeUsers", "Tls, Integrated, BasicAuth, BasicAuthRequireTLS", None, ["192.0.2.7"]),
-        ("Internal", "ExchangeServers, ExchangeLegacyServers", "Tls, ExchangeServer", ["192.0.2.25:25"], ["192.0.2.7"]),
+        (
+            "Client",
+            "ExchangeUsers",
+            "Tls, Integrated, BasicAuth, BasicAuthRequireTLS",
+            None,
+            ["192.0.2.7"],
+        ),
+        (
+            "Internal",
+            "ExchangeServers, ExchangeLegacyServers",
+            "Tls, ExchangeServer",
+            ["192.0.2.25:25"],
+            ["192.0.2.7"],
+        ),
         ("Internet", "AnonymousUsers", "Tls", ["192.0.2.25:25"], None),
         ("Partner", "Partners", "Tls", ["192.0.2.25:25"], ["192.0.2.7"]),
         ("Custom", "None", "Tls", ["192.0.2.25:25"], ["192.0.2.7"]),
@@ -37,7 +49,12 @@ def test_a_usage_sets_groups_and_authentication(
     usage: str, groups: str, mechanisms: str, bindings: list[str] | None, ranges: list[str] | None
 ) -> None:
     host = site("2010")
-    parameters: dict[str, t.Any] = {"Name": "x", usage: True, "Bindings": bindings, "RemoteIPRanges": ranges}
+    parameters: dict[str, t.Any] = {
+        "Name": "x",
+        usage: True,
+        "Bindings": bindings,
+        "RemoteIPRanges": ranges,
+    }
     given = {name: value for name, value in parameters.items() if value is not None}
     if usage == "Client":
         host.colleague("Remove-ReceiveConnector", {"Identity": "EX1\\Client EX1"})
@@ -50,7 +67,12 @@ def test_a_usage_sets_groups_and_authentication(
 
 def test_the_usage_of_2007_rtm_is_a_parameter() -> None:
     host = site("2007-rtm")
-    parameters = {"Name": "x", "Usage": "Custom", "Bindings": ["192.0.2.25:25"], "RemoteIPRanges": ["198.51.100.7"]}
+    parameters = {
+        "Name": "x",
+        "Usage": "Custom",
+        "Bindings": ["192.0.2.25:25"],
+        "RemoteIPRanges": ["198.51.100.7"],
+    }
     host.invoke("New-ReceiveConnector", parameters)
     assert receive_connector(host, "x")["PermissionGroups"] == "None"
     host.invoke("Remove-ReceiveConnector", {"Identity": "EX1\\x"})
@@ -72,7 +94,10 @@ def test_the_usage_of_2007_rtm_is_a_parameter() -> None:
         ({"RemoteIPRanges": "198.51.100.0/33"}, "ParameterArgumentTransformationError"),
         ({"RemoteIPRanges": "198.51.100.0/24,203.0.113.7"}, "ParameterArgumentTransformationError"),
         ({"RemoteIPRanges": ["198.51.100.256"]}, "ParameterArgumentTransformationError"),
-        ({"RemoteIPRanges": ["198.51.100.0(255.255.255.0)"]}, "ParameterArgumentTransformationError"),
+        (
+            {"RemoteIPRanges": ["198.51.100.0(255.255.255.0)"]},
+            "ParameterArgumentTransformationError",
+        ),
         ({"Bindings": ["198.51.100.1"]}, "ParameterArgumentTransformationError"),
         ({"Bindings": ["::1:25"]}, "ParameterArgumentTransformationError"),
         ({"Enabled": "false"}, "ParameterArgumentTransformationError"),
@@ -83,7 +108,9 @@ def test_the_usage_of_2007_rtm_is_a_parameter() -> None:
         ({"TlsDomainCapabilities": ["contoso.example"]}, "ParameterArgumentTransformationError"),
     ],
 )
-def test_parameters_that_cannot_be_bound_are_refused_by_powershell(change_: dict[str, t.Any], error_id: str) -> None:
+def test_parameters_that_cannot_be_bound_are_refused_by_powershell(
+    change_: dict[str, t.Any], error_id: str
+) -> None:
     host = site("2019")
     given = {name: value for name, value in narrow(**change_).items() if value is not None}
     error = refusal(host, "New-ReceiveConnector", given)
@@ -105,7 +132,10 @@ def test_parameters_that_cannot_be_bound_are_refused_by_powershell(change_: dict
         {"AuthMechanism": "BasicAuthRequireTLS, Tls"},
         {"AuthMechanism": "None, Tls"},
         {"AuthMechanism": "ExternalAuthoritative"},
-        {"AuthMechanism": "ExternalAuthoritative, Integrated", "PermissionGroups": "ExchangeServers"},
+        {
+            "AuthMechanism": "ExternalAuthoritative, Integrated",
+            "PermissionGroups": "ExchangeServers",
+        },
         {
             "AuthMechanism": "ExternalAuthoritative, Tls",
             "PermissionGroups": "ExchangeServers",
@@ -120,7 +150,9 @@ def test_parameters_that_cannot_be_bound_are_refused_by_powershell(change_: dict
         {"RemoteIPRanges": ["198.51.100.7", "198.51.100.7/32"]},
     ],
 )
-def test_a_connector_that_breaks_a_rule_is_refused_and_nothing_is_written(change_: dict[str, t.Any]) -> None:
+def test_a_connector_that_breaks_a_rule_is_refused_and_nothing_is_written(
+    change_: dict[str, t.Any],
+) -> None:
     host = site("2019")
     error = refusal(host, "New-ReceiveConnector", narrow(**change_))
     assert error.class_name == "DataValidationException"
@@ -134,7 +166,9 @@ def test_a_connector_that_breaks_a_rule_is_refused_and_nothing_is_written(change
 def test_rules_hold_for_what_a_change_leaves_as_well() -> None:
     host = site("2019")
     change(host, FRONTEND, RequireTLS=True)
-    error = refusal(host, "Set-ReceiveConnector", {"Identity": FRONTEND, "AuthMechanism": "Integrated", **NO})
+    error = refusal(
+        host, "Set-ReceiveConnector", {"Identity": FRONTEND, "AuthMechanism": "Integrated", **NO}
+    )
     assert "requires the authentication mechanism Tls" in error.message
 
 
@@ -148,7 +182,9 @@ def test_rules_hold_for_what_a_change_leaves_as_well() -> None:
         (["2001:db8::/32"], False),
     ],
 )
-def test_equal_ranges_on_one_binding_conflict_and_nested_ones_do_not(ranges: list[str], conflict: bool) -> None:
+def test_equal_ranges_on_one_binding_conflict_and_nested_ones_do_not(
+    ranges: list[str], conflict: bool
+) -> None:
     host = site("2019")
     if not conflict:
         host.invoke("New-ReceiveConnector", narrow(RemoteIPRanges=ranges))
@@ -161,13 +197,21 @@ def test_equal_ranges_on_one_binding_conflict_and_nested_ones_do_not(ranges: lis
 
 def test_ranges_that_overlap_in_part_conflict_even_where_one_connector_is_disabled() -> None:
     host = site("2019")
-    host.invoke("New-ReceiveConnector", narrow(RemoteIPRanges=["198.51.100.0-198.51.100.20"], Enabled=False))
+    host.invoke(
+        "New-ReceiveConnector", narrow(RemoteIPRanges=["198.51.100.0-198.51.100.20"], Enabled=False)
+    )
     other = narrow("Other", RemoteIPRanges=["198.51.100.10-198.51.100.30"])
-    assert refusal(host, "New-ReceiveConnector", other).class_name == "ConnectorMappingConflictException"
+    assert (
+        refusal(host, "New-ReceiveConnector", other).class_name
+        == "ConnectorMappingConflictException"
+    )
     other["RemoteIPRanges"] = ["198.51.100.21-198.51.100.30"]
     host.invoke("New-ReceiveConnector", other)
     grown = {"Identity": "EX1\\Other", "RemoteIPRanges": ["198.51.100.20-198.51.100.30"], **NO}
-    assert refusal(host, "Set-ReceiveConnector", grown).class_name == "ConnectorMappingConflictException"
+    assert (
+        refusal(host, "Set-ReceiveConnector", grown).class_name
+        == "ConnectorMappingConflictException"
+    )
 
 
 def test_two_transport_roles_never_share_a_binding() -> None:
@@ -177,16 +221,23 @@ def test_two_transport_roles_never_share_a_binding() -> None:
     assert error.message.endswith("must listen on unique local IP address & port bindings.")
     # Without a role a new connector gets the dangerous one.
     unnamed = {name: value for name, value in narrow().items() if name != "TransportRole"}
-    assert refusal(host, "New-ReceiveConnector", unnamed).class_name == "ReceiveConnectorRoleConflictException"
+    assert (
+        refusal(host, "New-ReceiveConnector", unnamed).class_name
+        == "ReceiveConnectorRoleConflictException"
+    )
 
 
 def test_a_name_that_is_taken_is_refused_also_when_renaming() -> None:
     host = site("2019")
     host.invoke("New-ReceiveConnector", narrow())
     again = narrow("filter", RemoteIPRanges=["203.0.113.0/24"])
-    assert refusal(host, "New-ReceiveConnector", again).class_name == "ADObjectAlreadyExistsException"
+    assert (
+        refusal(host, "New-ReceiveConnector", again).class_name == "ADObjectAlreadyExistsException"
+    )
     rename = {"Identity": "EX1\\Filter", "Name": "Default EX1", **NO}
-    assert refusal(host, "Set-ReceiveConnector", rename).class_name == "ADObjectAlreadyExistsException"
+    assert (
+        refusal(host, "Set-ReceiveConnector", rename).class_name == "ADObjectAlreadyExistsException"
+    )
     host.invoke("Set-ReceiveConnector", {**rename, "Name": "Filter, Inc."})
     assert receive_connector(host, "Filter, Inc.")["DistinguishedName"].startswith(
         "CN=Filter\\, Inc.,CN=SMTP Receive Connectors,"
@@ -229,17 +280,32 @@ def test_a_right_beyond_the_groups_shows_as_custom_and_is_an_open_relay() -> Non
         {"Identity": "CN=nope"},
     ],
 )
-def test_rights_of_unknown_accounts_names_and_objects_are_refused(change_: dict[str, t.Any]) -> None:
+def test_rights_of_unknown_accounts_names_and_objects_are_refused(
+    change_: dict[str, t.Any],
+) -> None:
     host = site("2019")
     identity = receive_connector(host, FRONTEND)["DistinguishedName"]
-    given = {"Identity": identity, "User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO, **change_}
-    assert refusal(host, "Add-ADPermission", given).class_name == "ManagementObjectNotFoundException"
+    given = {
+        "Identity": identity,
+        "User": rights.ANONYMOUS,
+        "ExtendedRights": rights.ANY_RECIPIENT,
+        **NO,
+        **change_,
+    }
+    assert (
+        refusal(host, "Add-ADPermission", given).class_name == "ManagementObjectNotFoundException"
+    )
 
 
 def test_an_account_has_its_name_in_the_language_of_the_server() -> None:
     host = site("2016", anonymous_account="NT-AUTORITÄT\\ANONYMOUS-ANMELDUNG")
     identity = receive_connector(host, FRONTEND)["DistinguishedName"]
-    given = {"Identity": identity, "User": rights.ANONYMOUS, "ExtendedRights": rights.ANY_RECIPIENT, **NO}
+    given = {
+        "Identity": identity,
+        "User": rights.ANONYMOUS,
+        "ExtendedRights": rights.ANY_RECIPIENT,
+        **NO,
+    }
     refusal(host, "Add-ADPermission", given)
     host.invoke("Add-ADPermission", {**given, "User": host.facts()["anonymous_account"]})
     assert read(host).receive["default frontend ex1"]["anonymous_relay"] is True
@@ -257,15 +323,28 @@ def test_an_account_has_its_name_in_the_language_of_the_server() -> None:
         ({"SmartHosts": "smart.example"}, "DataValidationException"),
         ({"SmartHosts": "smart.example", "DNSRoutingEnabled": True}, "DataValidationException"),
         ({"DNSRoutingEnabled": False}, "DataValidationException"),
-        ({"SmartHosts": "two words", "DNSRoutingEnabled": False}, "ParameterBindingArgumentTransformationException"),
-        ({"SmartHosts": "10.0.0", "DNSRoutingEnabled": False}, "ParameterBindingArgumentTransformationException"),
         (
-            {"SmartHosts": "smart.example", "DNSRoutingEnabled": False, "SmartHostAuthMechanism": "BasicAuth"},
+            {"SmartHosts": "two words", "DNSRoutingEnabled": False},
+            "ParameterBindingArgumentTransformationException",
+        ),
+        (
+            {"SmartHosts": "10.0.0", "DNSRoutingEnabled": False},
+            "ParameterBindingArgumentTransformationException",
+        ),
+        (
+            {
+                "SmartHosts": "smart.example",
+                "DNSRoutingEnabled": False,
+                "SmartHostAuthMechanism": "BasicAuth",
+            },
             "DataValidationException",
         ),
         ({"RequireTLS": True, "IgnoreSTARTTLS": True}, "DataValidationException"),
         ({"TlsAuthLevel": "EncryptionOnly"}, "DataValidationException"),
-        ({"RequireTLS": True, "TlsAuthLevel": "EncryptionOnly", "TlsDomain": "a.example"}, "DataValidationException"),
+        (
+            {"RequireTLS": True, "TlsAuthLevel": "EncryptionOnly", "TlsDomain": "a.example"},
+            "DataValidationException",
+        ),
         (
             {
                 "RequireTLS": True,
@@ -280,11 +359,16 @@ def test_an_account_has_its_name_in_the_language_of_the_server() -> None:
         ({"Fqdn": ""}, "ParameterBindingArgumentTransformationException"),
     ],
 )
-def test_a_send_connector_that_breaks_a_rule_is_refused(parameters: dict[str, t.Any], class_name: str) -> None:
+def test_a_send_connector_that_breaks_a_rule_is_refused(
+    parameters: dict[str, t.Any], class_name: str
+) -> None:
     host = site("2019")
     error = refusal(host, "New-SendConnector", {"Name": "Out", "AddressSpaces": "*", **parameters})
     assert error.class_name == class_name
-    assert refusal(host, "Set-SendConnector", {"Identity": "Internet", **NO, **parameters}).class_name == class_name
+    assert (
+        refusal(host, "Set-SendConnector", {"Identity": "Internet", **NO, **parameters}).class_name
+        == class_name
+    )
     assert len(host.invoke("Get-SendConnector", {})) == 1
 
 
@@ -320,7 +404,10 @@ def test_a_send_connector_to_smart_hosts_is_made_changed_and_turned_back() -> No
         "AuthenticationCredential": None,
     }
     host.invoke("Set-SendConnector", {"Identity": "Out", **NO, **back})
-    assert (send(host, "Out")["SmartHosts"], send(host, "Out")["AuthenticationCredential"]) == ([], None)
+    assert (send(host, "Out")["SmartHosts"], send(host, "Out")["AuthenticationCredential"]) == (
+        [],
+        None,
+    )
 
 
 def test_a_binding_to_a_foreign_address_is_taken_and_noted() -> None:

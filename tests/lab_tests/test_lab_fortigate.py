@@ -13,11 +13,15 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    InternetService,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 
 Answer = tuple[int, t.Any]
-ADDRESS, GROUP, POLICY, VIP = (f"cmdb/firewall/{name}" for name in ("address", "addrgrp", "policy", "vip"))
+ADDRESS, GROUP, POLICY, VIP = (
+    f"cmdb/firewall/{name}" for name in ("address", "addrgrp", "policy", "vip")
+)
 FEED = "cmdb/system/external-resource"
 
 
@@ -29,7 +33,13 @@ def server() -> t.Iterator[FortiGateServer]:
 
 
 def ask(
-    server: FortiGateServer, method: str, path: str, body: t.Any = None, *, token: str | None = None, **headers: str
+    server: FortiGateServer,
+    method: str,
+    path: str,
+    body: t.Any = None,
+    *,
+    token: str | None = None,
+    **headers: str,
 ) -> Answer:
     """One request; the status, and the JSON or text of the answer."""
     context = ssl.create_default_context(cafile=str(server.ca_path))
@@ -39,7 +49,9 @@ def ask(
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()
-    return answer.status, json.loads(text) if "json" in (answer.headers["Content-Type"] or "") else text
+    return answer.status, json.loads(text) if "json" in (
+        answer.headers["Content-Type"] or ""
+    ) else text
 
 
 def refs(*names: str) -> list[dict[str, str]]:
@@ -52,7 +64,10 @@ def error(answer: Answer) -> tuple[int, int]:
 
 
 def held(server: FortiGateServer) -> str:
-    return json.dumps({path: rows for path, rows in server.device.configs["root"].rows.items() if rows}, default=str)
+    return json.dumps(
+        {path: rows for path, rows in server.device.configs["root"].rows.items() if rows},
+        default=str,
+    )
 
 
 def test_envelopes(server: FortiGateServer) -> None:
@@ -64,7 +79,11 @@ def test_envelopes(server: FortiGateServer) -> None:
         "root",
         "v7.4.4",
     )
-    assert (envelope["path"], envelope["name"], envelope["matched_count"]) == ("firewall", "address", 1)
+    assert (envelope["path"], envelope["name"], envelope["matched_count"]) == (
+        "firewall",
+        "address",
+        1,
+    )
     _status, made = ask(server, "POST", ADDRESS, {"name": "a/b", "subnet": "10.0.0.0/8"})
     assert made["mkey"] == "a/b"
     assert made["revision_changed"]
@@ -84,8 +103,14 @@ def test_tokens_and_profiles(server: FortiGateServer) -> None:
     assert ask(server, "GET", f"{ADDRESS}?access_token={server.token}", token="")[0] == 200
     server.device.version = (7, 4, 5)
     assert ask(server, "GET", f"{ADDRESS}?access_token={server.token}", token="")[0] == 401
-    assert error(ask(server, "POST", ADDRESS, {"name": "x"}, token="lab-token-read-only")) == (403, -37)
-    assert error(ask(server, "GET", f"{ADDRESS}?vdom=guest", token="lab-token-read-only")) == (403, -37)
+    assert error(ask(server, "POST", ADDRESS, {"name": "x"}, token="lab-token-read-only")) == (
+        403,
+        -37,
+    )
+    assert error(ask(server, "GET", f"{ADDRESS}?vdom=guest", token="lab-token-read-only")) == (
+        403,
+        -37,
+    )
     for _attempt in range(3):
         status, page = ask(server, "GET", ADDRESS, token="wrong")
         assert status == 401
@@ -120,7 +145,9 @@ def test_tokens_and_profiles(server: FortiGateServer) -> None:
         ("PUT", f"{POLICY}/1", {"srcaddr": []}, -56),
     ],
 )
-def test_what_is_refused(server: FortiGateServer, method: str, path: str, body: t.Any, code: int) -> None:
+def test_what_is_refused(
+    server: FortiGateServer, method: str, path: str, body: t.Any, code: int
+) -> None:
     before = held(server)
     assert error(ask(server, method, path, body)) == (424, code)
     assert held(server) == before
@@ -166,7 +193,9 @@ def test_the_order_of_policies(server: FortiGateServer) -> None:
     assert [one["policyid"] for one in ask(server, "GET", POLICY)[1]["results"]] == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("version", "stops"), [("v6.4.14", False), ("v7.2.3", False), ("v7.2.4", True)])
+@pytest.mark.parametrize(
+    ("version", "stops"), [("v6.4.14", False), ("v7.2.3", False), ("v7.2.4", True)]
+)
 def test_a_new_deny_to_all_and_virtual_ips(version: str, stops: bool) -> None:
     device = Device(version=version)
     device.seed_mail_site()
@@ -188,7 +217,13 @@ def test_a_new_deny_to_all_and_virtual_ips(version: str, stops: bool) -> None:
 def test_feeds_are_pushed_from_7_2_1_on(server: FortiGateServer) -> None:
     ask(server, "POST", FEED, {"name": "f", "type": "address", "update-method": "push"})
     push = {
-        "commands": [{"name": "f", "command": "snapshot", "entries": ["198.51.100.0/24", "nonsense", "2001:db8::/32"]}]
+        "commands": [
+            {
+                "name": "f",
+                "command": "snapshot",
+                "entries": ["198.51.100.0/24", "nonsense", "2001:db8::/32"],
+            }
+        ]
     }
     assert ask(server, "POST", "monitor/system/external-resource/dynamic", push)[0] == 200
     held = ask(server, "GET", "monitor/system/external-resource/entry-list?mkey=f")[1]["results"]
@@ -204,14 +239,26 @@ def test_feeds_are_pushed_from_7_2_1_on(server: FortiGateServer) -> None:
     server.device.version = (7, 2, 0)
     assert error(ask(server, "POST", "monitor/system/external-resource/dynamic", push))[0] == 404
     assert error(
-        ask(server, "POST", FEED, {"name": "g", "update-method": "push", "resource": "https://lists.example"})
+        ask(
+            server,
+            "POST",
+            FEED,
+            {"name": "g", "update-method": "push", "resource": "https://lists.example"},
+        )
     ) == (424, -61)
 
 
 def test_internet_services() -> None:
     with FortiGateServer(Device(services={"Some-Mail": InternetService(1, "both", ())})) as server:
-        [row] = ask(server, "GET", "cmdb/firewall/internet-service?format=name|direction|ip-range-number")[1]["results"]
-        assert row == {"q_origin_key": 1, "name": "Some-Mail", "direction": "both", "ip-range-number": 0}
+        [row] = ask(
+            server, "GET", "cmdb/firewall/internet-service?format=name|direction|ip-range-number"
+        )[1]["results"]
+        assert row == {
+            "q_origin_key": 1,
+            "name": "Some-Mail",
+            "direction": "both",
+            "ip-range-number": 0,
+        }
         server.device.seed_mail_site()
         body = {"internet-service-src": "enable", "internet-service-src-name": refs("Some-Mail")}
         assert ask(server, "PUT", f"{POLICY}/1", body)[0] == 200
@@ -221,15 +268,19 @@ def test_internet_services() -> None:
 
 
 def test_filters_and_meta(server: FortiGateServer) -> None:
-    found = ask(server, "GET", f"{POLICY}?filter=name==Mail%20in,name==Web%20in&filter=policyid%3C2&with_meta=1")[1][
-        "results"
-    ]
+    found = ask(
+        server,
+        "GET",
+        f"{POLICY}?filter=name==Mail%20in,name==Web%20in&filter=policyid%3C2&with_meta=1",
+    )[1]["results"]
     assert [one["policyid"] for one in found] == [1]
     assert ask(server, "GET", f"{VIP}?with_meta=1&filter=name=@mail")[1]["results"][0]["q_ref"] == 1
 
 
 def test_a_transaction_is_seen_when_it_is_committed(server: FortiGateServer) -> None:
-    number = ask(server, "POST", "cmdb?action=transaction-start", {"timeout": 60})[1]["results"]["transaction-id"]
+    number = ask(server, "POST", "cmdb?action=transaction-start", {"timeout": 60})[1]["results"][
+        "transaction-id"
+    ]
     within = {"X-TRANSACTION-ID": str(number)}
     which = {"transaction-id": number}
     ask(server, "POST", ADDRESS, {"name": "later"}, **within)

@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.gate import SUPPORTED, guard
 
-pytestmark = pytest.mark.skipif(not SUPPORTED, reason="only Linux drops packets in front of a socket")
+pytestmark = pytest.mark.skipif(
+    not SUPPORTED, reason="only Linux drops packets in front of a socket"
+)
 
 PROVIDER, STRANGER, OFFICE = "127.0.3.1", "127.0.2.1", "127.0.4.1"
 
@@ -52,7 +54,9 @@ def test_who_is_dropped_runs_into_a_timeout(
     listener: socket.socket, admitted: dict[str, bool], otherwise: bool, passing: set[str]
 ) -> None:
     guard(listener, admitted, otherwise)
-    assert {source for source in (PROVIDER, STRANGER, OFFICE) if connects(listener, source)} == passing
+    assert {
+        source for source in (PROVIDER, STRANGER, OFFICE) if connects(listener, source)
+    } == passing
 
 
 def test_it_changes_while_it_listens(listener: socket.socket) -> None:

@@ -14,9 +14,17 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import D
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.runner import run_powershell
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis import errors
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.standin import OPERATIONS, AgentError
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.standin import (
+    OPERATIONS,
+    AgentError,
+)
 from ansible_collections.mailedge.lockdown.tests.support.engine import PWSH, needs_engine
-from ansible_collections.mailedge.lockdown.tests.support.iis import APPHOST, IP_SECURITY, RULES, SITE
+from ansible_collections.mailedge.lockdown.tests.support.iis import (
+    APPHOST,
+    IP_SECURITY,
+    RULES,
+    SITE,
+)
 
 STRANGER = "203.0.113.5"
 RULE: dict[str, t.Any] = {
@@ -27,7 +35,12 @@ RULE: dict[str, t.Any] = {
     "children": {
         "match": {"values": {"url": r"^/*ecp(?:[/.;\s]|$)"}},
         "conditions": {
-            "items": [{"element": "add", "values": {"input": "{REMOTE_ADDR}", "pattern": r"^10\.", "negate": True}}]
+            "items": [
+                {
+                    "element": "add",
+                    "values": {"input": "{REMOTE_ADDR}", "pattern": r"^10\.", "negate": True},
+                }
+            ]
         },
         "action": {"values": {"type": "CustomResponse", "statusCode": 403}},
     },
@@ -39,8 +52,27 @@ WRITE = {
     "section": RULES,
     "location": "Default Web Site",
     "order": [
-        *("name", "enabled", "stopProcessing", "match", "conditions", "action", "allowUnlisted", "ipAddress"),
-        *("subnetMask", "allowed", "input", "pattern", "type", "url", "negate", "statusCode", "noSuch"),
+        *(
+            "name",
+            "enabled",
+            "stopProcessing",
+            "match",
+            "conditions",
+            "action",
+            "allowUnlisted",
+            "ipAddress",
+        ),
+        *(
+            "subnetMask",
+            "allowed",
+            "input",
+            "pattern",
+            "type",
+            "url",
+            "negate",
+            "statusCode",
+            "noSuch",
+        ),
     ],
 }
 READ = {
@@ -132,7 +164,10 @@ def test_rows(host: ExchangeHost) -> None:
         "index": 0,
     }
     assert "children" not in sections[RULES, f"{SITE}/owa"]["node"]["items"][0]
-    assert sections[RULES, SITE]["node"]["metadata"] == {"effectiveOverrideMode": "Allow", "noSuch": None}
+    assert sections[RULES, SITE]["node"]["metadata"] == {
+        "effectiveOverrideMode": "Allow",
+        "noSuch": None,
+    }
     modules = [path for name, path in sections if name.endswith("modules")]
     assert modules == [SITE, f"{SITE}/ecp"]
 
@@ -151,9 +186,16 @@ def test_each_refusal_has_its_class(host: ExchangeHost) -> None:
     assert refused(changes=[RULE]) == ("Mailedge.IisDuplicate", "0x800700b7")
     gone = {"do": "remove", "match": {"name": "gone"}}
     assert refused(changes=[gone]) == ("Mailedge.IisChanged", "Mailedge.IisChanged")
-    locked = {"section": IP_SECURITY, "commit": SITE, "changes": [{"do": "set", "values": {"allowUnlisted": False}}]}
+    locked = {
+        "section": IP_SECURITY,
+        "commit": SITE,
+        "changes": [{"do": "set", "values": {"allowUnlisted": False}}],
+    }
     assert refused(**locked) == ("Mailedge.IisLocked", "0x80070021")
-    assert refused(path=f"{APPHOST}/No Site", changes=[RULE]) == ("Mailedge.IisFailed", "0x80070002")
+    assert refused(path=f"{APPHOST}/No Site", changes=[RULE]) == (
+        "Mailedge.IisFailed",
+        "0x80070002",
+    )
     iis.store.held.add(f"{iis.store.folder}\\applicationHost.config".casefold())
     other = {**RULE, "values": {"name": "other"}}
     assert refused(changes=[other]) == ("Mailedge.IisBusy", "0x80070020")
@@ -162,7 +204,9 @@ def test_each_refusal_has_its_class(host: ExchangeHost) -> None:
 
 
 @pytest.mark.parametrize("number", [errors.E_SHARING_VIOLATION, errors.E_LOCK_VIOLATION])
-def test_a_colleague_who_saves_meanwhile_is_not_overwritten(host: ExchangeHost, number: int) -> None:
+def test_a_colleague_who_saves_meanwhile_is_not_overwritten(
+    host: ExchangeHost, number: int
+) -> None:
     iis = host.windows.iis
     iis.store.changed_number = number
     iis.once_before_commit(lambda: iis.replace("An invented server", "A colleague"))

@@ -33,9 +33,7 @@ from ansible_collections.mailedge.lockdown.tests.support.iis import (
     writer,
 )
 
-BLOCK = (
-    '<rule name="{}" stopProcessing="true"><match url="^x" /><action type="CustomResponse" statusCode="403" /></rule>'
-)
+BLOCK = '<rule name="{}" stopProcessing="true"><match url="^x" /><action type="CustomResponse" statusCode="403" /></rule>'
 
 LOCKED = BLOCK.format("one").replace("name=", 'lockItem="true" name=')
 
@@ -48,11 +46,17 @@ def iis() -> Iis:
 def within(section_path: str, inner: str) -> str:
     """A section with its groups."""
     parts = section_path.split("/")
-    return "".join(f"<{part}>" for part in parts) + inner + "".join(f"</{part}>" for part in reversed(parts))
+    return (
+        "".join(f"<{part}>" for part in parts)
+        + inner
+        + "".join(f"</{part}>" for part in reversed(parts))
+    )
 
 
 def rules(*blocks: str) -> str:
-    return within(RULES, "".join(block if "<" in block else BLOCK.format(block) for block in blocks))
+    return within(
+        RULES, "".join(block if "<" in block else BLOCK.format(block) for block in blocks)
+    )
 
 
 def refused(action: t.Callable[[], object]) -> tuple[str, str, str]:
@@ -95,7 +99,8 @@ def test_version_7_lacks_what_came_with_8() -> None:
 def test_what_a_version_does_not_know_is_refused_in_a_file() -> None:
     iis = Iis("2010")
     iis.add_location(
-        "Default Web Site", within(IP_SECURITY, "").replace("<ipSecurity>", '<ipSecurity denyAction="NotFound">')
+        "Default Web Site",
+        within(IP_SECURITY, "").replace("<ipSecurity>", '<ipSecurity denyAction="NotFound">'),
     )
     assert refused(lambda: read(iis, IP_SECURITY)) == (
         "COMException",
@@ -110,7 +115,11 @@ def test_every_section_of_every_path_can_be_read(edition: str) -> None:
     iis = Iis(edition, rewrite=True)
     paths = [
         APPHOST,
-        *(f"{APPHOST}/{site.name}{directory.url}" for site in iis.sites() for directory in site.directories),
+        *(
+            f"{APPHOST}/{site.name}{directory.url}"
+            for site in iis.sites()
+            for directory in site.directories
+        ),
     ]
     for path in paths:
         for name in (RULES, IP_SECURITY, MODULES, "system.webServer/security/requestFiltering"):
@@ -120,11 +129,16 @@ def test_every_section_of_every_path_can_be_read(edition: str) -> None:
 
 def test_order_of_inheritance(iis: Iis) -> None:
     """Outermost first: root, then for each level its location before its web.config."""
-    iis.replace("</system.webServer>\r\n    <location", f"{rules('root')[18:-19]}</system.webServer>\r\n    <location")
+    iis.replace(
+        "</system.webServer>\r\n    <location",
+        f"{rules('root')[18:-19]}</system.webServer>\r\n    <location",
+    )
     iis.add_location("default web site/OWA", rules("owa location"))
     iis.put_web_config("/owa", rules("owa file"))
     iis.put_web_config(
-        "/", rules("site file") + f'<location path="owa">{rules("owa location of the site file")}</location>'
+        "/",
+        rules("site file")
+        + f'<location path="owa">{rules("owa location of the site file")}</location>',
     )
     iis.add_location("Default Web Site", rules("site location"))
     assert names(read(iis, RULES, f"{SITE}/owa/auth")) == [
@@ -171,7 +185,9 @@ def test_locations_of_a_file(iis: Iis) -> None:
     iis.add_location("Default Web Site/x.aspx", rules("one"))
     file = got(got(reader(iis).get("ConfigManager")).call("GetConfigFile", APPHOST))
     held = got(file.get("Locations"))
-    paths = [got(held.call("Item", index)).get("Path") for index in range(t.cast(int, held.get("Count")))]
+    paths = [
+        got(held.call("Item", index)).get("Path") for index in range(t.cast(int, held.get("Count")))
+    ]
     assert paths[:2] == ["", "Default Web Site"]
     assert paths[-1] == "Default Web Site/x.aspx"
     last = got(held.call("Item", "default web site/X.ASPX"))
@@ -217,16 +233,30 @@ def test_declared_without_a_schema(iis: Iis) -> None:
 NUMBER = '<rule name="a"><match url="x" /><action type="CustomResponse" statusCode="302" /></rule>'
 INVALID = ("COMException", "8007000d")
 UNUSABLE = {
-    rules("same", "SAME"): ("COMException", "800700b7", "Cannot add duplicate collection entry of type 'rule' with "),
-    rules("<rule />"): ("FileNotFoundException", "80070002", "Element is missing required attributes name"),
+    rules("same", "SAME"): (
+        "COMException",
+        "800700b7",
+        "Cannot add duplicate collection entry of type 'rule' with ",
+    ),
+    rules("<rule />"): (
+        "FileNotFoundException",
+        "80070002",
+        "Element is missing required attributes name",
+    ),
     rules('<rule name="a" x="b" />'): (*INVALID, "Unrecognized attribute 'x'"),
     rules("<add />"): (*INVALID, "Unrecognized element 'add'"),
-    rules('<rule name="a" patternSyntax="Perl" />'): (*INVALID, "Enum must be one of ECMAScript, Wildcard, ExactMatch"),
+    rules('<rule name="a" patternSyntax="Perl" />'): (
+        *INVALID,
+        "Enum must be one of ECMAScript, Wildcard, ExactMatch",
+    ),
     rules('<rule name="a"><match url="" /></rule>'): (
         *INVALID,
         "The 'url' attribute is invalid.  String must not be empty",
     ),
-    rules(NUMBER): (*INVALID, "The 'statusCode' attribute is invalid.  Integer value must not be between 300 and 307 "),
+    rules(NUMBER): (
+        *INVALID,
+        "The 'statusCode' attribute is invalid.  Integer value must not be between 300 and 307 ",
+    ),
     within(IP_SECURITY, ""): (
         "FileLoadException",
         "80070021",
@@ -255,7 +285,9 @@ def test_the_same_name_at_two_levels(iis: Iis) -> None:
     assert refused(lambda: read(iis, RULES, f"{SITE}/ecp"))[1] == "800700b7"
 
 
-@pytest.mark.parametrize("content", [b"", b"<configuration><location></configuration>", b"\xff\xfe<"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<configuration><location></configuration>", b"\xff\xfe<"]
+)
 def test_a_file_that_is_no_xml(iis: Iis, content: bytes) -> None:
     iis.disk.write(f"{iis.physical('/ecp')}\\web.config", content)
     told = refused(lambda: read(iis, RULES, f"{SITE}/ecp/folder"))
@@ -278,11 +310,16 @@ def test_sections_are_opened_and_locked_by_locations(iis: Iis) -> None:
     inner = within(IP_SECURITY, "")
     iis.put_web_config("/ecp", inner)
     iis.add_location("Default Web Site/ecp", inner, 'overrideMode="Allow"')
-    assert read(iis, IP_SECURITY, f"{SITE}/ecp").call("GetMetadata", "effectiveOverrideMode") == "Allow"
+    assert (
+        read(iis, IP_SECURITY, f"{SITE}/ecp").call("GetMetadata", "effectiveOverrideMode")
+        == "Allow"
+    )
     iis.put_web_config("/owa", rules("one"))
     iis.add_location("Default Web Site/owa", within(RULES, ""), 'allowOverride="false"')
     assert refused(lambda: read(iis, RULES, f"{SITE}/owa"))[1] == "80070021"
-    iis.add_location("Default Web Site/EWS", within(RULES, ""), 'allowOverride="false" overrideMode="Deny"')
+    iis.add_location(
+        "Default Web Site/EWS", within(RULES, ""), 'allowOverride="false" overrideMode="Deny"'
+    )
     iis.put_web_config("/EWS", rules("one"))
     assert refused(lambda: read(iis, RULES, f"{SITE}/EWS"))[1] == "8007000d"
 
@@ -300,18 +337,28 @@ def test_sections_are_opened_and_locked_by_locations(iis: Iis) -> None:
 def test_locks(iis: Iis, above: str, below: str) -> None:
     iis.add_location("Default Web Site", within("system.webServer/rewrite", above))
     iis.put_web_config("/ecp", rules(below))
-    assert refused(lambda: read(iis, RULES, f"{SITE}/ecp")) == ("FileLoadException", "80070021", "Lock violation")
+    assert refused(lambda: read(iis, RULES, f"{SITE}/ecp")) == (
+        "FileLoadException",
+        "80070021",
+        "Lock violation",
+    )
     assert names(read(iis, RULES)) in ([], ["one"])
 
 
 def test_locked_attributes(iis: Iis) -> None:
     iis.add_location(
         "Default Web Site",
-        within(IP_SECURITY, "").replace("<ipSecurity>", '<ipSecurity lockAttributes="allowUnlisted">'),
+        within(IP_SECURITY, "").replace(
+            "<ipSecurity>", '<ipSecurity lockAttributes="allowUnlisted">'
+        ),
     )
     manager = writer(iis)
     held = section(manager, IP_SECURITY, f"{SITE}/ecp")
-    assert refused(lambda: put(held, allowUnlisted=False)) == ("FileLoadException", "80070021", "Lock violation")
+    assert refused(lambda: put(held, allowUnlisted=False)) == (
+        "FileLoadException",
+        "80070021",
+        "Lock violation",
+    )
     put(held, denyAction="NotFound")
     manager.call("CommitChanges")
     assert value(read(iis, IP_SECURITY, f"{SITE}/ecp"), "denyAction") == "NotFound"
@@ -326,10 +373,13 @@ def test_two_locations_of_one_path(iis: Iis) -> None:
 
 
 def test_a_section_in_a_file_of_its_own(iis: Iis) -> None:
-    iis.add_location("Default Web Site", within("system.webServer/rewrite", '<rules configSource="rules.xml" />'))
+    iis.add_location(
+        "Default Web Site", within("system.webServer/rewrite", '<rules configSource="rules.xml" />')
+    )
     assert refused(lambda: read(iis, RULES))[1] == "80070002"
     iis.disk.write(
-        "C:\\Windows\\System32\\inetsrv\\config\\rules.xml", f"<rules>{BLOCK.format('one')}</rules>".encode()
+        "C:\\Windows\\System32\\inetsrv\\config\\rules.xml",
+        f"<rules>{BLOCK.format('one')}</rules>".encode(),
     )
     assert names(read(iis, RULES)) == ["one"]
     assert refused(lambda: rule(section(writer(iis), RULES, SITE), "two", "x"))[1] == "80070032"
@@ -346,8 +396,12 @@ def test_shared_configuration(iis: Iis) -> None:
     manager = writer(iis)
     rule(section(manager, RULES, SITE), "one", "^ecp")
     manager.call("CommitChanges")
-    assert b'name="one"' in (iis.disk.read("\\\\files.example.test\\iis\\applicationHost.config") or b"")
-    assert b'name="one"' not in (iis.disk.read("C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config") or b"")
+    assert b'name="one"' in (
+        iis.disk.read("\\\\files.example.test\\iis\\applicationHost.config") or b""
+    )
+    assert b'name="one"' not in (
+        iis.disk.read("C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config") or b""
+    )
 
 
 def test_no_administrator(iis: Iis) -> None:

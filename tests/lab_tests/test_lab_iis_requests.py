@@ -9,7 +9,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.patterns import BrokenPattern, matcher
+from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.patterns import (
+    BrokenPattern,
+    matcher,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.urls import BadUrl, cooked
 
@@ -30,7 +33,9 @@ def rule(name: str, url: str, action: str = DENY, conditions: str = "", more: st
 
 
 def rules(*texts: str) -> str:
-    return f"<system.webServer><rewrite><rules>{''.join(texts)}</rules></rewrite></system.webServer>"
+    return (
+        f"<system.webServer><rewrite><rules>{''.join(texts)}</rules></rewrite></system.webServer>"
+    )
 
 
 def addresses(inner: str, attributes: str = "") -> str:
@@ -74,7 +79,9 @@ def test_canonical_paths(sent: str, seen: str) -> None:
     assert cooked(sent) == seen
 
 
-@pytest.mark.parametrize("sent", ["/..", "/owa/../../ecp", "/%", "/%zz", "/a%00b", "/a b", "ecp", "*"])
+@pytest.mark.parametrize(
+    "sent", ["/..", "/owa/../../ecp", "/%", "/%zz", "/a%00b", "/a b", "ecp", "*"]
+)
 def test_paths_that_never_reach_iis(iis: Iis, sent: str) -> None:
     with pytest.raises(BadUrl):
         cooked(sent)
@@ -89,7 +96,9 @@ def test_double_escaping(iis: Iis) -> None:
     assert answers(iis, "/owa/a+b") == ("404.11", "404.11")
     assert answers(iis, "/owa/?a=%2565") == ("302", "302")
     allow = '<system.webServer><security><requestFiltering allowDoubleEscaping="true" /></security></system.webServer>'
-    iis.add_location("Default Web Site/owa", allow.replace("</system", "<x /></system").replace("<x />", ""))
+    iis.add_location(
+        "Default Web Site/owa", allow.replace("</system", "<x /></system").replace("<x />", "")
+    )
     assert answers(iis, "/owa/%2565cp/") == ("302", "302")
     assert answers(iis, "/%2565cp/") == ("404.11", "404.11")
 
@@ -100,7 +109,9 @@ def test_what_else_is_filtered(iis: Iis) -> None:
         '<requestLimits maxUrl="50" maxQueryString="20" />'
     )
     section = f'<requestFiltering allowHighBitCharacters="false">{filtering}</requestFiltering>'
-    iis.add_location("Default Web Site", f"<system.webServer><security>{section}</security></system.webServer>")
+    iis.add_location(
+        "Default Web Site", f"<system.webServer><security>{section}</security></system.webServer>"
+    )
     told = {
         "/owa/": "302",
         "/owa/a..b": "404.5",
@@ -144,7 +155,9 @@ def test_what_a_site_rule_stops(iis: Iis, path: str) -> None:
     assert answers(iis, path) == ("302", "302")
     iis.add_location("Default Web Site", rules(BLOCK))
     assert answers(iis, path) == ("403", "302")
-    assert answers(iis, path, port=444) in (("302", "302"), ("404", "404")), "another site has rules of its own"
+    assert answers(iis, path, port=444) in (("302", "302"), ("404", "404")), (
+        "another site has rules of its own"
+    )
 
 
 @pytest.mark.parametrize("path", SMUGGLED)
@@ -152,12 +165,20 @@ def test_a_narrow_pattern_is_gone_round(iis: Iis, path: str) -> None:
     """The lab sees the way round a pattern that a guide on the web would have written."""
     iis.add_location("Default Web Site", rules(rule("narrow", "^ecp/", conditions=FROM_INSIDE)))
     told = str(iis.request(path, STRANGER))
-    assert told == ("403" if path in ("/ECP/", "/%65cp/", "/owa/..%2fecp/") else "400" if "%09" in path else "302")
+    assert told == (
+        "403"
+        if path in ("/ECP/", "/%65cp/", "/owa/..%2fecp/")
+        else "400"
+        if "%09" in path
+        else "302"
+    )
 
 
 def test_levels_see_paths_of_their_own(iis: Iis) -> None:
     iis.add_location("Default Web Site/owa", rules(rule("owa", "^auth/")))
-    assert [str(iis.request(path, STRANGER)) for path in ("/owa/auth/x", "/auth/x", "//owa;a/auth/x")] == [
+    assert [
+        str(iis.request(path, STRANGER)) for path in ("/owa/auth/x", "/auth/x", "//owa;a/auth/x")
+    ] == [
         "403",
         "404",
         "403",
@@ -198,7 +219,9 @@ def test_rules_that_applications_do_not_inherit(iis: Iis) -> None:
 
 
 def test_global_rules_come_first(iis: Iis) -> None:
-    text = rule("global", "^owa/secret", '<action type="AbortRequest" />', more='stopProcessing="true"')
+    text = rule(
+        "global", "^owa/secret", '<action type="AbortRequest" />', more='stopProcessing="true"'
+    )
     before = '<security>\r\n            <access sslFlags="None" />'
     iis.replace(before, f"<rewrite><globalRules>{text}</globalRules></rewrite>{before}")
     iis.put_web_config("/owa", rules("<clear />"))
@@ -318,7 +341,9 @@ def test_case_counts_where_it_is_asked_for() -> None:
 
 def test_a_server_variable_that_nobody_allowed(iis: Iis) -> None:
     variables = '<serverVariables><set name="HTTP_X" value="1" /></serverVariables>'
-    iis.add_location("Default Web Site", rules(rule("one", "^ecp", f'{variables}<action type="None" />')))
+    iis.add_location(
+        "Default Web Site", rules(rule("one", "^ecp", f'{variables}<action type="None" />'))
+    )
     assert answers(iis, "/ecp/") == ("500.50", "500.50")
     assert answers(iis, "/owa/") == ("302", "302")
     allowed = '<allowedServerVariables><add name="http_x" /></allowedServerVariables>'
@@ -340,10 +365,17 @@ def test_ip_restrictions(iis: Iis) -> None:
 
 @pytest.mark.parametrize(
     ("action", "told"),
-    [("Forbidden", "403.6"), ("Unauthorized", "401"), ("NotFound", "404"), ("AbortRequest", "aborted")],
+    [
+        ("Forbidden", "403.6"),
+        ("Unauthorized", "401"),
+        ("NotFound", "404"),
+        ("AbortRequest", "aborted"),
+    ],
 )
 def test_deny_actions(iis: Iis, action: str, told: str) -> None:
-    iis.add_location("Default Web Site/ecp", addresses(LIST, f'allowUnlisted="false" denyAction="{action}"'))
+    iis.add_location(
+        "Default Web Site/ecp", addresses(LIST, f'allowUnlisted="false" denyAction="{action}"')
+    )
     assert answers(iis, "/ecp/") == (told, "302")
 
 

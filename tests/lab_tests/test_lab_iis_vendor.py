@@ -42,7 +42,9 @@ from ansible_collections.mailedge.lockdown.tests.support.iis import (
 REWRITE = os.environ.get("IIS_REWRITE", "")
 FIXTURES = os.environ.get("MAILEDGE_FIXTURES", "")
 needs_rewrite = pytest.mark.skipif(not REWRITE, reason="no reading of Microsoft's: set IIS_REWRITE")
-needs_fixtures = pytest.mark.skipif(not FIXTURES, reason="no files of real servers: set MAILEDGE_FIXTURES")
+needs_fixtures = pytest.mark.skipif(
+    not FIXTURES, reason="no files of real servers: set MAILEDGE_FIXTURES"
+)
 
 
 # --- rules -------------------------------------------------------------------------------------------------------
@@ -115,17 +117,27 @@ def invented_rules(source: random.Random) -> str:
             conditions = f'<conditions logicalGrouping="{grouping}">{inner}</conditions>'
         match = f'<match url="{url}" negate="{str(negated).lower()}" />'
         action = source.choice([known for known in ACTIONS if grouped or "{R:1}" not in known])
-        stop, enabled = source.choice(("true", "false")), source.choice(("true", "true", "true", "false"))
+        stop, enabled = (
+            source.choice(("true", "false")),
+            source.choice(("true", "true", "true", "false")),
+        )
         attributes = f'name="rule {number}" enabled="{enabled}" stopProcessing="{stop}"'
         texts.append(f"<rule {attributes}>{match}{conditions}{action}</rule>")
     return f"<rewrite><rules>{''.join(texts)}</rules></rewrite>"
 
 
-def vendor(folder: pathlib.Path, text: str, requests: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+def vendor(
+    folder: pathlib.Path, text: str, requests: t.Sequence[t.Mapping[str, t.Any]]
+) -> list[dict[str, t.Any]]:
     config = folder / "web.config"
-    config.write_text(f"<configuration><system.webServer>{text}</system.webServer></configuration>", encoding="utf-8")
+    config.write_text(
+        f"<configuration><system.webServer>{text}</system.webServer></configuration>",
+        encoding="utf-8",
+    )
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    done = subprocess.run([REWRITE, str(config)], input=lines.encode(), capture_output=True, timeout=120, check=True)
+    done = subprocess.run(
+        [REWRITE, str(config)], input=lines.encode(), capture_output=True, timeout=120, check=True
+    )
     return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
 
@@ -136,7 +148,10 @@ def test_random_rules_are_read_as_microsoft_reads_them(tmp_path: pathlib.Path) -
     differences, outcomes = [], set()
     for _turn in range(12):
         text = invented_rules(source)
-        sent = [(source.choice(PATHS) + source.choice(QUERIES), source.choice(CLIENTS)) for _turn in range(150)]
+        sent = [
+            (source.choice(PATHS) + source.choice(QUERIES), source.choice(CLIENTS))
+            for _turn in range(150)
+        ]
         iis = Iis("2019")
         # Without Request Filtering, of which the other knows nothing.
         iis.replace('<add name="RequestFilteringModule" lockItem="true" />', "")
@@ -205,7 +220,14 @@ def test_every_section_of_a_real_server_is_read(name: str) -> None:
     document = Document(real(name).read_bytes())
     declared = sorted(declarations(document))
     sites = session.sites()
-    paths = [APPHOST, *(f"{APPHOST}/{site.name}{directory.url}" for site in sites for directory in site.directories)]
+    paths = [
+        APPHOST,
+        *(
+            f"{APPHOST}/{site.name}{directory.url}"
+            for site in sites
+            for directory in site.directories
+        ),
+    ]
     paths += [
         f"{APPHOST}/{location.attributes['path']}"
         for location in document.root.elements("location")
@@ -215,11 +237,15 @@ def test_every_section_of_a_real_server_is_read(name: str) -> None:
     assert len(paths) > 30
     for path in paths:
         for section_name in (
-            declared if path in paths[:4] else (sections.IP_SECURITY, sections.MODULES, sections.REQUEST_FILTERING)
+            declared
+            if path in paths[:4]
+            else (sections.IP_SECURITY, sections.MODULES, sections.REQUEST_FILTERING)
         ):
             view = SectionView(session, section_name, path)
             view.items()
-    modules = {str(item.value("name")) for item in SectionView(session, sections.MODULES, paths[1]).items()}
+    modules = {
+        str(item.value("name")) for item in SectionView(session, sections.MODULES, paths[1]).items()
+    }
     assert ("RewriteModule" in modules) == ("2013" not in name)
 
 
@@ -246,8 +272,12 @@ def test_a_change_of_a_real_file_and_back(name: str) -> None:
     assert '<ipSecurity allowUnlisted="false" />' in after
     assert str(iis.request("/ews/x", "203.0.113.5")) in ("302", "401"), "the module is not there"
     manager = writer(iis)
-    locations = got(got(got(manager.get("ConfigManager")).call("GetConfigFile", APPHOST)).get("Locations"))
-    got(locations.call("Item", "Default Web Site/EWS")).call("DeleteConfigSection", sections.IP_SECURITY)
+    locations = got(
+        got(got(manager.get("ConfigManager")).call("GetConfigFile", APPHOST)).get("Locations")
+    )
+    got(locations.call("Item", "Default Web Site/EWS")).call(
+        "DeleteConfigSection", sections.IP_SECURITY
+    )
     if "2013" not in name:
         collection(section(manager, RULES, SITE)).call("DeleteElement", 0)
         got(locations.call("Item", "Default Web Site")).call("DeleteConfigSection", RULES)
@@ -274,7 +304,9 @@ def test_requests_to_a_real_server() -> None:
 
 
 @needs_fixtures
-@pytest.mark.parametrize("name", sorted(path.name for path in pathlib.Path(FIXTURES or ".").glob("*.config")))
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in pathlib.Path(FIXTURES or ".").glob("*.config"))
+)
 def test_bytes_of_real_files(name: str) -> None:
     content = real(name).read_bytes()
     assert Document(content).content() == content

@@ -50,7 +50,9 @@ def refused(action: t.Callable[[], object]) -> str:
 
 
 def locations(manager: ComObject) -> ComObject:
-    return got(got(got(manager.get("ConfigManager")).call("GetConfigFile", APPHOST)).get("Locations"))
+    return got(
+        got(got(manager.get("ConfigManager")).call("GetConfigFile", APPHOST)).get("Locations")
+    )
 
 
 def effective(iis: Iis, path: str = SITE) -> list[t.Any]:
@@ -60,8 +62,14 @@ def effective(iis: Iis, path: str = SITE) -> list[t.Any]:
 def test_a_rule_lands_in_the_location_of_its_site(iis: Iis) -> None:
     before = iis.text
     manager = writer(iis)
-    condition: dict[str, Value] = {"input": "{REMOTE_ADDR}", "pattern": r"^(?:10\.)", "negate": True}
-    rule(section(manager, RULES, SITE), 'a "name" & <more>', "^ecp", [condition], stopProcessing=True)
+    condition: dict[str, Value] = {
+        "input": "{REMOTE_ADDR}",
+        "pattern": r"^(?:10\.)",
+        "negate": True,
+    }
+    rule(
+        section(manager, RULES, SITE), 'a "name" & <more>', "^ecp", [condition], stopProcessing=True
+    )
     assert iis.text == before, "nothing is written before it is committed"
     manager.call("CommitChanges")
     start = iis.text.index(LOCATION, iis.text.index("</configSections>"))
@@ -127,7 +135,10 @@ def test_commit_path(iis: Iis) -> None:
     manager = iis.classes["microsoft.applicationhost.writableadminmanager"]()
     held = section(manager, IP_SECURITY, SITE)
     assert refused(lambda: put(held, allowUnlisted=False)) == "COMException 8000ffff"
-    assert refused(lambda: manager.set("CommitPath", f"{APPHOST}/No Such Site")) == "ArgumentException 80070057"
+    assert (
+        refused(lambda: manager.set("CommitPath", f"{APPHOST}/No Such Site"))
+        == "ArgumentException 80070057"
+    )
     manager.set("CommitPath", f"{SITE}/ecp")
     assert refused(lambda: put(held, allowUnlisted=False)) == "ArgumentException 80070057"
     manager.set("CommitPath", APPHOST)
@@ -192,9 +203,14 @@ def test_indexes(iis: Iis) -> None:
     rule(held, "two", "x", index=0)
     assert names(held) == ["two", "one"]
     assert refused(lambda: collection(held).call("DeleteElement", 2)) == "COMException 80070585"
-    assert refused(lambda: collection(held).call("CreateNewElement", "add")) == "COMException 80070585"
+    assert (
+        refused(lambda: collection(held).call("CreateNewElement", "add")) == "COMException 80070585"
+    )
     unnamed = collection(held).call("CreateNewElement", "rule")
-    assert refused(lambda: collection(held).call("AddElement", unnamed, 0)) == "FileNotFoundException 80070002"
+    assert (
+        refused(lambda: collection(held).call("AddElement", unnamed, 0))
+        == "FileNotFoundException 80070002"
+    )
     assert refused(lambda: put(items(held)[0], name="one")) == "COMException 800700b7"
     manager.call("CommitChanges")
     assert effective(iis) == ["two", "one"]
@@ -263,7 +279,9 @@ def test_locked_items_keep_their_places(iis: Iis) -> None:
     held = section(manager, MODULES, SITE)
     count = t.cast(int, collection(held).get("Count"))
     assert refused(lambda: add(held, "add", 0, name="Mine")) == "FileLoadException 80070021"
-    assert refused(lambda: collection(held).call("DeleteElement", 0)) == "FileLoadException 80070021"
+    assert (
+        refused(lambda: collection(held).call("DeleteElement", 0)) == "FileLoadException 80070021"
+    )
     add(held, "add", count, name="Mine")
     manager.call("CommitChanges")
     assert names(section(reader(iis), MODULES, SITE))[-1] == "Mine"
@@ -284,7 +302,10 @@ def test_an_order_of_addresses(iis: Iis) -> None:
     add(held, "add", ipAddress="10.0.0.0", subnetMask="255.0.0.0", allowed=True)
     put(held, allowUnlisted=False)
     manager.call("CommitChanges")
-    told = {client: str(iis.request("/ecp/", client)) for client in ("10.9.9.9", "::1", "127.0.0.1", "203.0.113.5")}
+    told = {
+        client: str(iis.request("/ecp/", client))
+        for client in ("10.9.9.9", "::1", "127.0.0.1", "203.0.113.5")
+    }
     assert told == {"10.9.9.9": "302", "::1": "302", "127.0.0.1": "302", "203.0.113.5": "403.6"}
 
 
@@ -303,4 +324,7 @@ def test_locations(iis: Iis) -> None:
     manager.call("CommitChanges")
     assert "newer" not in iis.text
     assert refused(lambda: held.call("DeleteLocation", count)) == "COMException 80070585"
-    assert refused(lambda: locations(reader(iis)).call("DeleteLocation", 0)) == "FileLoadException 80070021"
+    assert (
+        refused(lambda: locations(reader(iis)).call("DeleteLocation", 0))
+        == "FileLoadException 80070021"
+    )

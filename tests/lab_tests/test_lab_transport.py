@@ -13,7 +13,12 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange import rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.defaults import add_receive, site
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
-from ansible_collections.mailedge.lockdown.tests.support.lab_connectors import bare, create, grant, withdraw
+from ansible_collections.mailedge.lockdown.tests.support.lab_connectors import (
+    bare,
+    create,
+    grant,
+    withdraw,
+)
 
 STRANGER, PROVIDER = "203.0.113.9", "198.51.100.7"
 
@@ -45,12 +50,18 @@ def test_a_right_opens_the_door_without_its_group(host: ExchangeHost) -> None:
     assert row["PermissionGroups"] == "ExchangeServers, Custom"
 
 
-def test_an_anonymous_sender_without_one_right_of_its_group_may_still_send(host: ExchangeHost) -> None:
+def test_an_anonymous_sender_without_one_right_of_its_group_may_still_send(
+    host: ExchangeHost,
+) -> None:
     wide = create(host, "Wide", PermissionGroups="AnonymousUsers")
     withdraw(host, wide, rights.OWN_DOMAIN_SENDER)
     assert "AnonymousUsers" not in host.rights.read(host.receive_connectors()[0].rights)
     admission = host.admission(STRANGER)
-    assert (admission.submit, admission.any_sender, admission.own_domain_sender) == (True, True, False)
+    assert (admission.submit, admission.any_sender, admission.own_domain_sender) == (
+        True,
+        True,
+        False,
+    )
 
 
 def test_what_is_denied_is_denied_whoever_allows_it(host: ExchangeHost) -> None:
@@ -88,13 +99,21 @@ def test_whoever_an_externally_secured_connector_hears_relays(host: ExchangeHost
 
 def test_the_smallest_range_takes_the_session_and_tls_is_its_own(host: ExchangeHost) -> None:
     create(host, "Wide", PermissionGroups="AnonymousUsers")
-    create(host, "Filter", PermissionGroups="AnonymousUsers", RequireTLS=True, RemoteIPRanges=["198.51.100.0/24"])
+    create(
+        host,
+        "Filter",
+        PermissionGroups="AnonymousUsers",
+        RequireTLS=True,
+        RemoteIPRanges=["198.51.100.0/24"],
+    )
     create(host, "One of them", RemoteIPRanges=["198.51.100.7"])
     assert meets(host) == "accepted by Wide"
     assert meets(host, "198.51.100.8") == "accepted by Filter, over TLS only"
     assert meets(host, PROVIDER) == "refused by One of them"
     assert meets(host, "2001:db8:bad::9") == "accepted by Wide"
-    host.invoke("Set-ReceiveConnector", {"Identity": "EX1\\One of them", "Enabled": False, "Confirm": False})
+    host.invoke(
+        "Set-ReceiveConnector", {"Identity": "EX1\\One of them", "Enabled": False, "Confirm": False}
+    )
     assert meets(host, PROVIDER) == "accepted by Filter, over TLS only"
 
 
@@ -112,7 +131,11 @@ def test_a_binding_to_the_address_beats_the_one_to_all_of_them(host: ExchangeHos
 def test_of_two_equal_claims_the_generous_one_counts(host: ExchangeHost) -> None:
     """A replication conflict leaves two of them; no cmdlet makes such a pair."""
     for name, groups in (("Wide\nCNF:1", "AnonymousUsers"), ("Wide", "ExchangeServers")):
-        printed = {"Bindings": ["0.0.0.0:25"], "RemoteIPRanges": ["0.0.0.0-255.255.255.255"], "AuthMechanism": "Tls"}
+        printed = {
+            "Bindings": ["0.0.0.0:25"],
+            "RemoteIPRanges": ["0.0.0.0-255.255.255.255"],
+            "AuthMechanism": "Tls",
+        }
         add_receive(host, name, {**printed, "PermissionGroups": groups})
     assert host.admission(STRANGER).submit
 
@@ -124,7 +147,11 @@ def test_what_is_shown_is_equal_for_equal_states(host: ExchangeHost) -> None:
         "10.0.0.0-10.255.255.255",
         "192.0.2.0-192.0.2.255",
     ]
-    change = {"Identity": wide, "RemoteIPRanges": ["192.0.2.0-192.0.2.255", "10.0.0.0/8"], "Confirm": False}
+    change = {
+        "Identity": wide,
+        "RemoteIPRanges": ["192.0.2.0-192.0.2.255", "10.0.0.0/8"],
+        "Confirm": False,
+    }
     host.invoke("Set-ReceiveConnector", change)
     assert host.shown() == before
     grant(host, wide, rights.SUBMIT)

@@ -27,7 +27,10 @@ def test_the_answers_of_each_server() -> None:
         assert (form.status, form.headers["X-FEServer"]) == (302, "EX2")
         assert form.headers["Location"].startswith("https://ex2.birke.example/owa/")
         login = newer.browse(stranger, "/EWS/Exchange.asmx")
-        assert (login.status, login.headers.get_all("WWW-Authenticate")) == (401, ["Negotiate", "NTLM"])
+        assert (login.status, login.headers.get_all("WWW-Authenticate")) == (
+            401,
+            ["Negotiate", "NTLM"],
+        )
         assert newer.browse(stranger, "/nothing").status == 404
         assert "X-FEServer" not in older.browse(stranger, "/owa/").headers
         # Somebody who connects and says nothing keeps nobody waiting.

@@ -32,7 +32,9 @@ class Rule(ComObject):
 
     def set_ports(self, value: Value) -> None:
         if value == "bad":
-            raise ComError(0x80070057, "Value does not fall within the expected range.", "ArgumentException")
+            raise ComError(
+                0x80070057, "Value does not fall within the expected range.", "ArgumentException"
+            )
         self.ports = value
 
     def get_broken(self) -> Value:

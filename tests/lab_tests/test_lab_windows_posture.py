@@ -44,14 +44,18 @@ def refused(key: ComObject | None, method: str, *arguments: t.Any) -> str:
     return caught.value.class_name
 
 
-def test_a_key_that_is_missing_is_nothing_and_one_that_is_denied_an_error(host: ExchangeHost) -> None:
+def test_a_key_that_is_missing_is_nothing_and_one_that_is_denied_an_error(
+    host: ExchangeHost,
+) -> None:
     assert opened(host, r"SOFTWARE\Nothing") is None
     assert opened(host, KEY.upper()) is not None
     host.windows.registry.denied.add(KEY.casefold())
     assert refused(host.windows.machine_key, "OpenSubKey", KEY) == "SecurityException"
 
 
-def test_a_number_comes_with_a_sign_and_a_missing_value_as_what_was_asked_for(host: ExchangeHost) -> None:
+def test_a_number_comes_with_a_sign_and_a_missing_value_as_what_was_asked_for(
+    host: ExchangeHost,
+) -> None:
     key = opened(host, KEY)
     assert key is not None
     assert key.call("GetValue", "number") == -1
@@ -70,7 +74,14 @@ def test_what_was_opened_for_reading_is_not_written(host: ExchangeHost) -> None:
 
 @pytest.mark.parametrize(
     ("data", "kind"),
-    [("1", "DWord"), (True, "DWord"), (1, "String"), ("x", "MultiString"), (["300"], "Binary"), (1, "X")],
+    [
+        ("1", "DWord"),
+        (True, "DWord"),
+        (1, "String"),
+        ("x", "MultiString"),
+        (["300"], "Binary"),
+        (1, "X"),
+    ],
 )
 def test_data_has_to_fit_its_kind(host: ExchangeHost, data: t.Any, kind: str) -> None:
     assert refused(opened(host, KEY, True), "SetValue", "Number", data, kind) == "ArgumentException"
@@ -86,7 +97,9 @@ def test_a_key_with_keys_below_it_is_not_deleted(host: ExchangeHost) -> None:
     machine.call("DeleteSubKey", KEY, False)
 
 
-def test_a_value_that_is_missing_is_deleted_without_a_word_only_if_one_says_so(host: ExchangeHost) -> None:
+def test_a_value_that_is_missing_is_deleted_without_a_word_only_if_one_says_so(
+    host: ExchangeHost,
+) -> None:
     key = opened(host, KEY, True)
     assert refused(key, "DeleteValue", "Missing") == "ArgumentException"
     assert key is not None
@@ -95,9 +108,14 @@ def test_a_value_that_is_missing_is_deleted_without_a_word_only_if_one_says_so(h
 
 def test_the_history_of_updates_fails_for_none_and_gives_what_there_is(host: ExchangeHost) -> None:
     history = host.windows.history
-    searcher = t.cast(ComObject, host.windows.create("Microsoft.Update.Session").call("CreateUpdateSearcher"))
+    searcher = t.cast(
+        ComObject, host.windows.create("Microsoft.Update.Session").call("CreateUpdateSearcher")
+    )
     now = datetime.datetime(2026, 11, 1)
-    history.updates = [Update("older", now - datetime.timedelta(days=1)), Update("newer", now, categories=None)]
+    history.updates = [
+        Update("older", now - datetime.timedelta(days=1)),
+        Update("newer", now, categories=None),
+    ]
     assert searcher.call("GetTotalHistoryCount") == 2
     found = t.cast(ComObject, searcher.call("QueryHistory", 0, 50))
     assert found.get("Count") == 2
@@ -135,7 +153,12 @@ def test_windows_goes_with_its_exchange(edition: str) -> None:
     build = build_of(host.edition)
     assert registry.get(SYSTEM_KEY, "CurrentBuild") == str(build)
     assert (registry.get(SYSTEM_KEY, "UBR") is None) == (build < 14393)
-    assert registry.find(r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2") is None
+    assert (
+        registry.find(
+            r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2"
+        )
+        is None
+    )
     numbers = host.windows.files.get(rf"{host.edition.install_path}Bin\ExSetup.exe").numbers
     assert numbers == host.edition.build
 

@@ -25,7 +25,10 @@ TASKS = [
             "[WARNING]: Type 'set' is unsupported in variable storage.\nOrigin: <unknown>\n\nok: [a]\n",
             ["[WARNING]: Type 'set' is unsupported in variable storage. Origin: <unknown>"],
         ),
-        ("[DEPRECATION WARNING]: Gone in 2.23.\nok: [a]\n", ["[DEPRECATION WARNING]: Gone in 2.23."]),
+        (
+            "[DEPRECATION WARNING]: Gone in 2.23.\nok: [a]\n",
+            ["[DEPRECATION WARNING]: Gone in 2.23."],
+        ),
         ("ok: [a] => {\n    'msg': '[WARNING]: not one'\n}\n", []),
     ],
 )

@@ -18,7 +18,10 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer, Profile
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import (
+    FortiGateServer,
+    Profile,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns
 from ansible_collections.mailedge.lockdown.tests.support import fortigate
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result
@@ -33,7 +36,12 @@ Task = tuple[t.Any, dict[str, t.Any]]
 
 def lock(name: str = "birke", vip: str = "VIP-mail", ranges: t.Sequence[str] = RANGES) -> Task:
     """The task of a way in."""
-    return fortios_inbound_lock, {"name": name, "vips": [vip], "ranges": list(ranges), "own_networks": ["10.20.0.0/16"]}
+    return fortios_inbound_lock, {
+        "name": name,
+        "vips": [vip],
+        "ranges": list(ranges),
+        "own_networks": ["10.20.0.0/16"],
+    }
 
 
 def way_out() -> Task:
@@ -85,7 +93,10 @@ def story(
     each of these runs, whose proof fails; all of them lease the device as the playbook does.
     """
     turns = Turns(schedule)
-    with FortiGateServer(Device(version=version)) as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        FortiGateServer(Device(version=version)) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         server.device.seed_mail_site(external=DOORS["VIP-mail"])
         server.device.seed_mail_site(external=DOORS["VIP-mail-b"], mapped="10.20.1.12", name="b")
         firewall = Firewall(server, pathlib.Path(folder))
@@ -141,6 +152,9 @@ def check(pair: Pair, known: t.Mapping[str, End], schedule: str, version: str = 
     end = story(pair, schedule, version=version)
     possible = ("ab", "ba") if end.green == "ab" else (end.green,)
     assert any(end.packets == known[order].packets for order in possible), (end.events, end.green)
-    assert any(end.configuration == known[order].configuration for order in possible), (end.events, end.green)
+    assert any(end.configuration == known[order].configuration for order in possible), (
+        end.events,
+        end.green,
+    )
     assert end.green, "each has stopped the other"
     return end

@@ -36,7 +36,11 @@ def granted(host: ExchangeHost, sender: str, port: int = 25) -> Granted:
         if stored.server != host.name or not stored.values["Enabled"]:
             continue
         for binding in stored.values["Bindings"]:
-            if binding.version != source.version or binding.port != port or binding.address not in (0, int(local)):
+            if (
+                binding.version != source.version
+                or binding.port != port
+                or binding.address not in (0, int(local))
+            ):
                 continue
             exact = binding.address != 0
             listening.add(exact)
@@ -56,7 +60,9 @@ def ports(host: ExchangeHost) -> list[int]:
     return sorted({binding.port for stored in held for binding in stored.values["Bindings"]})
 
 
-def _own_address(host: ExchangeHost, version: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _own_address(
+    host: ExchangeHost, version: int
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     own = [ipaddress.ip_address(text) for text in host.addresses]
     return next((address for address in own if address.version == version), None)
 
@@ -87,9 +93,16 @@ def configuration(host: ExchangeHost) -> Site:
     for stored in host.directory.view(""):
         if stored.server in ("", host.name):
             # The groups are what the entries make up.
-            values = {name: _plain(one) for name, one in stored.values.items() if name != "PermissionGroups"}
+            values = {
+                name: _plain(one)
+                for name, one in stored.values.items()
+                if name != "PermissionGroups"
+            }
             entries = frozenset(stored.rights)
-            found[f"{'receive' if stored.server else 'send'} {stored.name}"] = {**values, "rights": entries}
+            found[f"{'receive' if stored.server else 'send'} {stored.name}"] = {
+                **values,
+                "rights": entries,
+            }
     return found
 
 

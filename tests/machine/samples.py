@@ -21,7 +21,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds 
     Size,
     TimeSpan,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Property, Resource
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    Property,
+    Resource,
+)
 
 Values = dict[str, t.Any]
 
@@ -32,8 +35,17 @@ NAMED: t.Mapping[str, t.Mapping[str, tuple[t.Any, ...]]] = {
     RECEIVE.name: {
         "bindings": (["0.0.0.0:2599"], ["0.0.0.0:2598", "0.0.0.0:2599"]),
         "remote_ip_ranges": (["10.20.9.9"], ["10.20.9.0/24", "192.168.40.1-192.168.40.9"]),
-        "permission_groups": (["AnonymousUsers"], ["AnonymousUsers", "ExchangeUsers"], ["Partners"], []),
-        "auth_mechanism": (["Tls"], ["Tls", "Integrated"], ["Tls", "BasicAuth", "BasicAuthRequireTLS"]),
+        "permission_groups": (
+            ["AnonymousUsers"],
+            ["AnonymousUsers", "ExchangeUsers"],
+            ["Partners"],
+            [],
+        ),
+        "auth_mechanism": (
+            ["Tls"],
+            ["Tls", "Integrated"],
+            ["Tls", "BasicAuth", "BasicAuthRequireTLS"],
+        ),
         "anonymous_rights": (["everyone:ms-Exch-SMTP-Submit"], []),
         "usage": ("Custom",),
         "fqdn": ("mail.birke.example", "mx.birke.example"),
@@ -50,7 +62,10 @@ NAMED: t.Mapping[str, t.Mapping[str, tuple[t.Any, ...]]] = {
         "transport_role": ("FrontendTransport",),
     },
     SEND.name: {
-        "address_spaces": (["SMTP:life.example;7"], ["SMTP:life.example;7", "SMTP:*.life.example;100"]),
+        "address_spaces": (
+            ["SMTP:life.example;7"],
+            ["SMTP:life.example;7", "SMTP:*.life.example;100"],
+        ),
         "smart_hosts": (["out.filter.example"], ["out.filter.example", "192.0.2.99"]),
         "source_transport_servers": (["EX1"],),
         "authentication_credential": (LOGIN,),
@@ -58,7 +73,10 @@ NAMED: t.Mapping[str, t.Mapping[str, tuple[t.Any, ...]]] = {
         "tls_certificate_name": (_CERTIFICATE,),
         "fqdn": ("mail.birke.example", "mx.birke.example"),
         "comment": ("first floor", 'second "floor"; \u00fcber $all\u2019s'),
-        "error_policies": (["DowngradeDnsFailures"], ["DowngradeCustomFailures", "UpgradeCustomFailures"]),
+        "error_policies": (
+            ["DowngradeDnsFailures"],
+            ["DowngradeCustomFailures", "UpgradeCustomFailures"],
+        ),
         "source_ip_address": ("192.0.2.25",),
     },
 }
@@ -72,7 +90,9 @@ BESIDE: t.Mapping[str, t.Mapping[str, t.Callable[[t.Any], Values]]] = {
     },
     SEND.name: {
         "smart_hosts": lambda value: {"dns_routing_enabled": False},
-        "dns_routing_enabled": lambda value: {} if value else {"smart_hosts": ["out.filter.example"]},
+        "dns_routing_enabled": lambda value: (
+            {} if value else {"smart_hosts": ["out.filter.example"]}
+        ),
         "smart_host_auth_mechanism": lambda value: {
             "smart_hosts": ["out.filter.example"],
             "dns_routing_enabled": False,
@@ -88,7 +108,9 @@ BESIDE: t.Mapping[str, t.Mapping[str, t.Callable[[t.Any], Values]]] = {
             **({"tls_domain": "filter.example"} if value == "DomainValidation" else {}),
         },
         "tls_domain": lambda value: {"require_tls": True, "tls_auth_level": "DomainValidation"},
-        "cloud_services_mail_enabled": lambda value: {"tls_certificate_name": _CERTIFICATE} if value else {},
+        "cloud_services_mail_enabled": lambda value: (
+            {"tls_certificate_name": _CERTIFICATE} if value else {}
+        ),
     },
 }
 

@@ -20,7 +20,11 @@ MORE = int(os.environ.get("MAILEDGE_EXAMPLES", "0"))
 
 def examples(usual: int, **more: t.Any) -> settings:
     """Settings of a test: `usual` examples, or as many as MAILEDGE_EXAMPLES says."""
-    phases = [Phase.explicit, Phase.generate, *([Phase.shrink] if os.environ.get("MAILEDGE_SHRINK") else [])]
+    phases = [
+        Phase.explicit,
+        Phase.generate,
+        *([Phase.shrink] if os.environ.get("MAILEDGE_SHRINK") else []),
+    ]
     return settings(
         max_examples=MORE or usual,
         derandomize=not MORE,

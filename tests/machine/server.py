@@ -54,7 +54,9 @@ class Connection:
         """An option of the connection."""
         return _OPTIONS[name]
 
-    def exec_command(self, command: str, in_data: bytes, sudoable: bool) -> tuple[int, bytes, bytes]:
+    def exec_command(
+        self, command: str, in_data: bytes, sudoable: bool
+    ) -> tuple[int, bytes, bytes]:
         """Run a command on the host."""
         return self._execute(command, in_data)
 

@@ -9,7 +9,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.machine import judge
-from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Impatient, Result
+from ansible_collections.mailedge.lockdown.tests.machine.server import (
+    ExchangeServer,
+    Impatient,
+    Result,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns
 
 STRANGER, PROVIDER = "203.0.113.200", "198.51.100.7"

@@ -24,10 +24,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Target, model_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Target,
+    model_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_range
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import cli, schema
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
@@ -62,7 +70,10 @@ TERM = st.fixed_dictionaries(
     {"action": st.sampled_from(["accept", "accept", "deny"])},
     optional={
         "source-address": st.lists(
-            st.sampled_from(["HALF", "PROVIDER", "OTHERS", "OFFICE"]), min_size=1, max_size=2, unique=True
+            st.sampled_from(["HALF", "PROVIDER", "OTHERS", "OFFICE"]),
+            min_size=1,
+            max_size=2,
+            unique=True,
         ).map(" ".join),
         "destination-address": st.sampled_from(["MAIL", "SERVERS", "WEB"]),
         "destination-port": st.sampled_from(sorted(PORTS)),
@@ -75,14 +86,25 @@ class Aerleon:
     """One policy by Aerleon."""
 
     def __init__(self, terms: Terms) -> None:
-        self._api = pytest.importorskip("aerleon.api", reason="Aerleon is not installed (requirements-judges.txt)")
+        self._api = pytest.importorskip(
+            "aerleon.api", reason="Aerleon is not installed (requirements-judges.txt)"
+        )
         pytest.importorskip("absl.logging").set_verbosity("fatal")
         self._names = pytest.importorskip("aerleon.lib.naming").Naming()
-        networks = {name: {"values": [{"address": one} for one in held]} for name, held in NETWORKS.items()}
-        services = {name: [{"protocol": "tcp", "port": port} for port in held] for name, held in PORTS.items()}
+        networks = {
+            name: {"values": [{"address": one} for one in held]} for name, held in NETWORKS.items()
+        }
+        services = {
+            name: [{"protocol": "tcp", "port": port} for port in held]
+            for name, held in PORTS.items()
+        }
         self._names.ParseDefinitionsObject({"networks": networks, "services": services}, "here")
         named = [
-            {"name": f"t{number}", **one, **({"protocol": "tcp"} if "destination-port" in one else {})}
+            {
+                "name": f"t{number}",
+                **one,
+                **({"protocol": "tcp"} if "destination-port" in one else {}),
+            }
             for number, one in enumerate(terms)
         ]
         header = {"targets": {"fortigate": "from-zone wan1 to-zone internal inet"}}
@@ -96,7 +118,9 @@ class Aerleon:
         """Whether it lets a packet through, by its own answer; what no term matches is refused."""
         asked = {"src": source, "dst": to, "sport": "any", "dport": str(port), "proto": "tcp"}
         found = [
-            one for terms in self._api.AclCheck(self._policy, self._names, **asked).values() for one in terms.values()
+            one
+            for terms in self._api.AclCheck(self._policy, self._names, **asked).values()
+            for one in terms.values()
         ]
         assert not any(one["possibles"] for one in found)
         return bool(found) and found[0]["message"].split()[-1] == "accept"
@@ -113,7 +137,11 @@ def all_agree(terms: Terms) -> None:
         for to, port in DOORS:
             passage = model.lookup(source, Target(port, address=parse_range(to)))
             assert passage is None or passage.certain
-            answers = (judge.passes(source, to, port), passage is not None, device.admits(source, to, port))
+            answers = (
+                judge.passes(source, to, port),
+                passage is not None,
+                device.admits(source, to, port),
+            )
             assert len(set(answers)) == 1, (source, to, port, answers, judge.text())
 
 
@@ -169,7 +197,9 @@ class Recorder:
     def __init__(self, server: FortiGateServer) -> None:
         self._answer, self._version, self.sent = server.answer, server.device.version, list[str]()
 
-    def __call__(self, method: str, target: str, headers: t.Mapping[str, str], body: bytes) -> t.Any:
+    def __call__(
+        self, method: str, target: str, headers: t.Mapping[str, str], body: bytes
+    ) -> t.Any:
         given = self._answer(method, target, headers, body)
         assert given is not None
         url = urllib.parse.urlsplit(target)
@@ -186,11 +216,21 @@ class Recorder:
                 lines = [f"unset {cli.entry(path, shown, {})[0]}"]
             else:
                 fields = schema.TABLES[path].fields
-                row = {name: fields[name].take(value) for name, value in json.loads(body).items() if name in fields}
+                row = {
+                    name: fields[name].take(value)
+                    for name, value in json.loads(body).items()
+                    if name in fields
+                }
                 if method == "POST":
                     # The device makes the rest of a new entry.
-                    made = {name: one.default for name, one in fields.items() if one.here(self._version)}
-                    row = {name: value for name, value in {**made, **row}.items() if value not in ("", [], ())}
+                    made = {
+                        name: one.default for name, one in fields.items() if one.here(self._version)
+                    }
+                    row = {
+                        name: value
+                        for name, value in {**made, **row}.items()
+                        if value not in ("", [], ())
+                    }
                 lines = cli.entry(path, shown, row, full=True)
             self.sent.append("\n".join([section, *(f"    {line}" for line in lines), "end"]))
         return given
@@ -206,8 +246,17 @@ def as_predicted(policies: list[dict[str, t.Any]]) -> None:
     it would.
     """
     judge = HierConfig()
-    with FortiGateServer(Device(future=["moon-phase"])) as server, tempfile.TemporaryDirectory() as folder:
-        seed(server.device, [{name: value for name, value in row.items() if name != "moon-phase"} for row in policies])
+    with (
+        FortiGateServer(Device(future=["moon-phase"])) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        seed(
+            server.device,
+            [
+                {name: value for name, value in row.items() if name != "moon-phase"}
+                for row in policies
+            ],
+        )
         firewall, recorder = Firewall(server, pathlib.Path(folder)), Recorder(server)
         with unittest.mock.patch.object(server, "answer", recorder):
             before = cli.show(server.device, full=True)
@@ -228,12 +277,16 @@ def as_predicted(policies: list[dict[str, t.Any]]) -> None:
 
 @examples(5)
 @given(policies=POLICIES)
-def test_a_run_and_its_rollback_do_what_hier_config_predicts(policies: list[dict[str, t.Any]]) -> None:
+def test_a_run_and_its_rollback_do_what_hier_config_predicts(
+    policies: list[dict[str, t.Any]],
+) -> None:
     as_predicted(policies)
 
 
 @pytest.mark.long
 @examples(40)
 @given(policies=st.one_of(POLICIES, DOUBTFUL_POLICIES))
-def test_a_run_and_its_rollback_do_what_hier_config_predicts_at_length(policies: list[dict[str, t.Any]]) -> None:
+def test_a_run_and_its_rollback_do_what_hier_config_predicts_at_length(
+    policies: list[dict[str, t.Any]],
+) -> None:
     as_predicted(policies)

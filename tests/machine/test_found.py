@@ -11,9 +11,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import InternetService
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    InternetService,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.machine import firewall as two
 from ansible_collections.mailedge.lockdown.tests.machine import judge
@@ -45,13 +50,17 @@ def test_a_clock_that_was_put_back_does_not_change_which_snapshot_is_the_newest(
     assert judge.configuration(server.host) == (locked if name == "latest" else first)
 
 
-def test_slices_that_share_a_firewall_and_undo_what_failed_leave_the_green_one_its_lock(tmp_path: pathlib.Path) -> None:
+def test_slices_that_share_a_firewall_and_undo_what_failed_leave_the_green_one_its_lock(
+    tmp_path: pathlib.Path,
+) -> None:
     """Each slice undoes its own run where that failed; neither leases the device."""
     chance = random.Random("slices")
     for number in range(20):
         schedule = "".join(chance.choices("ab", k=60)) if number else "a" * 9 + "b" * 100
         end = two.story(two.Pair(two.lock(), two.lock()), schedule, undo=True)
-        assert not (end.green and end.packets[two.STRANGER, "VIP-mail"]), f"{end.events}: open behind a green job"
+        assert not (end.green and end.packets[two.STRANGER, "VIP-mail"]), (
+            f"{end.events}: open behind a green job"
+        )
 
 
 def test_a_write_whose_answer_was_lost_may_have_changed_something(firewall: Firewall) -> None:
@@ -66,13 +75,17 @@ def test_a_write_whose_answer_was_lost_may_have_changed_something(firewall: Fire
             # A read is asked again.
             firewall.done(fortios_rollback)
         elif firewall.dump() != before:
-            assert done["changed"], f"request {number} was carried out, and the result says that nothing was"
+            assert done["changed"], (
+                f"request {number} was carried out, and the result says that nothing was"
+            )
             return
     raise AssertionError("No write was met.")
 
 
 @pytest.mark.parametrize("negated", ["disable", "enable"])
-def test_a_policy_for_an_internet_service_is_given_back_with_its_names(firewall: Firewall, negated: str) -> None:
+def test_a_policy_for_an_internet_service_is_given_back_with_its_names(
+    firewall: Firewall, negated: str
+) -> None:
     by_service = {
         "srcaddr": [],
         "internet-service-src": "enable",
@@ -80,7 +93,9 @@ def test_a_policy_for_an_internet_service_is_given_back_with_its_names(firewall:
         "internet-service-src-negate": negated,
     }
     firewall.device.configs["root"].update("firewall/policy", "1", by_service)
-    firewall.device.services["Mimecast-Mimecast"] = InternetService(5046403, "both", ("198.51.100.0/24",))
+    firewall.device.services["Mimecast-Mimecast"] = InternetService(
+        5046403, "both", ("198.51.100.0/24",)
+    )
     before = firewall.dump()
     for sources in ({"ranges": ["198.51.100.0/24"]}, {"internet_services": ["Mimecast-Mimecast"]}):
         options = {**two.lock()[1], "ranges": [], **sources}

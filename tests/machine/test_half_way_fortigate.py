@@ -31,7 +31,14 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import For
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE, examples
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result, refs
 
-SENDERS = ("192.0.2.77", "198.51.100.7", "198.51.100.200", "10.20.0.5", "192.168.40.9", "203.0.113.200")
+SENDERS = (
+    "192.0.2.77",
+    "198.51.100.7",
+    "198.51.100.200",
+    "10.20.0.5",
+    "192.168.40.9",
+    "203.0.113.200",
+)
 DOORS = [(address, port) for address in ("203.0.113.80", "203.0.113.81") for port in (25, 443)]
 IN = [(sender, *door, "wan1") for sender in SENDERS for door in DOORS]
 OUT = [
@@ -71,17 +78,32 @@ def any_policy(chance: Chance) -> dict[str, t.Any]:
 def seed(config: Config, chance: Chance) -> None:
     server = {"mappedip": [{"range": "10.20.1.11"}], "extintf": "wan1"}
     for name, port in (("VIP-mail", "25"), ("VIP-web", "443")):
-        forward = {"extip": "203.0.113.80", "portforward": "enable", "extport": port, "mappedport": port, **server}
+        forward = {
+            "extip": "203.0.113.80",
+            "portforward": "enable",
+            "extport": port,
+            "mappedport": port,
+            **server,
+        }
         config.create("firewall/vip", {"name": name, **forward})
     config.create("firewall/vip", {"name": "VIP-both", "extip": "203.0.113.81", **server})
     config.create("firewall/vipgrp", {"name": "of mail", "member": refs("VIP-mail", "VIP-both")})
-    for name, subnet in (("half", "198.51.100.0/25"), ("other", "203.0.113.128/25"), ("office", "10.20.0.0/16")):
+    for name, subnet in (
+        ("half", "198.51.100.0/25"),
+        ("other", "203.0.113.128/25"),
+        ("office", "10.20.0.0/16"),
+    ):
         config.create("firewall/address", {"name": name, "subnet": subnet})
     config.create("firewall/addrgrp", {"name": "others", "member": refs("other", "half")})
     for _number in range(chance.randint(1, 4)):
         config.create(POLICY, any_policy(chance))
     if chance.random() < 0.5:
-        out = {"srcintf": refs("internal"), "dstintf": refs("wan1"), "srcaddr": refs("all"), "dstaddr": refs("all")}
+        out = {
+            "srcintf": refs("internal"),
+            "dstintf": refs("wan1"),
+            "srcaddr": refs("all"),
+            "dstaddr": refs("all"),
+        }
         config.create(POLICY, {"action": "accept", "service": refs("ALL"), **out})
 
 
@@ -111,10 +133,16 @@ def edit(config: Config, chance: Chance) -> None:
         elif kind == "group":
             name = str(chance.choice(groups))
             members = [str(one) for one in config.all("firewall/addrgrp")[name]["member"]]
-            others = chance.choice([[*members, "all"], ["half"], ["office"], [*members, "half"], members[1:]])
+            others = chance.choice(
+                [[*members, "all"], ["half"], ["office"], [*members, "half"], members[1:]]
+            )
             config.update("firewall/addrgrp", name, {"member": refs(*dict.fromkeys(others))})
         elif kind == "address":
-            ours = [str(name) for name in config.all("firewall/address") if str(name).startswith("birke")]
+            ours = [
+                str(name)
+                for name in config.all("firewall/address")
+                if str(name).startswith("birke")
+            ]
             subnet = chance.choice(["0.0.0.0/0", "198.51.100.0/24", "10.20.0.0/16"])
             config.update("firewall/address", chance.choice([*ours, "half"]), {"subnet": subnet})
     except Refused:
@@ -136,14 +164,21 @@ def a_run(firewall: Firewall, chance: Chance, *, first: bool) -> Result:
     kind = "in" if first else chance.choice(["in", "in", "in", "out", "back"])
     if kind == "in":
         return firewall.run(fortios_inbound_lock, **lock(chance))
-    return firewall.run(fortios_outbound_lock, **WAY_OUT) if kind == "out" else firewall.run(fortios_rollback)
+    return (
+        firewall.run(fortios_outbound_lock, **WAY_OUT)
+        if kind == "out"
+        else firewall.run(fortios_rollback)
+    )
 
 
 @examples(15)
 @given(number=st.integers(0, 1_000_000))
 def test_nobody_loses_or_gains_a_way_at_any_request(number: int) -> None:
     chance = random.Random(number)
-    with FortiGateServer(Device(version="v6.2.9")) as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        FortiGateServer(Device(version="v6.2.9")) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         firewall, config = Firewall(server, pathlib.Path(folder)), server.device.configs["root"]
         seed(config, chance)
 
@@ -162,7 +197,14 @@ def test_nobody_loses_or_gains_a_way_at_any_request(number: int) -> None:
                 for at, moment in enumerate(moments):
                     for packet, now in moment.items():
                         ends = (before[packet], after[packet])
-                        assert all(ends) <= now <= any(ends), (turn, at, packet, ends, now, result["plan"])
+                        assert all(ends) <= now <= any(ends), (
+                            turn,
+                            at,
+                            packet,
+                            ends,
+                            now,
+                            result["plan"],
+                        )
                 for _edit in range(chance.randint(0, 3)):
                     edit(config, chance)
 
@@ -172,10 +214,15 @@ def test_what_is_remembered_of_the_policies_is_how_they_are_in_every_half_way_st
     remembered = questions.Views.meetings_of
     sizes: list[int] = []
 
-    def meetings_of(views: questions.Views, state: DeviceState, question: questions.Question) -> t.Any:
+    def meetings_of(
+        views: questions.Views, state: DeviceState, question: questions.Question
+    ) -> t.Any:
         meetings = remembered(views, state, question)
         model = views.model(state)
-        anew = (vars(questions)["_meeting"](model, row, question.target) for row in state.table(POLICY).values())
+        anew = (
+            vars(questions)["_meeting"](model, row, question.target)
+            for row in state.table(POLICY).values()
+        )
         assert meetings == [
             meeting
             for meeting in anew

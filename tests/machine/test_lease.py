@@ -41,17 +41,26 @@ def lease_file(server: ExchangeServer) -> pathlib.Path:
 
 def undo(server: ExchangeServer, done: Result) -> Result:
     name = done["snapshot"]["name"]
-    return server.run(snapshot=name, keep_later_changes=True, own_networks=LOCK["own_networks"], **OURS)
+    return server.run(
+        snapshot=name, keep_later_changes=True, own_networks=LOCK["own_networks"], **OURS
+    )
 
 
 def leased(result: Result) -> list[dict[str, t.Any]]:
     return [guard for guard in result["guards"] if guard["id"] == "leased"]
 
 
-def test_a_second_run_is_refused_and_told_whose_the_server_is_and_until_when(server: ExchangeServer) -> None:
+def test_a_second_run_is_refused_and_told_whose_the_server_is_and_until_when(
+    server: ExchangeServer,
+) -> None:
     done = server.done(**LOCK, **OURS)
     before = judge.configuration(server.host)
-    for arguments in (LOCK, MORE_RANGES, {"snapshot": "latest"}, {**LOCK, "lease": {"run_id": "other"}}):
+    for arguments in (
+        LOCK,
+        MORE_RANGES,
+        {"snapshot": "latest"},
+        {**LOCK, "lease": {"run_id": "other"}},
+    ):
         for check in (True, False):
             met = server.run(check=check, **arguments)
             assert met["failed"]
@@ -73,7 +82,9 @@ def test_a_reader_tells_a_lease(server: ExchangeServer) -> None:
     told = server.done("exchange_mail_flow_info")
     assert (told["lease"]["run_id"], told["lease"]["held"]) == ("night42", True)
     assert any("night42" in warning for warning in told["warnings"])
-    assert all(row["state"] == "usable" for row in server.done("exchange_snapshots_info")["snapshots"])
+    assert all(
+        row["state"] == "usable" for row in server.done("exchange_snapshots_info")["snapshots"]
+    )
 
 
 def test_a_lease_that_was_ended_is_nobodys_business(server: ExchangeServer) -> None:
@@ -84,10 +95,16 @@ def test_a_lease_that_was_ended_is_nobodys_business(server: ExchangeServer) -> N
         "warnings": [],
     }
     again = server.done(**LOCK)
-    assert (again["state"], again["guards"], again["cost"]["powershell_starts"]) == ("in order", [], 1)
+    assert (again["state"], again["guards"], again["cost"]["powershell_starts"]) == (
+        "in order",
+        [],
+        1,
+    )
 
 
-def test_a_run_that_has_nothing_more_to_do_ends_its_lease_in_the_same_call(server: ExchangeServer) -> None:
+def test_a_run_that_has_nothing_more_to_do_ends_its_lease_in_the_same_call(
+    server: ExchangeServer,
+) -> None:
     done = server.done(**LOCK, lease={"run_id": "night42", "goes_on": False})
     assert (done["lease"]["held"], done["cost"]["powershell_starts"]) == (False, 2)
     assert server.done(check=True, **LOCK)["state"] == "in order"
@@ -102,14 +119,24 @@ def test_nothing_to_do_costs_one_start_and_writes_no_lease(server: ExchangeServe
     assert lease_file(server).read_text(encoding="utf-8") == before
 
 
-def test_the_lease_of_a_run_that_died_ends_by_itself_and_the_next_run_takes_the_server(server: ExchangeServer) -> None:
+def test_the_lease_of_a_run_that_died_ends_by_itself_and_the_next_run_takes_the_server(
+    server: ExchangeServer,
+) -> None:
     done = server.done(**LOCK, **OURS)
     server.host.clock_ahead += HOUR + 1
     checked = server.done(check=True, **LOCK)
     # It was cut or is late; as long as nobody has taken it over, it may still take back the lock.
-    assert (checked["state"], checked["plan"], leased(checked)[0]["severity"]) == ("unknown", [], "warn")
+    assert (checked["state"], checked["plan"], leased(checked)[0]["severity"]) == (
+        "unknown",
+        [],
+        "warn",
+    )
     taken = server.done(**LOCK)
-    assert (taken["state"], taken["changed"], leased(taken)[0]["severity"]) == ("in order", False, "warn")
+    assert (taken["state"], taken["changed"], leased(taken)[0]["severity"]) == (
+        "in order",
+        False,
+        "warn",
+    )
     assert taken["cost"]["powershell_starts"] == 2
     assert server.done(**LOCK)["cost"]["powershell_starts"] == 1
     # It was not dead, only late.
@@ -167,8 +194,12 @@ def test_a_lease_that_comes_or_goes_while_a_drift_reads_or_cannot_be_read_settle
     assert server.done(check=True, **LOCK)["state"] == "in order"
     lost = {"ok": False, "error": {"message": "The network path was not found."}}
     now = datetime.datetime(2026, 1, 14, tzinfo=datetime.timezone.utc)
-    unread = _agent_lease.understand({"host": {"name": "EX1"}, "steps": {"lease": lost, "lease-again": lost}}, now)
-    told = leases.finding(None, now, "night42", undoes=False, meanwhile=unread.meanwhile, unknown=unread.unknown)
+    unread = _agent_lease.understand(
+        {"host": {"name": "EX1"}, "steps": {"lease": lost, "lease-again": lost}}, now
+    )
+    told = leases.finding(
+        None, now, "night42", undoes=False, meanwhile=unread.meanwhile, unknown=unread.unknown
+    )
     assert told is not None
     assert told.severity == "stop"
     assert "The network path was not found." in told.sentence
@@ -187,7 +218,9 @@ def test_a_lease_that_is_overridden_is_taken_over(server: ExchangeServer) -> Non
     assert "taken by" in ended["warnings"][0]
 
 
-def test_a_lease_outlives_a_lost_answer_and_is_ended_by_what_the_run_knows(server: ExchangeServer) -> None:
+def test_a_lease_outlives_a_lost_answer_and_is_ended_by_what_the_run_knows(
+    server: ExchangeServer,
+) -> None:
     server.faults.add(kind="cut", at="end", nth=2)
     cut = server.run(**LOCK, **OURS)
     assert cut["unreachable"]
@@ -224,7 +257,10 @@ def test_a_lease_that_comes_between_read_and_write_is_respected(server: Exchange
     [
         (lambda held: "{", "damaged"),
         (lambda held: "", "damaged"),
-        (lambda held: json.dumps({**held, "until": "2099-01-01T00:00:00.000Z"}), "longer than 720 minutes"),
+        (
+            lambda held: json.dumps({**held, "until": "2099-01-01T00:00:00.000Z"}),
+            "longer than 720 minutes",
+        ),
         (lambda held: json.dumps({**held, "by": "x\nopen: everything"}), "damaged"),
         (lambda held: json.dumps({**held, "server": "EX9"}), "another server"),
         (lambda held: json.dumps({**held, "format": 7}), "another format"),
@@ -260,7 +296,9 @@ def test_a_lease_that_a_user_planted_is_named_and_passed_over(server: ExchangeSe
     assert planted.done(**LOCK)["changed"]
 
 
-def planted_server(tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], object]) -> ExchangeServer:
+def planted_server(
+    tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], object]
+) -> ExchangeServer:
     """A server on which a user has made the folder first, with something in the lease's place."""
     server = ExchangeServer("2007", tmp_path)
     folder = pathlib.Path(f"{server.host.environment['ProgramData']}\\mailedge")
@@ -269,7 +307,9 @@ def planted_server(tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], obje
     return server
 
 
-def test_a_planted_file_that_is_too_long_to_be_read_does_not_lock_us_out(tmp_path: pathlib.Path) -> None:
+def test_a_planted_file_that_is_too_long_to_be_read_does_not_lock_us_out(
+    tmp_path: pathlib.Path,
+) -> None:
     server = planted_server(tmp_path, lambda path: path.write_bytes(b"x" * (9 << 20)))
     met = server.done(check=True, **LOCK)
     assert any(FILE in warning and "belongs to S-1-5-21" in warning for warning in met["warnings"])

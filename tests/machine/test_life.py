@@ -19,7 +19,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import receive, send
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Edition
 from ansible_collections.mailedge.lockdown.tests.machine import judge
-from ansible_collections.mailedge.lockdown.tests.machine.samples import TOGETHER, Values, beside, values
+from ansible_collections.mailedge.lockdown.tests.machine.samples import (
+    TOGETHER,
+    Values,
+    beside,
+    values,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
 from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer, Result
 
@@ -32,7 +37,13 @@ BASIS: t.Mapping[str, Values] = {
 }
 TABLES = {RECEIVE.name: RECEIVE, SEND.name: SEND}
 # A value is tried whatever it means for those who send. What the guards say of that is expected.
-RISKS = ["own_networks_shut_out", "open_relay", "protected_send_connector", "send_leak", "no_provider_range"]
+RISKS = [
+    "own_networks_shut_out",
+    "open_relay",
+    "protected_send_connector",
+    "send_leak",
+    "no_provider_range",
+]
 EXPECTED_WARNINGS = tuple(f"(guard {risk})" for risk in (*RISKS, "exchange_servers_shut_out"))
 
 
@@ -49,7 +60,9 @@ def exists(table: Resource, option: str, edition: Edition) -> bool:
 def clean(result: Result) -> Result:
     """A result that did not fail, and warns of nothing that is not expected."""
     assert not result["failed"], result["msg"]
-    unexpected = [text for text in result["warnings"] if not any(known in text for known in EXPECTED_WARNINGS)]
+    unexpected = [
+        text for text in result["warnings"] if not any(known in text for known in EXPECTED_WARNINGS)
+    ]
     assert not unexpected, unexpected
     return result
 
@@ -61,7 +74,10 @@ def live(edition: str, lives: t.Sequence[t.Mapping[str, Values]]) -> None:
     start = judge.configuration(server.host)
     described: dict[str, t.Any] = {}
     for life in lives:
-        described = {SECTIONS[name]: [{"name": NAME, **BASIS[name], **options}] for name, options in life.items()}
+        described = {
+            SECTIONS[name]: [{"name": NAME, **BASIS[name], **options}]
+            for name, options in life.items()
+        }
         described["accept_risks"] = RISKS
         checked = clean(server.run(check=True, **described))
         done = clean(server.run(**described))
@@ -70,7 +86,8 @@ def live(edition: str, lives: t.Sequence[t.Mapping[str, Values]]) -> None:
         assert not again["changed"], again["plan"]
         itself = clean(server.run("exchange_mail_flow_info"))
         told: dict[str, t.Any] = {
-            section: [_as_input(one) for one in itself[section] if one["name"] == NAME] for section in SECTIONS.values()
+            section: [_as_input(one) for one in itself[section] if one["name"] == NAME]
+            for section in SECTIONS.values()
         }
         same = clean(server.run(check=True, **told))
         assert not same["changed"], same["plan"]
@@ -87,14 +104,20 @@ def live(edition: str, lives: t.Sequence[t.Mapping[str, Values]]) -> None:
 
 def _as_input(connector: t.Mapping[str, t.Any]) -> Values:
     """What info tells of a connector, without the login, whose password nobody can read."""
-    return {option: value for option, value in connector.items() if option != "authentication_credential"}
+    return {
+        option: value
+        for option, value in connector.items()
+        if option != "authentication_credential"
+    }
 
 
 def test_every_property_has_a_value_and_an_edition() -> None:
     for table in TABLES.values():
         for prop in table.properties.values():
             assert values(table, prop), f"{table.name}.{prop.option}: name a value in samples.py"
-            assert any(prop.exists(version_of(one), one.edge) for one in EDITIONS.values()), prop.option
+            assert any(prop.exists(version_of(one), one.edge) for one in EDITIONS.values()), (
+                prop.option
+            )
 
 
 def version_of(edition: Edition) -> t.Any:
@@ -107,8 +130,13 @@ def test_the_tables_know_what_the_edition_has(edition: str) -> None:
     about = EDITIONS[edition]
     for table in TABLES.values():
         for prop in table.properties.values():
-            product, lab = prop.exists(version_of(about), about.edge), exists(table, prop.option, about)
-            assert product == lab, f"{table.name}.{prop.option}: the table says {product}, the server {lab}"
+            product, lab = (
+                prop.exists(version_of(about), about.edge),
+                exists(table, prop.option, about),
+            )
+            assert product == lab, (
+                f"{table.name}.{prop.option}: the table says {product}, the server {lab}"
+            )
 
 
 def singles(edition: str) -> t.Iterator[tuple[str, str, tuple[Values, ...]]]:
@@ -119,7 +147,11 @@ def singles(edition: str) -> t.Iterator[tuple[str, str, tuple[Values, ...]]]:
             if not prop.exists(version_of(about), about.edge):
                 continue
             lives = tuple(
-                {key: one for key, one in beside(table, prop.option, value).items() if exists(table, key, about)}
+                {
+                    key: one
+                    for key, one in beside(table, prop.option, value).items()
+                    if exists(table, key, about)
+                }
                 for value in values(table, prop)
             )
             yield table.name, prop.option, lives

@@ -16,13 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, model_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Model,
+    Target,
+    model_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
-from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_rollback
+from ansible_collections.mailedge.lockdown.plugins.modules import (
+    fortios_inbound_lock,
+    fortios_rollback,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import Packet, delivered, within
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import (
+    Packet,
+    delivered,
+    within,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.machine.searching import examples
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
@@ -52,8 +65,15 @@ SERVER = "10.20.1.11"
 MAIL = (("VIP-mail", 25), ("VIP-both", 25))
 # From and to all interfaces, with routes that may change, and with all that the tables do not tell.
 ANYWHERE = st.one_of(
-    *[st.lists(st.fixed_dictionaries({**fields, **WAYS}), max_size=6) for fields in (FIELDS, DOUBTFUL)],
-    st.lists(st.fixed_dictionaries({**FIELDS, **WAYS, "action": st.just("accept")}), min_size=1, max_size=6),
+    *[
+        st.lists(st.fixed_dictionaries({**fields, **WAYS}), max_size=6)
+        for fields in (FIELDS, DOUBTFUL)
+    ],
+    st.lists(
+        st.fixed_dictionaries({**FIELDS, **WAYS, "action": st.just("accept")}),
+        min_size=1,
+        max_size=6,
+    ),
 )
 
 
@@ -102,7 +122,10 @@ def test_the_model_agrees_with_every_packet(policies: list[dict[str, t.Any]], ve
 @examples(75)
 @given(policies=DOUBTFUL_POLICIES, truth=TRUTH, holds=HOLDS, version=VERSIONS)
 def test_what_is_shut_no_packet_passes(
-    policies: list[dict[str, t.Any]], truth: dict[str, list[str]], holds: dict[str, bool], version: str
+    policies: list[dict[str, t.Any]],
+    truth: dict[str, list[str]],
+    holds: dict[str, bool],
+    version: str,
 ) -> None:
     device = Device(version=version, future=["moon-phase"])
     seed(device, policies)
@@ -116,7 +139,9 @@ def test_what_is_shut_no_packet_passes(
             passage = model.lookup(source, Target(port, vip=vip))
             if device.admits(source, PLACES[vip], port):
                 behind = [one for name in reached.opaque for one in truth[name.name]]
-                assert parse_address(source) in reached.known or any(within(source, one) for one in behind), vip
+                assert parse_address(source) in reached.known or any(
+                    within(source, one) for one in behind
+                ), vip
                 assert passage is not None
             else:
                 assert passage is None or not passage.certain or not leads_inwards(policies), vip
@@ -130,7 +155,9 @@ def arrives(device: Device, source: str, place: str, port: int, interface: str) 
     return to == SERVER and device.route(SERVER, interface) != "wan1"
 
 
-def shut(device: Device, around: Surroundings, model: Model, truth: t.Mapping[str, list[str]]) -> None:
+def shut(
+    device: Device, around: Surroundings, model: Model, truth: t.Mapping[str, list[str]]
+) -> None:
     """Whom the model calls shut out, no packet of his gets through, by whatever interface."""
     for vip, port in (*MAIL, ("VIP-both", 443)):
         target = Target(port, vip=vip)
@@ -139,7 +166,9 @@ def shut(device: Device, around: Surroundings, model: Model, truth: t.Mapping[st
         for source in SOURCES:
             for interface in INTERFACES:
                 if arrives(device, source, PLACES[vip], port, interface):
-                    inside = parse_address(source) in reached.known or any(within(source, one) for one in behind)
+                    inside = parse_address(source) in reached.known or any(
+                        within(source, one) for one in behind
+                    )
                     assert inside, (vip, port, source, interface, around)
                     assert model.lookup(source, target) is not None
 
@@ -174,9 +203,17 @@ def test_a_lock_locks_takes_nobody_the_way_and_is_given_back(
 
 
 @examples(10)
-@given(policies=ANYWHERE, truth=TRUTH, around=SURROUNDINGS, interfaces=st.sampled_from([[], [], ["wan1"]]))
+@given(
+    policies=ANYWHERE,
+    truth=TRUTH,
+    around=SURROUNDINGS,
+    interfaces=st.sampled_from([[], [], ["wan1"]]),
+)
 def test_the_same_wherever_the_server_is(
-    policies: list[dict[str, t.Any]], truth: dict[str, list[str]], around: Surroundings, interfaces: list[str]
+    policies: list[dict[str, t.Any]],
+    truth: dict[str, list[str]],
+    around: Surroundings,
+    interfaces: list[str],
 ) -> None:
     promises(policies, truth, around, interfaces)
 
@@ -191,7 +228,10 @@ def promises(
     back whole, with the order and the numbers of the policies.
     """
     server = served(Device(future=["moon-phase"]))
-    with tempfile.TemporaryDirectory() as folder, Firewall(server, pathlib.Path(folder)).without_network():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Firewall(server, pathlib.Path(folder)).without_network(),
+    ):
         device, firewall = server.device, Firewall(server, pathlib.Path(folder))
         seed(device, policies, around)
         tell(device, truth)

@@ -50,14 +50,22 @@ def wishes(draw: st.DrawFn) -> dict[str, t.Any]:
     """What a site describes."""
     wish: dict[str, t.Any] = {
         "own_networks": sorted(draw(st.sets(st.sampled_from(sorted(OWN.values())), min_size=1))),
-        "inbound_lock": {"method": draw(st.sampled_from(["auto", "auto", "strip_anonymous", "disable", "narrow"]))},
+        "inbound_lock": {
+            "method": draw(
+                st.sampled_from(["auto", "auto", "strip_anonymous", "disable", "narrow"])
+            )
+        },
     }
     if draw(st.booleans()):
         wish["outbound_lock"] = {"smart_hosts": ["127.0.0.1"], "port": 9}
         # Nothing listens there; nothing outside of this machine is ever asked.
         wish["accept_risks"] = ["smart_host_unreachable"]
     if draw(st.booleans()):
-        scanner = {"name": "Scanner", "bindings": ["0.0.0.0:2526"], "remote_ip_ranges": ["10.20.9.9"]}
+        scanner = {
+            "name": "Scanner",
+            "bindings": ["0.0.0.0:2526"],
+            "remote_ip_ranges": ["10.20.9.9"],
+        }
         comment = draw(st.sampled_from(["first floor", "second floor"]))
         wish["receive_connectors"] = [{**scanner, "comment": comment}]
     return wish
@@ -67,10 +75,21 @@ def wishes(draw: st.DrawFn) -> dict[str, t.Any]:
 def faults(draw: st.DrawFn) -> dict[str, t.Any]:
     """What goes wrong during a run."""
     kind = draw(st.sampled_from(["die", "cut", "crash", "error"]))
-    at = draw(st.sampled_from(["call:write", "call:write", "call:*", *(["start", "end", "shell"] * (kind != "error"))]))
-    fault = {"kind": kind, "at": at, "nth": draw(st.integers(1, 2 if at in ("start", "end", "shell") else 12))}
+    at = draw(
+        st.sampled_from(
+            ["call:write", "call:write", "call:*", *(["start", "end", "shell"] * (kind != "error"))]
+        )
+    )
+    fault = {
+        "kind": kind,
+        "at": at,
+        "nth": draw(st.integers(1, 2 if at in ("start", "end", "shell") else 12)),
+    }
     if kind == "error":
-        return {**fault, "error": draw(st.sampled_from(["ADTransientException", "ADOperationException"]))}
+        return {
+            **fault,
+            "error": draw(st.sampled_from(["ADTransientException", "ADOperationException"])),
+        }
     return {**fault, "moment": draw(st.sampled_from(["before", "during", "after"])), "seconds": 0}
 
 
@@ -123,7 +142,11 @@ class Story(RuleBasedStateMachine):
     def rights(self) -> Rights:
         """Who may do what on every port at this moment."""
         ports = judge.ports(self.host)
-        return {(sender, port): judge.granted(self.host, sender, port) for sender in SENDERS for port in ports}
+        return {
+            (sender, port): judge.granted(self.host, sender, port)
+            for sender in SENDERS
+            for port in ports
+        }
 
     # ------------------------------------------------------------ runs
 
@@ -133,7 +156,9 @@ class Story(RuleBasedStateMachine):
         before, at_first = judge.configuration(self.host), self.rights()
         result = self.server.run(check=check, **arguments)
         if check or (result["failed"] and not result["changed"]):
-            assert judge.configuration(self.host) == before, "it has changed something, and says that it has not"
+            assert judge.configuration(self.host) == before, (
+                "it has changed something, and says that it has not"
+            )
             assert not self.written or not check
         self._steps(at_first, whole=not result["failed"])
         event(outcome_words(result, check=check, rollback="snapshot" in arguments))
@@ -144,7 +169,9 @@ class Story(RuleBasedStateMachine):
         after = self.rights()
         for number, moment in enumerate(self.written if whole else [], 1):
             for key in {**before, **after, **moment}:
-                had, has, will = (rights.get(key, judge.NOTHING) for rights in (before, moment, after))
+                had, has, will = (
+                    rights.get(key, judge.NOTHING) for rights in (before, moment, after)
+                )
                 assert had & will <= has <= had | will, (number, key, had, has, will)
 
     def _networks(self, wish: t.Mapping[str, t.Any], before: Rights) -> None:
@@ -161,7 +188,11 @@ class Story(RuleBasedStateMachine):
                     assert not (has - had) & {judge.RELAY}, ("may relay now", sender, port)
                 else:
                     # Whoever leaves a narrow connector may log in at the wide one, as everybody.
-                    gained = has - had if sender in STRANGERS else (has - had) & {judge.SEND, judge.RELAY}
+                    gained = (
+                        has - had
+                        if sender in STRANGERS
+                        else (has - had) & {judge.SEND, judge.RELAY}
+                    )
                     assert not gained, ("gained", sender, port, gained)
 
     def wish(self, drawn: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -179,7 +210,10 @@ class Story(RuleBasedStateMachine):
         checked = self.run(check=True, **wish)
         done = self.run(**wish)
         self._networks(wish, before)
-        assert (checked["failed"], checked["plan"]) == (done["failed"], done["plan"]), (checked, done)
+        assert (checked["failed"], checked["plan"]) == (done["failed"], done["plan"]), (
+            checked,
+            done,
+        )
         if done["failed"]:
             assert not done["changed"], done["msg"]
             assert any(guard["severity"] == "stop" for guard in done.get("guards", [])), done["msg"]
@@ -193,7 +227,9 @@ class Story(RuleBasedStateMachine):
         if done["state"] == "in order":
             assert not any(strangers.values()), strangers
         for sender, network in PROVIDERS.items():
-            assert network not in self.ranges or judge.SEND in after[sender, 25], f"{sender} is shut out"
+            assert network not in self.ranges or judge.SEND in after[sender, 25], (
+                f"{sender} is shut out"
+            )
         again = self.run(check=True, **wish)
         assert not again["failed"], again["msg"]
         assert not again["changed"], again["plan"]
@@ -220,7 +256,10 @@ class Story(RuleBasedStateMachine):
         """A rollback in check mode, in earnest, and once more."""
         checked = self.run(check=True, snapshot=name)
         done = self.run(snapshot=name)
-        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (checked, done)
+        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (
+            checked,
+            done,
+        )
         if done["failed"]:
             assert not done["changed"], done["msg"]
             # Where nobody else has worked, there is a way back from whatever the runs have done.
@@ -283,7 +322,11 @@ class Story(RuleBasedStateMachine):
         self.touched.add(key)
 
     def _receiving(self) -> list[str]:
-        return sorted(key.split(" ", 1)[1] for key in judge.configuration(self.host) if key.startswith("receive "))
+        return sorted(
+            key.split(" ", 1)[1]
+            for key in judge.configuration(self.host)
+            if key.startswith("receive ")
+        )
 
     @precondition(lambda self: self.on("colleague opens"))
     @rule(data=st.data())
@@ -305,19 +348,34 @@ class Story(RuleBasedStateMachine):
     def colleague_edits(self, data: st.DataObject, comment: str) -> None:
         """A setting of a connector is changed that is nobody's door."""
         name = data.draw(st.sampled_from(self._receiving()), "connector")
-        self.colleague("Set-ReceiveConnector", f"receive {name}", Identity=f"{self.host.name}\\{name}", Comment=comment)
+        self.colleague(
+            "Set-ReceiveConnector",
+            f"receive {name}",
+            Identity=f"{self.host.name}\\{name}",
+            Comment=comment,
+        )
 
     @precondition(lambda self: self.on("colleague makes"))
     @rule(network=st.sampled_from(["10.20.9.0/24", "203.0.113.200"]), relay=st.booleans())
     def colleague_makes(self, network: str, relay: bool) -> None:
         """A connector for a copier, or for a friend on the internet."""
-        new = {"Bindings": ["0.0.0.0:25"], "RemoteIPRanges": [network], "PermissionGroups": "AnonymousUsers"}
+        new = {
+            "Bindings": ["0.0.0.0:25"],
+            "RemoteIPRanges": [network],
+            "PermissionGroups": "AnonymousUsers",
+        }
         if self.host.edition.frontend:
             new["TransportRole"] = t.cast("t.Any", "FrontendTransport")
         self.colleague("New-ReceiveConnector", "receive Copier", Name="Copier", Custom=True, **new)
         if relay and "receive Copier" in self.touched:
             user, right = self.host.rights.anonymous, "ms-Exch-SMTP-Accept-Any-Recipient"
-            self.colleague("Add-ADPermission", "receive Copier", Identity="Copier", User=user, ExtendedRights=right)
+            self.colleague(
+                "Add-ADPermission",
+                "receive Copier",
+                Identity="Copier",
+                User=user,
+                ExtendedRights=right,
+            )
 
     @precondition(lambda self: self.on("clock"))
     @rule(seconds=st.sampled_from([0.5, 60.0, 86_400.0]))
@@ -333,7 +391,9 @@ class Story(RuleBasedStateMachine):
         self.host.mutexes = Mutexes()
         folder = self.server.snapshot_folder
         if folder:
-            (folder / "20260101T000000.000Z-aaaaaa-apply.json.tmp").write_text('{"meta": {', encoding="utf-8")
+            (folder / "20260101T000000.000Z-aaaaaa-apply.json.tmp").write_text(
+                '{"meta": {', encoding="utf-8"
+            )
 
     @precondition(lambda self: self.on("more ranges"))
     @rule(ranges=st.sets(st.sampled_from(sorted(PROVIDERS.values())), min_size=1))

@@ -37,7 +37,11 @@ SOURCES = (*PROVIDERS, *OWN, *STRANGERS)
 # Who sends to where by which port and interface: the way in, webmail, and the ways out.
 IN = [(source, PUBLIC, 25, "wan1") for source in SOURCES]
 WEB = [(source, PUBLIC, 443, "wan1") for source in SOURCES]
-OUT = [(source, to, 25, "internal") for source in (SERVER, "10.20.0.5") for to in (SMART_HOST, "192.0.2.77")]
+OUT = [
+    (source, to, 25, "internal")
+    for source in (SERVER, "10.20.0.5")
+    for to in (SMART_HOST, "192.0.2.77")
+]
 REST = [*WEB, *((source, to, 443, "internal") for source, to, _port, _interface in OUT)]
 RULES = (
     "way in",
@@ -114,8 +118,12 @@ class Story(RuleBasedStateMachine):
         before, at_first = self.firewall.dump(), self.packets()
         result = self.firewall.run(called, check=check, **options)
         # What it says of a write whose answer was lost is not looked at here.
-        if check or (result["failed"] and not result["changed"] and "is not known" not in result["msg"]):
-            assert self.firewall.dump() == before, "it has changed something, and says that it has not"
+        if check or (
+            result["failed"] and not result["changed"] and "is not known" not in result["msg"]
+        ):
+            assert self.firewall.dump() == before, (
+                "it has changed something, and says that it has not"
+            )
         if check:
             assert not self.written
         after = self.packets()
@@ -125,12 +133,23 @@ class Story(RuleBasedStateMachine):
                     assert through == at_first[packet], ("not ours", number, packet)
                 elif not result["failed"]:
                     had, will = at_first[packet], after[packet]
-                    assert (had and will) <= through <= (had or will), (number, packet, had, through, will)
+                    assert (had and will) <= through <= (had or will), (
+                        number,
+                        packet,
+                        had,
+                        through,
+                        will,
+                    )
         return result
 
     def lock(self, own: t.Iterable[str]) -> dict[str, t.Any]:
         """The options of the way in, with the ranges of today."""
-        return {"name": "birke", "vips": ["VIP-mail"], "ranges": list(self.ranges), "own_networks": sorted(own)}
+        return {
+            "name": "birke",
+            "vips": ["VIP-mail"],
+            "ranges": list(self.ranges),
+            "own_networks": sorted(own),
+        }
 
     def _way_in_promises(self, options: t.Mapping[str, t.Any], before: Packets) -> None:
         for moment in [*self.written, self.packets()]:
@@ -146,7 +165,10 @@ class Story(RuleBasedStateMachine):
         """Check mode says what the run does, and a second run finds nothing to do."""
         checked = self.run(called, check=True, **options)
         done = self.run(called, **options)
-        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (checked, done)
+        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (
+            checked,
+            done,
+        )
         if done["failed"]:
             assert not done["changed"], done["msg"]
             return done
@@ -176,7 +198,12 @@ class Story(RuleBasedStateMachine):
     def way_out(self, smart_hosts: list[str]) -> None:
         """The lock of the way out."""
         before = self.packets()
-        options = {"name": "birke", "mail_servers": [SERVER], "smart_hosts": smart_hosts, "interfaces": ["wan1"]}
+        options = {
+            "name": "birke",
+            "mail_servers": [SERVER],
+            "smart_hosts": smart_hosts,
+            "interfaces": ["wan1"],
+        }
         done = self._twice(fortios_outbound_lock, **options)
         way = (SERVER, SMART_HOST, 25, "internal")
         for moment in [*self.written, self.packets()]:
@@ -223,7 +250,10 @@ class Story(RuleBasedStateMachine):
     def _restore(self, name: str) -> Result:
         checked = self.run(fortios_rollback, check=True, snapshot=name)
         done = self.run(fortios_rollback, snapshot=name)
-        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (checked, done)
+        assert (checked["failed"], checked.get("plan")) == (done["failed"], done.get("plan")), (
+            checked,
+            done,
+        )
         if done["failed"]:
             # Where nobody else has worked, there is a way back from whatever the runs have done.
             assert self.touched or self.further_back or not self._applied(), done["msg"]
@@ -279,7 +309,9 @@ class Story(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ others
 
-    def colleague(self, path: str, name: str, *arguments: t.Any, key: str = "", **keywords: t.Any) -> None:
+    def colleague(
+        self, path: str, name: str, *arguments: t.Any, key: str = "", **keywords: t.Any
+    ) -> None:
         """What somebody does on the device; what the device refuses him, he leaves."""
         try:
             made = getattr(self.firewall.device.configs["root"], name)(path, *arguments, **keywords)
@@ -301,7 +333,13 @@ class Story(RuleBasedStateMachine):
     def new_policy(self, action: str, source: str, where: str, service: str, top: bool) -> None:
         """A policy of a colleague's."""
         way = {"srcintf": refs("wan1"), "dstintf": refs("internal"), "srcaddr": refs(source)}
-        row = {"name": "Colleague", "action": action, "dstaddr": refs(where), "service": refs(service), **way}
+        row = {
+            "name": "Colleague",
+            "action": action,
+            "dstaddr": refs(where),
+            "service": refs(service),
+            **way,
+        }
         known = self._policies()
         self.colleague(POLICY, "create", row)
         new = [key for key in self._policies() if key not in known]
@@ -312,7 +350,12 @@ class Story(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         field=st.sampled_from(
-            [{"status": "disable"}, {"status": "enable"}, {"srcaddr": refs("all")}, {"comments": "seen"}]
+            [
+                {"status": "disable"},
+                {"status": "enable"},
+                {"srcaddr": refs("all")},
+                {"comments": "seen"},
+            ]
         ),
     )
     def edit_policy(self, data: st.DataObject, field: dict[str, t.Any]) -> None:
@@ -325,7 +368,9 @@ class Story(RuleBasedStateMachine):
     def move_policy(self, data: st.DataObject) -> None:
         """A policy is moved, or removed where it is not the installer's."""
         key = data.draw(st.sampled_from(self._policies()), "policy")
-        place = data.draw(st.sampled_from(["remove", *(one for one in self._policies() if one != key)]), "place")
+        place = data.draw(
+            st.sampled_from(["remove", *(one for one in self._policies() if one != key)]), "place"
+        )
         if place != "remove":
             self.colleague(POLICY, "move", key, before=place, key=key)
         elif key not in self.first["tables"][POLICY]:
@@ -339,11 +384,18 @@ class Story(RuleBasedStateMachine):
         if not groups:
             return
         name = data.draw(st.sampled_from(groups), "group")
-        members = [str(one) for one in self.firewall.device.rows("root", "firewall/addrgrp")[name]["member"]]
+        members = [
+            str(one)
+            for one in self.firewall.device.rows("root", "firewall/addrgrp")[name]["member"]
+        ]
         if data.draw(st.booleans(), "loses"):
-            self.colleague("firewall/addrgrp", "update", name, {"member": refs(*members[1:])}, key=name)
+            self.colleague(
+                "firewall/addrgrp", "update", name, {"member": refs(*members[1:])}, key=name
+            )
         else:
-            self.colleague("firewall/addrgrp", "update", name, {"member": refs(*members, "all")}, key=name)
+            self.colleague(
+                "firewall/addrgrp", "update", name, {"member": refs(*members, "all")}, key=name
+            )
 
     @precondition(lambda self: self.on("more ranges"))
     @rule(ranges=st.sets(st.sampled_from(sorted(PROVIDERS.values())), min_size=1))

@@ -54,12 +54,16 @@ class Job:
 
     def run(self, call: Call, run_id: str) -> Result:
         """Its calls, and what it tells in the end: `failed` is the job."""
-        lease = {"lease": {"run_id": run_id, "goes_on": self.proven is not None}} if self.leases else {}
+        lease = (
+            {"lease": {"run_id": run_id, "goes_on": self.proven is not None}} if self.leases else {}
+        )
         told = call(check=self.check, **self.arguments, **lease)
         held = told.get("lease")
         failed = told["failed"] or self.proven is False
         if failed and "snapshot" in told:
-            undone = call(snapshot=told["snapshot"]["name"], keep_later_changes=True, **OWN, **lease)
+            undone = call(
+                snapshot=told["snapshot"]["name"], keep_later_changes=True, **OWN, **lease
+            )
             told["undone"] = undone
             held = undone.get("lease") or held
         if held and held["held"]:
@@ -100,10 +104,14 @@ def story(pair: Pair, schedule: str, only: str = "ab", *, inside: bool = False) 
         server.done(**pair.before)
     turns = Turns(schedule)
     if inside:
-        server.host.hooks.append(lambda moment, *_call: turns.at(turns.active) if moment == "before" else None)
+        server.host.hooks.append(
+            lambda moment, *_call: turns.at(turns.active) if moment == "before" else None
+        )
 
     def play(name: str, job: Job) -> Result:
-        return job.run(functools.partial(server.run, before_call=lambda: turns.at(name)), f"job{name}")
+        return job.run(
+            functools.partial(server.run, before_call=lambda: turns.at(name)), f"job{name}"
+        )
 
     jobs = {"a": lambda: play("a", pair.first), "b": lambda: play("b", pair.second)}
     told = turns.play({name: jobs[name] for name in only})
@@ -124,15 +132,22 @@ def check(name: str, schedule: str, *, inside: bool = False) -> End:
     """What the jobs leave is what one order of them leaves, or the one that was not refused."""
     pair, known = PAIRS[name], references(name)
     end = story(pair, schedule, inside=inside)
-    refused = "".join(run for run, told in end.told.items() if told["failed"] and "undone" not in told)
+    refused = "".join(
+        run for run, told in end.told.items() if told["failed"] and "undone" not in told
+    )
     orders = {"": ("ab", "ba"), "a": ("b",), "b": ("a",)}.get(refused, ("",))
-    assert any(end.configuration == known[order].configuration for order in orders), (end.events, end.told)
+    assert any(end.configuration == known[order].configuration for order in orders), (
+        end.events,
+        end.told,
+    )
     for run, told in end.told.items():
         job = pair.first if run == "a" else pair.second
         undone = told.get("undone")
         assert not (undone and undone["failed"]), (end.events, undone)
         if job.locks and run in end.green:
-            assert judge.SEND not in end.stranger, f"{end.events}: the lock is gone behind a green job"
+            assert judge.SEND not in end.stranger, (
+                f"{end.events}: the lock is gone behind a green job"
+            )
         if job.check:
             # The door was open at first and is in the end; in between nobody had proven anything. A
             # connector may be gone while it is read, which is a failure without a state.

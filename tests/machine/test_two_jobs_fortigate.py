@@ -22,7 +22,13 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.machine.firewall import STRANGER, Pair, lock, story, way_out
+from ansible_collections.mailedge.lockdown.tests.machine.firewall import (
+    STRANGER,
+    Pair,
+    lock,
+    story,
+    way_out,
+)
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
 
@@ -65,7 +71,9 @@ def lease_file(firewall: Firewall) -> pathlib.Path:
     return file
 
 
-def test_a_run_that_meets_a_lease_is_refused_and_does_not_call_it_in_order(firewall: Firewall) -> None:
+def test_a_run_that_meets_a_lease_is_refused_and_does_not_call_it_in_order(
+    firewall: Firewall,
+) -> None:
     done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     assert done["lease"]["held"]
     for check in (True, False):
@@ -84,11 +92,17 @@ def test_a_run_that_meets_a_lease_is_refused_and_does_not_call_it_in_order(firew
     assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "in order"
 
 
-def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothing_back(firewall: Firewall) -> None:
+def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothing_back(
+    firewall: Firewall,
+) -> None:
     done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     file = lease_file(firewall)
     held = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}))
+    file.write_text(
+        json.dumps(
+            {**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
+        )
+    )
     # As long as nobody has taken it over, the late run may still take the lock back.
     checked = firewall.done(fortios_inbound_lock, check=True, **lock()[1])
     assert (checked["state"], checked["plan"]) == ("unknown", [])
@@ -97,7 +111,9 @@ def test_a_lease_is_over_by_the_clock_of_the_device_and_the_late_run_takes_nothi
     assert (taken["state"], taken["changed"]) == ("in order", False)
     assert any("has not ended its lease" in warning for warning in taken["warnings"])
     locked = firewall.dump()
-    late = firewall.run(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    late = firewall.run(
+        fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS
+    )
     assert late["failed"]
     assert "nothing of it is taken back" in late["msg"]
     assert firewall.dump() == locked
@@ -109,9 +125,15 @@ def test_a_late_run_takes_back_what_nobody_has_taken_over(firewall: Firewall) ->
     done = firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     file = lease_file(firewall)
     held = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}))
+    file.write_text(
+        json.dumps(
+            {**held, "since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
+        )
+    )
     assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "unknown"
-    firewall.done(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    firewall.done(
+        fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS
+    )
     assert firewall.dump() == first
 
 
@@ -143,7 +165,13 @@ def test_a_lease_that_cannot_be_read_is_unknown_and_named_with_what_to_do(
     for check in (True, False):
         met = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
         assert (met["failed"], met["changed"], met["state"]) == (True, False, "unknown")
-        for part in (file.name, str(firewall.snapshots), why, "remove it where no run is at work", "leased"):
+        for part in (
+            file.name,
+            str(firewall.snapshots),
+            why,
+            "remove it where no run is at work",
+            "leased",
+        ):
             assert part in met["msg"], part
     assert firewall.dump() == before
     assert not firewall.done(fortios_lease_end, run_id="night42")["ended"]
@@ -169,7 +197,9 @@ def of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fstat", told)
 
 
-def test_a_lease_of_another_user_counts(firewall: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_of_another_user_counts(
+    firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
     firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     of_another_user(monkeypatch)
     for check in (True, False):
@@ -188,7 +218,10 @@ def test_a_lease_of_another_user_counts(firewall: Firewall, monkeypatch: pytest.
 
 
 def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:
-    wrongs: list[dict[str, t.Any]] = [{"lease_minutes": 60}, {"lease_minutes": 3, "run_id": "night42"}]
+    wrongs: list[dict[str, t.Any]] = [
+        {"lease_minutes": 60},
+        {"lease_minutes": 3, "run_id": "night42"},
+    ]
     for wrong in wrongs:
         refused = firewall.run(fortios_inbound_lock, **lock()[1], **wrong)
         assert refused["failed"]
@@ -203,6 +236,8 @@ def test_a_task_of_the_run_without_a_length_leaves_its_lease_as_it_is(firewall: 
     done = firewall.done(fortios_outbound_lock, **way_out()[1], run_id=OURS["run_id"])
     assert done["changed"]
     assert lease_file(firewall).read_text(encoding="utf-8") == before
-    firewall.done(fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS)
+    firewall.done(
+        fortios_rollback, snapshot=done["snapshot"]["name"], keep_later_changes=True, **OURS
+    )
     assert firewall.dump() == first
     assert firewall.done(fortios_lease_end, run_id=OURS["run_id"])["ended"]

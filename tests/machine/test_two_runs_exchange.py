@@ -50,12 +50,16 @@ PAIRS = {
     "the way in and the way out": Pair(LOCK, WAY_OUT),
     "a lock and a description": Pair(LOCK, DESCRIBED),
     "a refresh and a rollback": Pair(MORE_RANGES, {"snapshot": "latest"}, before=LOCK),
-    "a refresh and the undo of the run before": Pair(MORE_RANGES, {"snapshot": EARLIER}, before=LOCK),
+    "a refresh and the undo of the run before": Pair(
+        MORE_RANGES, {"snapshot": EARLIER}, before=LOCK
+    ),
     "two rollbacks": Pair({"snapshot": "latest"}, {"snapshot": "original"}, before=LOCK),
 }
 
 
-def story(pair: Pair, edition: str, schedule: str, only: str = "ab", *, inside: bool = False) -> End:
+def story(
+    pair: Pair, edition: str, schedule: str, only: str = "ab", *, inside: bool = False
+) -> End:
     """Both runs, or one of them. `inside`: every cmdlet that writes is an event as well."""
     server = server_of_two(edition)
     earlier = ""
@@ -92,7 +96,9 @@ def references(name: str, edition: str) -> References:
         for order, end in found.items():
             assert not any(one["failed"] for one in end.told.values()), (order, end.told)
         start = story(pair, edition, "", "")
-        _references[name, edition] = {key: end.configuration for key, end in {**found, "": start}.items()}
+        _references[name, edition] = {
+            key: end.configuration for key, end in {**found, "": start}.items()
+        }
     return _references[name, edition]
 
 
@@ -116,11 +122,15 @@ def test_every_order_of_the_calls_of_two_runs(name: str, edition: str) -> None:
     orders = schedules(2, 2)
     if PAIRS[name].first == PAIRS[name].second:
         orders = [order for order in orders if order.startswith("a")]
-    refused = sum(any(one["failed"] for one in check(name, edition, order).told.values()) for order in orders)
+    refused = sum(
+        any(one["failed"] for one in check(name, edition, order).told.values()) for order in orders
+    )
     assert refused or name == "two rollbacks", "no order of their calls makes them meet"
 
 
-@pytest.mark.parametrize("name", ["locks with other ranges", "a refresh and the undo of the run before"])
+@pytest.mark.parametrize(
+    "name", ["locks with other ranges", "a refresh and the undo of the run before"]
+)
 def test_a_run_meets_another_one_that_is_writing(name: str) -> None:
     """The second run reads, or does all that it can, before each write of the first."""
     edition = "2007"

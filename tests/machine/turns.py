@@ -45,7 +45,9 @@ class Turns:
     def play(self, runs: t.Mapping[str, Run]) -> dict[str, t.Any]:
         """What each run gave. Raises what one of them raised."""
         for name, run in runs.items():
-            threading.Thread(target=self._work, args=(name, run), name=f"turns-{name}", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(name, run), name=f"turns-{name}", daemon=True
+            ).start()
             with self._changed:
                 self._until(functools.partial(self._arrived, name))
         with self._changed:
@@ -87,4 +89,7 @@ class Turns:
 def schedules(first: int, second: int) -> list[str]:
     """Every order of so many events of the runs a and b."""
     places = itertools.combinations(range(first + second), first)
-    return ["".join("a" if at in chosen else "b" for at in range(first + second)) for chosen in map(set, places)]
+    return [
+        "".join("a" if at in chosen else "b" for at in range(first + second))
+        for chosen in map(set, places)
+    ]

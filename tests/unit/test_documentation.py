@@ -18,14 +18,22 @@ import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import BLOCK_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE, TLS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    ARGUMENTS as PROBE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import (
+    POSTURE_MODULE,
+    TLS_MODULE,
+)
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
     fortios_range_feed,
 )
 from ansible_collections.mailedge.lockdown.tests.tools import documentation
-from ansible_collections.mailedge.lockdown.tests.tools.documentation import REPOSITORY, DocumentationError
+from ansible_collections.mailedge.lockdown.tests.tools.documentation import (
+    REPOSITORY,
+    DocumentationError,
+)
 
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
 SPECS = {role: REPOSITORY / "roles" / role / "meta" / "argument_specs.yml" for role in ROLES}
@@ -58,7 +66,8 @@ def test_what_is_changed_by_hand_is_written_again(path: str, said: str, instead:
 
 
 @pytest.mark.parametrize(
-    "block", ["returns exchange.plam", "guards exchang", "options exchange_mail_flow.inbound", "rumours x"]
+    "block",
+    ["returns exchange.plam", "guards exchang", "options exchange_mail_flow.inbound", "rumours x"],
 )
 def test_a_block_without_a_source_is_refused(block: str) -> None:
     text = f"# generated: {block}\n# end of generated\n"
@@ -69,7 +78,11 @@ def test_a_block_without_a_source_is_refused(block: str) -> None:
 def test_no_key_of_return_is_written_twice_by_hand() -> None:
     modules: dict[str, list[str]] = collections.defaultdict(list)
     for path in sorted((REPOSITORY / "plugins/modules").glob("*.py")):
-        text = documentation.by_hand(documentation.read(path)).partition('\nRETURN = r"""\n')[2].partition('\n"""')[0]
+        text = (
+            documentation.by_hand(documentation.read(path))
+            .partition('\nRETURN = r"""\n')[2]
+            .partition('\n"""')[0]
+        )
         for key in re.split(r"^(?=\w+:$)|^(?=#)", text, flags=re.MULTILINE):
             if key and not key.startswith("#"):
                 modules[key.strip()].append(path.stem)
@@ -93,7 +106,11 @@ def test_a_module_names_the_action_group_that_it_is_in() -> None:
     runtime = yaml.safe_load(documentation.read(REPOSITORY / "meta" / "runtime.yml"))
     named: dict[str, list[str]] = collections.defaultdict(list)
     for module in documentation.modules():
-        for group in documentation.documentation(module)["attributes"].get("action_group", {}).get("membership", []):
+        for group in (
+            documentation.documentation(module)["attributes"]
+            .get("action_group", {})
+            .get("membership", [])
+        ):
             named[group.removeprefix("mailedge.lockdown.")].append(module)
     assert named == runtime["action_groups"]
 
@@ -101,7 +118,9 @@ def test_a_module_names_the_action_group_that_it_is_in() -> None:
 def layer_of(option: str) -> str:
     """The registry whose guards a module, or a variable of a role, accepts."""
     for layer in ("fortios", "iis", "provider", "windows_firewall", "windows_tls"):
-        if option.startswith((layer, f"mailedge_{layer}", f"mailedge_{layer.replace('fortios', 'fortigate')}")):
+        if option.startswith(
+            (layer, f"mailedge_{layer}", f"mailedge_{layer.replace('fortios', 'fortigate')}")
+        ):
             return layer
     return "exchange"
 
@@ -118,13 +137,20 @@ ACCEPTED = {
         for module in documentation.modules()
         if "accept_risks" in documentation.documentation(module)["options"]
     },
-    **{name: option for options in OPTIONS.values() for name, option in options.items() if "accept_risks" in name},
+    **{
+        name: option
+        for options in OPTIONS.values()
+        for name, option in options.items()
+        if "accept_risks" in name
+    },
 }
 
 
 @pytest.mark.parametrize("option", ACCEPTED)
 def test_every_guard_that_may_be_accepted_is_documented(option: str) -> None:
-    assert guards_in(ACCEPTED[option]["description"]) == dict(documentation.registry(layer_of(option)))
+    assert guards_in(ACCEPTED[option]["description"]) == dict(
+        documentation.registry(layer_of(option))
+    )
 
 
 def test_every_registry_of_guards_is_documented() -> None:
@@ -134,7 +160,10 @@ def test_every_registry_of_guards_is_documented() -> None:
         for path in (REPOSITORY / "plugins").rglob("*.py")
         if re.search(r"^GUARDS = Registry\(", documentation.read(path), re.MULTILINE)
     }
-    known = {name.partition(".plugins.")[2].replace(".", "/") for name in documentation.REGISTRIES.values()}
+    known = {
+        name.partition(".plugins.")[2].replace(".", "/")
+        for name in documentation.REGISTRIES.values()
+    }
     assert registries == {f"plugins/{name}.py" for name in known}
 
 
@@ -151,13 +180,22 @@ ELSEWHERE = {
 HANDED_TO: dict[str, t.Mapping[str, t.Any]] = {
     "mailedge_exchange_inbound": argspec.INBOUND_LOCK_OPTIONS,
     "mailedge_exchange_outbound": argspec.OUTBOUND_LOCK_OPTIONS,
-    "mailedge_exchange_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS["authentication_credential"]["options"],
+    "mailedge_exchange_outbound_credential": argspec.OUTBOUND_LOCK_OPTIONS[
+        "authentication_credential"
+    ]["options"],
     "mailedge_fortigate_feed": fortios_range_feed.ARGUMENTS["argument_spec"],
     "mailedge_iis_blocks": BLOCK_OPTIONS,
     "mailedge_windows_tls": TLS_MODULE["argument_spec"],
-    "mailedge_hybrid": {"kind": POSTURE_MODULE["argument_spec"]["hybrid"], "https_needed": {"type": "bool"}},
-    "mailedge_windows_posture_exchange_builds": POSTURE_MODULE["argument_spec"]["exchange_builds"]["options"],
-    "mailedge_windows_posture_windows_versions": POSTURE_MODULE["argument_spec"]["windows_versions"]["options"],
+    "mailedge_hybrid": {
+        "kind": POSTURE_MODULE["argument_spec"]["hybrid"],
+        "https_needed": {"type": "bool"},
+    },
+    "mailedge_windows_posture_exchange_builds": POSTURE_MODULE["argument_spec"]["exchange_builds"][
+        "options"
+    ],
+    "mailedge_windows_posture_windows_versions": POSTURE_MODULE["argument_spec"][
+        "windows_versions"
+    ]["options"],
     "mailedge_fortigate_outbound": fortios_outbound_lock.ARGUMENTS["argument_spec"],
     "mailedge_probe_looks": PROBE["looks"]["options"],
 }
@@ -171,7 +209,9 @@ DICTIONARIES = {
 
 
 def test_every_dictionary_has_its_options() -> None:
-    assert {name for name, option in DICTIONARIES.items() if not option.get("options")} == set(ELSEWHERE)
+    assert {name for name, option in DICTIONARIES.items() if not option.get("options")} == set(
+        ELSEWHERE
+    )
     assert set(DICTIONARIES) == {*ELSEWHERE, *HANDED_TO}
 
 
@@ -262,8 +302,12 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
 @pytest.mark.parametrize("role", ROLES)
 def test_every_option_stands_in_the_defaults_or_has_a_reason_not_to(role: str) -> None:
     excepted = set().union(*WITHOUT_DEFAULT.values())
-    defaults = yaml.safe_load(documentation.read(REPOSITORY / "roles" / role / "defaults" / "main.yml"))
-    assert defaults == {name: option["default"] for name, option in OPTIONS[role].items() if "default" in option}
+    defaults = yaml.safe_load(
+        documentation.read(REPOSITORY / "roles" / role / "defaults" / "main.yml")
+    )
+    assert defaults == {
+        name: option["default"] for name, option in OPTIONS[role].items() if "default" in option
+    }
     assert set(OPTIONS[role]) - set(defaults) - excepted == set(), "no default and no reason"
     assert set(defaults) & excepted == set(), "a default, and a reason not to have one"
 
@@ -313,7 +357,9 @@ def comment_lines() -> t.Iterator[tuple[pathlib.Path, int, str]]:
             if token.type == tokenize.COMMENT
         }
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
+                node
+            ):
                 numbers.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
         for number in sorted(numbers):
             yield path, number, lines[number - 1]
@@ -323,6 +369,8 @@ def test_documentation_has_at_most_100_columns() -> None:
     lines = [*documentation_lines(), *comment_lines()]
     assert len(lines) > 4000
     wide = [
-        f"{path.relative_to(REPOSITORY)}:{number}" for path, number, line in lines if len(line) > documentation.WIDTH
+        f"{path.relative_to(REPOSITORY)}:{number}"
+        for path, number, line in lines
+        if len(line) > documentation.WIDTH
     ]
     assert wide == []

@@ -11,7 +11,9 @@ import pathlib
 
 import pytest
 
-ROOT = next(folder for folder in pathlib.Path(__file__).parents if (folder / "galaxy.yml").is_file())
+ROOT = next(
+    folder for folder in pathlib.Path(__file__).parents if (folder / "galaxy.yml").is_file()
+)
 PLUGINS, TESTS = ROOT / "plugins", ROOT / "tests"
 COLLECTION = "ansible_collections.mailedge.lockdown."
 PREFIX = f"{COLLECTION}plugins."
@@ -27,7 +29,10 @@ LAYERS = (
 
 def imports() -> dict[str, set[str]]:
     """Module → the modules of the collection that it imports, those for types alone included."""
-    names = {".".join(path.relative_to(PLUGINS).with_suffix("").parts): path for path in PLUGINS.rglob("*.py")}
+    names = {
+        ".".join(path.relative_to(PLUGINS).with_suffix("").parts): path
+        for path in PLUGINS.rglob("*.py")
+    }
     found: dict[str, set[str]] = {}
     for name, path in names.items():
         found[name] = set()
@@ -84,7 +89,9 @@ def test_no_two_modules_need_each_other() -> None:
 def test_the_engine_knows_no_layer() -> None:
     for name, needed in GRAPH.items():
         if name.startswith("module_utils._transaction"):
-            assert {one for one in needed if not one.startswith("module_utils._transaction")} == set(), name
+            assert {
+                one for one in needed if not one.startswith("module_utils._transaction")
+            } == set(), name
 
 
 def test_no_layer_knows_its_sibling() -> None:
@@ -101,7 +108,9 @@ def test_the_lab_knows_nothing_of_the_product_that_decides() -> None:
     known = {name for path in files for name in of_the_product(path)}
     forbidden = {name for name in known if name.rpartition(".")[0] not in LAB_MAY_IMPORT}
     assert forbidden == set()
-    assert {name.rpartition(".")[0] for name in known} == set(LAB_MAY_IMPORT), "a reason without an import"
+    assert {name.rpartition(".")[0] for name in known} == set(LAB_MAY_IMPORT), (
+        "a reason without an import"
+    )
 
 
 def test_the_oracle_knows_nothing_of_the_product_but_its_types() -> None:
@@ -133,7 +142,9 @@ def test_every_file_fits_on_a_few_screens() -> None:
 
 
 def test_unit_tests_mirror_the_code() -> None:
-    folders = {path.parent.relative_to(TESTS / "unit") for path in (TESTS / "unit").rglob("test_*.py")}
+    folders = {
+        path.parent.relative_to(TESTS / "unit") for path in (TESTS / "unit").rglob("test_*.py")
+    }
     assert len(folders) > 5
     assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
 
@@ -148,7 +159,11 @@ def test_what_is_called_unit_needs_no_running_lab() -> None:
 
 def test_every_folder_of_tests_is_run() -> None:
     folders = {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.rglob("test_*.py")}
-    (named,) = [line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if line.startswith("TESTS ?= ")]
+    (named,) = [
+        line
+        for line in (ROOT / "Makefile").read_text("utf-8").splitlines()
+        if line.startswith("TESTS ?= ")
+    ]
     assert set(named.split()[2:]) == folders
     settings = (ROOT / "pyproject.toml").read_text("utf-8")
     assert all(f'"{folder}"' in settings for folder in folders)

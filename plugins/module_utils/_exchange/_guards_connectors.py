@@ -14,19 +14,34 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     conflicts,
     doors,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import RIGHTS_OPTIONS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls import (
+    RIGHTS_OPTIONS,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    is_loopback,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 
 def check(
-    before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], _unreachable: frozenset[str]
+    before: State,
+    after: State,
+    networks: SiteNetworks,
+    changes: t.Sequence[Change],
+    _unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guards find."""
     mine = [change for change in changes if change.table == RECEIVE.name]
@@ -55,7 +70,9 @@ def _protected(change: Change, before: State) -> t.Iterator[Finding]:
     if reason is None:
         return
     harm = [
-        option for option in _NARROWING if option in change.after and not change.before[option] <= change.after[option]
+        option
+        for option in _NARROWING
+        if option in change.after and not change.before[option] <= change.after[option]
     ]
     harm += [option for option in ("transport_role", "fqdn") if option in change.after]
     if change.after.get("enabled") is False:
@@ -70,11 +87,15 @@ def _protected(change: Change, before: State) -> t.Iterator[Finding]:
 
 def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
     server = after.server
-    fresh = (change.after.get("bindings") or frozenset()) - (change.before.get("bindings") or frozenset())
+    fresh = (change.after.get("bindings") or frozenset()) - (
+        change.before.get("bindings") or frozenset()
+    )
     foreign = [
         one
         for one in sorted(fresh)
-        if not one.is_wildcard and not is_loopback(one) and Address(one.version, one.address) not in server.addresses
+        if not one.is_wildcard
+        and not is_loopback(one)
+        and Address(one.version, one.address) not in server.addresses
     ]
     if foreign and server.addresses:
         yield Finding(
@@ -97,7 +118,9 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         )
 
 
-def _conflicts(before: State, after: State, changes: t.Sequence[Change], *, locks: bool) -> t.Iterator[Finding]:
+def _conflicts(
+    before: State, after: State, changes: t.Sequence[Change], *, locks: bool
+) -> t.Iterator[Finding]:
     for where, heard, names in conflicts.equal_claims(after.receive.values()):
         if all(name.casefold() in before.receive for name in names):
             yield Finding(
@@ -115,17 +138,27 @@ def _conflicts(before: State, after: State, changes: t.Sequence[Change], *, lock
             yield from _old_conflict(conflict, touched)
         else:
             yield Finding(
-                ("transport_role_conflict" if conflict.kind == conflicts.ROLE else "range_conflict"),
+                (
+                    "transport_role_conflict"
+                    if conflict.kind == conflicts.ROLE
+                    else "range_conflict"
+                ),
                 STOP,
                 f"{conflict.sentence()}{_way_out(conflict, touched, after, locks=locks)}",
                 final=True,
             )
 
 
-def _way_out(conflict: conflicts.Conflict, touched: t.Mapping[str, Change], after: State, *, locks: bool) -> str:
+def _way_out(
+    conflict: conflicts.Conflict, touched: t.Mapping[str, Change], after: State, *, locks: bool
+) -> str:
     """What to do with the one of two connectors that is there already."""
     option = "transport_role" if conflict.kind == conflicts.ROLE else "remote_ip_ranges"
-    made = {key for key, change in touched.items() if change.action == Action.CREATE or option in change.after}
+    made = {
+        key
+        for key, change in touched.items()
+        if change.action == Action.CREATE or option in change.after
+    }
     standing = [name for name in conflict.names if name.casefold() not in made]
     if len(standing) != 1:
         return ""
@@ -135,13 +168,17 @@ def _way_out(conflict: conflicts.Conflict, touched: t.Mapping[str, Change], afte
         role = after.receive[other.casefold()].get("transport_role")
         return f" Give '{name}' the transport_role {role} in receive_connectors, or remove it."
     heard = conflict.ranges[conflict.names.index(name)]
-    way = f" Take {heard} out of the remote_ip_ranges of '{name}' in receive_connectors, or remove it"
+    way = (
+        f" Take {heard} out of the remote_ip_ranges of '{name}' in receive_connectors, or remove it"
+    )
     if locks and touched[other.casefold()].action == Action.CREATE:
         return f"{way}; or name '{name}' in the option name of inbound_lock, which then manages it."
     return f"{way}."
 
 
-def _old_conflict(conflict: conflicts.Conflict, touched: t.Mapping[str, Change]) -> t.Iterator[Finding]:
+def _old_conflict(
+    conflict: conflicts.Conflict, touched: t.Mapping[str, Change]
+) -> t.Iterator[Finding]:
     """Exchange refuses whatever is set on one of two connectors that conflict, but no right."""
     for name in conflict.names:
         change = touched.get(name.casefold())

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks, table
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+    table,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
+    INVALID,
+    State,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    WARN,
+    Finding,
+)
 
 
 def check(
-    before: State, _after: State, _networks: SiteNetworks, changes: t.Sequence[Change], _unreachable: frozenset[str]
+    before: State,
+    _after: State,
+    _networks: SiteNetworks,
+    changes: t.Sequence[Change],
+    _unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guard finds. A real default connector is such (CSS-Exchange's test data)."""
     for change in changes:

@@ -10,14 +10,24 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import limits
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    WARN,
+    Finding,
+)
 
 
 def check(
-    _before: State, after: State, networks: SiteNetworks, _changes: t.Sequence[Change], _unreachable: frozenset[str]
+    _before: State,
+    after: State,
+    networks: SiteNetworks,
+    _changes: t.Sequence[Change],
+    _unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guard finds. Somebody made such a connector by hand, and may have meant it."""
     if not networks.inbound_lock:

@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange._guards_sides import NOBODY, Sides
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import exposure, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    builtin_connectors,
+    doors,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange._guards_sides import (
+    NOBODY,
+    Sides,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    exposure,
+    is_loopback,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
+    listed,
+    ranges,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     EVERYTHING_V6,
     Endpoint,
     RangeSet,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 
 def check(view: Sides) -> t.Iterator[Finding]:
@@ -29,7 +45,9 @@ def check(view: Sides) -> t.Iterator[Finding]:
             if not is_loopback(endpoint):
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     # By a firewall that maps port 25 to another one the provider may come in there.
-    shut_out = {port: view.lost(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)}
+    shut_out = {
+        port: view.lost(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)
+    }
     for port, lost in shut_out.items():
         if lost:
             yield Finding(
@@ -60,7 +78,11 @@ def check(view: Sides) -> t.Iterator[Finding]:
 
 def _coming_in(view: Sides, senders: RangeSet, port: int) -> str:
     """Where a lock has to listen for senders that are taken today."""
-    taken = [met.listener for met in exposure(view.old, port) if met.answer.accepts_anonymous and met.ranges & senders]
+    taken = [
+        met.listener
+        for met in exposure(view.old, port)
+        if met.answer.accepts_anonymous and met.ranges & senders
+    ]
     where = sorted({str(listener) for listener in taken if not is_loopback(listener)})
     if not where or not view.networks.inbound_lock:
         return ""
@@ -68,7 +90,9 @@ def _coming_in(view: Sides, senders: RangeSet, port: int) -> str:
     listening = {endpoint for one in view.old for endpoint in one.get("bindings") or ()}
     fresh = {endpoint for one in view.new for endpoint in one.get("bindings") or ()} - listening
     alone = sorted(str(one) for one in fresh if one.port == port and not one.is_wildcard)
-    beside = f" instead of {listed(alone)}, where no connector listens today" if alone else " as well"
+    beside = (
+        f" instead of {listed(alone)}, where no connector listens today" if alone else " as well"
+    )
     return f" If it comes in by {listed(where)}, name that in the bindings of inbound_lock{beside}."
 
 
@@ -81,9 +105,15 @@ def _partly_refused(view: Sides, others: RangeSet) -> t.Iterator[Finding]:
         sides: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
         for first, last, (answer,) in doors.walk([listening], endpoint):
             sides[doors.accepts_anonymous(answer)].append((first, last))
-        taken, refused = (RangeSet.of_spans(endpoint.version, sides[side]) & others for side in (True, False))
+        taken, refused = (
+            RangeSet.of_spans(endpoint.version, sides[side]) & others for side in (True, False)
+        )
         if taken and refused and not is_loopback(endpoint):
-            hint = f" Name {endpoint} in the bindings of inbound_lock, or none." if view.networks.inbound_lock else ""
+            hint = (
+                f" Name {endpoint} in the bindings of inbound_lock, or none."
+                if view.networks.inbound_lock
+                else ""
+            )
             yield Finding(
                 "provider_shut_out",
                 WARN,
@@ -97,7 +127,9 @@ def _refusing(view: Sides, senders: RangeSet, where: Endpoint | None = None) -> 
     names = {
         name
         for met in exposure(view.new, 25)
-        if where in (None, met.listener) and not met.answer.accepts_anonymous and met.ranges & senders
+        if where in (None, met.listener)
+        and not met.answer.accepts_anonymous
+        and met.ranges & senders
         for name in met.answer.names
         if not builtin_connectors.hears_internet(view.after.receive[name.casefold()])
     }

@@ -17,12 +17,24 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
     rights,
     strangers,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange._guards_sides import NOBODY, Sides
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer, is_loopback
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange._guards_sides import (
+    NOBODY,
+    Sides,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
+    Answer,
+    is_loopback,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed, ranges
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
+    listed,
+    ranges,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     LOOPBACK,
@@ -31,13 +43,21 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 _SERVER_GROUPS = frozenset({"ExchangeServers", "ExchangeLegacyServers"})
 
 
 def check(
-    before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], _unreachable: frozenset[str]
+    before: State,
+    after: State,
+    networks: SiteNetworks,
+    changes: t.Sequence[Change],
+    _unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guards find."""
     view = Sides(before, after, networks)
@@ -80,7 +100,11 @@ _BY_RIGHT: t.Mapping[str, t.Callable[[Answer], bool]] = types.MappingProxyType(
 )
 _FAR_SERVERS = "Exchange servers"
 _LOGINS: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
-    {"users": frozenset({"ExchangeUsers"}), "partners": frozenset({"Partners"}), _FAR_SERVERS: _SERVER_GROUPS}
+    {
+        "users": frozenset({"ExchangeUsers"}),
+        "partners": frozenset({"Partners"}),
+        _FAR_SERVERS: _SERVER_GROUPS,
+    }
 )
 
 
@@ -116,7 +140,9 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
         "send without a login": sending,
         "log in as users": view.lost(_users) & unnamed,
         # Where no server is named at all, that is another guard's.
-        "log in as Exchange servers": (_loses_group(view) & unnamed) if networks.exchange_servers else NOBODY,
+        "log in as Exchange servers": (_loses_group(view) & unnamed)
+        if networks.exchange_servers
+        else NOBODY,
         "relay": (view.lost(strangers.relays) & unnamed) - view.lost(doors.accepts_anonymous),
     }
     verbs = [verb for verb, senders in lost.items() if senders]
@@ -153,7 +179,9 @@ def _server_itself(view: Sides) -> t.Iterator[Finding]:
         return
     lost: dict[str, list[Interval]] = {}
     for port in view.ports:
-        for senders, (old, new) in doors.met_by_server((view.old, view.new), view.networks.itself, port):
+        for senders, (old, new) in doors.met_by_server(
+            (view.old, view.new), view.networks.itself, port
+        ):
             for verb, right in _BY_RIGHT.items():
                 if right(old) and not right(new):
                     lost.setdefault(verb, []).extend(senders.intervals)
@@ -175,7 +203,9 @@ def _logins(view: Sides) -> t.Iterator[Finding]:
     public = doors.public(view.named | view.networks.itself)
     for port in [] if view.same else view.ports:
         views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
-        lost = {noun: doors.where(views, _taken(groups)) & public for noun, groups in _LOGINS.items()}
+        lost = {
+            noun: doors.where(views, _taken(groups)) & public for noun, groups in _LOGINS.items()
+        }
         # That a narrow connector is none for servers goes without saying.
         who = [
             noun
@@ -211,11 +241,15 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     """The part of a group that is refused without a login on port 25, and that no connector was
     made for: nobody hears it, or a wide one.
     """
-    listening = {one.version for one in doors.view_of(connectors, 25).endpoints if not is_loopback(one)}
+    listening = {
+        one.version for one in doors.view_of(connectors, 25).endpoints if not is_loopback(one)
+    }
     wide = {one["name"] for one in connectors if builtin_connectors.hears_internet(one)}
     found = NOBODY
     for answer, part in doors.met(connectors, group).items():
-        if not doors.accepts_anonymous(answer) and (answer.connector is None or answer.connector in wide):
+        if not doors.accepts_anonymous(answer) and (
+            answer.connector is None or answer.connector in wide
+        ):
             found = found | part
     return RangeSet(one for one in found.intervals if one.version in listening)
 
@@ -271,14 +305,22 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
             )
     if view.same:
         return
-    old = {name: builtin_connectors.hybrid_capabilities(one) for name, one in view.before.receive.items()}
-    new = {name: builtin_connectors.hybrid_capabilities(one) for name, one in view.after.receive.items()}
+    old = {
+        name: builtin_connectors.hybrid_capabilities(one)
+        for name, one in view.before.receive.items()
+    }
+    new = {
+        name: builtin_connectors.hybrid_capabilities(one)
+        for name, one in view.after.receive.items()
+    }
     if not any(old.values()):
         return
 
     def tag(of: t.Mapping[str, frozenset[str]], answer: Answer) -> frozenset[str]:
         return (
-            of.get((answer.connector or "").casefold(), frozenset()) if doors.accepts_anonymous(answer) else frozenset()
+            of.get((answer.connector or "").casefold(), frozenset())
+            if doors.accepts_anonymous(answer)
+            else frozenset()
         )
 
     views = (doors.view_of(view.old, 25), doors.view_of(view.new, 25))
@@ -290,7 +332,9 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
             f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector without the hybrid capability.",
         )
     if not hybrid and untagged & doors.public(view.named):
-        names = listed(f"'{view.before.receive[name]['name']}'" for name, tags in old.items() if tags)
+        names = listed(
+            f"'{view.before.receive[name]['name']}'" for name, tags in old.items() if tags
+        )
         yield Finding(
             "hybrid_shut_out",
             STOP,
@@ -312,12 +356,22 @@ def _internet(view: Sides) -> t.Iterator[Finding]:
         ):
             four = doors.public(view.named) & EVERYTHING_V4
             if locks or view.lost(doors.accepts_anonymous, [port]) & four:
-                yield Finding("ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut.")
+                yield Finding(
+                    "ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut."
+                )
                 opening = opening.only(EVERYTHING_V4)
         if opening and strangers.judged(view.networks):
-            severity = STOP if port == 25 and locks and builtin_connectors.is_wide(opening.senders) else WARN
+            severity = (
+                STOP
+                if port == 25 and locks and builtin_connectors.is_wide(opening.senders)
+                else WARN
+            )
             hint = _how_to_close(view, opening) if locks else ""
-            yield Finding("still_open", severity, f"{opening.words('could still')}{hint}{_not_ours(view, opening)}")
+            yield Finding(
+                "still_open",
+                severity,
+                f"{opening.words('could still')}{hint}{_not_ours(view, opening)}",
+            )
 
 
 def _how_to_close(view: Sides, opening: strangers.Opening) -> str:
@@ -378,14 +432,18 @@ def _wizard(view: Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
     if not provider:
         return
     closed = {
-        change.key.casefold() for change in changes if change.table == RECEIVE.name and change.action != Action.CREATE
+        change.key.casefold()
+        for change in changes
+        if change.table == RECEIVE.name and change.action != Action.CREATE
     }
     met = doors.met(view.old, provider)
     narrow = [answer for answer in met if doors.accepts_anonymous(answer) and answer.connector]
     if not narrow or len(narrow) != len(met):
         return
     for answer in narrow:
-        if builtin_connectors.hears_internet(view.before.receive[t.cast(str, answer.connector).casefold()]):
+        if builtin_connectors.hears_internet(
+            view.before.receive[t.cast(str, answer.connector).casefold()]
+        ):
             return
     for answer, part in doors.met(view.old, doors.public(view.named)).items():
         key = (answer.connector or "").casefold()

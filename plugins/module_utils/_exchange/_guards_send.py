@@ -8,26 +8,41 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import routing, ways_out
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import Change, SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    Change,
+    SiteNetworks,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import STOP, WARN, Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+)
 
 _PLACE = frozenset({"enabled", "address_spaces"})
 
 
 def check(
-    before: State, after: State, networks: SiteNetworks, changes: t.Sequence[Change], unreachable: frozenset[str]
+    before: State,
+    after: State,
+    networks: SiteNetworks,
+    changes: t.Sequence[Change],
+    unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guards find."""
     mine = [change for change in changes if change.table == SEND.name]
     yield from _protected(mine, before)
     # Whoever says anew which mail a connector takes means it; of two such connectors the one that
     # gets the mail is meant to.
-    placed = {change.key.casefold() for change in mine if change.action == Action.CREATE or _PLACE & set(change.after)}
+    placed = {
+        change.key.casefold()
+        for change in mine
+        if change.action == Action.CREATE or _PLACE & set(change.after)
+    }
     claim = networks.outbound_lock
     if claim is not None:
         yield from _leaks(claim, after, placed, locked=True)
@@ -39,10 +54,16 @@ def check(
         connector = after.send.get(change.key.casefold())
         if connector is None or not connector.get("enabled", True):
             continue
-        if change.key.casefold() in placed and (claim is None or change.key.casefold() != claim.name.casefold()):
+        if change.key.casefold() in placed and (
+            claim is None or change.key.casefold() != claim.name.casefold()
+        ):
             of_its_own = Claim(connector["name"], frozenset(connector.get("address_spaces") or ()))
             yield from _leaks(of_its_own, after, placed, locked=False)
-        if change.action == Action.CREATE or "smart_hosts" in change.after or "enabled" in change.after:
+        if (
+            change.action == Action.CREATE
+            or "smart_hosts" in change.after
+            or "enabled" in change.after
+        ):
             yield from _reach(connector, unreachable)
 
 
@@ -119,7 +140,9 @@ def _upper(servers: t.Iterable[str]) -> str:
 
 def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Iterator[Finding]:
     hosts = connector.get("smart_hosts") or frozenset()
-    silent = sorted(host for host in hosts if host in {one.strip("[]").casefold() for one in unreachable})
+    silent = sorted(
+        host for host in hosts if host in {one.strip("[]").casefold() for one in unreachable}
+    )
     if silent:
         alone = len(silent) == len(hosts)
         yield Finding(

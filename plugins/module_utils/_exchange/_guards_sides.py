@@ -27,7 +27,9 @@ class Sides:
         self.same = before.receive == after.receive
         self._lost: dict[tuple[t.Callable[[Answer], bool], int], RangeSet] = {}
 
-    def lost(self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None) -> RangeSet:
+    def lost(
+        self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None
+    ) -> RangeSet:
         """Senders who lose a right on any of the ports."""
         found = NOBODY
         if not self.same:

@@ -13,12 +13,19 @@ from __future__ import annotations
 import bisect
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import builtin_connectors, doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    builtin_connectors,
+    doors,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import crossing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import answer_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Endpoint,
+    Interval,
+    RangeSet,
+)
 
 Connector = t.Mapping[str, t.Any]
 
@@ -76,7 +83,9 @@ def beside(wanted: RangeSet, part: RangeSet, others: t.Iterable[Connector]) -> R
     (receive-connectors.md). What is one address cannot be, and stays as it is for the guard
     range_conflict.
     """
-    there = sorted({entry for one in others for entry in (one.get("remote_ip_ranges") or RangeSet()).entries})
+    there = sorted(
+        {entry for one in others for entry in (one.get("remote_ip_ranges") or RangeSet()).entries}
+    )
     whole = part == wanted
     concerned = [(entry, [entry] if whole else _shared(entry, part)) for entry in wanted.entries]
     if crossing(wanted.entries, there) is None:
@@ -101,7 +110,9 @@ def _shared(entry: Interval, part: RangeSet) -> list[Interval]:
         if (one.version, one.first) > (entry.version, entry.last):
             break
         if _overlap(one, entry):
-            found.append(Interval(entry.version, max(one.first, entry.first), min(one.last, entry.last)))
+            found.append(
+                Interval(entry.version, max(one.first, entry.first), min(one.last, entry.last))
+            )
     return found
 
 

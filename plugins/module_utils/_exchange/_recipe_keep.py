@@ -22,7 +22,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     Answer,
     answer_of,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, desired, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    apply_all,
+    desired,
+    plan,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, RangeSet
@@ -101,7 +105,11 @@ def keepers(
     found = wish.entries([losses], beyond=True)
     # The usual case, in which nobody else is heard by them: no state of a large server is made for
     # it.
-    plain = len(rooms) == 1 and len({one.source for one in losses}) == 1 and bound <= {one.where for one in losses}
+    plain = (
+        len(rooms) == 1
+        and len({one.source for one in losses}) == 1
+        and bound <= {one.where for one in losses}
+    )
     if not plain and _harms(before, goal, after(state, [*entries, *found]), names, ports):
         found = wish.entries(rooms, beyond=False)
     return found
@@ -135,7 +143,9 @@ class _Wish:
     ) -> None:
         self.state, self.goal, self.names, self.held = state, goal, names, held
         self.group, self.kept, self.relaying = group, kept, relaying
-        self.leaving = {key for key in held if not keep_unnamed and unnamed(state.receive, key, group)}
+        self.leaving = {
+            key for key in held if not keep_unnamed and unnamed(state.receive, key, group)
+        }
 
     def entries(self, rooms: t.Sequence[t.Sequence[_Loss]], *, beyond: bool) -> list[Entry]:
         """One entry for each room, and for who is not named any more. `beyond`: the one room is
@@ -144,7 +154,9 @@ class _Wish:
         free = iter(name for name in self.names if name.casefold() not in self.state.receive)
         found: dict[str, Entry] = {}
         for room in rooms:
-            fitting = [key for key in self.held if key not in found and (beyond or self._fits(key, room))]
+            fitting = [
+                key for key in self.held if key not in found and (beyond or self._fits(key, room))
+            ]
             if fitting:
                 found[fitting[0]] = self._wider(self.state.receive[fitting[0]], room)
                 continue
@@ -164,13 +176,19 @@ class _Wish:
         """Whether what a room loses can be added to a connector without being heard elsewhere."""
         where = {one.where for one in room}
         versions = {one.version for one in where}
-        return all(one in where for one in self.state.receive[key]["bindings"] if one.version in versions)
+        return all(
+            one in where for one in self.state.receive[key]["bindings"] if one.version in versions
+        )
 
-    def _ranges(self, name: str, room: t.Sequence[_Loss], bindings: frozenset[Endpoint]) -> list[str]:
+    def _ranges(
+        self, name: str, room: t.Sequence[_Loss], bindings: frozenset[Endpoint]
+    ) -> list[str]:
         part = RangeSet(interval for one in room for interval in one.senders.intervals)
         # Also beside what is there until the last step: a range may move here from another
         # connector.
-        others = [one for side in (self.state, self.goal) for one in sharing(side.receive, bindings, name)]
+        others = [
+            one for side in (self.state, self.goal) for one in sharing(side.receive, bindings, name)
+        ]
         return [str(one) for one in _recipe_adopt.beside(self.group, part, others).entries]
 
     def _wider(self, there: Connector, room: t.Sequence[_Loss]) -> Entry:
@@ -181,19 +199,27 @@ class _Wish:
             "name": there["name"],
             "enabled": True,
             "permission_groups": {"add": [ANONYMOUS]},
-            "remote_ip_ranges": [*staying(there, self.group), *ranges] if leaving else {"add": ranges},
+            "remote_ip_ranges": [*staying(there, self.group), *ranges]
+            if leaving
+            else {"add": ranges},
         }
-        return {**entry, "bindings": {"add": [str(one) for one in sorted(fresh)]}} if fresh else entry
+        return (
+            {**entry, "bindings": {"add": [str(one) for one in sorted(fresh)]}} if fresh else entry
+        )
 
     def _new(self, name: str, room: t.Sequence[_Loss], *, beyond: bool) -> Entry:
         sources = {one.source: self.state.receive[one.source] for one in room}
         bindings = frozenset(one.where for one in room)
         if beyond:
-            bindings |= frozenset(endpoint for source in sources.values() for endpoint in source["bindings"])
+            bindings |= frozenset(
+                endpoint for source in sources.values() for endpoint in source["bindings"]
+            )
         # Of several, that of port 25 is the model for the rest; who may log in at any of them may
         # do so here.
         sizes = {
-            key: RangeSet(interval for one in room if one.source == key for interval in one.senders.intervals).size
+            key: RangeSet(
+                interval for one in room if one.source == key for interval in one.senders.intervals
+            ).size
             for key in sources
         }
         source = sources[max(sources, key=lambda key: (*_as_model(sources[key]), sizes[key], key))]
@@ -212,7 +238,9 @@ class _Wish:
         }
 
 
-def _rooms(losses: t.Iterable[_Loss], held: t.Mapping[str, frozenset[Endpoint]]) -> list[list[_Loss]]:
+def _rooms(
+    losses: t.Iterable[_Loss], held: t.Mapping[str, frozenset[Endpoint]]
+) -> list[list[_Loss]]:
     """The losses by local addresses, those together where the same senders lose, of all that can
     come there, and where the same ones of the connectors listen that are there already (`held` has
     their bindings).
@@ -221,12 +249,16 @@ def _rooms(losses: t.Iterable[_Loss], held: t.Mapping[str, frozenset[Endpoint]])
     for one in losses:
         places.setdefault(one.where, []).append(one)
     parts = {
-        where: RangeSet(interval for one in at for interval in one.senders.intervals) for where, at in places.items()
+        where: RangeSet(interval for one in at for interval in one.senders.intervals)
+        for where, at in places.items()
     }
     rooms: list[list[Endpoint]] = []
     for where in sorted(places):
         for room in rooms:
-            if all(_alike(where, other, parts) and _served(where, held) == _served(other, held) for other in room):
+            if all(
+                _alike(where, other, parts) and _served(where, held) == _served(other, held)
+                for other in room
+            ):
                 room.append(where)
                 break
         else:
@@ -246,7 +278,11 @@ def _served(where: Endpoint, held: t.Mapping[str, frozenset[Endpoint]]) -> set[s
 
 
 def _harms(
-    before: t.Mapping[str, Connector], goal: State, result: State, names: t.Sequence[str], ports: t.Iterable[int]
+    before: t.Mapping[str, Connector],
+    goal: State,
+    result: State,
+    names: t.Sequence[str],
+    ports: t.Iterable[int],
 ) -> bool:
     """Whether the connectors called so take from somebody what he has before and would have without
     them, or give what he has in neither.
@@ -254,9 +290,13 @@ def _harms(
     mine = [result.receive[name.casefold()] for name in names if name.casefold() in result.receive]
     own = {one["name"] for one in mine}
     for port in ports:
-        views = [doors.view_of(one.values(), port) for one in (before, goal.receive, result.receive)]
+        views = [
+            doors.view_of(one.values(), port) for one in (before, goal.receive, result.receive)
+        ]
         listening = doors.endpoints(views)
-        for endpoint in {endpoint for one in mine for endpoint in one["bindings"] if endpoint.port == port}:
+        for endpoint in {
+            endpoint for one in mine for endpoint in one["bindings"] if endpoint.port == port
+        }:
             coming = doors.coming_to(endpoint, listening)
             for first, last, (then, now, with_them) in doors.walk(views, endpoint):
                 if not own & set(with_them.names):
@@ -276,10 +316,14 @@ def _groups(connector: Connector) -> frozenset[str]:
     return held | (answer_of(connector).groups & {rights.USERS_GROUP})
 
 
-def _as_it_is(source: Connector, groups: frozenset[str], kept: t.Sequence[str], *, relaying: bool) -> Entry:
+def _as_it_is(
+    source: Connector, groups: frozenset[str], kept: t.Sequence[str], *, relaying: bool
+) -> Entry:
     entry: Entry = {"anonymous_relay": relaying and bool(source.get("anonymous_relay"))}
     # What the group gives is read as the group.
-    given = {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if ANONYMOUS in groups else set()
+    given = (
+        {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if ANONYMOUS in groups else set()
+    )
     beyond = (source.get("anonymous_rights") or frozenset()) - given
     beyond = beyond if relaying else _without_relay(beyond)
     if beyond:
@@ -314,10 +358,14 @@ def _relay_taken(there: Connector) -> Entry:
 def _as_model(connector: Connector) -> tuple[bool, bool]:
     # Of two with the same claim nobody knows which one the senders met: the one that trusts them
     # less.
-    return _PORT in doors.ports([connector]), "ExternalAuthoritative" not in (connector.get("auth_mechanism") or ())
+    return _PORT in doors.ports([connector]), "ExternalAuthoritative" not in (
+        connector.get("auth_mechanism") or ()
+    )
 
 
-def sharing(connectors: t.Mapping[str, Connector], bindings: frozenset[Endpoint], name: str) -> list[Connector]:
+def sharing(
+    connectors: t.Mapping[str, Connector], bindings: frozenset[Endpoint], name: str
+) -> list[Connector]:
     """The other connectors on one of the bindings, in service or not."""
     return [
         one
@@ -374,7 +422,10 @@ def staying(there: Connector, group: RangeSet) -> list[str]:
 def _without(there: Connector, group: RangeSet) -> Entry:
     ranges = staying(there, group)
     # Exchange has no connector without a range.
-    return {"name": there["name"], **({"remote_ip_ranges": ranges} if ranges else {"state": "absent"})}
+    return {
+        "name": there["name"],
+        **({"remote_ip_ranges": ranges} if ranges else {"state": "absent"}),
+    }
 
 
 def _before(state: State, held: t.Iterable[str]) -> t.Mapping[str, Connector]:
@@ -390,7 +441,11 @@ def _before(state: State, held: t.Iterable[str]) -> t.Mapping[str, Connector]:
         source = _source_of(state.receive, key)
         if source is not None:
             groups = source["permission_groups"] | {ANONYMOUS}
-            found[source["name"].casefold()] = {**source, "enabled": True, "permission_groups": groups}
+            found[source["name"].casefold()] = {
+                **source,
+                "enabled": True,
+                "permission_groups": groups,
+            }
             del found[key]
     return found
 

@@ -14,11 +14,18 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import server_rules
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import new_connector as new_receive
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import (
+    new_connector as new_receive,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import check_connector, check_supported
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import (
+    check_connector,
+    check_supported,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import new_connector as new_send
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import (
+    new_connector as new_send,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -29,10 +36,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_endpoint,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    change as transaction,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import (
+    Table,
+    Tables,
+)
 
 Options = t.Mapping[str, t.Any]
 Connector = t.Mapping[str, t.Any]
@@ -99,11 +114,16 @@ def as_read(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 _ONLY_AT_CREATION = frozenset(
-    prop.option for one in (RECEIVE, SEND) for prop in one.properties.values() if prop.create_only and not prop.readable
+    prop.option
+    for one in (RECEIVE, SEND)
+    for prop in one.properties.values()
+    if prop.create_only and not prop.readable
 )
 
 
-def desired(receive: t.Iterable[Options] = (), send: t.Iterable[Options] = ()) -> tuple[Desired[str], ...]:
+def desired(
+    receive: t.Iterable[Options] = (), send: t.Iterable[Options] = ()
+) -> tuple[Desired[str], ...]:
     """What described connectors, in the modules' input form, ask for. An option that is None or
     missing is not asked for.
 
@@ -133,16 +153,25 @@ def desired(receive: t.Iterable[Options] = (), send: t.Iterable[Options] = ()) -
 def _described(resource: Resource, entry: Options) -> Desired[str]:
     name, state = entry.get("name"), entry.get("state") or "present"
     if not isinstance(name, str) or not name.strip():
-        raise PlanError("A connector is described without a name. Nothing was changed. Give it one.")
+        raise PlanError(
+            "A connector is described without a name. Nothing was changed. Give it one."
+        )
     if state not in ("present", "absent"):
         raise PlanError(
             f"The {resource.noun} '{name}' is described with the state '{state}'. Nothing was changed. It can be present or absent."
         )
     if state == "absent":
         return Desired(resource.name, name, None)
-    named = {option: value for option, value in entry.items() if value is not None and option not in _ABOUT}
+    named = {
+        option: value
+        for option, value in entry.items()
+        if value is not None and option not in _ABOUT
+    }
     if isinstance(named.get(CREDENTIAL), t.Mapping) and named[CREDENTIAL]:
-        named[CREDENTIAL] = {**named[CREDENTIAL], "update": entry.get("update_credential") or "on_create"}
+        named[CREDENTIAL] = {
+            **named[CREDENTIAL],
+            "update": entry.get("update_credential") or "on_create",
+        }
     return Desired(resource.name, name, named)
 
 
@@ -161,7 +190,9 @@ class Connectors(Table[State, str]):
         return None if connector is None else (connector["name"], connector)
 
     def created(self, state: State, desired: Desired[str]) -> Connector:
-        return _creation(self._resource, state, desired.key, self._known(desired.key, desired.options or {}))
+        return _creation(
+            self._resource, state, desired.key, self._known(desired.key, desired.options or {})
+        )
 
     def differing(self, row: Connector, options: Options) -> tuple[Options, Options]:
         return _modification(self._resource, row, self._known(row["name"], options))
@@ -224,14 +255,20 @@ def _undone_login(change: Change, options: dict[str, t.Any]) -> list[str]:
     ]
 
 
-def _modification(resource: Resource, current: Connector, named: Options) -> tuple[Options, Options]:
+def _modification(
+    resource: Resource, current: Connector, named: Options
+) -> tuple[Options, Options]:
     wished = {
         option: resource.properties[option].resolve(held(resource, current, option), value)
         for option, value in named.items()
         if not resource.properties[option].create_only
     }
     _match_dns_routing(wished)
-    after = {option: value for option, value in wished.items() if held(resource, current, option) != value}
+    after = {
+        option: value
+        for option, value in wished.items()
+        if held(resource, current, option) != value
+    }
     return {option: held(resource, current, option) for option in after}, after
 
 
@@ -250,22 +287,24 @@ def _match_dns_routing(wished: dict[str, t.Any]) -> None:
 
 # Usage → permission groups, authentication, and the binding where it may be left out
 # (receive-connectors.md, "usage types").
-_PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = types.MappingProxyType(
-    {
-        "Client": (
-            frozenset({"ExchangeUsers"}),
-            frozenset({"Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"}),
-            "0.0.0.0:587",
-        ),
-        "Internal": (
-            frozenset({"ExchangeServers", "ExchangeLegacyServers"}),
-            frozenset({"Tls", "ExchangeServer"}),
-            "0.0.0.0:25",
-        ),
-        "Internet": (frozenset({"AnonymousUsers"}), frozenset({"Tls"}), None),
-        "Partner": (frozenset({"Partners"}), frozenset({"Tls"}), None),
-        "Custom": (frozenset(), frozenset({"Tls"}), None),
-    }
+_PRESETS: t.Mapping[str, tuple[frozenset[str], frozenset[str], str | None]] = (
+    types.MappingProxyType(
+        {
+            "Client": (
+                frozenset({"ExchangeUsers"}),
+                frozenset({"Tls", "BasicAuth", "BasicAuthRequireTLS", "Integrated"}),
+                "0.0.0.0:587",
+            ),
+            "Internal": (
+                frozenset({"ExchangeServers", "ExchangeLegacyServers"}),
+                frozenset({"Tls", "ExchangeServer"}),
+                "0.0.0.0:25",
+            ),
+            "Internet": (frozenset({"AnonymousUsers"}), frozenset({"Tls"}), None),
+            "Partner": (frozenset({"Partners"}), frozenset({"Tls"}), None),
+            "Custom": (frozenset(), frozenset({"Tls"}), None),
+        }
+    )
 )
 
 
@@ -277,7 +316,9 @@ def _creation(resource: Resource, state: State, name: str, named: Options) -> Co
     for option, value in named.items():
         prop = resource.properties[option]
         after[option] = prop.resolve(prop.parse(""), value)
-    needed = _complete_receive(state, after) if resource is RECEIVE else _complete_send(state, after)
+    needed = (
+        _complete_receive(state, after) if resource is RECEIVE else _complete_send(state, after)
+    )
     if needed:
         raise PlanError(
             f"There is no {resource.noun} '{name}' yet, and a new one needs {_and(needed)}. Nothing was changed. "
@@ -293,7 +334,9 @@ def _complete_receive(state: State, after: dict[str, t.Any]) -> list[str]:
     after["server"] = server.name
     after.setdefault("anonymous_relay", False)
     # There are no legacy servers in an Edge server's directory (receive-connectors.md).
-    after.setdefault("permission_groups", groups - {"ExchangeLegacyServers"} if server.edge else groups)
+    after.setdefault(
+        "permission_groups", groups - {"ExchangeLegacyServers"} if server.edge else groups
+    )
     after.setdefault("auth_mechanism", mechanisms)
     if binding:
         after.setdefault("bindings", frozenset({parse_endpoint(binding)}))
@@ -315,7 +358,8 @@ def _complete_send(state: State, after: dict[str, t.Any]) -> list[str]:
         after.setdefault(CREDENTIAL, None)
     if SEND.properties["source_transport_servers"].exists(state.server.version, state.server.edge):
         after.setdefault(
-            "source_transport_servers", SEND.properties["source_transport_servers"].parse([state.server.name])
+            "source_transport_servers",
+            SEND.properties["source_transport_servers"].parse([state.server.name]),
         )
     return [] if after.get("address_spaces") else ["address_spaces"]
 
@@ -330,7 +374,10 @@ def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
     old = set(_broken(resource, current, state)) if current else set()
     base = _untold(resource, state, change.after) if change.action == Action.CREATE else current
     new = _broken(resource, {**base, **change.after}, state)
-    return [*check_supported(resource, change, state), *(sentence for sentence in new if sentence not in old)]
+    return [
+        *check_supported(resource, change, state),
+        *(sentence for sentence in new if sentence not in old),
+    ]
 
 
 def _broken(resource: Resource, connector: Connector, state: State) -> list[str]:
@@ -352,5 +399,7 @@ def _and(names: t.Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-TABLES: Tables[State, str] = Tables({RECEIVE.name: Connectors(RECEIVE), SEND.name: Connectors(SEND)})
+TABLES: Tables[State, str] = Tables(
+    {RECEIVE.name: Connectors(RECEIVE), SEND.name: Connectors(SEND)}
+)
 plan, apply, apply_all, fold = TABLES.plan, TABLES.apply, TABLES.apply_all, TABLES.fold

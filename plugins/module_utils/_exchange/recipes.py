@@ -87,7 +87,11 @@ class _Inbound:
         self.own_names, self.hybrid_names = self._keeper_names(_OWN), self._keeper_names(_HYBRID)
         self.our_keys = {
             self.name.casefold(),
-            *(key for names in (self.own_names, self.hybrid_names) for key in _recipe_keep.ours(state.receive, names)),
+            *(
+                key
+                for names in (self.own_names, self.hybrid_names)
+                for key in _recipe_keep.ours(state.receive, names)
+            ),
         }
         self.provider = self._ranges("provider_ranges")
         self.own, self.servers, self.hybrid = (
@@ -101,7 +105,11 @@ class _Inbound:
         self._usable_provider()
         bindings = options.get("bindings")
         # Where the provider comes in.
-        self.where = frozenset(RECEIVE.properties["bindings"].parse(bindings)) if bindings else self._bindings()
+        self.where = (
+            frozenset(RECEIVE.properties["bindings"].parse(bindings))
+            if bindings
+            else self._bindings()
+        )
         self.ports = sorted({_PORT} | {endpoint.port for endpoint in self.where})
 
     def _keeper_names(self, kind: str) -> list[str]:
@@ -112,7 +120,9 @@ class _Inbound:
         try:
             found = RangeSet.parse(self.options.get(option) or [])
         except RangeError as error:
-            raise PlanError(f"The option {option} cannot be used as given: {error} Nothing was changed.") from None
+            raise PlanError(
+                f"The option {option} cannot be used as given: {error} Nothing was changed."
+            ) from None
         return found.v4 if self.state.server.version is Version.E2007RTM else found
 
     def _usable_provider(self) -> None:
@@ -132,7 +142,9 @@ class _Inbound:
         itself = RangeSet([*LOOPBACK.entries, *self.state.server.itself.entries])
         closed = self._closings(entries)
         entries += closed.values()
-        entries += self._leaving(closed, self.provider | self.own | self.servers | self.hybrid | itself)
+        entries += self._leaving(
+            closed, self.provider | self.own | self.servers | self.hybrid | itself
+        )
         inside = RangeSet([*self.own.entries, *itself.entries])
         # Every tenant's mail comes from the ranges of Exchange Online: to let them relay would be
         # an open relay.
@@ -158,22 +170,36 @@ class _Inbound:
         where that is nothing.
         """
         receive = self.state.receive
-        described = {option: self.options[option] for option in _DESCRIBED if self.options.get(option) is not None}
+        described = {
+            option: self.options[option]
+            for option in _DESCRIBED
+            if self.options.get(option) is not None
+        }
         adoptable = {
             key
             for key, one in receive.items()
-            if not self._is_ours(one) and _recipe_adopt.is_adoptable(one, described, self.state.server)
+            if not self._is_ours(one)
+            and _recipe_adopt.is_adoptable(one, described, self.state.server)
         }
         pending = _recipe_adopt.pending(receive, self.provider, self.where, adoptable)
         # Without the lock's own ones, which answer in place of an adopted one where they cut its
         # ranges: what is bound today must not depend on what this recipe has made.
         others_alone = {key: one for key, one in receive.items() if not self._is_ours(one)}
         everything = _recipe_adopt.pending({}, self.provider, self.where, ())
-        adopts_nothing = _recipe_adopt.pending(others_alone, self.provider, self.where, adoptable) == everything
-        bindings = self.where if adopts_nothing else frozenset(one for one, part in pending.items() if part)
+        adopts_nothing = (
+            _recipe_adopt.pending(others_alone, self.provider, self.where, adoptable) == everything
+        )
+        bindings = (
+            self.where
+            if adopts_nothing
+            else frozenset(one for one, part in pending.items() if part)
+        )
         if not bindings:
             return []
-        part = RangeSet(interval for one in pending.values() for interval in one.intervals) or self.provider
+        part = (
+            RangeSet(interval for one in pending.values() for interval in one.intervals)
+            or self.provider
+        )
         others = _recipe_keep.sharing(receive, bindings, self.name)
         return [self._provider_entry(bindings, _recipe_adopt.beside(self.provider, part, others))]
 
@@ -228,9 +254,12 @@ class _Inbound:
         found |= {
             endpoint
             for endpoint in self.state.receive.get(self.name.casefold(), {}).get("bindings") or ()
-            if endpoint.is_wildcard or Address(endpoint.version, endpoint.address) in server.addresses
+            if endpoint.is_wildcard
+            or Address(endpoint.version, endpoint.address) in server.addresses
         }
-        heard = {endpoint for endpoint in found if endpoint.port == _PORT and not is_loopback(endpoint)}
+        heard = {
+            endpoint for endpoint in found if endpoint.port == _PORT and not is_loopback(endpoint)
+        }
         families = (4,) if server.version is Version.E2007RTM else (4, 6)
         return frozenset(heard or {Endpoint(version, 0, _PORT) for version in families})
 
@@ -248,7 +277,11 @@ class _Inbound:
         closed: dict[str, Entry] = {}
         while True:
             state = _recipe_keep.after(self.state, [*opened, *closed.values()])
-            fresh = {name: self._closing(state.receive[name]) for name in self._wide(state) if name not in closed}
+            fresh = {
+                name: self._closing(state.receive[name])
+                for name in self._wide(state)
+                if name not in closed
+            }
             if not fresh:
                 return closed
             closed.update(fresh)
@@ -293,12 +326,20 @@ class _Inbound:
             method = "strip_anonymous"
         if method == "auto":
             shared = answer_of(connector).groups - {ANONYMOUS}
-            method = "strip_anonymous" if self.state.server.version >= Version.E2013 or shared else "disable"
+            method = (
+                "strip_anonymous"
+                if self.state.server.version >= Version.E2013 or shared
+                else "disable"
+            )
         if method == "disable":
             return {**entry, "enabled": False}
         narrowed = self._narrowed(connector) if method == "narrow" else []
         if narrowed:
-            return {**entry, "remote_ip_ranges": narrowed, "comment": _recipe_keep.narrowed_comment(connector)}
+            return {
+                **entry,
+                "remote_ip_ranges": narrowed,
+                "comment": _recipe_keep.narrowed_comment(connector),
+            }
         return self._stripped(connector)
 
     def _stripped(self, connector: Connector) -> Entry:
@@ -320,7 +361,11 @@ class _Inbound:
         """
         found: list[Entry] = []
         for key, connector in self.state.receive.items():
-            if self.options.get("keep_unnamed") or key in closed or not _recipe_keep.is_narrowed(connector):
+            if (
+                self.options.get("keep_unnamed")
+                or key in closed
+                or not _recipe_keep.is_narrowed(connector)
+            ):
                 continue
             if _recipe_keep.unnamed(self.state.receive, key, named):
                 ranges = _recipe_keep.staying(connector, named)
@@ -330,7 +375,11 @@ class _Inbound:
         return found
 
     def _has_rival(self, connector: Connector) -> bool:
-        return any(between(connector, one) for one in self.state.receive.values() if one["name"] != connector["name"])
+        return any(
+            between(connector, one)
+            for one in self.state.receive.values()
+            if one["name"] != connector["name"]
+        )
 
     def _narrowed(self, connector: Connector) -> list[str]:
         """The named networks, and the server itself, as far as they meet the connector today: what
@@ -344,9 +393,13 @@ class _Inbound:
             )
         friends = named | LOOPBACK | self.state.server.itself
         meeting = self._meeting(connector)
-        part = friends & RangeSet(interval for one in meeting.values() for interval in one.intervals)
+        part = friends & RangeSet(
+            interval for one in meeting.values() for interval in one.intervals
+        )
         for endpoint, heard in meeting.items():
-            family = doors.coming_to(endpoint, meeting) & (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
+            family = doors.coming_to(endpoint, meeting) & (
+                EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6
+            )
             if (part & family) - heard:
                 # Narrowed, it would take from another connector who meets that one there today.
                 return []
@@ -361,7 +414,9 @@ class _Inbound:
             for endpoint in sorted(connector["bindings"]):
                 if endpoint.port == port:
                     spans = [
-                        (first, last) for first, last, answer in view.at(endpoint) if connector["name"] in answer.names
+                        (first, last)
+                        for first, last, answer in view.at(endpoint)
+                        if connector["name"] in answer.names
                     ]
                     heard = RangeSet.of_spans(endpoint.version, spans)
                     found[endpoint] = heard & doors.coming_to(endpoint, view.endpoints)

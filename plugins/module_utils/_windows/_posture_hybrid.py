@@ -34,7 +34,11 @@ def findings(facts: Facts, today: datetime.date, hybrid: str) -> t.Iterator[Post
     """What is found about them; `hybrid` is which way Exchange Online comes in, by the site."""
     yield _service(facts, "hybrid_agent", "Hybrid Agent", HYBRID_AGENT, needed=hybrid == "agent")
     yield _service(
-        facts, "app_proxy_connector", "connector of Entra application proxy", APP_PROXY, needed=hybrid == "app_proxy"
+        facts,
+        "app_proxy_connector",
+        "connector of Entra application proxy",
+        APP_PROXY,
+        needed=hybrid == "app_proxy",
     )
     updater = facts.services.get(APP_PROXY_UPDATER)
     if facts.services.get(APP_PROXY) and not (updater and updater.runs):
@@ -55,7 +59,10 @@ def _service(facts: Facts, finding: str, noun: str, name: str, *, needed: bool) 
     if service is None:
         if needed:
             return FINDINGS.make(
-                finding, CRITICAL, f"The site says that it needs the {noun}, and it is not installed.", "Install it."
+                finding,
+                CRITICAL,
+                f"The site says that it needs the {noun}, and it is not installed.",
+                "Install it.",
             )
         return FINDINGS.make(finding, OK, f"There is no {noun}, and the site does not ask for one.")
     if service.runs:
@@ -80,7 +87,9 @@ def _connect(facts: Facts, today: datetime.date) -> PostureFinding:
     upgrade = "Install a version of the Entra admin center."
     if len(version) != 4:
         return make(
-            "entra_connect", UNKNOWN, f"Entra Connect is {service.status.lower()}; its version could not be read."
+            "entra_connect",
+            UNKNOWN,
+            f"Entra Connect is {service.status.lower()}; its version could not be read.",
         )
     if version < _LEAST_CONNECT:
         least = ".".join(map(str, _LEAST_CONNECT))
@@ -93,7 +102,10 @@ def _connect(facts: Facts, today: datetime.date) -> PostureFinding:
         )
     if not service.runs:
         return make(
-            "entra_connect", WARNING, f"Entra Connect {text} is {service.status.lower()}.", "Start the service ADSync."
+            "entra_connect",
+            WARNING,
+            f"Entra Connect {text} is {service.status.lower()}.",
+            "Start the service ADSync.",
         )
     return make(
         "entra_connect_retirement",

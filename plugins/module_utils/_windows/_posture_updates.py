@@ -10,7 +10,12 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.dates import last_update
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN, WARNING, PostureFinding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import (
+    OK,
+    UNKNOWN,
+    WARNING,
+    PostureFinding,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     ARC,
     AUTOMATIC_KEY,
@@ -36,14 +41,19 @@ def _last(facts: Facts, today: datetime.date, most_days: int) -> PostureFinding:
     look = "Look at the history of Windows Update on the server."
     if last.day is None:
         return FINDINGS.make(
-            "last_update", UNKNOWN, f"When Windows was last updated is not known. {last.doubt}".strip(), look
+            "last_update",
+            UNKNOWN,
+            f"When Windows was last updated is not known. {last.doubt}".strip(),
+            look,
         )
     days = max(0, (today - last.day).days)
     told = f"Windows was updated on {last.day}, {days} days ago"
     if days <= most_days:
         return FINDINGS.make("last_update", OK, f"{told}{', or later' if last.doubt else ''}.")
     if last.doubt:
-        return FINDINGS.make("last_update", UNKNOWN, f"{told}, and perhaps later. {last.doubt}", look)
+        return FINDINGS.make(
+            "last_update", UNKNOWN, f"{told}, and perhaps later. {last.doubt}", look
+        )
     return FINDINGS.make(
         "last_update",
         WARNING,
@@ -63,7 +73,9 @@ def _restart(facts: Facts) -> PostureFinding:
             "Restart the server in its maintenance window.",
         )
     if None in keys:
-        return FINDINGS.make("restart_pending", UNKNOWN, "Whether updates wait for a restart could not be read.")
+        return FINDINGS.make(
+            "restart_pending", UNKNOWN, "Whether updates wait for a restart could not be read."
+        )
     return FINDINGS.make("restart_pending", OK, "No update of Windows waits for a restart.")
 
 
@@ -72,14 +84,26 @@ def _service(facts: Facts) -> PostureFinding:
     good.
     """
     policy, automatic = facts.keys.get(UPDATE_KEY), facts.keys.get(AUTOMATIC_KEY)
-    agents = [name for name in (*ARC, CONFIGURATION_MANAGER) if (service := facts.services.get(name)) and service.runs]
+    agents = [
+        name
+        for name in (*ARC, CONFIGURATION_MANAGER)
+        if (service := facts.services.get(name)) and service.runs
+    ]
     unread = [name for name in (*ARC, CONFIGURATION_MANAGER) if name not in facts.services]
     arc, manager = [name for name in agents if name in ARC], CONFIGURATION_MANAGER in agents
     # An address alone is not used.
     if policy and automatic and automatic.number("UseWUServer") == 1 and policy.text("WUServer"):
-        return FINDINGS.make("update_service", OK, f"Updates come from the WSUS server {policy.text('WUServer')}.")
-    if automatic and automatic.number("AUOptions") == _INSTALLS_BY_ITSELF and automatic.number("NoAutoUpdate") != 1:
-        return FINDINGS.make("update_service", OK, "A policy lets Windows install updates by itself.")
+        return FINDINGS.make(
+            "update_service", OK, f"Updates come from the WSUS server {policy.text('WUServer')}."
+        )
+    if (
+        automatic
+        and automatic.number("AUOptions") == _INSTALLS_BY_ITSELF
+        and automatic.number("NoAutoUpdate") != 1
+    ):
+        return FINDINGS.make(
+            "update_service", OK, "A policy lets Windows install updates by itself."
+        )
     if arc or manager:
         who = "Azure Arc" if arc else "Configuration Manager"
         return FINDINGS.make(
@@ -89,9 +113,15 @@ def _service(facts: Facts) -> PostureFinding:
             f"Look in {'Azure Update Manager' if arc else who} whether the server has one, and accept this finding.",
         )
     if policy is None or automatic is None or unread:
-        return FINDINGS.make("update_service", UNKNOWN, "Who looks after updates could not be read.")
+        return FINDINGS.make(
+            "update_service", UNKNOWN, "Who looks after updates could not be read."
+        )
     address = policy.text("WUServer")
-    unused = f" The address {address} of a WSUS server is set, and UseWUServer is not 1." if address else ""
+    unused = (
+        f" The address {address} of a WSUS server is set, and UseWUServer is not 1."
+        if address
+        else ""
+    )
     return FINDINGS.make(
         "update_service",
         WARNING,

@@ -20,7 +20,12 @@ TLS_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         "schannel": {"type": "bool", "default": True},
         "explicit": {"type": "bool", "default": True},
-        "dotnet": {"type": "list", "elements": "str", "choices": list(FRAMEWORKS), "default": list(FRAMEWORKS)},
+        "dotnet": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(FRAMEWORKS),
+            "default": list(FRAMEWORKS),
+        },
         **WRITE_OPTIONS,
         **RUN_OPTIONS,
         **TIME_LIMIT,
@@ -33,7 +38,11 @@ POSTURE_MODULE: dict[str, t.Any] = {
         "min_memory_gb": {"type": "int", "default": 16},
         "max_update_age_days": {"type": "int", "default": 45},
         "warn_before_days": {"type": "int", "default": 60},
-        "hybrid": {"type": "str", "choices": ["none", "classic", "agent", "app_proxy"], "default": "none"},
+        "hybrid": {
+            "type": "str",
+            "choices": ["none", "classic", "agent", "app_proxy"],
+            "default": "none",
+        },
         "exchange_builds": {
             "type": "list",
             "elements": "dict",

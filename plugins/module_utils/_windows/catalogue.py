@@ -13,9 +13,7 @@ _EXCHANGE_END = f"{_LEARN}/lifecycle/products/?terms=Exchange%20Server"
 _WINDOWS_END = f"{_LEARN}/lifecycle/products/?terms=Windows%20Server"
 _SIZING = f"{_LEARN}/exchange/plan-and-deploy/system-requirements"
 _TLS = f"{_LEARN}/exchange/plan-and-deploy/post-installation-tasks/security-best-practices/exchange-tls-configuration"
-_PROTECTION = (
-    f"{_LEARN}/exchange/plan-and-deploy/post-installation-tasks/security-best-practices/exchange-extended-protection"
-)
+_PROTECTION = f"{_LEARN}/exchange/plan-and-deploy/post-installation-tasks/security-best-practices/exchange-extended-protection"
 _UPDATES = f"{_LEARN}/windows-server/administration/windows-server-update-services/get-started/windows-server-update-services-wsus"
 _AGENT = f"{_LEARN}/exchange/hybrid-deployment/hybrid-agent"
 _PROXY = f"{_LEARN}/entra/identity/app-proxy/application-proxy-connectors"
@@ -27,8 +25,14 @@ FINDINGS = Catalogue(
     {
         "exchange_absent": ("No Exchange Server is installed.", _BUILDS),
         "exchange_build": ("How new the build of Exchange is.", _BUILDS),
-        "exchange_build_newer": ("The build of Exchange is newer than all that are known.", _BUILDS),
-        "exchange_build_unknown": ("The build of Exchange could not be read, or is none that is known.", _BUILDS),
+        "exchange_build_newer": (
+            "The build of Exchange is newer than all that are known.",
+            _BUILDS,
+        ),
+        "exchange_build_unknown": (
+            "The build of Exchange could not be read, or is none that is known.",
+            _BUILDS,
+        ),
         "exchange_table_old": ("Exchange is the newest of a table that is old by now.", _BUILDS),
         "exchange_support": ("Whether Exchange is supported.", _EXCHANGE_END),
         "windows_support": ("Whether Windows is supported, and until when.", _WINDOWS_END),
@@ -44,12 +48,21 @@ FINDINGS = Catalogue(
         "last_update": ("How long ago Windows was updated.", _UPDATES),
         "restart_pending": ("Whether updates of Windows wait for a restart.", _UPDATES),
         "update_service": ("Whether somebody looks after updates.", _UPDATES),
-        "update_schedule": ("An agent for updates runs, whose schedule is not known on the server.", _UPDATES),
+        "update_schedule": (
+            "An agent for updates runs, whose schedule is not known on the server.",
+            _UPDATES,
+        ),
         "hybrid_agent": ("The Hybrid Agent.", _AGENT),
         "app_proxy_connector": ("The connector of Entra application proxy.", _PROXY),
         "entra_connect": ("Entra Connect, and whether its version still works.", _CONNECT),
-        "entra_connect_retirement": ("Entra Connect runs, and when its version ends is not known here.", _CONNECT),
-        "mitigation_service": ("The service that applies Microsoft's emergency mitigations.", _MITIGATION),
+        "entra_connect_retirement": (
+            "Entra Connect runs, and when its version ends is not known here.",
+            _CONNECT,
+        ),
+        "mitigation_service": (
+            "The service that applies Microsoft's emergency mitigations.",
+            _MITIGATION,
+        ),
         "extended_protection": ("Extended protection of the virtual directories.", _PROTECTION),
         "certificate": ("When certificates of the server end.", _CERTIFICATES),
     }

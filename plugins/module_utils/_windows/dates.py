@@ -68,7 +68,9 @@ class LastUpdate:
     doubt: str = ""
 
 
-def last_update(fixes: Rows | None, history: t.Mapping[str, t.Any] | None, today: datetime.date) -> LastUpdate:
+def last_update(
+    fixes: Rows | None, history: t.Mapping[str, t.Any] | None, today: datetime.date
+) -> LastUpdate:
     """The last update that either record tells. `fixes` are rows with `InstalledOn`; `history` has
     `total`, and `entries` newest first. None: could not be read.
     """
@@ -79,15 +81,23 @@ def last_update(fixes: Rows | None, history: t.Mapping[str, t.Any] | None, today
     elif not fixes:
         doubts.append("The list of installed updates is empty.")
     elif None in days:
-        doubts.append("The list of installed updates has dates that are missing or cannot be understood.")
+        doubts.append(
+            "The list of installed updates has dates that are missing or cannot be understood."
+        )
     if history is None:
         # The list above has every update of Windows itself, so that alone this is no doubt.
         doubts += ["The history of Windows Update could not be read."] if doubts else []
     else:
         entries = history.get("entries") or ()
         days += list(_installed(entries, today))
-        if doubts and not any(days[len(fixes or ()) :]) and len(entries) < int(history.get("total") or 0):
-            doubts.append(f"None of the newest {len(entries)} entries of the history tells of an update of Windows.")
+        if (
+            doubts
+            and not any(days[len(fixes or ()) :])
+            and len(entries) < int(history.get("total") or 0)
+        ):
+            doubts.append(
+                f"None of the newest {len(entries)} entries of the history tells of an update of Windows."
+            )
     known = [day for day in days if day]
     return LastUpdate(max(known) if known else None, " ".join(doubts))
 
@@ -97,5 +107,7 @@ def _installed(entries: Rows, today: datetime.date) -> t.Iterator[datetime.date 
         if entry.get("operation") != _INSTALLATION or entry.get("result") != _SUCCEEDED:
             continue
         categories = {str(one).casefold() for one in entry.get("categories") or ()}
-        if _DEFINITIONS not in categories and not _SCANNER_ARTICLES.search(str(entry.get("title") or "")):
+        if _DEFINITIONS not in categories and not _SCANNER_ARTICLES.search(
+            str(entry.get("title") or "")
+        ):
             yield read_day(entry.get("date"), today)

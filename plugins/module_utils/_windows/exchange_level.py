@@ -90,7 +90,9 @@ class Table:
         """How a build stands to the table."""
         newest = self.newest(self.product(build)) if self.product(build) else None
         if newest is None:
-            return Level.NEWER if self.releases and build > self.releases[-1].build else Level.UNKNOWN
+            return (
+                Level.NEWER if self.releases and build > self.releases[-1].build else Level.UNKNOWN
+            )
         if build == newest.build:
             return Level.NEWEST
         if build > newest.build:
@@ -99,7 +101,11 @@ class Table:
         if release is None:
             return Level.UNKNOWN
         branch = [one for one in self.releases if one.build[:3] == build[:3]]
-        return Level.OLDER_BRANCH if release == branch[-1] and release.day >= newest.day else Level.BEHIND
+        return (
+            Level.OLDER_BRANCH
+            if release == branch[-1] and release.day >= newest.day
+            else Level.BEHIND
+        )
 
     def is_complete(self, today: datetime.date) -> bool:
         """Whether the table may be called complete on that day."""
@@ -122,7 +128,9 @@ def parse_build(text: t.Any) -> Build | None:
     None for what is none.
     """
     numbers = re.findall(r"\d+", str(text or ""))
-    if len(numbers) != 4 or not re.fullmatch(r"[0-9.]+|Version [0-9.]+ \(Build [0-9.]+\)", str(text).strip()):
+    if len(numbers) != 4 or not re.fullmatch(
+        r"[0-9.]+|Version [0-9.]+ \(Build [0-9.]+\)", str(text).strip()
+    ):
         return None
     major, minor, build, revision = map(int, numbers)
     return major, minor, build, revision
@@ -141,7 +149,9 @@ def builtin() -> Table:
         build, day, article, name = line.split(" ", 3)
         parsed = parse_build(build)
         if parsed:
-            releases.append(Release(parsed, datetime.date.fromisoformat(day), article.strip("-"), name))
+            releases.append(
+                Release(parsed, datetime.date.fromisoformat(day), article.strip("-"), name)
+            )
     return Table(tuple(sorted(releases)), datetime.date.fromisoformat(exchange_builds.AS_OF))
 
 
@@ -158,9 +168,13 @@ def overridden(entries: t.Sequence[t.Mapping[str, t.Any]], as_of: str) -> Table:
         name = re.sub(r"^(?:Exchange )?(?:Server )?", "", str(entry["name"]).strip())
         day = _day(entry["released"])
         if build is None:
-            problems.append(f"'{entry['build']}' in exchange_builds is no build such as 15.2.2562.46.")
+            problems.append(
+                f"'{entry['build']}' in exchange_builds is no build such as 15.2.2562.46."
+            )
         if day is None:
-            problems.append(f"'{entry['released']}' in exchange_builds is no day such as 2026-08-11.")
+            problems.append(
+                f"'{entry['released']}' in exchange_builds is no day such as 2026-08-11."
+            )
         if not re.match(r"(?:2007|2010|2013|2016|2019|SE)(?: |$)", name):
             problems.append(
                 f"'{entry['name']}' in exchange_builds does not begin with a product such as Exchange SE or Exchange 2019."

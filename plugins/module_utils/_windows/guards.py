@@ -15,9 +15,19 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
     Registry,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import DWORD
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import Default, default_of
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls import DOTNET_SETTINGS, SETTINGS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_table import VALUE, Change, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import (
+    Default,
+    default_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls import (
+    DOTNET_SETTINGS,
+    SETTINGS,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_table import (
+    VALUE,
+    Change,
+    State,
+)
 
 GUARDS = Registry(
     {
@@ -32,7 +42,9 @@ GUARDS = Registry(
 ABOUT_STATE = frozenset({"tls_12_unsupported", "tls_12_needs_update", "value_of_other_kind"})
 """About the state that there would be: they only warn of what a snapshot gives back."""
 
-_DOTNET_PATHS = frozenset(one.path.casefold() for settings in DOTNET_SETTINGS.values() for one in settings)
+_DOTNET_PATHS = frozenset(
+    one.path.casefold() for settings in DOTNET_SETTINGS.values() for one in settings
+)
 
 
 def findings(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
@@ -47,7 +59,9 @@ def findings(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
             f"TLS 1.2 would be set on {before.server}, whose {before.windows} does not have it: the values would have no effect.",
             final=True,
         )
-    elif schannel and default == Default.OFF and before.windows.startswith("Windows Server 2008 SP2"):
+    elif (
+        schannel and default == Default.OFF and before.windows.startswith("Windows Server 2008 SP2")
+    ):
         yield Finding(
             "tls_12_needs_update",
             WARN,

@@ -15,8 +15,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import registry, tls
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.guards import ABOUT_STATE, GUARDS, findings
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import SYSTEMS, default_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.guards import (
+    ABOUT_STATE,
+    GUARDS,
+    findings,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import (
+    SYSTEMS,
+    default_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_table import (
     MISSING_KEYS,
     TABLES,
@@ -50,7 +57,10 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
     settings: list[tls.Setting] = []
     if wish.schannel:
         for key in tls.SIDES.values():
-            if wish.explicit or tls.protocol(state.key(key), default_of(state.build))[0] != tls.Protocol.ON:
+            if (
+                wish.explicit
+                or tls.protocol(state.key(key), default_of(state.build))[0] != tls.Protocol.ON
+            ):
                 settings += [one for one in tls.SCHANNEL_SETTINGS if one.key == key]
     settings += [one for framework in wish.frameworks for one in tls.DOTNET_SETTINGS[framework]]
     return tuple(
@@ -75,7 +85,9 @@ class TlsLayer(HostLayer[State]):
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[str]]:
         return desired(self._wish, reading.state)
 
-    def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[State], after: State, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
         return findings(reading.state, changes)
 
     def sentence(self, change: Change) -> str:
@@ -93,27 +105,40 @@ class TlsLayer(HostLayer[State]):
         return {"before": _shown(before), "after": _shown(after), "restart_needed": bool(changes)}
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
-        sides = ([f"{path}: {text}" for path, text in told[side].items()] for side in ("before", "after"))
+        sides = (
+            [f"{path}: {text}" for path, text in told[side].items()] for side in ("before", "after")
+        )
         return text_diff(*sides)
 
     # ------------------------------------------------------------ how it is read and written
 
     def read_steps(
-        self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
+        self,
+        host_name: t.Any,
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        always: bool = False,
     ) -> list[Step]:
         return [
             registry.read_step(tls.keys_to_read(), id=f"{prefix}{_TLS}", always=always),
-            registry.read_step({SYSTEM_KEY: ["CurrentBuild"]}, id=f"{prefix}{_SYSTEM}", always=always),
+            registry.read_step(
+                {SYSTEM_KEY: ["CurrentBuild"]}, id=f"{prefix}{_SYSTEM}", always=always
+            ),
         ]
 
-    def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
+    def parse(
+        self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None
+    ) -> State:
         keys = registry.understand(answer["steps"][f"{prefix}{_TLS}"]["objects"])
         unread = sorted(path for path, key in keys.items() if key is None)
         if unread:
             raise PlanError(
                 f"The registry of the server could not be read: {', '.join(unread)}. Nothing was changed. Log in as an administrator."
             )
-        system = registry.understand(answer["steps"][f"{prefix}{_SYSTEM}"]["objects"]).get(SYSTEM_KEY)
+        system = registry.understand(answer["steps"][f"{prefix}{_SYSTEM}"]["objects"]).get(
+            SYSTEM_KEY
+        )
         text = system.text("CurrentBuild") if system else ""
         build = int(text) if text.isdecimal() else None
         known = SYSTEMS.get(build or 0)

@@ -23,7 +23,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import 
     tls,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import Level, text_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import (
+    Level,
+    text_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import (
     CRITICAL,
     OK,
@@ -104,7 +107,9 @@ def _exchange(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     yield from _level(text, table, build, release, site)
     product = table.product(build)
     if product:
-        yield from _support(f"Exchange {product}", site, *exchange_level.SUPPORT_ENDS.get(product, (None, None)))
+        yield from _support(
+            f"Exchange {product}", site, *exchange_level.SUPPORT_ENDS.get(product, (None, None))
+        )
     else:
         yield make(
             "exchange_support",
@@ -215,7 +220,12 @@ def _support(
             move,
         )
     elif (last - today).days <= site.warn_before_days:
-        yield make(finding, WARNING, f"The support of {name} ends on {last}, in {(last - today).days} days.", move)
+        yield make(
+            finding,
+            WARNING,
+            f"The support of {name} ends on {last}, in {(last - today).days} days.",
+            move,
+        )
     else:
         yield make(finding, OK, f"{name} is supported until {last}.")
 
@@ -226,7 +236,12 @@ def _size(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
     # What is told is a little less than what is built in.
     gigabytes = None if memory is None else math.ceil(memory / _GIGABYTE)
     for finding, noun, count, least in (
-        ("processors", "logical processors", _number(computer.get("NumberOfLogicalProcessors")), site.min_processors),
+        (
+            "processors",
+            "logical processors",
+            _number(computer.get("NumberOfLogicalProcessors")),
+            site.min_processors,
+        ),
         ("memory", "GB of memory", gigabytes, site.min_memory_gb),
     ):
         if count is None:
@@ -244,7 +259,9 @@ def _size(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
                 "Give it more, or name what is enough in min_processors and min_memory_gb.",
             )
         else:
-            yield FINDINGS.make(finding, OK, f"{facts.name} has {count} {noun}; {least} are asked for.")
+            yield FINDINGS.make(
+                finding, OK, f"{facts.name} has {count} {noun}; {least} are asked for."
+            )
 
 
 def _number(value: t.Any) -> int | None:
@@ -284,16 +301,30 @@ def _dotnet(facts: Facts, remedy: str) -> t.Iterator[PostureFinding]:
             elif said is not tls.DotNet.SET and not (framework == "3.5" and key and not key.exists):
                 # Without its key, this version of .NET is not installed.
                 bits = "32" if "WOW6432Node" in one.key else "64"
-                wrong.setdefault((one.name, said.value), []).append(f".NET {framework} ({bits} bits)")
+                wrong.setdefault((one.name, said.value), []).append(
+                    f".NET {framework} ({bits} bits)"
+                )
     if unread:
-        yield FINDINGS.make("tls_12_dotnet", UNKNOWN, f"Of .NET could not be understood: {', '.join(unread)}.", remedy)
-    if wrong:
-        told = "; ".join(f"{name} is {said} for {', '.join(where)}" for (name, said), where in wrong.items())
         yield FINDINGS.make(
-            "tls_12_dotnet", WARNING, f".NET may not use TLS 1.2, or not with strong cryptography: {told}.", remedy
+            "tls_12_dotnet",
+            UNKNOWN,
+            f"Of .NET could not be understood: {', '.join(unread)}.",
+            remedy,
+        )
+    if wrong:
+        told = "; ".join(
+            f"{name} is {said} for {', '.join(where)}" for (name, said), where in wrong.items()
+        )
+        yield FINDINGS.make(
+            "tls_12_dotnet",
+            WARNING,
+            f".NET may not use TLS 1.2, or not with strong cryptography: {told}.",
+            remedy,
         )
     if not unread and not wrong:
-        yield FINDINGS.make("tls_12_dotnet", OK, ".NET follows Windows and uses strong cryptography.")
+        yield FINDINGS.make(
+            "tls_12_dotnet", OK, ".NET follows Windows and uses strong cryptography."
+        )
 
 
 # ---------------------------------------------------------------- what Exchange brings
@@ -304,7 +335,9 @@ def _mitigation(facts: Facts) -> t.Iterator[PostureFinding]:
     if not facts.exchange_installed or facts.edge or (build and build[:2] < (15, 1)):
         return
     if MITIGATION not in facts.services:
-        yield FINDINGS.make("mitigation_service", UNKNOWN, "Whether the mitigation service runs could not be read.")
+        yield FINDINGS.make(
+            "mitigation_service", UNKNOWN, "Whether the mitigation service runs could not be read."
+        )
         return
     service = facts.services[MITIGATION]
     if service is None:
@@ -354,7 +387,9 @@ def _protection(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
             "Turn it on with Microsoft's script ExchangeExtendedProtectionManagement.ps1, which looks first at what it needs.",
         )
     else:
-        yield FINDINGS.make("extended_protection", OK, f"Extended protection is on for {', '.join(asked)}.")
+        yield FINDINGS.make(
+            "extended_protection", OK, f"Extended protection is on for {', '.join(asked)}."
+        )
 
 
 def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
@@ -367,9 +402,17 @@ def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make("certificate", severity, "The server has no certificate with a private key.")
         return
     ignored = tuple(one.replace(" ", "").upper() for one in site.ignored_certificates)
-    judged = [one for one in facts.certificates if not (ignored and one.thumbprint.upper().startswith(ignored))]
+    judged = [
+        one
+        for one in facts.certificates
+        if not (ignored and one.thumbprint.upper().startswith(ignored))
+    ]
     if not judged:
-        yield make("certificate", UNKNOWN, "Every certificate of the server is named in ignored_certificates.")
+        yield make(
+            "certificate",
+            UNKNOWN,
+            "Every certificate of the server is named in ignored_certificates.",
+        )
         return
     fine = []
     for one in sorted(judged, key=lambda one: one.end):
@@ -383,7 +426,9 @@ def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         if days < 0:
             yield make("certificate", CRITICAL, f"{which} ended on {one.end.date()}.", remedy)
         elif days <= site.warn_before_days:
-            yield make("certificate", WARNING, f"{which} ends on {one.end.date()}, in {days} days.", remedy)
+            yield make(
+                "certificate", WARNING, f"{which} ends on {one.end.date()}, in {days} days.", remedy
+            )
         else:
             fine.append(one)
     if len(fine) == len(judged):

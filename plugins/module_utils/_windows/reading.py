@@ -12,7 +12,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import registry, tls
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import Build, parse_build
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import (
+    Build,
+    parse_build,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import Key
 
 Step = dict[str, t.Any]
@@ -124,7 +127,12 @@ def read_steps() -> list[Step]:
         **{rf"{_SERVICES_KEY}\{name}": ["Start"] for name in _SERVICES},
     }
     files: list[dict[str, t.Any]] = [
-        {"name": f"{_EXCHANGE_FILE}-{at}", "key": key, "value": "MsiInstallPath", "path": r"Bin\ExSetup.exe"}
+        {
+            "name": f"{_EXCHANGE_FILE}-{at}",
+            "key": key,
+            "value": "MsiInstallPath",
+            "path": r"Bin\ExSetup.exe",
+        }
         for at, key in enumerate(_SETUP_KEYS)
     ]
     files += [
@@ -132,7 +140,10 @@ def read_steps() -> list[Step]:
         for name in (HYBRID_AGENT, APP_PROXY)
     ]
     files.append(
-        {"name": ENTRA_CONNECT, "path": r"%ProgramFiles%\Microsoft Azure Active Directory Connect\AzureADConnect.exe"}
+        {
+            "name": ENTRA_CONNECT,
+            "path": r"%ProgramFiles%\Microsoft Azure Active Directory Connect\AzureADConnect.exe",
+        }
     )
     steps: list[Step] = [
         registry.read_step(keys, id="registry"),
@@ -228,7 +239,9 @@ def _protection(rows: Rows | None) -> dict[str, str] | None:
     found = {str(row["within"]).casefold(): "" for row in rows if row["element"] == "location"}
     for row in rows:
         if row["element"] != "location" and row.get("within"):
-            found[str(row["within"]).casefold()] = str(row["attributes"].get("tokenChecking") or "").casefold()
+            found[str(row["within"]).casefold()] = str(
+                row["attributes"].get("tokenChecking") or ""
+            ).casefold()
     return found
 
 

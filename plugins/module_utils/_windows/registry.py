@@ -76,5 +76,10 @@ def understand(rows: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, Key | None]
 def _key(row: t.Mapping[str, t.Any]) -> Key | None:
     if row.get("error"):
         return None
-    values = {str(one["name"]).casefold(): Value(str(one["kind"]), one["data"]) for one in row.get("values") or ()}
-    return Key(bool(row.get("exists")), values, int(row.get("others") or 0), int(row.get("subkeys") or 0))
+    values = {
+        str(one["name"]).casefold(): Value(str(one["kind"]), one["data"])
+        for one in row.get("values") or ()
+    }
+    return Key(
+        bool(row.get("exists")), values, int(row.get("others") or 0), int(row.get("subkeys") or 0)
+    )

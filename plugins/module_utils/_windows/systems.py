@@ -42,7 +42,12 @@ class System:
 
 
 def _system(name: str, end: str, paid: str = "", tls_12: Default = Default.ON) -> System:
-    return System(name, datetime.date.fromisoformat(end), datetime.date.fromisoformat(paid) if paid else None, tls_12)
+    return System(
+        name,
+        datetime.date.fromisoformat(end),
+        datetime.date.fromisoformat(paid) if paid else None,
+        tls_12,
+    )
 
 
 # Defaults of TLS: learn.microsoft.com, "TLS protocol version support in Schannel"; on 2008 SP2 the
@@ -79,7 +84,10 @@ def overridden(entries: t.Iterable[t.Mapping[str, t.Any]]) -> dict[int, System]:
             known = table.get(build)
             default = known.tls_12 if known else Default.ON if build > _NEWEST else Default.UNKNOWN
             table[build] = _system(
-                str(entry["name"]), str(entry["end_of_support"]), str(entry.get("end_of_paid_updates") or ""), default
+                str(entry["name"]),
+                str(entry["end_of_support"]),
+                str(entry.get("end_of_paid_updates") or ""),
+                default,
             )
         except ValueError:
             raise PlanError(

@@ -13,11 +13,19 @@ import enum
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import DWORD, Key, Keys, Value
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import (
+    DWORD,
+    Key,
+    Keys,
+    Value,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import Default
 
 _PROTOCOLS = r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
-SIDES: t.Mapping[str, str] = {"incoming": rf"{_PROTOCOLS}\TLS 1.2\Server", "outgoing": rf"{_PROTOCOLS}\TLS 1.2\Client"}
+SIDES: t.Mapping[str, str] = {
+    "incoming": rf"{_PROTOCOLS}\TLS 1.2\Server",
+    "outgoing": rf"{_PROTOCOLS}\TLS 1.2\Client",
+}
 """Direction of connections → key. Windows is the server of those that come in."""
 
 _FRAMEWORKS: t.Mapping[str, str] = {"4": "v4.0.30319", "3.5": "v2.0.50727"}
@@ -48,15 +56,22 @@ def dotnet_keys(framework: str) -> tuple[str, ...]:
 
 
 SCHANNEL_SETTINGS = tuple(
-    Setting(key, name, wish) for key in SIDES.values() for name, wish in ((ENABLED, 1), (DISABLED_BY_DEFAULT, 0))
+    Setting(key, name, wish)
+    for key in SIDES.values()
+    for name, wish in ((ENABLED, 1), (DISABLED_BY_DEFAULT, 0))
 )
 DOTNET_SETTINGS: t.Mapping[str, tuple[Setting, ...]] = {
-    framework: tuple(Setting(key, name, 1) for key in dotnet_keys(framework) for name in DOTNET_VALUES)
+    framework: tuple(
+        Setting(key, name, 1) for key in dotnet_keys(framework) for name in DOTNET_VALUES
+    )
     for framework in FRAMEWORKS
 }
 SETTINGS: t.Mapping[str, Setting] = {
     one.path.casefold(): one
-    for one in (*SCHANNEL_SETTINGS, *(setting for settings in DOTNET_SETTINGS.values() for setting in settings))
+    for one in (
+        *SCHANNEL_SETTINGS,
+        *(setting for settings in DOTNET_SETTINGS.values() for setting in settings),
+    )
 }
 """Casefolded path → setting: everything that the layer may ever write."""
 
@@ -100,16 +115,26 @@ def protocol(key: Key | None, default: Default) -> tuple[Protocol, str]:
     enabled, disabled = key.value(ENABLED), key.value(DISABLED_BY_DEFAULT)
     for name, value in ((ENABLED, enabled), (DISABLED_BY_DEFAULT, disabled)):
         if value is not None and value.number is None:
-            return Protocol.UNKNOWN, f"{name} is there as {value.kind}, where Windows expects a DWORD"
+            return (
+                Protocol.UNKNOWN,
+                f"{name} is there as {value.kind}, where Windows expects a DWORD",
+            )
     if enabled is not None and enabled.number == 0:
         return Protocol.OFF, f"{ENABLED} is 0"
     if disabled is not None and disabled.number != 0:
         return Protocol.ON_REQUEST, f"{DISABLED_BY_DEFAULT} is {disabled.number}"
     if default == Default.ON or (enabled is not None and disabled is not None):
         missing = " and ".join(
-            name for name, value in ((ENABLED, enabled), (DISABLED_BY_DEFAULT, disabled)) if not value
+            name
+            for name, value in ((ENABLED, enabled), (DISABLED_BY_DEFAULT, disabled))
+            if not value
         )
-        return Protocol.ON, f"{missing} missing, which is on in this Windows" if missing else "the registry says so"
+        return (
+            Protocol.ON,
+            f"{missing} missing, which is on in this Windows"
+            if missing
+            else "the registry says so",
+        )
     if default == Default.UNKNOWN:
         return Protocol.UNKNOWN, "what a missing value means on this Windows is not known"
     if enabled is None:

@@ -14,12 +14,24 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as transaction
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    change as transaction,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Desired,
+    Row,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import (
+    Table,
+    Tables,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import Key, Value
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls import SETTINGS, Setting, chain
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls import (
+    SETTINGS,
+    Setting,
+    chain,
+)
 
 Change = transaction.Change[str]
 
@@ -33,7 +45,10 @@ _CHAINS = tuple(chain(setting.key) for setting in SETTINGS.values())
 # Casefolded key → the keys right below it that a write may make.
 _MANAGED_BELOW: t.Mapping[str, frozenset[str]] = {
     outer.casefold(): frozenset(
-        path[at] for path in _CHAINS for at in range(len(path) - 1) if path[at + 1].casefold() == outer.casefold()
+        path[at]
+        for path in _CHAINS
+        for at in range(len(path) - 1)
+        if path[at + 1].casefold() == outer.casefold()
     )
     for path in _CHAINS
     for outer in path[1:]
@@ -69,7 +84,9 @@ def read_as(plain: t.Any, path: str) -> Value | None:
         return None
     if isinstance(plain, t.Mapping) and plain.get("kind") in _KINDS and "data" in plain:
         return Value(str(plain["kind"]), plain["data"])
-    raise PlanError(f"The registry value '{path}' is described as {plain!r}, which is no value. Nothing was changed.")
+    raise PlanError(
+        f"The registry value '{path}' is described as {plain!r}, which is no value. Nothing was changed."
+    )
 
 
 class Values(Table[State, str]):
@@ -83,14 +100,24 @@ class Values(Table[State, str]):
     def find(self, state: State, key: str) -> tuple[str, Row] | None:
         setting = SETTINGS.get(key.casefold())
         if setting is None:
-            raise PlanError(f"The registry value '{key}' is none that this collection manages. Nothing was changed.")
+            raise PlanError(
+                f"The registry value '{key}' is none that this collection manages. Nothing was changed."
+            )
         own = state.key(setting.key).value(setting.name)
         path = chain(setting.key)
-        missing = next((count for count, one in enumerate(path) if state.key(one).exists), len(path))
-        return setting.path, {VALUE: own, MISSING_KEYS: missing, _KEPT: _kept(state, path, own is not None)}
+        missing = next(
+            (count for count, one in enumerate(path) if state.key(one).exists), len(path)
+        )
+        return setting.path, {
+            VALUE: own,
+            MISSING_KEYS: missing,
+            _KEPT: _kept(state, path, own is not None),
+        }
 
     def created(self, state: State, desired: Desired[str]) -> Row:
-        raise PlanError(f"The registry value '{desired.key}' cannot be created as a row. Nothing was changed.")
+        raise PlanError(
+            f"The registry value '{desired.key}' cannot be created as a row. Nothing was changed."
+        )
 
     def differing(self, row: Row, options: Row) -> tuple[Row, Row]:
         unknown = sorted(set(options) - {VALUE, MISSING_KEYS})
@@ -113,7 +140,9 @@ class Values(Table[State, str]):
         keys = dict(state.keys)
         if VALUE in change.after:
             own = _opened(keys, setting)
-            values = {name: value for name, value in own.values.items() if name != setting.name.casefold()}
+            values = {
+                name: value for name, value in own.values.items() if name != setting.name.casefold()
+            }
             if change.after[VALUE] is not None:
                 values[setting.name.casefold()] = change.after[VALUE]
             keys[setting.key.casefold()] = dataclasses.replace(own, values=values)
@@ -138,15 +167,25 @@ def _kept(state: State, path: t.Sequence[str], has_value: bool) -> int:
     gone = 0
     for at, one in enumerate(path):
         key = state.key(one)
-        managed = [inner for inner in _MANAGED_BELOW.get(one.casefold(), ()) if state.key(inner).exists]
-        below = len(managed) if has_value else len([inner for inner in path[max(at - 1, 0) : at] if inner in managed])
-        if key.exists and (key.others or key.subkeys > below or (not at and key.values and not has_value)):
+        managed = [
+            inner for inner in _MANAGED_BELOW.get(one.casefold(), ()) if state.key(inner).exists
+        ]
+        below = (
+            len(managed)
+            if has_value
+            else len([inner for inner in path[max(at - 1, 0) : at] if inner in managed])
+        )
+        if key.exists and (
+            key.others or key.subkeys > below or (not at and key.values and not has_value)
+        ):
             break
         gone += 1
     return gone
 
 
-def _with_keys(row: Row, before: dict[str, t.Any], after: dict[str, t.Any], missing: int) -> tuple[Row, Row]:
+def _with_keys(
+    row: Row, before: dict[str, t.Any], after: dict[str, t.Any], missing: int
+) -> tuple[Row, Row]:
     writes = after.get(VALUE) is not None
     if (writes and row[MISSING_KEYS]) or (not writes and missing > row[MISSING_KEYS]):
         before[MISSING_KEYS], after[MISSING_KEYS] = row[MISSING_KEYS], 0 if writes else missing

@@ -21,7 +21,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     NARROW,
     Site,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import file_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
+    file_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     LAST_PORT,
     is_family,
@@ -62,13 +64,19 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
     ports = params.get("ports")
     if ports is not None:
         # Python takes a yes of YAML for the number 1.
-        wrong = [str(port) for port in ports if isinstance(port, bool) or not 1 <= port <= LAST_PORT]
+        wrong = [
+            str(port) for port in ports if isinstance(port, bool) or not 1 <= port <= LAST_PORT
+        ]
         if wrong or not ports:
             problems.append(
                 f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} is no list of TCP ports from 1 "
                 f"to {LAST_PORT}."
             )
-    odd = [name for name in params.get("ignore_programs") or [] if file_of(str(name)) in ("", "system", "svchost.exe")]
+    odd = [
+        name
+        for name in params.get("ignore_programs") or []
+        if file_of(str(name)) in ("", "system", "svchost.exe")
+    ]
     if odd:
         problems.append(
             f"The option ignore_programs names {', '.join(map(repr, odd))}, which is no program of its own: much listens by it."
@@ -106,7 +114,9 @@ def site(params: t.Mapping[str, t.Any]) -> Site | None:
         own_networks=sets["own_networks"] or RangeSet(),
         exchange_servers=sets["exchange_servers"],
         domain_controllers=sets["domain_controllers"],
-        ignore_programs=frozenset(file_of(str(name)) for name in params.get("ignore_programs") or []),
+        ignore_programs=frozenset(
+            file_of(str(name)) for name in params.get("ignore_programs") or []
+        ),
         other_ports=str(params["other_ports"]),
         method=str(params["method"]),
     )

@@ -13,8 +13,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     State,
     identity,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import Change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import write_addresses
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import (
+    Change,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
+    write_addresses,
+)
 
 Step = dict[str, t.Any]
 
@@ -27,7 +31,9 @@ _ALL_PROFILES = 0x7FFFFFFF
 _ORDER = ("Protocol", "ApplicationName", "serviceName", "Profiles", "LocalPorts", "RemoteAddresses")
 
 
-def read_steps(*, prefix: str = "", always: bool = False, peers_at: t.Collection[int] = ()) -> list[Step]:
+def read_steps(
+    *, prefix: str = "", always: bool = False, peers_at: t.Collection[int] = ()
+) -> list[Step]:
     """The steps that read everything; also who is connected to the server's ports `peers_at`."""
     steps: list[Step] = [{"op": "firewall_read", "id": f"{prefix}{READ}", "always": always}]
     if peers_at:
@@ -44,10 +50,19 @@ def change_calls(change: Change, state: State, *, step: str) -> list[Step]:
     write = {"op": "firewall_write", "id": step}
     if change.action == Action.CREATE:
         properties = _written(change.after)
-        named = [["Name", change.key], ["Grouping", GROUP], *((name, properties[name]) for name in _ORDER)]
+        named = [
+            ["Name", change.key],
+            ["Grouping", GROUP],
+            *((name, properties[name]) for name in _ORDER),
+        ]
         values = [[name, value] for name, value in named if value not in (None, "")]
         return [
-            {**write, "do": "add", "rule": None, "set": [*values, ["Action", 1], ["Direction", 1], ["Enabled", True]]}
+            {
+                **write,
+                "do": "add",
+                "rule": None,
+                "set": [*values, ["Action", 1], ["Direction", 1], ["Enabled", True]],
+            }
         ]
     held = state.rules[identity(change.key)]
     rule = {"row": dict(held.row or {}), "number": held.number, "read": READ}

@@ -17,15 +17,23 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
     Finding,
     Registry,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import model, words
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site, covered
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import (
+    model,
+    words,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import (
+    Site,
+    covered,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     POLICY,
     Profile,
     State,
     identity,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import (
+    Change,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import BLOCK
 
 GUARDS = Registry(
@@ -137,27 +145,31 @@ def _ignored(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
 
 def _profiles(after: State) -> t.Iterator[Finding]:
     for profile in after.profiles.values():
-        by = " Group policy says so." if profile.by_policy & {"EnableFirewall", "DefaultInboundAction"} else ""
+        by = (
+            " Group policy says so."
+            if profile.by_policy & {"EnableFirewall", "DefaultInboundAction"}
+            else ""
+        )
         name = f"the {profile.name} profile"
         if profile.bit not in after.current:
             if not profile.enabled or (profile.lets_in and not profile.blocks_all):
-                sentence = (
-                    f"Should {name} become active, everybody would get in: it is off, or lets in what no rule blocks."
-                )
+                sentence = f"Should {name} become active, everybody would get in: it is off, or lets in what no rule blocks."
                 yield Finding("inactive_profile_open", WARN, sentence)
         elif not profile.enabled:
             sentence = f"Windows Firewall is off in {name}, which is active, so that the lock locks nothing.{by}"
             yield Finding("firewall_off", STOP, sentence, remedy="turn it on")
         elif profile.excluded:
-            sentence = (
-                f"Windows Firewall leaves out {', '.join(profile.excluded)} in {name}: whoever comes that way gets in."
-            )
+            sentence = f"Windows Firewall leaves out {', '.join(profile.excluded)} in {name}: whoever comes that way gets in."
             yield Finding("interface_excluded", STOP, sentence, remedy="protect that interface")
         elif profile.blocks_all:
-            yield Finding("everything_blocked", WARN, f"{words.capital(name)} blocks all that comes in.{by}")
+            yield Finding(
+                "everything_blocked", WARN, f"{words.capital(name)} blocks all that comes in.{by}"
+            )
         elif profile.lets_in:
             sentence = f"{words.capital(name)} lets in whatever no rule blocks.{by}"
-            yield Finding("everything_let_in", STOP, sentence, remedy="have it block what no rule allows")
+            yield Finding(
+                "everything_let_in", STOP, sentence, remedy="have it block what no rule allows"
+            )
 
 
 def _unnamed_servers(site: Site) -> t.Iterator[Finding]:
@@ -180,7 +192,9 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
     named = lost & site.named
     if named:
         yield Finding(
-            "named_shut_out", STOP, f"{words.capital(words.ranges(named))} would no longer reach port {port}."
+            "named_shut_out",
+            STOP,
+            f"{words.capital(words.ranges(named))} would no longer reach port {port}.",
         )
     private = lost & PRIVATE - site.named
     if private and not site.own_networks:
@@ -205,7 +219,9 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
         )
 
 
-def _other_ports(before: State, after: State, site: Site, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+def _other_ports(
+    before: State, after: State, site: Site, changes: t.Sequence[Change]
+) -> t.Iterator[Finding]:
     for change in changes:
         held = before.rules.get(identity(change.key))
         if held is None or held.ours or not held.rule.enabled or change.action != Action.MODIFY:
@@ -216,7 +232,11 @@ def _other_ports(before: State, after: State, site: Site, changes: t.Sequence[Ch
         others = rule.ports.without(ports)
         lost = any(model.lost(before, after, first) for first, _last in others.spans)
         if rule.protocol is None or lost or others.words:
-            what = "all other ports and protocols" if rule.protocol is None else f"port {', '.join(others.texts())}"
+            what = (
+                "all other ports and protocols"
+                if rule.protocol is None
+                else f"port {', '.join(others.texts())}"
+            )
             yield Finding(
                 "other_ports_shut_out",
                 STOP,
@@ -245,12 +265,20 @@ def _uncertain(after: State, site: Site, port: int) -> t.Iterator[Finding]:
     plain = model.reach_of(after, port).possible - site.named
     doubtful = plain - model.open_to(after, port)
     ipsec = model.reach_of(after, port, authenticated=True).possible - site.named - plain
-    rules = {held.key: held.rule for profile in _active(after) for held in model.ways_in(after, port, profile)}
+    rules = {
+        held.key: held.rule
+        for profile in _active(after)
+        for held in model.ways_in(after, port, profile)
+    }
     for rule in rules.values():
         strangers = model.possible(rule) - site.named
         if rule.action == BLOCK or not strangers:
             continue
-        if model.for_anybody(rule) and strangers & doubtful and model.certain(rule, port) != model.possible(rule):
+        if (
+            model.for_anybody(rule)
+            and strangers & doubtful
+            and model.certain(rule, port) != model.possible(rule)
+        ):
             yield Finding(
                 "uncertain_rule",
                 WARN,

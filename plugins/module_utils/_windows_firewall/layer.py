@@ -9,11 +9,21 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import text_diff
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer, Step
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import (
+    HostLayer,
+    Step,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import calls, recipe, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import (
+    calls,
+    recipe,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.guards import (
     ABOUT_STATE,
     GUARDS,
@@ -21,7 +31,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     UNREAD,
     findings,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site, covered, ignoring
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import (
+    Site,
+    covered,
+    ignoring,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     State,
     identity,
@@ -55,7 +69,9 @@ class WindowsFirewallLayer(HostLayer[State]):
     def desired(self, reading: Reading[State]) -> t.Sequence[Desired[str]]:
         return [] if self._site is None else recipe.lock(reading.state, self._site)
 
-    def judge(self, reading: Reading[State], after: State, changes: t.Sequence[Change]) -> t.Iterable[Finding]:
+    def judge(
+        self, reading: Reading[State], after: State, changes: t.Sequence[Change]
+    ) -> t.Iterable[Finding]:
         return findings(reading.state, after, self._site, changes, self._came_by)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
@@ -79,24 +95,39 @@ class WindowsFirewallLayer(HostLayer[State]):
         """The ports to tell of: those of the task, or the numbers that its changes are about."""
         if self._site is not None:
             return self._site.ports
-        rules = [before.rules[identity(change.key)].rule for change in changes if change.action != Action.CREATE]
+        rules = [
+            before.rules[identity(change.key)].rule
+            for change in changes
+            if change.action != Action.CREATE
+        ]
         spans = [span for rule in rules for span in rule.ports.spans if span[1] - span[0] < 8]
         told = {port for first, last in spans for port in range(first, last + 1)}
         return sorted(port for port in told if any(covered(rule, (port,)) for rule in rules))
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
-        sides = (words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after"))
+        sides = (
+            words.diff_lines(told["exposure"][side], told[side]) for side in ("before", "after")
+        )
         return text_diff(*sides)
 
     # ------------------------------------------------------------ how it is read and written
 
     def read_steps(
-        self, host_name: t.Any, state: State | None = None, *, prefix: str = "", always: bool = False
+        self,
+        host_name: t.Any,
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        always: bool = False,
     ) -> list[Step]:
         ports = (*MANAGEMENT_PORTS, *([self._came_by] if self._came_by else []))
-        return calls.read_steps(prefix=prefix, always=always, peers_at=ports if state is None else ())
+        return calls.read_steps(
+            prefix=prefix, always=always, peers_at=ports if state is None else ()
+        )
 
-    def parse(self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None) -> State:
+    def parse(
+        self, answer: t.Mapping[str, t.Any], prefix: str, earlier: State | None = None
+    ) -> State:
         steps = answer["steps"]
         peers = (steps.get(f"{prefix}{calls.PEERS}") or {}).get("objects") or []
         lines = [str(row.get("line") or "") for row in peers]

@@ -15,7 +15,11 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, LOOPBACK, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    LOOPBACK,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     POLICY,
     Held,
@@ -122,7 +126,10 @@ def reach(state: State, port: int, profile: Profile, *, authenticated: bool = Fa
 
 def reach_of(state: State, port: int, *, authenticated: bool = False) -> Reach:
     """Who reaches a port by any profile that is active now; certainly by every one of them."""
-    parts = [reach(state, port, state.profiles[bit], authenticated=authenticated) for bit in state.current]
+    parts = [
+        reach(state, port, state.profiles[bit], authenticated=authenticated)
+        for bit in state.current
+    ]
     upper = _union(frozenset(part.possible for part in parts))
     lower = parts[0].certain
     for part in parts[1:]:
@@ -138,4 +145,6 @@ def lost(before: State, after: State, port: int) -> RangeSet:
 
 def open_to(state: State, port: int) -> RangeSet:
     """Who certainly gets in by a profile that is active now."""
-    return _union(frozenset(reach(state, port, state.profiles[bit]).certain for bit in state.current))
+    return _union(
+        frozenset(reach(state, port, state.profiles[bit]).certain for bit in state.current)
+    )

@@ -20,7 +20,10 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.model import for_anybody, possible
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.model import (
+    for_anybody,
+    possible,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     LOCAL,
     OURS,
@@ -30,8 +33,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     has_no_text,
     identity,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import RULES, whole
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import BLOCK, Rule
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import (
+    RULES,
+    whole,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
+    BLOCK,
+    Rule,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     Addresses,
     in_rules,
@@ -101,11 +110,21 @@ def lock(state: State, site: Site) -> list[Desired[str]]:
     for held in state.rules.values():
         rule = held.rule
         ports = covered(rule, site.ports)
-        counts = held.store == LOCAL and held.row is not None and not held.ours and rule.enabled and rule.inbound
+        counts = (
+            held.store == LOCAL
+            and held.row is not None
+            and not held.ours
+            and rule.enabled
+            and rule.inbound
+        )
         if not counts or not ports or rule.action == BLOCK or not for_anybody(rule):
             continue
         base = _base_of(held)
-        if possible(rule) <= named and rule.remote.known.isdisjoint(site.remote) and base not in groups:
+        if (
+            possible(rule) <= named
+            and rule.remote.known.isdisjoint(site.remote)
+            and base not in groups
+        ):
             # Somebody narrowed it already, to fewer than are named.
             continue
         desired += _locked(held, site, named, ports, groups.pop(base, []))
@@ -121,12 +140,18 @@ def _locked(
     rule = held.rule
     doubtful = rule.loose or (bool(rule.unknown) and not has_no_text(rule))
     others = rule.ports.without(ports)
-    splits = bool(others.spans or others.words) and rule.protocol is not None and site.other_ports == KEEP
+    splits = (
+        bool(others.spans or others.words)
+        and rule.protocol is not None
+        and site.other_ports == KEEP
+    )
     carried = rule.ports.texts() if rule.protocol is not None else _numbers(site)
     shares = [one.rule.remote.known for one in group]
     if splits:
         yield Desired(RULES, held.key, {"local_ports": list(others.texts())})
-        yield from _ours(_base_of(held), rule, rule.ports.only(ports).texts(), in_rules(named, shares), group)
+        yield from _ours(
+            _base_of(held), rule, rule.ports.only(ports).texts(), in_rules(named, shares), group
+        )
         return
     if not doubtful and site.method != DISABLE:
         first, *more = in_rules(named, [rule.remote.known, *shares])
@@ -151,7 +176,11 @@ def _alone(group: t.Sequence[Held], named: RangeSet) -> t.Iterator[Desired[str]]
 
 
 def _ours(
-    base: str, rule: Rule, ports: t.Sequence[str], parts: t.Sequence[RangeSet], group: t.Sequence[Held]
+    base: str,
+    rule: Rule,
+    ports: t.Sequence[str],
+    parts: t.Sequence[RangeSet],
+    group: t.Sequence[Held],
 ) -> t.Iterator[Desired[str]]:
     """Rules of ours with these parts: those that are there, changed, and more. None without
     addresses, which would let in everybody.

@@ -145,8 +145,13 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
     """One profile. FirewallEnabled of COM is what is set locally (netfw.h): group policy wins."""
     found = [row for row in rows if row["bit"] == bit]
     if len(found) != 1:
-        raise PlanError(f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. Nothing was changed.")
-    row, policy = found[0], {name.casefold(): value for name, value in keys.get(PROFILES[bit], {}).items()}
+        raise PlanError(
+            f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. Nothing was changed."
+        )
+    row, policy = (
+        found[0],
+        {name.casefold(): value for name, value in keys.get(PROFILES[bit], {}).items()},
+    )
 
     def flag(name: str, local: bool) -> bool:
         value = policy.get(name.casefold())
@@ -161,7 +166,12 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
 
     # NET_FW_ACTION: 0 is block and 1 allow; in the registry it is the reverse (MS-GPFAS 2.2.2.8).
     refuses = flag("DefaultInboundAction", not row["inbound"])
-    named = ("EnableFirewall", "DefaultInboundAction", "DoNotAllowExceptions", "AllowLocalPolicyMerge")
+    named = (
+        "EnableFirewall",
+        "DefaultInboundAction",
+        "DoNotAllowExceptions",
+        "AllowLocalPolicyMerge",
+    )
     return Profile(
         bit=bit,
         enabled=flag("EnableFirewall", bool(row["enabled"])),
@@ -234,9 +244,14 @@ def com_rule(row: Row) -> Rule:
 
 
 def _core(rule: Rule) -> tuple[t.Hashable, ...]:
-    """What COM and the registry tell alike of who gets in. A bypass rule is an allow rule to COM.
-    """
-    return rule.enabled, rule.action == BLOCK, rule.protocol, rule.ports.texts(), rule.remote.texts()
+    """What COM and the registry tell alike of who gets in. A bypass rule is an allow rule to COM."""
+    return (
+        rule.enabled,
+        rule.action == BLOCK,
+        rule.protocol,
+        rule.ports.texts(),
+        rule.remote.texts(),
+    )
 
 
 def _content(rule: Rule) -> tuple[t.Hashable, ...]:
@@ -275,7 +290,9 @@ def _held(rows: t.Sequence[Row], texts: t.Sequence[Row]) -> t.Iterator[Held]:
             key = f"{rule.name} #{keys[key]}" if ours else f"{rule.name} [{name} #{keys[key]}]"
         yield Held(key, whole, row=row, number=number, ours=ours)
     for name, rule in left:
-        yield Held(f"{rule.name} [{name}]", dataclasses.replace(rule, unknown=rule.unknown | {_NOT_SHOWN}))
+        yield Held(
+            f"{rule.name} [{name}]", dataclasses.replace(rule, unknown=rule.unknown | {_NOT_SHOWN})
+        )
 
 
 _NO_TEXT = "its text in the registry"
@@ -293,7 +310,11 @@ def has_no_text(rule: Rule) -> bool:
 
 
 def _short(row: Row) -> str:
-    apart = {name: value for name, value in row.items() if name not in ("Enabled", "RemoteAddresses", "LocalPorts")}
+    apart = {
+        name: value
+        for name, value in row.items()
+        if name not in ("Enabled", "RemoteAddresses", "LocalPorts")
+    }
     text = json.dumps(apart, sort_keys=True).encode("utf-8")
     return hashlib.sha1(text, usedforsecurity=False).hexdigest()[:10]
 
@@ -302,7 +323,9 @@ def _whole(shown: Rule, written: Rule) -> Rule:
     """One rule of both: what COM shows, and what the text alone tells."""
     return dataclasses.replace(
         shown,
-        action=written.action if shown.action == ALLOW and written.action != BLOCK else shown.action,
+        action=written.action
+        if shown.action == ALLOW and written.action != BLOCK
+        else shown.action,
         ipsec=(shown.ipsec or written.ipsec) and not written.unknown,
         loose=written.loose,
         remote_ports=shown.remote_ports or written.remote_ports,
@@ -315,7 +338,9 @@ def _whole(shown: Rule, written: Rule) -> Rule:
 Written = tuple[str, Rule]
 
 
-def _paired(shown: t.Sequence[Rule], written: t.Sequence[Written]) -> tuple[dict[int, Written], list[Written]]:
+def _paired(
+    shown: t.Sequence[Rule], written: t.Sequence[Written]
+) -> tuple[dict[int, Written], list[Written]]:
     """Which text is of which rule of COM, and the texts of none.
 
     By content and name; then by content where the name is a reference to a resource, which COM

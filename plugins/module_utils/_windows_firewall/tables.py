@@ -8,10 +8,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import change as changes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Desired, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    change as changes,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Desired,
+    Row,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Table, Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import (
+    Table,
+    Tables,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
     LOCAL,
     OURS,
@@ -20,7 +29,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     identity,
     without_text,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import ALL_PROFILES, Rule
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
+    ALL_PROFILES,
+    Rule,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     parse_enabled,
     read_addresses,
@@ -111,11 +123,15 @@ class RuleTable(Table[State, str]):
             rules[identity(change.key)] = Held(change.key, rule, row={}, ours=True)
         else:
             held = rules[identity(change.key)]
-            rules[identity(change.key)] = dataclasses.replace(held, rule=rule_with(held.rule, change.after))
+            rules[identity(change.key)] = dataclasses.replace(
+                held, rule=rule_with(held.rule, change.after)
+            )
         return dataclasses.replace(state, rules=rules)
 
     def plain(self, row: Row) -> dict[str, t.Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in row.items()
+        }
 
     def undone(self, change: Change) -> tuple[Desired[str], t.Sequence[str]]:
         if change.action == Action.CREATE:
@@ -124,7 +140,12 @@ class RuleTable(Table[State, str]):
 
     def complaints(self, state: State, change: Change) -> t.Iterable[str]:
         held = state.rules.get(identity(change.key))
-        if change.action == Action.MODIFY and "local_ports" in change.after and held and held.rule.protocol is None:
+        if (
+            change.action == Action.MODIFY
+            and "local_ports" in change.after
+            and held
+            and held.rule.protocol is None
+        ):
             yield (
                 f"The firewall rule '{change.key}' is for every protocol, so that it can have no ports. Nothing was changed."
             )

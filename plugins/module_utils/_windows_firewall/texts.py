@@ -34,7 +34,9 @@ _TRUE = {"true": True, "false": False}
 # What is for people alone, or says nothing of who gets in.
 _PLAIN = frozenset({"Name", "Desc", "EmbedCtxt", "Defer", "LSM"})
 # Conditions that are not looked at here: whether the rule holds for a packet is then not certain.
-_CONDITIONS = re.compile(r"(?:LA[46]2?|IF|IFType|Platform2?|SkipVer|LUAuth|LUOwn|AppPkgId|PFN|ICMP[46]|TTK.*)")
+_CONDITIONS = re.compile(
+    r"(?:LA[46]2?|IF|IFType|Platform2?|SkipVer|LUAuth|LUOwn|AppPkgId|PFN|ICMP[46]|TTK.*)"
+)
 _PORTS = re.compile(r"LPort(?:2_[0-9]+)?")
 _REMOTE_PORTS = re.compile(r"RPort(?:2_[0-9]+)?")
 _ADDRESSES = re.compile(r"RA[46]2?")
@@ -80,7 +82,11 @@ class Rule:
 
     def covers(self, port: int) -> bool:
         """Whether it may be about this TCP port."""
-        return not self.elsewhere and self.protocol in (None, 6) and (port in self.ports or self.ports.may_hold(port))
+        return (
+            not self.elsewhere
+            and self.protocol in (None, 6)
+            and (port in self.ports or self.ports.may_hold(port))
+        )
 
     def in_profile(self, profile: int) -> bool:
         """Whether it holds in that profile."""
@@ -110,12 +116,16 @@ def read_text(text: str) -> Rule:
         return absent
 
     def having(pattern: re.Pattern[str]) -> list[str]:
-        return [value for name, given in values.items() if pattern.fullmatch(name) for value in given]
+        return [
+            value for name, given in values.items() if pattern.fullmatch(name) for value in given
+        ]
 
     names = {"Action", "Active", "Dir", "Protocol", "Profile", "App", "Svc", "Edge", "LOM", *_PLAIN}
     patterns = (_CONDITIONS, _PORTS, _REMOTE_PORTS, _ADDRESSES, _IPSEC, _WHO)
     unknown.update(
-        name for name in values if name not in names and not any(pattern.fullmatch(name) for pattern in patterns)
+        name
+        for name in values
+        if name not in names and not any(pattern.fullmatch(name) for pattern in patterns)
     )
     protocol = one("Protocol", {str(number): number for number in range(257)}, None)
     action = one("Action", _ACTIONS, ALLOW)

@@ -35,7 +35,16 @@ MOST_IN_A_LIST = 1000
 _KEYWORDS = {
     word.casefold(): word
     for word in (
-        *("LocalSubnet", "LocalSubnet4", "LocalSubnet6", "DefaultGateway", "DHCP", "DNS", "WINS", "Internet"),
+        *(
+            "LocalSubnet",
+            "LocalSubnet4",
+            "LocalSubnet6",
+            "DefaultGateway",
+            "DHCP",
+            "DNS",
+            "WINS",
+            "Internet",
+        ),
         *("Intranet", "RmtIntranet", "IntranetRemoteAccess", "PlayToDevice", "CaptivePortal"),
     )
 }
@@ -195,7 +204,8 @@ class Ports:
     def within(self, other: Ports) -> bool:
         """Whether every port of these is one of the others too."""
         return self.words <= other.words and all(
-            any(start <= first and last <= end for start, end in other.spans) for first, last in self.spans
+            any(start <= first and last <= end for start, end in other.spans)
+            for first, last in self.spans
         )
 
     def may_hold(self, port: int) -> bool:

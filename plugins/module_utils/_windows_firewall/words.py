@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import NOT_INTERNET, PRIVATE, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    NOT_INTERNET,
+    PRIVATE,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.diff import field_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import model
@@ -16,7 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     Profile,
     State,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import TABLES, Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.tables import (
+    TABLES,
+    Change,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import Rule
 
 _SHOWN = 4
@@ -58,7 +65,9 @@ def doubt(rule: Rule, port: int) -> str:
     if rule.unknown:
         reasons.append(f"not understood of it is {', '.join(sorted(rule.unknown))}")
     if rule.remote.words:
-        reasons.append(f"{', '.join(sorted(rule.remote.words))} stands for addresses that only the server knows")
+        reasons.append(
+            f"{', '.join(sorted(rule.remote.words))} stands for addresses that only the server knows"
+        )
     if rule.conditions:
         reasons.append(f"it has conditions ({', '.join(sorted(rule.conditions))})")
     if port not in rule.ports:
@@ -88,7 +97,9 @@ def sentence(change: Change) -> str:
         if option == "enabled":
             parts.append("enable it" if after else "disable it")
         elif option == "remote_addresses":
-            parts.append(f"remote addresses: {_entries(before, 'address')} → {_entries(after, 'address')}")
+            parts.append(
+                f"remote addresses: {_entries(before, 'address')} → {_entries(after, 'address')}"
+            )
         elif option == "local_ports":
             parts.append(f"local ports: {_entries(before, 'port')} → {_entries(after, 'port')}")
         else:
@@ -103,7 +114,9 @@ def stranger_sentences(state: State, ports: t.Sequence[int], named: RangeSet) ->
         strangers = model.open_to(state, port) - named
         if strangers:
             whom = ranges(model.open_to(state, port), named)
-            sentences.append(f"{capital(whom)} can reach port {port}: {_causes(state, port, named)}.")
+            sentences.append(
+                f"{capital(whom)} can reach port {port}: {_causes(state, port, named)}."
+            )
     return sentences
 
 
@@ -135,7 +148,10 @@ def exposure_tree(state: State, ports: t.Sequence[int]) -> dict[str, t.Any]:
     tree = {}
     for port in ports:
         reach = model.reach_of(state, port)
-        tree[f"port {port}"] = {"possible": _texts(reach.possible), "certain": _texts(reach.certain)}
+        tree[f"port {port}"] = {
+            "possible": _texts(reach.possible),
+            "certain": _texts(reach.certain),
+        }
     return tree
 
 
@@ -151,9 +167,19 @@ def exposure(before: State, after: State, ports: t.Sequence[int]) -> dict[str, t
         for state in (before, after):
             reach = model.reach_of(state, port)
             text = ranges(reach.possible) if reach.possible else "nobody"
-            sides.append(text if reach.possible == reach.certain or not reach.possible else f"perhaps {text}")
-        lines.append(f"port {port}: {sides[0]}" if sides[0] == sides[1] else f"port {port}: {sides[0]} → {sides[1]}")
-    return {"before": exposure_tree(before, ports), "after": exposure_tree(after, ports), "words": lines}
+            sides.append(
+                text if reach.possible == reach.certain or not reach.possible else f"perhaps {text}"
+            )
+        lines.append(
+            f"port {port}: {sides[0]}"
+            if sides[0] == sides[1]
+            else f"port {port}: {sides[0]} → {sides[1]}"
+        )
+    return {
+        "before": exposure_tree(before, ports),
+        "after": exposure_tree(after, ports),
+        "words": lines,
+    }
 
 
 def before_after(before: State, after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:

@@ -21,7 +21,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.clixml import dump
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import is_switch
-from ansible_collections.mailedge.lockdown.tests.lab.windows.bridge import operations as windows_operations
+from ansible_collections.mailedge.lockdown.tests.lab.windows.bridge import (
+    operations as windows_operations,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError, Handles
 
 PORT_VARIABLE = "MAILEDGE_LAB_PORT"
@@ -63,7 +65,9 @@ class Bridge:
                 holder = object()
                 try:
                     for line in self.rfile:
-                        self.wfile.write(json.dumps(bridge.answer(line, holder)).encode("ascii") + b"\n")
+                        self.wfile.write(
+                            json.dumps(bridge.answer(line, holder)).encode("ascii") + b"\n"
+                        )
                 except OSError:
                     # A killed PowerShell does not say goodbye.
                     return
@@ -73,7 +77,10 @@ class Bridge:
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name=f"bridge-{self.host.name}", daemon=True
+            target=self._server.serve_forever,
+            args=(0.02,),
+            name=f"bridge-{self.host.name}",
+            daemon=True,
         )
         thread.start()
         return self
@@ -120,7 +127,9 @@ class Bridge:
             "commands": lambda _asked: self._commands(),
             "invoke": self._invoke,
             "com": lambda asked: self._com.shown(self.host.windows.create(str(asked["prog_id"]))),
-            "com_get": lambda asked: self._com.shown(self._com.of(asked["object"]).get(asked["name"])),
+            "com_get": lambda asked: self._com.shown(
+                self._com.of(asked["object"]).get(asked["name"])
+            ),
             "com_set": lambda asked: self._com.of(asked["object"]).set(
                 asked["name"], self._com.understood(asked["value"])
             ),
@@ -176,7 +185,10 @@ class Bridge:
 
     def _commands(self) -> list[dict[str, t.Any]]:
         return [
-            {"name": cmdlet, "parameters": [{"name": one, "switch": is_switch(one)} for one in parameters]}
+            {
+                "name": cmdlet,
+                "parameters": [{"name": one, "switch": is_switch(one)} for one in parameters],
+            }
             for cmdlet, parameters in self.host.commands().items()
         ]
 
@@ -188,7 +200,9 @@ class Bridge:
         except ExchangeError as error:
             if not error.terminating:
                 # The engine puts the cmdlet's name behind the id of an error that goes to the error stream.
-                error.fully_qualified_error_id = error.fully_qualified_error_id.removesuffix(f",{cmdlet}")
+                error.fully_qualified_error_id = error.fully_qualified_error_id.removesuffix(
+                    f",{cmdlet}"
+                )
             raise
         return dump(rows, _TYPES[cmdlet.split("-", 1)[1]])
 

@@ -20,7 +20,11 @@ import weakref
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import rows, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.cmdlets import Cmdlets, Rows, matching
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory, Server
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Edition, Generation
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import (
+    EDITIONS,
+    Edition,
+    Generation,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     ExchangeError,
     missing_parameters,
@@ -31,8 +35,17 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.leaving import leaves_by
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.mutex import Mutexes
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Stored
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, bind, commands
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import ANONYMOUS, AUTHENTICATED, EVERYONE, Rights
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import (
+    COMMON,
+    bind,
+    commands,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.rights import (
+    ANONYMOUS,
+    AUTHENTICATED,
+    EVERYONE,
+    Rights,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.sessions import Sessions
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Style
 from ansible_collections.mailedge.lockdown.tests.lab.windows.defaults import furnish
@@ -94,7 +107,9 @@ class ExchangeHost:
         self.hidden: set[str | tuple[str, str]] = set()
         self.hooks: list[Hook] = []
         self.counters: collections.Counter[str] = collections.Counter()
-        self.rights = Rights(directory.netbios, anonymous_account, authenticated_account, everyone_account)
+        self.rights = Rights(
+            directory.netbios, anonymous_account, authenticated_account, everyone_account
+        )
         self.sessions = Sessions(self)
         self.mutexes = Mutexes()
         self.windows = WindowsHost()
@@ -129,7 +144,9 @@ class ExchangeHost:
         """What stands for the disk of the server."""
         with self._folder_lock:
             if self._folder is None:
-                self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"mailedge-lab-{self.name.lower()}-"))
+                self._folder = pathlib.Path(
+                    tempfile.mkdtemp(prefix=f"mailedge-lab-{self.name.lower()}-")
+                )
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             return self._folder
 
@@ -207,7 +224,9 @@ class ExchangeHost:
         with self.directory.lock:
             return self.cmdlets.run(cmdlet, bind(commands(self.edition)[cmdlet], parameters))
 
-    def invoke(self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None) -> Rows:
+    def invoke(
+        self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None
+    ) -> Rows:
         """Run a cmdlet, in a remote session or in the local shell (by default the one that this edition has).
 
         Values: None, bool, int, str, lists and tables of these, and a credential as a pair of user name and password. Gives one table
@@ -216,7 +235,9 @@ class ExchangeHost:
         if remote is None:
             remote = not self.edition.local_shell
         available = self.commands()
-        proper = {name.casefold(): name for name in (*available, "Get-Command")}.get(cmdlet.casefold())
+        proper = {name.casefold(): name for name in (*available, "Get-Command")}.get(
+            cmdlet.casefold()
+        )
         try:
             if proper is None:
                 raise unknown_command(cmdlet)
@@ -227,16 +248,26 @@ class ExchangeHost:
             numbered = self.edition.generation >= Generation.E2013
             error_id = printed_id(error, proper or cmdlet, self.name, numbered)
             raise ExchangeError(
-                error.class_name, error_id, error.category, error.message, terminating=error.terminating
+                error.class_name,
+                error_id,
+                error.category,
+                error.message,
+                terminating=error.terminating,
             ) from None
         return found
 
     def _run(
-        self, cmdlet: str, parameters: t.Mapping[str, t.Any], available: t.Mapping[str, tuple[str, ...]], remote: bool
+        self,
+        cmdlet: str,
+        parameters: t.Mapping[str, t.Any],
+        available: t.Mapping[str, tuple[str, ...]],
+        remote: bool,
     ) -> Rows:
         if cmdlet == "Get-Command":
             given = bind(("Name",), parameters)
-            return matching(available, given.get("Name", "*"), self.hide_parameters and remote, COMMON)
+            return matching(
+                available, given.get("Name", "*"), self.hide_parameters and remote, COMMON
+            )
         given = bind(available[cmdlet], parameters)
         verb = cmdlet.split("-", 1)[0]
         # A cmdlet that can prompt has to be told not to. In the local shell the agent's own preference does it.
@@ -270,7 +301,9 @@ class ExchangeHost:
         with self.directory.lock:
             return {
                 "receive_connectors": {
-                    one.name: rows.plain(one, self.cmdlets.receive_settings, self.rights.read(one.rights), style)
+                    one.name: rows.plain(
+                        one, self.cmdlets.receive_settings, self.rights.read(one.rights), style
+                    )
                     for one in self.receive_connectors()
                 },
                 "send_connectors": {
@@ -287,13 +320,19 @@ class ExchangeHost:
     def listens(self, version: int, port: int = 25) -> bool:
         """Whether a sender of this family finds anything there: without a binding, nothing does."""
         local = self._local(version)
-        return local is not None and bool(transport.listening(self.receive_connectors(), local, port))
+        return local is not None and bool(
+            transport.listening(self.receive_connectors(), local, port)
+        )
 
     def listens_at(self, local: str, port: int = 25) -> bool:
         """The same of one of its addresses."""
-        return bool(transport.listening(self.receive_connectors(), ipaddress.ip_address(local), port))
+        return bool(
+            transport.listening(self.receive_connectors(), ipaddress.ip_address(local), port)
+        )
 
-    def admission(self, sender: str, local: str | None = None, port: int = 25) -> transport.Admission:
+    def admission(
+        self, sender: str, local: str | None = None, port: int = 25
+    ) -> transport.Admission:
         """What a sender may do without a login that comes to `local`, or to the server's own address of its family."""
         address = ipaddress.ip_address(sender)
         came_to = ipaddress.ip_address(local) if local else self._local(address.version)

@@ -94,7 +94,11 @@ class Handles:
             return value
         number = next(self._numbers)
         self._objects[number] = value
-        shown = {"$com": number, "properties": list(value.properties), "methods": list(value.methods)}
+        shown = {
+            "$com": number,
+            "properties": list(value.properties),
+            "methods": list(value.methods),
+        }
         return {**shown, "items": self.shown(list(value.items()))} if value.enumerable else shown
 
     def understood(self, value: t.Any) -> Value:

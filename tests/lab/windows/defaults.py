@@ -33,7 +33,17 @@ _VERSIONS: t.Mapping[int, tuple[str, str, int | None]] = {
 }
 _GIGABYTE = 1 << 30
 # The virtual directories of the front end that use Windows authentication.
-_DIRECTORIES = ("API", "ECP", "EWS", "MAPI", "Microsoft-Server-ActiveSync", "OAB", "owa", "PowerShell", "Rpc")
+_DIRECTORIES = (
+    "API",
+    "ECP",
+    "EWS",
+    "MAPI",
+    "Microsoft-Server-ActiveSync",
+    "OAB",
+    "owa",
+    "PowerShell",
+    "Rpc",
+)
 APPLICATION_HOST = r"C:\Windows\System32\inetsrv\config\applicationHost.config"
 SYSTEM_KEY = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
@@ -42,7 +52,9 @@ def build_of(edition: Edition) -> int:
     """The build of Windows below an edition."""
     if edition.generation < Generation.E2010:
         return 6002
-    return {"2.0": 7601, "4.0": 9600}.get(edition.powershell) or int(edition.powershell.split(".")[2])
+    return {"2.0": 7601, "4.0": 9600}.get(edition.powershell) or int(
+        edition.powershell.split(".")[2]
+    )
 
 
 def furnish(windows: WindowsHost, edition: Edition) -> None:
@@ -52,7 +64,9 @@ def furnish(windows: WindowsHost, edition: Edition) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
     recent = now - datetime.timedelta(days=12)
     windows.history.updates.append(
-        Update("2026-11 Cumulative Update for Windows Server (KB5099999)", recent.replace(tzinfo=None))
+        Update(
+            "2026-11 Cumulative Update for Windows Server (KB5099999)", recent.replace(tzinfo=None)
+        )
     )
     windows.wmi.classes["win32_quickfixengineering"] = [
         {"HotFixID": "KB5099999", "InstalledOn": f"{recent.month}/{recent.day}/{recent.year}"}
@@ -76,7 +90,11 @@ def set_build(windows: WindowsHost, build: int) -> None:
 def _system(windows: WindowsHost, build: int) -> None:
     registry = windows.registry
     name, version, ubr = _VERSIONS.get(build, (f"Windows Server build {build}", "6.3", 1))
-    for value, data in (("CurrentBuild", str(build)), ("CurrentVersion", version), ("ProductName", name)):
+    for value, data in (
+        ("CurrentBuild", str(build)),
+        ("CurrentVersion", version),
+        ("ProductName", name),
+    ):
         registry.set(SYSTEM_KEY, value, data)
     registry.set(SYSTEM_KEY, "InstallationType", "Server")
     registry.remove(SYSTEM_KEY, "UBR")
@@ -84,7 +102,10 @@ def _system(windows: WindowsHost, build: int) -> None:
         registry.set(SYSTEM_KEY, "UBR", ubr)
     schannel = r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
     registry.set(rf"{schannel}\SSL 2.0\Client", "DisabledByDefault", 1)
-    for half in (r"SOFTWARE\Microsoft\.NETFramework", r"SOFTWARE\WOW6432Node\Microsoft\.NETFramework"):
+    for half in (
+        r"SOFTWARE\Microsoft\.NETFramework",
+        r"SOFTWARE\WOW6432Node\Microsoft\.NETFramework",
+    ):
         registry.set(half, "InstallRoot", r"C:\Windows\Microsoft.NET\Framework64")
         registry.set(rf"{half}\v4.0.30319", "AspNetEnforceViewStateMac", 1)
         if build < 9200:
@@ -97,15 +118,20 @@ def _exchange(windows: WindowsHost, edition: Edition) -> None:
     windows.registry.set(setup, "MsiInstallPath", edition.install_path)
     program = File(edition.build, f"{major:02}.{minor:02}.{build:04}.{revision:03}")
     windows.files.put(rf"{edition.install_path}Bin\ExSetup.exe", program)
-    windows.services.install("MSExchangeTransport", rf"{edition.install_path}Bin\MSExchangeTransport.exe")
+    windows.services.install(
+        "MSExchangeTransport", rf"{edition.install_path}Bin\MSExchangeTransport.exe"
+    )
     if edition.generation >= Generation.E2016 and not edition.edge:
         windows.services.install(
-            "MSExchangeMitigation", rf'"{edition.install_path}Bin\MSExchangeMitigation.exe" -service'
+            "MSExchangeMitigation",
+            rf'"{edition.install_path}Bin\MSExchangeMitigation.exe" -service',
         )
     if not edition.edge:
         protected = edition.generation >= Generation.E2019
         windows.files.put(APPLICATION_HOST, File(text=application_host(protected)))
-    end = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=700)
+    end = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(
+        days=700
+    )
     windows.certificates["my"] = [
         Certificate("CN=Microsoft Exchange Server Auth Certificate", end, "A1" * 20),
         Certificate("CN=mail.birke.example", end, "B2" * 20, issuer="CN=Authority, O=Birke"),
@@ -119,7 +145,11 @@ def application_host(protected: bool, *, without: t.Collection[str] = ()) -> str
         level = "Allow" if name in ("EWS", "Microsoft-Server-ActiveSync", "OAB") else "Require"
         if not protected or name in without or name == "PowerShell":
             level = "None"
-        protection = f'<extendedProtection tokenChecking="{level}" />' if level != "None" or protected else ""
+        protection = (
+            f'<extendedProtection tokenChecking="{level}" />'
+            if level != "None" or protected
+            else ""
+        )
         locations.append(
             f'  <location path="Default Web Site/{name}">\n    <system.webServer><security><authentication>\n'
             f'      <windowsAuthentication enabled="true">{protection}</windowsAuthentication>\n'

@@ -15,7 +15,11 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 
-_VARIABLES = {"windir": r"C:\Windows", "systemroot": r"C:\Windows", "programfiles": r"C:\Program Files"}
+_VARIABLES = {
+    "windir": r"C:\Windows",
+    "systemroot": r"C:\Windows",
+    "programfiles": r"C:\Program Files",
+}
 
 
 @dataclass
@@ -29,7 +33,11 @@ class File:
     def shown(self) -> dict[str, t.Any]:
         """As Get-Item tells it."""
         names = ("FileMajorPart", "FileMinorPart", "FileBuildPart", "FilePrivatePart")
-        return {**dict(zip(names, self.numbers, strict=True)), "ProductVersion": self.product, "text": self.text}
+        return {
+            **dict(zip(names, self.numbers, strict=True)),
+            "ProductVersion": self.product,
+            "text": self.text,
+        }
 
 
 class Files:
@@ -44,7 +52,9 @@ class Files:
 
     def get(self, path: str) -> File:
         """A file; variables of the environment are those of a Windows in C:. Raises ExchangeError."""
-        whole = re.sub("%([^%]+)%", lambda match: _VARIABLES.get(match[1].casefold(), match[0]), path)
+        whole = re.sub(
+            "%([^%]+)%", lambda match: _VARIABLES.get(match[1].casefold(), match[0]), path
+        )
         found = self.held.get(whole.casefold())
         if found is None:
             raise ExchangeError(

@@ -80,7 +80,14 @@ class WindowsHost:
         """A value of the registry; None where it is not there."""
         for path, values in self.iis_keys(key).items():
             if path.casefold() == key.casefold():
-                return next((value for known, value in values.items() if known.casefold() == name.casefold()), None)
+                return next(
+                    (
+                        value
+                        for known, value in values.items()
+                        if known.casefold() == name.casefold()
+                    ),
+                    None,
+                )
         return None
 
     @property

@@ -29,7 +29,14 @@ def _opened(key: ComObject, path: str, writable: bool = False) -> RegistryKey | 
 def read_registry(windows: WindowsHost, step: Step) -> list[Row]:
     rows = []
     for asked in step["keys"]:
-        row: Row = {"key": asked["key"], "exists": False, "error": None, "values": [], "others": 0, "subkeys": 0}
+        row: Row = {
+            "key": asked["key"],
+            "exists": False,
+            "error": None,
+            "values": [],
+            "others": 0,
+            "subkeys": 0,
+        }
         rows.append(row)
         try:
             key = _opened(windows.machine_key, asked["key"])
@@ -45,7 +52,9 @@ def read_registry(windows: WindowsHost, step: Step) -> list[Row]:
                 row["others"] += 1
                 continue
             data = key.call("GetValue", name, None, "DoNotExpandEnvironmentNames")
-            row["values"].append({"name": name, "kind": key.call("GetValueKind", name), "data": data})
+            row["values"].append(
+                {"name": name, "kind": key.call("GetValueKind", name), "data": data}
+            )
     return rows
 
 
@@ -66,7 +75,11 @@ def write_registry(windows: WindowsHost, step: Step) -> list[Row]:
                 path = path.rpartition("\\")[0]
         else:
             if change["kind"] not in _KINDS:
-                raise ComError(0, f"The agent writes no value of the kind '{change['kind']}'.", "Mailedge.BadRequest")
+                raise ComError(
+                    0,
+                    f"The agent writes no value of the kind '{change['kind']}'.",
+                    "Mailedge.BadRequest",
+                )
             made = t.cast(RegistryKey, machine.call("CreateSubKey", path))
             made.call("SetValue", change["name"], change["data"], change["kind"])
         rows.append({"key": change["key"], "name": change["name"]})
@@ -82,12 +95,17 @@ def read_services(windows: WindowsHost, step: Step) -> list[Row]:
             row["status"] = windows.services.status(name)
         except ExchangeError as error:
             missing = error.fully_qualified_error_id.startswith("NoServiceFoundForGivenName,")
-            row.update(exists=False if missing else None, error=None if missing else error.class_name)
+            row.update(
+                exists=False if missing else None, error=None if missing else error.class_name
+            )
     return rows
 
 
 def read_wmi(windows: WindowsHost, step: Step) -> list[Row]:
-    return [{name: _plain(one.get(name)) for name in step["properties"]} for one in windows.wmi.query(step["class"])]
+    return [
+        {name: _plain(one.get(name)) for name in step["properties"]}
+        for one in windows.wmi.query(step["class"])
+    ]
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -104,20 +122,32 @@ def _path(windows: WindowsHost, asked: Step) -> str:
             return ""
         if not asked.get("command"):
             return start.rstrip("\\") + "\\" + path
-        path = start.split('"')[1] if start.startswith('"') else re.sub(r"(?i)(\.exe)\s.*$", r"\1", start)
+        path = (
+            start.split('"')[1]
+            if start.startswith('"')
+            else re.sub(r"(?i)(\.exe)\s.*$", r"\1", start)
+        )
     return path
 
 
 def read_versions(windows: WindowsHost, step: Step) -> list[Row]:
     rows = []
     for asked in step["files"]:
-        row: Row = {"name": asked["name"], "exists": False, "version": None, "product": None, "error": None}
+        row: Row = {
+            "name": asked["name"],
+            "exists": False,
+            "version": None,
+            "product": None,
+            "error": None,
+        }
         rows.append(row)
         try:
             path = _path(windows, asked)
             if path:
                 file = windows.files.get(path)
-                row.update(exists=True, version=".".join(map(str, file.numbers)), product=file.product)
+                row.update(
+                    exists=True, version=".".join(map(str, file.numbers)), product=file.product
+                )
         except (ExchangeError, ComError) as error:
             if error.class_name != "ItemNotFoundException":
                 row.update(exists=None, error=error.class_name)
@@ -131,7 +161,9 @@ def read_xml(windows: WindowsHost, step: Step) -> list[Row]:
         raise ComError(0x80131940, str(error), "XmlException") from None
     around = {inner: outer for outer in root.iter() for inner in outer}
     # Of XPath the lab knows what the product asks: elements by name, with or without an attribute.
-    wanted = {part.strip().rpartition("/")[2].partition("[")[0] for part in step["select"].split("|")}
+    wanted = {
+        part.strip().rpartition("/")[2].partition("[")[0] for part in step["select"].split("|")
+    }
     rows = []
     for node in root.iter():
         if node.tag not in wanted:
@@ -146,7 +178,9 @@ def read_xml(windows: WindowsHost, step: Step) -> list[Row]:
 
 
 def read_history(windows: WindowsHost, step: Step) -> list[Row]:
-    searcher = t.cast(ComObject, windows.create("Microsoft.Update.Session").call("CreateUpdateSearcher"))
+    searcher = t.cast(
+        ComObject, windows.create("Microsoft.Update.Session").call("CreateUpdateSearcher")
+    )
     total = t.cast(int, searcher.call("GetTotalHistoryCount"))
     entries = []
     if total > 0:
@@ -182,7 +216,9 @@ def read_certificates(windows: WindowsHost, step: Step) -> list[Row]:
             "subject": one.subject,
             "issuer": one.issuer or one.subject,
             "private_key": one.private_key,
-            "not_after": one.not_after.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "not_after": one.not_after.astimezone(datetime.timezone.utc).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
         }
         for one in windows.store("Cert:\\LocalMachine\\" + step["store"])
     ]

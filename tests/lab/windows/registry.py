@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError, ComObject, Value
 
-DWORD, QWORD, TEXT, EXPANDED, TEXTS, BYTES = "DWord", "QWord", "String", "ExpandString", "MultiString", "Binary"
+DWORD, QWORD, TEXT, EXPANDED, TEXTS, BYTES = (
+    "DWord",
+    "QWord",
+    "String",
+    "ExpandString",
+    "MultiString",
+    "Binary",
+)
 _SIZES = {DWORD: 32, QWORD: 64}
 
 
@@ -58,7 +65,9 @@ class Registry:
 
     def set(self, path: str, name: str, data: t.Any, kind: str = "") -> None:
         """What somebody at the server does with regedit: an int is a DWORD, a str a text, a list texts."""
-        kind = kind or (DWORD if isinstance(data, int) else TEXTS if isinstance(data, list) else TEXT)
+        kind = kind or (
+            DWORD if isinstance(data, int) else TEXTS if isinstance(data, list) else TEXT
+        )
         with self.lock:
             self.make(path).values[name.casefold()] = (name, kind, _checked(kind, data))
 
@@ -91,7 +100,9 @@ class Registry:
     def check(self, path: str, *, writes: bool = False) -> None:
         """Raises ComError where the user may not open a key."""
         if path.casefold() in self.denied or (writes and path.casefold() in self.read_only):
-            raise ComError(0x8013150A, "Requested registry access is not allowed.", "SecurityException")
+            raise ComError(
+                0x8013150A, "Requested registry access is not allowed.", "SecurityException"
+            )
 
 
 class RegistryKey(ComObject):
@@ -128,7 +139,9 @@ class RegistryKey(ComObject):
 
     def _write(self) -> None:
         if not self.writable:
-            raise ComError(0x80070005, "Cannot write to the registry key.", "UnauthorizedAccessException")
+            raise ComError(
+                0x80070005, "Cannot write to the registry key.", "UnauthorizedAccessException"
+            )
 
     def get_name(self) -> Value:
         return "\\".join(filter(None, ["HKEY_LOCAL_MACHINE", self.path]))
@@ -142,7 +155,9 @@ class RegistryKey(ComObject):
     def call_opensubkey(self, name: Value, writable: Value = False) -> Value:
         path = self._below(name)
         self.registry.check(path, writes=bool(writable))
-        return RegistryKey(self.registry, path, bool(writable)) if self.registry.find(path) else None
+        return (
+            RegistryKey(self.registry, path, bool(writable)) if self.registry.find(path) else None
+        )
 
     def call_createsubkey(self, name: Value) -> Value:
         self._write()
@@ -199,7 +214,11 @@ class RegistryKey(ComObject):
     def call_setvalue(self, name: Value, data: Value, kind: Value) -> None:
         self._write()
         with self.registry.lock:
-            self._key().values[str(name).casefold()] = (str(name), str(kind), _checked(str(kind), data))
+            self._key().values[str(name).casefold()] = (
+                str(name),
+                str(kind),
+                _checked(str(kind), data),
+            )
 
     def call_deletevalue(self, name: Value, throw: Value = True) -> None:
         self._write()
@@ -223,7 +242,8 @@ def _checked(kind: str, data: t.Any) -> t.Any:
         TEXT: isinstance(data, str),
         EXPANDED: isinstance(data, str),
         TEXTS: isinstance(data, list) and all(isinstance(one, str) for one in data),
-        BYTES: isinstance(data, list) and all(str(one).isdecimal() and int(one) <= 255 for one in data),
+        BYTES: isinstance(data, list)
+        and all(str(one).isdecimal() and int(one) <= 255 for one in data),
     }
     if not fits.get(kind, False):
         raise ComError(

@@ -22,11 +22,15 @@ class Services:
         self.held: dict[str, tuple[str, str]] = {}
         self.unreadable: set[str] = set()
 
-    def install(self, name: str, image: str = "", *, status: str = "Running", start: int = AUTOMATIC) -> None:
+    def install(
+        self, name: str, image: str = "", *, status: str = "Running", start: int = AUTOMATIC
+    ) -> None:
         """Install a service, or change one."""
         self.held[name.casefold()] = (name, status)
         self._registry.set(rf"{_ROOT}\{name}", "Start", start)
-        self._registry.set(rf"{_ROOT}\{name}", "ImagePath", image or rf"C:\Windows\System32\{name}.exe", EXPANDED)
+        self._registry.set(
+            rf"{_ROOT}\{name}", "ImagePath", image or rf"C:\Windows\System32\{name}.exe", EXPANDED
+        )
 
     def status(self, name: str) -> str:
         """What Get-Service tells. Raises ExchangeError."""

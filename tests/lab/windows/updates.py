@@ -50,7 +50,11 @@ class _List(ComObject):
 
     def call_item(self, index: Value) -> Value:
         if not isinstance(index, int) or not 0 <= index < len(self.held):
-            raise ComError(INVALID_ARGUMENT, "Value does not fall within the expected range.", "ArgumentException")
+            raise ComError(
+                INVALID_ARGUMENT,
+                "Value does not fall within the expected range.",
+                "ArgumentException",
+            )
         return self.held[index]
 
 
@@ -102,7 +106,11 @@ class _Searcher(ComObject):
         assert isinstance(start, int)
         assert isinstance(count, int)
         if not 0 <= start < len(found):
-            raise ComError(INVALID_ARGUMENT, "Value does not fall within the expected range.", "ArgumentException")
+            raise ComError(
+                INVALID_ARGUMENT,
+                "Value does not fall within the expected range.",
+                "ArgumentException",
+            )
         return _List([_Entry(one) for one in found[start : start + count]])
 
 

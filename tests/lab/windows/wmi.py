@@ -23,7 +23,10 @@ class UInt64(int):
 
 def shown(row: Row) -> Row:
     """An object as JSON for the proxies."""
-    return {name: {"$uint64": str(int(value))} if isinstance(value, UInt64) else value for name, value in row.items()}
+    return {
+        name: {"$uint64": str(int(value))} if isinstance(value, UInt64) else value
+        for name, value in row.items()
+    }
 
 
 class Wmi:

@@ -75,7 +75,9 @@ def _span(item: str) -> tuple[Span, str]:
 
 def _usable(address: IPAddress) -> None:
     if address.version == 6 and (address.is_loopback or address.is_unspecified):
-        raise ComError(0xD000000D, "An invalid parameter was passed to a service or function. (0xD000000D)")
+        raise ComError(
+            0xD000000D, "An invalid parameter was passed to a service or function. (0xD000000D)"
+        )
 
 
 def shown(parsed: t.Sequence[str | Span]) -> str:
@@ -110,7 +112,9 @@ def tokens(parsed: t.Sequence[str | Span]) -> list[str]:
     return found
 
 
-def holds(parsed: t.Sequence[str | Span], source: IPAddress, keywords: t.Mapping[str, t.Sequence[str]]) -> bool:
+def holds(
+    parsed: t.Sequence[str | Span], source: IPAddress, keywords: t.Mapping[str, t.Sequence[str]]
+) -> bool:
     """Whether a sender is one of them. `keywords` says what each stands for on this host; one that stands for nothing has the whole
     rule not enforced (MS-FASP 2.2.38, FW_RULE_STATUS_PARSING_ERROR and the like; firewall reference of the facts)."""
     for item in parsed:
@@ -120,7 +124,11 @@ def holds(parsed: t.Sequence[str | Span], source: IPAddress, keywords: t.Mapping
         if item == "*":
             return True
         if isinstance(item, str):
-            if any(source in ipaddress.ip_network(network) for network in keywords[item] if _same(network, source)):
+            if any(
+                source in ipaddress.ip_network(network)
+                for network in keywords[item]
+                if _same(network, source)
+            ):
                 return True
         elif item[0] == source.version and item[1] <= int(source) <= item[2]:
             return True

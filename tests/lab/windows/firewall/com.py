@@ -41,7 +41,13 @@ _PROPERTIES = (
 # INetFwRule2 came with 2008 R2, INetFwRule3 with 2012.
 _OF_2008R2 = ("EdgeTraversalOptions",)
 _OF_2012 = (
-    *("SecureFlags", "LocalAppPackageId", "LocalUserOwner", "LocalUserAuthorizedList", "RemoteUserAuthorizedList"),
+    *(
+        "SecureFlags",
+        "LocalAppPackageId",
+        "LocalUserOwner",
+        "LocalUserAuthorizedList",
+        "RemoteUserAuthorizedList",
+    ),
     "RemoteMachineAuthorizedList",
 )
 
@@ -49,7 +55,9 @@ _OF_2012 = (
 def _text(value: Value) -> str:
     # The COM binder of PowerShell hands null to a BSTR as a type mismatch.
     if not isinstance(value, str):
-        raise ComError(0x80020005, "Type mismatch. (Exception from HRESULT: 0x80020005 (DISP_E_TYPEMISMATCH))")
+        raise ComError(
+            0x80020005, "Type mismatch. (Exception from HRESULT: 0x80020005 (DISP_E_TYPEMISMATCH))"
+        )
     return value
 
 
@@ -76,7 +84,8 @@ class FwRule(ComObject):
     def _running(self) -> None:
         if not self.firewall.running:
             raise ComError(
-                _NO_ENDPOINTS, "There are no more endpoints available from the endpoint mapper. (0x800706D9)"
+                _NO_ENDPOINTS,
+                "There are no more endpoints available from the endpoint mapper. (0x800706D9)",
             )
 
     # --- texts ---
@@ -124,7 +133,11 @@ class FwRule(ComObject):
         return self.rule.protocol
 
     def set_protocol(self, value: Value) -> None:
-        if not isinstance(value, int) or not 0 <= value <= 256 or (self.rule.ports and value not in _PORTED):
+        if (
+            not isinstance(value, int)
+            or not 0 <= value <= 256
+            or (self.rule.ports and value not in _PORTED)
+        ):
             raise refused()
         self.rule.protocol = value
 
@@ -137,7 +150,9 @@ class FwRule(ComObject):
         # Ports before the protocol fail.
         if self.rule.protocol not in _PORTED:
             raise refused()
-        self.rule.ports = addresses.parse_ports(_text(value), ranges=self.firewall.version >= (2, 1))
+        self.rule.ports = addresses.parse_ports(
+            _text(value), ranges=self.firewall.version >= (2, 1)
+        )
 
     def get_remoteports(self) -> Value:
         if self.rule.protocol not in _PORTED:
@@ -151,7 +166,9 @@ class FwRule(ComObject):
         return addresses.shown(self.rule.remote)
 
     def set_remoteaddresses(self, value: Value) -> None:
-        self.rule.remote = t.cast("list[t.Any]", addresses.parse(_text(value), late=self.firewall.version >= (2, 20)))
+        self.rule.remote = t.cast(
+            "list[t.Any]", addresses.parse(_text(value), late=self.firewall.version >= (2, 20))
+        )
 
     def get_icmptypesandcodes(self) -> Value:
         return None
@@ -174,7 +191,11 @@ class FwRule(ComObject):
         return self.rule.profiles
 
     def set_profiles(self, value: Value) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= store.EVERY_PROFILE:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not 0 < value <= store.EVERY_PROFILE
+        ):
             raise refused()
         self.rule.profiles = value
 
@@ -240,7 +261,11 @@ class FwRules(ComObject):
         for rule in self.firewall.rules:
             if rule.name.casefold() == _text(name).casefold():
                 return FwRule(self.firewall, rule)
-        raise ComError(0x80070002, "The system cannot find the file specified. (0x80070002)", "FileNotFoundException")
+        raise ComError(
+            0x80070002,
+            "The system cannot find the file specified. (0x80070002)",
+            "FileNotFoundException",
+        )
 
     def call_remove(self, name: Value) -> None:
         # Of several any; without one, nothing happens.
@@ -254,7 +279,12 @@ class FwPolicy2(ComObject):
     """HNetCfg.FwPolicy2. What it says of a profile is what is set locally (netfw.h, "the effective result may differ")."""
 
     properties = ("CurrentProfileTypes", "LocalPolicyModifyState", "Rules")
-    methods = ("FirewallEnabled", "DefaultInboundAction", "BlockAllInboundTraffic", "ExcludedInterfaces")
+    methods = (
+        "FirewallEnabled",
+        "DefaultInboundAction",
+        "BlockAllInboundTraffic",
+        "ExcludedInterfaces",
+    )
 
     def __init__(self, firewall: Firewall) -> None:
         self.firewall = firewall

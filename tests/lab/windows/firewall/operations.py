@@ -17,7 +17,16 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import sto
 Row = dict[str, t.Any]
 
 _READ = (
-    *("Name", "Grouping", "ApplicationName", "serviceName", "Protocol", "LocalPorts", "RemotePorts", "LocalAddresses"),
+    *(
+        "Name",
+        "Grouping",
+        "ApplicationName",
+        "serviceName",
+        "Protocol",
+        "LocalPorts",
+        "RemotePorts",
+        "LocalAddresses",
+    ),
     *(
         "RemoteAddresses",
         "InterfaceTypes",
@@ -28,7 +37,12 @@ _READ = (
         "EdgeTraversal",
         "SecureFlags",
     ),
-    *("LocalUserAuthorizedList", "RemoteUserAuthorizedList", "RemoteMachineAuthorizedList", "LocalAppPackageId"),
+    *(
+        "LocalUserAuthorizedList",
+        "RemoteUserAuthorizedList",
+        "RemoteMachineAuthorizedList",
+        "LocalAppPackageId",
+    ),
     "LocalUserOwner",
 )
 
@@ -90,7 +104,9 @@ def read(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
             if name != "local":
                 raise
             values = {}
-        rows += [{"kind": "text", "store": name, "id": id_, "text": text} for id_, text in values.items()]
+        rows += [
+            {"kind": "text", "store": name, "id": id_, "text": text} for id_, text in values.items()
+        ]
     for name in store.NAMES.values():
         values = _values(host, f"{store.POLICY_KEY}\\{name}Profile")
         rows.append({"kind": "key", "profile": name.lower(), "values": values})
@@ -103,7 +119,11 @@ def _values(host: Asked, path: str) -> dict[str, t.Any]:
 
 def peers(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
     """firewall_peers."""
-    return [{"line": line} for line in host.netstat() if any(f":{port} " in line for port in step["ports"])]
+    return [
+        {"line": line}
+        for line in host.netstat()
+        if any(f":{port} " in line for port in step["ports"])
+    ]
 
 
 def write(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
@@ -134,7 +154,9 @@ def _set(rule: ComObject, pairs: t.Iterable[t.Sequence[t.Any]]) -> None:
 
 def _find(wanted: t.Mapping[str, t.Any]) -> ComObject:
     text = json.dumps(wanted["row"], sort_keys=True)
-    alike = [rule for rule, row in _held.rules[wanted["read"]] if json.dumps(row, sort_keys=True) == text]
+    alike = [
+        rule for rule, row in _held.rules[wanted["read"]] if json.dumps(row, sort_keys=True) == text
+    ]
     if wanted["number"] >= len(alike):
         message = "A firewall rule is no longer as it was when the change was planned. It was left as it is. Run the task again."
         raise ComError(0, message, "Mailedge.StateChanged")

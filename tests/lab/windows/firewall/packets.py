@@ -71,7 +71,10 @@ def admits(firewall: Firewall, packet: Packet) -> bool:
 def _meant(firewall: Firewall, rule: Rule, packet: Packet) -> bool:
     """Whether a rule is about this packet."""
     if not (
-        rule.enabled and rule.inbound and rule.profiles & packet.profile and rule.protocol in (6, store.ANY_PROTOCOL)
+        rule.enabled
+        and rule.inbound
+        and rule.profiles & packet.profile
+        and rule.protocol in (6, store.ANY_PROTOCOL)
     ):
         return False
     if (rule.secure or rule.bypass) and not packet.authenticated:
@@ -83,19 +86,31 @@ def _meant(firewall: Firewall, rule: Rule, packet: Packet) -> bool:
         return False
     if rule.program and _file(rule.program) != _file(packet.listener):
         return False
-    if rule.service and rule.service != "*" and rule.service.casefold() != packet.service.casefold():
+    if (
+        rule.service
+        and rule.service != "*"
+        and rule.service.casefold() != packet.service.casefold()
+    ):
         return False
-    if rule.interface_types != "All" and packet.interface_type not in rule.interface_types.split(","):
+    if rule.interface_types != "All" and packet.interface_type not in rule.interface_types.split(
+        ","
+    ):
         return False
     local = rule.local_addresses
-    if local != ["*"] and not addresses.holds(local, ipaddress.ip_address(packet.local), firewall.keywords):
+    if local != ["*"] and not addresses.holds(
+        local, ipaddress.ip_address(packet.local), firewall.keywords
+    ):
         return False
     if rule.protocol != store.ANY_PROTOCOL and not _port(firewall, rule.ports, packet.port):
         return False
-    loose = rule.action == store.ALLOW and {store.IGNORES_ADDRESSES, store.MADE_UP} & set(rule.tokens)
+    loose = rule.action == store.ALLOW and {store.IGNORES_ADDRESSES, store.MADE_UP} & set(
+        rule.tokens
+    )
     if loose:
         return True
-    if rule.protocol != store.ANY_PROTOCOL and not _port(firewall, rule.remote_ports, packet.source_port):
+    if rule.protocol != store.ANY_PROTOCOL and not _port(
+        firewall, rule.remote_ports, packet.source_port
+    ):
         return False
     return addresses.holds(rule.remote, packet.address, firewall.keywords)
 

@@ -29,7 +29,9 @@ def _allow(name: str, ports: str | None, program: str = "", **more: t.Any) -> Ru
     for part in ports.split(",") if ports else ():
         first, _dash, last = part.partition("-")
         spans.append((int(first), int(last or first)) if first.isdecimal() else part)
-    return Rule(name=name, ports=spans or None, program=program or None, enabled=True, action=ALLOW, **more)
+    return Rule(
+        name=name, ports=spans or None, program=program or None, enabled=True, action=ALLOW, **more
+    )
 
 
 def of_windows() -> list[Rule]:
@@ -55,7 +57,11 @@ def of_windows() -> list[Rule]:
         ),
         _allow("WinRM over HTTPS", "5986"),
         _allow(
-            "Remotedesktop (TCP eingehend)", "3389", grouping=f"{_GROUP}28752", reference=f"{_GROUP}28775", **remote
+            "Remotedesktop (TCP eingehend)",
+            "3389",
+            grouping=f"{_GROUP}28752",
+            reference=f"{_GROUP}28775",
+            **remote,
         ),
         _allow(
             "World Wide Web Services (HTTP Traffic-In)",
@@ -69,7 +75,12 @@ def of_windows() -> list[Rule]:
             "System",
             reference="@%windir%\\system32\\inetsrv\\iisres.dll,-30502",
         ),
-        Rule(name="Core Networking - Time Exceeded (ICMPv6-In)", protocol=58, enabled=True, action=ALLOW),
+        Rule(
+            name="Core Networking - Time Exceeded (ICMPv6-In)",
+            protocol=58,
+            enabled=True,
+            action=ALLOW,
+        ),
         _allow(
             "Core Networking - IPHTTPS (TCP-In)",
             "IPHTTPS",
@@ -86,7 +97,13 @@ def of_windows() -> list[Rule]:
             package="S-1-15-2-1",
             reference="@{Microsoft.Windows.CloudExperienceHost?ms-resource://resources/appDescription}",
         ),
-        Rule(name="Core Networking - DHCP (UDP-In)", protocol=17, ports=[(68, 68)], enabled=True, action=ALLOW),
+        Rule(
+            name="Core Networking - DHCP (UDP-In)",
+            protocol=17,
+            ports=[(68, 68)],
+            enabled=True,
+            action=ALLOW,
+        ),
         Rule(
             name="Network Discovery (LLMNR-UDP-In)",
             protocol=17,
@@ -94,7 +111,13 @@ def of_windows() -> list[Rule]:
             remote=["LocalSubnet"],
             action=ALLOW,
         ),
-        Rule(name="Core Networking - DNS (UDP-Out)", protocol=17, inbound=False, enabled=True, action=ALLOW),
+        Rule(
+            name="Core Networking - DNS (UDP-Out)",
+            protocol=17,
+            inbound=False,
+            enabled=True,
+            action=ALLOW,
+        ),
     ]
 
 
@@ -114,7 +137,11 @@ def of_exchange(generation: str) -> list[Rule]:
             _allow("MSExchangeOWA (GFW) (TCP-In)", "5075-5077"),
         ]
     return [
-        _allow("MSExchangeFrontendTransport (TCP-In)", "25,587,717", f"{_BIN}\\MSExchangeFrontendTransport.exe"),
+        _allow(
+            "MSExchangeFrontendTransport (TCP-In)",
+            "25,587,717",
+            f"{_BIN}\\MSExchangeFrontendTransport.exe",
+        ),
         _allow("MSExchangeTransportWorker (GFW) (TCP-In)", "25,465,587,2525"),
         _allow("MSExchangeTransportWorker (TCP-In)", None, f"{_BIN}\\EdgeTransport.exe"),
         _allow("MSExchangePOP3 (GFW) (TCP-In)", "110,995"),

@@ -61,7 +61,10 @@ class Rule:
     def text(self, version: str = "v2.30") -> str:
         """The rule as the registry holds it."""
         words = {DOMAIN: "Domain", PRIVATE: "Private", PUBLIC: "Public"}
-        parts = [version, f"Action={'ByPass' if self.bypass else 'Allow' if self.action else 'Block'}"]
+        parts = [
+            version,
+            f"Action={'ByPass' if self.bypass else 'Allow' if self.action else 'Block'}",
+        ]
         parts.append(f"Active={'TRUE' if self.enabled else 'FALSE'}")
         parts.append(f"Dir={'In' if self.inbound else 'Out'}")
         if self.protocol != ANY_PROTOCOL:
@@ -69,7 +72,10 @@ class Rule:
         if self.profiles & 7 != 7:
             parts += [f"Profile={word}" for bit, word in words.items() if self.profiles & bit]
         parts += addresses.port_tokens(self.ports or [])
-        parts += [token.replace("LPort", "RPort") for token in addresses.port_tokens(self.remote_ports or [])]
+        parts += [
+            token.replace("LPort", "RPort")
+            for token in addresses.port_tokens(self.remote_ports or [])
+        ]
         parts += [token.replace("RA", "LA", 1) for token in addresses.tokens(self.local_addresses)]
         parts += addresses.tokens(self.remote)
         parts += [f"IFType={self.interface_types}"] if self.interface_types != "All" else []
@@ -79,7 +85,11 @@ class Rule:
         parts += [f"Desc={self.description}"] if self.description else []
         parts += [f"EmbedCtxt={self.grouping}"] if self.grouping else []
         parts += ["Edge=TRUE"] if self.edge else []
-        parts += ["Security=Authenticate", "RMauth=O:LSD:(A;;CC;;;DC)"] if self.secure or self.bypass else []
+        parts += (
+            ["Security=Authenticate", "RMauth=O:LSD:(A;;CC;;;DC)"]
+            if self.secure or self.bypass
+            else []
+        )
         parts += [f"AppPkgId={self.package}"] if self.package else []
         return "|".join([*parts, *self.tokens]) + "|"
 
@@ -161,7 +171,10 @@ class Firewall:
         if wanted == LOCAL_KEY.casefold() and self.texts_readable:
             return {rule.id: rule.text(self.text_version) for rule in self.rules}
         if wanted == f"{POLICY_KEY}\\FirewallRules".casefold() and self.policy_rules:
-            return {f"{{policy-{at}}}": rule.text(self.text_version) for at, rule in enumerate(self.policy_rules)}
+            return {
+                f"{{policy-{at}}}": rule.text(self.text_version)
+                for at, rule in enumerate(self.policy_rules)
+            }
         for bit, name in NAMES.items():
             if wanted == f"{POLICY_KEY}\\{name}Profile".casefold() and self.policy[bit]:
                 return dict(self.policy[bit])

@@ -13,7 +13,12 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential
-from ansible_collections.mailedge.lockdown.tests.support.scripted_server import LOCK, Connection, Server, run
+from ansible_collections.mailedge.lockdown.tests.support.scripted_server import (
+    LOCK,
+    Connection,
+    Server,
+    run,
+)
 
 # The base class of an action, its options and its scrubbing are ansible-core's.
 pytestmark = pytest.mark.core
@@ -48,7 +53,11 @@ def test_check_mode_says_what_a_run_does_and_writes_nothing(server: Server) -> N
 
 def test_the_new_door_opens_before_the_wide_one_closes(server: Server) -> None:
     run(server, LOCK)
-    assert server.written == ["New-ReceiveConnector", "New-ReceiveConnector", "Set-ReceiveConnector"]
+    assert server.written == [
+        "New-ReceiveConnector",
+        "New-ReceiveConnector",
+        "Set-ReceiveConnector",
+    ]
 
 
 def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server: Server) -> None:
@@ -58,14 +67,18 @@ def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server:
     order = [step["op"] if step["op"] != "call" else step["cmdlet"] for step in request["steps"]]
     assert order.index("digest") < order.index("write_file") < order.index("New-ReceiveConnector")
     # The send connectors are the organization's. Another server may be changing them at this moment, which is nothing to this one.
-    assert [step["id"] for step in request["steps"] if step["op"] == "digest"] == ["digest-receive_connector"]
+    assert [step["id"] for step in request["steps"] if step["op"] == "digest"] == [
+        "digest-receive_connector"
+    ]
     text = next(step["text"] for step in request["steps"] if step["id"] == "snapshot")
     made = {"table": "receive_connector", "key": "Mail from filter", "options": None, "place": None}
     assert made in json.loads(text)["desired"]
 
 
 @pytest.mark.parametrize("ahead", [-86_400.0, 0.0, 3_600.0])
-def test_a_write_ends_when_its_task_has_given_up_by_the_clock_of_the_server(server: Server, ahead: float) -> None:
+def test_a_write_ends_when_its_task_has_given_up_by_the_clock_of_the_server(
+    server: Server, ahead: float
+) -> None:
     server.clock_ahead = ahead
     begun = time.time() + ahead
     run(server, {**LOCK, "time_limit": 100})
@@ -149,13 +162,18 @@ def test_become_is_refused_before_anything_is_sent(server: Server) -> None:
         ({**LOCK, "exchange_password": "canary-1"}, "without exchange_username"),
         ({**LOCK, "no_such_option": 1}, "no_such_option"),
         ({"receive_connectors": [{"name": "x", "permission_groups": ["Everybody"]}]}, "Everybody"),
-        ({"receive_connectors": [{"name": "x", "remote_ip_ranges": {"plus": ["10.0.0.1"]}}]}, "plus"),
+        (
+            {"receive_connectors": [{"name": "x", "remote_ip_ranges": {"plus": ["10.0.0.1"]}}]},
+            "plus",
+        ),
         ({"receive_connectors": [{}]}, "name"),
         ({"snapshot": "latest", "inbound_lock": {}}, "mutually exclusive"),
         ({"snapshot": "../../etc/passwd"}, "not the name of a snapshot"),
     ],
 )
-def test_bad_input_never_reaches_the_server(server: Server, arguments: dict[str, t.Any], clause: str) -> None:
+def test_bad_input_never_reaches_the_server(
+    server: Server, arguments: dict[str, t.Any], clause: str
+) -> None:
     result = run(server, arguments)
     assert result["failed"]
     assert clause in result["msg"]
@@ -181,7 +199,11 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("option", "texts", "meant"),
     [
-        *((option, *one) for option in ("own_networks", "hybrid_ranges", "exchange_servers") for one in MISTAKES),
+        *(
+            (option, *one)
+            for option in ("own_networks", "hybrid_ranges", "exchange_servers")
+            for one in MISTAKES
+        ),
         # Of a provider that is all of the internet the guard range_too_wide tells.
         ("provider_ranges", *MISTAKES[0]),
         ("provider_ranges", *MISTAKES[2]),
@@ -198,8 +220,13 @@ def test_most_of_the_internet_is_nobodys_network(
     assert server.requests == []
 
 
-def test_a_provider_that_is_the_internet_is_no_friend_even_where_it_is_accepted(server: Server) -> None:
-    accepted = {"accept_risks": ["range_too_wide", "private_range"], "provider_ranges": ["0.0.0.0/0"]}
+def test_a_provider_that_is_the_internet_is_no_friend_even_where_it_is_accepted(
+    server: Server,
+) -> None:
+    accepted = {
+        "accept_risks": ["range_too_wide", "private_range"],
+        "provider_ranges": ["0.0.0.0/0"],
+    }
     run(server, {**LOCK, **accepted})
     assert run(server, {**LOCK, **accepted}, check=True)["state"] == "open"
 
@@ -224,7 +251,9 @@ def test_a_login_is_not_sent_over_a_connection_in_clear_text(server: Server) -> 
     assert "canary-2" not in json.dumps(result)
 
 
-def test_the_password_of_a_described_connector_is_scrubbed_even_where_the_description_is_wrong(server: Server) -> None:
+def test_the_password_of_a_described_connector_is_scrubbed_even_where_the_description_is_wrong(
+    server: Server,
+) -> None:
     login = {"username": "site", "password": "canary-3"}
     entry = {"name": "out", "authentication_credential": login, "port": "many"}
     result = run(server, {"send_connectors": [entry]})
@@ -281,21 +310,31 @@ LOGIN = {"username": "site@filter.example", "password": CANARY}
 PLACES: dict[str, dict[str, t.Any]] = {
     "outbound": {"outbound_lock": {**OUT, "authentication_credential": LOGIN}},
     "send connector": {"send_connectors": [{"name": "x", "authentication_credential": LOGIN}]},
-    "receive connector": {"receive_connectors": [{"name": "x", "authentication_credential": LOGIN}]},
+    "receive connector": {
+        "receive_connectors": [{"name": "x", "authentication_credential": LOGIN}]
+    },
     "exchange": {"exchange_username": "lab", "exchange_password": CANARY},
     "misspelt password": {
-        "send_connectors": [{"name": "x", "authentication_credential": {"username": "u", "pasword": CANARY}}]
+        "send_connectors": [
+            {"name": "x", "authentication_credential": {"username": "u", "pasword": CANARY}}
+        ]
     },
     "misspelt credential": {"outbound_lock": {**OUT, "authentication_credental": LOGIN}},
     "misspelt option": {"exchange_pasword": CANARY},
     "text": {"outbound_lock": {**OUT, "authentication_credential": f"site:{CANARY}"}},
     "list": {"outbound_lock": {**OUT, "authentication_credential": ["site", CANARY]}},
     "too deep": {
-        "outbound_lock": {**OUT, "authentication_credential": {"username": "u", "password": {"is": [CANARY]}}}
+        "outbound_lock": {
+            **OUT,
+            "authentication_credential": {"username": "u", "password": {"is": [CANARY]}},
+        }
     },
     "beside": {"outbound_lock": {**OUT, "smart_host_password": CANARY}},
     "as username": {
-        "outbound_lock": {**OUT, "authentication_credential": {"username": {"x": CANARY}, "password": CANARY}}
+        "outbound_lock": {
+            **OUT,
+            "authentication_credential": {"username": {"x": CANARY}, "password": CANARY},
+        }
     },
 }
 # What else may be wrong, so that the check of the login never comes.

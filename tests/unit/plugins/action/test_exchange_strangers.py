@@ -13,9 +13,17 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import result as outcome
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    result as outcome,
+)
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
-from ansible_collections.mailedge.lockdown.tests.support.scripted_server import EVERYTHING, FRONTEND, LOCK, Server, run
+from ansible_collections.mailedge.lockdown.tests.support.scripted_server import (
+    EVERYTHING,
+    FRONTEND,
+    LOCK,
+    Server,
+    run,
+)
 
 OPEN = "The internet may send without a login on port 25, through 'Default Frontend EX1'."
 UNNAMED = {**LOCK, "own_networks": []}
@@ -69,16 +77,25 @@ def test_a_guard_that_stops_leaves_the_state_as_it_was_read(server: Server) -> N
 
 
 def test_a_partner_that_only_a_guard_warns_about_is_not_green(server: Server) -> None:
-    partner = {**FRONTEND, "Name": "Partner", "RemoteIPRanges": ["203.0.113.77"], "PermissionGroups": "AnonymousUsers"}
+    partner = {
+        **FRONTEND,
+        "Name": "Partner",
+        "RemoteIPRanges": ["203.0.113.77"],
+        "PermissionGroups": "AnonymousUsers",
+    }
     server.rows.append(partner)
     done = run(server, LOCK)
     assert not done.get("failed"), done
-    assert done["strangers"]["after"] == ["203.0.113.77 may send without a login on port 25, through 'Partner'."]
+    assert done["strangers"]["after"] == [
+        "203.0.113.77 may send without a login on port 25, through 'Partner'."
+    ]
     assert done["state"] == "open"
 
 
 def test_who_says_nothing_of_the_way_in_is_told_nothing_of_strangers(server: Server) -> None:
-    banner = {"receive_connectors": [{"name": "Default Frontend EX1", "banner": "220 mail.birke.example"}]}
+    banner = {
+        "receive_connectors": [{"name": "Default Frontend EX1", "banner": "220 mail.birke.example"}]
+    }
     checked = run(server, banner, check=True)
     assert "strangers" not in checked
     assert checked["state"] == "drift"
@@ -142,19 +159,31 @@ def test_a_lost_connection_stays_one(server: Server) -> None:
 def test_every_port_and_both_families_count() -> None:
     lan = sites.receive("LAN", permission_groups=["AnonymousUsers"], remote_ip_ranges=[sites.LAN])
     six = sites.receive(
-        "Six", permission_groups=["AnonymousUsers"], bindings=["[::]:25"], remote_ip_ranges=[EVERYTHING[1]]
+        "Six",
+        permission_groups=["AnonymousUsers"],
+        bindings=["[::]:25"],
+        remote_ip_ranges=[EVERYTHING[1]],
     )
     other = sites.receive("Other", permission_groups=["AnonymousUsers"], bindings=["0.0.0.0:2500"])
     assert _told(lan) == []
-    assert _told(six) == ["Every IPv6 internet address may send without a login on port 25, through 'Six'."]
+    assert _told(six) == [
+        "Every IPv6 internet address may send without a login on port 25, through 'Six'."
+    ]
     assert _told(other) == ["The internet may send without a login on port 2500, through 'Other'."]
     assert _told({**other, "enabled": False}) == []
-    assert _told(sites.receive("Itself", permission_groups=["AnonymousUsers"], bindings=["127.0.0.1:25"])) == []
+    assert (
+        _told(
+            sites.receive("Itself", permission_groups=["AnonymousUsers"], bindings=["127.0.0.1:25"])
+        )
+        == []
+    )
 
 
 def test_whoever_is_named_is_no_stranger_and_nobody_but_the_site_relays() -> None:
     def heard(address: str, **more: t.Any) -> dict[str, t.Any]:
-        return sites.receive("One", permission_groups=["AnonymousUsers"], remote_ip_ranges=[address], **more)
+        return sites.receive(
+            "One", permission_groups=["AnonymousUsers"], remote_ip_ranges=[address], **more
+        )
 
     assert _told(heard(sites.STRANGER), hybrid=[sites.STRANGER]) == []
     assert _told(heard(sites.STRANGER), exchange_servers=[sites.STRANGER]) == []
@@ -162,12 +191,22 @@ def test_whoever_is_named_is_no_stranger_and_nobody_but_the_site_relays() -> Non
     relay = "198.51.100.0/24 may relay to any recipient on port 25, through 'One'."
     assert _told(heard(sites.PROVIDER, anonymous_relay=True)) == [relay]
     assert _told(heard(sites.LAN, anonymous_relay=True)) == []
-    assert _told(heard(sites.STRANGER, anonymous_relay=True), exchange_servers=[sites.STRANGER]) == []
-    assert len(_told(heard(sites.STRANGER, auth_mechanism=["Tls", "ExternalAuthoritative"])) or ()) == 2
+    assert (
+        _told(heard(sites.STRANGER, anonymous_relay=True), exchange_servers=[sites.STRANGER]) == []
+    )
+    assert (
+        len(_told(heard(sites.STRANGER, auth_mechanism=["Tls", "ExternalAuthoritative"])) or ())
+        == 2
+    )
 
 
 def test_who_names_neither_provider_nor_lock_is_not_judged() -> None:
-    assert strangers.sentences([sites.receive("One", permission_groups=["AnonymousUsers"])], SiteNetworks()) is None
+    assert (
+        strangers.sentences(
+            [sites.receive("One", permission_groups=["AnonymousUsers"])], SiteNetworks()
+        )
+        is None
+    )
     assert strangers.sentences([], SiteNetworks(inbound_lock=True)) == []
 
 

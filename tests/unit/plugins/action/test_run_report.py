@@ -32,7 +32,9 @@ def registered(playbook: str, *layers: str, **variables: t.Any) -> dict[str, t.A
         ([look("the filter", "open", "closed")], "drift"),
     ],
 )
-def test_outside_is_in_order_only_where_a_stranger_was_refused(looks: list[dict[str, t.Any]], state: str) -> None:
+def test_outside_is_in_order_only_where_a_stranger_was_refused(
+    looks: list[dict[str, t.Any]], state: str
+) -> None:
     found = Judge("drift", TODAY).host(
         "ex1", registered("drift", "outside", __mailedge_result_outside={"results": looks})
     )
@@ -45,16 +47,39 @@ def test_outside_is_in_order_only_where_a_stranger_was_refused(looks: list[dict[
 @pytest.mark.parametrize("playbook", ["drift", "apply", "probe"])
 def test_a_stranger_who_met_silence_is_told_what_that_does_not_prove(playbook: str) -> None:
     silent = look(
-        "a stranger", "closed", "closed", "no_connection", stage="connect", needs_control=True, reachable=False
+        "a stranger",
+        "closed",
+        "closed",
+        "no_connection",
+        stage="connect",
+        needs_control=True,
+        reachable=False,
     )
     seen = {"__mailedge_result_outside": {"results": [silent]}}
     told = Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **seen)).records[0]
     assert told.state == "in order"
     assert told.findings[0].startswith("a stranger: 192.0.2.9:25 answered nobody in this run")
-    beside = {"__mailedge_result_outside": {"results": [silent, look("us", "open", "open", source="192.0.2.8")]}}
-    assert not Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **beside)).records[0].findings
-    earlier = {**seen, "__mailedge_look_before": {"results": [look("a stranger", "closed", "open")]}}
-    assert not Judge(playbook, TODAY).host("ex1", registered(playbook, "outside", **earlier)).records[0].findings
+    beside = {
+        "__mailedge_result_outside": {
+            "results": [silent, look("us", "open", "open", source="192.0.2.8")]
+        }
+    }
+    assert (
+        not Judge(playbook, TODAY)
+        .host("ex1", registered(playbook, "outside", **beside))
+        .records[0]
+        .findings
+    )
+    earlier = {
+        **seen,
+        "__mailedge_look_before": {"results": [look("a stranger", "closed", "open")]},
+    }
+    assert (
+        not Judge(playbook, TODAY)
+        .host("ex1", registered(playbook, "outside", **earlier))
+        .records[0]
+        .findings
+    )
 
 
 def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
@@ -75,10 +100,17 @@ def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
     assert found.trouble == (
         "The proof failed. What this run had changed could not be undone as a whole: The receive connector 'x' is gone."
     )
-    whole = {**variables, ("__mailedge_undone_host"): {"layers": {"exchange": {**undone, "not_restored": []}}}}
-    assert ("What this run had changed was undone.") in Judge("apply", TODAY).host("ex1", whole).trouble
+    whole = {
+        **variables,
+        ("__mailedge_undone_host"): {"layers": {"exchange": {**undone, "not_restored": []}}},
+    }
+    assert ("What this run had changed was undone.") in Judge("apply", TODAY).host(
+        "ex1", whole
+    ).trouble
     crashed = {**variables, "__mailedge_undone_host": {"failed": True, "msg": "It broke."}}
-    assert ("could not be undone as a whole: It broke.") in Judge("apply", TODAY).host("ex1", crashed).trouble
+    assert ("could not be undone as a whole: It broke.") in Judge("apply", TODAY).host(
+        "ex1", crashed
+    ).trouble
 
 
 def test_nothing_looked_at_is_nothing_to_report() -> None:
@@ -97,9 +129,19 @@ def test_the_description_may_come_with_the_answer_of_the_server() -> None:
     assert Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": answer}).state == "in order"
     lost = {"unreachable": True, "msg": "It does not answer.", "description": about}
     found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": lost})
-    assert (found.site, found.state, found.records[0].findings) == (("birke"), "unknown", ("It does not answer.",))
-    broken = Judge(("drift"), TODAY).host("ex1", {"__mailedge_result_host": {"failed": True, "msg": "It broke."}})
-    assert (broken.state, broken.never_ran, broken.records[0].findings) == (("unknown"), False, ("It broke.",))
+    assert (found.site, found.state, found.records[0].findings) == (
+        ("birke"),
+        "unknown",
+        ("It does not answer.",),
+    )
+    broken = Judge(("drift"), TODAY).host(
+        "ex1", {"__mailedge_result_host": {"failed": True, "msg": "It broke."}}
+    )
+    assert (broken.state, broken.never_ran, broken.records[0].findings) == (
+        ("unknown"),
+        False,
+        ("It broke.",),
+    )
     nothing = Judge("drift", TODAY).host("ex1", {})
     assert (nothing.state, nothing.never_ran) == ("unknown", True)
 
@@ -119,15 +161,21 @@ def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool)
     """The firewall's tasks of one run share a snapshot, of which the last one has the whole."""
     variables: dict[str, t.Any] = {
         "__mailedge_result_host": {"snapshots": {"exchange": "of-the-apply"}},
-        "__mailedge_result_fortigate_way_in": {("snapshot"): {"name": "f", "folder": "x", "content": "a half"}},
-        "__mailedge_result_fortigate_way_out": {("snapshot"): {"name": "f", "folder": "x", "content": "the whole"}},
+        "__mailedge_result_fortigate_way_in": {
+            ("snapshot"): {"name": "f", "folder": "x", "content": "a half"}
+        },
+        "__mailedge_result_fortigate_way_out": {
+            ("snapshot"): {"name": "f", "folder": "x", "content": "the whole"}
+        },
     }
     if undone:
         variables.update(
             __mailedge_undo_host={"exchange": "of-the-apply"},
             __mailedge_undo_firewall=True,
             __mailedge_undone_host={"snapshots": {"exchange": "of-the-undo"}},
-            __mailedge_result_fortigate={("snapshot"): {"name": "u", "folder": "x", "content": "of the undo"}},
+            __mailedge_result_fortigate={
+                ("snapshot"): {"name": "u", "folder": "x", "content": "of the undo"}
+            },
         )
     assert _snapshots(Hostvars(variables), ["ex1", "ex2"]) == {
         "ex1": {"exchange": "of-the-apply", "fortigate": {"name": "f", "content": "the whole"}}

@@ -24,7 +24,8 @@ def test_the_fewest_prefixes_of_each_family() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ranges", "version"), [("198.51.100.0/24", None), (None, None), (["x"], None), ([1], 4), ([], 5), ([[]], None)]
+    ("ranges", "version"),
+    [("198.51.100.0/24", None), (None, None), (["x"], None), ([1], 4), ([], 5), ([[]], None)],
 )
 def test_what_is_no_list_of_ranges(ranges: t.Any, version: t.Any) -> None:
     with pytest.raises(AnsibleFilterError, match="cidrs: "):

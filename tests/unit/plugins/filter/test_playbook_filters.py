@@ -20,7 +20,16 @@ from ansible_collections.mailedge.lockdown.tests.support.looks import look
     ("result", "expected"),
     [
         ({"msg": " The door stands open. "}, "The door stands open."),
-        ({"results": [{"msg": "fine"}, {"failed": True, "msg": "One."}, {"failed": True, "msg": "Two."}]}, "One. Two."),
+        (
+            {
+                "results": [
+                    {"msg": "fine"},
+                    {"failed": True, "msg": "One."},
+                    {"failed": True, "msg": "Two."},
+                ]
+            },
+            "One. Two.",
+        ),
         (
             {
                 "results": [{"failed": True, "msg": "One."}, {"failed": True, "msg": "One."}],
@@ -54,7 +63,9 @@ def test_what_was_not_expected_is_told_open_doors_first() -> None:
     point = {"looks": [{"name": "a stranger"}, {"name": "the filter", "expect": "open"}]}
     lost = {"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}
     assert disproof({"results": [lost]}) == ["a stranger: No route.", "the filter: No route."]
-    assert disproof({"results": [{"unreachable": True, "msg": "No route."}]}) == ["A look: No route."]
+    assert disproof({"results": [{"unreachable": True, "msg": "No route."}]}) == [
+        "A look: No route."
+    ]
 
 
 def test_silence_before_a_change_can_prove_nothing_for_a_stranger() -> None:
@@ -62,7 +73,10 @@ def test_silence_before_a_change_can_prove_nothing_for_a_stranger() -> None:
     [sentence] = unprovable({"results": [silent]})
     assert sentence.startswith("a stranger: 192.0.2.9:25 was not reached")
     # Who is to find an open door proves it by an answer.
-    assert unprovable({"results": [look("the filter", "open", "inconclusive", "egress_unproven")]}) == []
+    assert (
+        unprovable({"results": [look("the filter", "open", "inconclusive", "egress_unproven")]})
+        == []
+    )
     assert unprovable({"results": [look("a stranger", "closed", "open")]}) == []
     [unreachable] = unprovable({"results": [{"msg": "No route."}]})
     assert unreachable.startswith("A look: No route.")
@@ -86,7 +100,9 @@ def test_a_lock_that_narrows_needs_a_look_of_who_is_let_in() -> None:
     stranger = look("a stranger", "closed", "open")
     assert unprovable({"results": [stranger]}, "strip_anonymous") == []
     [sentence] = unprovable({"results": [stranger]}, "narrow")
-    assert sentence.startswith("a stranger: 192.0.2.9:25 will answer a stranger as a server does that is down")
+    assert sentence.startswith(
+        "a stranger: 192.0.2.9:25 will answer a stranger as a server does that is down"
+    )
     let_in = look("the filter", "open", "open", source="198.51.100.7")
     assert unprovable({"results": [stranger, let_in]}, "narrow") == []
     for other in (
@@ -99,5 +115,7 @@ def test_a_lock_that_narrows_needs_a_look_of_who_is_let_in() -> None:
 
 
 def test_a_proxy_on_the_way_will_answer_afterwards_as_well() -> None:
-    [sentence] = unprovable({"results": [look("a stranger", "closed", "inconclusive", "interceptor")]})
+    [sentence] = unprovable(
+        {"results": [look("a stranger", "closed", "inconclusive", "interceptor")]}
+    )
     assert "cannot be proven closed from there" in sentence

@@ -24,7 +24,9 @@ from ansible_collections.mailedge.lockdown.plugins.action import provider_ranges
 from ansible_collections.mailedge.lockdown.plugins.lookup import provider_ranges
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import lockfile, sources
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 
@@ -58,9 +60,19 @@ def test_a_site_without_a_lock_file_gets_the_catalogue(unset: str | None) -> Non
 
 
 def test_what_leaves_the_lock_file_counts_until_its_day(path: str) -> None:
-    keep(path, own_filter=locked("198.51.100.0/24", leaving=((RangeSet.parse(["203.0.113.0/24"]), TODAY),)))
-    assert details_of("own-filter", "", path, "B", TODAY)["ranges"] == ["198.51.100.0/24", "203.0.113.0/24"]
-    assert details_of("own-filter", "", path, "B", TODAY + datetime.timedelta(days=1))["ranges"] == ["198.51.100.0/24"]
+    keep(
+        path,
+        own_filter=locked(
+            "198.51.100.0/24", leaving=((RangeSet.parse(["203.0.113.0/24"]), TODAY),)
+        ),
+    )
+    assert details_of("own-filter", "", path, "B", TODAY)["ranges"] == [
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+    ]
+    assert details_of("own-filter", "", path, "B", TODAY + datetime.timedelta(days=1))[
+        "ranges"
+    ] == ["198.51.100.0/24"]
 
 
 def test_the_lock_file_needs_no_grade_and_no_region_where_there_is_one(path: str) -> None:
@@ -68,7 +80,11 @@ def test_the_lock_file_needs_no_grade_and_no_region_where_there_is_one(path: str
     entry_region = details_of("broadcom", accept_grade="C")["region"]
     keep(path, **{f"broadcom_in_{entry_region}": locked("203.0.113.0/24")})
     details = details_of("broadcom", "", path, "A", TODAY)
-    assert (details["ranges"], details["from"], details["grade"]) == (["203.0.113.0/24"], "lock", "")
+    assert (details["ranges"], details["from"], details["grade"]) == (
+        ["203.0.113.0/24"],
+        "lock",
+        "",
+    )
     assert (details["region"], details["as_of"]) == (entry_region, "2026-11-23")
 
 
@@ -106,7 +122,9 @@ def test_a_lock_file_that_is_not_there_stops(path: str) -> None:
         ("own-filter", "eu", "has no 'own-filter/eu'"),
     ],
 )
-def test_a_lock_file_that_lacks_the_provider_stops(path: str, provider: str, region: str, words: str) -> None:
+def test_a_lock_file_that_lacks_the_provider_stops(
+    path: str, provider: str, region: str, words: str
+) -> None:
     keep(path, own_filter=locked("198.51.100.0/24"), mimecast_in_us=locked("203.0.113.0/24"))
     with pytest.raises(ProviderError) as refused:
         details_of(provider, region, path, "C", TODAY)
@@ -120,7 +138,9 @@ def test_a_lock_file_without_any_provider_stops(path: str) -> None:
         details_of("mimecast", "us", path, "B", TODAY)
 
 
-def test_a_lock_file_in_the_home_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_a_lock_file_in_the_home_folder(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
     keep(path, own_filter=locked("198.51.100.0/24"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CLIENTS", str(tmp_path))
@@ -183,7 +203,11 @@ def test_the_lookup_shows_the_warnings(looked_up: Look, monkeypatch: pytest.Monk
         (("broadcom",), {}, "grade C"),
         (("cisco",), {}, "welcome letter"),
         (("nobody",), {}, "no provider 'nobody'"),
-        (("mimecast",), {"region": "us", "lock": "/nowhere/ranges.lock.yml"}, "/nowhere/ranges.lock.yml is not there"),
+        (
+            ("mimecast",),
+            {"region": "us", "lock": "/nowhere/ranges.lock.yml"},
+            "/nowhere/ranges.lock.yml is not there",
+        ),
     ],
 )
 def test_the_lookup_never_gives_nothing(
@@ -205,13 +229,32 @@ def test_the_examples_run_as_they_stand(tmp_path: pathlib.Path) -> None:
         str(tmp_path / "ranges.lock.yml"),
         **{f"microsoft_eop_in_{details_of('microsoft-eop')['region']}": locked("198.51.100.0/24")},
     )
-    play = [{"hosts": "localhost", "gather_facts": False, "tasks": yaml.safe_load(provider_ranges.EXAMPLES)}]
+    play = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "tasks": yaml.safe_load(provider_ranges.EXAMPLES),
+        }
+    ]
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
     paths = [path for path in sys.path if (pathlib.Path(path) / "ansible_collections").is_dir()]
     finished = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", "play.yml"],
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "play.yml",
+        ],
         cwd=tmp_path,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(os.path.abspath, paths))},
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(os.path.abspath, paths)),
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -252,7 +295,9 @@ def test_an_empty_path_is_no_file(write: Write, empty: str) -> None:
     assert failed["msg"].startswith("Path is empty, and names no lock file.")
 
 
-def test_an_empty_resolver_is_the_system_s_own(write: Write, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_resolver_is_the_system_s_own(
+    write: Write, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[t.Any] = []
 
     def names(resolver: str | None, _timeout: float) -> t.NoReturn:
@@ -260,5 +305,7 @@ def test_an_empty_resolver_is_the_system_s_own(write: Write, path: str, monkeypa
         raise ProviderError("No DNS here.")
 
     monkeypatch.setattr(sources, "Names", names)
-    write(path=path, provider="own-filter", mechanism="dns", source="mx.filter.example", resolver="")
+    write(
+        path=path, provider="own-filter", mechanism="dns", source="mx.filter.example", resolver=""
+    )
     assert asked == [None]

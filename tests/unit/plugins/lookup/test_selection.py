@@ -39,7 +39,9 @@ def test_too_few_files_before_the_first_play_leave_everything_untouched(limit: t
     assert "Nothing was looked at and nothing was changed." in str(refused.value)
 
 
-def test_too_few_files_in_the_middle_of_a_run_do_not_make_what_was_done_unsaid(limit: t.Any) -> None:
+def test_too_few_files_in_the_middle_of_a_run_do_not_make_what_was_done_unsaid(
+    limit: t.Any,
+) -> None:
     assert select() == ["mailedge"]
     limit(100)
     with pytest.raises(AnsibleLookupError) as refused:

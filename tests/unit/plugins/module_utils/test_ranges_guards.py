@@ -49,7 +49,9 @@ def test_what_is_not_the_internet_is_what_the_registries_say() -> None:
             "fec0::/10",
         ]
     )
-    examples = netaddr.IPSet(["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32"])
+    examples = netaddr.IPSet(
+        ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32"]
+    )
     assert _set(NOT_INTERNET.intervals) == told - examples
 
 
@@ -57,14 +59,28 @@ _INTERNET = (EVERYTHING_V4 | EVERYTHING_V6) - NOT_INTERNET
 
 
 def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
-    for text in ("224.0.0.0/8", "198.0.0.0/9", "2a00::/22", "::ffff:0:0/96", "0.1.2.3", "4000::/32"):
+    for text in (
+        "224.0.0.0/8",
+        "198.0.0.0/9",
+        "2a00::/22",
+        "::ffff:0:0/96",
+        "0.1.2.3",
+        "4000::/32",
+    ):
         found = RangeSet.parse([text])
         told = {(one.id, one.severity) for one in _ranges_guards.check(found, "It")}
         assert told, text
-        of_exchange = guards.findings(sites.modern(), sites.modern(), SiteNetworks(provider=found), ())
+        of_exchange = guards.findings(
+            sites.modern(), sites.modern(), SiteNetworks(provider=found), ()
+        )
         assert told <= {(one.id, one.severity) for one in of_exchange}
-        assert told <= {(one.id, one.severity) for one in refresh.judge(found, found, refresh.Limits())}
-    assert list(_ranges_guards.check(RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]), "It")) == []
+        assert told <= {
+            (one.id, one.severity) for one in refresh.judge(found, found, refresh.Limits())
+        }
+    assert (
+        list(_ranges_guards.check(RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]), "It"))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +94,10 @@ def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
         (["198.51.100.0/255.255.255.0"], "Write 198.51.100.0/24."),
         (["198.51.100.0 / 255.255.255.0"], "Write 198.51.100.0/24."),
         (["198.51.100.0/0.0.0.255"], "Write 198.51.100.0/24."),
-        (["198.51.100.0", "255.255.255.0"], "Write 198.51.100.0/24 for '198.51.100.0 255.255.255.0'."),
+        (
+            ["198.51.100.0", "255.255.255.0"],
+            "Write 198.51.100.0/24 for '198.51.100.0 255.255.255.0'.",
+        ),
         (["255.255.255.0"], "is a netmask"),
         # A network far above its prefix length.
         (["198.51.100.0/8"], "Write 198.51.100.0/24, or 198.0.0.0/8 if that is meant."),
@@ -104,7 +123,9 @@ def test_what_was_probably_meant_is_told(texts: list[str], meant: str) -> None:
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(RangeError) as error:
         _ranges_guards.named("10.20.0.0-255.255.0.0, nonsense, 198.51.100.0/8")
-    assert all(text in str(error.value) for text in ("10.20.0.0-255.255.0.0", "nonsense", "198.51.100.0/8"))
+    assert all(
+        text in str(error.value) for text in ("10.20.0.0-255.255.0.0", "nonsense", "198.51.100.0/8")
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,13 +166,26 @@ def test_a_sizeable_part_of_the_internet_is_no_friend(texts: list[str]) -> None:
         _ranges_guards.friends(texts)
     assert not _ranges_guards.believed(RangeSet.parse(texts)) & _INTERNET
     # A provider's ranges are told by the guard, which may be accepted, but are not believed either.
-    assert {one.id for one in _ranges_guards.check(_ranges_guards.named(texts), "It")} >= {"range_too_wide"}
+    assert {one.id for one in _ranges_guards.check(_ranges_guards.named(texts), "It")} >= {
+        "range_too_wide"
+    }
 
 
 def test_private_networks_may_be_as_wide_as_they_like() -> None:
-    private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "198.51.100.0/24"]
+    private = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "198.51.100.0/24",
+    ]
     assert (
-        _ranges_guards.friends(private) == _ranges_guards.believed(RangeSet.parse(private)) == RangeSet.parse(private)
+        _ranges_guards.friends(private)
+        == _ranges_guards.believed(RangeSet.parse(private))
+        == RangeSet.parse(private)
     )
     assert list(_ranges_guards.check_friends(RangeSet.parse(private), "It")) == []
-    assert [one.id for one in _ranges_guards.check_friends(RangeSet.parse(["11.0.0.0/9"]), "It")] == ["range_too_wide"]
+    assert [
+        one.id for one in _ranges_guards.check_friends(RangeSet.parse(["11.0.0.0/9"]), "It")
+    ] == ["range_too_wide"]

@@ -15,11 +15,21 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import find_doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS, reserved_addresses
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    ARGUMENTS,
+    reserved_addresses,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
+    judge_look,
+    looks_as_lines,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
 from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
-from ansible_collections.mailedge.lockdown.tests.support.smtp_server import Answer, Street, by_source
+from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
+    Answer,
+    Street,
+    by_source,
+)
 
 SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
 NOT_ANONYMOUS: dict[str, Answer] = {
@@ -115,7 +125,11 @@ def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
     street: Street, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = street.server().port
-    question = {"port": port, "relay_recipient": "probe@elsewhere.example", "control_host": "127.0.0.1"}
+    question = {
+        "port": port,
+        "relay_recipient": "probe@elsewhere.example",
+        "control_host": "127.0.0.1",
+    }
     failed = run(**question, expect="closed")
     assert "C: MAIL FROM" not in json.dumps(failed)
     assert "transcript" not in json.dumps(failed)
@@ -133,7 +147,9 @@ def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
     loud = run(**question, expect="closed")
     assert loud["failed"] is True
     assert set(loud["addresses"][0]) == set(whole["addresses"][0])
-    assert set(loud["addresses"][0]["cases"]["relay"]) == set(whole["addresses"][0]["cases"]["relay"])
+    assert set(loud["addresses"][0]["cases"]["relay"]) == set(
+        whole["addresses"][0]["cases"]["relay"]
+    )
     assert loud["addresses"][0]["transcript"]
 
 
@@ -148,15 +164,24 @@ def test_mail_flows_if_one_address_takes_it(street: Street, run: Run) -> None:
 
 
 @pytest.mark.parametrize("targets", [["127.0.0.1", "::1"], ["localhost"]])
-def test_a_family_can_be_left_out_but_not_everything(street: Street, run: Run, targets: list[str]) -> None:
+def test_a_family_can_be_left_out_but_not_everything(
+    street: Street, run: Run, targets: list[str]
+) -> None:
     four = street.server(NOT_ANONYMOUS)
     six = street.server(address="::1", port=four.port)
     result = run(targets=targets, port=four.port, expect="closed", address_family="ipv4")
-    assert (result["failed"], [one["address"] for one in result["addresses"]]) == (False, ["127.0.0.1"])
+    assert (result["failed"], [one["address"] for one in result["addresses"]]) == (
+        False,
+        ["127.0.0.1"],
+    )
     assert six.connections == 0
     result = run(targets=["127.0.0.1"], port=four.port, expect="closed", address_family="ipv6")
     delivery = result["addresses"][0]["cases"]["delivery"]
-    assert (result["failed"], result["verdict"], delivery["reason"]) == (True, "inconclusive", "no_address")
+    assert (result["failed"], result["verdict"], delivery["reason"]) == (
+        True,
+        "inconclusive",
+        "no_address",
+    )
 
 
 def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, run: Run) -> None:
@@ -175,7 +200,10 @@ def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, 
     for look, given in zip(found["looks"], looks):
         alone = run(port=given["port"])
         assert set(look) - {"name"} == set(alone) - {"changed", "failed"}
-        assert (look["verdict"], look["reachable_addresses"]) == (alone["verdict"], alone["reachable_addresses"])
+        assert (look["verdict"], look["reachable_addresses"]) == (
+            alone["verdict"],
+            alone["reachable_addresses"],
+        )
     failed = run(looks=looks, expect="closed")
     assert failed["failed"]
     assert failed["msg"].startswith("the filter: This should be closed")
@@ -191,14 +219,22 @@ def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
         {"name": "a stranger"},
     ]
     found = run(port=server.port, looks=looks)
-    assert [look["verdict"] for look in found["looks"]] == ["inconclusive", "inconclusive", "closed"]
+    assert [look["verdict"] for look in found["looks"]] == [
+        "inconclusive",
+        "inconclusive",
+        "closed",
+    ]
     assert any(warning.startswith("from the filter: ") for warning in FakeModule.warnings)
 
 
-NOT_HEARD: dict[str, Answer] = {"banner": by_source({"127.0.2.1": "421 4.3.2 Service not available"})}
+NOT_HEARD: dict[str, Answer] = {
+    "banner": by_source({"127.0.2.1": "421 4.3.2 Service not available"})
+}
 
 
-def test_an_allowed_sender_in_the_same_task_is_the_other_half_of_a_proof(street: Street, run: Run) -> None:
+def test_an_allowed_sender_in_the_same_task_is_the_other_half_of_a_proof(
+    street: Street, run: Run
+) -> None:
     port = street.server(NOT_HEARD).port
     stranger = {"name": "a stranger", "source_address": "127.0.2.1", "expect": "closed"}
     allowed = {"name": "the filter", "source_address": "127.0.3.1", "expect": "open"}
@@ -218,10 +254,15 @@ def test_an_allowed_sender_in_the_same_task_is_the_other_half_of_a_proof(street:
     # What a look is to find is its own; what it does not say is the task's.
     unsaid = {key: value for key, value in allowed.items() if key != "expect"}
     assert not run(port=port, looks=[stranger, unsaid], expect="open")["failed"]
-    assert "the filter: This should be closed" in run(port=port, looks=[stranger, unsaid], expect="closed")["msg"]
+    assert (
+        "the filter: This should be closed"
+        in run(port=port, looks=[stranger, unsaid], expect="closed")["msg"]
+    )
 
 
-def test_every_look_with_a_mistake_is_named_before_anything_is_sent(street: Street, run: Run) -> None:
+def test_every_look_with_a_mistake_is_named_before_anything_is_sent(
+    street: Street, run: Run
+) -> None:
     server = street.server()
     looks = [
         {"name": "one", "source_address": "192.0.2.1"},
@@ -236,13 +277,21 @@ def test_every_look_with_a_mistake_is_named_before_anything_is_sent(street: Stre
     assert "targets is empty" in run(port=server.port, targets=None, looks=[{"name": "one"}])["msg"]
 
 
-def test_a_name_that_leads_nowhere_is_never_closed(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_name_that_leads_nowhere_is_never_closed(
+    monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
     def unknown(*_question: t.Any) -> t.NoReturn:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    result = run(targets=["mail.hafen.example"], expect="closed", relay_recipient="probe@elsewhere.example")
-    assert (result["failed"], result["verdict"], result["relay"]) == (True, "inconclusive", "inconclusive")
+    result = run(
+        targets=["mail.hafen.example"], expect="closed", relay_recipient="probe@elsewhere.example"
+    )
+    assert (result["failed"], result["verdict"], result["relay"]) == (
+        True,
+        "inconclusive",
+        "inconclusive",
+    )
     assert "mail.hafen.example" in result["msg"]
     address = result["addresses"][0]
     assert (address["cases"]["delivery"]["reason"], address["address"]) == ("no_address", None)
@@ -308,7 +357,9 @@ def test_the_name_of_this_host_can_be_chosen(street: Street, run: Run, name: str
 
 
 def test_reserved_domains_are_named_once() -> None:
-    question = Question("a@mail.example.com", "b@hafen.test", "a@mail.example.com", "c@real-name.de")
+    question = Question(
+        "a@mail.example.com", "b@hafen.test", "a@mail.example.com", "c@real-name.de"
+    )
     assert reserved_addresses(question) == ["a@mail.example.com", "b@hafen.test"]
     assert reserved_addresses(Question("a@notexample.com", "b@my-example.org")) == []
 
@@ -334,7 +385,9 @@ def test_the_documentation_is_the_argument_spec() -> None:
     assert spec(yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]) == ARGUMENTS
 
 
-def test_every_result_is_documented_and_every_documented_result_is_there(street: Street, run: Run) -> None:
+def test_every_result_is_documented_and_every_documented_result_is_there(
+    street: Street, run: Run
+) -> None:
     result = run(port=street.server().port)
     documented = yaml.safe_load(mail_edge_probe.RETURN)
     assert set(documented) == {*result, "looks"} - {"changed", "failed"}
@@ -342,8 +395,14 @@ def test_every_result_is_documented_and_every_documented_result_is_there(street:
 
 
 def test_the_examples_take_options_that_exist() -> None:
-    tasks = [task for task in yaml.safe_load(mail_edge_probe.EXAMPLES) if "mailedge.lockdown.mail_edge_probe" in task]
+    tasks = [
+        task
+        for task in yaml.safe_load(mail_edge_probe.EXAMPLES)
+        if "mailedge.lockdown.mail_edge_probe" in task
+    ]
     assert len(tasks) == 6
     for task in tasks:
-        checked = ArgumentSpecValidator(ARGUMENTS).validate(task["mailedge.lockdown.mail_edge_probe"])
+        checked = ArgumentSpecValidator(ARGUMENTS).validate(
+            task["mailedge.lockdown.mail_edge_probe"]
+        )
         assert checked.error_messages == []

@@ -47,8 +47,19 @@ def test_a_good_answer_is_given_and_the_start_counted() -> None:
 
 
 def test_an_error_of_the_agent_keeps_class_step_and_what_was_done() -> None:
-    error = {"class": "Mailedge.StateChanged", "id": "Mailedge.StateChanged", "message": "Changed.", "step": "digest"}
-    answer = {"protocol": 1, "ok": False, "error": error, "stopped": "digest", "steps": {"receive": {"ok": True}}}
+    error = {
+        "class": "Mailedge.StateChanged",
+        "id": "Mailedge.StateChanged",
+        "message": "Changed.",
+        "step": "digest",
+    }
+    answer = {
+        "protocol": 1,
+        "ok": False,
+        "error": error,
+        "stopped": "digest",
+        "steps": {"receive": {"ok": True}},
+    }
     with pytest.raises(AgentError, match=r"^Changed\.$") as caught:
         _answering(answer).run(REQUEST)
     assert caught.value.as_result() == error
@@ -56,7 +67,13 @@ def test_an_error_of_the_agent_keeps_class_step_and_what_was_done() -> None:
 
 
 def test_an_error_of_a_cmdlet_is_named_with_its_step() -> None:
-    error = {"class": "ADOperationException", "id": "A1,Set-X", "message": "No.", "category": "x", "step": "set_1"}
+    error = {
+        "class": "ADOperationException",
+        "id": "A1,Set-X",
+        "message": "No.",
+        "category": "x",
+        "step": "set_1",
+    }
     with pytest.raises(AgentError, match=r"step 'set_1' failed with ADOperationException: No\.$"):
         _answering({"protocol": 1, "ok": False, "error": error}).run(REQUEST)
 
@@ -129,8 +146,12 @@ def test_a_powershell_that_runs_out_of_memory_is_named_with_the_setting(
 
 
 def test_a_step_that_runs_out_of_memory_is_named_with_the_setting() -> None:
-    assert "MaxMemoryPerShellMB" in str(AgentError("OutOfMemoryException", "x", "No memory.", "change-1"))
-    assert "MaxMemoryPerShellMB" not in str(AgentError("ADTransientException", "x", "No domain controller."))
+    assert "MaxMemoryPerShellMB" in str(
+        AgentError("OutOfMemoryException", "x", "No memory.", "change-1")
+    )
+    assert "MaxMemoryPerShellMB" not in str(
+        AgentError("ADTransientException", "x", "No domain controller.")
+    )
 
 
 def test_what_cannot_be_encoded_is_not_sent() -> None:

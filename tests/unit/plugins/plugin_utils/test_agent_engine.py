@@ -47,7 +47,9 @@ def test_the_script_keeps_to_powershell_2(script: str, tmp_path: pathlib.Path) -
     if script == "bootstrap":
         path = tmp_path / "bootstrap.ps1"
         path.write_text(codec.BOOTSTRAP_SCRIPT, encoding="ascii")
-    done = subprocess.run([PWSH, "-Dialect2", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PWSH, "-Dialect2", str(path)], capture_output=True, text=True, check=False
+    )
     if done.returncode and "Dialect2" in done.stdout + done.stderr:
         pytest.skip("this PowerShell has no dialect checker")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -76,7 +78,12 @@ VALUES: list[t.Any] = [
     ["with ~ tilde", "and\nline"],
     [[], [[]], [["deep", ["deeper"]]], None, 1],
     {},
-    {"add": ["a", "b"], "Nested": {"ID": 1, "id": None, "I\u0307": {"empty": []}}, "count": 3, "keys": "k"},
+    {
+        "add": ["a", "b"],
+        "Nested": {"ID": 1, "id": None, "I\u0307": {"empty": []}},
+        "count": 3,
+        "keys": "k",
+    },
 ]
 ICU = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "0"}
 
@@ -95,13 +102,23 @@ ICU = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "0"}
 )
 def test_every_value_arrives_and_returns_whole(environment: dict[str, str]) -> None:
     if "LANG" in environment and not ctypes.util.find_library("icuuc"):
-        pytest.skip("no ICU on this machine, so no culture but the invariant one (Debian: libicu72)")
+        pytest.skip(
+            "no ICU on this machine, so no culture but the invariant one (Debian: libicu72)"
+        )
     steps = [call(f"v{i}", "Test-Echo", {"Value": value}, "Json") for i, value in enumerate(VALUES)]
     texts = [value for value in VALUES if isinstance(value, str)]
     steps += [call(f"t{i}", "Test-Echo", {"Value": text}, "Value") for i, text in enumerate(texts)]
-    steps.append(call("login", "Test-Login", {"Credential": Credential("SITE\\\u00fcser", CANARY)}, "User"))
-    steps.append(call("short", "Test-Login", {"Credential": Credential("u", "p\u00e4~\n")}, "User", "Password"))
-    steps.append(call("none", "Test-Login", {"Credential": Credential("u", "")}, "User", "Password"))
+    steps.append(
+        call("login", "Test-Login", {"Credential": Credential("SITE\\\u00fcser", CANARY)}, "User")
+    )
+    steps.append(
+        call(
+            "short", "Test-Login", {"Credential": Credential("u", "p\u00e4~\n")}, "User", "Password"
+        )
+    )
+    steps.append(
+        call("none", "Test-Login", {"Credential": Credential("u", "")}, "User", "Password")
+    )
     answer = agent_in_a_process(ECHO, **environment).run(asking(steps))
     if "LANG" in environment:
         assert answer["host"]["culture"] == environment["LANG"][:5].replace("_", "-")
@@ -127,7 +144,9 @@ def test_two_megabytes_are_read_in_seconds() -> None:
     body = base64.b64decode(b"".join(codec.encode_request(request).splitlines()[1:]))
     assert len(gzip.decompress(body)) > 2_000_000
     before = os.times()
-    answer = agent_in_a_process(ECHO.replace("ConvertTo-Json $Value", "ConvertTo-Json 1")).run(request)
+    answer = agent_in_a_process(ECHO.replace("ConvertTo-Json $Value", "ConvertTo-Json 1")).run(
+        request
+    )
     # What the engine has worked, and not what it has waited for on a busy machine.
     assert os.times().children_user - before.children_user < 15
     assert objects(answer, "text") == [{"Value.Length": 600_000}]
@@ -143,10 +162,20 @@ def test_constrained_language_is_named() -> None:
 
 
 def test_a_cut_or_foreign_request_is_refused_without_being_quoted() -> None:
-    lines = codec.encode_request(asking([call("x", "Test-Echo", {"Value": CANARY})])).decode().split("\n")
+    lines = (
+        codec.encode_request(asking([call("x", "Test-Echo", {"Value": CANARY})]))
+        .decode()
+        .split("\n")
+    )
     packed = base64.b64decode("".join(lines[1:]))
     body = gzip.decompress(packed)
-    foreign = (body[:-2], body[:-40], body.replace(b"mailedge 1", b"mailedge 2"), b"mailedge 1\nz\n.", b"\xff")
+    foreign = (
+        body[:-2],
+        body[:-40],
+        body.replace(b"mailedge 1", b"mailedge 2"),
+        b"mailedge 1\nz\n.",
+        b"\xff",
+    )
     for damaged in (*map(gzip.compress, foreign), packed[: len(packed) // 2], b"", body):
         stdin = f"{lines[0]}\n{base64.b64encode(damaged).decode()}\n".encode()
         answer = codec.decode_answer(in_a_runspace(ECHO, stdin, {}))
@@ -173,11 +202,31 @@ def test_properties_come_back_by_their_text() -> None:
     answer = agent_with(prelude).run(
         asking(
             [
-                call("x", "Get-Thing", {}, "Flags", "Size", "List", "Port", "Enabled", "Nothing", "Span", "Unknown"),
-                call("live", "Get-Live", {}, "Day", "When", "Address", "Table", "Table.Keys", "Half"),
+                call(
+                    "x",
+                    "Get-Thing",
+                    {},
+                    "Flags",
+                    "Size",
+                    "List",
+                    "Port",
+                    "Enabled",
+                    "Nothing",
+                    "Span",
+                    "Unknown",
+                ),
+                call(
+                    "live", "Get-Live", {}, "Day", "When", "Address", "Table", "Table.Keys", "Half"
+                ),
                 call("nothing", "Get-Nothing", {}, "Name"),
                 call("null", "Get-Null", {}, "Name"),
-                {"op": "call", "id": "write", "cmdlet": "Get-Thing", "parameters": None, "select": None},
+                {
+                    "op": "call",
+                    "id": "write",
+                    "cmdlet": "Get-Thing",
+                    "parameters": None,
+                    "select": None,
+                },
             ]
         )
     )
@@ -213,9 +262,21 @@ def test_steps_stop_go_on_and_run_in_any_case_as_they_say() -> None:
     """
     steps = [
         call("optional", "Get-Bad", {}, "Name", optional=True),
-        call("of_none", "Get-Good", {}, "Name", each={"step": "optional", "property": "Name", "parameter": "Identity"}),
+        call(
+            "of_none",
+            "Get-Good",
+            {},
+            "Name",
+            each={"step": "optional", "property": "Name", "parameter": "Identity"},
+        ),
         call("list", "Get-Good", {"Identity": HostFact("powershell")}, "Name"),
-        call("each", "Get-Good", {}, "Name", each={"step": "list", "property": "Name", "parameter": "Identity"}),
+        call(
+            "each",
+            "Get-Good",
+            {},
+            "Name",
+            each={"step": "list", "property": "Name", "parameter": "Identity"},
+        ),
         call("unknown", "Get-Good", {"Bogus": 1}, "Name"),
         call("skipped", "Get-Good", {}, "Name"),
         call("reread", "Get-Good", {"Identity": "x"}, "Name", always=True),
@@ -228,7 +289,15 @@ def test_steps_stop_go_on_and_run_in_any_case_as_they_say() -> None:
     assert caught.value.step == "unknown"
     assert caught.value.error_class == "ParameterBindingException"
     assert caught.value.error_id == "NamedParameterNotFound,Get-Good"
-    assert list(answer["steps"]) == ["optional", "of_none", "list", "each", "unknown", "reread", "missing"]
+    assert list(answer["steps"]) == [
+        "optional",
+        "of_none",
+        "list",
+        "each",
+        "unknown",
+        "reread",
+        "missing",
+    ]
     assert answer["steps"]["optional"]["error"] == {
         "class": "ArgumentException",
         "id": "Bad,Get-Bad",
@@ -238,8 +307,12 @@ def test_steps_stop_go_on_and_run_in_any_case_as_they_say() -> None:
     version = answer["host"]["powershell"]
     assert objects(answer, "of_none") == []
     assert [row["Name"] for row in objects(answer, "list")] == [f"{version}1", f"{version}2"]
-    assert [row["Name"] for row in objects(answer, "each")] == [f"{version}{i}" for i in ("11", "12", "21", "22")]
-    assert [row["_each"] for row in objects(answer, "each")] == [f"{version}{i}" for i in ("1", "1", "2", "2")]
+    assert [row["Name"] for row in objects(answer, "each")] == [
+        f"{version}{i}" for i in ("11", "12", "21", "22")
+    ]
+    assert [row["_each"] for row in objects(answer, "each")] == [
+        f"{version}{i}" for i in ("1", "1", "2", "2")
+    ]
     assert objects(answer, "reread") == [{"Name": "x1"}, {"Name": "x2"}]
     assert answer["steps"]["missing"]["error"]["class"] == "CommandNotFoundException"
 
@@ -249,7 +322,12 @@ def test_steps_stop_go_on_and_run_in_any_case_as_they_say() -> None:
     [
         {"op": "dance", "id": "x"},
         {"op": "call", "id": "x", "cmdlet": "Get-Date; Get-Date", "parameters": {}, "select": None},
-        {"op": "call", "id": "x", "cmdlet": "Test-Echo", "parameters": {"Value": HostFact("unknown")}},
+        {
+            "op": "call",
+            "id": "x",
+            "cmdlet": "Test-Echo",
+            "parameters": {"Value": HostFact("unknown")},
+        },
         {"op": "digest", "id": "x", "steps": ["never"], "ignore": [], "expect": None},
         {"op": "write_file", "id": "x", "folder": "/nowhere", "name": "../x.json", "text": ""},
     ],
@@ -274,7 +352,13 @@ def test_the_digest_sees_a_change_and_no_other_order(tmp_path: pathlib.Path) -> 
     def steps(order: int, expect: str | None) -> list[dict[str, t.Any]]:
         return [
             call("read", "Get-Thing", {"Order": order}, "Name", "Ranges", "Server"),
-            {"op": "digest", "id": "digest", "steps": ["read"], "ignore": ["Server"], "expect": expect},
+            {
+                "op": "digest",
+                "id": "digest",
+                "steps": ["read"],
+                "ignore": ["Server"],
+                "expect": expect,
+            },
             call("write", "Set-Thing", {}),
             call("reread", "Get-Thing", {"Order": order}, "Name", always=True),
         ]
@@ -299,7 +383,9 @@ function Get-Acl { param($Path) [pscustomobject]@{ Sddl = 'O:BAG:SYD:AI' + [Syst
 """
 
 
-def test_a_snapshot_is_written_for_administrators_only_and_read_back(tmp_path: pathlib.Path) -> None:
+def test_a_snapshot_is_written_for_administrators_only_and_read_back(
+    tmp_path: pathlib.Path,
+) -> None:
     folder, text = tmp_path / "data" / "mailedge", 'a: "\u00fc"\n'
     write = {"op": "write_file", "folder": "%TEST_FOLDER%/data/mailedge", "text": text}
     read = {"op": "read_files", "folder": "%TEST_FOLDER%/data/mailedge", "names": None, "last": 2}
@@ -310,7 +396,11 @@ def test_a_snapshot_is_written_for_administrators_only_and_read_back(tmp_path: p
                 {**read, "id": "before"},
                 *({**write, "id": f"w{i}", "name": f"2026010{i}T000000Z.json"} for i in (3, 1, 2)),
                 {**read, "id": "newest"},
-                {**read, "id": "named", "names": ["20260101T000000Z.json", "20250101T000000Z.json"]},
+                {
+                    **read,
+                    "id": "named",
+                    "names": ["20260101T000000Z.json", "20250101T000000Z.json"],
+                },
             ]
         )
     )
@@ -322,7 +412,9 @@ def test_a_snapshot_is_written_for_administrators_only_and_read_back(tmp_path: p
     ]
     assert objects(answer, "newest") == rows[1:]
     assert objects(answer, "named") == rows[:1]
-    assert sorted(path.name for path in folder.iterdir()) == [f"2026010{i}T000000Z.json" for i in (1, 2, 3)]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"2026010{i}T000000Z.json" for i in (1, 2, 3)
+    ]
     assert (folder / "20260101T000000Z.json").read_bytes() == text.encode()
     assert (tmp_path / "icacls").read_text().splitlines()[:4] == [
         f"{folder} /setowner *S-1-5-32-544",
@@ -333,7 +425,9 @@ def test_a_snapshot_is_written_for_administrators_only_and_read_back(tmp_path: p
 
 
 @pytest.mark.parametrize("case", ["icacls", "exists", "link", "file in the way"])
-def test_a_snapshot_that_cannot_be_kept_safe_stops_the_run(case: str, tmp_path: pathlib.Path) -> None:
+def test_a_snapshot_that_cannot_be_kept_safe_stops_the_run(
+    case: str, tmp_path: pathlib.Path
+) -> None:
     folder = tmp_path / "mailedge"
     if case == "exists":
         folder.mkdir()
@@ -343,10 +437,21 @@ def test_a_snapshot_that_cannot_be_kept_safe_stops_the_run(case: str, tmp_path: 
         folder.symlink_to(tmp_path / "elsewhere")
     elif case == "file in the way":
         folder.write_text("")
-    prelude = ICACLS + "\nfunction Set-Thing { [System.IO.File]::WriteAllText(\"$env:TEST_FOLDER/written\", '') }"
-    agent = agent_with(prelude, TEST_FOLDER=str(tmp_path), TEST_REFUSE="1" if case == "icacls" else "")
+    prelude = (
+        ICACLS
+        + "\nfunction Set-Thing { [System.IO.File]::WriteAllText(\"$env:TEST_FOLDER/written\", '') }"
+    )
+    agent = agent_with(
+        prelude, TEST_FOLDER=str(tmp_path), TEST_REFUSE="1" if case == "icacls" else ""
+    )
     steps = [
-        {"op": "write_file", "id": "snapshot", "folder": str(folder), "name": "s.json", "text": "new"},
+        {
+            "op": "write_file",
+            "id": "snapshot",
+            "folder": str(folder),
+            "name": "s.json",
+            "text": "new",
+        },
         call("write", "Set-Thing", {}),
     ]
     with pytest.raises(AgentError, match=r"could not be written\. Nothing was changed") as caught:
@@ -366,7 +471,9 @@ def test_reach_tells_open_closed_and_unknown_apart() -> None:
             ["127.0.0.1", closed.getsockname()[1]],
             ["name.invalid", 25],
         ]
-        answer = agent_with().run(asking([{"op": "reach", "id": "reach", "targets": targets, "seconds": 5}]))
+        answer = agent_with().run(
+            asking([{"op": "reach", "id": "reach", "targets": targets, "seconds": 5}])
+        )
     rows = objects(answer, "reach")
     assert [(row["host"], row["port"]) for row in rows] == [tuple(target) for target in targets]
     assert [row["reachable"] for row in rows] == [True, False, False]

@@ -109,7 +109,9 @@ def test_the_session_takes_arguments_as_data_and_is_removed(tmp_path: pathlib.Pa
     ]
     started = time.monotonic()
     with pytest.raises(AgentError, match="Get-Thing did not end within 1 seconds") as caught:
-        agent_with(SESSION, TEST_SETUP="15.1.2507.6", TEST_TRACE=str(trace)).run(asking(steps, SHELL))
+        agent_with(SESSION, TEST_SETUP="15.1.2507.6", TEST_TRACE=str(trace)).run(
+            asking(steps, SHELL)
+        )
     assert time.monotonic() - started < 30
     answer = caught.value.answer
     assert caught.value.error_class == "Mailedge.TimedOut"
@@ -117,10 +119,18 @@ def test_the_session_takes_arguments_as_data_and_is_removed(tmp_path: pathlib.Pa
     assert answer["stopped"] == "hang"
     assert objects(answer, "good") == [{"Name": name, "List": pair, "Flag": True}]
     assert objects(answer, "null") == [{"Name": None, "Flag": False}]
-    errors = {step: answer["steps"][step]["error"] for step in ("record", "soft", "bogus", "private")}
-    assert (errors["record"]["class"], errors["record"]["id"]) == ("ArgumentOutOfRangeException", "Fqid1")
+    errors = {
+        step: answer["steps"][step]["error"] for step in ("record", "soft", "bogus", "private")
+    }
+    assert (errors["record"]["class"], errors["record"]["id"]) == (
+        "ArgumentOutOfRangeException",
+        "Fqid1",
+    )
     assert errors["record"]["category"] == "InvalidData"
-    assert (errors["soft"]["class"], errors["soft"]["id"]) == ("InvalidOperationException", "Soft,Get-Thing")
+    assert (errors["soft"]["class"], errors["soft"]["id"]) == (
+        "InvalidOperationException",
+        "Soft,Get-Thing",
+    )
     text = answer["steps"]["text"]["error"]
     assert text["id"] == text["message"] == "no entry for ********"
     assert errors["bogus"]["class"] == "ParameterBindingException"
@@ -133,8 +143,12 @@ def test_the_session_takes_arguments_as_data_and_is_removed(tmp_path: pathlib.Pa
 
 
 def test_a_shell_that_does_not_open_is_named_without_the_password(tmp_path: pathlib.Path) -> None:
-    agent = agent_with(SESSION, TEST_SETUP="14.3.123.4", TEST_TRACE=str(tmp_path / "t"), TEST_REFUSE="1")
-    with pytest.raises(AgentError, match=r"way: remote_session.*Access is denied for \*{8}\.") as caught:
+    agent = agent_with(
+        SESSION, TEST_SETUP="14.3.123.4", TEST_TRACE=str(tmp_path / "t"), TEST_REFUSE="1"
+    )
+    with pytest.raises(
+        AgentError, match=r"way: remote_session.*Access is denied for \*{8}\."
+    ) as caught:
         agent.run(asking([call("x", "Get-Thing", {}, "Name", always=True)], SHELL))
     assert caught.value.error_class == "Mailedge.ShellFailed"
     assert caught.value.error_id == "AccessDenied,PSSessionOpenFailed"
@@ -150,7 +164,9 @@ def test_a_shell_that_does_not_open_is_named_without_the_password(tmp_path: path
         ("15.2.1544.4", "EdgeTransport", "edge", "Microsoft.Exchange.Management.PowerShell.SnapIn"),
     ],
 )
-def test_the_way_into_the_shell_is_chosen_by_what_the_server_is(setup: str, role: str, way: str, snapin: str) -> None:
+def test_the_way_into_the_shell_is_chosen_by_what_the_server_is(
+    setup: str, role: str, way: str, snapin: str
+) -> None:
     prelude = REGISTRY + "function Add-PSSnapin { param($Name) $global:added = $Name }"
     prelude += "\nfunction Get-Snapin { New-Object PSObject -Property @{ Name = $global:added } }"
     agent = agent_with(prelude, TEST_SETUP=setup, TEST_ROLE=role)
@@ -160,7 +176,9 @@ def test_the_way_into_the_shell_is_chosen_by_what_the_server_is(setup: str, role
     host = answer["host"]
     assert (host["name"], host["fqdn"], host["roles"]) == ("MAIL1", "mail1.site.example", [role])
     assert host["edge"] is (way == "edge")
-    exchange = dict(zip(("major", "minor", "build", "revision"), map(int, setup.split(".")), strict=True))
+    exchange = dict(
+        zip(("major", "minor", "build", "revision"), map(int, setup.split(".")), strict=True)
+    )
     assert host["exchange"] == {**exchange, "install_path": "C:\\Exchange\\"}
 
 
@@ -201,7 +219,9 @@ def test_in_a_runspace_of_psrp_nothing_is_left_behind(tmp_path: pathlib.Path) ->
     # psrp runs the bootstrap in a runspace that serves the whole task: the lines are $input, there is no console.
     runner = tmp_path / "runner.ps1"
     stdin = codec.encode_request(
-        asking([call("x", "Test-Login", {"Credential": Credential("u", CANARY)}, "User")], mutex=None)
+        asking(
+            [call("x", "Test-Login", {"Credential": Credential("u", CANARY)}, "User")], mutex=None
+        )
     )
     (tmp_path / "stdin").write_bytes(stdin)
     (tmp_path / "bootstrap").write_text(codec.BOOTSTRAP_SCRIPT)
@@ -226,13 +246,17 @@ $after = @(Invoke-Text $list @())
 foreach ($name in $after) {{ if ($before -notcontains $name) {{ "LEFT $name" }} }}
 """
     )
-    done = subprocess.run([PWSH, "-NoProfile", "-File", str(runner)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [PWSH, "-NoProfile", "-File", str(runner)], capture_output=True, text=True, check=False
+    )
     assert done.stdout.count("=====") == 2, done.stdout + done.stderr
     first, second, rest = done.stdout.split("=====")
     for output in (first, second):
         assert objects(codec.decode_answer(output), "x") == [{"User": "u"}]
     assert int(rest.split()[1]) > 40  # the list of what there is: PowerShell's own variables
     # PowerShell itself sets $StackTrace when an exception is thrown, caught or not.
-    assert [line for line in rest.splitlines() if "LEFT" in line and line != "LEFT variable:StackTrace"] == []
+    assert [
+        line for line in rest.splitlines() if "LEFT" in line and line != "LEFT variable:StackTrace"
+    ] == []
     assert "HAD ERRORS" not in done.stdout
     assert "canary" not in done.stdout + done.stderr

@@ -17,7 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _codec as codec
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import CodecError, Credential, HostFact
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
+    CodecError,
+    Credential,
+    HostFact,
+)
 
 _text = st.text(st.characters(exclude_categories=["Cs"]))
 _scalar = st.one_of(
@@ -31,7 +35,9 @@ _scalar = st.one_of(
     st.builds(HostFact, _text),
 )
 _value = st.recursive(
-    _scalar, lambda inner: st.one_of(st.lists(inner), st.lists(_text), st.dictionaries(_text, inner)), max_leaves=12
+    _scalar,
+    lambda inner: st.one_of(st.lists(inner), st.lists(_text), st.dictionaries(_text, inner)),
+    max_leaves=12,
 )
 
 
@@ -40,24 +46,35 @@ def test_a_request_comes_back_as_it_was(request_: dict[str, t.Any]) -> None:
     assert codec.decode_request(codec.encode_request(request_)) == request_
 
 
-@given(st.dictionaries(_text, st.recursive(_text | st.integers() | st.none(), st.lists, max_leaves=10)))
+@given(
+    st.dictionaries(_text, st.recursive(_text | st.integers() | st.none(), st.lists, max_leaves=10))
+)
 def test_an_answer_comes_back_as_it_was(answer: dict[str, t.Any]) -> None:
     answer["protocol"] = codec.PROTOCOL
     assert codec.decode_answer(codec.encode_answer(answer)) == answer
 
 
 def test_standard_input_survives_every_code_page() -> None:
-    stdin = codec.encode_request({"name": "Frontend \u201cwide\u201d \u00fc\u6f22", "list": ["a"] * 10_000})
+    stdin = codec.encode_request(
+        {"name": "Frontend \u201cwide\u201d \u00fc\u6f22", "list": ["a"] * 10_000}
+    )
     assert set(stdin.decode("ascii")) <= set(string.ascii_letters + string.digits + "+/=\n")
-    assert gzip.decompress(base64.b64decode(stdin.splitlines()[0])).decode("ascii") == codec.agent_text()
+    assert (
+        gzip.decompress(base64.b64decode(stdin.splitlines()[0])).decode("ascii")
+        == codec.agent_text()
+    )
 
 
 def _agent_of(request_: dict[str, t.Any]) -> str:
-    return gzip.decompress(base64.b64decode(codec.encode_request(request_).splitlines()[0])).decode("ascii")
+    return gzip.decompress(base64.b64decode(codec.encode_request(request_).splitlines()[0])).decode(
+        "ascii"
+    )
 
 
 def test_an_area_travels_only_with_a_request_that_needs_it() -> None:
-    plain = _agent_of({"steps": [{"op": "call", "cmdlet": "Get-Thing"}, {"op": "digest", "steps": ["reach"]}]})
+    plain = _agent_of(
+        {"steps": [{"op": "call", "cmdlet": "Get-Thing"}, {"op": "digest", "steps": ["reach"]}]}
+    )
     assert "Invoke-ReachStep" not in plain
     needed = _agent_of({"steps": [{"op": "call"}, {"op": "reach", "targets": []}]})
     assert needed.count("function Invoke-ReachStep") == 1
@@ -82,7 +99,9 @@ def test_tuples_arrive_as_lists_and_subclasses_of_str_as_text() -> None:
     class Tagged(str):
         """As Ansible hands over every string that came from a playbook."""
 
-    encoded = codec.encode_request({"targets": (("mx.example", 25),), Tagged("key"): Tagged("value~")})
+    encoded = codec.encode_request(
+        {"targets": (("mx.example", 25),), Tagged("key"): Tagged("value~")}
+    )
     assert codec.decode_request(encoded) == {"targets": [["mx.example", 25]], "key": "value~"}
 
 
@@ -150,8 +169,15 @@ def test_an_answer_is_found_among_noise_and_wrapped_lines() -> None:
 
 def test_what_every_server_answers_fits_into_one_piece_of_winrm() -> None:
     """Rows of rights, as a small server has them; a piece is some 100,000 bytes (tests/lab/wsman)."""
-    right = {"User": "BIRKE\\Exchange Servers", "ExtendedRights": ["ms-Exch-SMTP-Submit"], "_each": "CN=" * 100}
-    answer = {"protocol": 1, "steps": {"rights": {"objects": [{**right, "row": row} for row in range(300)]}}}
+    right = {
+        "User": "BIRKE\\Exchange Servers",
+        "ExtendedRights": ["ms-Exch-SMTP-Submit"],
+        "_each": "CN=" * 100,
+    }
+    answer = {
+        "protocol": 1,
+        "steps": {"rights": {"objects": [{**right, "row": row} for row in range(300)]}},
+    }
     assert len(json.dumps(answer)) > 100_000
     packed = codec.encode_answer(answer)
     assert len(packed) < 20_000

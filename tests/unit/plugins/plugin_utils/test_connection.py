@@ -58,7 +58,10 @@ def test_others_get_a_command_encoded_once_with_the_words_that_psrp_recognises(n
         (Plugin("winrm", scheme=None, port=5986, transport=None), {}),
         (Plugin("winrm", scheme="http", port=5985, transport=["ntlm"]), {}),
         (Plugin("winrm", scheme="http", port=5985, transport=["kerberos"]), {}),
-        (Plugin("psrp", protocol="http", port=5985, auth="negotiate", message_encryption="auto"), {}),
+        (
+            Plugin("psrp", protocol="http", port=5985, auth="negotiate", message_encryption="auto"),
+            {},
+        ),
         (Plugin("psrp", protocol=None, port=5986, auth="basic", message_encryption="auto"), {}),
         (Plugin("ssh"), {}),
     ],
@@ -78,19 +81,32 @@ def test_a_connection_that_encrypts_is_private(plugin: Plugin, variables: dict[s
             {"ansible_winrm_message_encryption": "never"},
             "'never'",
         ),
-        (Plugin("psrp", protocol="http", port=5985, auth="basic", message_encryption="auto"), {}, "'basic'"),
-        (Plugin("psrp", protocol="http", port=5985, auth="ntlm", message_encryption="never"), {}, "'never'"),
+        (
+            Plugin("psrp", protocol="http", port=5985, auth="basic", message_encryption="auto"),
+            {},
+            "'basic'",
+        ),
+        (
+            Plugin("psrp", protocol="http", port=5985, auth="ntlm", message_encryption="never"),
+            {},
+            "'never'",
+        ),
         (Plugin("local"), {}, "'local'"),
     ],
 )
-def test_a_connection_that_could_be_read_is_not(plugin: Plugin, variables: dict[str, t.Any], clause: str) -> None:
+def test_a_connection_that_could_be_read_is_not(
+    plugin: Plugin, variables: dict[str, t.Any], clause: str
+) -> None:
     reason = reason_not_private(plugin, variables)
     assert reason is not None
     assert clause in reason
 
 
 def test_the_login_is_that_of_the_connection() -> None:
-    assert login(Plugin("winrm", remote_user="LAB\\admin", remote_password="s3cret")) == ("LAB\\admin", "s3cret")
+    assert login(Plugin("winrm", remote_user="LAB\\admin", remote_password="s3cret")) == (
+        "LAB\\admin",
+        "s3cret",
+    )
     assert login(Plugin("ssh")) == (None, None)
 
 

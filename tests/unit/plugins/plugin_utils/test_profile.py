@@ -40,10 +40,14 @@ def outer() -> dict[str, t.Any]:
 def calls(path: pathlib.Path, name: str) -> int:
     """How often a function was called, by the profile."""
     stats = pstats.Stats(str(path)).stats  # type: ignore[attr-defined]
-    return sum(numbers[0] for (_file, _line, function), numbers in stats.items() if function == name)
+    return sum(
+        numbers[0] for (_file, _line, function), numbers in stats.items() if function == name
+    )
 
 
-def test_every_action_adds_to_one_file_that_is_its_users_own(tmp_path: pathlib.Path, monkeypatch: t.Any) -> None:
+def test_every_action_adds_to_one_file_that_is_its_users_own(
+    tmp_path: pathlib.Path, monkeypatch: t.Any
+) -> None:
     path = tmp_path / "profile"
     monkeypatch.setenv(VARIABLE, str(path))
     for _again in range(3):
@@ -52,7 +56,9 @@ def test_every_action_adds_to_one_file_that_is_its_users_own(tmp_path: pathlib.P
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_an_action_that_is_built_on_another_one_is_one_profile(tmp_path: pathlib.Path, monkeypatch: t.Any) -> None:
+def test_an_action_that_is_built_on_another_one_is_one_profile(
+    tmp_path: pathlib.Path, monkeypatch: t.Any
+) -> None:
     path = tmp_path / "profile"
     monkeypatch.setenv(VARIABLE, str(path))
     outer()
@@ -60,14 +66,18 @@ def test_an_action_that_is_built_on_another_one_is_one_profile(tmp_path: pathlib
     assert calls(path, "inner") == 1
 
 
-def test_without_the_variable_nothing_is_written(tmp_path: pathlib.Path, monkeypatch: t.Any) -> None:
+def test_without_the_variable_nothing_is_written(
+    tmp_path: pathlib.Path, monkeypatch: t.Any
+) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     assert inner() == {"changed": False}
     assert not list(tmp_path.iterdir())
 
 
-def test_an_action_that_fails_is_profiled_and_fails_as_before(tmp_path: pathlib.Path, monkeypatch: t.Any) -> None:
+def test_an_action_that_fails_is_profiled_and_fails_as_before(
+    tmp_path: pathlib.Path, monkeypatch: t.Any
+) -> None:
     @profiled
     def failing() -> dict[str, t.Any]:
         raise LookupError("as before")
@@ -95,6 +105,8 @@ def test_a_file_that_cannot_take_a_profile_is_told_and_left_as_it_is(
     assert str(tmp_path / name) in told[0]
 
 
-@pytest.mark.parametrize(("action"), [host_lock, exchange_mail_flow, run_report, site_description, site_hosts])
+@pytest.mark.parametrize(
+    ("action"), [host_lock, exchange_mail_flow, run_report, site_description, site_hosts]
+)
 def test_actions_are_profiled(action: t.Any) -> None:
     assert hasattr(action.ActionModule.run, "__wrapped__")

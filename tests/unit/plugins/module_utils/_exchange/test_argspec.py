@@ -16,8 +16,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import PATH_BLOCKS_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import ARGUMENTS as PROBE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.argspec import (
+    PATH_BLOCKS_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    ARGUMENTS as PROBE,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspec import (
     ARGUMENTS as PROVIDER_RANGES_LOCK,
 )
@@ -28,7 +32,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
     SITE_HOSTS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import POSTURE_MODULE, TLS_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import (
+    POSTURE_MODULE,
+    TLS_MODULE,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.argspec import (
     MODULE as FIREWALL_MODULE,
 )
@@ -47,7 +54,9 @@ MODULES = {
 
 # Of a module that runs where its task runs, beside those whose action has the spec.
 RUNNING = {
-    name: importlib.import_module(f"ansible_collections.mailedge.lockdown.plugins.modules.{name}").ARGUMENTS
+    name: importlib.import_module(
+        f"ansible_collections.mailedge.lockdown.plugins.modules.{name}"
+    ).ARGUMENTS
     for name in modules()
     if name.startswith("fortios_")
 }
@@ -111,19 +120,30 @@ def test_passwords_are_secret() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_spec_is_one_that_ansible_takes(module: str) -> None:
-    result = ArgumentSpecValidator(**MODULES[module]).validate({("name"): "Birke"} if "connector" in module else {})
+    result = ArgumentSpecValidator(**MODULES[module]).validate(
+        {("name"): "Birke"} if "connector" in module else {}
+    )
     assert result.error_messages == []
     assert result.validated_parameters["time_limit"] == 300
 
 
 def test_a_snapshot_and_a_lock_exclude_each_other() -> None:
-    result = ArgumentSpecValidator(**argspec.MAIL_FLOW_MODULE).validate({("snapshot"): "latest", "inbound_lock": {}})
+    result = ArgumentSpecValidator(**argspec.MAIL_FLOW_MODULE).validate(
+        {("snapshot"): "latest", "inbound_lock": {}}
+    )
     assert "mutually exclusive" in result.error_messages[0]
 
 
 def test_a_described_connector_gets_its_defaults() -> None:
     checked = argspec.check_entries(
-        SEND, [{("name"): "Mail to filter", "smart_hosts": {"add": ["out.filter.example"]}, "port": "26"}]
+        SEND,
+        [
+            {
+                ("name"): "Mail to filter",
+                "smart_hosts": {"add": ["out.filter.example"]},
+                "port": "26",
+            }
+        ],
     )
     assert checked.errors == []
     assert checked.entries[0]["state"] == "present"
@@ -143,7 +163,11 @@ def test_a_described_connector_gets_its_defaults() -> None:
             {("name"): ("Birke"), "remote_ip_ranges": ["192.0.2.300"]},
             "remote_ip_ranges cannot be used as given",
         ),
-        (RECEIVE, {("name"): "Birke", "permission_groups": {"plus": []}}, "'plus' is not one of add, remove and set"),
+        (
+            RECEIVE,
+            {("name"): "Birke", "permission_groups": {"plus": []}},
+            "'plus' is not one of add, remove and set",
+        ),
         (SEND, {"name": "Birke", "max_message_size": "large"}, "'large' is not a size"),
         (SEND, {"name": "Birke", "tls_auth_level": "Some"}, "tls_auth_level"),
     ],
@@ -157,8 +181,12 @@ def test_a_described_connector_that_is_not_usable_is_said_so_in_sentences(
 
 
 @pytest.mark.parametrize("more", [{}, {"port": "many"}])
-def test_the_password_of_a_described_connector_is_handed_out_to_be_scrubbed(more: dict[str, t.Any]) -> None:
+def test_the_password_of_a_described_connector_is_handed_out_to_be_scrubbed(
+    more: dict[str, t.Any],
+) -> None:
     login = {"username": "site", "password": "canary"}
-    checked = argspec.check_entries(SEND, [{("name"): "Birke", "authentication_credential": login, **more}])
+    checked = argspec.check_entries(
+        SEND, [{("name"): "Birke", "authentication_credential": login, **more}]
+    )
     assert "canary" in checked.secrets
     assert not any("canary" in sentence for sentence in checked.errors)

@@ -17,7 +17,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import Login
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Change,
+)
 
 CONTAINER = "CN=SMTP Receive Connectors,CN=Protocols,CN=EX1,CN=Servers,DC=birke,DC=example"
 RIGHT = "ms-Exch-SMTP-Accept-Any-Recipient"
@@ -26,7 +29,12 @@ RIGHT = "ms-Exch-SMTP-Accept-Any-Recipient"
 def state(version: Version = Version.E2019, edge: bool = False, send: t.Any = None) -> State:
     return State(
         Server(
-            "EX1", "ex1.birke.example", version, "", edge=edge, anonymous_account=r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG"
+            "EX1",
+            "ex1.birke.example",
+            version,
+            "",
+            edge=edge,
+            anonymous_account=r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG",
         ),
         receive={"default, ex1": {"name": "Default, EX1"}},
         send=send or {},
@@ -38,15 +46,27 @@ def state(version: Version = Version.E2019, edge: bool = False, send: t.Any = No
 def sent(table: Resource, where: State, action: str, **options: t.Any) -> list[dict[str, t.Any]]:
     after = {option: table.properties[option].parse(value) for option, value in options.items()}
     return calls.change_calls(
-        Change(table.name, Action(action), "Mail from filter", {}, after), where, credential=lambda *login: login
+        Change(table.name, Action(action), "Mail from filter", {}, after),
+        where,
+        credential=lambda *login: login,
     )
 
 
-RANGES = {"remote_ip_ranges": ["198.51.100.0/24", "198.51.100.7", "2001:db8::/48"], "bindings": ["0.0.0.0:25"]}
+RANGES = {
+    "remote_ip_ranges": ["198.51.100.0/24", "198.51.100.7", "2001:db8::/48"],
+    "bindings": ["0.0.0.0:25"],
+}
 
 
 def test_a_new_receive_connector_has_its_ranges_in_the_first_call() -> None:
-    (step,) = sent(RECEIVE, state(), "create", **RANGES, permission_groups=["AnonymousUsers"], auth_mechanism=["Tls"])
+    (step,) = sent(
+        RECEIVE,
+        state(),
+        "create",
+        **RANGES,
+        permission_groups=["AnonymousUsers"],
+        auth_mechanism=["Tls"],
+    )
     assert step["cmdlet"] == "New-ReceiveConnector"
     assert step["parameters"] == {
         "Name": "Mail from filter",
@@ -119,7 +139,9 @@ def test_what_only_set_takes_comes_in_a_second_call() -> None:
 def test_what_is_unset_is_left_out_of_a_new_connector_and_taken_from_an_old_one() -> None:
     (new,) = sent(RECEIVE, state(), "create", **RANGES, banner="", tls_domain_capabilities=[])
     assert not {"Banner", "TlsDomainCapabilities"} & set(new["parameters"])
-    (old,) = sent(RECEIVE, state(), "modify", banner="", tls_domain_capabilities=[], permission_groups=[])
+    (old,) = sent(
+        RECEIVE, state(), "modify", banner="", tls_domain_capabilities=[], permission_groups=[]
+    )
     assert old["cmdlet"] == "Set-ReceiveConnector"
     assert old["parameters"]["Banner"] is None
     assert old["parameters"]["TlsDomainCapabilities"] is None
@@ -135,7 +157,11 @@ def test_the_right_to_relay_is_given_on_the_connector_that_was_just_made() -> No
     new, right = sent(RECEIVE, state(), "create", **RANGES, anonymous_relay=True)
     assert new["select"] == ["DistinguishedName"]
     assert right["cmdlet"] == "Add-ADPermission"
-    assert right["each"] == {"step": new["id"], "property": "DistinguishedName", "parameter": "Identity"}
+    assert right["each"] == {
+        "step": new["id"],
+        "property": "DistinguishedName",
+        "parameter": "Identity",
+    }
     assert right["parameters"] == {
         "User": r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG",
         "ExtendedRights": [RIGHT],
@@ -150,14 +176,24 @@ def test_a_new_connector_that_must_not_relay_needs_no_call_for_it() -> None:
 
 def test_the_right_to_relay_is_taken_by_the_distinguished_name() -> None:
     after = {"anonymous_relay": False}
-    (step,) = calls.change_calls(Change(RECEIVE.name, Action.MODIFY, "DEFAULT, EX1", {}, after), state())
+    (step,) = calls.change_calls(
+        Change(RECEIVE.name, Action.MODIFY, "DEFAULT, EX1", {}, after), state()
+    )
     assert step["cmdlet"] == "Remove-ADPermission"
     assert step["parameters"]["Identity"] == rf"CN=Default\, EX1,{CONTAINER}"
-    assert "Confirm" not in sent(RECEIVE, state(Version.E2007RTM), "modify", anonymous_relay=False)[0]["parameters"]
+    assert (
+        "Confirm"
+        not in sent(RECEIVE, state(Version.E2007RTM), "modify", anonymous_relay=False)[0][
+            "parameters"
+        ]
+    )
 
 
 def test_the_distinguished_name_of_a_younger_connector_is_made_beside_the_others() -> None:
-    assert calls.distinguished_name('#1 "a+b", c\\d ', state()) == rf"CN=\#1 \"a\+b\"\, c\\d\ ,{CONTAINER}"
+    assert (
+        calls.distinguished_name('#1 "a+b", c\\d ', state())
+        == rf"CN=\#1 \"a\+b\"\, c\\d\ ,{CONTAINER}"
+    )
     with pytest.raises(calls.CallError, match="'Birke' is not known"):
         calls.distinguished_name("Birke", dataclasses.replace(state(), identities={}))
 
@@ -173,7 +209,12 @@ SMART: dict[str, t.Any] = {
 
 def test_smart_hosts_and_dns_routing_share_a_command_line() -> None:
     (new,) = sent(
-        SEND, state(), "create", address_spaces=["*"], smart_hosts=["out.filter.example"], dns_routing_enabled=False
+        SEND,
+        state(),
+        "create",
+        address_spaces=["*"],
+        smart_hosts=["out.filter.example"],
+        dns_routing_enabled=False,
     )
     assert new["parameters"]["SmartHosts"] == ["out.filter.example"]
     assert new["parameters"]["DNSRoutingEnabled"] is False
@@ -186,7 +227,14 @@ def test_smart_hosts_and_dns_routing_share_a_command_line() -> None:
 
 
 def test_a_new_send_connector_is_told_no_server_by_the_parameter_of_the_other_cmdlet() -> None:
-    (step,) = sent(SEND, state(), "create", address_spaces=["*"], source_transport_servers=["EX1"], enabled=False)
+    (step,) = sent(
+        SEND,
+        state(),
+        "create",
+        address_spaces=["*"],
+        source_transport_servers=["EX1"],
+        enabled=False,
+    )
     assert step["parameters"] == {
         "Name": "Mail from filter",
         "AddressSpaces": ["SMTP:*;1"],
@@ -199,12 +247,23 @@ def test_a_new_send_connector_is_told_no_server_by_the_parameter_of_the_other_cm
 
 def test_a_scope_is_a_parameter_or_stands_in_front_of_the_spaces() -> None:
     (step,) = sent(SEND, state(), "create", address_spaces=["*"], is_scoped_connector=True)
-    assert (step["parameters"]["AddressSpaces"], step["parameters"]["IsScopedConnector"]) == (["SMTP:*;1"], True)
-    (step,) = sent(SEND, state(Version.E2007RTM), "create", address_spaces=["*"], is_scoped_connector=True)
+    assert (step["parameters"]["AddressSpaces"], step["parameters"]["IsScopedConnector"]) == (
+        ["SMTP:*;1"],
+        True,
+    )
+    (step,) = sent(
+        SEND, state(Version.E2007RTM), "create", address_spaces=["*"], is_scoped_connector=True
+    )
     assert step["parameters"]["AddressSpaces"] == ["Local:SMTP:*;1"]
     assert "IsScopedConnector" not in step["parameters"]
     spaces = SEND.properties["address_spaces"].parse(["*"])
-    old = {"mail from filter": {"name": "Mail from filter", "address_spaces": spaces, "is_scoped_connector": True}}
+    old = {
+        "mail from filter": {
+            "name": "Mail from filter",
+            "address_spaces": spaces,
+            "is_scoped_connector": True,
+        }
+    }
     (step,) = sent(SEND, state(Version.E2007RTM, send=old), "modify", is_scoped_connector=False)
     assert step["parameters"]["AddressSpaces"] == ["SMTP:*;1"]
 
@@ -220,7 +279,10 @@ def test_a_login_is_handed_over_as_a_credential_or_taken_away() -> None:
 @pytest.mark.parametrize("login", [Login("site"), Login("site", "canary")])
 def test_a_login_that_cannot_be_written_is_an_error_without_its_password(login: Login) -> None:
     with pytest.raises(calls.CallError, match="password") as caught:
-        calls.change_calls(Change(SEND.name, Action.MODIFY, "Birke", {}, {"authentication_credential": login}), state())
+        calls.change_calls(
+            Change(SEND.name, Action.MODIFY, "Birke", {}, {"authentication_credential": login}),
+            state(),
+        )
     assert "canary" not in str(caught.value)
 
 
@@ -234,19 +296,29 @@ def test_everything_is_read_in_one_go_by_server_and_never_by_identity() -> None:
     steps = {step["id"]: step for step in calls.read_steps("EX1", "dc1.birke.example")}
     assert list(steps) == ["receive", "rights", "send", "accepted-domains", "commands"]
     assert [one for ids in calls.DIGESTS.values() for one in ids] == list(steps)[:3]
-    assert steps["receive"]["parameters"] == {"Server": "EX1", "DomainController": "dc1.birke.example"}
+    assert steps["receive"]["parameters"] == {
+        "Server": "EX1",
+        "DomainController": "dc1.birke.example",
+    }
     assert steps["send"]["parameters"] == {"DomainController": "dc1.birke.example"}
     assert steps["rights"]["each"]["step"] == "receive"
     assert steps["accepted-domains"]["parameters"] == {"DomainController": "dc1.birke.example"}
     assert steps["commands"]["optional"] is steps["accepted-domains"]["optional"] is True
-    assert {"Name", "DistinguishedName", "OriginatingServer", "RemoteIPRanges"} <= set(steps["receive"]["select"])
+    assert {"Name", "DistinguishedName", "OriginatingServer", "RemoteIPRanges"} <= set(
+        steps["receive"]["select"]
+    )
     assert "Usage" not in steps["receive"]["select"]
     assert "" not in steps["receive"]["select"]
 
 
 def test_a_second_reading_has_ids_of_its_own_and_runs_after_a_failure() -> None:
     steps = calls.read_steps("EX1", prefix="after.", always=True, commands=False)
-    assert [step["id"] for step in steps] == ["after.receive", "after.rights", "after.send", "after.accepted-domains"]
+    assert [step["id"] for step in steps] == [
+        "after.receive",
+        "after.rights",
+        "after.send",
+        "after.accepted-domains",
+    ]
     assert all(step["always"] for step in steps)
     assert steps[1]["each"]["step"] == "after.receive"
     assert steps[0]["parameters"] == {"Server": "EX1"}

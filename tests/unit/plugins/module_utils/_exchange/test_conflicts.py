@@ -11,8 +11,14 @@ import typing as t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import between, conflicts
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_endpoint
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import (
+    between,
+    conflicts,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeSet,
+    parse_endpoint,
+)
 
 _RANGES = [
     "10.0.0.0/8",

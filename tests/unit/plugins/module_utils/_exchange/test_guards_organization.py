@@ -9,7 +9,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import AcceptedDomain
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import (
+    AcceptedDomain,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     SiteNetworks,
     apply_all,
@@ -18,7 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import INVALID, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
+    INVALID,
+    State,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
@@ -32,7 +37,9 @@ def _findings(
     state: State, networks: SiteNetworks, *receive: dict[str, t.Any], send: t.Sequence[t.Any] = ()
 ) -> dict[str, Finding]:
     changes = plan(state, desired(receive=receive, send=send))
-    return {one.id: one for one in guards.findings(state, apply_all(changes, state), networks, changes)}
+    return {
+        one.id: one for one in guards.findings(state, apply_all(changes, state), networks, changes)
+    }
 
 
 def test_guard_every_domain_accepted() -> None:
@@ -50,15 +57,27 @@ def test_guard_accepted_domains_unread() -> None:
 
 def test_guard_invalid_connector() -> None:
     modern = sites.modern(comment="")
-    invalid = {**modern.receive, DEFAULT.casefold(): {**modern.receive[DEFAULT.casefold()], INVALID: True}}
+    invalid = {
+        **modern.receive,
+        DEFAULT.casefold(): {**modern.receive[DEFAULT.casefold()], INVALID: True},
+    }
     state = dataclasses.replace(modern, receive=invalid)
-    assert _findings(state, NAMED, {"name": DEFAULT, "comment": "seen"})["invalid_connector"].severity == "warn"
+    assert (
+        _findings(state, NAMED, {"name": DEFAULT, "comment": "seen"})["invalid_connector"].severity
+        == "warn"
+    )
     assert "invalid_connector" not in _findings(state, NAMED, {"name": HUB, "comment": "seen"})
 
 
 def test_guard_source_servers_lost() -> None:
-    state = sites.site(Version.E2019, [], [sites.send("Internet", source_transport_servers=["EX1", "EX2"])])
-    wish: dict[str, t.Any] = {"name": "Filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
+    state = sites.site(
+        Version.E2019, [], [sites.send("Internet", source_transport_servers=["EX1", "EX2"])]
+    )
+    wish: dict[str, t.Any] = {
+        "name": "Filter",
+        "address_spaces": ["*"],
+        "smart_hosts": ["out.filter.example"],
+    }
     closed = {"name": "Internet", "enabled": False}
     found = _findings(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"]
     assert found.severity == "stop"
@@ -72,10 +91,17 @@ def test_guard_mail_stranded() -> None:
     state = sites.site(Version.E2019, [], [both])
 
     def stranded(spaces: list[str], **options: t.Any) -> Finding | None:
-        wish = {"name": "Filter", "address_spaces": spaces, "smart_hosts": ["out.filter.example"], **options}
+        wish = {
+            "name": "Filter",
+            "address_spaces": spaces,
+            "smart_hosts": ["out.filter.example"],
+            **options,
+        }
         claim = Claim("Filter", frozenset(SEND.properties["address_spaces"].parse(spaces)))
         closed = {"name": "Internet", "enabled": False}
-        return _findings(state, SiteNetworks(outbound_lock=claim), send=[wish, closed]).get("mail_stranded")
+        return _findings(state, SiteNetworks(outbound_lock=claim), send=[wish, closed]).get(
+            "mail_stranded"
+        )
 
     some = stranded(["*.com"])
     assert some is not None
@@ -93,9 +119,16 @@ def test_guard_mail_stranded() -> None:
 
 def test_guard_provider_starved() -> None:
     state = sites.modern(max_message_size="36MB", max_hop_count=60)
-    hand: dict[str, t.Any] = {"remote_ip_ranges": [sites.PROVIDER], "permission_groups": ["AnonymousUsers"]}
+    hand: dict[str, t.Any] = {
+        "remote_ip_ranges": [sites.PROVIDER],
+        "permission_groups": ["AnonymousUsers"],
+    }
     made = sites.receive(
-        "By hand", **hand, transport_role="FrontendTransport", max_message_size="64KB", max_hop_count=60
+        "By hand",
+        **hand,
+        transport_role="FrontendTransport",
+        max_message_size="64KB",
+        max_hop_count=60,
     )
     starving = dataclasses.replace(state, receive={**state.receive, "by hand": made})
     locked = dataclasses.replace(NAMED, inbound_lock=True)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
+    apply_all,
+    plan,
+)
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support.guarded import (
     DEFAULT,
@@ -27,7 +30,10 @@ LAN_ONLY = {**FILTER, "name": "LAN", "remote_ip_ranges": [sites.LAN]}
 def test_guard_unnamed_senders_shut_out() -> None:
     told = networks_of(**NAMED, itself=[sites.LAN_ADDRESS])
 
-    assert severities_of(sites.modern(), told, STRIP, FILTER, LAN_ONLY)["unnamed_senders_shut_out"] == "warn"
+    assert (
+        severities_of(sites.modern(), told, STRIP, FILTER, LAN_ONLY)["unnamed_senders_shut_out"]
+        == "warn"
+    )
     said = sentences_of(sites.modern(), told, STRIP, FILTER, LAN_ONLY)
     assert "Private addresses that nobody has named, 10.0.0.0-10.19.255.255" in said
     assert "could no longer send without a login, which they can today" in said
@@ -37,7 +43,9 @@ def test_guard_unnamed_senders_shut_out() -> None:
     said = sentences_of(sites.modern(anonymous_relay=True), told, narrowed, FILTER)
     assert "could no longer send without a login and log in as Exchange servers" in said
     deaf = {"name": DEFAULT, "anonymous_relay": False}
-    assert "could no longer relay, which they can today" in sentences_of(sites.modern(anonymous_relay=True), told, deaf)
+    assert "could no longer relay, which they can today" in sentences_of(
+        sites.modern(anonymous_relay=True), told, deaf
+    )
 
 
 def test_guard_no_longer_named() -> None:
@@ -58,10 +66,14 @@ def test_guard_server_shut_out() -> None:
 
     assert severities_of(sites.modern(), told, STRIP, FILTER, LAN_ONLY)["server_shut_out"] == "stop"
     said = sentences_of(sites.modern(), told, STRIP, FILTER, LAN_ONLY)
-    assert "The server itself, from 127.0.0.0/8 and ::1, could no longer send without a login" in said
+    assert (
+        "The server itself, from 127.0.0.0/8 and ::1, could no longer send without a login" in said
+    )
     itself = {**LAN_ONLY, "remote_ip_ranges": ["127.0.0.0/8", "::1"]}
     said = sentences_of(sites.modern(), told, STRIP, FILTER, itself)
-    assert f"The server itself, from {sites.LAN_ADDRESS}, could no longer send without a login" in said
+    assert (
+        f"The server itself, from {sites.LAN_ADDRESS}, could no longer send without a login" in said
+    )
     whole = {**LAN_ONLY, "remote_ip_ranges": ["127.0.0.0/8", "::1", sites.LAN_ADDRESS]}
     # It logs in as an Exchange server there too, which the whole of a new connector has to take.
     whole["permission_groups"] = ["AnonymousUsers", "ExchangeServers"]
@@ -72,7 +84,10 @@ def test_guard_logins_shut_out() -> None:
     told = networks_of(**NAMED)
     state = sites.older()
 
-    assert severities_of(state, told, {"name": HUB, "enabled": False}, FILTER)["logins_shut_out"] == "warn"
+    assert (
+        severities_of(state, told, {"name": HUB, "enabled": False}, FILTER)["logins_shut_out"]
+        == "warn"
+    )
     said = sentences_of(state, told, {"name": HUB, "enabled": False}, FILTER)
     assert "Users and Exchange servers on the internet could no longer log in on port 25" in said
     strip = {"name": HUB, "permission_groups": {"remove": ["AnonymousUsers"]}}

@@ -25,20 +25,33 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     exposure,
     match,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, RangeSet, parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Endpoint,
+    RangeSet,
+    parse_address,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.defaults import add_receive
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import ExchangeError
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import Admission
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import may as may_on
-from ansible_collections.mailedge.lockdown.tests.support.lab_connectors import EVERYBODY, bare, create, grant, withdraw
+from ansible_collections.mailedge.lockdown.tests.support.lab_connectors import (
+    EVERYBODY,
+    bare,
+    create,
+    grant,
+    withdraw,
+)
 from ansible_collections.mailedge.lockdown.tests.support.reading import read
 
 STRANGER = "203.0.113.9"
 PORTS = (25, 26, 587)
 # The two addresses of the server, one that no connector names, and the server itself.
-LOCALS = {4: ("192.0.2.25", "192.0.2.26", "192.0.2.99", "127.0.0.1"), 6: ("2001:db8::25", "2001:db8::99", "::1")}
+LOCALS = {
+    4: ("192.0.2.25", "192.0.2.26", "192.0.2.99", "127.0.0.1"),
+    6: ("2001:db8::25", "2001:db8::99", "::1"),
+}
 BINDINGS = (
     "0.0.0.0:25",
     "[::]:25",
@@ -176,7 +189,11 @@ def test_who_gets_in_anywhere_is_told_and_nobody_else(host: ExchangeHost) -> Non
                 if local not in ("127.0.0.1", "::1")
             ]
             for right, ranges in told.items():
-                assert (address in ranges) == any(getattr(door, right) for door in doors), (sender, port, right)
+                assert (address in ranges) == any(getattr(door, right) for door in doors), (
+                    sender,
+                    port,
+                    right,
+                )
             met = {answer.connector for answer in answers(connectors, RangeSet.parse(sender), port)}
             assert {door.connector.name for door in doors if door.connector} <= met
 
@@ -189,7 +206,9 @@ def _same(host: ExchangeHost) -> None:
     assert match(connectors, STRANGER).accepts_anonymous == host.admission(STRANGER).submit
 
 
-@pytest.mark.parametrize("also", [(), (rights.ANY_SENDER,), (rights.ANY_SENDER, rights.ANY_RECIPIENT)])
+@pytest.mark.parametrize(
+    "also", [(), (rights.ANY_SENDER,), (rights.ANY_SENDER, rights.ANY_RECIPIENT)]
+)
 def test_a_right_to_send_beyond_the_groups_is_an_open_door(also: tuple[str, ...]) -> None:
     host = bare()
     grant(host, create(host, "Wide", PermissionGroups="ExchangeServers"), rights.SUBMIT, *also)
@@ -198,7 +217,9 @@ def test_a_right_to_send_beyond_the_groups_is_an_open_door(also: tuple[str, ...]
 
 def test_a_connector_hardened_against_forged_senders_is_an_open_door() -> None:
     host = bare()
-    withdraw(host, create(host, "Wide", PermissionGroups="AnonymousUsers"), rights.OWN_DOMAIN_SENDER)
+    withdraw(
+        host, create(host, "Wide", PermissionGroups="AnonymousUsers"), rights.OWN_DOMAIN_SENDER
+    )
     _same(host)
 
 

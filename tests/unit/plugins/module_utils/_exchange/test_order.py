@@ -23,7 +23,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versio
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import order as search
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+)
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support import oracle
 
@@ -37,7 +39,9 @@ OPEN: dict[str, t.Any] = {
 }
 
 
-def _ordered(state: State, wish: tuple[Desired[str], ...], networks: SiteNetworks | None = None) -> tuple[Change, ...]:
+def _ordered(
+    state: State, wish: tuple[Desired[str], ...], networks: SiteNetworks | None = None
+) -> tuple[Change, ...]:
     changes = plan(state, wish)
     steps = order(changes, state, networks or SiteNetworks())
     assert oracle.broken(state, steps, apply_all(changes, state)) is None
@@ -87,7 +91,9 @@ def test_a_range_leaves_one_connector_before_another_may_have_it() -> None:
 
 def test_ranges_are_changed_in_two_steps_where_whole_changes_would_conflict() -> None:
     # Each wants what the other has, and has something that it keeps.
-    around = sites.receive("Wide", bindings=["0.0.0.0:25"], remote_ip_ranges=["0.0.0.0-255.255.255.255"])
+    around = sites.receive(
+        "Wide", bindings=["0.0.0.0:25"], remote_ip_ranges=["0.0.0.0-255.255.255.255"]
+    )
     around["permission_groups"] = frozenset({"AnonymousUsers"})
     state = _two(["10.1.0.0/16", "10.9.0.0/16"], ["10.2.0.0/16", "10.8.0.0/16"])
     state = sites.site(Version.E2010, [*state.receive.values(), around])
@@ -101,7 +107,10 @@ def test_ranges_are_changed_in_two_steps_where_whole_changes_would_conflict() ->
     steps = _ordered(state, wish)
 
     assert len(steps) == 3
-    assert steps[0].after["remote_ip_ranges"] in (RangeSet.parse(["10.9.0.0/16"]), RangeSet.parse(["10.8.0.0/16"]))
+    assert steps[0].after["remote_ip_ranges"] in (
+        RangeSet.parse(["10.9.0.0/16"]),
+        RangeSet.parse(["10.8.0.0/16"]),
+    )
 
 
 def test_neighbouring_ranges_are_swapped_by_way_of_one_that_holds_both() -> None:
@@ -118,7 +127,9 @@ def test_neighbouring_ranges_are_swapped_by_way_of_one_that_holds_both() -> None
     assert steps[0].after["remote_ip_ranges"] == RangeSet.parse(["10.2.0.0/15"])
 
 
-def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_with_its_reason() -> None:
+def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_with_its_reason() -> (
+    None
+):
     state = _two(["10.1.0.0/16"], ["10.5.0.0/16"])
     wish = desired(
         receive=[
@@ -137,7 +148,8 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
     # The provider's range stands on the old connector, so that the new one can only come when the old one is gone.
     old: dict[str, t.Any] = {**OPEN, "name": "Old filter"}
     state = sites.site(
-        Version.E2010, [sites.receive(**{option: value for option, value in old.items() if option != "bindings"})]
+        Version.E2010,
+        [sites.receive(**{option: value for option, value in old.items() if option != "bindings"})],
     )
     wish = desired(receive=[OPEN, {"name": "Old filter", "state": "absent"}])
 
@@ -152,12 +164,17 @@ def test_a_stranger_is_never_let_in_on_the_way() -> None:
     state = _two(["10.0.0.0/8"], ["203.0.113.0/24"])
     wish = desired(
         receive=[
-            {"name": "A", "remote_ip_ranges": ["0.0.0.0-255.255.255.255"], "permission_groups": ["ExchangeServers"]},
+            {
+                "name": "A",
+                "remote_ip_ranges": ["0.0.0.0-255.255.255.255"],
+                "permission_groups": ["ExchangeServers"],
+            },
             {**OPEN, "bindings": ["0.0.0.0:25"], "remote_ip_ranges": ["10.0.0.0/8"]},
         ]
     )
     with pytest.raises(
-        NoSafeOrder, match="Change the receive connector 'A'.* would for a time shut out any internet|'A'"
+        NoSafeOrder,
+        match="Change the receive connector 'A'.* would for a time shut out any internet|'A'",
     ):
         order(plan(state, wish), state, SiteNetworks())
 
@@ -167,7 +184,13 @@ def test_the_right_to_relay_is_a_step_of_its_own() -> None:
     steps = _ordered(
         state,
         desired(
-            receive=[{"name": DEFAULT, "anonymous_relay": False, "permission_groups": {"remove": ["AnonymousUsers"]}}]
+            receive=[
+                {
+                    "name": DEFAULT,
+                    "anonymous_relay": False,
+                    "permission_groups": {"remove": ["AnonymousUsers"]},
+                }
+            ]
         ),
     )
 
@@ -189,7 +212,12 @@ def test_a_connector_that_relays_is_created_closed_where_those_behind_it_relay_t
 
 
 def test_a_send_connector_is_created_disabled_and_the_old_one_goes_last() -> None:
-    new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"], "enabled": True}
+    new = {
+        "name": "Mail to filter",
+        "address_spaces": ["*"],
+        "smart_hosts": ["out.filter.example"],
+        "enabled": True,
+    }
     steps = _ordered(sites.modern(), desired(send=[{"name": "Internet", "enabled": False}, new]))
 
     assert [(one.action, one.key, one.after["enabled"]) for one in steps] == [
@@ -213,13 +241,23 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
     state = sites.site(
         Version.E2010,
         [],
-        [sites.send("A"), sites.send("B", address_spaces=["*.com", "*;9"], smart_hosts=["b.example"], enabled=False)],
+        [
+            sites.send("A"),
+            sites.send(
+                "B", address_spaces=["*.com", "*;9"], smart_hosts=["b.example"], enabled=False
+            ),
+        ],
     )
     wish = desired(
         send=[
             {"name": "A", "enabled": False},
             {"name": "B", "enabled": True, "address_spaces": ["*"]},
-            {"name": "C", "enabled": True, "address_spaces": ["*.com"], "smart_hosts": ["c.example"]},
+            {
+                "name": "C",
+                "enabled": True,
+                "address_spaces": ["*.com"],
+                "smart_hosts": ["c.example"],
+            },
         ]
     )
     names = [one.key for one in _ordered(state, wish)]
@@ -244,7 +282,11 @@ def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
     count = 12
     old = [f"10.{number}.0.0/16" for number in range(count + 1)]
     connectors = [
-        sites.receive(f"C{number:02}", remote_ip_ranges=[f"192.0.2.{number}", old[number]], bindings=["0.0.0.0:25"])
+        sites.receive(
+            f"C{number:02}",
+            remote_ip_ranges=[f"192.0.2.{number}", old[number]],
+            bindings=["0.0.0.0:25"],
+        )
         for number in range(count)
     ]
     state = sites.site(Version.E2010, connectors)
@@ -268,7 +310,9 @@ def test_a_hopeless_plan_is_given_up_and_not_searched_for_ever(
     if most:
         monkeypatch.setattr(search, "_MOST_STATES", most)
     connectors = [
-        sites.receive(f"C{number:02}", remote_ip_ranges=[f"10.{number}.0.0/16"], bindings=["0.0.0.0:25"])
+        sites.receive(
+            f"C{number:02}", remote_ip_ranges=[f"10.{number}.0.0/16"], bindings=["0.0.0.0:25"]
+        )
         for number in (*range(13), 30)
     ]
     connectors[-1]["name"] = "C13"

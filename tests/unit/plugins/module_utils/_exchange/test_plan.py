@@ -20,7 +20,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import change_sentence
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
+    change_sentence,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -49,7 +51,14 @@ def _send(*entries: t.Mapping[str, t.Any]) -> tuple[Desired[str], ...]:
         {"remote_ip_ranges": ["::/0", "0.0.0.0/0"]},
         {"remote_ip_ranges": ["0.0.0.0/1", "128.0.0.0-255.255.255.255", "::/0"]},
         {"bindings": ["[::]:25", "0.0.0.0:25"]},
-        {"permission_groups": ["exchangelegacyservers", "AnonymousUsers", "ExchangeServers", "Custom"]},
+        {
+            "permission_groups": [
+                "exchangelegacyservers",
+                "AnonymousUsers",
+                "ExchangeServers",
+                "Custom",
+            ]
+        },
         {"permission_groups": {"add": ["AnonymousUsers"]}},
         {"permission_groups": {"remove": ["Partners"]}},
         {"banner": ""},
@@ -63,7 +72,9 @@ def test_what_means_the_same_is_no_change(same: dict[str, t.Any]) -> None:
 
 
 def test_only_the_named_options_that_differ_are_in_a_change() -> None:
-    (change,) = plan(sites.modern(), _receive({"name": DEFAULT, "banner": "220 mail ready", "enabled": True}))
+    (change,) = plan(
+        sites.modern(), _receive({"name": DEFAULT, "banner": "220 mail ready", "enabled": True})
+    )
 
     assert (change.action, dict(change.before), dict(change.after)) == (
         "modify",
@@ -84,7 +95,10 @@ def test_an_option_that_was_not_read_counts_as_unset() -> None:
 def test_absent_removes_what_is_there_and_nothing_else() -> None:
     state = sites.modern()
 
-    (change,) = plan(state, _receive({"name": DEFAULT, "state": "absent"}, {"name": "Never there", "state": "absent"}))
+    (change,) = plan(
+        state,
+        _receive({"name": DEFAULT, "state": "absent"}, {"name": "Never there", "state": "absent"}),
+    )
 
     assert change.action == "remove"
     assert change.before == state.receive[DEFAULT.casefold()]
@@ -109,21 +123,35 @@ def test_a_new_receive_connector_has_no_transport_role_where_there_is_none(state
     assert "transport_role" not in change.after
 
 
-def test_a_new_connector_takes_groups_and_authentication_from_its_usage_and_the_usage_is_not_kept() -> None:
+def test_a_new_connector_takes_groups_and_authentication_from_its_usage_and_the_usage_is_not_kept() -> (
+    None
+):
     state = sites.older()
-    entry = {"name": "Sites", "usage": "Internal", "remote_ip_ranges": ["10.30.0.0/16"], "bindings": ["0.0.0.0:26"]}
+    entry = {
+        "name": "Sites",
+        "usage": "Internal",
+        "remote_ip_ranges": ["10.30.0.0/16"],
+        "bindings": ["0.0.0.0:26"],
+    }
 
     (change,) = plan(state, _receive(entry))
     after = apply(change, state)
 
-    assert change.after["permission_groups"] == frozenset({"ExchangeServers", "ExchangeLegacyServers"})
+    assert change.after["permission_groups"] == frozenset(
+        {"ExchangeServers", "ExchangeLegacyServers"}
+    )
     assert change.after["usage"] == "Internal"
     assert "usage" not in after.receive["sites"]
     assert plan(after, _receive(entry)) == ()
 
 
 def test_an_edge_server_gives_no_new_connector_to_legacy_servers() -> None:
-    entry = {"name": "Sites", "usage": "Internal", "remote_ip_ranges": ["10.30.0.0/16"], "bindings": ["0.0.0.0:26"]}
+    entry = {
+        "name": "Sites",
+        "usage": "Internal",
+        "remote_ip_ranges": ["10.30.0.0/16"],
+        "bindings": ["0.0.0.0:26"],
+    }
 
     (change,) = plan(sites.edge(), _receive(entry))
 
@@ -132,14 +160,16 @@ def test_an_edge_server_gives_no_new_connector_to_legacy_servers() -> None:
 
 def test_a_new_receive_connector_without_ranges_is_refused_with_what_is_missing() -> None:
     with pytest.raises(
-        PlanError, match="no receive connector 'Scaners' yet, and a new one needs bindings and remote_ip"
+        PlanError,
+        match="no receive connector 'Scaners' yet, and a new one needs bindings and remote_ip",
     ):
         plan(sites.modern(), _receive({"name": "Scaners", "banner": "220 x"}))
 
 
 def test_a_new_send_connector_has_a_source_and_a_way() -> None:
     (change,) = plan(
-        sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]})
+        sites.modern(),
+        _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}),
     )
 
     assert change.after["source_transport_servers"] == frozenset({"ex1"})
@@ -153,7 +183,10 @@ def test_smart_hosts_and_dns_routing_change_together_both_ways() -> None:
     there = plan(state, _send({"name": "Internet", "smart_hosts": ["out.filter.example"]}))
     back = plan(apply_all(there, state), _send({"name": "Internet", "smart_hosts": []}))
 
-    assert there[0].after == {"smart_hosts": frozenset({"out.filter.example"}), "dns_routing_enabled": False}
+    assert there[0].after == {
+        "smart_hosts": frozenset({"out.filter.example"}),
+        "dns_routing_enabled": False,
+    }
     assert back[0].after == {"smart_hosts": frozenset(), "dns_routing_enabled": True}
     assert apply_all(back, apply_all(there, state)) == state
 
@@ -222,7 +255,12 @@ def test_what_was_wrong_before_is_not_held_against_a_change() -> None:
 
 def test_an_option_that_the_version_lacks_is_named() -> None:
     with pytest.raises(PlanError, match="tls_certificate_name .* Exchange 2013 and later"):
-        plan(sites.older(), _receive({"name": f"Default {sites.NAME}", "tls_certificate_name": "<I>CN=ca<S>CN=mail"}))
+        plan(
+            sites.older(),
+            _receive(
+                {"name": f"Default {sites.NAME}", "tls_certificate_name": "<I>CN=ca<S>CN=mail"}
+            ),
+        )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +274,9 @@ def test_an_option_that_the_version_lacks_is_named() -> None:
         ([{"name": DEFAULT, "permission_groups": ["Everybody"]}], "Everybody"),
     ],
 )
-def test_a_wish_that_cannot_be_understood_is_refused(entries: list[dict[str, t.Any]], text: str) -> None:
+def test_a_wish_that_cannot_be_understood_is_refused(
+    entries: list[dict[str, t.Any]], text: str
+) -> None:
     with pytest.raises(PlanError, match=text):
         plan(sites.modern(), _receive(*entries))
 
@@ -281,9 +321,15 @@ def test_a_change_reads_as_one_sentence() -> None:
     ]
 
 
-@pytest.mark.parametrize(("hosts", "way"), [(["out.filter.example"], "out.filter.example"), ([], "DNS")])
-def test_a_new_send_connector_reads_by_the_way_that_its_mail_takes(hosts: list[str], way: str) -> None:
-    (change,) = plan(sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": hosts}))
+@pytest.mark.parametrize(
+    ("hosts", "way"), [(["out.filter.example"], "out.filter.example"), ([], "DNS")]
+)
+def test_a_new_send_connector_reads_by_the_way_that_its_mail_takes(
+    hosts: list[str], way: str
+) -> None:
+    (change,) = plan(
+        sites.modern(), _send({"name": "Out", "address_spaces": ["*"], "smart_hosts": hosts})
+    )
 
     assert f" through {way}" in change_sentence(change)
 
@@ -298,7 +344,13 @@ def test_a_long_list_is_cut_in_a_sentence() -> None:
 def test_the_exposure_says_what_changes_for_whom() -> None:
     state = sites.modern()
     after = apply_all(
-        plan(state, _receive(NARROW, {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}})), state
+        plan(
+            state,
+            _receive(
+                NARROW, {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}}
+            ),
+        ),
+        state,
     )
     told = words.exposure(state, after, SiteNetworks(own_networks=RangeSet.parse([sites.LAN])))
 
@@ -326,20 +378,30 @@ def test_ipv6_is_told_apart_only_where_it_differs_and_left_out_where_nobody_can_
     assert "the server itself, ::1: anonymous mail accepted → refused" in told
     assert words.exposure_words(older, older, SiteNetworks()) == [
         f"{who}: anonymous mail accepted, users that log in too"
-        for who in ("private addresses that nobody has named", "the server itself", "any internet address")
+        for who in (
+            "private addresses that nobody has named",
+            "the server itself",
+            "any internet address",
+        )
     ]
 
 
 def test_before_and_after_hold_the_changed_options_as_input_data() -> None:
     state = sites.modern()
-    changes = plan(state, _receive(NARROW, {"name": DEFAULT, "permission_groups": ["ExchangeServers"]}))
+    changes = plan(
+        state, _receive(NARROW, {"name": DEFAULT, "permission_groups": ["ExchangeServers"]})
+    )
 
     shown = words.before_after(state, apply_all(changes, state), changes)
 
     assert shown["before"] == {
         "receive_connectors": {
-            DEFAULT: {"permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"]}
+            DEFAULT: {
+                "permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"]
+            }
         }
     }
-    assert shown["after"]["receive_connectors"][DEFAULT] == {"permission_groups": ["ExchangeServers"]}
+    assert shown["after"]["receive_connectors"][DEFAULT] == {
+        "permission_groups": ["ExchangeServers"]
+    }
     assert shown["after"]["receive_connectors"]["Scanners"]["remote_ip_ranges"] == ["10.20.5.0/24"]

@@ -28,7 +28,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSafeOrder, PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSafeOrder,
+    PlanError,
+)
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 from ansible_collections.mailedge.lockdown.tests.support import oracle
 
@@ -65,7 +68,9 @@ _send_options = st.fixed_dictionaries(
     {
         "enabled": st.booleans(),
         "address_spaces": st.lists(st.sampled_from(SPACES), min_size=1, max_size=3, unique=True),
-        "smart_hosts": st.lists(st.sampled_from(["out.filter.example", "old.filter.example"]), max_size=2, unique=True),
+        "smart_hosts": st.lists(
+            st.sampled_from(["out.filter.example", "old.filter.example"]), max_size=2, unique=True
+        ),
         "port": st.sampled_from([25, 2525]),
         "comment": st.sampled_from(["", "seen"]),
     }
@@ -76,7 +81,10 @@ _NAMES = ["Alpha", "Beta", "Gamma", "Delta"]
 @st.composite
 def _sites(draw: st.DrawFn) -> State:
     """A site without conflicts, since no server has any."""
-    connectors = [sites.receive(name, **draw(_receive_options)) for name in draw(st.sets(st.sampled_from(_NAMES)))]
+    connectors = [
+        sites.receive(name, **draw(_receive_options))
+        for name in draw(st.sets(st.sampled_from(_NAMES)))
+    ]
     sends = []
     for name in draw(st.sets(st.sampled_from(_NAMES), max_size=3)):
         options = draw(_send_options)
@@ -88,7 +96,9 @@ def _sites(draw: st.DrawFn) -> State:
     return sites.site(Version.E2010, kept, sends)
 
 
-def _entries(options: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[list[dict[str, t.Any]]]:
+def _entries(
+    options: st.SearchStrategy[dict[str, t.Any]],
+) -> st.SearchStrategy[list[dict[str, t.Any]]]:
     """Up to three described connectors: whole, in part, or absent."""
 
     @st.composite
@@ -162,7 +172,9 @@ def test_the_snapshot_gives_back_the_start_wherever_the_run_was_cut(
 
 
 def _seen(connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {option: value for option, value in connector.items() if value not in (None, frozenset())}
+    return {
+        option: value for option, value in connector.items() if value not in (None, frozenset())
+    }
 
 
 @_thorough
@@ -196,7 +208,9 @@ _crowded_sends = st.fixed_dictionaries(
     {
         "enabled": st.booleans(),
         "address_spaces": st.lists(st.sampled_from(SPACES), min_size=1, max_size=2, unique=True),
-        "smart_hosts": st.lists(st.sampled_from(["out.filter.example", "old.filter.example"]), max_size=1),
+        "smart_hosts": st.lists(
+            st.sampled_from(["out.filter.example", "old.filter.example"]), max_size=1
+        ),
     }
 )
 
@@ -219,7 +233,9 @@ def _crowds(draw: st.DrawFn) -> tuple[State, tuple[Desired[str], ...]]:
         pool = _NESTED[name] if nested else RANGES[:6]
         return {
             **draw(_crowded_options),
-            "remote_ip_ranges": draw(st.lists(st.sampled_from(pool), min_size=1, max_size=2, unique=True)),
+            "remote_ip_ranges": draw(
+                st.lists(st.sampled_from(pool), min_size=1, max_size=2, unique=True)
+            ),
         }
 
     connectors: list[t.Any] = []
@@ -246,7 +262,11 @@ def test_a_sequence_is_called_safe_exactly_if_brute_force_finds_no_fault(
     changes = list(_planned(state, wish))
     random.shuffle(changes)
     fault = oracle.broken(state, changes, apply_all(changes, state))
-    event("safe" if fault is None else fault.split(" ")[0] + ("conflict" if "conflict" in fault else "door or way"))
+    event(
+        "safe"
+        if fault is None
+        else fault.split(" ")[0] + ("conflict" if "conflict" in fault else "door or way")
+    )
 
     assert (first_fault(changes, state, SiteNetworks()) is None) is (fault is None)
 
@@ -259,7 +279,10 @@ def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(
     state, wish = crowd
     changes = _planned(state, wish)
     goal = apply_all(changes, state)
-    safe = any(oracle.broken(state, permutation, goal) is None for permutation in itertools.permutations(changes))
+    safe = any(
+        oracle.broken(state, permutation, goal) is None
+        for permutation in itertools.permutations(changes)
+    )
     try:
         steps = order(changes, state, SiteNetworks())
     except NoSafeOrder:
@@ -271,13 +294,19 @@ def test_an_order_is_found_in_a_crowd_wherever_whole_changes_have_one(
 def _whole(change: Change) -> bool:
     """Whether a change is one call on the server, so that it may stand as one step."""
     relay = "anonymous_relay" in change.after
-    return not is_staged(change) and not (relay and (change.action == "create" or len(change.after) > 1))
+    return not is_staged(change) and not (
+        relay and (change.action == "create" or len(change.after) > 1)
+    )
 
 
 @_thorough
 @given(
     st.sampled_from(["modern", "older", "small_business", "edge"]),
-    st.lists(st.sampled_from(["198.51.100.0/24", "203.0.113.0/25", "2001:db8:100::/48"]), min_size=1, unique=True),
+    st.lists(
+        st.sampled_from(["198.51.100.0/24", "203.0.113.0/25", "2001:db8:100::/48"]),
+        min_size=1,
+        unique=True,
+    ),
     st.lists(st.sampled_from([sites.LAN, "192.168.40.0/24", "10.20.1.0/24"]), unique=True),
     st.lists(st.sampled_from([sites.LAN, "192.168.0.0/16", "172.16.0.0/12"]), unique=True),
     st.sampled_from(["auto", "strip_anonymous", "disable", "narrow"]),
@@ -307,7 +336,9 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
         assert plan(wider, recipes.inbound_lock(wider, more)) == ()
         for network in later:
             sender = network.split("/")[0].replace(".0.0", ".7.7")
-            could = [match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)]
+            could = [
+                match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)
+            ]
             assert could in ([True, True], [False, False])
     back = plan(goal, sites.saved(sites.snapshot_text(changes)))
     assert oracle.broken(goal, order(back, goal, SiteNetworks()), state) is None
@@ -323,4 +354,6 @@ def test_guards_speak_of_any_plan_without_a_fault_and_say_nothing_new_of_none(
     spoken = list(guards.findings(state, apply_all(changes, state), SiteNetworks(), changes))
 
     assert {one.id for one in spoken} <= set(guards.GUARDS)
-    assert [one for one in guards.findings(state, state, SiteNetworks(), ()) if one.severity == "stop"] == []
+    assert [
+        one for one in guards.findings(state, state, SiteNetworks(), ()) if one.severity == "stop"
+    ] == []

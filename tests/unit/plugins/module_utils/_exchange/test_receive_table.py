@@ -13,11 +13,20 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE, USAGES
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import new_connector as new_receive
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import check_connector
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import (
+    RECEIVE,
+    USAGES,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import (
+    new_connector as new_receive,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.rules import (
+    check_connector,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import new_connector as new_send
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import (
+    new_connector as new_send,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.values import AddressSpace
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import (
     Version,
@@ -26,18 +35,29 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versio
     detect,
     unknown_note,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, parse_endpoint
-from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import OptionError, Resource, resolve
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    EVERYTHING,
+    parse_endpoint,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import (
+    OptionError,
+    Resource,
+    resolve,
+)
 
 FIXTURES = os.environ.get("MAILEDGE_FIXTURES")
-real_dump = pytest.mark.skipif(not FIXTURES, reason="MAILEDGE_FIXTURES names no folder with the dump of a real server")
+real_dump = pytest.mark.skipif(
+    not FIXTURES, reason="MAILEDGE_FIXTURES names no folder with the dump of a real server"
+)
 
 # Words of parameters that are not split where their capitals change.
 _WORDS = ("STARTTLS", "GSSAPI", "EHLO", "HELO", "DNS", "TLS", "IP", "Utf8", "X")
 
 
 def dump(name: str) -> list[dict[str, t.Any]]:
-    rows: list[dict[str, t.Any]] = json.loads(pathlib.Path(str(FIXTURES), name).read_text(encoding="utf-8"))
+    rows: list[dict[str, t.Any]] = json.loads(
+        pathlib.Path(str(FIXTURES), name).read_text(encoding="utf-8")
+    )
     return rows
 
 
@@ -85,13 +105,17 @@ def test_verbs_are_cmdlets() -> None:
         (SEND, "source_ip_address", []),
     ],
 )
-def test_properties_exist_on_their_versions(table: Resource, option: str, versions: list[str]) -> None:
+def test_properties_exist_on_their_versions(
+    table: Resource, option: str, versions: list[str]
+) -> None:
     prop = table.properties[option]
     assert [version.name for version in Version if prop.exists(version)] == versions
 
 
 def test_edge_servers_have_other_properties() -> None:
-    on_edge = {prop.option for table in (RECEIVE, SEND) for prop in table.here(Version.E2019, edge=True)}
+    on_edge = {
+        prop.option for table in (RECEIVE, SEND) for prop in table.here(Version.E2019, edge=True)
+    }
     elsewhere = {prop.option for table in (RECEIVE, SEND) for prop in table.here(Version.E2019)}
     assert elsewhere - on_edge == {"transport_role", "source_transport_servers"}
     assert on_edge - elsewhere == {"source_ip_address"}
@@ -109,7 +133,9 @@ def test_edge_servers_have_other_properties() -> None:
         ((15, 2, 2562, 46), Version.SE, "Exchange SE"),
     ],
 )
-def test_builds_tell_versions(build: tuple[int, int, int, int], version: Version, label: str) -> None:
+def test_builds_tell_versions(
+    build: tuple[int, int, int, int], version: Version, label: str
+) -> None:
     assert detect(*build) is version
     assert str(version) == f"{version}" == version.label == label
     assert unknown_note(*build) is None
@@ -135,13 +161,26 @@ def test_versions_are_said_in_words() -> None:
 
 @real_dump
 def test_a_real_receive_connector_is_read_by_its_meaning() -> None:
-    rows = {row["Bindings"][0].rsplit(":", 1)[1]: row for row in dump("exchange2019_receive_connectors.json")}
+    rows = {
+        row["Bindings"][0].rsplit(":", 1)[1]: row
+        for row in dump("exchange2019_receive_connectors.json")
+    }
     connector = RECEIVE.read(rows["25"], Version.E2019)
     assert connector["name"].startswith("Default Frontend ")
     assert connector["remote_ip_ranges"] == EVERYTHING
     assert connector["bindings"] == {parse_endpoint("0.0.0.0:25"), parse_endpoint("[::]:25")}
-    assert connector["permission_groups"] == {"AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"}
-    assert connector["auth_mechanism"] == {"Tls", "Integrated", "BasicAuth", "BasicAuthRequireTLS", "ExchangeServer"}
+    assert connector["permission_groups"] == {
+        "AnonymousUsers",
+        "ExchangeServers",
+        "ExchangeLegacyServers",
+    }
+    assert connector["auth_mechanism"] == {
+        "Tls",
+        "Integrated",
+        "BasicAuth",
+        "BasicAuthRequireTLS",
+        "ExchangeServer",
+    }
     assert connector["transport_role"] == "FrontendTransport"
     assert connector["max_message_size"] == 36 << 20
     assert connector["max_inbound_connection"] == 5000
@@ -167,10 +206,15 @@ def test_a_real_send_connector_is_read_by_its_meaning() -> None:
 @real_dump
 @pytest.mark.parametrize(
     ("table", "name"),
-    [(RECEIVE, "exchange2019_receive_connectors.json"), (SEND, "exchange2019_send_connectors.json")],
+    [
+        (RECEIVE, "exchange2019_receive_connectors.json"),
+        (SEND, "exchange2019_send_connectors.json"),
+    ],
     ids=["receive", "send"],
 )
-def test_what_is_shown_of_a_real_connector_is_a_wish_for_the_same(table: Resource, name: str) -> None:
+def test_what_is_shown_of_a_real_connector_is_a_wish_for_the_same(
+    table: Resource, name: str
+) -> None:
     for row in dump(name):
         connector = table.read(row, Version.E2019)
         shown = json.loads(json.dumps(table.show(connector)))
@@ -184,19 +228,24 @@ def test_what_is_shown_of_a_real_connector_is_a_wish_for_the_same(table: Resourc
 
 def test_a_value_that_is_not_understood_is_named_with_its_connector() -> None:
     with pytest.raises(
-        OptionError, match=r"The receive connector 'Birke' has a MaxHopCount that .*'many'.*Nothing was changed\."
+        OptionError,
+        match=r"The receive connector 'Birke' has a MaxHopCount that .*'many'.*Nothing was changed\.",
     ):
         RECEIVE.read({"Name": "Birke", "MaxHopCount": "many"}, Version.E2019)
 
 
 def test_a_wish_that_is_not_understood_is_named_with_its_option() -> None:
-    with pytest.raises(OptionError, match=r"^The option bindings cannot be used as given: .*Nothing was changed\.$"):
+    with pytest.raises(
+        OptionError, match=r"^The option bindings cannot be used as given: .*Nothing was changed\.$"
+    ):
         resolve(RECEIVE.properties["bindings"], frozenset(), {"add": ["nowhere"]})
 
 
 @pytest.mark.parametrize("version", list(Version))
 @pytest.mark.parametrize("edge", [False, True], ids=["hub", "edge"])
-def test_a_new_connector_breaks_no_rule_and_has_no_property_of_another_version(version: Version, edge: bool) -> None:
+def test_a_new_connector_breaks_no_rule_and_has_no_property_of_another_version(
+    version: Version, edge: bool
+) -> None:
     for usage in USAGES if not edge else ("Custom", "Internal", "Internet", "Partner"):
         receive = new_receive(usage, version, edge)
         assert all(RECEIVE.properties[option].exists(version, edge) for option in receive)
@@ -210,5 +259,7 @@ def test_a_new_connector_breaks_no_rule_and_has_no_property_of_another_version(v
 def test_a_new_connector_has_what_its_usage_gives() -> None:
     assert new_receive(None, Version.E2019)["permission_groups"] == frozenset()
     assert new_receive("Internet", Version.E2019)["permission_groups"] == {"AnonymousUsers"}
-    assert new_receive("Internal", Version.E2019, edge=True)["permission_groups"] == {"ExchangeServers"}
+    assert new_receive("Internal", Version.E2019, edge=True)["permission_groups"] == {
+        "ExchangeServers"
+    }
     assert new_receive("Client", Version.E2010)["bindings"] == {parse_endpoint("0.0.0.0:587")}

@@ -44,7 +44,12 @@ def test_a_wildcard_is_the_domain_and_all_below_it() -> None:
 
 
 def test_then_the_cost_then_the_nearer_server_then_the_name() -> None:
-    connectors = [send("b"), send("C"), send("A", source_transport_servers=["EX9"]), send("0", address_spaces=["*;2"])]
+    connectors = [
+        send("b"),
+        send("C"),
+        send("A", source_transport_servers=["EX9"]),
+        send("0", address_spaces=["*;2"]),
+    ]
 
     assert route(connectors, "x.example") == "A"
     assert route(connectors, "x.example", server="EX1") == "b"

@@ -19,12 +19,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     desired,
     plan,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import inbound_lock
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.recipes import (
+    inbound_lock,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import NoSnapshot, SnapshotError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
+    NoSnapshot,
+    SnapshotError,
+)
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 
 DEFAULT = f"Default Frontend {sites.NAME}"
@@ -42,7 +47,11 @@ def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
                     "bindings": ["0.0.0.0:25"],
                     "remote_ip_ranges": [sites.PROVIDER],
                 },
-                {"name": DEFAULT, "permission_groups": {"remove": ["AnonymousUsers"]}, "banner": "220 x"},
+                {
+                    "name": DEFAULT,
+                    "permission_groups": {"remove": ["AnonymousUsers"]},
+                    "banner": "220 x",
+                },
             ]
         ),
     )
@@ -65,7 +74,11 @@ def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
                 "key": DEFAULT,
                 "options": {
                     "banner": "",
-                    "permission_groups": ["AnonymousUsers", "ExchangeServers", "ExchangeLegacyServers"],
+                    "permission_groups": [
+                        "AnonymousUsers",
+                        "ExchangeServers",
+                        "ExchangeLegacyServers",
+                    ],
                 },
                 "place": None,
             },
@@ -93,7 +106,11 @@ def test_a_snapshot_holds_what_undoes_the_plan_and_no_more() -> None:
 def test_a_removed_connector_comes_back_whole() -> None:
     state = sites.modern(comment="by hand", anonymous_relay=True)
     changes = plan(
-        state, desired(receive=[{"name": DEFAULT, "state": "absent"}], send=[{"name": "Internet", "state": "absent"}])
+        state,
+        desired(
+            receive=[{"name": DEFAULT, "state": "absent"}],
+            send=[{"name": "Internet", "state": "absent"}],
+        ),
     )
     gone = apply_all(changes, state)
 
@@ -121,15 +138,23 @@ def test_the_steps_of_a_split_change_are_taken_together() -> None:
 
 def test_what_others_changed_since_is_left_alone() -> None:
     state = sites.modern()
-    changes = plan(state, desired(receive=[{"name": DEFAULT, "permission_groups": ["ExchangeServers"]}]))
+    changes = plan(
+        state, desired(receive=[{"name": DEFAULT, "permission_groups": ["ExchangeServers"]}])
+    )
     later = apply_all(
-        plan(apply_all(changes, state), desired(receive=[{"name": DEFAULT, "banner": "220 colleague"}])),
+        plan(
+            apply_all(changes, state),
+            desired(receive=[{"name": DEFAULT, "banner": "220 colleague"}]),
+        ),
         apply_all(changes, state),
     )
 
     back = apply_all(plan(later, sites.saved(sites.snapshot_text(changes))), later)
 
-    assert back.receive[DEFAULT.casefold()] == {**state.receive[DEFAULT.casefold()], "banner": "220 colleague"}
+    assert back.receive[DEFAULT.casefold()] == {
+        **state.receive[DEFAULT.casefold()],
+        "banner": "220 colleague",
+    }
 
 
 def test_a_run_that_undoes_itself_leaves_alone_what_was_changed_since() -> None:
@@ -154,7 +179,9 @@ def test_a_run_that_undoes_itself_leaves_alone_what_was_changed_since() -> None:
     later = apply_all(plan(locked, desired(receive=[{"name": "New", "state": "absent"}])), locked)
     assert TABLES.changed_since(later, kept.desired, kept.made) == (kept.desired, ())
     # What the run did not change is no reason to leave anything.
-    later = apply_all(plan(locked, desired(receive=[{"name": DEFAULT, "banner": "220 theirs"}])), locked)
+    later = apply_all(
+        plan(locked, desired(receive=[{"name": DEFAULT, "banner": "220 theirs"}])), locked
+    )
     assert TABLES.changed_since(later, kept.desired, kept.made)[1] == ()
 
 
@@ -177,7 +204,12 @@ def test_no_password_is_ever_in_a_snapshot() -> None:
     state, wish = _with_login()
     creation = plan(sites.modern(), wish)
     again = plan(
-        state, desired(send=[{"name": "Out", "authentication_credential": LOGIN, "update_credential": "always"}])
+        state,
+        desired(
+            send=[
+                {"name": "Out", "authentication_credential": LOGIN, "update_credential": "always"}
+            ]
+        ),
     )
     removal = plan(state, desired(send=[{"name": "Out", "state": "absent"}]))
 
@@ -274,7 +306,9 @@ def test_a_run_that_made_nothing_does_not_hide_the_one_before_it() -> None:
     ]
 
     def restored(wanted: str) -> tuple[str, tuple[str, ...]]:
-        choice = snapshot.choose(held, wanted, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here")
+        choice = snapshot.choose(
+            held, wanted, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here"
+        )
         return choice.restored, choice.further
 
     assert restored(snapshot.LATEST) == (locked, ())
@@ -288,10 +322,22 @@ def test_a_snapshot_that_others_have_pushed_out_is_not_one_that_never_was() -> N
     held = [snapshot.Held("20260114T101500.000Z-4f1c2a-apply.json", other)]
     with pytest.raises(SnapshotError, match="among the 1 newest files here") as error:
         snapshot.choose(
-            held, snapshot.LATEST, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here", most=1
+            held,
+            snapshot.LATEST,
+            layer="exchange",
+            tables=TABLES,
+            foreign=lambda _: "",
+            where="here",
+            most=1,
         )
     assert not isinstance(error.value, NoSnapshot)
     with pytest.raises(NoSnapshot, match="There is no snapshot of a change here"):
         snapshot.choose(
-            held, snapshot.LATEST, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here", most=2
+            held,
+            snapshot.LATEST,
+            layer="exchange",
+            tables=TABLES,
+            foreign=lambda _: "",
+            where="here",
+            most=2,
         )

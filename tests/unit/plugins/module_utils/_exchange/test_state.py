@@ -95,7 +95,11 @@ def test_a_server_without_a_known_exchange_is_refused(facts: dict[str, t.Any]) -
 def test_connectors_are_found_by_name_whatever_its_case() -> None:
     state = read_state(host(), {"receive": [row("Straße")], "send": [], "rights": []})
     connector = state.receive["strasse"]
-    assert (connector["name"], connector["server"], connector["anonymous_relay"]) == ("Straße", "EX1", False)
+    assert (connector["name"], connector["server"], connector["anonymous_relay"]) == (
+        "Straße",
+        "EX1",
+        False,
+    )
     assert state.domain_controller == "dc1.birke.example"
     assert state.identities["strasse"] == DN.replace("Birke", "Straße")
 
@@ -113,7 +117,9 @@ def test_connectors_of_other_servers_are_left_alone(owner: dict[str, t.Any]) -> 
     assert list(state.receive) == ["mine"]
 
 
-@pytest.mark.parametrize("owner", ["ex1", "EX1.birke.example", "birke.example/Servers/EX1", "", None])
+@pytest.mark.parametrize(
+    "owner", ["ex1", "EX1.birke.example", "birke.example/Servers/EX1", "", None]
+)
 def test_the_own_server_is_known_in_every_form(owner: str | None) -> None:
     assert "birke" in read_state(host(), {"receive": [row(Server=owner)]}).receive
 
@@ -153,8 +159,12 @@ def test_the_own_server_is_known_in_every_form(owner: str | None) -> None:
         ([right(rights=[], access=["GenericAll"]), right(deny=True, inherited=True)], True),
     ],
 )
-def test_an_anonymous_relay_is_seen_by_the_rights(entries: list[dict[str, t.Any]], relay: bool) -> None:
-    state = read_state(host(everyone_account="Jeder"), {"receive": [row()], "send": [], "rights": entries})
+def test_an_anonymous_relay_is_seen_by_the_rights(
+    entries: list[dict[str, t.Any]], relay: bool
+) -> None:
+    state = read_state(
+        host(everyone_account="Jeder"), {"receive": [row()], "send": [], "rights": entries}
+    )
     assert (ANY in rights.held(state.receive["birke"])) is relay
 
 
@@ -179,12 +189,14 @@ def test_what_can_be_taken_away_is_told_from_what_stays() -> None:
 def test_the_rights_of_a_group_are_those_of_the_group() -> None:
     preset = [right(rights=[name]) for name in rights.PRESET]
     whole = row(PermissionGroups="AnonymousUsers")
-    assert not read_state(host(), {"receive": [whole], "send": [], "rights": preset}).receive["birke"][
-        "anonymous_rights"
-    ]
+    assert not read_state(host(), {"receive": [whole], "send": [], "rights": preset}).receive[
+        "birke"
+    ]["anonymous_rights"]
     lacking = [one for one in preset if "Authoritative" not in one["ExtendedRights"][0]]
     hardened = row(PermissionGroups="Custom")
-    birke = read_state(host(), {"receive": [hardened], "send": [], "rights": lacking}).receive["birke"]
+    birke = read_state(host(), {"receive": [hardened], "send": [], "rights": lacking}).receive[
+        "birke"
+    ]
     assert birke["anonymous_rights"] == {f"anonymous:{one['ExtendedRights'][0]}" for one in lacking}
     assert "ms-Exch-SMTP-Submit" in rights.held(birke)
 
@@ -210,7 +222,13 @@ def send(**more: t.Any) -> dict[str, t.Any]:
     [
         ({"AuthenticationCredential": None, "AuthenticationCredential.UserName": None}, None),
         ({"AuthenticationCredential": "System.Management.Automation.PSCredential"}, Login("")),
-        ({"AuthenticationCredential": "x.PSCredential", "AuthenticationCredential.UserName": "site"}, Login("site")),
+        (
+            {
+                "AuthenticationCredential": "x.PSCredential",
+                "AuthenticationCredential.UserName": "site",
+            },
+            Login("site"),
+        ),
     ],
 )
 def test_a_login_is_known_by_its_user_name(shown: dict[str, t.Any], login: Login | None) -> None:
@@ -219,7 +237,9 @@ def test_a_login_is_known_by_its_user_name(shown: dict[str, t.Any], login: Login
 
 
 @pytest.mark.parametrize(("spaces", "scoped"), [(["Local:SMTP:*;1"], True), (["SMTP:*;1"], False)])
-def test_the_first_release_of_2007_has_its_scope_in_the_spaces(spaces: list[str], scoped: bool) -> None:
+def test_the_first_release_of_2007_has_its_scope_in_the_spaces(
+    spaces: list[str], scoped: bool
+) -> None:
     connector = read_state(host(8, 0, 685), {"send": [send(AddressSpaces=spaces)]}).send["internet"]
     assert connector["is_scoped_connector"] is scoped
     assert {str(space) for space in connector["address_spaces"]} == {"SMTP:*;1"}
@@ -241,10 +261,16 @@ def test_parameters_are_those_of_real_cmdlets() -> None:
     assert read_state(host(), {"commands": commands[1:]}).supported is None
 
 
-@pytest.mark.skipif(not FIXTURES, reason="MAILEDGE_FIXTURES names no folder with the dump of a real server")
+@pytest.mark.skipif(
+    not FIXTURES, reason="MAILEDGE_FIXTURES names no folder with the dump of a real server"
+)
 def test_a_real_server_is_read_whole() -> None:
     receive, sending = (
-        json.loads(pathlib.Path(str(FIXTURES), f"exchange2019_{kind}_connectors.json").read_text(encoding="utf-8"))
+        json.loads(
+            pathlib.Path(str(FIXTURES), f"exchange2019_{kind}_connectors.json").read_text(
+                encoding="utf-8"
+            )
+        )
         for kind in ("receive", "send")
     )
     name = receive[0]["Server"]

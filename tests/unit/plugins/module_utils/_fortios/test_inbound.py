@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import inbound, outbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds import Fold
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import InboundOptions
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Entries
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
@@ -26,7 +28,13 @@ OUTWARDS = outbound.OutboundOptions(
 
 def wide(number: int, into: str, out: str) -> dict[str, t.Any]:
     everything = {"srcaddr": ["all"], "dstaddr": ["all"], "service": ["ALL"]}
-    return {"policyid": number, "action": "accept", "srcintf": [into], "dstintf": [out], **everything}
+    return {
+        "policyid": number,
+        "action": "accept",
+        "srcintf": [into],
+        "dstintf": [out],
+        **everything,
+    }
 
 
 def networks(count: int) -> states.DeviceState:
@@ -55,12 +63,21 @@ def counted(way: str, count: int) -> tuple[int, int, int, int]:
     fence.
     """
     with (
-        unittest.mock.patch.object(Model, "__init__", autospec=True, side_effect=Model.__init__) as models,
+        unittest.mock.patch.object(
+            Model, "__init__", autospec=True, side_effect=Model.__init__
+        ) as models,
         unittest.mock.patch.object(Fold, "meet", autospec=True, side_effect=Fold.meet) as met,
-        unittest.mock.patch.object(Entries, "apply_all", autospec=True, side_effect=Entries.apply_all) as made,
+        unittest.mock.patch.object(
+            Entries, "apply_all", autospec=True, side_effect=Entries.apply_all
+        ) as made,
     ):
         wishes = RECIPES[way](networks(count)).wishes()
-    return models.call_count, met.call_count, made.call_count, len({one.place for one in wishes} - {None})
+    return (
+        models.call_count,
+        met.call_count,
+        made.call_count,
+        len({one.place for one in wishes} - {None}),
+    )
 
 
 @pytest.mark.parametrize("way", RECIPES)

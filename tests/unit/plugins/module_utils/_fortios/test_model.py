@@ -10,7 +10,12 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target, exposure, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Model,
+    Target,
+    exposure,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet, parse_range
 
@@ -20,7 +25,11 @@ Rows = dict[str, dict[str, t.Any]]
 def model(**tables: Rows) -> Model:
     """A model of tables by short names."""
     paths = {name: getattr(states, name.upper()) for name in tables}
-    return Model(states.DeviceState((7, 4, 4), {paths[name]: t.cast("t.Any", rows) for name, rows in tables.items()}))
+    return Model(
+        states.DeviceState(
+            (7, 4, 4), {paths[name]: t.cast("t.Any", rows) for name, rows in tables.items()}
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +55,9 @@ def test_services(row: dict[str, t.Any], port: int, answer: Match) -> None:
     one = model(service={"s": row}, service_group={"g": {"member": ["s", "g"]}})
     for name in ("s", "g"):
         assert one.services.matches({"service": [name]}, port) is answer
-        assert one.services.matches({"service": [name], "service-negate": "enable"}, port) is Match(2 - answer)
+        assert one.services.matches({"service": [name], "service-negate": "enable"}, port) is Match(
+            2 - answer
+        )
     assert one.services.matches({"service": ["nobody knows"]}, port) is Match.PERHAPS
 
 
@@ -88,7 +99,9 @@ def test_addresses_and_groups() -> None:
         feed={"feed": {}, "unread": {}},
         feed_entries={"feed": {"entries": ["192.0.2.0/24", "2001:db8::/32"]}},
     )
-    assert one.names.named("both", 4).known == RangeSet.parse(["198.51.100.0/24", "203.0.113.10-203.0.113.20"])
+    assert one.names.named("both", 4).known == RangeSet.parse(
+        ["198.51.100.0/24", "203.0.113.10-203.0.113.20"]
+    )
     assert one.names.named("but", 4).known == RangeSet.parse(["198.51.100.128/25"])
     assert one.names.named("round", 4) == one.names.named("both", 4)
     assert one.names.named("feed", 4).known == RangeSet.parse(["192.0.2.0/24"])
@@ -108,7 +121,11 @@ def test_addresses_and_groups() -> None:
         ({"portforward": "enable", "extport": "25", "mappedport": "25"}, {25}, True),
         ({"portforward": "enable", "extport": "2525", "mappedport": "25"}, {25}, True),
         ({"portforward": "enable", "extport": "20-30", "mappedport": "20-30"}, {20, 25, 30}, False),
-        ({"portforward": "enable", "extport": "2520-2530", "mappedport": "20"}, {20, 25, 30}, False),
+        (
+            {"portforward": "enable", "extport": "2520-2530", "mappedport": "20"},
+            {20, 25, 30},
+            False,
+        ),
         ({"portforward": "enable", "extport": "25", "mappedport": ""}, {25}, True),
         ({"portforward": "disable", "extport": "0", "mappedport": "0"}, {1, 25, 443}, False),
     ],
@@ -130,7 +147,9 @@ def test_a_filter_of_the_virtual_ip_a_schedule_and_a_login() -> None:
         "dstaddr": ["v"],
         "service": ["ALL"],
     }
-    tables: dict[str, Rows] = {"vip": {"v": {"src-filter": ["198.51.100.0/24"], "mappedip": ["10.20.1.11"]}}}
+    tables: dict[str, Rows] = {
+        "vip": {"v": {"src-filter": ["198.51.100.0/24"], "mappedip": ["10.20.1.11"]}}
+    }
     target = Target(25, vip="v")
     once = t.cast("Rows", {1: policy})
     assert model(policy=once, **tables).reached(target).known == RangeSet.parse(["198.51.100.0/24"])
@@ -156,7 +175,9 @@ def test_an_address_without_a_virtual_ip() -> None:
         "service": ["ALL"],
     }
     rows = t.cast("Rows", {1: policy})
-    found = model(policy=rows, address6={"srv": {"ip6": "2001:db8:20::25/128"}, "all": {"ip6": "::/0"}}).reached(target)
+    found = model(
+        policy=rows, address6={"srv": {"ip6": "2001:db8:20::25/128"}, "all": {"ip6": "::/0"}}
+    ).reached(target)
     assert words(found) == "everybody over IPv6"
     assert not model(policy=rows, address6={"srv": {"ip6": "2001:db8:20::26/128"}}).reached(target)
 
@@ -164,6 +185,8 @@ def test_an_address_without_a_virtual_ip() -> None:
 def test_words() -> None:
     one = model()
     assert words(one.names.named("all", 4)) == "everybody"
-    many = model(address={"a": {"type": "iprange", "start-ip": "0.0.0.1", "end-ip": "255.255.255.255"}})
+    many = model(
+        address={"a": {"type": "iprange", "start-ip": "0.0.0.1", "end-ip": "255.255.255.255"}}
+    )
     assert words(many.names.named("a", 4)) == "nearly everybody"
     assert exposure(["a", "b"], ["b", "c"])["words"] == ["until now: a", "b", "c"]

@@ -9,14 +9,29 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import passing, rewrites_into
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import rule_name, rule_options
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import (
+    passing,
+    rewrites_into,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import (
+    rule_name,
+    rule_options,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import rule_change
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import EVERYBODY, NOBODY
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
+    EVERYBODY,
+    NOBODY,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import TABLES
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
-from ansible_collections.mailedge.lockdown.tests.support.iis_rows import SITE, Rows, entry, from_address, rule
+from ansible_collections.mailedge.lockdown.tests.support.iis_rows import (
+    SITE,
+    Rows,
+    entry,
+    from_address,
+    rule,
+)
 
 LAN = RangeSet.parse(["10.20.0.0/16"])
 ITSELF = RangeSet.parse(["127.0.0.0/8", "10.20.1.10", "::1", "fe80::1", "2001:db8::25"])
@@ -112,7 +127,9 @@ def test_before_the_first_rule_the_file_tells_what_ends_it(
     rows = Rows()
     rows.web_configs["/ecp"] = text
     state = rows.state()
-    wished = [Desired("rewrite_rules", rule_name("/ecp"), rule_options("/ecp", LAN | ITSELF, state))]
+    wished = [
+        Desired("rewrite_rules", rule_name("/ecp"), rule_options("/ecp", LAN | ITSELF, state))
+    ]
     after = TABLES.apply_all(TABLES.plan(state, wished), state)
     through = passing(after, "/ecp")
     assert (through.certain, through.at_most) == (certain, at_most)
@@ -145,13 +162,18 @@ def test_rules_of_the_server_come_first() -> None:
     rows = Rows(block("/ecp"))
     rows.globals = [rule("farm", ".*", level="")]
     assert passing(rows.state(), "/ecp").at_most == EVERYBODY
-    rows.globals = [rule("farm", ".*", from_address(r"^10\.20\.0\.5$"), action="AbortRequest", level="")]
+    rows.globals = [
+        rule("farm", ".*", from_address(r"^10\.20\.0\.5$"), action="AbortRequest", level="")
+    ]
     assert both(rows, "/owa") == (EVERYBODY - RangeSet.parse(["10.20.0.5"]),) * 2
 
 
 def test_a_rule_of_which_only_the_name_is_known_may_do_anything() -> None:
     rows = Rows(block("/ecp"))
-    node = {"values": {"name": "ghost"}, "metadata": {"deepestPathSet": None, "deepestFileNameSet": None}}
+    node = {
+        "values": {"name": "ghost"},
+        "metadata": {"deepestPathSet": None, "deepestFileNameSet": None},
+    }
     rows.below["/ecp"] = [node]
     # It comes behind: what the block stops it does not see, and the rest it may stop.
     assert both(rows, "/ecp") == (NOBODY, LAN | ITSELF)
@@ -161,7 +183,10 @@ def test_a_rule_of_which_only_the_name_is_known_may_do_anything() -> None:
 def test_a_list_counts_where_its_module_runs() -> None:
     values = {"allowUnlisted": False, "denyAction": 403, "enableProxyMode": False}
     rows = Rows()
-    rows.lists["/ecp"] = {"values": values, "items": [entry("10.20.0.0", "255.255.0.0", level=f"{SITE}/ecp")]}
+    rows.lists["/ecp"] = {
+        "values": values,
+        "items": [entry("10.20.0.0", "255.255.0.0", level=f"{SITE}/ecp")],
+    }
     assert both(rows, "/ecp") == (LAN, LAN)
     rows.modules = ("RewriteModule",)
     assert both(rows, "/ecp") == (EVERYBODY, EVERYBODY)
@@ -189,7 +214,9 @@ def test_a_section_that_cannot_be_read_is_unknown() -> None:
     }
     through = passing(rows.state(), "/ecp")
     assert (through.certain, through.at_most) == (NOBODY, EVERYBODY)
-    assert through.because == ("The rules of Default Web Site/ecp cannot be read: Filename: x Error: not well-formed.",)
+    assert through.because == (
+        "The rules of Default Web Site/ecp cannot be read: Filename: x Error: not well-formed.",
+    )
 
 
 def test_rules_that_lead_into_a_blocked_path_are_named() -> None:

@@ -23,7 +23,19 @@ def refused(cooked: str, sent: str, path: str = "/ecp") -> bool:
 
 
 @pytest.mark.parametrize(
-    "cooked", ["ecp", "ecp/", "ECP/default.aspx", "/ecp/", "//ecp", "ecp.", "ecp. /x", "ecp;x=1", "ecp /", "\\ecp\\x"]
+    "cooked",
+    [
+        "ecp",
+        "ecp/",
+        "ECP/default.aspx",
+        "/ecp/",
+        "//ecp",
+        "ecp.",
+        "ecp. /x",
+        "ecp;x=1",
+        "ecp /",
+        "\\ecp\\x",
+    ],
 )
 def test_a_path_is_met_however_it_is_spelled(cooked: str) -> None:
     assert refused(cooked, "/something/else")
@@ -31,13 +43,17 @@ def test_a_path_is_met_however_it_is_spelled(cooked: str) -> None:
     assert refused("", f"/{cooked}?query")
 
 
-@pytest.mark.parametrize("cooked", ["", "owa/", "ecpx", "owa/ecp", "xecp/", "owa/auth/ecp.aspx", "e/cp"])
+@pytest.mark.parametrize(
+    "cooked", ["", "owa/", "ecpx", "owa/ecp", "xecp/", "owa/auth/ecp.aspx", "e/cp"]
+)
 def test_another_path_is_not(cooked: str) -> None:
     assert not refused(cooked, f"/{cooked}")
 
 
 def test_a_query_that_names_the_path_is_no_request_for_it() -> None:
-    assert not refused("owa/auth.aspx", "/owa/auth.aspx?url=https://mail.example.test/ecp/&title=our ecp plan")
+    assert not refused(
+        "owa/auth.aspx", "/owa/auth.aspx?url=https://mail.example.test/ecp/&title=our ecp plan"
+    )
 
 
 def test_a_path_within_a_directory_takes_slashes_as_they_come() -> None:
@@ -47,7 +63,9 @@ def test_a_path_within_a_directory_takes_slashes_as_they_come() -> None:
     assert not refused("EWS/mrsproxyxsvc", "/", "/EWS/mrsproxy.svc")
 
 
-@pytest.mark.parametrize("path", ["/ecp", "/EWS/mrsproxy.svc", "/Microsoft-Server-ActiveSync", "/owa/15.2.986.5"])
+@pytest.mark.parametrize(
+    "path", ["/ecp", "/EWS/mrsproxy.svc", "/Microsoft-Server-ActiveSync", "/owa/15.2.986.5"]
+)
 def test_the_path_is_read_back_from_its_pattern(path: str) -> None:
     assert blocked_path(path_pattern(path)) == path
 

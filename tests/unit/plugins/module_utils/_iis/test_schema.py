@@ -25,7 +25,10 @@ def names(spec: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 
 
 def test_the_order_names_whatever_is_read_of_rules_and_lists() -> None:
-    sections = {section["name"]: section["spec"] for section in read_step("Default Web Site", [])["sections"]}
+    sections = {
+        section["name"]: section["spec"]
+        for section in read_step("Default Web Site", [])["sections"]
+    }
     for section in (RULES, IP_SECURITY):
         wanted = set(names(sections[section])) - {"denyAction", "enableProxyMode"}
         assert wanted, section

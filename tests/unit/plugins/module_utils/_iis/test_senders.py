@@ -10,8 +10,16 @@ import re
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import EVERYBODY, matched, six_pattern
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Address, Interval, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
+    EVERYBODY,
+    matched,
+    six_pattern,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Address,
+    Interval,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_forms import to_regex
 
 LAST = (1 << 32) - 1
@@ -43,7 +51,9 @@ def test_expressions_and_intervals_agree_on_a_hundred_thousand_addresses() -> No
         for _address in range(5_000):
             value = near(ranges, dice) if dice.random() < 0.7 else dice.randrange(LAST + 1)
             address = Address(4, value)
-            assert bool(expression.search(str(address))) == (address in ranges), f"{address} and {pattern}"
+            assert bool(expression.search(str(address))) == (address in ranges), (
+                f"{address} and {pattern}"
+            )
 
 
 FOREIGN = [
@@ -67,14 +77,28 @@ def test_what_others_write_is_read_as_pythons_engine_reads_it(pattern: str) -> N
     expression = re.compile(pattern, re.ASCII)
     for _address in range(3_000):
         octets = [
-            dice.choice([10, 20, 127, 172, 16, 192, 168, 203, 1, 2, 5, 22, dice.randrange(256)]) for _octet in "four"
+            dice.choice([10, 20, 127, 172, 16, 192, 168, 203, 1, 2, 5, 22, dice.randrange(256)])
+            for _octet in "four"
         ]
         text = ".".join(map(str, octets))
         assert bool(expression.search(text)) == (text in held.certain), text
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"^(?!10\.)", r"(10)\1", r"^10\.{", r"(?i)10", r"\p{Nd}", "(", "203", r"\.5$", "[1", r"^1{70}", "*"]
+    "pattern",
+    [
+        r"^(?!10\.)",
+        r"(10)\1",
+        r"^10\.{",
+        r"(?i)10",
+        r"\p{Nd}",
+        "(",
+        "203",
+        r"\.5$",
+        "[1",
+        r"^1{70}",
+        "*",
+    ],
 )
 def test_what_is_not_understood_may_match_anybody_and_nobody_for_certain(pattern: str) -> None:
     assert matched(pattern) == (RangeSet(), EVERYBODY)

@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Block, Wish, desired
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import (
+    Block,
+    Wish,
+    desired,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import TABLES
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.tests.support.iis_rows import HOST, SITE, Rows, entry, rule
+from ansible_collections.mailedge.lockdown.tests.support.iis_rows import (
+    HOST,
+    SITE,
+    Rows,
+    entry,
+    rule,
+)
 
 LAN = RangeSet.parse(["10.20.0.0/16"])
 
 
-def planned(rows: Rows, *blocks: Block, published: tuple[str, ...] | None = None) -> list[tuple[str, str]]:
+def planned(
+    rows: Rows, *blocks: Block, published: tuple[str, ...] | None = None
+) -> list[tuple[str, str]]:
     """What a description asks for, as actions and keys."""
     state = rows.state()
     wish = Wish(SITE, blocks, published, own_networks=LAN)
@@ -34,7 +46,10 @@ def test_our_own_rules_are_known_where_iis_tells_no_levels() -> None:
     assert planned(Rows(), block) == [("create", "mailedge: /ecp")]
     rows = Rows(without_levels(rule("mailedge: /ecp")), without_levels(rule("old")))
     assert planned(rows, block) == [("modify", "mailedge: /ecp")]
-    assert [one.name for one in rows.state().effective(rows.state().root) or ()] == ["mailedge: /ecp", "old"]
+    assert [one.name for one in rows.state().effective(rows.state().root) or ()] == [
+        "mailedge: /ecp",
+        "old",
+    ]
 
 
 def test_entries_of_the_path_itself_are_known_where_iis_tells_no_levels() -> None:
@@ -84,10 +99,18 @@ def test_a_locked_section_is_told_before_anything_is_written() -> None:
 
 def test_what_nothing_can_be_read_of_is_one_sentence() -> None:
     rows = Rows()
-    rows.process_error = {"class": "COMException", "hresult": "0x80040154", "message": "Class not registered"}
+    rows.process_error = {
+        "class": "COMException",
+        "hresult": "0x80040154",
+        "message": "Class not registered",
+    }
     with pytest.raises(PlanError, match="Is IIS installed"):
         rows.state()
     rows = Rows()
-    rows.sites_error = {"class": "COMException", "hresult": "0x8007000d", "message": "Error:\r\n not well-formed"}
+    rows.sites_error = {
+        "class": "COMException",
+        "hresult": "0x8007000d",
+        "message": "Error:\r\n not well-formed",
+    }
     with pytest.raises(PlanError, match=r"Error: not well-formed \(0x8007000d\)"):
         rows.state()

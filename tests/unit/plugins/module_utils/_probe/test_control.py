@@ -9,9 +9,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import unproven_silence
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
+    unproven_silence,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look, looks_as_lines
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
+    judge_look,
+    looks_as_lines,
+)
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 Registered = dict[str, t.Any]
@@ -19,7 +24,9 @@ Registered = dict[str, t.Any]
 
 def stranger(reason: str = "no_connector", stage: str = "banner", **about: t.Any) -> Registered:
     """Somebody who was refused in words that do not decide it."""
-    return look("a stranger", "closed", "inconclusive", reason, stage=stage, needs_control=True, **about)
+    return look(
+        "a stranger", "closed", "inconclusive", reason, stage=stage, needs_control=True, **about
+    )
 
 
 def allowed(verdict: str = "open", expect: str = "open", **about: t.Any) -> Registered:
@@ -63,7 +70,11 @@ def test_an_allowed_sender_that_is_accepted_makes_it_a_proof(order: int) -> None
         allowed(peer="192.0.2.10:25"),
         # One host that is taken once and refused once has met a limit.
         allowed(source="192.0.2.7"),
-        {"unreachable": True, "msg": "No route.", "__mailedge_vantage": {"looks": [{"name": "x", "expect": "open"}]}},
+        {
+            "unreachable": True,
+            "msg": "No route.",
+            "__mailedge_vantage": {"looks": [{"name": "x", "expect": "open"}]},
+        },
     ],
 )
 def test_nothing_else_does(other: Registered | None) -> None:
@@ -87,7 +98,9 @@ def test_what_is_no_half_of_a_proof_is_completed_by_nobody(reason: str) -> None:
 
 
 @pytest.mark.parametrize(("compared", "state"), [(True, "in order"), (False, "unknown")])
-def test_a_login_that_is_wanted_has_to_be_wanted_by_the_server_itself(compared: bool, state: str) -> None:
+def test_a_login_that_is_wanted_has_to_be_wanted_by_the_server_itself(
+    compared: bool, state: str
+) -> None:
     """Else something on the way of the stranger wants it, and the server would have let him in."""
     shut = stranger("login_required", "mail", compared_with_control=compared)
     assert states(shut, allowed())[0] == state
@@ -116,7 +129,9 @@ def test_silence_alone_is_closed_and_no_proof_of_a_lock() -> None:
     ]
 
 
-def test_silence_is_a_proof_where_an_allowed_sender_is_accepted_or_the_server_answered_before() -> None:
+def test_silence_is_a_proof_where_an_allowed_sender_is_accepted_or_the_server_answered_before() -> (
+    None
+):
     [shut, _open] = taken({"results": [silent(), allowed()]})
     assert unproven_silence(shut.result) == []
     assert shut.result["addresses"][0]["needs_positive_control"] is False
@@ -131,7 +146,9 @@ def test_silence_is_a_proof_where_an_allowed_sender_is_accepted_or_the_server_an
     assert unproven_silence({"msg": "No route."}) == []
 
 
-@pytest.mark.parametrize("other", [allowed("closed"), allowed(peer="192.0.2.10:25"), allowed(source="192.0.2.7")])
+@pytest.mark.parametrize(
+    "other", [allowed("closed"), allowed(peer="192.0.2.10:25"), allowed(source="192.0.2.7")]
+)
 def test_nobody_else_makes_silence_a_proof(other: Registered) -> None:
     assert unproven_silence(taken({"results": [silent(), other]})[0].result) != []
 

@@ -10,10 +10,20 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import Machine, name_in
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.machine import (
+    Machine,
+    name_in,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    Egress,
+    find_doors,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import address_result
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Look, Question, look_at
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
+    Look,
+    Question,
+    look_at,
+)
 from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
     Answer,
     Server,
@@ -23,7 +33,9 @@ from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
 )
 
 SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
-QUESTION = Question(SENDER, RECIPIENT, "probe@elsewhere.example", None, connect_seconds=0.5, reply_seconds=1.0)
+QUESTION = Question(
+    SENDER, RECIPIENT, "probe@elsewhere.example", None, connect_seconds=0.5, reply_seconds=1.0
+)
 NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 ELSEWHERE: dict[str, Answer] = {
     "banner": "220 mx.watchtower.example ESMTP",
@@ -40,7 +52,9 @@ def street() -> t.Iterator[Street]:
 
 def seen(server: Server, control: Server | None, question: Question = QUESTION) -> Look:
     doors, _lost = find_doors(["127.0.0.1"], server.port, "ipv4", 1.0)
-    egress = Egress(None if control is None else "127.0.0.1", control.port if control else 25, None, 0.5, 1.0)
+    egress = Egress(
+        None if control is None else "127.0.0.1", control.port if control else 25, None, 0.5, 1.0
+    )
     return look_at(doors[0], question, egress)
 
 
@@ -64,7 +78,9 @@ PROXY: dict[str, Answer] = {
         {},
     ],
 )
-def test_a_proxy_that_answers_for_everybody_is_named(street: Street, refusal: dict[str, Answer]) -> None:
+def test_a_proxy_that_answers_for_everybody_is_named(
+    street: Street, refusal: dict[str, Answer]
+) -> None:
     """With a login of its own, with an Exchange of its own, or with open arms."""
     found = seen(street.server({**PROXY, **refusal}), street.server({**PROXY, **refusal}))
     assert (found.verdict, reason(found), found.compared) == ("inconclusive", "interceptor", False)
@@ -73,11 +89,18 @@ def test_a_proxy_that_answers_for_everybody_is_named(street: Street, refusal: di
     assert not address_result(found)["needs_positive_control"]
 
 
-@pytest.mark.parametrize("banner", ["421 4.3.2 Service not available", "554 proxy.isp.example no mail from here"])
-def test_a_proxy_that_refuses_everybody_at_once_is_named_where_that_would_count(street: Street, banner: str) -> None:
+@pytest.mark.parametrize(
+    "banner", ["421 4.3.2 Service not available", "554 proxy.isp.example no mail from here"]
+)
+def test_a_proxy_that_refuses_everybody_at_once_is_named_where_that_would_count(
+    street: Street, banner: str
+) -> None:
     shut: dict[str, Answer] = {"banner": banner}
     found = seen(street.server(shut), street.server(shut))
-    assert (found.verdict, address_result(found)["needs_positive_control"]) == ("inconclusive", False)
+    assert (found.verdict, address_result(found)["needs_positive_control"]) == (
+        "inconclusive",
+        False,
+    )
     if banner.startswith("421"):
         assert reason(found) == "interceptor"
 
@@ -157,20 +180,27 @@ def test_a_control_host_that_is_the_target_itself_shows_nothing(street: Street) 
 
 
 def test_a_control_host_that_refuses_to_greet_proves_no_way_out(street: Street) -> None:
-    egress = Egress("127.0.0.1", street.server({"banner": "554 no mail from here"}).port, None, 0.5, 1.0)
+    egress = Egress(
+        "127.0.0.1", street.server({"banner": "554 no mail from here"}).port, None, 0.5, 1.0
+    )
     assert egress.proven("ipv4") is False
     assert egress.proven("ipv4") is False
     assert street.servers[0].connections == 1
 
 
 def test_the_greeting_of_another_server_in_exchanges_words_is_no_exchange(street: Street) -> None:
-    gateway: dict[str, Answer] = {"banner": "220 mx.hafen.example ESMTP Postfix", "EHLO": "250 mx.hafen.example"}
+    gateway: dict[str, Answer] = {
+        "banner": "220 mx.hafen.example ESMTP Postfix",
+        "EHLO": "250 mx.hafen.example",
+    }
     question = dataclasses.replace(QUESTION, relay_recipient=None)
     found = seen(street.server({**gateway, "MAIL": NOT_ANONYMOUS}), None, question)
     assert (found.verdict, reason(found)) == ("inconclusive", "login_required")
 
 
-EXCHANGE = "220 EX1.hafen.example Microsoft ESMTP MAIL Service ready at Sun, 29 Nov 2026 18:00:00 +0000"
+EXCHANGE = (
+    "220 EX1.hafen.example Microsoft ESMTP MAIL Service ready at Sun, 29 Nov 2026 18:00:00 +0000"
+)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +212,17 @@ EXCHANGE = "220 EX1.hafen.example Microsoft ESMTP MAIL Service ready at Sun, 29 
             ("mail.hafen.example Hello [192.0.2.7]", "X-ANONYMOUSTLS"),
             "Exchange",
         ),
-        ("220 mail.hafen.example at your service", ("mail.hafen.example Hello [192.0.2.7]", "SIZE"), ""),
+        (
+            "220 mail.hafen.example at your service",
+            ("mail.hafen.example Hello [192.0.2.7]", "SIZE"),
+            "",
+        ),
         ("220 mx.hafen.example ESMTP Postfix (Debian/GNU)", ("mx.hafen.example",), "Postfix"),
-        ("220 mx.hafen.example ESMTP Exim 4.98", ("mx.hafen.example Hello a [192.0.2.7]", "X-EXPS"), "Exim"),
+        (
+            "220 mx.hafen.example ESMTP Exim 4.98",
+            ("mx.hafen.example Hello a [192.0.2.7]", "X-EXPS"),
+            "Exim",
+        ),
         ("220 postfix.hafen.example ESMTP", (), ""),
         ("220 postfix.hafen.example Microsoft ESMTP MAIL Service ready", (), "Exchange"),
         ("220", (), ""),
@@ -203,13 +241,29 @@ ONE = Machine("220 a.isp.example ready 12:01", ("a.isp.example", "SIZE 100"))
 @pytest.mark.parametrize(
     ("mine", "theirs", "alike"),
     [
-        (ONE, Machine("220 A.ISP.example. ready 12:02", ("other.isp.example",)), "both greet as a.isp.example"),
-        (ONE, Machine("220 b.isp.example ready", ("A.isp.example Hello",)), "both answer EHLO as a.isp.example"),
+        (
+            ONE,
+            Machine("220 A.ISP.example. ready 12:02", ("other.isp.example",)),
+            "both greet as a.isp.example",
+        ),
+        (
+            ONE,
+            Machine("220 b.isp.example ready", ("A.isp.example Hello",)),
+            "both answer EHLO as a.isp.example",
+        ),
         (ONE, Machine("220 b.isp.example ready", ("b.isp.example",)), ""),
         (ONE, Machine("220 ready", ("b.isp.example",)), ""),
         # A firewall before this host hides the greetings of all servers, and not their names.
-        (Machine(MASKED, ("ex1.hafen.example Hello",)), Machine(MASKED, ("mx.watchtower.example",)), ""),
-        (Machine(MASKED, ("localhost",)), Machine(MASKED, ("localhost",)), "both answer in the same words"),
+        (
+            Machine(MASKED, ("ex1.hafen.example Hello",)),
+            Machine(MASKED, ("mx.watchtower.example",)),
+            "",
+        ),
+        (
+            Machine(MASKED, ("localhost",)),
+            Machine(MASKED, ("localhost",)),
+            "both answer in the same words",
+        ),
         (
             Machine("220 ready 1", ("OK", "SIZE 5")),
             Machine("220 ready 2", ("SIZE 7", "OK")),

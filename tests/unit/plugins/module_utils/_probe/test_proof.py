@@ -13,24 +13,40 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    Egress,
+    find_doors,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     STATES,
     judge_look,
     looks_as_lines,
     proof_possible,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import unexpected, whole_result
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question, look_at, nowhere
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    unexpected,
+    whole_result,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
+    Question,
+    look_at,
+    nowhere,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.tests.support.smtp_server import Answer, Street, stay_silent
+from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
+    Answer,
+    Street,
+    stay_silent,
+)
 
 Answers = t.Mapping[str, Answer]
 Result = dict[str, t.Any]
 
 STRANGER, PROVIDER = "a stranger on the internet", "the filtering provider"
 RELAY, OWN = "probe@elsewhere.example", "office@hafen.example"
-QUESTION = Question("probe@watchtower.example", "postmaster@hafen.example", RELAY, OWN, connect_seconds=0.5)
+QUESTION = Question(
+    "probe@watchtower.example", "postmaster@hafen.example", RELAY, OWN, connect_seconds=0.5
+)
 REFUSED = "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 LOCKED_ONLINE = "550 5.7.51 TenantInboundAttribution; Rejecting"
 
@@ -65,7 +81,9 @@ class Site:
         self.port = self._server.port
         self.peer = f"127.0.0.1:{self.port}"
 
-    def look(self, answers: Answers | None, question: Question = QUESTION, control: Egress | None = None) -> Result:
+    def look(
+        self, answers: Answers | None, question: Question = QUESTION, control: Egress | None = None
+    ) -> Result:
         """As plain data; None for a server that takes no connection any more."""
         if answers is None:
             self._server.leave()
@@ -74,7 +92,9 @@ class Site:
         return look_at_all(["127.0.0.1"], self.port, question, control)
 
 
-def look_at_all(targets: t.Sequence[str], port: int, question: Question, control: Egress | None = None) -> Result:
+def look_at_all(
+    targets: t.Sequence[str], port: int, question: Question, control: Egress | None = None
+) -> Result:
     egress = control or Egress(None, 25, None, 0.5, 0.5)
     doors, lost = find_doors(targets, port, "any", 5.0)
     looks = [look_at(door, question, egress) for door in doors]
@@ -108,7 +128,9 @@ def site(street: Street) -> Site:
         (BUSY, "any", "not judged", "is inconclusive to mail of strangers"),
     ],
 )
-def test_what_a_look_means_for_its_site(site: Site, answers: Answers, expect: str, state: str, words: str) -> None:
+def test_what_a_look_means_for_its_site(
+    site: Site, answers: Answers, expect: str, state: str, words: str
+) -> None:
     result = site.look(answers)
     judged, sentences = judge_look(result, expect)
     assert judged == state
@@ -145,14 +167,19 @@ def test_one_open_address_opens_the_site(street: Street) -> None:
         ({}, "Nobody has looked."),
         ({"skipped": True, "skip_reason": "Conditional result was False"}, "The look was skipped."),
         (
-            {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route\nto host"},
+            {
+                "unreachable": True,
+                "msg": "Failed to connect to the host via ssh: No route\nto host",
+            },
             "Failed to connect to the host via ssh: No route to host.",
         ),
         ({"failed": True, "msg": "port is 0. Nothing was sent."}, "port is 0. Nothing was sent."),
         ({"verdict": "closed", "addresses": []}, "Nobody has looked."),
     ],
 )
-def test_a_look_that_was_not_made_is_never_in_order(result: Result | None, sentence: str, expect: str) -> None:
+def test_a_look_that_was_not_made_is_never_in_order(
+    result: Result | None, sentence: str, expect: str
+) -> None:
     assert judge_look(result, expect) == ("unknown", [sentence])
     assert looks_as_lines(None, result, STRANGER, expect) == [f"{STRANGER}: unknown. {sentence}"]
 
@@ -173,8 +200,12 @@ def test_a_change_has_its_reason_and_no_change_has_none(site: Site) -> None:
         f"The answer to MAIL FROM was: {REFUSED}"
     )
     again = site.look(AS_INSTALLED)
-    assert looks_as_lines(before, again, PROVIDER, "open") == [f"{PROVIDER} at {site.peer}: open, as before"]
-    assert looks_as_lines(after, after, STRANGER, "closed") == [f"{STRANGER} at {site.peer}: closed, as before"]
+    assert looks_as_lines(before, again, PROVIDER, "open") == [
+        f"{PROVIDER} at {site.peer}: open, as before"
+    ]
+    assert looks_as_lines(after, after, STRANGER, "closed") == [
+        f"{STRANGER} at {site.peer}: closed, as before"
+    ]
     assert looks_as_lines(None, after, STRANGER, "closed") == [f"{STRANGER} at {site.peer}: closed"]
 
 
@@ -186,14 +217,41 @@ def test_a_change_has_its_reason_and_no_change_has_none(site: Site) -> None:
         (LOCKED, LOCKED, "open", "closed, as before. Senders that do not log in"),
         (BUSY, BUSY, "any", "inconclusive, as before. That is a refusal for now"),
         (AS_INSTALLED, BUSY, "closed", "open → inconclusive. That is a refusal for now"),
-        (AS_INSTALLED, {}, "any", "open → open, also as a relay. It accepts mail for probe@elsewhere.example"),
-        (LOCKED, RELAYS, "any", "closed → closed, but open as a relay. It accepts mail for probe@elsewhere"),
-        (AS_INSTALLED, RELAYS, "open", "open → closed, but open as a relay. A partner connector lets only"),
-        (LOCKED, SPOOFS, "any", "closed → closed, but open to mail in the site's own name. It accepts"),
-        (LOCKED, HALF_TOLD, "closed", "closed → closed, but inconclusive as a relay. That is a refusal for now"),
+        (
+            AS_INSTALLED,
+            {},
+            "any",
+            "open → open, also as a relay. It accepts mail for probe@elsewhere.example",
+        ),
+        (
+            LOCKED,
+            RELAYS,
+            "any",
+            "closed → closed, but open as a relay. It accepts mail for probe@elsewhere",
+        ),
+        (
+            AS_INSTALLED,
+            RELAYS,
+            "open",
+            "open → closed, but open as a relay. A partner connector lets only",
+        ),
+        (
+            LOCKED,
+            SPOOFS,
+            "any",
+            "closed → closed, but open to mail in the site's own name. It accepts",
+        ),
+        (
+            LOCKED,
+            HALF_TOLD,
+            "closed",
+            "closed → closed, but inconclusive as a relay. That is a refusal for now",
+        ),
     ],
 )
-def test_the_words_of_a_line(site: Site, was: Answers, now: Answers, expect: str, line: str) -> None:
+def test_the_words_of_a_line(
+    site: Site, was: Answers, now: Answers, expect: str, line: str
+) -> None:
     [shown] = looks_as_lines(site.look(was), site.look(now), STRANGER, expect)
     assert shown.startswith(f"{STRANGER} at {site.peer}: {line}")
     assert ("." in line) == (shown != f"{STRANGER} at {site.peer}: {line}")
@@ -231,7 +289,9 @@ def test_a_name_without_an_address_has_a_line(monkeypatch: pytest.MonkeyPatch) -
     [line] = looks_as_lines(None, result, STRANGER)
     assert line.startswith(f"{STRANGER} at mail.hafen.example: inconclusive. It has no IP address")
     [sentence] = proof_possible(result)
-    assert sentence.startswith("mail.hafen.example cannot be proven closed from there. It has no IP address")
+    assert sentence.startswith(
+        "mail.hafen.example cannot be proven closed from there. It has no IP address"
+    )
     assert "control_host" not in sentence
 
 
@@ -245,7 +305,9 @@ def test_whoever_was_reached_can_be_proven_closed_by_silence(site: Site) -> None
 
 def test_silence_before_and_no_control_host_prove_nothing(site: Site) -> None:
     [sentence] = proof_possible(site.look(None))
-    assert sentence.startswith(f"{site.peer} was not reached, so that silence afterwards would prove nothing.")
+    assert sentence.startswith(
+        f"{site.peer} was not reached, so that silence afterwards would prove nothing."
+    )
     assert "Name control_host" in sentence
 
 
@@ -266,7 +328,9 @@ def test_an_allowed_sender_proves_nothing_however_well_it_is_answered(site: Site
 
 def test_a_look_that_was_not_made_proves_nothing() -> None:
     [sentence] = proof_possible({"unreachable": True, "msg": "No route to host"})
-    assert sentence == "No route to host. Silence afterwards would prove nothing. Name control_host."
+    assert (
+        sentence == "No route to host. Silence afterwards would prove nothing. Name control_host."
+    )
     assert proof_possible(None)
 
 
@@ -280,7 +344,10 @@ def reached(*addresses: str, **others: t.Any) -> Question:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_an_address_that_was_reached_before_is_closed_by_silence(address: str) -> None:
     result = look_at_all([address], free_port(), reached("127.0.0.1", "0:0::1"))
-    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == ("closed", "no_connection")
+    assert (result["verdict"], result["addresses"][0]["cases"]["delivery"]["reason"]) == (
+        "closed",
+        "no_connection",
+    )
     assert result["needs_positive_control"] is True
     assert "It took a connection of this host just before." in result["sentences"][0]
 

@@ -55,7 +55,9 @@ def verdicts(stage: str, product: str, lines: t.Sequence[str]) -> str:
         judgement = judge_reply(case, stage, reply, *ENVELOPES[case], product=PRODUCTS[product])
         if judgement.needs_control:
             assert judgement.verdict == INCONCLUSIVE
-        letters += {CLOSED: "C", OPEN: "O"}.get(judgement.verdict, "+" if judgement.needs_control else "?")
+        letters += {CLOSED: "C", OPEN: "O"}.get(
+            judgement.verdict, "+" if judgement.needs_control else "?"
+        )
     return letters
 
 
@@ -90,7 +92,9 @@ def test_a_reply_that_is_quoted_decides_nothing(row: Answer) -> None:
 @pytest.mark.parametrize("row", DECISIVE, ids=[row.text[:60] for row in DECISIVE])
 def test_a_reply_at_another_stage_is_another_answer(row: Answer) -> None:
     allowed = {
-        (one.stage, one.product, one.lines, one.verdicts) for one in ROWS if "C" in one.verdicts or "+" in one.verdicts
+        (one.stage, one.product, one.lines, one.verdicts)
+        for one in ROWS
+        if "C" in one.verdicts or "+" in one.verdicts
     }
     for stage in STAGE_WORDS:
         found = verdicts(stage, row.product, row.lines)
@@ -104,9 +108,13 @@ def test_a_reply_at_another_stage_is_another_answer(row: Answer) -> None:
 @given(
     row=st.sampled_from(DECISIVE),
     before=st.sampled_from(["", "> ", "x ", "Error: ", "relay.hafen.example: "]),
-    after=st.sampled_from(["", ", perhaps", " - ask mx.hafen.example", " (AS1)", "; later", " 250 OK"]),
+    after=st.sampled_from(
+        ["", ", perhaps", " - ask mx.hafen.example", " (AS1)", "; later", " 250 OK"]
+    ),
 )
-def test_whatever_stands_beside_decisive_words_takes_their_force(row: Answer, before: str, after: str) -> None:
+def test_whatever_stands_beside_decisive_words_takes_their_force(
+    row: Answer, before: str, after: str
+) -> None:
     if before or after:
         lines = [f"{line[:4]:4}{before}{line[4:]}{after}" for line in row.lines]
         found = verdicts(row.stage, row.product, lines)
@@ -118,7 +126,11 @@ WORDS = re.compile(r"\d{3}[ -](?:\d\.\d+\.\d+ )?(?:<[^<>]*>\S* ?)?")
 SIGNS = st.characters(exclude_categories=("Cs", "Cc", "Zs"), exclude_characters="<>[]@.")
 
 
-@given(row=st.sampled_from([row for row in DECISIVE if len(row.lines) == 1]), place=st.integers(0, 30), sign=SIGNS)
+@given(
+    row=st.sampled_from([row for row in DECISIVE if len(row.lines) == 1]),
+    place=st.integers(0, 30),
+    sign=SIGNS,
+)
 def test_a_sign_among_decisive_words_takes_their_force(row: Answer, place: int, sign: str) -> None:
     begun = WORDS.match(f"{row.lines[0]:4}")
     assert begun is not None
@@ -160,4 +172,6 @@ def test_every_decisive_row_has_an_example() -> None:
         for case in CASES:
             seen.add(table.row_of(case, row.stage, reply, ENVELOPES[case], PRODUCTS[row.product]))
     unseen = [row for row in table.TABLE if row not in seen]
-    assert [(row.reason, row.product, row.words) for row in unseen if "starttls" not in row.stages] == []
+    assert [
+        (row.reason, row.product, row.words) for row in unseen if "starttls" not in row.stages
+    ] == []

@@ -25,10 +25,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe import session
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.certificate import Certificate, read_certificate
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, find_doors
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import Reply, Session, Trouble
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Look, Question, look_at
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.certificate import (
+    Certificate,
+    read_certificate,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    Egress,
+    find_doors,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session import (
+    Reply,
+    Session,
+    Trouble,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
+    Look,
+    Question,
+    look_at,
+)
 from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
     Answer,
     Street,
@@ -72,7 +86,9 @@ NOISE: dict[str, tuple[Answer, str]] = {
 
 @pytest.mark.parametrize("stage", ["banner", "EHLO", "MAIL", "RCPT"])
 @pytest.mark.parametrize("name", NOISE)
-def test_noise_is_inconclusive_at_every_stage_and_ends_in_time(street: Street, name: str, stage: str) -> None:
+def test_noise_is_inconclusive_at_every_stage_and_ends_in_time(
+    street: Street, name: str, stage: str
+) -> None:
     answer, reason = NOISE[name]
     begin = time.monotonic()
     # Only silence is waited for to the end; whatever else must be told from it however busy this machine is.
@@ -91,9 +107,16 @@ def test_noise_after_the_answer_does_not_change_it(street: Street) -> None:
 
 @pytest.mark.parametrize("stage", ["banner", "EHLO", "MAIL"])
 def test_a_reply_too_many_is_not_taken_for_the_next_answer(street: Street, stage: str) -> None:
-    twice = b"220 EX1\r\n250 2.1.5 Recipient OK\r\n" if stage == "banner" else b"250 2.1.0 OK\r\n250 2.1.5 OK\r\n"
+    twice = (
+        b"220 EX1\r\n250 2.1.5 Recipient OK\r\n"
+        if stage == "banner"
+        else b"250 2.1.0 OK\r\n250 2.1.5 OK\r\n"
+    )
     found = look(street, {stage: twice, "RCPT": "550 5.7.51 TenantInboundAttribution; Rejecting"})
-    assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", "trouble_unasked")
+    assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+        "inconclusive",
+        "trouble_unasked",
+    )
 
 
 def test_a_reply_of_ten_thousand_lines_is_read_and_not_kept(street: Street) -> None:
@@ -112,7 +135,10 @@ def test_a_very_long_line_is_read_and_not_kept(street: Street) -> None:
 
 
 def test_words_among_lines_that_are_not_kept_decide_nothing(street: Street) -> None:
-    blank, words = b"530-\r\n", b"530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM\r\n"
+    blank, words = (
+        b"530-\r\n",
+        b"530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM\r\n",
+    )
     assert look(street, {"MAIL": blank * 3 + words}).verdict == "closed"
     hidden = b"530-the next server said to us:\r\n"
     assert look(street, {"MAIL": blank * 60 + hidden + words}).verdict == "inconclusive"
@@ -121,14 +147,18 @@ def test_words_among_lines_that_are_not_kept_decide_nothing(street: Street) -> N
 @pytest.mark.parametrize("end", [b"", b"\r", b" [EX1", b"\r\n"])
 @pytest.mark.parametrize("multi", [b"530 ", b"530-"])
 def test_words_that_are_cut_off_decide_nothing(street: Street, multi: bytes, end: bytes) -> None:
-    words = multi + b"5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM" + end
+    words = (
+        multi + b"5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM" + end
+    )
 
     def cut(sock: socket.socket) -> None:
         sock.sendall(words)
         hang_up(sock)
 
     found = look(street, {"MAIL": cut})
-    assert found.verdict == ("closed" if multi.endswith(b" ") and end == b"\r\n" else "inconclusive")
+    assert found.verdict == (
+        "closed" if multi.endswith(b" ") and end == b"\r\n" else "inconclusive"
+    )
 
 
 def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
@@ -146,17 +176,30 @@ def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
     [
         # One answer too many before: what is heard at RCPT belongs to MAIL, and the refusal comes at RSET.
         (
-            {"MAIL": b"250 2.1.0 a\r\n", "RCPT": b"250 2.1.0 b\r\n550 5.7.51 TenantInboundAttribution; Rejecting\r\n"},
+            {
+                "MAIL": b"250 2.1.0 a\r\n",
+                "RCPT": b"250 2.1.0 b\r\n550 5.7.51 TenantInboundAttribution; Rejecting\r\n",
+            },
             "inconclusive",
         ),
         ({"RSET": "550 5.7.51 TenantInboundAttribution; Rejecting"}, "inconclusive"),
-        ({"RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n250 2.1.5 OK\r\n"}, "inconclusive"),
+        (
+            {"RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n250 2.1.5 OK\r\n"},
+            "inconclusive",
+        ),
         # A good-bye after the answer changes nothing.
-        ({"RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n421 4.7.0 Too many errors\r\n"}, "closed"),
+        (
+            {
+                "RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n421 4.7.0 Too many errors\r\n"
+            },
+            "closed",
+        ),
         ({"RCPT": b"250 2.1.5 OK\r\n421 4.4.2 Too slow\r\n"}, "open"),
     ],
 )
-def test_answers_that_are_out_of_step_decide_nothing(street: Street, answers: dict[str, Answer], verdict: str) -> None:
+def test_answers_that_are_out_of_step_decide_nothing(
+    street: Street, answers: dict[str, Answer], verdict: str
+) -> None:
     found = look(street, answers)
     assert found.verdict == verdict
     if verdict == "inconclusive":
@@ -164,7 +207,9 @@ def test_answers_that_are_out_of_step_decide_nothing(street: Street, answers: di
 
 
 def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
-    found = look(street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"})
+    found = look(
+        street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"}
+    )
     reply = found.decisions["delivery"].reply
     assert reply is not None
     assert reply.text == "5.7.1 Empfänger \\x1b[31mrot\\x07 \\u202e \\xff\\xe4"
@@ -191,7 +236,9 @@ def test_a_server_that_only_knows_helo_is_asked(street: Street) -> None:
     assert look(street, {"EHLO": "502 5.5.1 not implemented"}).verdict == "open"
 
 
-@pytest.mark.parametrize("command", ["DATA", "BDAT", "VRFY", "EXPN", "AUTH", "data", "MAIL\r\nDATA", ""])
+@pytest.mark.parametrize(
+    "command", ["DATA", "BDAT", "VRFY", "EXPN", "AUTH", "data", "MAIL\r\nDATA", ""]
+)
 def test_no_other_command_can_be_sent(command: str) -> None:
     here, there = socket.socketpair()
     with here, there:
@@ -202,7 +249,9 @@ def test_no_other_command_can_be_sent(command: str) -> None:
             there.recv(1)
 
 
-@pytest.mark.parametrize("argument", ["FROM:<a@b.example>\r\nDATA", "FROM:<a\nb>", "FROM:<\x00>", "FROM:<ä@b.example>"])
+@pytest.mark.parametrize(
+    "argument", ["FROM:<a@b.example>\r\nDATA", "FROM:<a\nb>", "FROM:<\x00>", "FROM:<ä@b.example>"]
+)
 def test_two_commands_in_one_cannot_be_sent(argument: str) -> None:
     here, there = socket.socketpair()
     with here, there:
@@ -232,7 +281,12 @@ def test_what_comes_between_two_commands_ends_the_conversation() -> None:
             assert (trouble.value.kind, talk.open) == (kind, False)
 
 
-@given(st.lists(st.sampled_from([b"220", b"250", b"-", b" ", b"\r", b"\n", b"\r\n", b"x"]) | st.binary(max_size=8)))
+@given(
+    st.lists(
+        st.sampled_from([b"220", b"250", b"-", b" ", b"\r", b"\n", b"\r\n", b"x"])
+        | st.binary(max_size=8)
+    )
+)
 def test_any_bytes_give_a_reply_or_trouble(parts: list[bytes]) -> None:
     here, there = socket.socketpair()
     with here, there:
@@ -251,10 +305,14 @@ def test_any_bytes_give_a_reply_or_trouble(parts: list[bytes]) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_taken_for_a_certificate_without_failing(der: bytes) -> None:
-    assert read_certificate(der) is None if not der else isinstance(read_certificate(der), Certificate)
+    assert (
+        read_certificate(der) is None if not der else isinstance(read_certificate(der), Certificate)
+    )
 
 
-def test_a_damaged_certificate_is_read_as_far_as_it_goes(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_damaged_certificate_is_read_as_far_as_it_goes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     pem = certificate(tmp_path_factory.mktemp("tls")).read_text()
     der = ssl.PEM_cert_to_DER_cert(pem[: pem.index("-----END CERTIFICATE-----") + 25])
     whole = read_certificate(der)
@@ -267,7 +325,10 @@ def test_a_damaged_certificate_is_read_as_far_as_it_goes(tmp_path_factory: pytes
     judge = x509.load_der_x509_certificate(der)
     assert judge.public_bytes(Encoding.DER) == der
     assert whole.not_after == judge.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert whole.sha256 == judge.fingerprint(judge.signature_hash_algorithm or pytest.fail("unsigned")).hex()
+    assert (
+        whole.sha256
+        == judge.fingerprint(judge.signature_hash_algorithm or pytest.fail("unsigned")).hex()
+    )
 
 
 @pytest.mark.parametrize("value", [b"", b"\x30", b"\x30\x00", b"\x30\x03\x82\x05a", b"\x82\x01a"])
@@ -276,7 +337,9 @@ def test_a_certificate_with_a_list_of_names_that_is_none(value: bytes) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.hafen.example")])
     begin = datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 7, begin, begin + datetime.timedelta(days=9))
+        x509.CertificateBuilder(
+            name, name, key.public_key(), 7, begin, begin + datetime.timedelta(days=9)
+        )
         .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), value), False)
         .sign(key, hashes.SHA256())
     )
@@ -286,7 +349,9 @@ def test_a_certificate_with_a_list_of_names_that_is_none(value: bytes) -> None:
     assert found.sha256 == made.fingerprint(hashes.SHA256()).hex()
 
 
-def test_a_server_that_speaks_only_the_oldest_tls_is_understood(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_server_that_speaks_only_the_oldest_tls_is_understood(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     path = certificate(tmp_path_factory.mktemp("tls"))
     here, there = socket.socketpair()
     with warnings.catch_warnings():

@@ -24,7 +24,9 @@ OLD, NEW = "20260114T101500.250Z-4f1c2a-apply.json", "20260115T101500.250Z-5f1c2
 def test_newest_first_and_long_lists_are_counted() -> None:
     restores = tuple(f"the receive connector '{number}': enabled" for number in range(7))
     old = Kept(OLD, time="2026-01-14T10:15:00Z", reason="apply", run_id="4f1c2a", restores=restores)
-    found = as_result([old, Kept(NEW, time="2026-01-15T10:15:00Z", reason="rollback")], "connectors", "a folder")
+    found = as_result(
+        [old, Kept(NEW, time="2026-01-15T10:15:00Z", reason="rollback")], "connectors", "a folder"
+    )
     assert [one["name"] for one in found["snapshots"]] == [NEW, OLD]
     assert found["snapshots"][1]["restores"] == list(restores)
     assert found["lines"] == [
@@ -37,8 +39,13 @@ def test_newest_first_and_long_lists_are_counted() -> None:
 
 
 def test_a_file_name_cannot_forge_a_line() -> None:
-    lines = as_result([Kept("x\nbirke: in order.json", UNREADABLE, why="It is none.")], "firewall", "there")["lines"]
-    assert lines == ["firewall, in there: no snapshot", "  x\\nbirke: in order.json  unreadable: It is none."]
+    lines = as_result(
+        [Kept("x\nbirke: in order.json", UNREADABLE, why="It is none.")], "firewall", "there"
+    )["lines"]
+    assert lines == [
+        "firewall, in there: no snapshot",
+        "  x\\nbirke: in order.json  unreadable: It is none.",
+    ]
     forged = Kept(OLD, time="2026", reason="apply", restores=("x\nbirke: in order.",))
     assert "    restores x\\nbirke: in order." in as_result([forged], "firewall", "there")["lines"]
 
@@ -56,6 +63,9 @@ def test_what_was_listed_is_told_and_what_could_not_be_read_is_unknown() -> None
         "ex1:",
         "  connectors, in there: no snapshot",
     ]
-    for failed in ({"failed": True, "msg": "It broke."}, {"unreachable": True, "msg": "It is gone."}):
+    for failed in (
+        {"failed": True, "msg": "It broke."},
+        {"unreachable": True, "msg": "It is gone."},
+    ):
         assert told(**failed).state == "unknown"
         assert told(**failed).breaks("snapshots")

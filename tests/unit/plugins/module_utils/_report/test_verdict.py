@@ -10,7 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines, site_line
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
+    detail_lines,
+    site_line,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
     LEFT_OUT,
@@ -40,7 +43,9 @@ def judged(
     acceptance: Acceptance = NEVER,
 ) -> Record | None:
     part = Part(how, "" if how == MANAGED else "A reason.")
-    return record("exchange", "ex1", part, result, playbook=playbook, acceptance=acceptance, today=TODAY)
+    return record(
+        "exchange", "ex1", part, result, playbook=playbook, acceptance=acceptance, today=TODAY
+    )
 
 
 def state(result: t.Mapping[str, t.Any] | None, how: str = MANAGED, **more: t.Any) -> str:
@@ -75,7 +80,9 @@ def test_a_result_that_proves_nothing_is_unknown(result: dict[str, t.Any] | None
 def test_what_a_result_says() -> None:
     assert state(IN_ORDER) == "in order"
     assert state({**IN_ORDER, "state": "drift", "plan": ["Change it."]}) == "drift"
-    opened = judged({**IN_ORDER, "state": "open", "strangers": {"before": [STRANGERS], "after": []}})
+    opened = judged(
+        {**IN_ORDER, "state": "open", "strangers": {"before": [STRANGERS], "after": []}}
+    )
     assert opened is not None
     assert (opened.state, opened.findings) == ("open", (STRANGERS,))
     stopped = judged(
@@ -103,7 +110,11 @@ def test_a_result_does_not_count_for_a_layer_that_was_not_to_be_looked_at(how: s
 
 @pytest.mark.parametrize(
     ("until", "expected"),
-    [(datetime.date(2026, 11, 25), "accepted"), (datetime.date(2026, 11, 24), "drift"), (None, "drift")],
+    [
+        (datetime.date(2026, 11, 25), "accepted"),
+        (datetime.date(2026, 11, 24), "drift"),
+        (None, "drift"),
+    ],
 )
 def test_drift_is_accepted_until_a_day(until: datetime.date | None, expected: str) -> None:
     result = {**IN_ORDER, "state": "drift", "plan": ["Change it."]}
@@ -115,7 +126,9 @@ def test_an_open_door_is_never_accepted() -> None:
     assert state(result, acceptance=Acceptance(datetime.date(2027, 1, 1))) == "open"
 
 
-def verdict(*records: Record, host: str = "ex1", site: str = "birke", trouble: str = "") -> HostVerdict:
+def verdict(
+    *records: Record, host: str = "ex1", site: str = "birke", trouble: str = ""
+) -> HostVerdict:
     return HostVerdict(host, site, tuple(records), trouble)
 
 
@@ -188,7 +201,9 @@ def test_a_rollback_that_leaves_the_door_open_says_so_and_is_no_failure() -> Non
 
 @pytest.mark.parametrize("state", ["open", "drift", "unknown", "in order", ""])
 def test_a_rollback_that_was_refused_fails_whatever_is_known_of_the_door(state: str) -> None:
-    refused = judged({"failed": True, "msg": "Another run has leased it.", "state": state}, playbook="rollback")
+    refused = judged(
+        {"failed": True, "msg": "Another run has leased it.", "state": state}, playbook="rollback"
+    )
     assert refused is not None
     for others in ((), (of("fortigate", "open", STRANGERS),), (of("fortigate", "restored"),)):
         assert verdict(refused, *others).breaks("rollback")
@@ -201,21 +216,36 @@ def test_a_rollback_that_was_refused_fails_whatever_is_known_of_the_door(state: 
 def test_sites_are_told_worst_first() -> None:
     states = ["in order", "accepted", "drift", "unknown", "open"]
     hosts = [verdict(of("exchange", one), host=one, site=f"s-{one}") for one in states]
-    assert [site.state for site in by_site(hosts)] == ["open", "unknown", "drift", "accepted", "in order"]
+    assert [site.state for site in by_site(hosts)] == [
+        "open",
+        "unknown",
+        "drift",
+        "accepted",
+        "in order",
+    ]
     # Of two hosts of one site, the worse one speaks.
-    both = by_site([verdict(of("exchange", "in order")), verdict(of("exchange", "drift"), host="ex2")])
+    both = by_site(
+        [verdict(of("exchange", "in order")), verdict(of("exchange", "drift"), host="ex2")]
+    )
     assert [(one.site, one.state) for one in both] == [("birke", "drift")]
 
 
 def test_the_line_of_a_site() -> None:
     fine = by_site(
-        [verdict(of("exchange", "in order"), of("outside", "not looked at", "mailedge_probe_targets is not set."))]
+        [
+            verdict(
+                of("exchange", "in order"),
+                of("outside", "not looked at", "mailedge_probe_targets is not set."),
+            )
+        ]
     )
     assert site_line(fine[0]) == (
         "birke: in order. Looked at: exchange. Not looked at: outside (mailedge_probe_targets is not set)."
     )
     opened = by_site([verdict(of("exchange", "open", STRANGERS), of("fortigate", "not managed"))])
-    assert site_line(opened[0]) == f"birke: open. ex1, exchange: {STRANGERS} Not managed: fortigate."
+    assert (
+        site_line(opened[0]) == f"birke: open. ex1, exchange: {STRANGERS} Not managed: fortigate."
+    )
     back = by_site([verdict(of("exchange", "restored"))])
     assert site_line(back[0]) == "birke: restored. Looked at: exchange."
     assert site_line(back[0], check_mode=True) == "birke: would be restored. Looked at: exchange."
@@ -224,7 +254,14 @@ def test_the_line_of_a_site() -> None:
 
 
 def test_a_plan_is_never_told_as_if_it_were_done() -> None:
-    drift = Record("exchange", "ex1", "drift", (), ("Disable the receive connector 'x' and keep it.",), ("any: a → b",))
+    drift = Record(
+        "exchange",
+        "ex1",
+        "drift",
+        (),
+        ("Disable the receive connector 'x' and keep it.",),
+        ("any: a → b",),
+    )
     for playbook, check_mode in (("drift", False), ("drift", True), ("apply", True)):
         lines = detail_lines(verdict(drift), playbook, check_mode=check_mode, verbose=False)
         assert "    a run would: Disable the receive connector 'x' and keep it." in lines
@@ -236,7 +273,13 @@ def test_a_plan_is_never_told_as_if_it_were_done() -> None:
 
 
 def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
-    stopped = {"failed": True, "changed": False, "state": "open", "msg": "No.", "plan": ["Close it."]}
+    stopped = {
+        "failed": True,
+        "changed": False,
+        "state": "open",
+        "msg": "No.",
+        "plan": ["Close it."],
+    }
     found = judged(stopped, playbook="apply")
     assert found is not None
     lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
@@ -245,18 +288,30 @@ def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
     # Nor was that of a firewall that was only tried before the connectors, in check mode.
     tried = judged({"changed": True, "state": "open", "plan": ["Close it."]}, playbook="apply")
     assert tried is not None
-    assert "    a run would: Close it." in detail_lines(verdict(tried), "apply", check_mode=False, verbose=False)
+    assert "    a run would: Close it." in detail_lines(
+        verdict(tried), "apply", check_mode=False, verbose=False
+    )
 
 
 def test_a_host_in_order_has_no_details_and_a_long_plan_is_counted() -> None:
-    assert detail_lines(verdict(of("exchange", "in order")), "drift", check_mode=False, verbose=False) == []
-    long = Record("exchange", "ex1", "drift", (), tuple(f"Change {number}." for number in range(50)))
+    assert (
+        detail_lines(verdict(of("exchange", "in order")), "drift", check_mode=False, verbose=False)
+        == []
+    )
+    long = Record(
+        "exchange", "ex1", "drift", (), tuple(f"Change {number}." for number in range(50))
+    )
     assert len(detail_lines(verdict(long), "drift", check_mode=False, verbose=False)) < 15
     assert len(detail_lines(verdict(long), "drift", check_mode=False, verbose=True)) > 50
 
 
 def test_a_check_of_apply_shows_an_open_door_and_fails_only_where_it_would_stay_open() -> None:
-    closing = {**IN_ORDER, "state": "open", "plan": ["Close it."], "strangers": {"before": [STRANGERS], "after": []}}
+    closing = {
+        **IN_ORDER,
+        "state": "open",
+        "plan": ["Close it."],
+        "strangers": {"before": [STRANGERS], "after": []},
+    }
     staying = {**closing, "strangers": {"before": [STRANGERS], "after": [STRANGERS]}}
     for result, fails in ((closing, False), (staying, True), ({"failed": True, "msg": "x"}, True)):
         found = judged(result, playbook="apply")
@@ -287,7 +342,9 @@ def test_a_rollback_says_what_it_left_as_it_is() -> None:
     [sentence] = found.findings
     assert "the door may still be locked: name 'original'" in sentence
     assert sentence.endswith("goes further back: a.json, b.json.")
-    found = judged({**back, "not_restored": ["The receive connector 'x' is gone."]}, playbook="rollback")
+    found = judged(
+        {**back, "not_restored": ["The receive connector 'x' is gone."]}, playbook="rollback"
+    )
     assert found is not None
     assert (found.state, found.findings) == ("unknown", ("The receive connector 'x' is gone.",))
     found = judged({**back, "further": []}, playbook="rollback")
@@ -299,9 +356,10 @@ def test_a_host_whose_site_is_done_by_another_one_is_no_failure() -> None:
     done_elsewhere = HostVerdict("ex2", "birke", (), elsewhere=True)
     assert done_elsewhere.state == "not managed"
     assert not done_elsewhere.breaks("publish_ranges")
-    assert [site.state for site in by_site([done_elsewhere, verdict(of("published ranges", "in order"))])] == [
-        "in order"
-    ]
+    assert [
+        site.state
+        for site in by_site([done_elsewhere, verdict(of("published ranges", "in order"))])
+    ] == ["in order"]
     assert HostVerdict("ex2", "birke", (), trouble="No.", elsewhere=True).breaks("publish_ranges")
 
 
@@ -311,4 +369,7 @@ def test_what_was_written_is_told_as_it_is_now() -> None:
     read, written = judged(result), judged({**result, "snapshot": {"name": "x"}}, playbook="apply")
     assert read is not None
     assert written is not None
-    assert (read.findings, written.findings) == (("The internet may send.",), ("192.0.2.0/24 may send.",))
+    assert (read.findings, written.findings) == (
+        ("The internet may send.",),
+        ("192.0.2.0/24 may send.",),
+    )

@@ -79,7 +79,11 @@ SPAN = TimeSpan()
         (Hosts(), ["[192.0.2.7]", "Out.Filter.example"], ["out.filter.example", "192.0.2.7"]),
         (Hosts(), ["[2001:DB8:0:0::7]"], ["2001:db8::7"]),
         (ServerNames(), ["CN=EX1,CN=Servers,CN=Birke"], ["ex1"]),
-        (ServerNames(), ["birke.example/Configuration/Servers/EX1", "EX2"], ["ex1.birke.example", "ex2"]),
+        (
+            ServerNames(),
+            ["birke.example/Configuration/Servers/EX1", "EX2"],
+            ["ex1.birke.example", "ex2"],
+        ),
         (AddressSpaces(), ["smtp:*;1"], ["*"]),
         (AddressSpaces(), ["SMTP:Contoso.Example;1"], ["contoso.example"]),
         (AddressSpaces(), ["Local:SMTP:*.contoso.example;5"], ["*.contoso.example;5"]),
@@ -142,7 +146,9 @@ def test_different_meanings_are_not_equal(kind: Kind, one: t.Any, other: t.Any) 
         (LoginKind(), "canary", "username and password"),
     ],
 )
-def test_what_is_none_of_its_kind_is_refused_in_a_sentence(kind: Kind, value: t.Any, said: str) -> None:
+def test_what_is_none_of_its_kind_is_refused_in_a_sentence(
+    kind: Kind, value: t.Any, said: str
+) -> None:
     with pytest.raises(KindError) as caught:
         kind.parse(value)
     assert said in str(caught.value)
@@ -158,9 +164,17 @@ def test_what_a_newer_server_prints_is_kept() -> None:
 @pytest.mark.parametrize(
     ("kind", "wish", "expected"),
     [
-        (GROUPS, {"add": ["ExchangeServers"]}, {"AnonymousUsers", "ExchangeUsers", "ExchangeServers"}),
+        (
+            GROUPS,
+            {"add": ["ExchangeServers"]},
+            {"AnonymousUsers", "ExchangeUsers", "ExchangeServers"},
+        ),
         (GROUPS, {"remove": "AnonymousUsers"}, {"ExchangeUsers"}),
-        (GROUPS, {"remove": ["AnonymousUsers"], "add": ["ExchangeServers"]}, {"ExchangeUsers", "ExchangeServers"}),
+        (
+            GROUPS,
+            {"remove": ["AnonymousUsers"], "add": ["ExchangeServers"]},
+            {"ExchangeUsers", "ExchangeServers"},
+        ),
         (GROUPS, {"set": ["ExchangeServers"], "add": None}, {"ExchangeServers"}),
         (GROUPS, {"set": []}, set()),
         (GROUPS, ["ExchangeServers"], {"ExchangeServers"}),
@@ -196,14 +210,20 @@ def test_ranges_that_are_added_and_removed_leave_the_other_entries_as_they_were(
 
 
 addresses = st.integers(0, 40).map(lambda number: f"192.0.2.{number}")
-intervals = st.tuples(st.integers(0, 40), st.integers(0, 8)).map(lambda pair: f"192.0.2.{pair[0]}-192.0.2.{sum(pair)}")
+intervals = st.tuples(st.integers(0, 40), st.integers(0, 8)).map(
+    lambda pair: f"192.0.2.{pair[0]}-192.0.2.{sum(pair)}"
+)
 range_lists = st.lists(
-    st.one_of(addresses, intervals, intervals.map(lambda text: text.replace("192.0.2.", "2001:db8::")))
+    st.one_of(
+        addresses, intervals, intervals.map(lambda text: text.replace("192.0.2.", "2001:db8::"))
+    )
 )
 
 
 @given(range_lists, range_lists, range_lists)
-def test_adding_and_removing_ranges_is_the_algebra_of_sets(current: t.Any, added: t.Any, removed: t.Any) -> None:
+def test_adding_and_removing_ranges_is_the_algebra_of_sets(
+    current: t.Any, added: t.Any, removed: t.Any
+) -> None:
     before, more, less = (RangeSet.parse(texts) for texts in (current, added, removed))
     assert Ranges().merge(before, {"add": added, "remove": removed}) == (before - less) | more
 
@@ -254,7 +274,11 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
         (SIZE, 262144, "256KB"),
         (SIZE, 262145, "262145B"),
         (SPAN, 86400, "1.00:00:00"),
-        (GROUPS, frozenset({"ExchangeServers", "AnonymousUsers"}), ["AnonymousUsers", "ExchangeServers"]),
+        (
+            GROUPS,
+            frozenset({"ExchangeServers", "AnonymousUsers"}),
+            ["AnonymousUsers", "ExchangeServers"],
+        ),
         (AddressSpaces(), frozenset({AddressSpace("smtp", "*", 1)}), ["SMTP:*;1"]),
         (
             Capabilities(),
@@ -270,7 +294,10 @@ def test_what_is_shown_is_plain_and_means_the_same(kind: Kind, value: t.Any, sho
 
 
 def test_flags_are_written_as_one_text() -> None:
-    assert GROUPS.write(frozenset({"ExchangeServers", "AnonymousUsers"})) == "AnonymousUsers, ExchangeServers"
+    assert (
+        GROUPS.write(frozenset({"ExchangeServers", "AnonymousUsers"}))
+        == "AnonymousUsers, ExchangeServers"
+    )
     assert GROUPS.write(frozenset()) == "None"
 
 
@@ -293,7 +320,9 @@ class TestLogin:
         assert self.kind.show(login) == {"username": "site@filter.example"}
 
     def test_the_same_name_is_no_change(self) -> None:
-        assert self.kind.merge(Login("SITE@filter.example"), self.wish) == Login("site@filter.example")
+        assert self.kind.merge(Login("SITE@filter.example"), self.wish) == Login(
+            "site@filter.example"
+        )
         assert self.kind.merge(Login("SITE@filter.example"), self.wish).password is None
 
     def test_a_name_that_is_not_shown_is_no_change(self) -> None:

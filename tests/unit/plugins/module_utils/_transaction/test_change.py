@@ -9,7 +9,10 @@ import json
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action, Change
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Change,
+)
 
 ROW = {"name": "x", "enabled": True}
 
@@ -32,7 +35,9 @@ ROW = {"name": "x", "enabled": True}
         ),
     ],
 )
-def test_a_change_is_taken_back_by_its_inverse_and_given_again(change: Change[str], inverse: Change[str]) -> None:
+def test_a_change_is_taken_back_by_its_inverse_and_given_again(
+    change: Change[str], inverse: Change[str]
+) -> None:
     assert change.invert() == inverse
     assert inverse.invert() == change
 

@@ -13,7 +13,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import write_whole
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
+    write_whole,
+)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -26,7 +28,9 @@ def test_a_file_has_its_text_and_its_mode(mode: int, tmp_path: pathlib.Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_there(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     write_whole(path, "before")
 

@@ -16,7 +16,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
     refusal,
 )
 
-GUARDS = Registry({"shut_out": "Somebody would be shut out.", "left_open": "Somebody would get in."})
+GUARDS = Registry(
+    {"shut_out": "Somebody would be shut out.", "left_open": "Somebody would get in."}
+)
 OUT, OPEN = Finding("shut_out", STOP, "A is shut out."), Finding("left_open", WARN, "B gets in.")
 
 
@@ -34,7 +36,10 @@ def test_what_is_accepted_or_exempt_is_still_told(accepted: list[str], exempt: l
 
 
 def test_every_guard_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(PlanError, match="names 'a' and 'b', which are no guards. The guards are: left_open, shut_out."):
+    with pytest.raises(
+        PlanError,
+        match="names 'a' and 'b', which are no guards. The guards are: left_open, shut_out.",
+    ):
         GUARDS.settle([], ["b", "shut_out", "a"])
     assert GUARDS.unknown(["x"]).startswith("accept_risks names 'x', which is no guard.")
     assert GUARDS.unknown(["shut_out", "left_open"]) == ""

@@ -10,7 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.dates import last_update, read_day
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.dates import (
+    last_update,
+    read_day,
+)
 
 TODAY = datetime.date(2026, 11, 29)
 DEFINITIONS = "E0789628-CE08-4437-BE74-2495B842F43B"
@@ -62,7 +65,14 @@ def fixes(*texts: str) -> list[dict[str, str]]:
 
 
 def entry(date: str, **more: t.Any) -> dict[str, t.Any]:
-    return {"title": "Update (KB5)", "date": date, "operation": 1, "result": 2, "categories": [], **more}
+    return {
+        "title": "Update (KB5)",
+        "date": date,
+        "operation": 1,
+        "result": 2,
+        "categories": [],
+        **more,
+    }
 
 
 def history(*entries: dict[str, t.Any], total: int | None = None) -> dict[str, t.Any]:
@@ -70,7 +80,9 @@ def history(*entries: dict[str, t.Any], total: int | None = None) -> dict[str, t
 
 
 def test_the_newest_of_both_records_counts() -> None:
-    last = last_update(fixes("11/1/2026", "10/1/2026"), history(entry("2026-11-12T01:00:00")), TODAY)
+    last = last_update(
+        fixes("11/1/2026", "10/1/2026"), history(entry("2026-11-12T01:00:00")), TODAY
+    )
     assert (last.day, last.doubt) == (datetime.date(2026, 11, 12), "")
 
 
@@ -80,10 +92,14 @@ def test_the_newest_of_both_records_counts() -> None:
         {"result": 4},
         {"operation": 2},
         {"categories": [DEFINITIONS]},
-        {"title": "Security Intelligence-Update für Microsoft Defender Antivirus - KB2267602 (Version 1.4)"},
+        {
+            "title": "Security Intelligence-Update für Microsoft Defender Antivirus - KB2267602 (Version 1.4)"
+        },
     ],
 )
-def test_failures_removals_and_definitions_of_scanners_are_no_updates(more: dict[str, t.Any]) -> None:
+def test_failures_removals_and_definitions_of_scanners_are_no_updates(
+    more: dict[str, t.Any],
+) -> None:
     last = last_update(fixes("7/1/2026"), history(entry("2026-11-20T01:00:00", **more)), TODAY)
     assert last.day == datetime.date(2026, 7, 1)
 

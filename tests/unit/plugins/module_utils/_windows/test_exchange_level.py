@@ -18,7 +18,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchang
     parse_build,
 )
 
-LATER: dict[str, t.Any] = {"build": "15.2.2562.99", "name": "Exchange SE RTM Nov26SU", "released": "2026-11-10"}
+LATER: dict[str, t.Any] = {
+    "build": "15.2.2562.99",
+    "name": "Exchange SE RTM Nov26SU",
+    "released": "2026-11-10",
+}
 
 
 def build(text: str) -> tuple[int, int, int, int]:

@@ -9,7 +9,9 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import PostureFinding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import (
+    PostureFinding,
+)
 
 
 def found(name: str, severity: str) -> PostureFinding:
@@ -47,7 +49,12 @@ def test_an_id_that_is_none_is_refused_with_those_that_there_are() -> None:
 
 def test_the_worst_comes_first() -> None:
     mixed = [found("memory", severity) for severity in ("ok", "warning", "critical", "unknown")]
-    assert [one.severity for one in finding.ordered(mixed)] == ["critical", "unknown", "warning", "ok"]
+    assert [one.severity for one in finding.ordered(mixed)] == [
+        "critical",
+        "unknown",
+        "warning",
+        "ok",
+    ]
 
 
 def test_a_finding_that_nobody_could_read_about_is_a_mistake() -> None:

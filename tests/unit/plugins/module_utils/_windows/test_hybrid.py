@@ -26,7 +26,10 @@ NOTHING: dict[str, t.Any] = {
         ({}, set()),
         ({"windows_firewall_ports": [25]}, set()),
         ({"windows_firewall_ports": [25, 443]}, {"windows firewall"}),
-        ({"windows_firewall_ports": [443], "windows_firewall_remote_addresses": ["192.0.2.1"]}, set()),
+        (
+            {"windows_firewall_ports": [443], "windows_firewall_remote_addresses": ["192.0.2.1"]},
+            set(),
+        ),
         ({"exchange_publish": ["ews", "autodiscover"]}, set()),
         ({"exchange_publish": ["autodiscover"]}, {"iis"}),
         ({"exchange_publish": []}, {"iis"}),

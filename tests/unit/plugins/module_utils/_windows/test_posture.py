@@ -11,9 +11,16 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import finding, posture, reading, tls
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import (
+    finding,
+    posture,
+    reading,
+    tls,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import overridden
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.exchange_level import (
+    overridden,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.posture import Site
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading import (
     AUTOMATIC_KEY,
@@ -24,7 +31,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.reading
     Facts,
     Service,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import DWORD, Key, Value
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import (
+    DWORD,
+    Key,
+    Value,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import SYSTEMS
 
 TODAY = datetime.date(2026, 11, 29)
@@ -33,7 +44,10 @@ GB = 1 << 30
 
 
 def key(**values: t.Any) -> Key:
-    held = {name.casefold(): Value(DWORD if isinstance(data, int) else "String", data) for name, data in values.items()}
+    held = {
+        name.casefold(): Value(DWORD if isinstance(data, int) else "String", data)
+        for name, data in values.items()
+    }
     return Key(True, held)
 
 
@@ -41,7 +55,11 @@ def windows(build: str, kind: str = "Server") -> Key:
     return key(CurrentBuild=build, InstallationType=kind)
 
 
-STRONG = {one.key: key(**dict.fromkeys(tls.DOTNET_VALUES, 1)) for one in tls.SETTINGS.values() if "NET" in one.key}
+STRONG = {
+    one.key: key(**dict.fromkeys(tls.DOTNET_VALUES, 1))
+    for one in tls.SETTINGS.values()
+    if "NET" in one.key
+}
 KEYS: dict[str, Key | None] = {
     **dict.fromkeys(tls.SIDES.values(), Key(False)),
     **STRONG,
@@ -51,7 +69,9 @@ KEYS: dict[str, Key | None] = {
     **dict.fromkeys(RESTART_KEYS, Key(False)),
 }
 SERVICES: dict[str, Service | None] = {
-    **dict.fromkeys(("mshybridsvc", "WAPCSvc", "WAPCUpdaterSvc", "ADSync", *reading.ARC, "CcmExec")),
+    **dict.fromkeys(
+        ("mshybridsvc", "WAPCSvc", "WAPCUpdaterSvc", "ADSync", *reading.ARC, "CcmExec")
+    ),
     "MSExchangeMitigation": Service("Running", 2),
 }
 FINE = Facts(
@@ -66,7 +86,12 @@ FINE = Facts(
     history={"total": 0, "entries": []},
     protection={f"default web site/{name}": "require" for name in ("api", "ecp", "ews", "owa")},
     certificates=(
-        Certificate("CN=mail", "AB" * 20, datetime.datetime(2027, 11, 1, tzinfo=datetime.timezone.utc), False),
+        Certificate(
+            "CN=mail",
+            "AB" * 20,
+            datetime.datetime(2027, 11, 1, tzinfo=datetime.timezone.utc),
+            False,
+        ),
     ),
 )
 
@@ -104,7 +129,11 @@ def test_a_server_that_is_well_kept_is_in_order() -> None:
 def test_what_could_not_be_read_is_unknown_in_every_subject() -> None:
     nothing = Facts("EX1", exchange_installed=True, edge=False)
     found = judged(nothing)
-    assert {name: severity for name, (severity, _sentence) in found.items() if severity != finding.UNKNOWN} == {}
+    assert {
+        name: severity
+        for name, (severity, _sentence) in found.items()
+        if severity != finding.UNKNOWN
+    } == {}
     assert len(found) > 12
     assert finding.state(posture.findings(nothing, SITE)) == "unknown"
 
@@ -121,10 +150,22 @@ UNREAD: tuple[tuple[str, Facts], ...] = (
     ("last_update", but(fixes=None, history=None)),
     ("update_service", with_keys(update=None, automatic=None)),
     ("restart_pending", but(keys={**KEYS, RESTART_KEYS[1]: None})),
-    ("hybrid_agent", but(services={name: one for name, one in SERVICES.items() if name != "mshybridsvc"})),
-    ("app_proxy_connector", but(services={name: one for name, one in SERVICES.items() if name != "WAPCSvc"})),
-    ("entra_connect", but(services={name: one for name, one in SERVICES.items() if name != "ADSync"})),
-    ("mitigation_service", but(services={name: one for name, one in SERVICES.items() if "Miti" not in name})),
+    (
+        "hybrid_agent",
+        but(services={name: one for name, one in SERVICES.items() if name != "mshybridsvc"}),
+    ),
+    (
+        "app_proxy_connector",
+        but(services={name: one for name, one in SERVICES.items() if name != "WAPCSvc"}),
+    ),
+    (
+        "entra_connect",
+        but(services={name: one for name, one in SERVICES.items() if name != "ADSync"}),
+    ),
+    (
+        "mitigation_service",
+        but(services={name: one for name, one in SERVICES.items() if "Miti" not in name}),
+    ),
     ("extended_protection", but(protection=None)),
     ("extended_protection", but(protection={"other site/owa": "require"})),
     ("certificate", but(certificates=None)),
@@ -222,9 +263,18 @@ def test_a_net_that_is_not_there_is_none_that_is_weak() -> None:
 
 def test_updates_are_old_or_perhaps_old() -> None:
     assert one(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update")[0] == finding.WARNING
-    assert one(but(fixes=[{"InstalledOn": "7/1/2026"}, {"InstalledOn": ""}]), "last_update")[0] == finding.UNKNOWN
-    assert one(but(fixes=[{"InstalledOn": "11/1/2026"}, {"InstalledOn": ""}]), "last_update")[0] == finding.OK
-    assert one(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update", max_update_age_days=200)[0] == finding.OK
+    assert (
+        one(but(fixes=[{"InstalledOn": "7/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
+        == finding.UNKNOWN
+    )
+    assert (
+        one(but(fixes=[{"InstalledOn": "11/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
+        == finding.OK
+    )
+    assert (
+        one(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update", max_update_age_days=200)[0]
+        == finding.OK
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,10 +283,22 @@ def test_updates_are_old_or_perhaps_old() -> None:
         # An address that is not used is none.
         (with_keys(automatic=Key(True)), "update_service", finding.WARNING),
         (with_keys(automatic=key(UseWUServer=0)), "update_service", finding.WARNING),
-        (with_keys(update=Key(False), automatic=key(UseWUServer=1)), "update_service", finding.WARNING),
+        (
+            with_keys(update=Key(False), automatic=key(UseWUServer=1)),
+            "update_service",
+            finding.WARNING,
+        ),
         (with_keys(update=Key(False), automatic=key(AUOptions=4)), "update_service", finding.OK),
-        (with_keys(update=Key(False), automatic=key(AUOptions=4, NoAutoUpdate=1)), "update_service", finding.WARNING),
-        (with_keys(update=Key(False), automatic=key(AUOptions=3)), "update_service", finding.WARNING),
+        (
+            with_keys(update=Key(False), automatic=key(AUOptions=4, NoAutoUpdate=1)),
+            "update_service",
+            finding.WARNING,
+        ),
+        (
+            with_keys(update=Key(False), automatic=key(AUOptions=3)),
+            "update_service",
+            finding.WARNING,
+        ),
     ],
 )
 def test_who_looks_after_updates(facts: Facts, name: str, severity: str) -> None:
@@ -252,7 +314,8 @@ def test_what_waits_for_a_restart_is_told_also_where_the_other_key_is_unread(pat
 @pytest.mark.parametrize("service", ["himds", "GCArcService", "ExtensionService", "CcmExec"])
 def test_an_agent_is_no_schedule(service: str) -> None:
     facts = dataclasses.replace(
-        with_keys(update=Key(False), automatic=Key(False)), services={**SERVICES, service: Service("Running", 2)}
+        with_keys(update=Key(False), automatic=Key(False)),
+        services={**SERVICES, service: Service("Running", 2)},
     )
     assert one(facts, "update_schedule")[0] == finding.UNKNOWN
     stopped = dataclasses.replace(facts, services={**SERVICES, service: Service("Stopped", 4)})
@@ -275,12 +338,18 @@ def test_the_hybrid_agent_is_asked_for_where_the_site_needs_it(
     service: Service | None, hybrid: str, severity: str
 ) -> None:
     assert one(with_services(mshybridsvc=service), "hybrid_agent", hybrid=hybrid)[0] == severity
-    assert one(with_services(WAPCSvc=None), "app_proxy_connector", hybrid="app_proxy")[0] == finding.CRITICAL
+    assert (
+        one(with_services(WAPCSvc=None), "app_proxy_connector", hybrid="app_proxy")[0]
+        == finding.CRITICAL
+    )
 
 
 def test_a_connector_whose_updater_stands_still_grows_old() -> None:
     running = Service("Running", 2)
-    assert one(with_services(WAPCSvc=running, WAPCUpdaterSvc=running), "app_proxy_connector")[0] == finding.OK
+    assert (
+        one(with_services(WAPCSvc=running, WAPCUpdaterSvc=running), "app_proxy_connector")[0]
+        == finding.OK
+    )
     stopped = with_services(WAPCSvc=running, WAPCUpdaterSvc=Service("Stopped", 4))
     assert one(stopped, "app_proxy_connector")[0] == finding.WARNING
 
@@ -305,18 +374,26 @@ def test_entra_connect_by_its_version(version: str, status: str, name: str, seve
 
 def test_the_mitigation_service_is_asked_for_where_exchange_has_one() -> None:
     assert one(with_services(MSExchangeMitigation=None), "mitigation_service")[0] == finding.WARNING
-    assert one(with_services(MSExchangeMitigation=Service("Stopped", 4)), "mitigation_service")[0] == finding.WARNING
+    assert (
+        one(with_services(MSExchangeMitigation=Service("Stopped", 4)), "mitigation_service")[0]
+        == finding.WARNING
+    )
     assert "mitigation_service" not in judged(but(exchange_build=(15, 0, 1497, 48)))
     assert "mitigation_service" not in judged(but(edge=True))
 
 
 def test_extended_protection_that_is_off_is_told_by_name() -> None:
     held = dict(FINE.protection or {})
-    severity, sentence = one(but(protection={**held, "default web site/owa": "none"}), "extended_protection")
+    severity, sentence = one(
+        but(protection={**held, "default web site/owa": "none"}), "extended_protection"
+    )
     assert severity == finding.WARNING
     assert "owa" in sentence
     # Not in the file at all, which is its default: none.
-    assert one(but(protection={**held, "default web site/ecp": ""}), "extended_protection")[0] == finding.WARNING
+    assert (
+        one(but(protection={**held, "default web site/ecp": ""}), "extended_protection")[0]
+        == finding.WARNING
+    )
     assert "extended_protection" not in judged(but(edge=True))
     assert "extended_protection" not in judged(but(exchange_build=(14, 3, 513, 0)))
 
@@ -333,7 +410,8 @@ def certificate(day: datetime.date, thumbprint: str = "CD" * 20) -> Certificate:
 
 
 @pytest.mark.parametrize(
-    ("days", "severity"), [(-1, finding.CRITICAL), (0, finding.WARNING), (60, finding.WARNING), (61, finding.OK)]
+    ("days", "severity"),
+    [(-1, finding.CRITICAL), (0, finding.WARNING), (60, finding.WARNING), (61, finding.OK)],
 )
 def test_the_end_of_a_certificate(days: int, severity: str) -> None:
     ends = certificate(TODAY + datetime.timedelta(days=days))
@@ -341,9 +419,15 @@ def test_the_end_of_a_certificate(days: int, severity: str) -> None:
 
 
 def test_a_certificate_that_is_ignored_hides_no_other() -> None:
-    old, other = certificate(datetime.date(2020, 1, 1)), certificate(datetime.date(2021, 1, 1), "EF" * 20)
+    old, other = (
+        certificate(datetime.date(2020, 1, 1)),
+        certificate(datetime.date(2021, 1, 1), "EF" * 20),
+    )
     ignored = {"ignored_certificates": ["cd cd cd cd"]}
-    assert one(but(certificates=(*(FINE.certificates or ()), old)), "certificate", **ignored)[0] == finding.OK
+    assert (
+        one(but(certificates=(*(FINE.certificates or ()), old)), "certificate", **ignored)[0]
+        == finding.OK
+    )
     assert one(but(certificates=(old, other)), "certificate", **ignored)[0] == finding.CRITICAL
     assert one(but(certificates=(old,)), "certificate", **ignored)[0] == finding.UNKNOWN
     assert one(but(certificates=()), "certificate")[0] == finding.WARNING
@@ -365,9 +449,14 @@ def test_every_finding_of_the_catalogue_can_come_about() -> None:
         but(exchange_build=(15, 2, 2562, 47)),
         with_services(ADSync=Service("Running", 2)),
         dataclasses.replace(
-            with_keys(update=Key(False), automatic=Key(False)), services={**SERVICES, "himds": Service("Running", 2)}
+            with_keys(update=Key(False), automatic=Key(False)),
+            services={**SERVICES, "himds": Service("Running", 2)},
         ),
-        dataclasses.replace(with_services(ADSync=Service("Running", 2)), versions={"ADSync": "2.5.79.0"}),
+        dataclasses.replace(
+            with_services(ADSync=Service("Running", 2)), versions={"ADSync": "2.5.79.0"}
+        ),
     ]
-    seen = {name for facts in several for name in judged(facts)} | set(judged(FINE, builds=overridden([], "")))
+    seen = {name for facts in several for name in judged(facts)} | set(
+        judged(FINE, builds=overridden([], ""))
+    )
     assert seen == set(FINDINGS)

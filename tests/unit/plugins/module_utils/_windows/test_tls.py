@@ -11,8 +11,16 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import tls
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import DWORD, Key, Value
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import SYSTEMS, Default, default_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import (
+    DWORD,
+    Key,
+    Value,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import (
+    SYSTEMS,
+    Default,
+    default_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls import DotNet, Protocol
 
 

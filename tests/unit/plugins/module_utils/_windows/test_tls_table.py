@@ -16,9 +16,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import tls
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.layer import Wish, desired
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import DWORD, Key, Value
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.registry import (
+    DWORD,
+    Key,
+    Value,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.systems import Default
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_table import TABLES, VALUES, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_table import (
+    TABLES,
+    VALUES,
+    State,
+)
 
 SERVER, CLIENT = tls.SIDES.values()
 PARENT = tls.chain(SERVER)[1]
@@ -26,7 +34,15 @@ ROOT = tls.chain(SERVER)[2]
 
 DATA = st.one_of(
     st.none(),
-    st.sampled_from([Value(DWORD, 0), Value(DWORD, 1), Value(DWORD, -1), Value("String", "1"), Value("QWord", 1)]),
+    st.sampled_from(
+        [
+            Value(DWORD, 0),
+            Value(DWORD, 1),
+            Value(DWORD, -1),
+            Value("String", "1"),
+            Value("QWord", 1),
+        ]
+    ),
 )
 
 
@@ -40,8 +56,14 @@ def states(draw: st.DrawFn) -> State:
         exists = bool(values) or draw(st.booleans())
         keys[key.casefold()] = Key(exists, values, others=draw(st.integers(0, 1)) if exists else 0)
     for level in (1, 2):
-        for outer in {tls.chain(key)[level] for key in tls.keys_to_read() if len(tls.chain(key)) > level}:
-            below = {inner.casefold() for key in tls.SETTINGS.values() for inner in _right_below(key.key, outer)}
+        for outer in {
+            tls.chain(key)[level] for key in tls.keys_to_read() if len(tls.chain(key)) > level
+        }:
+            below = {
+                inner.casefold()
+                for key in tls.SETTINGS.values()
+                for inner in _right_below(key.key, outer)
+            }
             held = sum(keys[inner].exists for inner in below if inner in keys)
             more = draw(st.integers(0, 1))
             others = draw(st.integers(0, 1))
@@ -56,7 +78,10 @@ def _right_below(key: str, outer: str) -> list[str]:
 
 
 WISHES = st.builds(
-    Wish, st.booleans(), st.booleans(), st.sets(st.sampled_from(tls.FRAMEWORKS)).map(lambda found: tuple(sorted(found)))
+    Wish,
+    st.booleans(),
+    st.booleans(),
+    st.sets(st.sampled_from(tls.FRAMEWORKS)).map(lambda found: tuple(sorted(found))),
 )
 
 
@@ -72,7 +97,9 @@ def test_what_is_wished_comes_about_and_goes_away_again(start: State, wish: Wish
     assert desired(wish, after) == ()
     if wish.schannel:
         default = Default.ON if start.build in (17763, 20348) else Default.OFF
-        assert {tls.protocol(after.key(key), default)[0] for key in tls.SIDES.values()} == {tls.Protocol.ON}
+        assert {tls.protocol(after.key(key), default)[0] for key in tls.SIDES.values()} == {
+            tls.Protocol.ON
+        }
     taken_back, lost = TABLES.way_back(changes)
     assert not lost
     back = TABLES.apply_all(TABLES.plan(after, taken_back), after)
@@ -81,7 +108,9 @@ def test_what_is_wished_comes_about_and_goes_away_again(start: State, wish: Wish
 
 
 @given(states(), WISHES, st.data())
-def test_whatever_a_colleague_adds_a_rollback_ends(start: State, wish: Wish, data: st.DataObject) -> None:
+def test_whatever_a_colleague_adds_a_rollback_ends(
+    start: State, wish: Wish, data: st.DataObject
+) -> None:
     changes = TABLES.plan(start, desired(wish, start))
     after = TABLES.apply_all(changes, start)
     touched = data.draw(st.sampled_from(sorted(there(after)) or [""]))
@@ -137,7 +166,14 @@ def test_missing_is_given_back_as_missing_and_0_as_0() -> None:
 
 def test_only_what_is_managed_can_be_described() -> None:
     with pytest.raises(PlanError, match="none that this collection manages"):
-        TABLES.plan(empty(), [Desired(VALUES, r"SYSTEM\CurrentControlSet\Services\Tcpip\Start", {"value": "absent"})])
+        TABLES.plan(
+            empty(),
+            [
+                Desired(
+                    VALUES, r"SYSTEM\CurrentControlSet\Services\Tcpip\Start", {"value": "absent"}
+                )
+            ],
+        )
     with pytest.raises(PlanError, match="which none has"):
         TABLES.plan(empty(), [Desired(VALUES, f"{SERVER}\\Enabled", {"data": 1})])
     with pytest.raises(PlanError, match="is no value"):

@@ -13,11 +13,28 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Finding
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import guards, recipe, tables, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import (
+    guards,
+    recipe,
+    tables,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.recipe import Site
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import State, read_state
-from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import operations, rules, store
-from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, BLOCK, Firewall, Rule
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import (
+    State,
+    read_state,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import (
+    operations,
+    rules,
+    store,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import (
+    ALLOW,
+    BLOCK,
+    Firewall,
+    Rule,
+)
 from ansible_collections.mailedge.lockdown.tests.support.random_windows_firewalls import host_of
 
 PROVIDER = RangeSet.parse(["198.51.100.0/24"])
@@ -46,10 +63,14 @@ def firewall() -> Firewall:
 
 
 def state_of(firewall: Firewall) -> State:
-    return read_state({"name": "EX1"}, operations.read(host_of(firewall), {"id": "x"}), firewall.lines)
+    return read_state(
+        {"name": "EX1"}, operations.read(host_of(firewall), {"id": "x"}), firewall.lines
+    )
 
 
-def judged(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) -> dict[str, Finding]:
+def judged(
+    firewall: Firewall, wished: Site | None = None, came_by: int = 5986
+) -> dict[str, Finding]:
     before = state_of(firewall)
     wished = wished or site()
     changes = tables.TABLES.plan(before, recipe.lock(before, wished))
@@ -58,7 +79,9 @@ def judged(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) 
 
 
 def stops(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) -> set[str]:
-    return {name for name, one in judged(firewall, wished, came_by).items() if one.severity == "stop"}
+    return {
+        name for name, one in judged(firewall, wished, came_by).items() if one.severity == "stop"
+    }
 
 
 def extra(firewall: Firewall, **more: t.Any) -> Rule:
@@ -116,7 +139,9 @@ def test_a_profile_that_blocks_everything_lets_nobody_in(firewall: Firewall) -> 
 
 
 def test_a_rule_of_group_policy_wins(firewall: Firewall) -> None:
-    firewall.policy_rules.append(Rule(name="Mail for all", ports=[(25, 25)], enabled=True, action=ALLOW))
+    firewall.policy_rules.append(
+        Rule(name="Mail for all", ports=[(25, 25)], enabled=True, action=ALLOW)
+    )
     found = judged(firewall)
     assert found["policy_rule"].severity == "stop"
     assert "'Mail for all' of group policy" in found["policy_rule"].sentence
@@ -230,7 +255,9 @@ def test_a_rule_whose_name_is_a_reference_is_found_by_its_content(firewall: Fire
 
 def test_a_rule_that_the_server_has_no_more_is_told_by_its_name() -> None:
     with pytest.raises(PlanError, match="There is no firewall rule 'Gone"):
-        tables.TABLES.plan(state_of(Firewall()), [Desired("rules", "Gone [{1}]", {"enabled": True})])
+        tables.TABLES.plan(
+            state_of(Firewall()), [Desired("rules", "Gone [{1}]", {"enabled": True})]
+        )
 
 
 def test_a_rule_for_a_program_that_does_not_listen_there_is_left_alone(firewall: Firewall) -> None:

@@ -12,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import model, recipe, tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import (
+    model,
+    recipe,
+    tables,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.state import State
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import PROFILES
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
+    PROFILES,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.rules import install
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
@@ -36,7 +42,12 @@ SITE = recipe.Site(
 
 
 def passing(
-    firewall: Firewall, port: int, profile: int, *, authenticated: bool = False, of: t.Collection[str] = SOURCES
+    firewall: Firewall,
+    port: int,
+    profile: int,
+    *,
+    authenticated: bool = False,
+    of: t.Collection[str] = SOURCES,
 ) -> set[str]:
     """The senders of whom some packet comes in."""
     return {
@@ -66,7 +77,9 @@ def test_what_the_model_calls_shut_no_packet_passes(
 
 @settings(max_examples=500)
 @given(firewalls(), st.sampled_from(PORTS), EVERY_PROFILE)
-def test_whom_the_model_lets_in_for_certain_some_packet_passes(firewall: Firewall, port: int, bit: int) -> None:
+def test_whom_the_model_lets_in_for_certain_some_packet_passes(
+    firewall: Firewall, port: int, bit: int
+) -> None:
     state = read(host_of(firewall))
     reach = model.reach(state, port, state.profiles[bit])
     certain = {one for one in SOURCES if one in reach.certain}
@@ -78,11 +91,19 @@ def planned(state: State, site: recipe.Site = SITE) -> tuple[tables.Change, ...]
 
 
 @settings(max_examples=150)
-@given(firewalls(), st.sampled_from((recipe.NARROW, recipe.DISABLE)), st.sampled_from((recipe.KEEP, recipe.NARROW)))
-def test_what_was_planned_is_what_is_read_back(firewall: Firewall, method: str, other_ports: str) -> None:
+@given(
+    firewalls(),
+    st.sampled_from((recipe.NARROW, recipe.DISABLE)),
+    st.sampled_from((recipe.KEEP, recipe.NARROW)),
+)
+def test_what_was_planned_is_what_is_read_back(
+    firewall: Firewall, method: str, other_ports: str
+) -> None:
     host, start = host_of(firewall), shown(firewall)
     before = read(host)
-    site = recipe.Site(SITE.ports, SITE.remote, SITE.own_networks, method=method, other_ports=other_ports)
+    site = recipe.Site(
+        SITE.ports, SITE.remote, SITE.own_networks, method=method, other_ports=other_ports
+    )
     changes = planned(before, site)
     for _step in write(host, changes, before):
         pass
@@ -133,7 +154,9 @@ def test_many_addresses_are_shared_out_among_rules_and_nobody_named_loses() -> N
     firewall = Firewall()
     install(firewall, "E2016")
     host = host_of(firewall)
-    many = [f"198.51.{third}.{last}" for third in range(100, 110) for last in range(0, 256, 2)][:1100]
+    many = [f"198.51.{third}.{last}" for third in range(100, 110) for last in range(0, 256, 2)][
+        :1100
+    ]
     site = recipe.Site((25,), RangeSet.parse(many), other_ports=recipe.NARROW)
     before = read(host)
     changes = planned(before, site)
@@ -143,7 +166,11 @@ def test_many_addresses_are_shared_out_among_rules_and_nobody_named_loses() -> N
     state = read(host)
     assert planned(state, site) == ()
     assert model.reach_of(state, 25).certain == site.named
-    fewer = recipe.Site((25,), RangeSet.parse(many[:-50]) | RangeSet.parse(["203.0.113.4"]), other_ports=recipe.NARROW)
+    fewer = recipe.Site(
+        (25,),
+        RangeSet.parse(many[:-50]) | RangeSet.parse(["203.0.113.4"]),
+        other_ports=recipe.NARROW,
+    )
     changes = planned(state, fewer)
     kept = site.named & fewer.named
     for _step in write(host, changes, state):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import read_text
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
+    read_text,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     counted,
     fits,
@@ -25,8 +27,19 @@ TEXT = (
 
 def test_a_text_is_read() -> None:
     rule = read_text(TEXT)
-    assert (rule.name, rule.enabled, rule.inbound, rule.action, rule.protocol) == ("One", True, True, "allow", 6)
-    assert (rule.profiles, rule.program, rule.service, rule.edge) == (5, "System", "MSExchangeTransport", True)
+    assert (rule.name, rule.enabled, rule.inbound, rule.action, rule.protocol) == (
+        "One",
+        True,
+        True,
+        "allow",
+        6,
+    )
+    assert (rule.profiles, rule.program, rule.service, rule.edge) == (
+        5,
+        "System",
+        "MSExchangeTransport",
+        True,
+    )
     assert rule.ports.texts() == ("25", "587-588")
     assert rule.remote.texts() == ("LocalSubnet", "10.0.0.0/8", "2001:db8::/32")
     assert rule.certain
@@ -35,7 +48,13 @@ def test_a_text_is_read() -> None:
 
 def test_what_is_absent_has_its_default() -> None:
     rule = read_text("v2.30|Action=Block|Dir=In|Name=x|")
-    assert (rule.enabled, rule.protocol, rule.profiles, rule.edge, rule.action) == (False, None, 7, False, "block")
+    assert (rule.enabled, rule.protocol, rule.profiles, rule.edge, rule.action) == (
+        False,
+        None,
+        7,
+        False,
+        "block",
+    )
     assert rule.ports.are_all
     assert rule.remote.texts() == ("*",)
 
@@ -53,7 +72,9 @@ def test_what_is_absent_has_its_default() -> None:
     ],
 )
 def test_what_is_not_understood_is_told(token: str, what: str) -> None:
-    rule = read_text(f"v2.30|Dir=In|{token}|" + ("" if token.startswith("Act") else "Action=Allow|Active=TRUE|"))
+    rule = read_text(
+        f"v2.30|Dir=In|{token}|" + ("" if token.startswith("Act") else "Action=Allow|Active=TRUE|")
+    )
     assert what in rule.unknown
     assert not rule.certain
     # What may be active is taken for active, and what may be for every profile is.
@@ -66,13 +87,17 @@ def test_a_text_without_a_version_is_not_understood() -> None:
 
 
 def test_rules_for_authenticated_senders_and_loose_ones_are_seen() -> None:
-    assert read_text("v2.30|Action=ByPass|Active=TRUE|Dir=In|Security=Authenticate|RMauth=O:LSD:|").ipsec
+    assert read_text(
+        "v2.30|Action=ByPass|Active=TRUE|Dir=In|Security=Authenticate|RMauth=O:LSD:|"
+    ).ipsec
     assert read_text("v2.30|Action=Allow|Active=TRUE|Dir=In|LOM=TRUE|").loose
     assert not read_text("v2.30|Action=Allow|Active=TRUE|Dir=In|LOM=FALSE|").loose
 
 
 def test_addresses_mean_the_same_however_the_server_writes_them() -> None:
-    one = read_addresses("198.51.100.7/255.255.255.255,10.0.0.0/255.0.0.0,LOCALSUBNET,2001:db8::1-2001:db8::9")
+    one = read_addresses(
+        "198.51.100.7/255.255.255.255,10.0.0.0/255.0.0.0,LOCALSUBNET,2001:db8::1-2001:db8::9"
+    )
     other = read_addresses(["LocalSubnet", "2001:db8::1-2001:db8::9", "10.0.0.0/8", "198.51.100.7"])
     assert one == other
     assert read_addresses("") == read_addresses("*") == read_addresses(None)
@@ -104,7 +129,9 @@ def test_ports_within_others() -> None:
 
 
 def test_each_of_the_four_lists_takes_a_thousand() -> None:
-    singles = RangeSet.parse([f"10.0.{third}.{last}" for third in range(4) for last in range(0, 256, 2)][:1001])
+    singles = RangeSet.parse(
+        [f"10.0.{third}.{last}" for third in range(4) for last in range(0, 256, 2)][:1001]
+    )
     mixed = singles | RangeSet.parse(["198.51.100.1-198.51.100.6", "2001:db8::/32"])
     assert counted(mixed) == {"4/": 512, "4-": 1, "6/": 1, "6-": 0}
     many = RangeSet.parse([f"10.{second}.{third}.1" for second in range(5) for third in range(250)])

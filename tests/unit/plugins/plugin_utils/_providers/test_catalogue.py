@@ -15,8 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue, lockfile, refresh, registry
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import ProviderError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import (
+    catalogue,
+    lockfile,
+    refresh,
+    registry,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
+    ProviderError,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.lockfile import Locked
 
 TODAY = datetime.date(2026, 11, 23)
@@ -58,7 +65,9 @@ def test_each_region_of_seppmail_has_its_own_certificate_and_addresses() -> None
     assert [(entry.region, entry.tls_cert_names) for entry in regions] == [
         (region, (f"*.{region}.seppmail.cloud",)) for region in ("ch", "de", "prv")
     ]
-    assert not any(one.ranges & other.ranges for one in regions for other in regions if one is not other)
+    assert not any(
+        one.ranges & other.ranges for one in regions for other in regions if one is not other
+    )
     with pytest.raises(ProviderError, match=r"Name one of its regions: ch, de, prv.*Deliver hosts"):
         catalogue.find("seppmail-cloud")
     # Nobody is let in by a list that its provider has withdrawn, unless the site says so.
@@ -71,13 +80,17 @@ def test_a_region_of_spamtitan_is_a_pair_of_mx_records() -> None:
     pairs = [entry for entry in catalogue.load() if entry.provider == "spamtitan"]
     assert len(pairs) == 4
     for entry in pairs:
-        assert [f"{host}.spamtitan.com" for host in entry.region.split("-")] == list(entry.mx_suffixes)
+        assert [f"{host}.spamtitan.com" for host in entry.region.split("-")] == list(
+            entry.mx_suffixes
+        )
         # As many names of servers as addresses, and none of another pair.
         assert len(entry.source.split()) == len(entry.ranges.to_cidrs())
     assert len({name for entry in pairs for name in entry.source.split()}) == sum(
         len(one.source.split()) for one in pairs
     )
-    assert not any(one.ranges & other.ranges for one in pairs for other in pairs if one is not other)
+    assert not any(
+        one.ranges & other.ranges for one in pairs for other in pairs if one is not other
+    )
     with pytest.raises(ProviderError, match="MX records of your domain name the pair"):
         catalogue.find("spamtitan")
 
@@ -126,13 +139,17 @@ def test_grades_and_what_the_customer_is_told() -> None:
 )
 def test_what_is_not_believed(answer: tuple[str, ...], guard: str) -> None:
     before = ranges("198.51.100.0/24", "2001:db8:100::/48")
-    assert guard in [finding.id for finding in refresh.judge(ranges(*answer), before, refresh.Limits(ranges=50))]
+    assert guard in [
+        finding.id for finding in refresh.judge(ranges(*answer), before, refresh.Limits(ranges=50))
+    ]
     assert guard in refresh.GUARDS
 
 
 def test_who_holds_a_range_is_told() -> None:
     """Both are documentation ranges, in blocks that are given out (iana.org, IPv4 address space, IPv6 unicast assignments)."""
-    assert registry.told(ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "Add") == [
+    assert registry.told(
+        ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "Add"
+    ) == [
         "Add 198.51.100.0/24, in ARIN's block 198/8, legacy.",
         "Add 2001:db8:100::/48, in APNIC's block 2001:0c00::/23, allocated.",
         "Add 2d00::/32, in IANA's block 2d00:0000::/8, reserved.",
@@ -166,7 +183,9 @@ def test_no_news_is_no_change_and_what_is_gone_stays_for_a_while() -> None:
     until = later + datetime.timedelta(days=30)
     assert less.leaving == ((ranges("198.51.100.128/25"), until),)
     assert less.counting(until) == ranges("198.51.100.0/24", "203.0.113.0/24")
-    assert less.counting(until + datetime.timedelta(days=1)) == ranges("198.51.100.0/25", "203.0.113.0/24")
+    assert less.counting(until + datetime.timedelta(days=1)) == ranges(
+        "198.51.100.0/25", "203.0.113.0/24"
+    )
     # The day counts from when it went, and not from the last look.
     again = refresh.renew(less, less.ranges, today=later + datetime.timedelta(days=5), **about)
     assert again == less
@@ -180,7 +199,8 @@ def test_no_news_is_no_change_and_what_is_gone_stays_for_a_while() -> None:
 
 DAYS = st.dates(min_value=datetime.date(2026, 1, 1), max_value=datetime.date(2027, 12, 31))
 SETS = st.lists(
-    st.sampled_from([f"198.51.{number}.0/24" for number in range(8)] + ["2001:db8:1::/48"]), min_size=1
+    st.sampled_from([f"198.51.{number}.0/24" for number in range(8)] + ["2001:db8:1::/48"]),
+    min_size=1,
 ).map(RangeSet.parse)
 
 
@@ -207,9 +227,13 @@ def test_what_is_written_is_read_again(lock: lockfile.Lock) -> None:
     }
 
 
-@pytest.mark.parametrize("day", ["2027-W04-7", "20270131", "2027-01-31 10:00:00", "2027-01-31T10:00:00Z"])
+@pytest.mark.parametrize(
+    "day", ["2027-W04-7", "20270131", "2027-01-31 10:00:00", "2027-01-31T10:00:00Z"]
+)
 def test_a_lock_file_takes_days_in_one_form(day: str) -> None:
-    one = Locked("url", "x", TODAY, ranges("198.51.100.0/24"), ((ranges("198.51.100.0/25"), TODAY),))
+    one = Locked(
+        "url", "x", TODAY, ranges("198.51.100.0/24"), ((ranges("198.51.100.0/25"), TODAY),)
+    )
     text = lockfile.render({"a": one})
     assert lockfile.parse(text, "x")["a"].leaving == one.leaving
     assert f"until: '{TODAY}'" in text

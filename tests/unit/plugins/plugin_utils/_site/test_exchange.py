@@ -10,7 +10,9 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    MAIL_FLOW_MODULE,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import describe
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
@@ -30,7 +32,9 @@ SITE: dict[str, t.Any] = {
 
 def options(host: str, **more: t.Any) -> dict[str, t.Any]:
     variables = {**SITE, **{f"mailedge_{name}": value for name, value in more.items()}}
-    description = describe(variables, Surroundings(host, ("drift"), HOSTS, HOSTS), datetime.date(2026, 1, 14))
+    description = describe(
+        variables, Surroundings(host, ("drift"), HOSTS, HOSTS), datetime.date(2026, 1, 14)
+    )
     assert not description.errors
     described = {key: value for key, value in description.values.items() if value is not None}
     assert "canary" not in str(described)
@@ -51,7 +55,10 @@ def test_the_owner_locks_both_ways_and_the_other_servers_the_way_in() -> None:
 def test_a_login_of_its_own_counts_more_than_the_one_in_the_description() -> None:
     login = {"username": "relay", "password": "canary"}
     assert (
-        options(HOSTS[0], exchange_outbound_credential=login)[("outbound_lock")]["authentication_credential"] == login
+        options(HOSTS[0], exchange_outbound_credential=login)[("outbound_lock")][
+            "authentication_credential"
+        ]
+        == login
     )
 
 

@@ -24,8 +24,12 @@ SITE: dict[str, t.Any] = {
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    site = SiteOfHost("ex1", {**SITE, **more}, lambda name: SITE.get(name.removeprefix("mailedge_")))
-    return {name: value for name, value in windows.firewall_options(site).items() if value is not None}
+    site = SiteOfHost(
+        "ex1", {**SITE, **more}, lambda name: SITE.get(name.removeprefix("mailedge_"))
+    )
+    return {
+        name: value for name, value in windows.firewall_options(site).items() if value is not None
+    }
 
 
 def test_mail_comes_from_the_provider_and_in_a_hybrid_from_exchange_online() -> None:
@@ -60,7 +64,12 @@ def test_the_module_takes_what_comes_of_it() -> None:
 
 
 def test_a_rollback_names_no_port() -> None:
-    site = SiteOfHost("ex1", SITE, lambda name: SITE.get(name.removeprefix("mailedge_")), lease={"run_id": "4f1c2a90"})
+    site = SiteOfHost(
+        "ex1",
+        SITE,
+        lambda name: SITE.get(name.removeprefix("mailedge_")),
+        lease={"run_id": "4f1c2a90"},
+    )
     assert {name for name, value in windows.firewall_restore_options(site).items() if value} == {
         "lease",
         "own_networks",
