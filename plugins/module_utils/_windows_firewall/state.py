@@ -244,7 +244,10 @@ def com_rule(row: Row) -> Rule:
 
 
 def _core(rule: Rule) -> tuple[t.Hashable, ...]:
-    """What COM and the registry tell alike of who gets in. A bypass rule is an allow rule to COM."""
+    """What COM and the registry tell alike of who gets in.
+
+    A bypass rule is an allow rule to COM.
+    """
     return (
         rule.enabled,
         rule.action == BLOCK,
