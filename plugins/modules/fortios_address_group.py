@@ -204,7 +204,8 @@ class AddressGroup(FortiOSLayer):
         )
         if self._ranges is not None and not self._ranges:
             raise PlanError(
-                "ranges is empty. A policy with an empty group lets nobody through. Nothing was sent to the device."
+                "ranges is empty. A policy with an empty group lets nobody through. "
+                "Nothing was sent to the device."
             )
         if params["group_size"] < 1:
             raise PlanError("group_size must be at least 1. Nothing was sent to the device.")

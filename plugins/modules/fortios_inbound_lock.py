@@ -443,8 +443,10 @@ class InboundLock(FortiOSLayer):
         for target in self._wanted.targets:
             leads = {name for one in model.concerned(target) for name in one.out}
             found += [
-                f"Whoever comes from another interface of the zone '{zone}' can reach {target} without any policy "
-                "(intrazone allow)."
+                (
+                    f"Whoever comes from another interface of the zone '{zone}' can reach {target} "
+                    "without any policy (intrazone allow)."
+                )
                 for zone in self._interfaces.free(self._named)
                 if zone in leads
             ]

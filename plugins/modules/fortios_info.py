@@ -253,7 +253,8 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
         raise PlanError(f"{wanted.port} is not a TCP port. Nothing was sent to the device.")
     if any(address.size > 1 for address in wanted.addresses):
         raise PlanError(
-            "addresses holds a range; name the single addresses of servers. Nothing was sent to the device."
+            "addresses holds a range; name the single addresses of servers. "
+            "Nothing was sent to the device."
         )
     state = read(client, wanted.tables)
     refuse_unread_ipv6(state.version, wanted.versions)
@@ -283,7 +284,8 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     )
     if not wanted.targets:
         warnings.append(
-            f"No virtual IP leads to port {wanted.port}, so that nothing was looked at. Name the addresses of the server in addresses."
+            f"No virtual IP leads to port {wanted.port}, so that nothing was looked at. "
+            "Name the addresses of the server in addresses."
         )
     return {
         **({"warnings": warnings} if warnings else {}),

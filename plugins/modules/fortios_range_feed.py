@@ -285,7 +285,8 @@ class RangeFeed(FortiOSLayer):
             yield Finding(
                 "feed_empty",
                 WARN,
-                f"The feed '{name}' holds no ranges on the device, so that a policy with it lets nobody through.",
+                f"The feed '{name}' holds no ranges on the device, "
+                "so that a policy with it lets nobody through.",
             )
 
     def told(

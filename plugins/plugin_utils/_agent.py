@@ -21,13 +21,18 @@ _CLR_EXCEPTION = 0xE0434352
 _NO_MEMORY = "OutOfMemoryException"
 # github.com/ansible/ansible/issues/72557, github.com/test-kitchen/test-kitchen/issues/742
 _MEMORY = (
-    "That is how a PowerShell ends to which WinRM leaves too little memory (150 MB for a shell before Windows Server 2012). "
-    'Raise MaxMemoryPerShellMB on the server: winrm set winrm/config/winrs @{MaxMemoryPerShellMB="1024"} With Windows '
+    "That is how a PowerShell ends to which WinRM leaves too little memory (150 MB for a shell "
+    "before Windows Server 2012). "
+    "Raise MaxMemoryPerShellMB on the server: winrm set winrm/config/winrs "
+    '@{MaxMemoryPerShellMB="1024"} With Windows '
     "Management Framework 3.0 the setting has no effect without the hotfix KB2842230."
 )
 
 Execute = t.Callable[[bytes], "tuple[int, bytes | str, bytes | str]"]
-"""Starts the bootstrap on the host with these bytes on standard input; gives exit code, standard output and error."""
+"""Starts the bootstrap on the host with these bytes on standard input.
+
+Gives the exit code, standard output and standard error.
+"""
 
 
 class AgentError(Exception):

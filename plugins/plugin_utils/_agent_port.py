@@ -52,8 +52,11 @@ MOST_SNAPSHOTS = 100
 _NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
-_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
-_NOT_TAKEN_REMEDY = "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
+_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since."
+_NOT_TAKEN_REMEDY = (
+    "Run it again; if it stays so, and no other run is at work there, "
+    "remove that file or folder on the server."
+)
 _SNAPSHOTS = "snapshots"
 
 State = t.TypeVar("State")
@@ -324,9 +327,10 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         except AnsibleConnectionFailure as error:
             sentences = " ".join(layer.sentence(change) for change in steps)
             raise AnsibleConnectionFailure(
-                f"The connection to the host was lost while changes were being written, in this order: {sentences} How far "
-                "they came is not known; no step of them shuts out the provider. Run the task again to finish, or restore "
-                f"the previous state with the snapshot {kept.name}. The error was: {error}"
+                "The connection to the host was lost while changes were being written, in this "
+                f"order: {sentences} How far they came is not known; no step of them shuts out the "
+                "provider. Run the task again to finish, or restore the previous state with the "
+                f"snapshot {kept.name}. The error was: {error}"
             ) from None
         if _agent_lease.was_done(answer, ended=True):
             lease = dataclasses.replace(lease, ended=True)
@@ -450,8 +454,8 @@ def _read(agent: Agent, request: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]
         return error.answer
     except AgentTimeout as error:
         raise Failure(
-            f"{error} It was only being read: nothing was changed. If the server is slow, raise time_limit; if it hangs, look at "
-            "its Exchange services first."
+            f"{error} It was only being read: nothing was changed. If the server is slow, "
+            "raise time_limit; if it hangs, look at its Exchange services first."
         ) from None
     except AgentNoise as error:
         raise Failure(f"{error} It was only being read: nothing was changed.") from None

@@ -92,8 +92,9 @@ def constrained_answer() -> dict[str, t.Any]:
             "class": "Mailedge.ConstrainedLanguage",
             "id": "Mailedge.ConstrainedLanguage",
             "message": (
-                "PowerShell on the server does not run in FullLanguage mode (application control such as AppLocker or "
-                "WDAC restricts it), so the agent could not start. Nothing was changed. Allow this user to run scripts."
+                "PowerShell on the server does not run in FullLanguage mode (application control "
+                "such as AppLocker or WDAC restricts it), so the agent could not start. "
+                "Nothing was changed. Allow this user to run scripts."
             ),
             "category": "PermissionDenied",
             "step": None,
@@ -116,9 +117,18 @@ def _bootstrap_script() -> str:
         [
             "$ProgressPreference='SilentlyContinue';$ErrorActionPreference='Stop'",
             "$m=$ExecutionContext.SessionState.LanguageMode",
-            f"if($m -and \"$m\" -ne 'FullLanguage'){{'{BEGIN}';'{refusal}';'{END}'}}else{{$l=@($input)",
-            "$b=[Convert]::FromBase64String($l[0]);$m=New-Object IO.MemoryStream;$m.Write($b,0,$b.Length);$m.Position=0",
-            "$z=New-Object IO.Compression.GZipStream $m,([IO.Compression.CompressionMode]::Decompress)",
+            (
+                'if($m -and "$m" -ne '
+                f"'FullLanguage'){{'{BEGIN}';'{refusal}';'{END}'}}else{{$l=@($input)"
+            ),
+            (
+                "$b=[Convert]::FromBase64String($l[0]);$m=New-Object "
+                "IO.MemoryStream;$m.Write($b,0,$b.Length);$m.Position=0"
+            ),
+            (
+                "$z=New-Object IO.Compression.GZipStream "
+                "$m,([IO.Compression.CompressionMode]::Decompress)"
+            ),
             "$s=(New-Object IO.StreamReader $z).ReadToEnd()",
             "&([scriptblock]::Create($s)) $l}",
         ]

@@ -39,8 +39,8 @@ def grace(lock: t.Mapping[str, t.Any]) -> str:
         over = not until or day(until) < datetime.date.today()
     except ValueError:
         raise Failure(
-            f"The option keep_unnamed_until of inbound_lock is '{until}', which is not a day such as 2027-01-31. Nothing was "
-            "sent to the server."
+            f"The option keep_unnamed_until of inbound_lock is '{until}', "
+            "which is not a day such as 2027-01-31. Nothing was sent to the server."
         ) from None
     return "" if over else until
 

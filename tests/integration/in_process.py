@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real actions over the lab's Exchange without a network between them: for what has to be tried in every combination."""
+"""The real actions over the lab's Exchange without a network between them: for what has to be tried
+in every combination.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ BOTH: dict[str, t.Any] = {
 
 
 def killed() -> ExchangeError:
-    """Ends the run at this cmdlet, as when PowerShell is killed there; the wire loses the answer that says so."""
+    """Ends the run at this cmdlet, as when PowerShell is killed there; the wire loses the answer
+    that says so.
+    """
     return ExchangeError("Killed", "Killed", "Killed", "PowerShell was killed.")
 
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real actions of the Windows layers over a lab host, answered by the stand-in or by agent.ps1 in a real engine."""
+"""The real actions of the Windows layers over a lab host, answered by the stand-in or by agent.ps1
+in a real engine.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ WAYS = [pytest.param(False, id="stand-in"), pytest.param(True, id="engine", mark
 
 
 class Wire:
-    """What stands between action and server: counts PowerShell starts, and lets somebody work on the server before each."""
+    """What stands between action and server: counts PowerShell starts, and lets somebody work on
+    the server before each.
+    """
 
     def __init__(self, host: ExchangeHost, *, engine: bool = False) -> None:
         self.host, self.engine = host, engine

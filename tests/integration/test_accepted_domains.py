@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An accepted domain that is everything makes any lock a relay for those whom it lets in: it is told, and never called in order."""
+"""An accepted domain that is everything makes any lock a relay for those whom it lets in: it is
+told, and never called in order.
+"""
 
 from __future__ import annotations
 

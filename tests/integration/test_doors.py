@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever the model calls closed is closed at a server that judges by its own rights; what is open is told, wherever it is."""
+"""Whatever the model calls closed is closed at a server that judges by its own rights; what is open
+is told, wherever it is.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +146,9 @@ SHOWN = LEFT_OVER.replace("\n", "\\n")
 
 
 def with_left_over(host: ExchangeHost, **more: t.Any) -> None:
-    """Leave a second connector with the very claim of the default one, as a replication conflict does."""
+    """Leave a second connector with the very claim of the default one, as a replication conflict
+    does.
+    """
     twin = {
         "Bindings": ["0.0.0.0:25", "[::]:25"],
         "RemoteIPRanges": EVERYBODY,
@@ -397,7 +401,8 @@ def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
     assert not host.admission(STRANGER).submit
     seen = do(Wire(host), INBOUND, check=True)
     assert seen["strangers"] == {"before": [], "after": []}
-    # What the provider would meet counts as much: it is not taken for granted that groups let it in.
+    # What the provider would meet counts as much: it is not taken for granted that groups let it
+    # in.
     wire = Wire(host)
     assert not do(wire, INBOUND).get("failed")
     [mine] = [one for one in host.directory.view("") if one.name == "Mail from filter"]

@@ -18,7 +18,9 @@ HOST = "birke-ex1"
 
 
 def ranges(count: int) -> list[str]:
-    """So many networks that are nowhere near each other, as IPv6 because the examples of IPv4 are few."""
+    """So many networks that are nowhere near each other, as IPv6 because the examples of IPv4 are
+    few.
+    """
     chance = random.Random(count)
     numbers = chance.sample(range(1 << 32), count)
     return [f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64" for number in numbers]
@@ -52,7 +54,7 @@ def result_of(count: int, connection: str, max_envelope_kb: int = 0) -> dict[str
 def test_a_lock_with_many_ranges_goes_through_at_windows_server_2008_r2(
     count: int, connection: str
 ) -> None:
-    """As IPv6 that nothing makes shorter, 10,000 are more than an envelope however they are packed."""
+    """As IPv6 that nothing makes shorter, 10,000 are more than an envelope, however packed."""
     result = result_of(count, connection)
     assert not result.get("failed"), result["msg"][:2000]
     assert result["changed"]

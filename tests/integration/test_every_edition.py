@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every edition's default site: locked, the second run changes nothing, drift is named, the rollback gives back the start."""
+"""Every edition's default site: locked, the second run changes nothing, drift is named, the
+rollback gives back the start.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,9 @@ def test_default_site_is_locked_stays_locked_and_is_given_back(
 def test_original_is_the_state_before_the_first_of_several_changes(
     edition: str, tmp_path: pathlib.Path
 ) -> None:
-    """A refresh of the ranges is a change as well: taking it back leaves the door locked, and that is said."""
+    """A refresh of the ranges is a change as well: taking it back leaves the door locked, and that
+    is said.
+    """
     host = defaults.site(edition, folder=tmp_path)
     wire = Wire(host)
     start = host.shown()
@@ -122,7 +126,10 @@ def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(
     back = do(wire, {"snapshot": "latest"})
     assert not back.get("failed"), back["msg"]
     assert back["not_restored"] == [
-        "The receive connector 'Scanner' is gone, so that its comment could not be restored; the rest was."
+        (
+            "The receive connector 'Scanner' is gone, so that its comment could not be restored; "
+            "the rest was."
+        )
     ]
     del start["receive_connectors"]["Scanner"]
     assert host.shown() == start
@@ -245,7 +252,7 @@ def test_a_cut_at_every_write_never_shuts_out_the_provider_and_can_be_finished_o
 
 
 def cut_at_write(host: ExchangeHost, when: str, number: int, way: str) -> bool:
-    """Cut a lock at one of its writes, then finish it or undo it; whether there was such a write."""
+    """Cut a lock at one write, then finish it or undo it; whether there was such a write."""
     wire = Wire(host)
     start = host.shown()
     writes = itertools.count(1)

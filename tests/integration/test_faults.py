@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults of the lab: they happen where and when they are wanted, to the real engine as to the stand-in."""
+"""Faults of the lab: they happen where and when they are wanted, to the real engine as to the
+stand-in.
+"""
 
 from __future__ import annotations
 
@@ -185,7 +187,9 @@ def test_a_slow_shell_takes_its_time(host: LabHost, client: LabClient) -> None:
 
 @pytest.mark.parametrize("pwsh", SLOW_ENGINES)
 def test_the_time_of_an_answer_is_the_time_at_which_it_was_given(pwsh: str) -> None:
-    """A deadline is reckoned from it: by the time at which the agent began, a slow shell would take its part of the next call."""
+    """A deadline is reckoned from it: by the time at which the agent began, a slow shell would take
+    its part of the next call.
+    """
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         lab.client().latency("birke-ex1", shell=2.0)
         answer = ask(lab.hosts["birke-ex1"])[1]

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites behind a FortiGate, through the playbooks: both layers locked, proven by what passes the firewall, caught, given back."""
+"""Sites behind a FortiGate, through the playbooks: both layers locked, proven by what passes the
+firewall, caught, given back.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def _web(lab: Lab, role: str = "internet") -> int:
 
 @pytest.mark.long
 def test_the_web_is_left_alone(lab: Lab) -> None:
-    """Where one policy serves both; where each has its own, `make demo` looks at the web as well."""
+    """Where one policy serves both; where each has its own, `make demo` looks at the web too."""
     device = lab.firewalls["birke"].device
     config = device.configs["root"]
     keys = {row["name"]: str(key) for key, row in device.rows("root", "firewall/policy").items()}
@@ -160,7 +162,8 @@ def test_drift_of_the_firewall_alone_is_caught(lab: Lab) -> None:
 @pytest.mark.core
 def test_a_failed_proof_gives_both_layers_back(lab: Lab) -> None:
     before = state(lab)
-    # Somebody else's feed has the provider's own address refused above everything, which the model is told to accept.
+    # Somebody else's feed has the provider's own address refused above everything, which the model
+    # is told to accept.
     config = lab.firewalls["birke"].device.configs["root"]
     config.create("firewall/address", {"name": "blacklist", "subnet": "198.51.100.25/32"})
     key = config.create(

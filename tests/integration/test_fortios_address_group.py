@@ -250,7 +250,9 @@ def test_ranges_that_no_provider_has_stop_a_run(firewall: Firewall, wide: str, g
 
 
 def test_cut_at_every_request_and_run_again(firewall: Firewall) -> None:
-    """Whichever request is the last: a second run finishes the work, and a rollback of the first snapshot gives everything back."""
+    """Whichever request is the last: a second run finishes the work, and a rollback of the first
+    snapshot gives everything back.
+    """
     ranges = [*many(6), "2001:db8:100::/48"]
     for fault in ("cut_before", "cut_after", "reboot_after"):
         for number in range(1, 40):

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever the tables do not tell for certain never counts as closed: each case with packets through the lab's FortiGate."""
+"""Whatever the tables do not tell for certain never counts as closed: each case with packets
+through the lab's FortiGate.
+"""
 
 from __future__ import annotations
 
@@ -264,7 +266,8 @@ def test_a_service_for_some_servers_is_no_barrier(
     config = firewall.device.configs["root"]
     config.create("firewall.service/custom", {"name": "Some SMTP", "tcp-portrange": "25", **more})
     policy(firewall, "Deny", top=True, action="deny", service=refs("Some SMTP"))
-    # The device has no other service for the port alone, so that the fence before a wide policy is tempted to take this one.
+    # The device has no other service for the port alone, so that the fence before a wide policy is
+    # tempted to take this one.
     config.update("firewall.service/custom", "SMTP", {"tcp-portrange": "25 587"})
     config.update("firewall/policy", "1", {"service": refs("ALL"), "dstaddr": refs("all")})
     assert meets(firewall, STRANGER)
@@ -386,7 +389,9 @@ BY_ADDRESS: dict[str, t.Any] = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
 def test_the_address_of_a_server_behind_a_virtual_ip_is_refused(
     tmp_path: pathlib.Path, version: str, by: str
 ) -> None:
-    """A deny to the address does not stop what the virtual IP has translated, or stops the provider as well, by match-vip."""
+    """A deny to the address does not stop what the virtual IP has translated, or stops the provider
+    as well, by match-vip.
+    """
     for firewall in running(tmp_path, version=version):
         config = firewall.device.configs["root"]
         config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The vendor's own collection, unmodified, drives the lab's FortiGate: the lab is not only right by our own opinion."""
+"""The vendor's own collection, unmodified, drives the lab's FortiGate: the lab is not only right by
+our own opinion.
+"""
 
 from __future__ import annotations
 

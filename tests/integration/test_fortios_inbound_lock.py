@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fortios_inbound_lock against the lab's FortiGate, which judges every packet by itself: each trap that a person walks into."""
+"""fortios_inbound_lock against the lab's FortiGate, which judges every packet by itself: each trap
+that a person walks into.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
         "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
     ]
     assert made["exposure"]["after"] == [
-        "10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
+        (
+            "10.20.0.0/16, 198.51.100.0/24 → port 25 of the virtual IP 'VIP-mail', "
+            "by policy 1 'Mail in'"
+        )
     ]
     assert "everybody" in made["diff"]["before"]
     assert "everybody" not in made["diff"]["after"]
@@ -68,14 +73,19 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
 
 
 def test_trap_an_accept_policy_beside_a_wide_one(firewall: Firewall) -> None:
-    """What people do first: let the provider in at the top. The wide policy below still lets everybody in."""
+    """What people do first: let the provider in at the top.
+
+    The wide policy below still lets everybody in.
+    """
     policy(firewall, "Filter", top=True, srcaddr=refs("all"))
     firewall.done(fortios_inbound_lock, **LOCK)
     assert locked(firewall)
 
 
 def test_trap_a_deny_that_skips_virtual_ips(tmp_path: pathlib.Path) -> None:
-    """A deny to `all` right above looks like a lock, and on 7.2.3 it stops nothing that a virtual IP lets in."""
+    """A deny to `all` right above looks like a lock, and on 7.2.3 it stops nothing that a virtual
+    IP lets in.
+    """
     for firewall in running(tmp_path, version="v7.2.3"):
         policy(firewall, "Deny", top=True, action="deny", dstaddr=refs("all"))
         assert meets(firewall, STRANGER)
@@ -287,7 +297,9 @@ def _lock_elsewhere(_number: int) -> Result:
 
 
 def test_two_runs_at_once(firewall: Firewall) -> None:
-    """One of them may find that the other was faster; the lock stands, and the next run has nothing to do."""
+    """One of them may find that the other was faster; the lock stands, and the next run has nothing
+    to do.
+    """
     policy(firewall, "Server in", top=True, dstaddr=refs("all"), service=refs("ALL"))
     before = firewall.dump()
     _at_work[:] = [firewall]
@@ -380,7 +392,9 @@ def test_trap_a_name_that_is_taken(firewall: Firewall) -> None:
 
 
 def test_trap_more_policies_than_the_licence_has(tmp_path: pathlib.Path) -> None:
-    """The evaluation licence has three policies: the fence does not fit, and all its policies are one transaction."""
+    """The evaluation licence has three policies: the fence does not fit, and all its policies are
+    one transaction.
+    """
     for firewall in running(tmp_path, limits={POLICY: 4}):
         key = policy(firewall, "Server in", top=True, dstaddr=refs("all"), service=refs("ALL"))
         failed = firewall.run(fortios_inbound_lock, **LOCK)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fortios_inbound_lock on a FortiGate that lets both versions of IP in: no door of either stays open, none that is needed closes."""
+"""fortios_inbound_lock on a FortiGate that lets both versions of IP in: no door of either stays
+open, none that is needed closes.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_a_provider_without_ipv6_leaves_no_ipv6_open(dual: Firewall) -> None:
 
 
 def test_a_service_for_everything_is_kept_over_ipv6(dual: Firewall) -> None:
-    """The virtual IP forwards port 25 alone; the server's own IPv6 address has a web server as well."""
+    """The virtual IP forwards port 25 alone; the server's own IPv6 address has a web server as
+    well.
+    """
     config = dual.device.configs["root"]
     config.update(POLICY, "1", {"service": refs("ALL")})
     assert meets(dual, STRANGER6, 443, to=SERVER6)

@@ -90,7 +90,8 @@ def test_polled_with_a_login_that_is_in_nothing_that_is_kept(firewall: Firewall)
     )
     assert anew["changed"]
     firewall.done(fortios_rollback, snapshot=anew["snapshot"]["name"])
-    # The device does not tell a password, so that none can be given back; a mask in its place would be worse.
+    # The device does not tell a password, so that none can be given back; a mask in its place would
+    # be worse.
     assert firewall.device.rows("root", FEED)["birke-provider"]["password"] == "another"
     kept = "".join(path.read_text(encoding="utf-8") for path in firewall.snapshots.iterdir())
     assert CANARY not in f"{made}{anew}{kept}"

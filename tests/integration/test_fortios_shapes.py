@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers of a shape that no FortiGate is known to give: a sentence, never a crash, and never closed."""
+"""Answers of a shape that no FortiGate is known to give: a sentence, never a crash, and never
+closed.
+"""
 
 from __future__ import annotations
 

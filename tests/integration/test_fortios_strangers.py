@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gets through that nobody has named, and the state of the layer, in the results of the FortiGate modules."""
+"""Who gets through that nobody has named, and the state of the layer, in the results of the
+FortiGate modules.
+"""
 
 from __future__ import annotations
 
@@ -92,8 +94,10 @@ def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Fir
     policy(firewall, "Mail by another door", dstaddr=refs("VIP-2525"))
     other = firewall.done(fortios_inbound_lock, **LOCK)
     assert other["strangers"]["after"] == [
-        "Everybody else can reach the same server as port 25 of the virtual IP 'VIP-mail' through the virtual IP 'VIP-2525', by policy 5 "
-        "'Mail by another door'."
+        (
+            "Everybody else can reach the same server as port 25 of the virtual IP 'VIP-mail' "
+            "through the virtual IP 'VIP-2525', by policy 5 'Mail by another door'."
+        )
     ]
     assert other["state"] == "open"
 

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual servers, virtual IPs of other protocols and of several ports, and ways that nobody reads."""
+"""Virtual servers, virtual IPs of other protocols and several ports, and ways that nobody reads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All layers of a server in one run of the playbooks: read at once, refused as a whole, given back."""
+"""All layers of a server in one run of a playbook: read at once, refused as a whole, given back."""
 
 from __future__ import annotations
 
@@ -105,7 +105,8 @@ def test_nothing_is_written_where_one_of_them_is_refused(lab: Lab, host: LabHost
 def test_a_later_layer_that_fails_has_the_earlier_ones_undone(lab: Lab, host: LabHost) -> None:
     start = whole(host)
     iis = host.exchange.windows.iis
-    # A colleague saves the file of IIS whenever we are about to; connectors and rules were written before.
+    # A colleague saves the file of IIS whenever we are about to; connectors and rules were written
+    # before.
     for comment in ("<!-- saved -->", "<!-- saved again -->"):
         iis.once_before_commit(functools.partial(_save, iis, comment))
     run = play("apply", lab.inventory, variables=SITE)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exchange Online as the filter of a hybrid: the connector that hears it is what the wizard's was, and nobody else is heard."""
+"""Exchange Online as the filter of a hybrid: the connector that hears it is what the wizard's was,
+and nobody else is heard.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def met(host: ExchangeHost, sender: str = PROVIDER) -> Stored:
 
 
 def wizard(host: ExchangeHost, tag: str, certificate: str = CERTIFICATE) -> str:
-    """What the hybrid wizard sets on the connector that hears the internet, at its first run and at every later one."""
+    """What the hybrid wizard sets on the connector that hears the internet, at its first run and at
+    every later one.
+    """
     name = f"Default Frontend {host.name}" if host.edition.frontend else f"Default {host.name}"
     (one,) = [stored for stored in host.directory.view("") if stored.name == name]
     host.colleague(
@@ -56,7 +60,9 @@ def wizard(host: ExchangeHost, tag: str, certificate: str = CERTIFICATE) -> str:
         {
             "Identity": one.identity,
             "RemoteIPRanges": EVERYBODY,
-            "PermissionGroups": "AnonymousUsers, ExchangeUsers, ExchangeServers, ExchangeLegacyServers",
+            "PermissionGroups": (
+                "AnonymousUsers, ExchangeUsers, ExchangeServers, ExchangeLegacyServers"
+            ),
         },
     )
     # As an object prints: what is no documented name came by another way than by this cmdlet.

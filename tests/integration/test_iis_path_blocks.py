@@ -209,7 +209,10 @@ def test_what_a_web_config_says_of_a_path_below_it_is_read_there(
 ) -> None:
     server = Server()
     # In either quotes, and with what stands before the path.
-    location = f"<location inheritInChildApplications='true' path='{target}'><system.webServer>{inner}</system.webServer></location>"
+    location = (
+        "<location inheritInChildApplications='true' "
+        f"path='{target}'><system.webServer>{inner}</system.webServer></location>"
+    )
     server.iis.put_web_config(folder, location)
     assert ended(server.run(TWO))[1:] == (
         "open",
@@ -223,9 +226,10 @@ def test_what_a_web_config_says_of_a_path_below_it_is_read_there(
 def test_microsofts_mitigation_rules_stay_and_do_not_disturb() -> None:
     server = Server()
     rule = (
-        '<rule name="EEMS M1.1 PowerShell - inbound" stopProcessing="true"><match url=".*" />'
-        '<conditions><add input="{UrlDecode:{REQUEST_URI}}" pattern="(?=.*autodiscover)(?=.*powershell)" /></conditions>'
-        '<action type="AbortRequest" /></rule>'
+        '<rule name="EEMS M1.1 PowerShell - inbound" stopProcessing="true"><match url=".*" '
+        '/><conditions><add input="{UrlDecode:{REQUEST_URI}}" '
+        'pattern="(?=.*autodiscover)(?=.*powershell)" /></conditions><action type="AbortRequest" '
+        "/></rule>"
     )
     server.iis.put_web_config("", RULES.format(rule))
     assert ended(server.run(HYBRID)) == (True, "in order", [])
@@ -313,7 +317,8 @@ def test_without_the_role_service_a_list_is_never_called_a_lock() -> None:
     assert "a list would stop nobody" in refusal(server.run(LISTS))
     server.iis.add_location(
         "Default Web Site/ecp/x",
-        '<system.webServer><security><ipSecurity allowUnlisted="false" /></security></system.webServer>',
+        '<system.webServer><security><ipSecurity allowUnlisted="false" '
+        "/></security></system.webServer>",
     )
     assert ended(server.run(TWO)) == (True, "in order", [])
 
@@ -326,7 +331,10 @@ def test_nobody_is_shut_out_by_mistake() -> None:
     assert "own_networks_shut_out" in refusal(server.run(narrow))
     hidden = {**TWO, "reverse_proxies": ["10.20.0.9"]}
     assert "would not be blocked at all" in refusal(server.run(hidden))
-    deny = '<system.webServer><security><ipSecurity><add ipAddress="192.0.2.66" /></ipSecurity></security></system.webServer>'
+    deny = (
+        '<system.webServer><security><ipSecurity><add ipAddress="192.0.2.66" '
+        "/></ipSecurity></security></system.webServer>"
+    )
     server.iis.add_location("Default Web Site/owa/x", deny)
     with_x = {**OWN, "method": "ip_security", "blocks": [{"path": "/owa/x"}]}
     assert "would lose deny 192.0.2.66" in refusal(server.run(with_x))

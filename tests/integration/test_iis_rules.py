@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gets in by what iis_path_blocks writes, by three readings: the product's model, the lab's IIS, and
-ASP.NET Core's URL Rewrite (variable IIS_REWRITE).
+"""Who gets in by what iis_path_blocks writes, by three readings: the product's model, the lab's
+IIS, and ASP.NET Core's URL Rewrite (variable IIS_REWRITE).
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def invented(dice: random.Random, name: str) -> str:
         "(?!x)",
     ]
     conditions = "".join(
-        f'<add input="{dice.choice(["{REMOTE_ADDR}", "{REMOTE_ADDR}", "{HTTP_HOST}"])}" pattern="{dice.choice(patterns)}"'
+        f'<add input="{dice.choice(["{REMOTE_ADDR}", "{REMOTE_ADDR}", "{HTTP_HOST}"])}" '
+        f'pattern="{dice.choice(patterns)}"'
         f"{dice.choice(NEGATE)} />"
         for _condition in range(dice.randrange(3))
     )
@@ -177,8 +178,8 @@ def invented(dice: random.Random, name: str) -> str:
     grouping = dice.choice(["MatchAll", "MatchAny"])
     stop = dice.choice(["true", "false"])
     return (
-        f'<rule name="{name}" stopProcessing="{stop}"><match url="{url}" />'
-        f'<conditions logicalGrouping="{grouping}">{conditions}</conditions><action type="{action}" /></rule>'
+        f'<rule name="{name}" stopProcessing="{stop}"><match url="{url}" /><conditions '
+        f'logicalGrouping="{grouping}">{conditions}</conditions><action type="{action}" /></rule>'
     )
 
 
@@ -194,7 +195,10 @@ def ip_list(dice: random.Random) -> str:
         for one, mask in dice.sample(entries, dice.randrange(4))
     )
     flag = dice.choice(["true", "false"])
-    return f'<system.webServer><security><ipSecurity allowUnlisted="{flag}">{inner}</ipSecurity></security></system.webServer>'
+    return (
+        "<system.webServer><security><ipSecurity "
+        f'allowUnlisted="{flag}">{inner}</ipSecurity></security></system.webServer>'
+    )
 
 
 CLIENTS = (
@@ -211,8 +215,8 @@ PATHS = ("/ecp", "/owa", "/EWS")
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_the_model_is_sure_of_is_so_whatever_else_stands_there(seed: int) -> None:
-    """Rules, lists, `<clear/>` and missing modules at random. Whom the model calls stopped no request gets in, and whom
-    it calls let in some request does.
+    """Rules, lists, `<clear/>` and missing modules at random. Whom the model calls stopped no
+    request gets in, and whom it calls let in some request does.
     """
     dice = random.Random(seed)
     server = Server()

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connector that Exchange calls invalid: whether it takes a change or not, no lock is left half made."""
+"""A connector that Exchange calls invalid: whether it takes a change or not, no lock is left half
+made.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab as a whole: the agent over WinRM, the inventory, the control port, and an end of its own."""
+"""The lab as a whole: the agent over WinRM, the inventory, the control port, and its own end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
 MODULE = "ansible_collections.mailedge.lockdown.tests.lab"
 
 
-# --- The agent over WinRM -------------------------------------------------------------------------------------------
+# --- The agent over WinRM -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pwsh", ENGINES)
@@ -181,7 +181,7 @@ def test_the_shell_takes_the_user_of_the_inventory_and_no_other(host: LabHost) -
         assert answer["ok"] is ok
 
 
-# --- Inventory, control, end ----------------------------------------------------------------------------------------
+# --- Inventory, control, end ----------------------------------------------------------------------
 
 
 def test_the_inventory_is_for_its_owner_only_and_goes_with_the_lab(tmp_path: pathlib.Path) -> None:
@@ -305,7 +305,8 @@ def test_the_command_ends_with_its_parent(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "inventory.yml"
     script = (
         "import json, subprocess, sys, time\n"
-        f"subprocess.Popen({[sys.executable, '-m', MODULE]!r} + json.loads(sys.argv[1]), stdout=subprocess.DEVNULL)\n"
+        f"subprocess.Popen({[sys.executable, '-m', MODULE]!r} + json.loads(sys.argv[1]), "
+        "stdout=subprocess.DEVNULL)\n"
         "time.sleep(60)\n"
     )
     arguments = json.dumps(["--sites", "birke=2016", "--inventory", str(path), "--pwsh", ""])

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the provider could send until yesterday it can send after the lock, and whoever starves its connector is told so."""
+"""What the provider could send until yesterday it can send after the lock, and whoever starves its
+connector is told so.
+"""
 
 from __future__ import annotations
 

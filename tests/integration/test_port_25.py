@@ -149,7 +149,9 @@ def test_an_open_relay_relays_and_reserved_domains_can_be_refused(
 
 
 def test_rights_decide_and_groups_do_not(host: LabHost, client: LabClient) -> None:
-    """A right of its own opens a door that no group opens; without another right of its group a sender may not forge."""
+    """A right of its own opens a door that no group opens; without another right of its group a
+    sender may not forge.
+    """
     front = {"Identity": "Default Frontend EX1", "User": rights.ANONYMOUS}
     change(client, "Default Frontend EX1", PermissionGroups="ExchangeServers")
     assert Sender(host, "internet").mail()[0].startswith("530 5.7.57 ")

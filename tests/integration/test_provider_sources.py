@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""provider_ranges_lock against a web server and a DNS server of the lab: each bad feed leaves the lock file as it was and says why."""
+"""provider_ranges_lock against a web server and a DNS server of the lab: each bad feed leaves the
+lock file as it was and says why.
+"""
 
 from __future__ import annotations
 
@@ -297,7 +299,10 @@ def spf(names: Dns, **records: str) -> None:
 def test_an_spf_chain(site: Site, names: Dns) -> None:
     spf(
         names,
-        top="v=spf1 ip4:198.51.100.0/25 ~ip4:192.0.2.0/24 include:inner.filter.example a:mx.filter.example/28 mx -all",
+        top=(
+            "v=spf1 ip4:198.51.100.0/25 ~ip4:192.0.2.0/24 include:inner.filter.example "
+            "a:mx.filter.example/28 mx -all"
+        ),
         inner="v=spf1 ip6:2001:db8:100::/48 redirect=last.filter.example",
         last="v=spf1 +ip4:198.51.100.128/25 ?all",
     )
@@ -327,7 +332,9 @@ def test_an_spf_chain(site: Site, names: Dns) -> None:
         ({"top": "v=spf1 ip4:: -all"}, "not a range"),
         (
             {
-                "top": "v=spf1 a:no.filter.example a:nor.filter.example a:nowhere.filter.example -all"
+                "top": (
+                    "v=spf1 a:no.filter.example a:nor.filter.example a:nowhere.filter.example -all"
+                )
             },
             "no address",
         ),
@@ -335,7 +342,9 @@ def test_an_spf_chain(site: Site, names: Dns) -> None:
         (
             {"top": "v=spf1 include:n0.filter.example -all"}
             | {
-                f"n{number}": f"v=spf1 ip4:198.51.100.{number} include:n{number + 1}.filter.example -all"
+                f"n{number}": (
+                    f"v=spf1 ip4:198.51.100.{number} include:n{number + 1}.filter.example -all"
+                )
                 for number in range(12)
             },
             "10 lookups",

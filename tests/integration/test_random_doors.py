@@ -137,7 +137,9 @@ def build(
 
 
 def open_ports(host: ExchangeHost) -> set[tuple[int, bool]]:
-    """The ports at which a stranger may send, and those at which one may relay, by the lab's own reading."""
+    """The ports at which a stranger may send, and those at which one may relay, by the lab's own
+    reading.
+    """
     found = set()
     for port in host.ports():
         for sender in STRANGERS:
@@ -171,7 +173,9 @@ TOLD_BY = {
 
 
 def mail(host: ExchangeHost) -> set[tuple[str, str, int, str]]:
-    """(sender, local address, port, right) of friends and of the server itself, by the lab's own reading."""
+    """(sender, local address, port, right) of friends and of the server itself, by the lab's own
+    reading.
+    """
     pairs = [(sender, sender) for sender in ITSELF]
     pairs += [
         (sender, local)

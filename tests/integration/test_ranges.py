@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site that names its provider instead of ranges: refreshed, reviewed, applied; and lists that firewalls poll."""
+"""A site that names its provider instead of ranges: refreshed, reviewed, applied; and lists that
+firewalls poll.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,10 @@ def test_sites_with_their_own_providers(tmp_path: pathlib.Path) -> None:
                 {
                     "name": "Show",
                     "ansible.builtin.debug": {
-                        "msg": "{{ query('mailedge.lockdown.provider_ranges', 'cloudflare', region='global', lock=mailedge_ranges_lock) }}"
+                        "msg": (
+                            "{{ query('mailedge.lockdown.provider_ranges', 'cloudflare', "
+                            "region='global', lock=mailedge_ranges_lock) }}"
+                        )
                     },
                 }
             ],

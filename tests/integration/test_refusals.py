@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Exchange would refuse on this server is refused before anything is sent, and nothing else is."""
+"""What Exchange would refuse on this server is refused before anything is sent, and nothing else
+is.
+"""
 
 from __future__ import annotations
 

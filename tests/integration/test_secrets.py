@@ -65,7 +65,9 @@ class Watch:
 
 @pytest.fixture
 def short_path() -> t.Iterator[pathlib.Path]:
-    """A folder for TMPDIR: ansible-core 2.21 puts a Unix socket there, whose path may have about 100 characters."""
+    """A folder for TMPDIR: ansible-core 2.21 puts a Unix socket there, whose path may have about
+    100 characters.
+    """
     with tempfile.TemporaryDirectory(prefix="mailedge-") as folder:
         yield pathlib.Path(folder)
 
@@ -169,7 +171,9 @@ def test_the_token_of_a_firewall_appears_nowhere(
 
 @pytest.mark.core
 def test_no_error_in_the_options_prints_a_login() -> None:
-    """At -vvv, through the playbook as it is used; each option error and place by itself is in tests/unit/plugins/action/test_exchange_mail_flow.py."""
+    """At -vvv, through the playbook as it is used; each option error and place by itself is in
+    tests/unit/plugins/action/test_exchange_mail_flow.py.
+    """
     login = {"username": "birke@filter.example", "password": SMART_HOST}
     out = {"smart_hosts": ["127.0.0.1"], "port": 9}
     wrongs: list[dict[str, t.Any]] = [

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites that somebody has locked by hand, in part or as a whole: what is right stays as it is, and the rest is locked beside it."""
+"""Sites that somebody has locked by hand, in part or as a whole: what is right stays as it is, and
+the rest is locked beside it.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def told(result: dict[str, t.Any]) -> str:
 
 
 def locked(wire: Wire, lock: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-    """Lock a site: the door is shut, the mail comes in, a second run has nothing to do, and a rollback gives all of it back."""
+    """Lock a site: the door is shut, the mail comes in, a second run has nothing to do, and a
+    rollback gives all of it back.
+    """
     host, lock = wire.host, INBOUND if lock is None else lock
     start = read(host)
     done = do(wire, lock)

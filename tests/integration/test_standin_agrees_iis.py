@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in answers the operations of IIS as agent_iis.ps1 and agent_iis_write.ps1 do in a real engine."""
+"""The stand-in answers the operations of IIS as agent_iis.ps1 and agent_iis_write.ps1 do in a real
+engine.
+"""
 
 from __future__ import annotations
 
@@ -248,11 +250,18 @@ def test_writing() -> None:
     [
         ({"changes": [RULE, RULE]}, "Mailedge.IisDuplicate"),
         ({"changes": [{"do": "remove", "match": {"name": "gone"}}]}, "Mailedge.IisChanged"),
-        ({"section": IP_SECURITY, "commit": SITE, "changes": [{"do": "set", "values": {"allowUnlisted": False}}]}, "Mailedge.IisLocked"),
+        (
+            {
+                "section": IP_SECURITY,
+                "commit": SITE,
+                "changes": [{"do": "set", "values": {"allowUnlisted": False}}],
+            },
+            "Mailedge.IisLocked",
+        ),
         ({"path": f"{APPHOST}/No Site", "changes": [RULE]}, "Mailedge.IisFailed"),
         ({"changes": [{"do": "set", "values": {"noSuch": 1}}]}, "Mailedge.IisFailed"),
     ],
-)  # fmt: skip
+)
 def test_refusals(step: t.Mapping[str, t.Any], class_name: str) -> None:
     told = answers(READ_NOTHING, {**WRITE, **step})
     assert told["error"]["class"] == class_name

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A locked way out is in order where mail leaves by it, at a server that routes by itself; what passes it is open, and told."""
+"""A locked way out is in order where mail leaves by it, at a server that routes by itself; what
+passes it is open, and told.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe at a site whose door stands open behind something that refuses: what it is told is no lock."""
+"""The probe at a site whose door stands open behind something that refuses: what it is told is no
+lock.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ def narrowed(client: LabClient) -> None:
 
 @pytest.mark.parametrize("ails", ["not available", "not active"])
 def test_a_server_that_is_down_is_not_locked(lab: Lab, host: LabHost, ails: str) -> None:
-    """For one of the two, it says the very words of a server without a connector for the stranger."""
+    """For one of the two: the very words of a server without a connector for the stranger."""
     host.mailbox.service = ails
     [(stranger, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
     assert (stranger, filter_) == ("unknown", "unknown")

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""windows_firewall_rules on the lab: locked, again, widened by a colleague, given back; by the stand-in and by the real agent."""
+"""windows_firewall_rules on the lab: locked, again, widened by a colleague, given back; by the
+stand-in and by the real agent.
+"""
 
 from __future__ import annotations
 

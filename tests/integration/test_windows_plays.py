@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Windows modules as a user runs them: by ansible-playbook, over the host's own WinRM connection."""
+"""The Windows modules as a user runs them: by ansible-playbook, over the host's own WinRM
+connection.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""windows_posture_info on the lab's Windows, well kept and badly, by the stand-in and by the real engine."""
+"""windows_posture_info on the lab's Windows, well kept and badly, by the stand-in and by the real
+engine.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +198,10 @@ def test_a_history_that_is_huge_and_full_of_definitions(
     wire = wire_to("2019", engine, tmp_path)
     windows = wire.host.windows
     windows.wmi.classes["win32_quickfixengineering"] = [{"HotFixID": "KB1", "InstalledOn": ""}]
-    scanned = "Sicherheitsintelligenz-Update für Microsoft Defender Antivirus – KB2267602 (Version 1.441.{})"
+    scanned = (
+        "Sicherheitsintelligenz-Update für Microsoft Defender Antivirus – KB2267602 "
+        "(Version 1.441.{})"
+    )
     windows.history.updates = [
         Update(
             scanned.format(number),

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's WinRM, as the clients that people use see it: pywinrm, pypsrp, and Ansible's two plugins on them."""
+"""The lab's WinRM, as the clients that people use see it: pywinrm, pypsrp, and Ansible's two
+plugins on them.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,10 @@ BIG = 300_000
 
 @dataclass
 class Engine:
-    """Remembers what it was to run. A text with BIG, FAIL, SLOW or WAIT in it is answered accordingly."""
+    """Remembers what it was to run.
+
+    A text with BIG, FAIL, SLOW or WAIT in it is answered accordingly.
+    """
 
     runs: list[tuple[str, bytes, bool]] = field(default_factory=list)
     cancelled: list[bool] = field(default_factory=list)
@@ -142,7 +147,8 @@ def lab(tmp_path: pathlib.Path) -> t.Iterator[Lab]:
 
 
 def run(protocol: winrm.Protocol, command: str, *stdin: bytes) -> tuple[bytes, bytes, int]:
-    # Without a clean-up of what fails: after a cut, pywinrm's own would only hide the error behind its next one.
+    # Without a clean-up of what fails: after a cut, pywinrm's own would only hide the error behind
+    # its next one.
     shell = protocol.open_shell(codepage=65001)
     command_id = protocol.run_command(shell, command, console_mode_stdin=not stdin)
     for index, chunk in enumerate(stdin, 1):

@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PowerShell on a lab host: the real agent.ps1 in a real engine with the lab's proxies in front, or the stand-in in Python.
+"""PowerShell on a lab host: the real agent.ps1 in a real engine with the lab's proxies in front, or
+the stand-in in Python.
 
-Either way each run has a seat at the host: it sees the host through it, so that faults meet the run that they are meant for.
+Either way each run has a seat at the host: it sees the host through it, so that faults meet the run
+that they are meant for.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import Exchan
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import bind
 from ansible_collections.mailedge.lockdown.tests.lab.faults import Faults, dead
 
-# cmd.exe, which WinRS starts, takes no longer line (learn.microsoft.com, "Command prompt line string limitation").
+# cmd.exe, which WinRS starts, takes no longer line (learn.microsoft.com, "Command prompt line
+# string limitation").
 _LONGEST_LINE = 8191
 _ENCODED = re.compile(
     r"\s*\"?(?:[^\s\"]*\\)?(?:powershell|pwsh)(?:\.exe)?\"?(?=\s).*?\s[-/]e(?:nc(?:odedcommand)?|c)?\s+\"?([A-Za-z0-9+/=]+)\"?\s*",
@@ -46,17 +49,21 @@ _POLL = 0.02
 
 
 def find_pwsh() -> str | None:
-    """The PowerShell of this machine: the variable PWSH, where it is empty none, else what is on PATH."""
+    """The PowerShell of this machine: the variable PWSH, where it is empty none, else what is on
+    PATH.
+    """
     named = os.environ.get("PWSH")
     return (named or None) if named is not None else shutil.which("pwsh")
 
 
 @dataclass
 class Settings:
-    """How a host's PowerShell behaves. `start` is how many seconds one takes to start where the stand-in plays it.
+    """How a host's PowerShell behaves. `start` is how many seconds one takes to start where the
+    stand-in plays it.
 
-    `language_mode` ConstrainedLanguage is a host under application control; `code_page` and `locale` (as ``de_DE.UTF-8``) reach the
-    real engine only, and only the one of this project's tests knows code pages.
+    `language_mode` ConstrainedLanguage is a host under application control; `code_page` and
+    `locale` (as ``de_DE.UTF-8``) reach the real engine only, and only the one of this project's
+    tests knows code pages.
     """
 
     pwsh: str | None = None
@@ -86,7 +93,9 @@ class _Sessions:
 
 
 class Seat:
-    """A host as one PowerShell on it sees it: the same, but whatever it does is an event, and nothing once it was killed."""
+    """A host as one PowerShell on it sees it: the same, but whatever it does is an event, and
+    nothing once it was killed.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -133,9 +142,11 @@ class Seat:
 
 
 class Machine:
-    """What runs on one host. It is the engine behind the host's WinRM, and what host-wide faults happen to.
+    """What runs on one host. It is the engine behind the host's WinRM, and what host-wide faults
+    happen to.
 
-    `network` is called with the seconds that the network is gone for, `changed` when the host's connectors may have changed.
+    `network` is called with the seconds that the network is gone for, `changed` when the host's
+    connectors may have changed.
     """
 
     def __init__(self, host: ExchangeHost, faults: Faults, settings: Settings) -> None:
@@ -159,7 +170,8 @@ class Machine:
         self.network(seconds)
 
     def change(self, cmdlet: str, parameters: t.Mapping[str, t.Any]) -> None:
-        """Run a cmdlet as a colleague at the server would: no event, not counted, and nobody asks whether he is sure.
+        """Run a cmdlet as a colleague at the server would: no event, not counted, and nobody asks
+        whether he is sure.
 
         Raises ExchangeError.
         """
@@ -173,7 +185,9 @@ class Machine:
     def run(
         self, text: str, stdin: bytes, is_script: bool, cancelled: threading.Event
     ) -> tuple[int, bytes, bytes]:
-        """Run a command line of cmd.exe, or a script in a runspace; give exit code, output, error output."""
+        """Run a command line of cmd.exe, or a script in a runspace; give exit code, output, error
+        output.
+        """
         script = text if is_script else _script_of(text)
         if script is None:
             words = text.split()
@@ -214,7 +228,9 @@ class Machine:
     def _real(
         self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]
     ) -> tuple[int, bytes, bytes]:
-        """A real engine. The proxies are loaded from their file: both together would not fit on a command line."""
+        """A real engine. The proxies are loaded from their file: both together would not fit on a
+        command line.
+        """
         prelude = f". '{str(PROXIES).replace(chr(39), chr(39) * 2)}'\n"
         encoded = base64.b64encode((prelude + script).encode("utf-16-le")).decode("ascii")
         command = [
@@ -263,12 +279,17 @@ class Machine:
     def _played(
         self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]
     ) -> tuple[int, bytes, bytes]:
-        """The stand-in, in a thread of its own, because whatever hangs in it cannot be ended from outside."""
+        """The stand-in, in a thread of its own, because whatever hangs in it cannot be ended from
+        outside.
+        """
         if BOOTSTRAP_SCRIPT not in script:
             return (
                 1,
                 b"",
-                b"There is no PowerShell on this machine, so the lab can run nothing but the agent. Set PWSH.\r\n",
+                (
+                    b"There is no PowerShell on this machine, so the lab can run nothing but the "
+                    b"agent. Set PWSH.\r\n"
+                ),
             )
         if self.settings.language_mode != "FullLanguage":
             return 0, encode_answer(constrained_answer()), b""
@@ -308,6 +329,8 @@ def _script_of(command_line: str) -> str | None:
 def run_powershell(
     host: ExchangeHost, text: str, stdin: bytes, pwsh: str | None = None
 ) -> tuple[int, bytes, bytes]:
-    """Run a command line, or a script, on a host without WinRM; give exit code, output and error output."""
+    """Run a command line, or a script, on a host without WinRM; give exit code, output and error
+    output.
+    """
     machine = Machine(host, Faults(Clock()), Settings(pwsh=pwsh))
     return machine.run(text, stdin, _script_of(text) is None, threading.Event())

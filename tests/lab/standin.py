@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for PowerShell and agent.ps1: answers the agent's protocol in Python, over the lab's Exchange.
+"""A stand-in for PowerShell and agent.ps1: answers the agent's protocol in Python, over the lab's
+Exchange.
 
-For machines without PowerShell. It checks what the agent and the endpoint behind it would check, and a request that one of them would
-refuse is refused here in the same class; tests/integration/test_standin_agrees.py holds the two against each other.
+For machines without PowerShell. It checks what the agent and the endpoint behind it would check,
+and a request that one of them would refuse is refused here in the same class;
+tests/integration/test_standin_agrees.py holds the two against each other.
 """
 
 from __future__ import annotations
@@ -43,11 +45,16 @@ _LONGEST_FILE = 8 << 20
 
 
 class Killed(Exception):
-    """The process that is played was killed: it answers nothing, does nothing more, and leaves its session open."""
+    """The process that is played was killed: it answers nothing, does nothing more, and leaves its
+    session open.
+    """
 
 
 def answer(host: ExchangeHost, stdin: bytes, killed: threading.Event | None = None) -> bytes:
-    """What the agent, given `stdin`, would put on standard output. Raises Killed once `killed` is set."""
+    """What the agent, given `stdin`, would put on standard output.
+
+    Raises Killed once `killed` is set.
+    """
     return encode_answer(_Run(host, killed or threading.Event()).run(stdin))
 
 
@@ -155,8 +162,8 @@ class _Run:
         if mutex and not self.host.mutexes.wait(mutex["name"], self.holder, mutex["seconds"]):
             raise _Stop(
                 "Busy",
-                f"Another run is working on this server, and did not end within {mutex['seconds']} seconds. Nothing was changed. Run the "
-                "task again later.",
+                f"Another run is working on this server, and did not end within {mutex['seconds']} "
+                "seconds. Nothing was changed. Run the task again later.",
             )
 
     def _open(self, shell: t.Mapping[str, t.Any]) -> None:
@@ -187,7 +194,8 @@ class _Run:
             failure = self._failure(error)
             raise _Stop(
                 "ShellFailed",
-                f"The Exchange shell could not be opened (way: {way}). Nothing was changed. The server said: {failure['message']}",
+                f"The Exchange shell could not be opened (way: {way}). Nothing was changed. "
+                f"The server said: {failure['message']}",
                 failure["id"],
             ) from None
         self.way = way
@@ -212,7 +220,8 @@ class _Run:
             if self.deadline and not step.get("always") and self.host.now() > self.deadline:
                 raise _Stop(
                     "TooLate",
-                    "The time limit of the task was over before this step, so that it was left out, and all that follow.",
+                    "The time limit of the task was over before this step, "
+                    "so that it was left out, and all that follow.",
                 )
             operation = operations.get(step.get("op")) or self._of_windows(step.get("op"))
             if operation is None:
@@ -238,7 +247,7 @@ class _Run:
             raise _Stop("BadRequest", f"A step refers to the step '{step_id}', which has not run.")
         return self.done[step_id]
 
-    # --- Steps --------------------------------------------------------------------------------------------------
+    # --- Steps ------------------------------------------------------------------------------------
 
     def _call(self, step: t.Mapping[str, t.Any]) -> list[Row]:
         cmdlet = str(step.get("cmdlet") or "")
@@ -282,7 +291,8 @@ class _Run:
         if not outcome:
             raise _Stop(
                 "TimedOut",
-                f"{cmdlet} did not end within {seconds:g} seconds and was stopped. Whether it took effect is not known.",
+                f"{cmdlet} did not end within {seconds:g} seconds and was stopped. "
+                "Whether it took effect is not known.",
             )
         return outcome[0]
 
@@ -299,8 +309,8 @@ class _Run:
         if step.get("expect") and step["expect"] != digest:
             raise _Stop(
                 "StateChanged",
-                "The server is no longer as it was when the change was planned: somebody else is working on it. Nothing was written. "
-                "Run the task again.",
+                "The server is no longer as it was when the change was planned: "
+                "somebody else is working on it. Nothing was written. Run the task again.",
             )
         return [{"digest": digest}]
 
@@ -342,7 +352,8 @@ class _Run:
         except OSError as error:
             raise _Stop(
                 "SnapshotFailed",
-                f"The file {path} could not be written. Nothing was changed. The server said: {error}",
+                f"The file {path} could not be written. Nothing was changed. "
+                f"The server said: {error}",
                 "UnauthorizedAccessException" if isinstance(error, PermissionError) else str(error),
             ) from None
         return [{"path": path}]

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's Exchange is never kinder than a real one: what it refuses of connectors and of rights on them."""
+"""The lab's Exchange is never kinder than a real one: what it refuses of connectors and of rights
+on them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's FortiGate by itself: envelopes, refusals and their numbers, as real devices have them."""
+"""The lab's FortiGate by itself: envelopes, refusals and their numbers, as on real devices."""
 
 from __future__ import annotations
 
@@ -262,7 +262,8 @@ def test_internet_services() -> None:
         server.device.seed_mail_site()
         body = {"internet-service-src": "enable", "internet-service-src-name": refs("Some-Mail")}
         assert ask(server, "PUT", f"{POLICY}/1", body)[0] == 200
-        # Sources by address and by service exclude each other, and a service without addresses lets nobody through.
+        # Sources by address and by service exclude each other, and a service without addresses lets
+        # nobody through.
         assert ask(server, "GET", f"{POLICY}/1")[1]["results"][0]["srcaddr"] == []
         assert not server.device.admits("192.0.2.77", "203.0.113.80", 25)
 

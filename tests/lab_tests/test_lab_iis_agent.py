@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's IIS by the two ways of the agent: ahadmin's objects in a real engine, and the stand-in's operations."""
+"""The lab's IIS by the two ways of the agent: ahadmin's objects in a real engine, and the
+stand-in's operations.
+"""
 
 from __future__ import annotations
 
@@ -99,9 +101,13 @@ READ = {
                 "inherited": {"values": ["name"], "metadata": ["deepestPathSet"]},
             },
         },
-        {"name": "system.webServer/modules", "each": "set", "spec": {"items": {"values": ["name"]}, "only": ["rewritemodule"]}},
+        {
+            "name": "system.webServer/modules",
+            "each": "set",
+            "spec": {"items": {"values": ["name"]}, "only": ["rewritemodule"]},
+        },
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -219,7 +225,8 @@ SCRIPT = r"""
     $apphost = 'MACHINE/WEBROOT/APPHOST'
     $manager = New-Object -ComObject 'Microsoft.ApplicationHost.WritableAdminManager'
     $manager.CommitPath = $apphost
-    $section = $manager.GetAdminSection('system.webServer/rewrite/rules', "$apphost/Default Web Site")
+    $rules = 'system.webServer/rewrite/rules'
+    $section = $manager.GetAdminSection($rules, "$apphost/Default Web Site")
     $rule = $section.Collection.CreateNewElement('rule')
     $rule.Properties.Item('name').Value = 'ours'
     $rule.ChildElements.Item('match').Properties.Item('url').Value = '^/*ecp'
@@ -233,18 +240,25 @@ SCRIPT = r"""
     [void]$section.Collection.AddElement($rule, [int]$section.Collection.Count)
     [void]$manager.CommitChanges()
     $errors = @()
-    foreach ($try in { $section.Properties.Item('noSuch') }, { $manager.GetAdminSection('system.webServer/x', $apphost) },
-        { $manager.GetAdminSection('system.webServer/rewrite/rules', "$apphost/x") }, { $section.Collection.DeleteElement(9) }) {
+    foreach ($try in { $section.Properties.Item('noSuch') },
+        { $manager.GetAdminSection('system.webServer/x', $apphost) },
+        { $manager.GetAdminSection($rules, "$apphost/x") },
+        { $section.Collection.DeleteElement(9) }) {
         try { [void](& $try) } catch {
             $base = $_.Exception.GetBaseException()
-            $errors += '{0} {1:x8}' -f $base.GetType().Name, [System.Runtime.InteropServices.Marshal]::GetHRForException($base)
+            $number = [System.Runtime.InteropServices.Marshal]::GetHRForException($base)
+            $errors += '{0} {1:x8}' -f $base.GetType().Name, $number
         }
     }
     $reader = New-Object -ComObject 'Microsoft.ApplicationHost.AdminManager'
-    $read = $reader.GetAdminSection('system.webServer/rewrite/rules', "$apphost/Default Web Site/ecp").Collection.Item(0)
-    ConvertTo-Json -Depth 5 @{ errors = $errors; name = $read.Properties.Item('name').Value; level = $read.GetMetadata('deepestPathSet')
+    $ecp = $reader.GetAdminSection($rules, "$apphost/Default Web Site/ecp")
+    $read = $ecp.Collection.Item(0)
+    $condition = $read.ChildElements.Item('conditions').Collection.Item(0)
+    ConvertTo-Json -Depth 5 @{ errors = $errors
+        name = $read.Properties.Item('name').Value
+        level = $read.GetMetadata('deepestPathSet')
         enabled = $read.Properties.Item('enabled').Value.GetType().Name
-        negate = $read.ChildElements.Item('conditions').Collection.Item(0).Properties.Item('negate').Value }
+        negate = $condition.Properties.Item('negate').Value }
 """
 
 

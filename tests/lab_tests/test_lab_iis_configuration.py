@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's IIS configuration, read and written by ahadmin's objects: what is in effect, what is written, what is refused."""
+"""The lab's IIS configuration, read and written by ahadmin's objects: what is in effect, what is
+written, what is refused.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ from ansible_collections.mailedge.lockdown.tests.support.iis import (
     writer,
 )
 
-BLOCK = '<rule name="{}" stopProcessing="true"><match url="^x" /><action type="CustomResponse" statusCode="403" /></rule>'
+BLOCK = (
+    '<rule name="{}" stopProcessing="true"><match url="^x" /><action type="CustomResponse" '
+    'statusCode="403" /></rule>'
+)
 
 LOCKED = BLOCK.format("one").replace("name=", 'lockItem="true" name=')
 
@@ -71,7 +76,7 @@ def read(iis: Iis, name: str, path: str = SITE) -> ComObject:
     return section(reader(iis), name, path)
 
 
-# --- what is in effect -------------------------------------------------------------------------------------------
+# --- what is in effect ----------------------------------------------------------------------------
 
 
 def test_defaults_and_kinds(iis: Iis) -> None:
@@ -209,7 +214,10 @@ def test_unknown_paths_and_sections(iis: Iis) -> None:
     assert refused(lambda: read(iis, "system.webServer/noSuch")) == (
         "COMException",
         "8007000d",
-        "The configuration section 'system.webServer/noSuch' cannot be read because it is missing a section declaration",
+        (
+            "The configuration section 'system.webServer/noSuch' cannot be read because it is "
+            "missing a section declaration"
+        ),
     )
 
 
@@ -260,7 +268,10 @@ UNUSABLE = {
     within(IP_SECURITY, ""): (
         "FileLoadException",
         "80070021",
-        "This configuration section cannot be used at this path. This happens when the section is locked at a parent level.",
+        (
+            "This configuration section cannot be used at this path. "
+            "This happens when the section is locked at a parent level."
+        ),
     ),
 }
 
@@ -333,7 +344,7 @@ def test_sections_are_opened_and_locked_by_locations(iis: Iis) -> None:
         (f"<rules>{LOCKED}</rules>", "<clear />"),
         (f"<rules>{LOCKED}</rules>", '<remove name="one" />'),
     ],
-)  # fmt: skip
+)
 def test_locks(iis: Iis, above: str, below: str) -> None:
     iis.add_location("Default Web Site", within("system.webServer/rewrite", above))
     iis.put_web_config("/ecp", rules(below))
@@ -437,6 +448,6 @@ def test_an_item_is_added_by_its_values(iis: Iis) -> None:
     told = refused(lambda: add(held, "add", ipAddress="192.0.2.0", subnetMask="24"))
     assert told[1] == "800700b7"
     assert (
-        "combined key attributes 'ipAddress', 'subnetMask', 'domainName' respectively set to '192.0.2.0', '24', ''"
-        in told[2]
-    )
+        "combined key attributes 'ipAddress', 'subnetMask', 'domainName' respectively set to "
+        "'192.0.2.0', '24', ''"
+    ) in told[2]

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random changes of the lab's IIS: what a writer sees is what a list would be, and what a reader sees afterwards."""
+"""Random changes of the lab's IIS: what a writer sees is what a list would be, and what a reader
+sees afterwards.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gets what of the lab's IIS: canonical paths, Request Filtering, rewrite rules of every level, IP restrictions."""
+"""Who gets what of the lab's IIS: canonical paths, Request Filtering, rewrite rules of every level,
+IP restrictions.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ def answers(iis: Iis, path: str, **more: t.Any) -> tuple[str, str]:
 BLOCK = rule("ours", ECP, conditions=FROM_INSIDE, more='stopProcessing="true"')
 
 
-# --- HTTP.sys ----------------------------------------------------------------------------------------------------
+# --- HTTP.sys -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,17 @@ def test_paths_that_never_reach_iis(iis: Iis, sent: str) -> None:
     assert str(iis.request(sent, STRANGER)) == "400"
 
 
-# --- Request Filtering -------------------------------------------------------------------------------------------
+# --- Request Filtering ----------------------------------------------------------------------------
 
 
 def test_double_escaping(iis: Iis) -> None:
     assert answers(iis, "/%2565cp/") == ("404.11", "404.11")
     assert answers(iis, "/owa/a+b") == ("404.11", "404.11")
     assert answers(iis, "/owa/?a=%2565") == ("302", "302")
-    allow = '<system.webServer><security><requestFiltering allowDoubleEscaping="true" /></security></system.webServer>'
+    allow = (
+        '<system.webServer><security><requestFiltering allowDoubleEscaping="true" '
+        "/></security></system.webServer>"
+    )
     iis.add_location(
         "Default Web Site/owa", allow.replace("</system", "<x /></system").replace("<x />", "")
     )
@@ -105,8 +110,8 @@ def test_double_escaping(iis: Iis) -> None:
 
 def test_what_else_is_filtered(iis: Iis) -> None:
     filtering = (
-        '<verbs><add verb="TRACE" allowed="false" /></verbs><denyUrlSequences><add sequence=".." /></denyUrlSequences>'
-        '<requestLimits maxUrl="50" maxQueryString="20" />'
+        '<verbs><add verb="TRACE" allowed="false" /></verbs><denyUrlSequences><add sequence=".." '
+        '/></denyUrlSequences><requestLimits maxUrl="50" maxQueryString="20" />'
     )
     section = f'<requestFiltering allowHighBitCharacters="false">{filtering}</requestFiltering>'
     iis.add_location(
@@ -129,7 +134,7 @@ def test_what_else_is_filtered(iis: Iis) -> None:
     assert str(iis.request("/owa/a..b", STRANGER)) == "302"
 
 
-# --- rules -------------------------------------------------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------------------------
 
 SMUGGLED = (
     "/ecp",
@@ -245,14 +250,22 @@ def test_a_broken_pattern_is_taken_and_breaks_everything(iis: Iis, pattern: str)
     [
         ('<action type="CustomResponse" statusCode="404" subStatusCode="7" />', "404.7", ""),
         ('<action type="AbortRequest" />', "aborted", ""),
-        ('<action type="Redirect" url="https://{HTTP_HOST}/owa/{R:1}" redirectType="Found" />', "302", "https://mail.example.test/owa/x?q=1"),
-        ('<action type="Redirect" url="/owa/{ToLower:{R:1}}" appendQueryString="false" />', "301", "/owa/x"),
+        (
+            '<action type="Redirect" url="https://{HTTP_HOST}/owa/{R:1}" redirectType="Found" />',
+            "302",
+            "https://mail.example.test/owa/x?q=1",
+        ),
+        (
+            '<action type="Redirect" url="/owa/{ToLower:{R:1}}" appendQueryString="false" />',
+            "301",
+            "/owa/x",
+        ),
         ('<action type="Rewrite" url="owa/{R:1}" />', "302", "/owa/auth/logon.aspx"),
         ('<action type="Rewrite" url="/nothing" />', "404", ""),
         ('<action type="Rewrite" url="http://192.0.2.1/{R:0}" />', "404.4", ""),
         ('<action type="None" />', "302", "/owa/auth/logon.aspx"),
     ],
-)  # fmt: skip
+)
 def test_actions(iis: Iis, action: str, status: str, location: str) -> None:
     iis.add_location("Default Web Site", rules(rule("one", "^ecp/(.*)", action)))
     told = iis.request("/ecp/x?q=1", STRANGER)
@@ -275,8 +288,16 @@ def test_a_rewritten_path_meets_the_rules_behind(iis: Iis) -> None:
     [
         ('<add input="{REMOTE_ADDR}" pattern="^203\\." />', "MatchAll", "403"),
         ('<add input="{REMOTE_ADDR}" pattern="^203\\." negate="true" />', "MatchAll", "302"),
-        ('<add input="{REMOTE_ADDR}" pattern="^203\\." /><add input="{HTTPS}" pattern="off" />', "MatchAll", "302"),
-        ('<add input="{HTTPS}" pattern="off" /><add input="{REMOTE_ADDR}" pattern="^203\\." />', "MatchAny", "403"),
+        (
+            '<add input="{REMOTE_ADDR}" pattern="^203\\." /><add input="{HTTPS}" pattern="off" />',
+            "MatchAll",
+            "302",
+        ),
+        (
+            '<add input="{HTTPS}" pattern="off" /><add input="{REMOTE_ADDR}" pattern="^203\\." />',
+            "MatchAny",
+            "403",
+        ),
         ('<add input="{HTTPS}" pattern="^ON$" ignoreCase="false" />', "MatchAll", "302"),
         ('<add input="{HTTPS}" pattern="^ON$" />', "MatchAll", "403"),
         ('<add input="{UNENCODED_URL}" pattern="^/%65cp" />', "MatchAll", "403"),
@@ -286,7 +307,11 @@ def test_a_rewritten_path_meets_the_rules_behind(iis: Iis) -> None:
         ('<add input="{QUERY_STRING}" pattern="a=b" />', "MatchAll", "403"),
         ('<add input="{NO_SUCH}" pattern="^$" />', "MatchAll", "403"),
         ('<add input="{C:1}" pattern="." />', "MatchAll", "302"),
-        ('<add input="{URL}" pattern="^/(e)cp" /><add input="{C:1}" pattern="^e$" />', "MatchAll", "403"),
+        (
+            '<add input="{URL}" pattern="^/(e)cp" /><add input="{C:1}" pattern="^e$" />',
+            "MatchAll",
+            "403",
+        ),
         ('<add input="{map:EWS}" pattern="^yes$" />', "MatchAll", "302"),
         ('<add input="{map:{HTTPS}}" pattern="^secure$" />', "MatchAll", "403"),
         ('<add input="{nosuch:a}" pattern="x" />', "MatchAll", "500.50"),
@@ -295,9 +320,12 @@ def test_a_rewritten_path_meets_the_rules_behind(iis: Iis) -> None:
         ('<add input="C:\\inetpub\\wwwroot" matchType="IsFile" />', "MatchAll", "302"),
         ('<add input="C:\\inetpub\\wwwroot" matchType="IsDirectory" />', "MatchAll", "403"),
     ],
-)  # fmt: skip
+)
 def test_conditions(iis: Iis, conditions: str, grouping: str, told: str) -> None:
-    maps = '<rewriteMaps><rewriteMap name="map"><add key="on" value="secure" /></rewriteMap></rewriteMaps>'
+    maps = (
+        '<rewriteMaps><rewriteMap name="map"><add key="on" value="secure" '
+        "/></rewriteMap></rewriteMaps>"
+    )
     text = rules(rule("one", "^ecp", conditions=conditions)).replace(
         "<conditions>", f'<conditions logicalGrouping="{grouping}">'
     )
@@ -351,9 +379,12 @@ def test_a_server_variable_that_nobody_allowed(iis: Iis) -> None:
     assert answers(iis, "/ecp/") == ("302", "302")
 
 
-# --- IP restrictions ---------------------------------------------------------------------------------------------
+# --- IP restrictions ------------------------------------------------------------------------------
 
-LIST = '<add ipAddress="127.0.0.1" allowed="true" /><add ipAddress="10.0.0.0" subnetMask="255.0.0.0" allowed="true" />'
+LIST = (
+    '<add ipAddress="127.0.0.1" allowed="true" /><add ipAddress="10.0.0.0" '
+    'subnetMask="255.0.0.0" allowed="true" />'
+)
 
 
 def test_ip_restrictions(iis: Iis) -> None:
@@ -402,8 +433,9 @@ def test_a_clear_below_does_not_open(iis: Iis) -> None:
 
 def test_ipv6_zones_and_what_cannot_be_read(iis: Iis) -> None:
     inner = (
-        '<add ipAddress="::1" allowed="true" /><add ipAddress="fe80::5%14" allowed="true" />'
-        '<add ipAddress="2001:db8::" subnetMask="32" allowed="true" /><add ipAddress="192.0.2.0.0" allowed="true" />'
+        '<add ipAddress="::1" allowed="true" /><add ipAddress="fe80::5%14" allowed="true" /><add '
+        'ipAddress="2001:db8::" subnetMask="32" allowed="true" /><add ipAddress="192.0.2.0.0" '
+        'allowed="true" />'
     )
     iis.add_location("Default Web Site/ecp", addresses(inner, 'allowUnlisted="false"'))
     told = {
@@ -425,7 +457,7 @@ def test_behind_a_proxy(iis: Iis) -> None:
     assert str(iis.request("/ecp/", COLLEAGUE, headers=headers)) == "403.6"
 
 
-# --- sites -------------------------------------------------------------------------------------------------------
+# --- sites ----------------------------------------------------------------------------------------
 
 
 def test_bindings(iis: Iis) -> None:

@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's IIS against what is Microsoft's own: its reading of rewrite rules, and files of real servers.
+"""The lab's IIS against what is Microsoft's own: its reading of rewrite rules, and files of real
+servers.
 
-IIS_REWRITE names a program that asks ASP.NET Core's URL Rewrite; it is compared where both know the same. MAILEDGE_FIXTURES
-names a folder with configurations of real Exchange servers.
+IIS_REWRITE names a program that asks ASP.NET Core's URL Rewrite; it is compared where both know the
+same. MAILEDGE_FIXTURES names a folder with configurations of real Exchange servers.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ needs_fixtures = pytest.mark.skipif(
 )
 
 
-# --- rules -------------------------------------------------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------------------------
 
 URLS = (
     r"^/*ecp(?:[/.;\s]|$)",
@@ -143,7 +144,9 @@ def vendor(
 
 @needs_rewrite
 def test_random_rules_are_read_as_microsoft_reads_them(tmp_path: pathlib.Path) -> None:
-    """What is left out, because the other does not know it: sub-status codes, references to groups that are not there."""
+    """What is left out, because the other does not know it: sub-status codes, references to groups
+    that are not there.
+    """
     source = random.Random(20261129)
     differences, outcomes = [], set()
     for _turn in range(12):
@@ -187,7 +190,7 @@ def test_random_rules_are_read_as_microsoft_reads_them(tmp_path: pathlib.Path) -
     assert outcomes == {"passed", "custom", "redirect", "aborted"}
 
 
-# --- files of real servers -----------------------------------------------------------------------------------------
+# --- files of real servers ------------------------------------------------------------------------
 
 
 def real(name: str) -> pathlib.Path:

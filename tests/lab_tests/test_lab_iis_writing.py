@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a script writes into the lab's IIS configuration: where it lands, what stays as it was, what is refused."""
+"""What a script writes into the lab's IIS configuration: where it lands, what stays as it was, what
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ from ansible_collections.mailedge.lockdown.tests.support.iis import (
 )
 
 LOCATION = '<location path="Default Web Site">'
-WITH_RULES = "<system.webServer><rewrite><rules>{}</rules></rewrite></system.webServer>"  # fmt: skip
+WITH_RULES = "<system.webServer><rewrite><rules>{}</rules></rewrite></system.webServer>"
 ONE = '<rule name="{}"><match url="x" /><action type="None" /></rule>'
 
 
@@ -217,7 +219,9 @@ def test_indexes(iis: Iis) -> None:
 
 
 def test_what_is_inherited(iis: Iis) -> None:
-    """`<remove>` for what is taken away, a copy for what is changed, everything anew where the order is another."""
+    """`<remove>` for what is taken away, a copy for what is changed, everything anew where the
+    order is another.
+    """
     iis.add_location("Default Web Site/ecp", WITH_RULES.format(ONE.format("mine")))
     iis.add_location("", WITH_RULES.format(ONE.format("first") + ONE.format("second")))
     manager = writer(iis)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Port 25 of the lab goes by the rights on its connectors, whatever their permission groups are called."""
+"""Port 25 of the lab goes by the rights on its connectors, whatever their permission groups are
+called.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_the_answers_of_each_server() -> None:
 
 
 def test_iis_decides_who_gets_through() -> None:
-    """Rewrite rules and IP restrictions, by the address that a sender plays, and the path as sent."""
+    """Rewrite rules and IP restrictions, by the address a sender plays, and the path as sent."""
     stranger, inside = SOURCES["internet"], SOURCES["lan"]
     with Lab([Site("birke", ("2019",))], pwsh="") as lab:
         host = next(iter(lab.hosts.values()))

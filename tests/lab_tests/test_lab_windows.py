@@ -98,7 +98,8 @@ def said(host: ExchangeHost, script: str) -> t.Any:
     helpers = """
         function Get-Hresult($record) {
             $base = $record.Exception.GetBaseException()
-            '{0} {1:X8}' -f $base.GetType().Name, [System.Runtime.InteropServices.Marshal]::GetHRForException($base)
+            $number = [System.Runtime.InteropServices.Marshal]::GetHRForException($base)
+            '{0} {1:X8}' -f $base.GetType().Name, $number
         }
         $policy = New-Object -ComObject Lab.Policy
     """
@@ -114,8 +115,10 @@ def test_properties_methods_and_items(host: ExchangeHost) -> None:
         $rules = $policy.Rules
         $new = New-Object -ComObject Lab.Rule
         $rules.Add($new)
-        ConvertTo-Json -Depth 5 @{ names = $names; count = $rules.Count; on = $policy.Enabled(2); off = $policy.Enabled(1)
-            ports = $rules.Item('second').Ports; all = @($policy.Rules.Names(7, $null, $true)); type = $policy.Enabled(2).GetType().Name
+        ConvertTo-Json -Depth 5 @{ names = $names; count = $rules.Count
+            on = $policy.Enabled(2); off = $policy.Enabled(1)
+            type = $policy.Enabled(2).GetType().Name; ports = $rules.Item('second').Ports
+            all = @($policy.Rules.Names(7, $null, $true))
             unknown = $policy.NoSuchThing }
     """
     assert said(host, script) == {
@@ -135,8 +138,10 @@ def test_errors_have_the_class_and_the_number_of_windows(host: ExchangeHost) -> 
     script = """
         $errors = @()
         try { $policy.Rules.Item('third') } catch { $errors += Get-Hresult $_ }
-        try { foreach ($rule in $policy.Rules) { $rule.Ports = 'bad' } } catch { $errors += Get-Hresult $_ }
-        try { $errors += [string]($null -eq $policy.Rules.Item('first').Broken) } catch { $errors += Get-Hresult $_ }
+        try { foreach ($rule in $policy.Rules) { $rule.Ports = 'bad' } }
+        catch { $errors += Get-Hresult $_ }
+        try { $errors += [string]($null -eq $policy.Rules.Item('first').Broken) }
+        catch { $errors += Get-Hresult $_ }
         try { New-Object -ComObject No.Such.Class } catch { $errors += Get-Hresult $_ }
         ConvertTo-Json $errors
     """

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry, services, WMI, files, updates and certificates of a lab host refuse what Windows refuses."""
+"""The registry, services, WMI, files, updates and certificates of a lab host refuse what Windows
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -167,16 +169,23 @@ def test_windows_goes_with_its_exchange(edition: str) -> None:
 def test_a_script_in_a_real_engine_meets_the_same(host: ExchangeHost) -> None:
     host.windows.registry.denied.add(r"software\denied")
     script = r"""
-        function Get-Class($block) { try { [void](& $block); 'none' } catch { $_.Exception.GetBaseException().GetType().Name } }
+        function Get-Class($block) {
+            try { [void](& $block); 'none' }
+            catch { $_.Exception.GetBaseException().GetType().Name }
+        }
         $machine = Get-Item -LiteralPath 'HKLM:\'
         $key = $machine.OpenSubKey('SOFTWARE\Example\Inner', $true)
         $read = $machine.OpenSubKey('SOFTWARE\Example\Inner')
         $wmi = @(Get-WmiObject Win32_QuickFixEngineering)[0]
         ConvertTo-Json -Compress @(
-            $key.GetValue('Number'), $key.GetValueKind('Text'), ($null -eq $machine.OpenSubKey('SOFTWARE\Nothing')),
-            (Get-Class { $machine.OpenSubKey('SOFTWARE\Denied') }), (Get-Class { $read.SetValue('Number', 1, 'DWord') }),
-            (Get-Class { $key.SetValue('Number', 'x', 'DWord') }), ($null -eq $wmi.InstalledOn), ($wmi.GetPropertyValue('InstalledOn') -ne ''),
-            (Get-Class { $wmi.GetPropertyValue('Nothing') }), (@(Get-ChildItem 'Cert:\LocalMachine\My')[0].NotAfter.Kind.ToString())
+            $key.GetValue('Number'), $key.GetValueKind('Text'),
+            ($null -eq $machine.OpenSubKey('SOFTWARE\Nothing')),
+            (Get-Class { $machine.OpenSubKey('SOFTWARE\Denied') }),
+            (Get-Class { $read.SetValue('Number', 1, 'DWord') }),
+            (Get-Class { $key.SetValue('Number', 'x', 'DWord') }),
+            ($null -eq $wmi.InstalledOn), ($wmi.GetPropertyValue('InstalledOn') -ne ''),
+            (Get-Class { $wmi.GetPropertyValue('Nothing') }),
+            (@(Get-ChildItem 'Cert:\LocalMachine\My')[0].NotAfter.Kind.ToString())
         )
     """
     code, stdout, stderr = run_powershell(host, script, b"", PWSH)

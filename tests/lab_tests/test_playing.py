@@ -22,7 +22,10 @@ TASKS = [
         # As the oldest cores wrap it.
         ("[WARNING]: The internet could still send, re-\ncheck it.\nok: [a]\n", []),
         (
-            "[WARNING]: Type 'set' is unsupported in variable storage.\nOrigin: <unknown>\n\nok: [a]\n",
+            (
+                "[WARNING]: Type 'set' is unsupported in variable storage.\nOrigin: "
+                "<unknown>\n\nok: [a]\n"
+            ),
             ["[WARNING]: Type 'set' is unsupported in variable storage. Origin: <unknown>"],
         ),
         (

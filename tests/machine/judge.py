@@ -88,7 +88,7 @@ Site = dict[str, dict[str, t.Any]]
 
 
 def configuration(host: ExchangeHost) -> Site:
-    """All connectors that the server can see, for comparing: no list has an order, unset is None."""
+    """All connectors that the server can see, for comparing: lists without order, unset is None."""
     found: Site = {}
     for stored in host.directory.view(""):
         if stored.server in ("", host.name):

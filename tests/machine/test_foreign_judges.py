@@ -158,7 +158,8 @@ def test_model_packets_and_aerleon_agree_at_length(terms: Terms) -> None:
     all_agree(terms)
 
 
-# ---------------------------------------------------------------- what becomes of it, by hier_config
+# ---------------------------------------------------------------- what becomes of it, by
+# hier_config
 
 
 class HierConfig:

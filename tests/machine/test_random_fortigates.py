@@ -224,8 +224,8 @@ def promises(
     around: Surroundings | None,
     interfaces: list[str],
 ) -> None:
-    """A lock shuts, takes nobody the way whom it does not mean, has nothing more to do, and is given
-    back whole, with the order and the numbers of the policies.
+    """A lock shuts, takes nobody the way whom it does not mean, has nothing more to do, and is
+    given back whole, with the order and the numbers of the policies.
     """
     server = served(Device(future=["moon-phase"]))
     with (
@@ -260,7 +260,8 @@ def promises(
             if "nothing to lock" in result["msg"]:
                 assert not any(through for packet, through in was.items() if packet[2] == 25)
                 return
-            # It stops where the provider would not get through everywhere, and nothing else stops it.
+            # It stops where the provider would not get through everywhere, and nothing else stops
+            # it.
             stops = {one["id"] for one in result["guards"] if one["severity"] == "stop"}
             assert stops == {"provider_shut_out"}, result["msg"]
             lock["accept_risks"] = ["provider_shut_out"]

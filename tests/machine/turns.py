@@ -22,7 +22,8 @@ Run = t.Callable[[], t.Any]
 class Turns:
     """One story: `schedule` names a run for each event; what it leaves over happens run by run.
 
-    `events` are the runs in the order in which their events happened, `active` is the one that has its turn.
+    `events` are the runs in the order in which their events happened, `active` is the one that has
+    its turn.
     """
 
     def __init__(self, schedule: t.Iterable[str]) -> None:

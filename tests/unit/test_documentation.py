@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation: what repeats something is generated from it, and nothing that a user may set is missing."""
+"""Documentation: what repeats something is generated from it, and nothing that a user may set is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -171,8 +173,12 @@ def test_every_registry_of_guards_is_documented() -> None:
 
 # Dictionaries whose options stand elsewhere.
 ELSEWHERE = {
-    "mailedge_exchange_receive_connectors": "as exchange_mail_flow takes them: exchange_receive_connector documents the options",
-    "mailedge_exchange_send_connectors": "as exchange_mail_flow takes them: exchange_send_connector documents the options",
+    "mailedge_exchange_receive_connectors": (
+        "as exchange_mail_flow takes them: exchange_receive_connector documents the options"
+    ),
+    "mailedge_exchange_send_connectors": (
+        "as exchange_mail_flow takes them: exchange_send_connector documents the options"
+    ),
     "mailedge_snapshots": "its keys are hosts, and a run hands it on",
 }
 

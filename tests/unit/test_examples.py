@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of the documentation: their options exist, and what is to prove something can fail."""
+"""The examples of the documentation: their options exist, and what is to prove can fail."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tasks_of(entries: t.Iterable[Task]) -> t.Iterator[Task]:
 
 
 def calls_of(module: str) -> list[tuple[str, str, Task]]:
-    """Name, module and options of the tasks in the examples of `module` that call a module of ours."""
+    """Name, module and options of the tasks that call a module of ours, in `module`'s examples."""
     examples = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").EXAMPLES)
     return [
         (str(task["name"]), key[len(OURS) :], task[key] or {})

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which room of the collection knows which: no circle, no layer that knows its sibling, no judge that asks the judged."""
+"""Which room of the collection knows which: no circle, no layer that knows its sibling, no judge
+that asks the judged.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +47,20 @@ def imports() -> dict[str, set[str]]:
     return found
 
 
-# What the judges may know of the judged, each with its reason. Nothing here decides who gets in, what is a change, or
-# whether it is safe.
+# What the judges may know of the judged, each with its reason. Nothing here decides who gets in,
+# what is a change, or whether it is safe.
 LAB_MAY_IMPORT = {
-    "plugins.plugin_utils._codec": "the wire between action and agent: the stand-in speaks it in the agent's place",
+    "plugins.plugin_utils._codec": (
+        "the wire between action and agent: the stand-in speaks it in the agent's place"
+    ),
 }
 ORACLE_MAY_IMPORT = {
-    "plugins.module_utils._exchange.plan.Change": "the type of what it judges, for annotations alone",
-    "plugins.module_utils._exchange.state.State": "the type of what it judges, for annotations alone",
+    "plugins.module_utils._exchange.plan.Change": (
+        "the type of what it judges, for annotations alone"
+    ),
+    "plugins.module_utils._exchange.state.State": (
+        "the type of what it judges, for annotations alone"
+    ),
 }
 
 
@@ -150,7 +158,9 @@ def test_unit_tests_mirror_the_code() -> None:
 
 
 def test_what_is_called_unit_needs_no_running_lab() -> None:
-    """The lab's Exchange and Windows are models in memory; whatever else of the lab a test takes listens somewhere."""
+    """The lab's Exchange and Windows are models in memory; whatever else of the lab a test takes
+    listens somewhere.
+    """
     for path in (TESTS / "unit").rglob("test_*.py"):
         lab = {name for name in imported(path) if name.startswith("tests.lab.")}
         models = ("tests.lab.exchange.", "tests.lab.windows.")

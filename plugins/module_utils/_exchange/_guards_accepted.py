@@ -34,8 +34,9 @@ def check(
         yield Finding(
             "accepted_domains_unread",
             WARN,
-            f"The accepted domains could not be read on {after.server.name}, so that nobody knows whether it relays for everybody who may "
-            "send. Give the user of this task a role that may run Get-AcceptedDomain.",
+            f"The accepted domains could not be read on {after.server.name}, so that nobody knows "
+            "whether it relays for everybody who may send. "
+            "Give the user of this task a role that may run Get-AcceptedDomain.",
         )
         return
     everything = [str(one) for one in after.accepted_domains if one.is_everything]
@@ -44,7 +45,9 @@ def check(
         yield Finding(
             "every_domain_accepted",
             WARN,
-            f"The accepted {'domains' if plural else 'domain'} {listed(everything)} {'stand' if plural else 'stands'} for the internet at "
-            "large, so that whoever may send to this server may relay through it to any recipient, the provider's other customers "
-            "included. Accepted domains are not changed here: name the site's own ones, and take this away with Remove-AcceptedDomain.",
+            f"The accepted {'domains' if plural else 'domain'} {listed(everything)} "
+            f"{'stand' if plural else 'stands'} for the internet at large, so that whoever may "
+            "send to this server may relay through it to any recipient, the provider's other "
+            "customers included. Accepted domains are not changed here: name the site's own ones, "
+            "and take this away with Remove-AcceptedDomain.",
         )

@@ -81,7 +81,8 @@ def _protected(change: Change, before: State) -> t.Iterator[Finding]:
         yield Finding(
             "protected_connector",
             STOP,
-            f"The receive connector '{change.key}' would lose something ({listed(harm)}), but {reason}.",
+            f"The receive connector '{change.key}' would lose something ({listed(harm)}), "
+            f"but {reason}.",
         )
 
 
@@ -101,7 +102,8 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "foreign_binding",
             STOP,
-            f"The receive connector '{change.key}' would listen on {listed(map(str, foreign))}, which the server {server.name} does not have.",
+            f"The receive connector '{change.key}' would listen on {listed(map(str, foreign))}, "
+            f"which the server {server.name} does not have.",
         )
     connector = after.receive.get(change.key.casefold(), {})
     becomes_hub = "transport_role" in change.after or bool(fresh)
@@ -114,7 +116,8 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "transport_role_conflict",
             STOP,
-            f"The receive connector '{change.key}' would give port 25 to the transport service, which belongs to the front end.",
+            f"The receive connector '{change.key}' would give port 25 to the transport service, "
+            "which belongs to the front end.",
         )
 
 
@@ -126,8 +129,8 @@ def _conflicts(
             yield Finding(
                 "range_conflict",
                 WARN,
-                f"The receive connectors {_quoted(names)} all hear {heard} on {where}, and which of them answers is not known. "
-                "Remove what is left over.",
+                f"The receive connectors {_quoted(names)} all hear {heard} on {where}, "
+                "and which of them answers is not known. Remove what is left over.",
             )
     if not changes:
         return
@@ -187,8 +190,8 @@ def _old_conflict(
             yield Finding(
                 "range_conflict",
                 STOP,
-                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' as long as {_quoted(conflict.names)} "
-                "conflict. Remove the one that is left over.",
+                f"Exchange refuses to change {listed(refused)} of the receive connector '{name}' "
+                f"as long as {_quoted(conflict.names)} conflict. Remove the one that is left over.",
                 final=True,
             )
 

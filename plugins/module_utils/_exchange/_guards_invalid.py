@@ -36,6 +36,7 @@ def check(
             yield Finding(
                 "invalid_connector",
                 WARN,
-                f"Exchange calls the {resource.noun} '{change.key}' invalid (IsValid: False) and may refuse to change it (unverified). "
-                f"Its change comes as early as is safe, before others close anything. Look at what {resource.verbs['get']} warns of.",
+                f"Exchange calls the {resource.noun} '{change.key}' invalid (IsValid: False) and "
+                "may refuse to change it (unverified). Its change comes as early as is safe, "
+                f"before others close anything. Look at what {resource.verbs['get']} warns of.",
             )

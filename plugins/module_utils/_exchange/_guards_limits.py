@@ -37,6 +37,7 @@ def check(
         yield Finding(
             "provider_starved",
             WARN,
-            f"The receive connector '{starved.name}' lets less of the provider's mail through than '{starved.source}' would: {less}. "
-            "It is not the lock's own, so that it is left as it is. Raise what is not meant, or name it in receive_connectors.",
+            f"The receive connector '{starved.name}' lets less of the provider's mail through than "
+            f"'{starved.source}' would: {less}. It is not the lock's own, so that it is left as it "
+            "is. Raise what is not meant, or name it in receive_connectors.",
         )

@@ -53,7 +53,8 @@ def check(view: Sides) -> t.Iterator[Finding]:
             yield Finding(
                 "provider_shut_out",
                 STOP,
-                f"The provider's {ranges(lost)} would no longer be accepted on port {port}.{_coming_in(view, lost, port)}",
+                f"The provider's {ranges(lost)} would no longer be accepted on port "
+                f"{port}.{_coming_in(view, lost, port)}",
             )
     lost = shut_out[25]
     refused = ((provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)) - lost
@@ -62,7 +63,8 @@ def check(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "provider_shut_out",
             severity,
-            f"The provider's {ranges(refused)} would not be accepted on port 25.{_refusing(view, refused)}",
+            f"The provider's {ranges(refused)} would not be accepted on port "
+            f"25.{_refusing(view, refused)}",
         )
     yield from _partly_refused(view, provider - lost - refused)
     public = doors.public(NOBODY)
@@ -72,7 +74,8 @@ def check(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "no_provider_range",
             STOP,
-            "No internet address could deliver mail to this server any more, the provider's included.",
+            "No internet address could deliver mail to this server any more, "
+            "the provider's included.",
         )
 
 
@@ -117,8 +120,8 @@ def _partly_refused(view: Sides, others: RangeSet) -> t.Iterator[Finding]:
             yield Finding(
                 "provider_shut_out",
                 WARN,
-                f"The provider's {ranges(refused)} would not be accepted on {endpoint}, where {ranges(taken)} would."
-                f"{_refusing(view, refused, endpoint) or hint}",
+                f"The provider's {ranges(refused)} would not be accepted on {endpoint}, "
+                f"where {ranges(taken)} would.{_refusing(view, refused, endpoint) or hint}",
             )
 
 
@@ -135,8 +138,10 @@ def _refusing(view: Sides, senders: RangeSet, where: Endpoint | None = None) -> 
     }
     quoted = listed(f"'{name}'" for name in sorted(names))
     return (
-        f" They are heard by {quoted}, without the right to send: take them out of the remote_ip_ranges there, or give "
-        "AnonymousUsers, in receive_connectors."
+        (
+            f" They are heard by {quoted}, without the right to send: take them out of the "
+            "remote_ip_ranges there, or give AnonymousUsers, in receive_connectors."
+        )
         if names
         else ""
     )

@@ -132,8 +132,8 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "own_networks_shut_out",
             STOP,
-            "No own_networks are named, and internal senders could no longer send without a login, which they can today: scanners and "
-            "applications that do so would be refused.",
+            "No own_networks are named, and internal senders could no longer send without a login, "
+            "which they can today: scanners and applications that do so would be refused.",
         )
         sending = NOBODY
     lost = {
@@ -151,8 +151,9 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "unnamed_senders_shut_out",
             WARN,
-            f"Private addresses that nobody has named, {ranges(who)}, could no longer {listed(verbs)}, which they can today. "
-            "Name them in own_networks where somebody there does so.",
+            f"Private addresses that nobody has named, {ranges(who)}, could no longer "
+            f"{listed(verbs)}, which they can today. Name them in own_networks where somebody "
+            "there does so.",
         )
 
 
@@ -166,8 +167,9 @@ def _no_longer_named(view: Sides) -> t.Iterator[Finding]:
             yield Finding(
                 "no_longer_named",
                 WARN,
-                f"The receive connector '{one['name']}' still hears {ranges(still)}, which the site does not name any more. The first "
-                f"lock after {networks.unnamed_until} takes it out.",
+                f"The receive connector '{one['name']}' still hears {ranges(still)}, which the "
+                f"site does not name any more. The first lock after {networks.unnamed_until} takes "
+                "it out.",
             )
 
 
@@ -189,7 +191,8 @@ def _server_itself(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "server_shut_out",
             STOP,
-            f"The server itself, from {ranges(RangeSet(senders_found))}, could no longer {verb}, which it can today.",
+            f"The server itself, from {ranges(RangeSet(senders_found))}, could no longer {verb}, "
+            "which it can today.",
         )
 
 
@@ -216,7 +219,8 @@ def _logins(view: Sides) -> t.Iterator[Finding]:
             yield Finding(
                 "logins_shut_out",
                 WARN,
-                f"{listed(who)[:1].upper()}{listed(who)[1:]} on the internet could no longer log in on port {port}, which they can today.",
+                f"{listed(who)[:1].upper()}{listed(who)[1:]} on the internet could no longer log "
+                f"in on port {port}, which they can today.",
             )
 
 
@@ -232,8 +236,9 @@ def _own_networks_refused(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "own_networks_refused",
             WARN,
-            f"The own networks {ranges(refused)} are refused without a login, and this lock leaves that as it is. If scanners or "
-            "applications there could send before the site was first locked, give back its first snapshot and lock it with them named.",
+            f"The own networks {ranges(refused)} are refused without a login, and this lock leaves "
+            "that as it is. If scanners or applications there could send before the site was "
+            "first locked, give back its first snapshot and lock it with them named.",
         )
 
 
@@ -275,8 +280,8 @@ def _exchange_servers(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "exchange_servers_shut_out",
             WARN if view.networks.own_networks else STOP,
-            "No exchange_servers are named, and other Exchange servers in the internal network, if there are any, could no longer send to "
-            "this server as such.",
+            "No exchange_servers are named, and other Exchange servers in the internal network, "
+            "if there are any, could no longer send to this server as such.",
         )
 
 
@@ -329,7 +334,8 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "hybrid_shut_out",
             STOP,
-            f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector without the hybrid capability.",
+            f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector "
+            "without the hybrid capability.",
         )
     if not hybrid and untagged & doors.public(view.named):
         names = listed(
@@ -338,8 +344,9 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
         yield Finding(
             "hybrid_shut_out",
             STOP,
-            f"The receive connector {names} is the hybrid path from Exchange Online, which would be shut. Name its ranges in hybrid_ranges; "
-            "where Exchange Online is the filtering provider itself, name them in provider_ranges and in hybrid_ranges.",
+            f"The receive connector {names} is the hybrid path from Exchange Online, which would "
+            "be shut. Name its ranges in hybrid_ranges; where Exchange Online is the filtering "
+            "provider itself, name them in provider_ranges and in hybrid_ranges.",
         )
 
 
@@ -411,7 +418,10 @@ def _not_ours(view: Sides, opening: strangers.Opening) -> str:
     ]
     if not behind:
         return ""
-    return f" {'; '.join(behind)}: this is not taken away here. Remove it where it was given, with Remove-ADPermission."
+    return (
+        f" {'; '.join(behind)}: this is not taken away here. "
+        "Remove it where it was given, with Remove-ADPermission."
+    )
 
 
 def _relay(view: Sides) -> t.Iterator[Finding]:
@@ -457,6 +467,7 @@ def _wizard(view: Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
             yield Finding(
                 "hybrid_wizard_undone",
                 WARN,
-                f"The receive connector '{answer.connector}' carries the hybrid path and hears the whole internet again beside the provider's "
-                "own connector. The hybrid wizard does that when it is run again; tell it to leave receive connectors alone.",
+                f"The receive connector '{answer.connector}' carries the hybrid path and hears the "
+                "whole internet again beside the provider's own connector. The hybrid wizard does "
+                "that when it is run again; tell it to leave receive connectors alone.",
             )

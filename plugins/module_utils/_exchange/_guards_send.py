@@ -75,7 +75,10 @@ def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding
         connector = before.send.get(change.key.casefold()) or change.after
         reason = routing.protected_reason(connector)
         if reason is None and subscribed:
-            reason = "this Edge server is subscribed, so that EdgeSync would overwrite the change; change it on a Hub or Mailbox server"
+            reason = (
+                "this Edge server is subscribed, so that EdgeSync would overwrite the "
+                "change; change it on a Hub or Mailbox server"
+            )
         if reason:
             yield Finding(
                 "protected_send_connector",
@@ -103,8 +106,8 @@ def _leaks(claim: Claim, after: State, placed: set[str], *, locked: bool) -> t.I
             yield Finding(
                 "send_leak",
                 WARN,
-                f"The send connectors '{claim.name}' and '{name}' are both enabled for {space}; Exchange chooses '{claim.name}' while that "
-                "stays so.",
+                f"The send connectors '{claim.name}' and '{name}' are both enabled for {space}; "
+                f"Exchange chooses '{claim.name}' while that stays so.",
             )
 
 
@@ -116,8 +119,9 @@ def _stranded(before: State, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "mail_stranded",
             WARN if mail.bigger else STOP,
-            f"{what} to {listed(mail.spaces)} goes through the send connector '{mail.name}' today, and no send connector would carry it: it "
-            f"would wait in the Unreachable queue. {way} of outbound_lock, or set its close to keep.",
+            f"{what} to {listed(mail.spaces)} goes through the send connector '{mail.name}' today, "
+            "and no send connector would carry it: it would wait in the Unreachable queue. "
+            f"{way} of outbound_lock, or set its close to keep.",
         )
 
 
@@ -128,9 +132,11 @@ def _bereft(before: State, after: State) -> t.Iterator[Finding]:
         yield Finding(
             "source_servers_lost",
             STOP,
-            f"The {'servers' if plural else 'server'} {_upper(servers)} {'send' if plural else 'sends'} mail to the internet by "
-            f"{'themselves' if plural else 'itself'} today. Through the send connector '{name}' only {_upper(own)} would, so that it "
-            "waits while that one is down. Name them all in source_transport_servers.",
+            f"The {'servers' if plural else 'server'} {_upper(servers)} "
+            f"{'send' if plural else 'sends'} mail to the internet by "
+            f"{'themselves' if plural else 'itself'} today. "
+            f"Through the send connector '{name}' only {_upper(own)} would, so that it waits while "
+            "that one is down. Name them all in source_transport_servers.",
         )
 
 
@@ -148,6 +154,7 @@ def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Itera
         yield Finding(
             "smart_host_unreachable",
             STOP if alone else WARN,
-            f"The smart host {listed(silent)} of the send connector '{connector['name']}' does not answer this server on port "
+            f"The smart host {listed(silent)} of the send connector '{connector['name']}' does not "
+            "answer this server on port "
             f"{connector.get('port') or 25}{', and there is no other' if alone else ''}.",
         )

@@ -92,8 +92,9 @@ class SiteNetworks:
 Change = transaction.Change[str]
 """A change of a connector: the table is the name of its resource, the key its name.
 
-A connector that is created is enabled unless it says otherwise. One whose wish names `enabled` says so, and may be created disabled
-and enabled in a step of its own, because the next run then finishes a run that was cut in between.
+A connector that is created is enabled unless it says otherwise. One whose wish names `enabled`
+says so, and may be created disabled and enabled in a step of its own, because the next run then
+finishes a run that was cut in between.
 """
 
 
@@ -138,7 +139,8 @@ def desired(
                 row = _described(resource, entry)
                 if row.key.casefold() in described:
                     raise PlanError(
-                        f"The connector '{row.key}' is described twice. Nothing was changed. Describe it once."
+                        f"The connector '{row.key}' is described twice. Nothing was changed. "
+                        "Describe it once."
                     )
             except PlanError as error:
                 problems.append(str(error))
@@ -158,7 +160,8 @@ def _described(resource: Resource, entry: Options) -> Desired[str]:
         )
     if state not in ("present", "absent"):
         raise PlanError(
-            f"The {resource.noun} '{name}' is described with the state '{state}'. Nothing was changed. It can be present or absent."
+            f"The {resource.noun} '{name}' is described with the state '{state}'. "
+            "Nothing was changed. It can be present or absent."
         )
     if state == "absent":
         return Desired(resource.name, name, None)
@@ -201,7 +204,8 @@ class Connectors(Table[State, str]):
         unknown = sorted(set(options) - set(self._resource.properties))
         if unknown:
             raise PlanError(
-                f"The {self.noun} '{name}' is described with {_and(unknown)}, which no {self.noun} has. Nothing was changed."
+                f"The {self.noun} '{name}' is described with {_and(unknown)}, "
+                f"which no {self.noun} has. Nothing was changed."
             )
         return options
 
@@ -250,8 +254,10 @@ def _undone_login(change: Change, options: dict[str, t.Any]) -> list[str]:
         options["smart_host_auth_mechanism"] = "None"
         options["enabled"] = False
     return [
-        f"The login of the send connector '{change.key}' as '{held.username}' is not in this snapshot, because "
-        "Exchange gives no password back. Set it again after a rollback."
+        (
+            f"The login of the send connector '{change.key}' as '{held.username}' is not in this "
+            "snapshot, because Exchange gives no password back. Set it again after a rollback."
+        )
     ]
 
 
@@ -321,8 +327,9 @@ def _creation(resource: Resource, state: State, name: str, named: Options) -> Co
     )
     if needed:
         raise PlanError(
-            f"There is no {resource.noun} '{name}' yet, and a new one needs {_and(needed)}. Nothing was changed. "
-            f"Describe it with {'them' if len(needed) > 1 else 'it'}, or correct the name."
+            f"There is no {resource.noun} '{name}' yet, and a new one needs {_and(needed)}. "
+            f"Nothing was changed. Describe it with {'them' if len(needed) > 1 else 'it'}, or "
+            "correct the name."
         )
     return after
 

@@ -100,7 +100,8 @@ class _Inbound:
         self.method = options.get("method") or "auto"
         if self.method not in METHODS:
             raise PlanError(
-                f"The method of inbound_lock is '{self.method}'. Nothing was changed. It can be {', '.join(METHODS)}."
+                f"The method of inbound_lock is '{self.method}'. Nothing was changed. "
+                f"It can be {', '.join(METHODS)}."
             )
         self._usable_provider()
         bindings = options.get("bindings")
@@ -128,8 +129,9 @@ class _Inbound:
     def _usable_provider(self) -> None:
         if not self.provider:
             raise PlanError(
-                "The lock on the way in has no usable provider range, so that it would shut out all mail. Nothing was changed. "
-                "Name in provider_ranges the addresses that the filtering provider delivers from."
+                "The lock on the way in has no usable provider range, so that it would shut out "
+                "all mail. Nothing was changed. Name in provider_ranges the addresses that the "
+                "filtering provider delivers from."
             )
 
     def wish(self) -> tuple[Desired[str], ...]:
@@ -388,8 +390,9 @@ class _Inbound:
         named = self.own | self.servers | self.hybrid
         if not named:
             raise PlanError(
-                f"The receive connector '{connector['name']}' cannot be narrowed, because neither own_networks nor exchange_servers nor "
-                "hybrid_ranges are named. Nothing was changed. Name them, or choose another method."
+                f"The receive connector '{connector['name']}' cannot be narrowed, because neither "
+                "own_networks nor exchange_servers nor hybrid_ranges are named. "
+                "Nothing was changed. Name them, or choose another method."
             )
         friends = named | LOOPBACK | self.state.server.itself
         meeting = self._meeting(connector)

@@ -45,7 +45,8 @@ def findings(facts: Facts, today: datetime.date, hybrid: str) -> t.Iterator[Post
         yield FINDINGS.make(
             "app_proxy_connector",
             WARNING if APP_PROXY_UPDATER in facts.services else UNKNOWN,
-            "The updater of the application proxy connector is not seen running, so that the connector grows old.",
+            "The updater of the application proxy connector is not seen running, "
+            "so that the connector grows old.",
             f"Start the service {APP_PROXY_UPDATER}.",
         )
     yield _connect(facts, today)
@@ -97,7 +98,8 @@ def _connect(facts: Facts, today: datetime.date) -> PostureFinding:
         return make(
             "entra_connect",
             CRITICAL,
-            f"Entra Connect {text} is older than {least}: all synchronization {when} {_LEAST_SINCE}.",
+            f"Entra Connect {text} is older than {least}: "
+            f"all synchronization {when} {_LEAST_SINCE}.",
             upgrade,
         )
     if not service.runs:
@@ -110,6 +112,7 @@ def _connect(facts: Facts, today: datetime.date) -> PostureFinding:
     return make(
         "entra_connect_retirement",
         UNKNOWN,
-        f"Entra Connect {text} runs. A version is supported for twelve months after the next one; when that was is not known here.",
+        f"Entra Connect {text} runs. A version is supported for twelve months after the next one; "
+        "when that was is not known here.",
         "Look at the page, and accept this finding.",
     )

@@ -69,7 +69,8 @@ def _restart(facts: Facts) -> PostureFinding:
         return FINDINGS.make(
             "restart_pending",
             WARNING,
-            "Updates of Windows are installed and wait for a restart, before which they protect nothing.",
+            "Updates of Windows are installed and wait for a restart, "
+            "before which they protect nothing.",
             "Restart the server in its maintenance window.",
         )
     if None in keys:
@@ -109,8 +110,10 @@ def _service(facts: Facts) -> PostureFinding:
         return FINDINGS.make(
             "update_schedule",
             UNKNOWN,
-            f"The agent of {who} runs ({', '.join(agents)}). Whether it has a schedule for updates is not known from here.",
-            f"Look in {'Azure Update Manager' if arc else who} whether the server has one, and accept this finding.",
+            f"The agent of {who} runs ({', '.join(agents)}). "
+            "Whether it has a schedule for updates is not known from here.",
+            f"Look in {'Azure Update Manager' if arc else who} whether the server has one, "
+            "and accept this finding.",
         )
     if policy is None or automatic is None or unread:
         return FINDINGS.make(
@@ -125,6 +128,8 @@ def _service(facts: Facts) -> PostureFinding:
     return FINDINGS.make(
         "update_service",
         WARNING,
-        f"Nobody is seen to look after updates: no WSUS server, no policy, no agent of Azure Arc.{unused}",
-        "Give the server to WSUS or Azure Update Manager, or accept this finding if somebody installs them by hand.",
+        "Nobody is seen to look after updates: no WSUS server, no policy, "
+        f"no agent of Azure Arc.{unused}",
+        "Give the server to WSUS or Azure Update Manager, or accept this finding if somebody "
+        "installs them by hand.",
     )

@@ -96,7 +96,8 @@ def last_update(
             and len(entries) < int(history.get("total") or 0)
         ):
             doubts.append(
-                f"None of the newest {len(entries)} entries of the history tells of an update of Windows."
+                f"None of the newest {len(entries)} entries of the history tells of an update of "
+                "Windows."
             )
     known = [day for day in days if day]
     return LastUpdate(max(known) if known else None, " ".join(doubts))

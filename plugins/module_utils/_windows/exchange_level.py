@@ -177,7 +177,8 @@ def overridden(entries: t.Sequence[t.Mapping[str, t.Any]], as_of: str) -> Table:
             )
         if not re.match(r"(?:2007|2010|2013|2016|2019|SE)(?: |$)", name):
             problems.append(
-                f"'{entry['name']}' in exchange_builds does not begin with a product such as Exchange SE or Exchange 2019."
+                f"'{entry['name']}' in exchange_builds does not begin with a product such as "
+                "Exchange SE or Exchange 2019."
             )
         if build and day:
             releases[build] = Release(build, day, str(entry.get("article") or ""), name)

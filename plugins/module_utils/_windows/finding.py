@@ -71,7 +71,10 @@ class Catalogue(t.Mapping[str, Entry]):
         if not wrong:
             return ""
         are = "which is no finding" if len(wrong) == 1 else "which are no findings"
-        return f"accept_findings names {' and '.join(wrong)}, {are}. The findings are: {', '.join(sorted(self))}."
+        return (
+            f"accept_findings names {' and '.join(wrong)}, {are}. "
+            f"The findings are: {', '.join(sorted(self))}."
+        )
 
 
 def state(findings: t.Iterable[PostureFinding], accepted: t.Collection[str] = ()) -> str:

@@ -32,10 +32,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.tls_tab
 GUARDS = Registry(
     {
         lease.GUARD: lease.SENTENCE,
-        "restart_needed": "What is changed takes effect when the server is restarted, which nothing here does.",
+        "restart_needed": (
+            "What is changed takes effect when the server is restarted, which nothing here does."
+        ),
         "tls_12_unsupported": "TLS 1.2 would be set on a Windows that does not have it.",
-        "tls_12_needs_update": "TLS 1.2 would be set on Windows Server 2008 SP2, which has it by the update KB4019276 only.",
-        "value_of_other_kind": "A value that somebody has set as something else than a DWORD would be replaced.",
+        "tls_12_needs_update": (
+            "TLS 1.2 would be set on Windows Server 2008 SP2, "
+            "which has it by the update KB4019276 only."
+        ),
+        "value_of_other_kind": (
+            "A value that somebody has set as something else than a DWORD would be replaced."
+        ),
     }
 )
 
@@ -56,7 +63,8 @@ def findings(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
         yield Finding(
             "tls_12_unsupported",
             STOP,
-            f"TLS 1.2 would be set on {before.server}, whose {before.windows} does not have it: the values would have no effect.",
+            f"TLS 1.2 would be set on {before.server}, whose {before.windows} does not have it: "
+            "the values would have no effect.",
             final=True,
         )
     elif (
@@ -65,8 +73,8 @@ def findings(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
         yield Finding(
             "tls_12_needs_update",
             WARN,
-            f"{before.server} has {before.windows}, where TLS 1.2 comes with the update KB4019276 only. Whether that is installed "
-            "was not looked at.",
+            f"{before.server} has {before.windows}, where TLS 1.2 comes with the update KB4019276 "
+            "only. Whether that is installed was not looked at.",
         )
     for change in written:
         held = change.before.get(VALUE)
@@ -74,11 +82,13 @@ def findings(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
             yield Finding(
                 "value_of_other_kind",
                 WARN,
-                f"{SETTINGS[change.key.casefold()].path} is there as {held.kind}, and would be replaced by a DWORD.",
+                f"{SETTINGS[change.key.casefold()].path} is there as {held.kind}, "
+                "and would be replaced by a DWORD.",
             )
     if changes:
         yield Finding(
             "restart_needed",
             WARN,
-            f"What is changed takes effect when {before.server} is restarted. It is not restarted by this task.",
+            f"What is changed takes effect when {before.server} is restarted. "
+            "It is not restarted by this task.",
         )

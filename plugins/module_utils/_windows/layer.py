@@ -134,7 +134,8 @@ class TlsLayer(HostLayer[State]):
         unread = sorted(path for path, key in keys.items() if key is None)
         if unread:
             raise PlanError(
-                f"The registry of the server could not be read: {', '.join(unread)}. Nothing was changed. Log in as an administrator."
+                f"The registry of the server could not be read: {', '.join(unread)}. "
+                "Nothing was changed. Log in as an administrator."
             )
         system = registry.understand(answer["steps"][f"{prefix}{_SYSTEM}"]["objects"]).get(
             SYSTEM_KEY

@@ -98,7 +98,8 @@ def _exchange(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make(
             "exchange_build_unknown",
             UNKNOWN,
-            "The build of Exchange could not be read from ExSetup.exe, so that nothing is known of its updates.",
+            "The build of Exchange could not be read from ExSetup.exe, "
+            "so that nothing is known of its updates.",
             "Look at the version of ExSetup.exe in the folder Bin of Exchange.",
         )
         return
@@ -114,7 +115,8 @@ def _exchange(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make(
             "exchange_support",
             UNKNOWN,
-            f"Of which Exchange the build {text} is, is not known to the table of {as_of}, so that its support is not either.",
+            f"Of which Exchange the build {text} is, is not known to the table of {as_of}, "
+            "so that its support is not either.",
         )
 
 
@@ -127,7 +129,10 @@ def _level(
 ) -> t.Iterator[PostureFinding]:
     make, as_of = FINDINGS.make, table.as_of.isoformat()
     level, newest = table.level(build), table.newest(table.product(build))
-    refresh = "Name newer builds in exchange_builds, with exchange_builds_as_of, or update the collection."
+    refresh = (
+        "Name newer builds in exchange_builds, with exchange_builds_as_of, "
+        "or update the collection."
+    )
     words = release.words if release else f"Exchange with the build {text}"
     if level is Level.NEWEST and table.is_complete(site.today):
         yield make("exchange_build", OK, f"{words} is the newest of its kind, as of {as_of}.")
@@ -136,14 +141,16 @@ def _level(
         yield make(
             "exchange_table_old",
             UNKNOWN,
-            f"{words} was the newest of its kind on {as_of}, {age} days ago. Whether there is a newer one by now is not known.",
+            f"{words} was the newest of its kind on {as_of}, {age} days ago. "
+            "Whether there is a newer one by now is not known.",
             f"{refresh} Look at the page whether there is a newer build.",
         )
     elif level is Level.OLDER_BRANCH and newest:
         yield make(
             "exchange_build",
             WARNING,
-            f"{words} has the newest security update of its cumulative update, as of {as_of}, and {newest.words} is there.",
+            f"{words} has the newest security update of its cumulative update, as of {as_of}, "
+            f"and {newest.words} is there.",
             f"Install the cumulative update of {newest.words}.",
         )
     elif level is Level.BEHIND and newest:
@@ -152,20 +159,23 @@ def _level(
             "exchange_build",
             CRITICAL,
             f"{words} is not the newest: {newest.words} has been there for {late} days.",
-            f"Install {newest.words}{', ' + newest.article if newest.article else ''}, or what is newer by now.",
+            f"Install {newest.words}{', ' + newest.article if newest.article else ''}, "
+            "or what is newer by now.",
         )
     elif level is Level.NEWER:
         yield make(
             "exchange_build_newer",
             UNKNOWN,
-            f"The build {text} of Exchange is newer than all that the table of {as_of} has. Whether it is the newest is not known.",
+            f"The build {text} of Exchange is newer than all that the table of {as_of} has. "
+            "Whether it is the newest is not known.",
             refresh,
         )
     else:
         yield make(
             "exchange_build_unknown",
             UNKNOWN,
-            f"The build {text} of Exchange is none that the table of {as_of} has, so that it is not known which updates it has.",
+            f"The build {text} of Exchange is none that the table of {as_of} has, "
+            "so that it is not known which updates it has.",
             f"{refresh} It may be a fix that Microsoft gave to single customers.",
         )
 
@@ -181,7 +191,8 @@ def _windows(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make(
             "windows_version_unknown",
             UNKNOWN,
-            f"{facts.name} has a Windows of {name}, of which nothing is known here{' as a server' if known else ''}.",
+            f"{facts.name} has a Windows of {name}, of which nothing is known "
+            f"here{' as a server' if known else ''}.",
             "Name it in windows_versions.",
         )
         return
@@ -209,14 +220,16 @@ def _support(
         yield make(
             finding,
             CRITICAL,
-            f"{name} has been without support since {end}, and gets no security updates.{paid}{still}",
+            f"{name} has been without support since {end}, and gets no security "
+            f"updates.{paid}{still}",
             move,
         )
     elif last == paid_end and end and today > end:
         yield make(
             finding,
             WARNING,
-            f"{name} has been without support since {end}, and gets paid security updates until {paid_end}.",
+            f"{name} has been without support since {end}, and gets paid security updates until "
+            f"{paid_end}.",
             move,
         )
     elif (last - today).days <= site.warn_before_days:
@@ -344,20 +357,23 @@ def _mitigation(facts: Facts) -> t.Iterator[PostureFinding]:
         yield FINDINGS.make(
             "mitigation_service",
             WARNING,
-            "The mitigation service is not installed: it came with the cumulative updates of September 2021.",
+            "The mitigation service is not installed: it came with the cumulative updates of "
+            "September 2021.",
             "Install a newer cumulative update.",
         )
     elif service.runs:
         yield FINDINGS.make(
             "mitigation_service",
             OK,
-            "The mitigation service runs. Whether the organization lets it apply mitigations was not looked at.",
+            "The mitigation service runs. Whether the organization lets it apply mitigations was "
+            "not looked at.",
         )
     else:
         yield FINDINGS.make(
             "mitigation_service",
             WARNING,
-            f"The mitigation service is {service.status.lower()}{', and disabled' if service.start == 4 else ''}.",
+            "The mitigation service is "
+            f"{service.status.lower()}{', and disabled' if service.start == 4 else ''}.",
             "Start it, or accept this finding if the site does without it.",
         )
 
@@ -384,7 +400,8 @@ def _protection(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
             "extended_protection",
             WARNING,
             f"Extended protection is off for {', '.join(off)}.",
-            "Turn it on with Microsoft's script ExchangeExtendedProtectionManagement.ps1, which looks first at what it needs.",
+            "Turn it on with Microsoft's script ExchangeExtendedProtectionManagement.ps1, "
+            "which looks first at what it needs.",
         )
     else:
         yield FINDINGS.make(

@@ -85,7 +85,8 @@ def read_as(plain: t.Any, path: str) -> Value | None:
     if isinstance(plain, t.Mapping) and plain.get("kind") in _KINDS and "data" in plain:
         return Value(str(plain["kind"]), plain["data"])
     raise PlanError(
-        f"The registry value '{path}' is described as {plain!r}, which is no value. Nothing was changed."
+        f"The registry value '{path}' is described as {plain!r}, which is no value. "
+        "Nothing was changed."
     )
 
 
@@ -101,7 +102,8 @@ class Values(Table[State, str]):
         setting = SETTINGS.get(key.casefold())
         if setting is None:
             raise PlanError(
-                f"The registry value '{key}' is none that this collection manages. Nothing was changed."
+                f"The registry value '{key}' is none that this collection manages. "
+                "Nothing was changed."
             )
         own = state.key(setting.key).value(setting.name)
         path = chain(setting.key)
@@ -123,7 +125,8 @@ class Values(Table[State, str]):
         unknown = sorted(set(options) - {VALUE, MISSING_KEYS})
         if unknown:
             raise PlanError(
-                f"A registry value is described with {', '.join(unknown)}, which none has. Nothing was changed."
+                f"A registry value is described with {', '.join(unknown)}, which none has. "
+                "Nothing was changed."
             )
         before: dict[str, t.Any] = {}
         after: dict[str, t.Any] = {}

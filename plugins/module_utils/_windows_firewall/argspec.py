@@ -69,8 +69,8 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
         ]
         if wrong or not ports:
             problems.append(
-                f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} is no list of TCP ports from 1 "
-                f"to {LAST_PORT}."
+                f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} "
+                f"is no list of TCP ports from 1 to {LAST_PORT}."
             )
     odd = [
         name
@@ -79,7 +79,8 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
     ]
     if odd:
         problems.append(
-            f"The option ignore_programs names {', '.join(map(repr, odd))}, which is no program of its own: much listens by it."
+            f"The option ignore_programs names {', '.join(map(repr, odd))}, "
+            "which is no program of its own: much listens by it."
         )
     return [problem for problem in problems if problem]
 
@@ -101,8 +102,9 @@ def site(params: t.Mapping[str, t.Any]) -> Site | None:
     remote = sets.get("remote_addresses") or RangeSet()
     if not problems and not named_addresses(remote):
         problems.append(
-            "The option remote_addresses names nobody whom a firewall could let in. A rule without addresses would let in "
-            "everybody. Name the addresses that are to reach the ports; loopback always does."
+            "The option remote_addresses names nobody whom a firewall could let in. "
+            "A rule without addresses would let in everybody. "
+            "Name the addresses that are to reach the ports; loopback always does."
         )
     if any(is_family(one) for one in sets.values() if one):
         problems.append("A list that names everybody locks nothing.")

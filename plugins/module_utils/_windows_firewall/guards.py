@@ -40,21 +40,54 @@ GUARDS = Registry(
     {
         "range_too_wide": _ranges_guards.GUARDS["range_too_wide"],
         lease.GUARD: lease.SENTENCE,
-        "management_shut_out": "The connection by which this server is managed, or one that may be it, would be refused.",
-        "named_shut_out": "Addresses that are named would no longer reach a port that they reach today.",
-        "unreached": "Addresses that are named in remote_addresses do not reach a port, whether they are locked or not.",
-        "exchange_servers_unnamed": "Nobody has said which other Exchange servers there are. Microsoft supports no firewall between them.",
-        "domain_controllers_unnamed": "Nobody has said which domain controllers there are. Microsoft supports no firewall before them.",
-        "own_networks_shut_out": "Private addresses would no longer reach a port that they reach today, and no own networks are named.",
-        "unnamed_private_shut_out": "Private addresses that nobody has named would no longer reach a port that they reach today.",
-        "other_ports_shut_out": "A rule that is closed carries other ports too, which somebody reaches by it today.",
-        "firewall_off": "Windows Firewall is off in a profile that is active, so that no rule counts.",
+        "management_shut_out": (
+            "The connection by which this server is managed, "
+            "or one that may be it, would be refused."
+        ),
+        "named_shut_out": (
+            "Addresses that are named would no longer reach a port that they reach today."
+        ),
+        "unreached": (
+            "Addresses that are named in remote_addresses do not reach a port, "
+            "whether they are locked or not."
+        ),
+        "exchange_servers_unnamed": (
+            "Nobody has said which other Exchange servers there are. "
+            "Microsoft supports no firewall between them."
+        ),
+        "domain_controllers_unnamed": (
+            "Nobody has said which domain controllers there are. "
+            "Microsoft supports no firewall before them."
+        ),
+        "own_networks_shut_out": (
+            "Private addresses would no longer reach a port that they reach "
+            "today, and no own networks are named."
+        ),
+        "unnamed_private_shut_out": (
+            "Private addresses that nobody has named would no longer "
+            "reach a port that they reach today."
+        ),
+        "other_ports_shut_out": (
+            "A rule that is closed carries other ports too, which somebody reaches by it today."
+        ),
+        "firewall_off": (
+            "Windows Firewall is off in a profile that is active, so that no rule counts."
+        ),
         "everything_let_in": "A profile that is active lets in whatever no rule blocks.",
-        "interface_excluded": "Windows Firewall leaves out a network interface, for which no rule counts.",
+        "interface_excluded": (
+            "Windows Firewall leaves out a network interface, for which no rule counts."
+        ),
         "inactive_profile_open": "A profile that is not active now would let everybody in.",
-        "everything_blocked": "A profile that is active blocks whatever comes in, whatever rules say.",
-        "policy_rule": "A rule of group policy lets strangers in, and can only be changed where the policy is made.",
-        "local_rules_ignored": "Group policy has local rules ignored, so that a change of them changes nothing.",
+        "everything_blocked": (
+            "A profile that is active blocks whatever comes in, whatever rules say."
+        ),
+        "policy_rule": (
+            "A rule of group policy lets strangers in, and can only be changed where "
+            "the policy is made."
+        ),
+        "local_rules_ignored": (
+            "Group policy has local rules ignored, so that a change of them changes nothing."
+        ),
         "uncertain_rule": "A rule may let strangers in, which could not be seen for certain.",
         "ipsec_rule": "A rule lets in senders that are not named and that IPsec has authenticated.",
     }
@@ -108,15 +141,16 @@ def _management(before: State, after: State, came_by: int | None) -> t.Iterator[
             yield Finding(
                 "management_shut_out",
                 STOP,
-                f"{words.capital(words.ranges(shut_out))} is connected to port {port}, by which this server is managed, and would not get in again.",
+                f"{words.capital(words.ranges(shut_out))} is connected to port {port}, "
+                "by which this server is managed, and would not get in again.",
                 remedy="name the addresses that manage it in own_networks",
             )
         elif lost and port == came_by and not peers:
             yield Finding(
                 "management_shut_out",
                 STOP,
-                f"This task came by port {port}, from where is not known to the server, and {words.ranges(lost)} would not get in "
-                "there again.",
+                f"This task came by port {port}, from where is not known to the server, "
+                f"and {words.ranges(lost)} would not get in there again.",
                 remedy="leave that port alone",
             )
 
@@ -129,8 +163,9 @@ def _ignored(before: State, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
         yield Finding(
             "local_rules_ignored",
             STOP,
-            f"Group policy has local rules ignored (AllowLocalPolicyMerge is 0 in the {words.profiles(deaf)}), so that a change "
-            "here would change nothing. Make the change where the policy is made.",
+            "Group policy has local rules ignored (AllowLocalPolicyMerge is 0 in the "
+            f"{words.profiles(deaf)}), so that a change here would change nothing. "
+            "Make the change where the policy is made.",
             final=True,
         )
     elif deaf or before.modify_state == 1:
@@ -153,13 +188,22 @@ def _profiles(after: State) -> t.Iterator[Finding]:
         name = f"the {profile.name} profile"
         if profile.bit not in after.current:
             if not profile.enabled or (profile.lets_in and not profile.blocks_all):
-                sentence = f"Should {name} become active, everybody would get in: it is off, or lets in what no rule blocks."
+                sentence = (
+                    f"Should {name} become active, everybody would get in: "
+                    "it is off, or lets in what no rule blocks."
+                )
                 yield Finding("inactive_profile_open", WARN, sentence)
         elif not profile.enabled:
-            sentence = f"Windows Firewall is off in {name}, which is active, so that the lock locks nothing.{by}"
+            sentence = (
+                f"Windows Firewall is off in {name}, which is active, "
+                f"so that the lock locks nothing.{by}"
+            )
             yield Finding("firewall_off", STOP, sentence, remedy="turn it on")
         elif profile.excluded:
-            sentence = f"Windows Firewall leaves out {', '.join(profile.excluded)} in {name}: whoever comes that way gets in."
+            sentence = (
+                f"Windows Firewall leaves out {', '.join(profile.excluded)} in {name}: "
+                "whoever comes that way gets in."
+            )
             yield Finding("interface_excluded", STOP, sentence, remedy="protect that interface")
         elif profile.blocks_all:
             yield Finding(
@@ -181,8 +225,12 @@ def _unnamed_servers(site: Site) -> t.Iterator[Finding]:
             yield Finding(
                 f"{option}_unnamed",
                 STOP,
-                f"The option {option} does not say which {what} there are, and they would be shut out with everybody else.",
-                remedy=f"name them in {option}, or write [] where there are none beside what else is named",
+                f"The option {option} does not say which {what} there are, "
+                "and they would be shut out with everybody else.",
+                remedy=(
+                    f"name them in {option}, or write [] where there are none beside what else "
+                    "is named"
+                ),
             )
 
 
@@ -201,21 +249,24 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
         yield Finding(
             "own_networks_shut_out",
             STOP,
-            f"{words.capital(words.ranges(private, site.named))} would no longer reach port {port}, and no own networks are named.",
+            f"{words.capital(words.ranges(private, site.named))} would no longer reach port "
+            f"{port}, and no own networks are named.",
             remedy="name them in own_networks",
         )
     elif private:
         yield Finding(
             "unnamed_private_shut_out",
             WARN,
-            f"{words.capital(words.ranges(private, site.named))}, not named, would no longer reach port {port}.",
+            f"{words.capital(words.ranges(private, site.named))}, not named, "
+            f"would no longer reach port {port}.",
         )
     unreached = (site.remote & model.WORLD) - new - old
     if unreached:
         yield Finding(
             "unreached",
             WARN,
-            f"{words.capital(words.ranges(unreached))} does not reach port {port}: no rule lets it in, or one blocks it.",
+            f"{words.capital(words.ranges(unreached))} does not reach port {port}: "
+            "no rule lets it in, or one blocks it.",
         )
 
 
@@ -240,7 +291,8 @@ def _other_ports(
             yield Finding(
                 "other_ports_shut_out",
                 STOP,
-                f"The rule '{rule.name}' lets in to {what} as well, which would be shut in the same way.",
+                f"The rule '{rule.name}' lets in to {what} as well, "
+                "which would be shut in the same way.",
                 remedy="give those ports a rule of their own, or name them in ports",
             )
 
@@ -255,8 +307,9 @@ def _policy_rules(after: State, site: Site, port: int) -> t.Iterator[Finding]:
                 yield Finding(
                     "policy_rule",
                     STOP,
-                    f"The rule '{held.rule.name}' of group policy lets {words.ranges(strangers, site.named)} in to port {port}, which no local "
-                    "rule can undo.",
+                    f"The rule '{held.rule.name}' of group policy lets "
+                    f"{words.ranges(strangers, site.named)} in to port {port}, which no local rule "
+                    "can undo.",
                     remedy="change it where the policy is made",
                 )
 
@@ -282,11 +335,13 @@ def _uncertain(after: State, site: Site, port: int) -> t.Iterator[Finding]:
             yield Finding(
                 "uncertain_rule",
                 WARN,
-                f"The rule '{rule.name}' may let {words.ranges(strangers, site.named)} in to port {port}: {words.doubt(rule, port)}.",
+                f"The rule '{rule.name}' may let {words.ranges(strangers, site.named)} in to port "
+                f"{port}: {words.doubt(rule, port)}.",
             )
         elif not model.for_anybody(rule) and strangers & ipsec:
             yield Finding(
                 "ipsec_rule",
                 WARN,
-                f"The rule '{rule.name}' lets {words.ranges(strangers, site.named)} in to port {port} that IPsec has authenticated.",
+                f"The rule '{rule.name}' lets {words.ranges(strangers, site.named)} in to port "
+                f"{port} that IPsec has authenticated.",
             )

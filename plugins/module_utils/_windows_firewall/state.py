@@ -146,7 +146,8 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
     found = [row for row in rows if row["bit"] == bit]
     if len(found) != 1:
         raise PlanError(
-            f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. Nothing was changed."
+            f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. "
+            "Nothing was changed."
         )
     row, policy = (
         found[0],

@@ -103,8 +103,9 @@ class RuleTable(Table[State, str]):
         options = desired.options or {}
         if not desired.key.startswith(OURS) or set(options) != {*CHANGEABLE, *FIXED}:
             raise PlanError(
-                f"There is no firewall rule '{desired.key}', and only whole rules of this collection can be made. Nothing was "
-                "changed. It may have been made again under another id since, as an update of Exchange does."
+                f"There is no firewall rule '{desired.key}', and only whole rules of this "
+                "collection can be made. Nothing was changed. It may have been made again under "
+                "another id since, as an update of Exchange does."
             )
         return {name: canonical(name, value) for name, value in options.items()}
 
@@ -147,7 +148,8 @@ class RuleTable(Table[State, str]):
             and held.rule.protocol is None
         ):
             yield (
-                f"The firewall rule '{change.key}' is for every protocol, so that it can have no ports. Nothing was changed."
+                f"The firewall rule '{change.key}' is for every protocol, "
+                "so that it can have no ports. Nothing was changed."
             )
 
 

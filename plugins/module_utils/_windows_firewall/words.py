@@ -66,7 +66,8 @@ def doubt(rule: Rule, port: int) -> str:
         reasons.append(f"not understood of it is {', '.join(sorted(rule.unknown))}")
     if rule.remote.words:
         reasons.append(
-            f"{', '.join(sorted(rule.remote.words))} stands for addresses that only the server knows"
+            f"{', '.join(sorted(rule.remote.words))} stands for addresses that only the server "
+            "knows"
         )
     if rule.conditions:
         reasons.append(f"it has conditions ({', '.join(sorted(rule.conditions))})")
@@ -86,7 +87,8 @@ def sentence(change: Change) -> str:
     """One change as one sentence."""
     if change.action == Action.CREATE:
         return (
-            f"Make the firewall rule '{change.key}': {_entries(change.after['remote_addresses'], 'address')} to "
+            f"Make the firewall rule '{change.key}': "
+            f"{_entries(change.after['remote_addresses'], 'address')} to "
             f"{_entries(change.after['local_ports'], 'port')}."
         )
     if change.action == Action.REMOVE:

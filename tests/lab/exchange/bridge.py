@@ -1,10 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connects the proxies in PowerShell (proxies.ps1) with the Exchange of the lab: JSON lines over a loopback socket.
+"""Connects the proxies in PowerShell (proxies.ps1) with the Exchange of the lab: JSON lines over a
+loopback socket.
 
-A request is ``{"token": ..., "op": ..., ...}``, an answer ``{"value": ...}`` or ``{"error": {...}}``. A connection stands for a process of
-Windows: when it ends, the mutexes that it held are given back, while its sessions stay until somebody closes them.
+A request is ``{"token": ..., "op": ..., ...}``, an answer ``{"value": ...}`` or ``{"error":
+{...}}``. A connection stands for a process of Windows: when it ends, the mutexes that it held are
+given back, while its sessions stay until somebody closes them.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ PROXIES = pathlib.Path(__file__).resolve().parents[1] / "proxies.ps1"
 
 _TYPES = {
     "ReceiveConnector": "Microsoft.Exchange.Data.Directory.SystemConfiguration.ReceiveConnector",
-    "SendConnector": "Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig",
+    "SendConnector": (
+        "Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig"
+    ),
     "AcceptedDomain": "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
     "ADPermission": "Microsoft.Exchange.Management.RecipientTasks.ADAcePresentationObject",
     "Command": "System.Management.Automation.FunctionInfo",
@@ -199,7 +203,8 @@ class Bridge:
             rows = self.host.invoke(cmdlet, parameters, remote=bool(asked["remote"]))
         except ExchangeError as error:
             if not error.terminating:
-                # The engine puts the cmdlet's name behind the id of an error that goes to the error stream.
+                # The engine puts the cmdlet's name behind the id of an error that goes to the error
+                # stream.
                 error.fully_qualified_error_id = error.fully_qualified_error_id.removesuffix(
                     f",{cmdlet}"
                 )

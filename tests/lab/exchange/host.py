@@ -54,13 +54,16 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.host import Windows
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
-"""Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet; may wait, change the server, or raise ExchangeError.
+"""Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet.
+
+It may wait, change the server, or raise ExchangeError.
 
 The opening of a shell is such an event too, under the name sessions.SHELL."""
 
 # A user of the domain who is no administrator.
 COLLEAGUE = "S-1-5-21-1004336348-1177238915-682003330-1105"
-# The sign between thousands, by culture. Whether it goes by the server's culture at all is unverified.
+# The sign between thousands, by culture. Whether it goes by the server's culture at all is
+# unverified.
 _SEPARATORS = {"de-DE": ".", "de-CH": "\u2019", "fr-FR": "\u202f", "tr-TR": "."}
 
 # The contents of its IIS.
@@ -78,8 +81,9 @@ _IIS = {
 class ExchangeHost:
     """One server. Thread-safe: cmdlets take turns under the lock of their directory.
 
-    `hidden` holds cmdlets, and pairs of cmdlet and parameter, that the user's roles do not give. `accounts` are the users that may
-    open a session, by name; None lets everybody in. `counters` counts reads, writes and opened shells; whoever runs the host adds its own.
+    `hidden` holds cmdlets, and pairs of cmdlet and parameter, that the user's roles do not give.
+    `accounts` are the users that may open a session, by name; None lets everybody in. `counters`
+    counts reads, writes and opened shells; whoever runs the host adds its own.
     """
 
     def __init__(
@@ -117,7 +121,8 @@ class ExchangeHost:
             self.windows.add_iis(lambda: Iis(_IIS[self.edition.generation]))
         furnish(self.windows, self.edition)
         rules.install(self.windows.firewall, self.edition.generation.name)
-        # The arguments of every run of icacls, so that a test sees who may read the snapshots; and how the next ones end.
+        # The arguments of every run of icacls, so that a test sees who may read the snapshots; and
+        # how the next ones end.
         self.icacls: list[list[str]] = []
         self.icacls_code = 0
         # Paths that the administrators own.
@@ -167,7 +172,9 @@ class ExchangeHost:
         self._owned.add(os.path.realpath(path))
 
     def sddl(self, path: str) -> str:
-        """The security descriptor of a file, as Get-Acl tells it (learn.microsoft.com, "SID Strings")."""
+        """The security descriptor of a file, as Get-Acl tells it (learn.microsoft.com, "SID
+        Strings").
+        """
         owned = os.path.realpath(path) in self._owned
         return "O:BAG:SYD:AI" if owned else f"O:{COLLEAGUE}G:DUD:AI"
 
@@ -220,17 +227,21 @@ class ExchangeHost:
             hook(moment, name, parameters)
 
     def colleague(self, cmdlet: str, parameters: t.Mapping[str, t.Any]) -> Rows:
-        """What somebody at the server's own console does: says yes to what is asked, is counted nowhere, and no hook hears of it."""
+        """What somebody at the server's own console does: says yes to what is asked, is counted
+        nowhere, and no hook hears of it.
+        """
         with self.directory.lock:
             return self.cmdlets.run(cmdlet, bind(commands(self.edition)[cmdlet], parameters))
 
     def invoke(
         self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None
     ) -> Rows:
-        """Run a cmdlet, in a remote session or in the local shell (by default the one that this edition has).
+        """Run a cmdlet, in a remote session or in the local shell (by default the one that this
+        edition has).
 
-        Values: None, bool, int, str, lists and tables of these, and a credential as a pair of user name and password. Gives one table
-        an object, whose values are None, bool, int, datetime, str (also Shown), lists and tables. Raises ExchangeError.
+        Values: None, bool, int, str, lists and tables of these, and a credential as a pair of user
+        name and password. Gives one table an object, whose values are None, bool, int, datetime,
+        str (also Shown), lists and tables. Raises ExchangeError.
         """
         if remote is None:
             remote = not self.edition.local_shell
@@ -270,7 +281,8 @@ class ExchangeHost:
             )
         given = bind(available[cmdlet], parameters)
         verb = cmdlet.split("-", 1)[0]
-        # A cmdlet that can prompt has to be told not to. In the local shell the agent's own preference does it.
+        # A cmdlet that can prompt has to be told not to. In the local shell the agent's own
+        # preference does it.
         if (
             remote
             and verb in ("Set", "Remove", "Add")
@@ -286,17 +298,22 @@ class ExchangeHost:
 
     @property
     def _controller(self) -> str:
-        """The transport service's own domain controller, so that it sees no change but in its turn."""
+        """The transport service's own domain controller: it sees no change but in its turn."""
         return self.directory.controllers[0] if self.directory.controllers else ""
 
     def receive_connectors(self) -> list[Stored]:
-        """The receive connectors of this server, as its transport service sees them. Counts as no read."""
+        """The receive connectors of this server, as its transport service sees them.
+
+        Counts as no read.
+        """
         with self.directory.lock:
             held = self.cmdlets.receive_connectors(self._controller)
             return [one for one in held if one.server == self.name]
 
     def shown(self) -> dict[str, dict[str, t.Any]]:
-        """``receive_connectors`` of this server and ``send_connectors`` of its organization, by name, as JSON. Equal for equal states."""
+        """``receive_connectors`` of this server and ``send_connectors`` of its organization, by
+        name, as JSON. Equal for equal states.
+        """
         style = self.cmdlets.style
         with self.directory.lock:
             return {
@@ -333,7 +350,9 @@ class ExchangeHost:
     def admission(
         self, sender: str, local: str | None = None, port: int = 25
     ) -> transport.Admission:
-        """What a sender may do without a login that comes to `local`, or to the server's own address of its family."""
+        """What a sender may do without a login that comes to `local`, or to the server's own
+        address of its family.
+        """
         address = ipaddress.ip_address(sender)
         came_to = ipaddress.ip_address(local) if local else self._local(address.version)
         if came_to is None:
@@ -348,7 +367,9 @@ class ExchangeHost:
         )
 
     def leaves_by(self, domain: str, size: int = 0, server: str = "") -> Stored | None:
-        """The send connector by which mail to a domain leaves that waits on this server, or on `server`."""
+        """The send connector by which mail to a domain leaves that waits on this server, or on
+        `server`.
+        """
         with self.directory.lock:
             held = self.cmdlets.send_connectors(self._controller)
         return leaves_by(held, domain, server or self.name, size)
@@ -359,8 +380,9 @@ class ExchangeHost:
         return sorted({binding.port for one in enabled for binding in one.values["Bindings"]})
 
     def foreign_bindings(self) -> list[str]:
-        """Bindings of receive connectors to addresses that the server does not have: at its next restart the transport service may fail
-        to start (Set-ReceiveConnector.md, Bindings)."""
+        """Bindings of receive connectors to addresses that the server does not have: at its next
+        restart the transport service may fail to start (Set-ReceiveConnector.md, Bindings).
+        """
         own = {*self.addresses, "127.0.0.1", "::1"}
         with self.directory.lock:
             held = [one for one in self.directory.view("") if one.server == self.name]

@@ -15,7 +15,10 @@ Request = t.Mapping[str, t.Any]
 
 
 def operations(windows: WindowsHost, handles: Handles) -> dict[str, t.Callable[[Request], t.Any]]:
-    """The requests by their names. They raise ExchangeError, which is how a cmdlet of PowerShell fails too, and ComError."""
+    """The requests by their names.
+
+    They raise ExchangeError, which is how a cmdlet of PowerShell fails too, and ComError.
+    """
     return {
         "machine_key": lambda _asked: handles.shown(windows.machine_key),
         "service": lambda asked: windows.services.status(str(asked["name"])),

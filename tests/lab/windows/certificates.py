@@ -1,7 +1,10 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates of the computer on a lab host. NotAfter comes in the server's own time (learn.microsoft.com, X509Certificate2)."""
+"""The certificates of the computer on a lab host.
+
+NotAfter comes in the server's own time (learn.microsoft.com, X509Certificate2).
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""COM objects of a lab host, as scripts meet them: late-bound, names without case, errors with their HRESULT.
+"""COM objects of a lab host, as scripts meet them: late-bound, names without case, errors with
+their HRESULT.
 
-The stand-in drives them in Python. The agent in a real engine drives them through proxies (proxies.ps1, bridge.py).
+The stand-in drives them in Python. The agent in a real engine drives them through proxies
+(proxies.ps1, bridge.py).
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ class ComObject:
     """A COM object. A subclass names its members, and has a method for each: ``get_name``,
     ``set_name`` and ``call_name``, in lower case.
 
-    `properties` can be read, or set, or both; `methods` can be called, parameterized properties among
-    them. `enumerable` objects have items() as well.
+    `properties` can be read, or set, or both; `methods` can be called, parameterized properties
+    among them. `enumerable` objects have items() as well.
     """
 
     properties: t.ClassVar[t.Sequence[str]] = ()

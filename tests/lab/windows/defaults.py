@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What set-up leaves on a Windows with an Exchange of some edition: made for the lab, in the manner of CSS-Exchange's data of real servers.
+"""What set-up leaves on a Windows with an Exchange of some edition: made for the lab, in the manner
+of CSS-Exchange's data of real servers.
 
-Windows is the one that the edition's PowerShell came with. TLS 1.2 has no keys: Windows Server brings none for it; the keys of
-.NET exist where .NET does, without the values that matter (learn.microsoft.com, "Exchange Server TLS configuration best
-practices"). A version before Windows Server 2016 has no UBR. Exchange 2019 CU14 and SE set extended protection, others do not.
+Windows is the one that the edition's PowerShell came with. TLS 1.2 has no keys: Windows Server
+brings none for it; the keys of .NET exist where .NET does, without the values that matter
+(learn.microsoft.com, "Exchange Server TLS configuration best practices"). A version before Windows
+Server 2016 has no UBR. Exchange 2019 CU14 and SE set extended protection, others do not.
 """
 
 from __future__ import annotations
@@ -139,7 +141,9 @@ def _exchange(windows: WindowsHost, edition: Edition) -> None:
 
 
 def application_host(protected: bool, *, without: t.Collection[str] = ()) -> str:
-    """The part of applicationHost.config that is about authentication; `without` are directories that are not protected."""
+    """The part of applicationHost.config that is about authentication; `without` are directories
+    that are not protected.
+    """
     locations = []
     for name in _DIRECTORIES:
         level = "Allow" if name in ("EWS", "Microsoft-Server-ActiveSync", "OAB") else "Require"
@@ -151,8 +155,12 @@ def application_host(protected: bool, *, without: t.Collection[str] = ()) -> str
             else ""
         )
         locations.append(
-            f'  <location path="Default Web Site/{name}">\n    <system.webServer><security><authentication>\n'
+            f'  <location path="Default Web Site/{name}">\n    '
+            "<system.webServer><security><authentication>\n"
             f'      <windowsAuthentication enabled="true">{protection}</windowsAuthentication>\n'
             "    </authentication></security></system.webServer>\n  </location>\n"
         )
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<configuration>\n{"".join(locations)}</configuration>\n'
+    return (
+        '<?xml version="1.0" '
+        f'encoding="UTF-8"?>\n<configuration>\n{"".join(locations)}</configuration>\n'
+    )

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of a lab host that scripts look at: versions of programs, texts of configuration.
 
-A program's version stands in numbers and in texts, which may differ: ``15.02.0986.005`` (learn.microsoft.com, "Exchange Server
-build numbers and release dates").
+A program's version stands in numbers and in texts, which may differ: ``15.02.0986.005``
+(learn.microsoft.com, "Exchange Server build numbers and release dates").
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class Files:
         self.held[path.casefold()] = file
 
     def get(self, path: str) -> File:
-        """A file; variables of the environment are those of a Windows in C:. Raises ExchangeError."""
+        """A file; variables of the environment are those of a Windows in C:.
+
+        Raises ExchangeError.
+        """
         whole = re.sub(
             "%([^%]+)%", lambda match: _VARIABLES.get(match[1].casefold(), match[0]), path
         )

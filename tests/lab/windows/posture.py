@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What agent_windows.ps1 does, as the stand-in does it: over the same objects of the lab, with the same rows."""
+"""What agent_windows.ps1 does, as the stand-in does it: over the same objects of the lab, with the
+same rows.
+"""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HKEY_LOCAL_MACHINE of a lab host, and its keys as scripts get them: Microsoft.Win32.RegistryKey.
 
-Sources: learn.microsoft.com, RegistryKey: OpenSubKey gives null for a key that is missing and SecurityException without the
-right to it; SetValue through a key that was opened for reading is an UnauthorizedAccessException, data that does not fit its
-kind an ArgumentException; DeleteSubKey of a key with subkeys an InvalidOperationException; GetValueKind of a missing value an
-IOException. A DWORD comes as a signed number, 0xFFFFFFFF as -1.
+Sources: learn.microsoft.com, RegistryKey: OpenSubKey gives null for a key that is missing and
+SecurityException without the right to it; SetValue through a key that was opened for reading is an
+UnauthorizedAccessException, data that does not fit its kind an ArgumentException; DeleteSubKey of a
+key with subkeys an InvalidOperationException; GetValueKind of a missing value an IOException. A
+DWORD comes as a signed number, 0xFFFFFFFF as -1.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _SIZES = {DWORD: 32, QWORD: 64}
 
 @dataclass
 class Key:
-    """A key: its name as it was made, its values by casefolded name as (name, kind, data), its subkeys likewise."""
+    """A key: its name as it was made, its values by casefolded name as (name, kind, data), its
+    subkeys likewise.
+    """
 
     name: str
     values: dict[str, tuple[str, str, t.Any]] = field(default_factory=dict)
@@ -38,8 +41,8 @@ class Key:
 
 
 class Registry:
-    """The keys below HKEY_LOCAL_MACHINE. `denied` are casefolded paths that the user may not open, `read_only` those that he may not
-    open for writing, nor make. Thread-safe.
+    """The keys below HKEY_LOCAL_MACHINE. `denied` are casefolded paths that the user may not open,
+    `read_only` those that he may not open for writing, nor make. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -64,7 +67,9 @@ class Registry:
             return key
 
     def set(self, path: str, name: str, data: t.Any, kind: str = "") -> None:
-        """What somebody at the server does with regedit: an int is a DWORD, a str a text, a list texts."""
+        """What somebody at the server does with regedit: an int is a DWORD, a str a text, a list
+        texts.
+        """
         kind = kind or (
             DWORD if isinstance(data, int) else TEXTS if isinstance(data, list) else TEXT
         )
@@ -183,7 +188,8 @@ class RegistryKey(ComObject):
             if key.subkeys:
                 raise ComError(
                     0x80131509,
-                    "Registry key has subkeys and recursive removes are not supported by this method.",
+                    "Registry key has subkeys and recursive removes are not supported by this "
+                    "method.",
                     "InvalidOperationException",
                 )
             above, _mark, last = path.rpartition("\\")

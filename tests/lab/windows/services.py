@@ -1,8 +1,8 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The services of a lab host: Get-Service tells the status; how one starts and which program it is stand in the registry
-(learn.microsoft.com, Get-Service; HKLM\\SYSTEM\\CurrentControlSet\\Services).
+"""The services of a lab host: Get-Service tells the status; how one starts and which program it is
+stand in the registry (learn.microsoft.com, Get-Service; HKLM\\SYSTEM\\CurrentControlSet\\Services).
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ _ROOT = r"SYSTEM\CurrentControlSet\Services"
 
 
 class Services:
-    """Casefolded name → (name, status). `unreadable` are casefolded names whose status the user may not ask."""
+    """Casefolded name → (name, status).
+
+    `unreadable` are casefolded names whose status the user may not ask.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

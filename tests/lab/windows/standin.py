@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations of the agent's areas as the stand-in answers them: what an area file does in PowerShell, over the same lab objects."""
+"""The operations of the agent's areas as the stand-in answers them: what an area file does in
+PowerShell, over the same lab objects.
+"""
 
 from __future__ import annotations
 
@@ -20,4 +22,4 @@ OPERATIONS: dict[str, Operation] = {
     **iis.OPERATIONS,
     **posture.OPERATIONS,
 }
-"""By the name of the operation. They raise ComError, or the errors of the component that they ask."""
+"""By the name of the operation. They raise ComError, or the errors of the component they ask."""

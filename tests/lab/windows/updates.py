@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of Windows Update of a lab host, by its COM objects.
 
-Sources: [MS-UAMG] 3.38.4.10, IUpdateSearcher::QueryHistory: an error where the start is not below the number of entries, hence
-for an empty history; fewer than asked where there are fewer; newest first. IUpdateHistoryEntry: times in UTC, ResultCode 2 is
-succeeded, Operation 1 an installation. Categories came with IUpdateHistoryEntry2.
+Sources: [MS-UAMG] 3.38.4.10, IUpdateSearcher::QueryHistory: an error where the start is not below
+the number of entries, hence for an empty history; fewer than asked where there are fewer; newest
+first. IUpdateHistoryEntry: times in UTC, ResultCode 2 is succeeded, Operation 1 an installation.
+Categories came with IUpdateHistoryEntry2.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SECURITY = "0fa1201d-4330-4fa8-8ae9-b877473b6441"
 
 @dataclass(frozen=True)
 class Update:
-    """One entry. `categories` None: an entry of the first version of the interface, which has none."""
+    """One entry. `categories` None: of the first version of the interface, which has none."""
 
     title: str
     date: datetime.datetime

@@ -1,11 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""WMI of a lab host: classes as lists of objects, and a repository that may be broken, which is common enough on old servers.
+"""WMI of a lab host: classes as lists of objects, and a repository that may be broken, which is
+common enough on old servers.
 
-Sources: learn.microsoft.com, Win32_QuickFixEngineering, whose InstalledOn is a text: ``M/d/yyyy`` as a rule, a FILETIME in 16
-hexadecimal digits on Windows Server 2008 (tek-tips.com faq 96-7194), sometimes ISO, sometimes empty, sometimes in the language
-of Windows; Win32_ComputerSystem, whose TotalPhysicalMemory is a little below what is built in.
+Sources: learn.microsoft.com, Win32_QuickFixEngineering, whose InstalledOn is a text: ``M/d/yyyy``
+as a rule, a FILETIME in 16 hexadecimal digits on Windows Server 2008 (tek-tips.com faq 96-7194),
+sometimes ISO, sometimes empty, sometimes in the language of Windows; Win32_ComputerSystem, whose
+TotalPhysicalMemory is a little below what is built in.
 """
 
 from __future__ import annotations

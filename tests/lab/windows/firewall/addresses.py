@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a firewall rule takes as addresses and ports, and how it gives them back (MS-FASP 2.2.36 to 2.2.38, INetFwRule)."""
+"""What a firewall rule takes as addresses and ports, and how it gives them back (MS-FASP 2.2.36 to
+2.2.38, INetFwRule).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def refused(message: str = "Value does not fall within the expected range.") -> 
 def parse(text: str, *, late: bool = True) -> list[str | Span]:
     """Keywords, and spans of addresses. Raises ComError for what a rule does not take.
 
-    Not taken: ::1 and ::, a prefix or mask of 0, host bits, blanks, `*` beside others, more than 1,000 in one of the four lists.
+    Not taken: ::1 and ::, a prefix or mask of 0, host bits, blanks, `*` beside others, more than
+    1,000 in one of the four lists.
     """
     known = {word.casefold(): word for word in (*KEYWORDS, *(LATER_KEYWORDS if late else ()))}
     found: list[str | Span] = []
@@ -115,8 +118,10 @@ def tokens(parsed: t.Sequence[str | Span]) -> list[str]:
 def holds(
     parsed: t.Sequence[str | Span], source: IPAddress, keywords: t.Mapping[str, t.Sequence[str]]
 ) -> bool:
-    """Whether a sender is one of them. `keywords` says what each stands for on this host; one that stands for nothing has the whole
-    rule not enforced (MS-FASP 2.2.38, FW_RULE_STATUS_PARSING_ERROR and the like; firewall reference of the facts)."""
+    """Whether a sender is one of them. `keywords` says what each stands for on this host; one that
+    stands for nothing has the whole rule not enforced (MS-FASP 2.2.38, FW_RULE_STATUS_PARSING_ERROR
+    and the like; firewall reference of the facts).
+    """
     for item in parsed:
         if isinstance(item, str) and item != "*" and not keywords.get(item):
             return False
@@ -140,7 +145,10 @@ def _same(network: str, source: IPAddress) -> bool:
 
 
 def parse_ports(text: str, *, ranges: bool = True) -> list[str | tuple[int, int]]:
-    """Keywords and spans of ports. Ranges are not taken by Server 2008 before its service pack 2 (INetFwRule::put_LocalPorts)."""
+    """Keywords and spans of ports.
+
+    Ranges are not taken by Server 2008 before its service pack 2 (INetFwRule::put_LocalPorts).
+    """
     known = {word.casefold(): word for word in PORT_KEYWORDS}
     items = text.split(",")
     if items == ["*"]:

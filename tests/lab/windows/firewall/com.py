@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HNetCfg.FwPolicy2 and HNetCfg.FWRule: a property set on a rule that is in the policy is verified, and counts, at once (netfw.h)."""
+"""HNetCfg.FwPolicy2 and HNetCfg.FWRule: a property set on a rule that is in the policy is verified,
+and counts, at once (netfw.h).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import add
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.addresses import refused
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall, Rule
 
-# "There are no more endpoints available from the endpoint mapper": the service MpsSvc is not running.
+# "There are no more endpoints available from the endpoint mapper": the service MpsSvc is not
+# running.
 _NO_ENDPOINTS = 0x800706D9
 _PORTED = (6, 17)
 _PROPERTIES = (
@@ -276,7 +279,9 @@ class FwRules(ComObject):
 
 
 class FwPolicy2(ComObject):
-    """HNetCfg.FwPolicy2. What it says of a profile is what is set locally (netfw.h, "the effective result may differ")."""
+    """HNetCfg.FwPolicy2. What it says of a profile is what is set locally (netfw.h, "the effective
+    result may differ").
+    """
 
     properties = ("CurrentProfileTypes", "LocalPolicyModifyState", "Rules")
     methods = (

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations of agent_firewall.ps1 as the stand-in answers them: what that file does in PowerShell, over the same objects."""
+"""The operations of agent_firewall.ps1 as the stand-in answers them: what that file does in
+PowerShell, over the same objects.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ class Asked(t.Protocol):
         """The lines of netstat."""
 
 
-# What a request has read, and holds: as $state of the agent, which lives as long as one request does.
+# What a request has read, and holds: as $state of the agent, which lives as long as one request
+# does.
 class _Held(threading.local):
     def __init__(self) -> None:
         self.rules: dict[str, list[tuple[ComObject, Row]]] = {}
@@ -158,7 +161,10 @@ def _find(wanted: t.Mapping[str, t.Any]) -> ComObject:
         rule for rule, row in _held.rules[wanted["read"]] if json.dumps(row, sort_keys=True) == text
     ]
     if wanted["number"] >= len(alike):
-        message = "A firewall rule is no longer as it was when the change was planned. It was left as it is. Run the task again."
+        message = (
+            "A firewall rule is no longer as it was when the change was planned. "
+            "It was left as it is. Run the task again."
+        )
         raise ComError(0, message, "Mailedge.StateChanged")
     return alike[int(wanted["number"])]
 

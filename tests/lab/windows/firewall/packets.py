@@ -1,9 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of a packet that comes in: the lab's own reading of policy, local rules, merge switches, profiles and interfaces.
+"""What becomes of a packet that comes in: the lab's own reading of policy, local rules, merge
+switches, profiles and interfaces.
 
-Bypass before block before allow before the default of the profile (learn.microsoft.com, "Windows Firewall rules").
+Bypass before block before allow before the default of the profile (learn.microsoft.com, "Windows
+Firewall rules").
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store impo
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a connection. `listener` and `service` are who listens on the port; `System` is the kernel.
+    """The first packet of a connection. `listener` and `service` are who listens on the port;
+    `System` is the kernel.
 
-    `authenticated`: IPsec knows the sender. `tunnelled`: it came through an edge device, as Teredo does.
+    `authenticated`: IPsec knows the sender. `tunnelled`: it came through an edge device, as Teredo
+    does.
     """
 
     source: str
@@ -45,7 +49,8 @@ class Packet:
 def admits(firewall: Firewall, packet: Packet) -> bool:
     """Whether the firewall lets it in."""
     if packet.address.is_loopback or not firewall.running:
-        # Loopback is not filtered (MS-FASP); without the service there is no filter that anybody could rely on.
+        # Loopback is not filtered (MS-FASP); without the service there is no filter that anybody
+        # could rely on.
         return True
     settings, policy = firewall.settings[packet.profile], firewall.policy[packet.profile]
     if not policy.get("EnableFirewall", settings.enabled) or packet.interface in settings.excluded:

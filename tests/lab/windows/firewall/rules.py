@@ -1,8 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules that Windows and Exchange bring: names from TechNet bb331973 (2010) and from Exchange 2013 and later. Which ports the
-rules of 2013 and later carry is known from memory only (unverified); 2007 makes none.
+"""The rules that Windows and Exchange bring: names from TechNet bb331973 (2010) and from Exchange
+2013 and later. Which ports the rules of 2013 and later carry is known from memory only
+(unverified); 2007 makes none.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def of_windows() -> list[Rule]:
             enabled=True,
             action=ALLOW,
             package="S-1-15-2-1",
-            reference="@{Microsoft.Windows.CloudExperienceHost?ms-resource://resources/appDescription}",
+            reference=(
+                "@{Microsoft.Windows.CloudExperienceHost?ms-resource://resources/appDescription}"
+            ),
         ),
         Rule(
             name="Core Networking - DHCP (UDP-In)",

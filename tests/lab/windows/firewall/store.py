@@ -19,20 +19,26 @@ EVERY_PROFILE = 0x7FFFFFFF
 BLOCK, ALLOW = 0, 1
 ANY_PROTOCOL = 256
 
-LOCAL_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules"
-MDM_KEY = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\Mdm\\FirewallRules"
+_SHARED_ACCESS = "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess"
+LOCAL_KEY = f"{_SHARED_ACCESS}\\Parameters\\FirewallPolicy\\FirewallRules"
+MDM_KEY = f"{_SHARED_ACCESS}\\Parameters\\FirewallPolicy\\Mdm\\FirewallRules"
 POLICY_KEY = "HKLM:\\SOFTWARE\\Policies\\Microsoft\\WindowsFirewall"
 
 IGNORES_ADDRESSES = "LOM=TRUE"
 MADE_UP = "NextYearsFlag=TRUE"
-"""A token of a rule's text that no version has by now. Here it does what LOM does, which was such a token once."""
+"""A token of a rule's text that no version has by now.
+
+Here it does what LOM does, which was such a token once.
+"""
 
 
 @dataclass
 class Rule:
-    """A rule as the service holds it. `texts` is the name where the registry holds a reference to a resource.
+    """A rule as the service holds it. `texts` is the name where the registry holds a reference to a
+    resource.
 
-    `bypass`: lets authenticated senders past block rules. `package`: for one app of the store alone. `tokens` are in its text only, and COM shows none of them.
+    `bypass`: lets authenticated senders past block rules. `package`: for one app of the store
+    alone. `tokens` are in its text only, and COM shows none of them.
     """
 
     name: str = ""
@@ -114,10 +120,12 @@ class Settings:
 
 
 class Firewall:
-    """One host's firewall. `policy` are the values that group policy sets, by profile and name; `policy_rules` its rules.
+    """One host's firewall. `policy` are the values that group policy sets, by profile and name;
+    `policy_rules` its rules.
 
-    `version` is that of the rule texts: below 2.10 there are no ranges of ports. `keywords` say what a keyword stands for there,
-    `rpc_ports` on which ports an RPC server listens. `running`: whether its service is. `lines` are what netstat says.
+    `version` is that of the rule texts: below 2.10 there are no ranges of ports. `keywords` say
+    what a keyword stands for there, `rpc_ports` on which ports an RPC server listens. `running`:
+    whether its service is. `lines` are what netstat says.
     """
 
     def __init__(self) -> None:
@@ -157,10 +165,13 @@ class Firewall:
         return f"v{self.version[0]}.{self.version[1]:02}"
 
     def key(self, path: str) -> dict[str, t.Any] | None:
-        """The values of a key of the registry; None where it is none of the firewall's, or not there. Raises ExchangeError."""
+        """The values of a key of the registry; None where it is none of the firewall's, or not
+        there. Raises ExchangeError.
+        """
         wanted = path.casefold()
         if wanted in map(str.casefold, self.refused_keys):
-            # As RegistryKey.OpenSubKey says it (learn.microsoft.com); the id is that of the provider (unverified).
+            # As RegistryKey.OpenSubKey says it (learn.microsoft.com); the id is that of the
+            # provider (unverified).
             raise ExchangeError(
                 "SecurityException",
                 "System.Security.SecurityException,Microsoft.PowerShell.Commands.GetItemPropertyCommand",

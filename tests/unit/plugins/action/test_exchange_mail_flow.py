@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The actions on a connection that answers the agent's protocol from a script: what is sent, and what becomes of errors."""
+"""The actions on a connection that answers the agent's protocol from a script: what is sent, and
+what becomes of errors.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,8 @@ def test_the_write_carries_digest_and_mutex_and_saves_the_snapshot_first(server:
     assert request["mutex"]["name"] == r"Global\mailedge.lockdown"
     order = [step["op"] if step["op"] != "call" else step["cmdlet"] for step in request["steps"]]
     assert order.index("digest") < order.index("write_file") < order.index("New-ReceiveConnector")
-    # The send connectors are the organization's. Another server may be changing them at this moment, which is nothing to this one.
+    # The send connectors are the organization's. Another server may be changing them at this
+    # moment, which is nothing to this one.
     assert [step["id"] for step in request["steps"] if step["op"] == "digest"] == [
         "digest-receive_connector"
     ]

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Strangers and the state of a layer in the result of the Exchange actions: what is said, and when nothing may be said."""
+"""Strangers and the state of a layer in the result of the Exchange actions: what is said, and when
+nothing may be said.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,8 @@ def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
     )
     found = Judge("apply", TODAY).host("ex1", variables)
     assert found.trouble == (
-        "The proof failed. What this run had changed could not be undone as a whole: The receive connector 'x' is gone."
+        "The proof failed. What this run had changed could not be undone as a whole: "
+        "The receive connector 'x' is gone."
     )
     whole = {
         **variables,

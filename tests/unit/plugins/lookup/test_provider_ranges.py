@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which ranges count for a site: the plain rule, and the lookup with options from Ansible itself."""
+"""Which ranges count for a site: the plain rule, and the lookup with options from Ansible."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ def test_a_lock_file_that_is_not_there_stops(path: str) -> None:
         (
             "hornetsecurity",
             "eu",
-            "has no 'hornetsecurity/eu', and nothing was used instead. It has: mimecast/us, own-filter.",
+            (
+                "has no 'hornetsecurity/eu', and nothing was used instead. "
+                "It has: mimecast/us, own-filter."
+            ),
         ),
         ("mimecast", "uk", "has no 'mimecast/uk'"),
         ("mimecast", "", "Name one of its regions: us, uk"),

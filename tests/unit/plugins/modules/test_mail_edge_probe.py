@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mail_edge_probe as a module: its options, what it fails with, its documentation, and one run through Ansible itself."""
+"""mail_edge_probe as a module: its options, what it fails with, its documentation, and one run
+through Ansible itself.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Ended(Exception):
 
 
 class FakeModule:
-    """AnsibleModule without a process: options are checked by the class that checks them in the real one."""
+    """AnsibleModule without a process: options are checked by the class that checks them in the
+    real one.
+    """
 
     given: t.ClassVar[dict[str, t.Any]] = {}
     warnings: t.ClassVar[list[str]] = []
@@ -247,8 +251,9 @@ def test_an_allowed_sender_in_the_same_task_is_the_other_half_of_a_proof(
     assert [look["verdict"] for look in both["looks"]] == ["closed", "open"]
     [sentence] = both["looks"][0]["sentences"]
     assert sentence == (
-        f"127.0.0.1:{port} is closed. No receive connector hears this host, or the service is not available for the moment. "
-        "An allowed sender (the filter) is accepted at the same address in this run, so that it is this host that is refused. "
+        f"127.0.0.1:{port} is closed. No receive connector hears this host, or the service is not "
+        "available for the moment. An allowed sender (the filter) is accepted at the same address "
+        "in this run, so that it is this host that is refused. "
         "The greeting was: 421 4.3.2 Service not available"
     )
     # What a look is to find is its own; what it does not say is the task's.

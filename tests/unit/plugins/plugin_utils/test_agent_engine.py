@@ -185,17 +185,26 @@ def test_a_cut_or_foreign_request_is_refused_without_being_quoted() -> None:
 
 
 def test_properties_come_back_by_their_text() -> None:
-    # What a remote session makes of flags, sizes, lists and spans (receive-connector objects of Exchange 2019).
+    # What a remote session makes of flags, sizes, lists and spans (receive-connector objects of
+    # Exchange 2019).
     prelude = r"""
-    $xml = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><MS>
+    $xml = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">
+      <Obj RefId="0"><MS>
       <Obj N="Flags" RefId="1"><TN RefId="0"><T>Deserialized.Microsoft.Exchange.AuthMechanisms</T>
         <T>Deserialized.System.Enum</T></TN><ToString>Tls, Integrated</ToString><I32>3</I32></Obj>
-      <Obj N="Size" RefId="2"><TN RefId="1"><T>Deserialized.Microsoft.Exchange.ByteQuantifiedSize</T></TN><ToString>36 MB (37,748,736 bytes)</ToString></Obj>
-      <Obj N="List" RefId="3"><TN RefId="2"><T>Deserialized.Microsoft.Exchange.MultiValuedProperty</T></TN><LST><S>b</S><S>a</S></LST></Obj>
-      <I32 N="Port">25</I32><B N="Enabled">true</B><Nil N="Nothing"/><TS N="Span">PT10M</TS></MS></Obj></Objs>'
+      <Obj N="Size" RefId="2">
+        <TN RefId="1"><T>Deserialized.Microsoft.Exchange.ByteQuantifiedSize</T></TN>
+        <ToString>36 MB (37,748,736 bytes)</ToString></Obj>
+      <Obj N="List" RefId="3">
+        <TN RefId="2"><T>Deserialized.Microsoft.Exchange.MultiValuedProperty</T></TN>
+        <LST><S>b</S><S>a</S></LST></Obj>
+      <I32 N="Port">25</I32><B N="Enabled">true</B><Nil N="Nothing"/><TS N="Span">PT10M</TS>
+      </MS></Obj></Objs>'
     function Get-Thing { [System.Management.Automation.PSSerializer]::Deserialize($xml) }
-    function Get-Live { New-Object PSObject -Property @{ Day = [DayOfWeek]::Monday; When = [DateTime]::SpecifyKind('2026-01-02T03:04:05', 'Utc')
-      Address = [System.Net.IPAddress]'192.0.2.7'; Table = @{ A = 1; B = [System.Net.IPAddress]'192.0.2.8' }; Half = 0.5 } }
+    function Get-Live { New-Object PSObject -Property @{ Day = [DayOfWeek]::Monday; Half = 0.5
+      When = [DateTime]::SpecifyKind('2026-01-02T03:04:05', 'Utc')
+      Address = [System.Net.IPAddress]'192.0.2.7'
+      Table = @{ A = 1; B = [System.Net.IPAddress]'192.0.2.8' } } }
     function Get-Nothing { }
     function Get-Null { $null }
     """
@@ -257,8 +266,10 @@ def test_properties_come_back_by_their_text() -> None:
 def test_steps_stop_go_on_and_run_in_any_case_as_they_say() -> None:
     prelude = r"""
     function Get-Bad { $wrong = New-Object System.ArgumentException 'wrong'
-      throw (New-Object System.Management.Automation.ErrorRecord $wrong, 'Bad,Get-Bad', 'InvalidArgument', $null) }
-    function Get-Good { [CmdletBinding()] param($Identity) foreach ($i in 1, 2) { New-Object PSObject -Property @{ Name = "$Identity$i" } } }
+      $record = 'System.Management.Automation.ErrorRecord'
+      throw (New-Object $record $wrong, 'Bad,Get-Bad', 'InvalidArgument', $null) }
+    function Get-Good { [CmdletBinding()] param($Identity)
+      foreach ($i in 1, 2) { New-Object PSObject -Property @{ Name = "$Identity$i" } } }
     """
     steps = [
         call("optional", "Get-Bad", {}, "Name", optional=True),
@@ -342,7 +353,8 @@ def test_a_request_that_makes_no_sense_is_a_bad_request(step: dict[str, t.Any]) 
 def test_the_digest_sees_a_change_and_no_other_order(tmp_path: pathlib.Path) -> None:
     prelude = r"""
     function Get-Thing { param($Order)
-      $a = New-Object PSObject -Property @{ Name = 'a'; Ranges = @('192.0.2.1', '192.0.2.2'); Server = "dc$Order" }
+      $a = New-Object PSObject -Property @{
+        Name = 'a'; Ranges = @('192.0.2.1', '192.0.2.2'); Server = "dc$Order" }
       $b = New-Object PSObject -Property @{ Name = 'b'; Ranges = @('::', $null); Server = 'dc' }
       if ($Order -eq 1) { $a; $b } else { $a.Ranges = @('192.0.2.2', '192.0.2.1'); $b; $a }
       if ($Order -eq 3) { $a } }
@@ -377,9 +389,11 @@ def test_the_digest_sees_a_change_and_no_other_order(tmp_path: pathlib.Path) -> 
 
 ICACLS = r"""
 function icacls {
-  [System.IO.File]::AppendAllText("$env:TEST_FOLDER/icacls", (@($args | ForEach-Object { $_ }) -join ' ') + "`n")
+  $line = @($args | ForEach-Object { $_ }) -join ' '
+  [System.IO.File]::AppendAllText("$env:TEST_FOLDER/icacls", "$line`n")
   if ($env:TEST_REFUSE) { $global:LASTEXITCODE = 5 } }
-function Get-Acl { param($Path) [pscustomobject]@{ Sddl = 'O:BAG:SYD:AI' + [System.IO.Path]::GetFileName($Path) } }
+function Get-Acl { param($Path)
+  [pscustomobject]@{ Sddl = 'O:BAG:SYD:AI' + [System.IO.Path]::GetFileName($Path) } }
 """
 
 
@@ -437,9 +451,8 @@ def test_a_snapshot_that_cannot_be_kept_safe_stops_the_run(
         folder.symlink_to(tmp_path / "elsewhere")
     elif case == "file in the way":
         folder.write_text("")
-    prelude = (
-        ICACLS
-        + "\nfunction Set-Thing { [System.IO.File]::WriteAllText(\"$env:TEST_FOLDER/written\", '') }"
+    prelude = ICACLS + (
+        "\nfunction Set-Thing { [System.IO.File]::WriteAllText(\"$env:TEST_FOLDER/written\", '') }"
     )
     agent = agent_with(
         prelude, TEST_FOLDER=str(tmp_path), TEST_REFUSE="1" if case == "icacls" else ""

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""agent.ps1 in a real engine: the ways into the Exchange shell, the mutex, and life in a runspace of psrp."""
+"""agent.ps1 in a real engine: the ways into the Exchange shell, the mutex, and life in a runspace
+of psrp.
+"""
 
 from __future__ import annotations
 
@@ -33,25 +35,35 @@ pytestmark = needs_engine
 REGISTRY = r"""
 function Get-ItemProperty { param($Path, $ErrorAction)
   $v = $env:TEST_SETUP.Split('.')
-  $root = @{ '8' = 'Exchange\v8.0'; '14' = 'ExchangeServer\v14'; '15' = 'ExchangeServer\v15' }[$v[0]]
+  $roots = @{ '8' = 'Exchange\v8.0'; '14' = 'ExchangeServer\v14'; '15' = 'ExchangeServer\v15' }
+  $root = $roots[$v[0]]
   switch ($Path) {
     "HKLM:\SOFTWARE\Microsoft\$root\Setup" { New-Object PSObject -Property @{
-      MsiProductMajor = $v[0]; MsiProductMinor = $v[1]; MsiBuildMajor = $v[2]; MsiBuildMinor = $v[3]; MsiInstallPath = 'C:\Exchange\' } }
-    "HKLM:\SOFTWARE\Microsoft\$root\$($env:TEST_ROLE)Role" { New-Object PSObject -Property @{ ConfiguredVersion = '1' } }
-    'HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' { New-Object PSObject -Property @{ Hostname = 'mail1'; Domain = 'site.example' } }
-    'HKLM:\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName' { New-Object PSObject -Property @{ ComputerName = 'MAIL1' } }
+      MsiProductMajor = $v[0]; MsiProductMinor = $v[1]; MsiBuildMajor = $v[2]; MsiBuildMinor = $v[3]
+      MsiInstallPath = 'C:\Exchange\' } }
+    "HKLM:\SOFTWARE\Microsoft\$root\$($env:TEST_ROLE)Role" {
+      New-Object PSObject -Property @{ ConfiguredVersion = '1' } }
+    'HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' {
+      New-Object PSObject -Property @{ Hostname = 'mail1'; Domain = 'site.example' } }
+    'HKLM:\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName' {
+      New-Object PSObject -Property @{ ComputerName = 'MAIL1' } }
     default { throw "no key $Path" } } }
 """
 
-# Exchange's endpoint: a runspace without language. Every opening and closing is written to the file TEST_TRACE.
+# Exchange's endpoint: a runspace without language. Every opening and closing is written to the file
+# TEST_TRACE.
 SESSION = (
     REGISTRY
     + r"""
-function New-PSSession { [CmdletBinding()] param($ConfigurationName, $ConnectionUri, $Authentication, $SessionOption, $Credential)
-  [System.IO.File]::AppendAllText($env:TEST_TRACE, "open $ConfigurationName $ConnectionUri $Authentication $($Credential.UserName)`n")
+function New-PSSession { [CmdletBinding()]
+  param($ConfigurationName, $ConnectionUri, $Authentication, $SessionOption, $Credential)
+  $opened = "open $ConfigurationName $ConnectionUri $Authentication $($Credential.UserName)`n"
+  [System.IO.File]::AppendAllText($env:TEST_TRACE, $opened)
   if ($env:TEST_REFUSE) {
-    $refusal = New-Object Exception "Access is denied for $($Credential.GetNetworkCredential().Password)."
-    throw (New-Object System.Management.Automation.ErrorRecord $refusal, 'AccessDenied,PSSessionOpenFailed', 'OpenError', $null) }
+    $password = $Credential.GetNetworkCredential().Password
+    $refusal = New-Object Exception "Access is denied for $password."
+    $record = 'System.Management.Automation.ErrorRecord'
+    throw (New-Object $record $refusal, 'AccessDenied,PSSessionOpenFailed', 'OpenError', $null) }
   $iss = [System.Management.Automation.Runspaces.InitialSessionState]::Create()
   $body = '[CmdletBinding()] param($Identity, $List, [switch]$Flag, $Wait, $Fail)
     $range = New-Object System.ArgumentOutOfRangeException "Range"
@@ -59,19 +71,23 @@ function New-PSSession { [CmdletBinding()] param($ConfigurationName, $Connection
     $record = "System.Management.Automation.ErrorRecord"
     if ($Fail -eq "record") { throw (New-Object $record $range, "Fqid1", "InvalidData", $null) }
     if ($Fail -eq "text") { throw "no entry for $List" }
-    if ($Fail -eq "soft") { $PSCmdlet.WriteError((New-Object $record $soft, "Soft", "InvalidOperation", $null)) }
+    if ($Fail -eq "soft") {
+      $PSCmdlet.WriteError((New-Object $record $soft, "Soft", "InvalidOperation", $null)) }
     if ($Wait) { Start-Sleep -Seconds 50 }
     New-Object PSObject -Property @{ Name = $Identity; List = $List; Flag = [bool]$Flag }'
-  $iss.Commands.Add((New-Object System.Management.Automation.Runspaces.SessionStateFunctionEntry 'Get-Thing', $body))
+  $runspaces = 'System.Management.Automation.Runspaces'
+  $iss.Commands.Add((New-Object "$runspaces.SessionStateFunctionEntry" 'Get-Thing', $body))
   foreach ($name in @('New-Object', 'Start-Sleep')) {
-    $entry = New-Object System.Management.Automation.Runspaces.SessionStateCmdletEntry $name, (Get-Command $name -CommandType Cmdlet).ImplementingType, $null
+    $type = (Get-Command $name -CommandType Cmdlet).ImplementingType
+    $entry = New-Object "$runspaces.SessionStateCmdletEntry" $name, $type, $null
     $entry.Visibility = 'Private'
     $iss.Commands.Add($entry) }
   $iss.LanguageMode = 'NoLanguage'
   $runspace = [System.Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace($iss)
   $runspace.Open()
   New-Object PSObject -Property @{ Runspace = $runspace } }
-function Remove-PSSession { param($Session) [System.IO.File]::AppendAllText($env:TEST_TRACE, "close`n"); $Session.Runspace.Close() }
+function Remove-PSSession { param($Session)
+  [System.IO.File]::AppendAllText($env:TEST_TRACE, "close`n"); $Session.Runspace.Close() }
 """
 )
 
@@ -192,7 +208,8 @@ def test_two_runs_on_one_server_do_not_interleave(tmp_path: pathlib.Path) -> Non
     # /tmp/.dotnet keeps the mutex's file, so the name is this test's own.
     mutex = {"name": f"Global\\mailedge.test.{os.getpid()}", "seconds": 1}
     prelude = f"""function Wait-Thing {{ [System.IO.File]::WriteAllText('{tmp_path}/held', '')
-      while (-not [System.IO.File]::Exists('{tmp_path}/go')) {{ [System.Threading.Thread]::Sleep(50) }} }}"""
+      while (-not [System.IO.File]::Exists('{tmp_path}/go')) {{
+        [System.Threading.Thread]::Sleep(50) }} }}"""
     request = asking([call("x", "Wait-Thing", {}, "Name")], mutex=mutex)
     first = start_engine(prelude)
     assert first.stdin is not None
@@ -216,7 +233,8 @@ def test_two_runs_on_one_server_do_not_interleave(tmp_path: pathlib.Path) -> Non
 
 
 def test_in_a_runspace_of_psrp_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
-    # psrp runs the bootstrap in a runspace that serves the whole task: the lines are $input, there is no console.
+    # psrp runs the bootstrap in a runspace that serves the whole task: the lines are $input, there
+    # is no console.
     runner = tmp_path / "runner.ps1"
     stdin = codec.encode_request(
         asking(
@@ -231,16 +249,21 @@ def test_in_a_runspace_of_psrp_nothing_is_left_behind(tmp_path: pathlib.Path) ->
 $iss = [System.Management.Automation.Runspaces.InitialSessionState]::CreateDefault2()
 $entry = 'System.Management.Automation.Runspaces.SessionStateCmdletEntry'
 foreach ($c in Get-Command -CommandType Cmdlet) {{
-  if (-not $c.ModuleName) {{ $iss.Commands.Add((New-Object $entry $c.Name, $c.ImplementingType, $null)) }} }}
-$runspace = [System.Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace($iss); $runspace.Open()
+  if (-not $c.ModuleName) {{
+    $iss.Commands.Add((New-Object $entry $c.Name, $c.ImplementingType, $null)) }} }}
+$runspace = [System.Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace($iss)
+$runspace.Open()
 function Invoke-Text($text, $lines) {{
   $ps = [PowerShell]::Create(); $ps.Runspace = $runspace; [void]$ps.AddScript($text, $true)
   $ps.Invoke($lines); if ($ps.HadErrors) {{ 'HAD ERRORS' }} }}
-[void](Invoke-Text ([System.IO.File]::ReadAllText('{tmp_path}/echo').Replace('function ', 'function global:')) @())
+$echo = [System.IO.File]::ReadAllText('{tmp_path}/echo').Replace('function ', 'function global:')
+[void](Invoke-Text $echo @())
 $list = 'foreach ($drive in "variable:", "function:") {{
-  $ExecutionContext.SessionState.InvokeProvider.ChildItem.Get($drive, $false) | ForEach-Object {{ "$drive$($_.Name)" }} }}'
+  $ExecutionContext.SessionState.InvokeProvider.ChildItem.Get($drive, $false) |
+    ForEach-Object {{ "$drive$($_.Name)" }} }}'
 $before = @(Invoke-Text $list @())
-foreach ($i in 1, 2) {{ Invoke-Text ([System.IO.File]::ReadAllText('{tmp_path}/bootstrap')) $lines; '=====' }}
+$bootstrap = [System.IO.File]::ReadAllText('{tmp_path}/bootstrap')
+foreach ($i in 1, 2) {{ Invoke-Text $bootstrap $lines; '=====' }}
 $after = @(Invoke-Text $list @())
 "count $($after.Count)"
 foreach ($name in $after) {{ if ($before -notcontains $name) {{ "LEFT $name" }} }}

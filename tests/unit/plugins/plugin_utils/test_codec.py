@@ -168,7 +168,7 @@ def test_an_answer_is_found_among_noise_and_wrapped_lines() -> None:
 
 
 def test_what_every_server_answers_fits_into_one_piece_of_winrm() -> None:
-    """Rows of rights, as a small server has them; a piece is some 100,000 bytes (tests/lab/wsman)."""
+    """Rows of rights, as on a small server; a piece is some 100,000 bytes (tests/lab/wsman)."""
     right = {
         "User": "BIRKE\\Exchange Servers",
         "ExtendedRights": ["ms-Exch-SMTP-Submit"],

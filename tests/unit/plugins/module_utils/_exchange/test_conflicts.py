@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which connectors cannot stand side by side: one sweep over all finds what a look at each pair does."""
+"""Which connectors cannot stand side by side: one sweep over all finds what a look at each pair
+does.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guards about what else there is: accepted domains, source servers, invalid objects, limits of others' connectors."""
+"""The guards about what else there is: accepted domains, source servers, invalid objects, limits of
+others' connectors.
+"""
 
 from __future__ import annotations
 
@@ -107,9 +109,9 @@ def test_guard_mail_stranded() -> None:
     assert some is not None
     assert some.severity == "stop"
     assert (
-        "Mail to SMTP:*;1 goes through the send connector 'Internet' today, and no send connector would"
-        in some.sentence
-    )
+        "Mail to SMTP:*;1 goes through the send connector 'Internet' today, "
+        "and no send connector would"
+    ) in some.sentence
     big = stranded(["*"], max_message_size="20MB")
     assert big is not None
     assert big.severity == "warn"
@@ -135,9 +137,9 @@ def test_guard_provider_starved() -> None:
     found = _findings(starving, locked)["provider_starved"]
     assert found.severity == "warn"
     assert (
-        f"'By hand' lets less of the provider's mail through than '{DEFAULT}' would: max_message_size 64KB"
-        in found.sentence
-    )
+        f"'By hand' lets less of the provider's mail through than '{DEFAULT}' would: "
+        "max_message_size 64KB"
+    ) in found.sentence
     assert "provider_starved" not in _findings(starving, NAMED)
     roomy = {**made, "max_message_size": 100 << 20}
     assert "provider_starved" not in _findings(

@@ -1,10 +1,11 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection's model of who gets in, held against the lab's own answer by the rights on its connectors.
+"""The collection's model of who gets in, held against the lab's own answer by the rights on its
+connectors.
 
-Both start from the same server and share nothing behind that: the model goes by what it reads of it, the lab by what is
-stored in it.
+Both start from the same server and share nothing behind that: the model goes by what it reads of
+it, the lab by what is stored in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order of a plan: doors open before others close, and where that cannot be, nothing is written."""
+"""The order of a plan: doors open before others close, and where that cannot be, nothing is
+written.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +147,8 @@ def test_a_swap_that_nobody_can_make_without_shutting_somebody_out_is_refused_wi
 
 
 def test_a_refusal_names_those_who_would_be_shut_out() -> None:
-    # The provider's range stands on the old connector, so that the new one can only come when the old one is gone.
+    # The provider's range stands on the old connector, so that the new one can only come when the
+    # old one is gone.
     old: dict[str, t.Any] = {**OPEN, "name": "Old filter"}
     state = sites.site(
         Version.E2010,
@@ -160,7 +163,8 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
 
 
 def test_a_stranger_is_never_let_in_on_the_way() -> None:
-    # Widening first and taking the anonymous right second would open the server to the world in between.
+    # Widening first and taking the anonymous right second would open the server to the world in
+    # between.
     state = _two(["10.0.0.0/8"], ["203.0.113.0/24"])
     wish = desired(
         receive=[
@@ -228,7 +232,8 @@ def test_a_send_connector_is_created_disabled_and_the_old_one_goes_last() -> Non
 
 
 def test_a_send_connector_of_which_enabled_is_not_named_is_created_in_one_step() -> None:
-    # A run that was cut after a disabled creation could not be finished: nothing would say that it is to be enabled.
+    # A run that was cut after a disabled creation could not be finished: nothing would say that it
+    # is to be enabled.
     new = {"name": "Mail to filter", "address_spaces": ["*"], "smart_hosts": ["out.filter.example"]}
 
     (step,) = _ordered(sites.modern(), desired(send=[new]))
@@ -278,7 +283,8 @@ def test_a_message_too_big_for_every_connector_of_today_does_not_hold_up_the_oth
 
 
 def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
-    # A chain: each connector takes over what the next one has to give up first, so that only one order is legal.
+    # A chain: each connector takes over what the next one has to give up first, so that only one
+    # order is legal.
     count = 12
     old = [f"10.{number}.0.0/16" for number in range(count + 1)]
     connectors = [

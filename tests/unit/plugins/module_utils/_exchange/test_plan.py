@@ -123,9 +123,7 @@ def test_a_new_receive_connector_has_no_transport_role_where_there_is_none(state
     assert "transport_role" not in change.after
 
 
-def test_a_new_connector_takes_groups_and_authentication_from_its_usage_and_the_usage_is_not_kept() -> (
-    None
-):
+def test_a_new_connector_takes_groups_and_authentication_from_a_usage_that_is_not_kept() -> None:
     state = sites.older()
     entry = {
         "name": "Sites",
@@ -315,7 +313,10 @@ def test_a_change_reads_as_one_sentence() -> None:
     )
     assert words.plan_words(plan(state, wish)) == [
         "Create the receive connector 'Scanners' for 10.20.5.0/24 on 0.0.0.0:25.",
-        "Change the receive connector 'Default Frontend EX1': permission_groups loses AnonymousUsers.",
+        (
+            "Change the receive connector 'Default Frontend EX1': "
+            "permission_groups loses AnonymousUsers."
+        ),
         "Disable the receive connector 'Client Frontend EX1' and keep it.",
         "Remove the send connector 'Internet'.",
     ]
@@ -357,9 +358,18 @@ def test_the_exposure_says_what_changes_for_whom() -> None:
     assert told["words"] == [
         "own networks: anonymous mail accepted → refused, except for Exchange servers that log in",
         "own networks, 10.20.5.0/24: anonymous mail accepted",
-        "private addresses that nobody has named: anonymous mail accepted → refused, except for Exchange servers that log in",
-        "the server itself: anonymous mail accepted → refused, except for Exchange servers that log in",
-        "any internet address: anonymous mail accepted → refused, except for Exchange servers that log in",
+        (
+            "private addresses that nobody has named: anonymous mail accepted → refused, "
+            "except for Exchange servers that log in"
+        ),
+        (
+            "the server itself: anonymous mail accepted → refused, "
+            "except for Exchange servers that log in"
+        ),
+        (
+            "any internet address: anonymous mail accepted → refused, "
+            "except for Exchange servers that log in"
+        ),
     ]
     assert told["before"]["any internet address"] == "anonymous mail accepted"
     assert told["after"]["own networks"]["anonymous mail accepted"] == ["10.20.5.0/24"]

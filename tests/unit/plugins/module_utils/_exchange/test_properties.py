@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties of the plan over random sites and random wishes, judged by an independent brute-force reading of the rules."""
+"""Properties of the plan over random sites and random wishes, judged by an independent brute-force
+reading of the rules.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,8 @@ def _planned(state: State, wish: tuple[Desired[str], ...]) -> tuple[Change, ...]
     try:
         return plan(state, wish)
     except PlanError:
-        # A part of a connector that is not there, or one without smart hosts and DNS: nothing that can be planned.
+        # A part of a connector that is not there, or one without smart hosts and DNS: nothing that
+        # can be planned.
         assume(False)
         raise
 
@@ -215,7 +218,8 @@ _crowded_sends = st.fixed_dictionaries(
 )
 
 
-# Each one's ranges lie within the one's before, so that nothing conflicts and everything covers something.
+# Each one's ranges lie within the one's before, so that nothing conflicts and everything covers
+# something.
 _NESTED = {
     "Alpha": ["0.0.0.0-255.255.255.255"],
     "Beta": ["10.0.0.0/8", "198.51.100.0/24"],
@@ -327,7 +331,8 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
 
     assert oracle.broken(state, order(changes, state, SiteNetworks()), goal) is None
     assert plan(goal, recipes.inbound_lock(goal, options)) == ()
-    # Whoever of the networks that are named later could send before the first lock can do so after the second.
+    # Whoever of the networks that are named later could send before the first lock can do so after
+    # the second.
     if f"{recipes.INBOUND_NAME} (own networks)".casefold() in goal.receive:
         more = {**options, "own_networks": [*own, *later]}
         again = plan(goal, recipes.inbound_lock(goal, more))

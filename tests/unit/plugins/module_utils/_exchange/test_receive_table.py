@@ -229,7 +229,10 @@ def test_what_is_shown_of_a_real_connector_is_a_wish_for_the_same(
 def test_a_value_that_is_not_understood_is_named_with_its_connector() -> None:
     with pytest.raises(
         OptionError,
-        match=r"The receive connector 'Birke' has a MaxHopCount that .*'many'.*Nothing was changed\.",
+        match=(
+            r"The receive connector 'Birke' has a MaxHopCount that .*'many'.*Nothing was "
+            r"changed\."
+        ),
     ):
         RECEIVE.read({"Name": "Birke", "MaxHopCount": "many"}, Version.E2019)
 

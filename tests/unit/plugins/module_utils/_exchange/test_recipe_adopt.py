@@ -88,9 +88,9 @@ def test_a_part_of_the_provider_that_one_address_refuses_is_told_with_who_refuse
     [told] = [one for one in findings if one.id == "provider_shut_out"]
     assert told.severity == "warn"
     assert (
-        "198.51.100.0/26 would not be accepted on 0.0.0.0:25, where 198.51.100.64-198.51.100.255 and 203.0.113.0/25 would."
-        in told.sentence
-    )
+        "198.51.100.0/26 would not be accepted on 0.0.0.0:25, "
+        "where 198.51.100.64-198.51.100.255 and 203.0.113.0/25 would."
+    ) in told.sentence
     assert "They are heard by 'Phones', without the right to send" in told.sentence
 
 
@@ -117,9 +117,9 @@ def test_a_port_that_is_closed_with_the_connector_is_told_with_what_keeps_it_ope
 
     [told] = _shut_out(state, OPTIONS)
     assert (
-        "no longer be accepted on port 2525. If it comes in by 0.0.0.0:2525, name that in the bindings of"
-        in told
-    )
+        "no longer be accepted on port 2525. If it comes in by 0.0.0.0:2525, "
+        "name that in the bindings of"
+    ) in told
     assert _shut_out(state, {**OPTIONS, "bindings": both_ports}) == []
 
 

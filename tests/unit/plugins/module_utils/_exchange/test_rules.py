@@ -221,8 +221,9 @@ def test_an_option_that_the_version_lacks_is_named_with_those_that_have_it() -> 
         SEND, server(Version.E2007), tls_auth_level="EncryptionOnly", require_tls=True
     )
     assert sentence == (
-        "The option tls_auth_level of the send connector 'Birke' cannot be set: TlsAuthLevel exists on Exchange 2010 and later, and EX1 "
-        "is Exchange 2007 SP1 to SP3. Nothing was changed. Leave the option out for this server."
+        "The option tls_auth_level of the send connector 'Birke' cannot be set: TlsAuthLevel "
+        "exists on Exchange 2010 and later, and EX1 is Exchange 2007 SP1 to SP3. "
+        "Nothing was changed. Leave the option out for this server."
     )
     assert lacking(SEND, server(Version.E2010), tls_auth_level="EncryptionOnly") == []
 

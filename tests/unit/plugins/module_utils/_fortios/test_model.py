@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the model reads single rows: services, addresses, groups, virtual IPs, sources that the tables do not tell."""
+"""How the model reads single rows: services, addresses, groups, virtual IPs, sources that the
+tables do not tell.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ def test_a_block_holds_for_its_path_and_all_in_it_and_for_nothing_else() -> None
 @pytest.mark.parametrize("levels", ["told", "not told"])
 def test_another_rule_of_the_same_name_at_the_path_is_not_the_one_above(levels: str) -> None:
     rows = Rows(block("/ecp"))
-    # What IIS Manager leaves when somebody disables the inherited rule there: <remove/>, and a copy.
+    # What IIS Manager leaves when somebody disables the inherited rule there: <remove/>, and a
+    # copy.
     disabled = block("/ecp")
     disabled["values"]["enabled"] = False
     disabled["metadata"] = rule("", level=f"{SITE}/ecp", file="web.config")["metadata"]
@@ -96,24 +97,34 @@ def test_what_ends_the_rules_below_is_open_whoever_is_blocked_above() -> None:
     ("text", "certain", "at_most"),
     [
         (
-            "<configuration><system.webServer><rewrite><rules><clear /></rules></rewrite></system.webServer></configuration>",
+            (
+                "<configuration><system.webServer><rewrite><rules><clear "
+                "/></rules></rewrite></system.webServer></configuration>"
+            ),
             EVERYBODY,
             EVERYBODY,
         ),
         (
-            '\ufeff<configuration><location path="." inheritInChildApplications="false"><system.webServer><rewrite><rules><clear/>'
+            '\ufeff<configuration><location path="." '
+            'inheritInChildApplications="false"><system.webServer><rewrite><rules><clear/>'
             "</rules></rewrite></system.webServer></location></configuration>",
             EVERYBODY,
             EVERYBODY,
         ),
         (
-            "<configuration><!-- <clear/> --><system.webServer><rewrite><rules /></rewrite></system.webServer></configuration>",
+            (
+                "<configuration><!-- <clear/> --><system.webServer><rewrite><rules "
+                "/></rewrite></system.webServer></configuration>"
+            ),
             LAN | ITSELF,
             LAN | ITSELF,
         ),
         ("<configuration><system.webServer><rewrite>", LAN | ITSELF, EVERYBODY),
         (
-            '<configuration><system.webServer><rewrite><rules configSource="r.config"/></rewrite></system.webServer></configuration>',
+            (
+                "<configuration><system.webServer><rewrite><rules "
+                'configSource="r.config"/></rewrite></system.webServer></configuration>'
+            ),
             LAN | ITSELF,
             EVERYBODY,
         ),

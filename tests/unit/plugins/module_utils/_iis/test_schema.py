@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read of a section can be written: the order names all of it, and the agent leaves out the rest."""
+"""What is read of a section can be written: the order names all of it, and the agent leaves out the
+rest.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom an expression matches: Python's own engine says of single addresses what the automaton says of all."""
+"""Whom an expression matches: Python's own engine says of single addresses what the automaton says
+of all.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks of one run held against each other, as plays register them: when an allowed sender makes a refusal a proof."""
+"""Looks of one run held against each other, as plays register them: when an allowed sender makes a
+refusal a proof.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,10 @@ def test_an_allowed_sender_that_is_accepted_makes_it_a_proof(order: int) -> None
         "no_connector",
     )
     assert shut.result["sentences"] == [
-        "192.0.2.9:25 is closed. It is inconclusive. An allowed sender (the filter) is accepted at the same address in this run, "
-        "so that it is this host that is refused."
+        (
+            "192.0.2.9:25 is closed. It is inconclusive. An allowed sender (the filter) is "
+            "accepted at the same address in this run, so that it is this host that is refused."
+        )
     ]
     [line] = looks_as_lines(None, shut.result, shut.name, shut.expect)
     assert line == "a stranger at 192.0.2.9:25: closed"
@@ -124,8 +128,11 @@ def test_silence_alone_is_closed_and_no_proof_of_a_lock() -> None:
     [alone] = taken({"results": [silent()]})
     assert judge_look(alone.result, alone.expect)[0] == "in order"
     assert unproven_silence(alone.result) == [
-        "192.0.2.9:25 answered nobody in this run, so that a lock there looks like a server that is down, or like a wrong address. "
-        "To tell them apart, add a look from an address that is let in, with expect: open."
+        (
+            "192.0.2.9:25 answered nobody in this run, so that a lock there looks like a server "
+            "that is down, or like a wrong address. To tell them apart, add a look from an address "
+            "that is let in, with expect: open."
+        )
     ]
 
 

@@ -136,7 +136,9 @@ def test_a_proxy_that_hands_on_greetings_is_known_by_what_it_refuses(
 
 
 def test_two_locked_exchange_servers_are_two_machines(street: Street) -> None:
-    """Whose words are Exchange's own needs no such question, and a control host may be locked as well."""
+    """Whose words are Exchange's own needs no such question, and a control host may be locked as
+    well.
+    """
     control = street.server(
         {"banner": "220 EX9.watchtower.example Microsoft ESMTP MAIL Service", "MAIL": NOT_ANONYMOUS}
     )

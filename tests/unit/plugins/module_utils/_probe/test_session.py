@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe against servers that are broken or malicious: it ends in time, in bounds, and never takes noise for an answer."""
+"""The probe against servers that are broken or malicious: it ends in time, in bounds, and never
+takes noise for an answer.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,8 @@ def test_noise_is_inconclusive_at_every_stage_and_ends_in_time(
 ) -> None:
     answer, reason = NOISE[name]
     begin = time.monotonic()
-    # Only silence is waited for to the end; whatever else must be told from it however busy this machine is.
+    # Only silence is waited for to the end; whatever else must be told from it however busy this
+    # machine is.
     seconds = 0.4 if reason == "trouble_timeout" else 10.0
     found = look(street, {stage: answer}, seconds)
     assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", reason)
@@ -174,7 +177,8 @@ def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
 @pytest.mark.parametrize(
     ("answers", "verdict"),
     [
-        # One answer too many before: what is heard at RCPT belongs to MAIL, and the refusal comes at RSET.
+        # One answer too many before: what is heard at RCPT belongs to MAIL, and the refusal comes
+        # at RSET.
         (
             {
                 "MAIL": b"250 2.1.0 a\r\n",
@@ -190,7 +194,10 @@ def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
         # A good-bye after the answer changes nothing.
         (
             {
-                "RCPT": b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n421 4.7.0 Too many errors\r\n"
+                "RCPT": (
+                    b"550 5.7.51 TenantInboundAttribution; Rejecting\r\n421 4.7.0 Too many "
+                    b"errors\r\n"
+                )
             },
             "closed",
         ),

@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run says of a site: nothing is green that was not looked at, and the worst is said first."""
+"""What a run says of a site: nothing is green that was not looked at, and the worst comes first."""
 
 from __future__ import annotations
 
@@ -240,7 +240,8 @@ def test_the_line_of_a_site() -> None:
         ]
     )
     assert site_line(fine[0]) == (
-        "birke: in order. Looked at: exchange. Not looked at: outside (mailedge_probe_targets is not set)."
+        "birke: in order. Looked at: exchange. Not looked at: "
+        "outside (mailedge_probe_targets is not set)."
     )
     opened = by_site([verdict(of("exchange", "open", STRANGERS), of("fortigate", "not managed"))])
     assert (

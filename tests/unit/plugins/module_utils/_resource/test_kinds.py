@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds: what a server prints and what a user types mean the same, and come back as they went in."""
+"""Kinds: what a server prints and what a user types mean the same, and come back unchanged."""
 
 from __future__ import annotations
 
@@ -204,7 +204,8 @@ def test_ranges_that_are_added_and_removed_leave_the_other_entries_as_they_were(
     assert changed == RangeSet.parse(
         ["192.0.2.0/24", "10.0.0.0-10.0.0.4", "10.0.0.6-10.0.0.9", "2001:db8::/32", "198.51.100.1"]
     )
-    # The narrow entry inside the wide one decides which connector its sender meets: it must not be merged away.
+    # The narrow entry inside the wide one decides which connector its sender meets: it must not be
+    # merged away.
     assert "192.0.2.7" in kind.write(changed)
     assert kind.merge(current, {"remove": ["203.0.113.0/24"]}).entries == current.entries
 

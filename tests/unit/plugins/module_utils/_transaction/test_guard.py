@@ -53,14 +53,15 @@ def test_a_finding_of_a_guard_that_nobody_registered_is_a_mistake_of_ours() -> N
 def test_a_refusal_names_everything_and_each_way_past_it_once() -> None:
     again = Finding("shut_out", STOP, "D is shut out.")
     assert refusal([OUT, again, OPEN]) == (
-        "A is shut out. (guard shut_out) D is shut out. (guard shut_out) Nothing was changed. Change the description, "
-        "or name shut_out in accept_risks if this is what you want."
+        "A is shut out. (guard shut_out) D is shut out. (guard shut_out) Nothing was changed. "
+        "Change the description, or name shut_out in accept_risks if this is what you want."
     )
 
 
 def test_a_refusal_tells_what_helps_against_each_of_its_findings() -> None:
     held = Finding("left_open", STOP, "E has it.", remedy="run it again")
     assert refusal([OUT, held]).endswith(
-        "Change the description and run it again, or name shut_out and left_open in accept_risks if this is what you want."
+        "Change the description and run it again, or name shut_out and left_open in accept_risks "
+        "if this is what you want."
     )
     assert "description" not in refusal([held])

@@ -93,7 +93,10 @@ def test_the_newest_of_both_records_counts() -> None:
         {"operation": 2},
         {"categories": [DEFINITIONS]},
         {
-            "title": "Security Intelligence-Update für Microsoft Defender Antivirus - KB2267602 (Version 1.4)"
+            "title": (
+                "Security Intelligence-Update für Microsoft Defender Antivirus - KB2267602 "
+                "(Version 1.4)"
+            )
         },
     ],
 )

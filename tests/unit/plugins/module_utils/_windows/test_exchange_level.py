@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How new an Exchange is: newest, behind, newer than the table, in no table, and how old the table is."""
+"""How new an Exchange is: newest, behind, newer than the table, in no table, and how old the table
+is.
+"""
 
 from __future__ import annotations
 

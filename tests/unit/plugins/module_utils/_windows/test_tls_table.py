@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS 1.2 as rows: whatever was there, it is set, unchanged by a second run, and given back to the last key."""
+"""TLS 1.2 as rows: whatever was there, it is set, unchanged by a second run, and given back to the
+last key.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The product's model against the lab's packets: what the one calls shut, no packet of the other passes."""
+"""The product's model against the lab's packets: what the one calls shut, no packet of the other
+passes.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +123,7 @@ def test_what_was_planned_is_what_is_read_back(
 
 
 def shown(firewall: Firewall) -> list[list[str]]:
-    """The rules by what they mean: identical twins are the same, and so are lists in another order."""
+    """The rules by what they mean: identical twins are the same, so are lists in another order."""
     return sorted(sorted(rule.text().split("|")) for rule in firewall.rules)
 
 
@@ -130,7 +132,10 @@ def shown(firewall: Firewall) -> list[list[str]]:
 def test_after_the_lock_no_stranger_passes_and_on_the_way_nobody_loses_or_gains(
     firewall: Firewall, method: str
 ) -> None:
-    """By whatever program, service, interface or profile. Rules for whom IPsec has authenticated stay."""
+    """By whatever program, service, interface or profile.
+
+    Rules for whom IPsec has authenticated stay.
+    """
     start = {bit: passing(copy.deepcopy(firewall), 25, bit) for bit in PROFILES}
     others = {bit: passing(firewall, 587, bit) for bit in PROFILES}
     host = host_of(firewall)

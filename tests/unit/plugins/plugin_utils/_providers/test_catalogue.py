@@ -146,7 +146,9 @@ def test_what_is_not_believed(answer: tuple[str, ...], guard: str) -> None:
 
 
 def test_who_holds_a_range_is_told() -> None:
-    """Both are documentation ranges, in blocks that are given out (iana.org, IPv4 address space, IPv6 unicast assignments)."""
+    """Both are documentation ranges, in blocks that are given out (iana.org, IPv4 address space,
+    IPv6 unicast assignments).
+    """
     assert registry.told(
         ranges("198.51.100.0/24", "2001:db8:100::/48", "2d00::/32", "4000::/32"), "Add"
     ) == [
