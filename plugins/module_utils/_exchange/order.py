@@ -32,7 +32,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     apply_all,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import (
+    SEND,
+    new_connector,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import (
     INVALID,
     State,
@@ -151,7 +154,10 @@ class _Routes:
     def _carried(state: State, chooser: routing.Chooser, message: routing.Message) -> t.Any:
         carriers = chooser.carriers(message)
         # Of two connectors that hand mail on alike, which one it is makes no difference to anybody.
-        return routing.way(state.send[carriers[0].casefold()]) if carriers else None
+        if not carriers:
+            return None
+        unsaid = new_connector(state.server.version, state.server.edge)
+        return routing.way(state.send[carriers[0].casefold()], unsaid)
 
     def fault(self, state: State, last: Change) -> str | None:
         chooser = routing.Chooser(state.send.values())

@@ -194,7 +194,8 @@ def messages(send_connectors: t.Iterable[Connector]) -> list[Message]:
     ]
 
 
-# Options that say which messages a connector takes, or nothing about where they go.
+# Options that say which messages a connector takes, how long it is patient or what it writes down,
+# and nothing about where mail goes.
 _NOT_THE_WAY = frozenset(
     {
         "name",
@@ -204,16 +205,27 @@ _NOT_THE_WAY = frozenset(
         "source_transport_servers",
         "max_message_size",
         "invalid",
+        "protocol_logging_level",
+        "connection_inactivity_time_out",
+        "smtp_max_messages_per_connection",
     }
 )
 
 
-def way(connector: Connector) -> tuple[tuple[str, t.Any], ...]:
+def way(connector: Connector, unsaid: Connector) -> tuple[tuple[str, t.Any], ...]:
     """Where a connector takes mail and how: everything that says nothing about which messages it
     takes.
+
+    `unsaid` is what a new connector has where nothing is said. A connector that is still to be
+    created says less than one that was read, and means the same.
     """
+    said = {option: value for option, value in connector.items() if value is not None}
     return tuple(
-        sorted((option, value) for option, value in connector.items() if option not in _NOT_THE_WAY)
+        sorted(
+            (option, value)
+            for option, value in {**unsaid, **said}.items()
+            if option not in _NOT_THE_WAY and value is not None
+        )
     )
 
 

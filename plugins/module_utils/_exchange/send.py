@@ -137,12 +137,17 @@ def new_connector(
         "require_tls": False,
         "ignore_starttls": False,
         "domain_secure_enabled": False,
+        "use_external_dns_servers_enabled": False,
+        "force_helo": False,
         "is_scoped_connector": False,
     }
     if version >= Version.E2010:
         options["tls_auth_level"] = options["tls_domain"] = None
+        options["error_policies"] = frozenset()
     if version >= Version.E2013:
         options["cloud_services_mail_enabled"] = options["frontend_proxy_enabled"] = False
+    if version >= Version.E2016:
+        options["connector_type"] = "Default"
     if server and not edge:
         options["source_transport_servers"] = frozenset({server.lower()})
     return options

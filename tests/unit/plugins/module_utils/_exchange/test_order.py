@@ -12,7 +12,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import order
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.order import (
+    first_fault,
+    order,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     Change,
     SiteNetworks,
@@ -269,6 +272,23 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
 
     assert names[-1] == "A"
     assert names.index("B") < names.index("A")
+
+
+def test_a_new_connector_goes_the_way_of_an_old_one_whatever_it_leaves_unsaid() -> None:
+    idle = {"enabled": False, "comment": "idle", "protocol_logging_level": "Verbose"}
+    state = sites.site(Version.E2019, [], [sites.send("Alpha", **idle), sites.send("Beta", **idle)])
+    entries = [
+        {"name": name, "enabled": True, "address_spaces": ["*"], "smart_hosts": []}
+        for name in ("Gamma", "Alpha")
+    ]
+    steps = plan(state, desired(send=entries))
+
+    # Mail had no way, and Alpha has it in the end. Until then Gamma, which says less about itself
+    # and means the same, may take it.
+    assert [step.key for step in steps] == ["Gamma", "Alpha"]
+    assert first_fault(steps, state, SiteNetworks()) is None
+    another = plan(state, desired(send=[{**entries[0], "port": 2525}, entries[1]]))
+    assert "another way" in str(first_fault(another, state, SiteNetworks()))
 
 
 def test_a_message_too_big_for_every_connector_of_today_does_not_hold_up_the_others() -> None:
