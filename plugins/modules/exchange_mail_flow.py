@@ -18,8 +18,7 @@ description:
     which no step shuts out the provider, the own networks or other Exchange servers. If there is no
     such order, nothing is written.
   - The state before the first change is saved on the server. O(snapshot) gives it back.
-  - A run with nothing to do costs one PowerShell start and one load of the Exchange shell. A change
-    costs two.
+  - A run with nothing to do starts PowerShell and the Exchange shell once, a change twice.
   - Check mode reads, plans and judges exactly as a run does, and stops before writing.
 author:
   - mailedge.lockdown contributors (@mailedge)
@@ -36,12 +35,10 @@ options:
     description:
       - Locks the way in. A connector of its own hears O(provider_ranges), and the connectors
         through which any internet address may send anonymously today are closed to it.
-      - A site is taken as it is. A connector that hears some of the internet only, takes the
-        provider's mail without a login and lets nobody relay is adopted, whatever it is called,
-        and stays as it is. That may be one that was made by hand, or a default connector that was
-        narrowed to the provider and the own networks. The connector of the lock then hears what is
-        left, and is not made where that is nothing. A connector that differs in an option that is
-        named here is not adopted.
+      - A site is taken as it is. A connector that hears only some of the internet, takes the
+        provider's mail without a login and lets nobody relay is adopted and not changed, whatever
+        its name, unless it differs in an option that is named here. The connector of the lock then
+        hears the rest, and is not made where nothing is left.
       - Where another connector has a range of the provider, or crosses it, the connector of the
         lock gets it in narrower pieces, which Exchange takes beside the other.
       - The server itself keeps what it has, from its loopback and from its own addresses.
@@ -78,8 +75,8 @@ options:
         description:
           - The local addresses and ports. Where this is not set, those of port 25 on which the
             connectors in service listen, and those that this connector has.
-          - To an address that a connector is bound to comes nobody else but to the connectors
-            bound to it (unverified). What that takes from anybody is told by the guards.
+          - Whoever comes to an address reaches only connectors that are bound to this very address,
+            if there are any (unverified). The guards tell who loses something by that.
         type: list
         elements: str
       auth_mechanism:
@@ -106,8 +103,8 @@ options:
             that a new connector gets V(unlimited) where this is not set.
         type: str
       max_inbound_connection_percentage_per_source:
-        description: How large a share of all connections one address may have, in percent. V(100)
-          on a new connector where this is not set.
+        description: The share of all connections that one address may have, in percent. V(100) on
+          a new connector where this is not set.
         type: int
       protocol_logging_level:
         description: Whether the protocol of every session is logged. V(Verbose) on a new connector
@@ -128,7 +125,7 @@ options:
           - The biggest message, such as V(36MB).
           - A limit that is not set is that of the connector which heard the provider until the
             lock; later it lets through at least as much, or is changed. Name it to allow less.
-          - That connector stands in the comment of the provider's; without a comment it is the one
+          - The comment of the provider's connector names that one; without a comment it is the one
             that the provider would meet. TLS and what else refuses mail are limits as well.
           - Certificate, name, banner and extensions of SMTP are taken over at creation only.
         type: str
@@ -197,8 +194,7 @@ options:
         type: str
         choices: ['None', BasicAuth, BasicAuthRequireTLS, ExchangeServer, ExternalAuthoritative]
       authentication_credential:
-        description: The login at the smart hosts. It is refused over a connection that would carry
-          it in clear text.
+        description: The login at the smart hosts. Refused over a connection without encryption.
         type: dict
         suboptions:
           username:
@@ -210,9 +206,8 @@ options:
             type: str
             required: true
       update_credential:
-        description:
-          - V(on_create) writes the login where the connector has none yet, or shows another user
-            name. V(always) writes it in every run.
+        description: V(on_create) writes the login where the connector has none or shows another
+          user name, V(always) in every run.
         type: str
         choices: [always, on_create]
         default: on_create
@@ -237,8 +232,7 @@ options:
         description: Whether mail leaves through the front end. Exchange 2013 and later.
         type: bool
       close:
-        description: What becomes of the other connectors that carry the same mail, V(disable) or
-          V(keep).
+        description: What becomes of the other connectors that carry the same mail.
         type: str
         choices: [disable, keep]
         default: disable
@@ -246,8 +240,8 @@ options:
     description:
       - Receive connectors, each with the options of
         M(mailedge.lockdown.exchange_receive_connector).
-      - They are planned together with the lock, and win over it where both name the same option of
-        the same connector.
+      - They are planned together with the lock. Where both name an option of a connector, what is
+        named here counts.
     type: list
     elements: dict
     default: []
@@ -487,8 +481,12 @@ further:
   returned: with O(snapshot=latest)
 """
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import MAIL_FLOW_MODULE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import run_without_action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    MAIL_FLOW_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (
+    run_without_action,
+)
 
 
 def main() -> None:

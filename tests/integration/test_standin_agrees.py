@@ -1,13 +1,13 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in answers as agent.ps1 does in a real engine, which meets the lab's Exchange through the proxies."""
+"""The stand-in answers as agent.ps1 does in a real engine, which meets the lab's Exchange through
+the proxies.
+"""
 
 from __future__ import annotations
 
-import json
 import pathlib
-import re
 import socket
 import subprocess
 import threading
@@ -22,92 +22,31 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.calls 
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _codec as codec
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
+from ansible_collections.mailedge.lockdown.tests.integration.both_ways import (
+    QUIET,
+    SHELL,
+    Prepare,
+    agree,
+    by_engine,
+    by_standin,
+)
 from ansible_collections.mailedge.lockdown.tests.lab import standin
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import bridge, rights
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.defaults import site
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON
 from ansible_collections.mailedge.lockdown.tests.support.engine import (
     CANARY,
     agent_with,
     asking,
     call,
-    in_a_runspace,
     needs_engine,
     start_engine,
 )
 
 pytestmark = [needs_engine, pytest.mark.long]
-
-LOGIN = Credential("SITE\\admin", CANARY)
-SHELL = {"way": "auto", "fqdn": None, "credential": LOGIN, "authentication": "Kerberos", "seconds": 20}
 MUTEX = {"name": "Global\\mailedge.lockdown", "seconds": 1}
 ODD = "x'; $(boom) \u201cq\u201d `n | & \u2019 \u00fc\U0001f600 _x000A_ <&>\ttab"
-QUIET = {"Confirm": False}
-
-Answer = dict[str, t.Any]
-
-
-def by_engine(host: ExchangeHost, request: t.Mapping[str, t.Any]) -> Answer:
-    """The answer of agent.ps1 itself, also where it is an error."""
-    with bridge.Bridge(host) as served:
-        stdout = in_a_runspace(bridge.prelude(), codec.encode_request(request), served.environment)
-    assert b"canary" not in stdout
-    return codec.decode_answer(stdout)
-
-
-def by_standin(host: ExchangeHost, request: t.Mapping[str, t.Any]) -> Answer:
-    return codec.decode_answer(standin.answer(host, codec.encode_request(request)))
-
-
-def plain(answer: Answer, folder: pathlib.Path) -> Answer:
-    """An answer without what differs from run to run, lists in order."""
-    host = {key: value for key, value in answer["host"].items() if key not in _ENGINE_S_OWN}
-    return t.cast("Answer", _plain({**answer, "host": host}, str(folder)))
-
-
-# The engine's own version and culture, and what only Windows knows.
-_ENGINE_S_OWN = ("powershell", "culture", "admin", "time_utc", "language_mode")
 _READ_IDS = [one for ids in DIGESTS.values() for one in ids]
-_KEYS = ("seconds", "OriginatingServer", "digest")
-_COMMON = [*COMMON, "InformationAction", "InformationVariable", "ProgressAction", "PipelineVariable"]
-# Windows PowerShell and PowerShell 7 have different words for it.
-_UNKNOWN_COMMAND = re.compile(r"(The term '[^']+' is not recognized).*", re.DOTALL)
-_MOMENT = re.compile(r"RequestId=[^,]+,TimeStamp=[^\]]+")
-
-
-def _plain(value: t.Any, folder: str) -> t.Any:
-    if isinstance(value, dict):
-        return {key: _plain(item, folder) for key, item in value.items() if key not in _KEYS}
-    if isinstance(value, list):
-        items = [_plain(item, folder) for item in value if item not in _COMMON]
-        return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
-    if isinstance(value, str):
-        value = _UNKNOWN_COMMAND.sub(r"\1", _MOMENT.sub("RequestId=,TimeStamp=", value))
-        return value.replace(folder, "FOLDER")
-    return value
-
-
-Prepare = t.Callable[[ExchangeHost], None]
-
-
-def agree(
-    edition: str, request: t.Mapping[str, t.Any], tmp_path: pathlib.Path, prepare: Prepare | None = None
-) -> tuple[Answer, ExchangeHost, ExchangeHost]:
-    """Both ways on two equal hosts; the answer they agree on, and the hosts."""
-    hosts, answers = [], []
-    for name, ask in (("engine", by_engine), ("standin", by_standin)):
-        host = site(edition, folder=tmp_path / name)
-        (tmp_path / name).mkdir()
-        if prepare:
-            prepare(host)
-        hosts.append(host)
-        answers.append(plain(ask(host, request), tmp_path / name))
-    assert answers[1] == answers[0]
-    assert hosts[1].counters == hosts[0].counters
-    assert [call_[1:] for call_ in hosts[1].icacls] == [call_[1:] for call_ in hosts[0].icacls]
-    assert hosts[1].sessions.opened == hosts[0].sessions.opened == set()
-    return answers[0], hosts[0], hosts[1]
 
 
 def story(edition: str) -> list[dict[str, t.Any]]:
@@ -127,7 +66,10 @@ def story(edition: str) -> list[dict[str, t.Any]]:
     bad: list[tuple[str, dict[str, t.Any]]] = [
         ("Set-ReceiveConnector", {"Identity": "EX1\\nope", **quiet}),
         ("Set-ReceiveConnector", {"Identity": "EX1\\Filter", "Bogus": 1, **quiet}),
-        ("Set-ReceiveConnector", {"Identity": "EX1\\Filter", "RemoteIPRanges": ["0.0.0.0/0"], **quiet}),
+        (
+            "Set-ReceiveConnector",
+            {"Identity": "EX1\\Filter", "RemoteIPRanges": ["0.0.0.0/0"], **quiet},
+        ),
         ("Set-ReceiveConnector", {"Identity": "EX1\\Filter", "RemoteIPRanges": ["b-a"], **quiet}),
         ("Set-ReceiveConnector", {"Identity": "EX1\\Filter", "Enabled": "false", **quiet}),
         ("Set-ReceiveConnector", {"Identity": "EX1\\Filter", "MaxHopCount": 501, **quiet}),
@@ -139,16 +81,37 @@ def story(edition: str) -> list[dict[str, t.Any]]:
         ("New-SendConnector", {"Name": "Out", "AddressSpaces": ["*"], "SmartHosts": ["s.example"]}),
         ("Get-ReceiveConnector", {"Server": "EX9"}),
         ("Get-Mailbox", {}),
-        ("New-Object", {"TypeName": "Hashtable"}) if edition == "2019" else ("Get-Mailbox", {"Identity": "x"}),
+        ("New-Object", {"TypeName": "Hashtable"})
+        if edition == "2019"
+        else ("Get-Mailbox", {"Identity": "x"}),
     ]
     identity = {"step": "new", "property": "DistinguishedName", "parameter": "Identity"}
-    right = {"User": HostFact("anonymous_account"), "ExtendedRights": [rights.ANY_RECIPIENT], **quiet}
+    right = {
+        "User": HostFact("anonymous_account"),
+        "ExtendedRights": [rights.ANY_RECIPIENT],
+        **quiet,
+    }
     smart = {"SmartHosts": ["smart.example", "192.0.2.7"], "DNSRoutingEnabled": False}
-    login = {"SmartHostAuthMechanism": "BasicAuth", "AuthenticationCredential": Credential("relay", CANARY)}
+    login = {
+        "SmartHostAuthMechanism": "BasicAuth",
+        "AuthenticationCredential": Credential("relay", CANARY),
+    }
     return [
         *reading,
-        {"op": "digest", "id": "digest", "steps": _READ_IDS, "ignore": list(DIGEST_IGNORE), "expect": None},
-        {"op": "write_file", "id": "file", "folder": "%ProgramData%\\mailedge", "name": "s.json", "text": ODD + "\r\n"},
+        {
+            "op": "digest",
+            "id": "digest",
+            "steps": _READ_IDS,
+            "ignore": list(DIGEST_IGNORE),
+            "expect": None,
+        },
+        {
+            "op": "write_file",
+            "id": "file",
+            "folder": "%ProgramData%\\mailedge",
+            "name": "s.json",
+            "text": ODD + "\r\n",
+        },
         call("new", "New-ReceiveConnector", new, "DistinguishedName", "Comment", "RemoteIPRanges"),
         call("right", "Add-ADPermission", right, each=identity),
         call(
@@ -157,7 +120,11 @@ def story(edition: str) -> list[dict[str, t.Any]]:
             {"Name": "Out", "AddressSpaces": ["*"], **smart, **login, "Enabled": False},
             "Name",
         ),
-        call("set", "Set-ReceiveConnector", {"Identity": "EX1\\Filter", "Banner": f"220 {ODD}", "Fqdn": None, **quiet}),
+        call(
+            "set",
+            "Set-ReceiveConnector",
+            {"Identity": "EX1\\Filter", "Banner": f"220 {ODD}", "Fqdn": None, **quiet},
+        ),
         *(
             call(f"bad{number}", cmdlet, parameters, "Name", optional=True)
             for number, (cmdlet, parameters) in enumerate(bad)
@@ -184,7 +151,9 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
     steps = answer["steps"]
     assert "never" not in steps
     refused = {
-        name: step["error"]["class"] for name, step in steps.items() if name.startswith("bad") and not step["ok"]
+        name: step["error"]["class"]
+        for name, step in steps.items()
+        if name.startswith("bad") and not step["ok"]
     }
     # In the local shell nobody is asked for confirmation.
     assert len(refused) == (14 if first.edition.local_shell else 15)
@@ -193,7 +162,9 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
     assert after["Comment"] == ODD
     assert after["Banner"] == f"220 {ODD}"
     assert after["PermissionGroups"] == "AnonymousUsers, Custom"
-    assert steps["files"]["objects"] == [{"name": "s.json", "text": ODD + "\r\n", "sddl": "O:BAG:SYD:AI"}]
+    assert steps["files"]["objects"] == [
+        {"name": "s.json", "text": ODD + "\r\n", "sddl": "O:BAG:SYD:AI"}
+    ]
     (out,) = [row for row in steps["after.send"]["objects"] if row["Name"] == "Out"]
     assert out["AuthenticationCredential.UserName"] == "relay"
     for host in (first, second):
@@ -201,8 +172,16 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
         assert held.values["AuthenticationCredential"] == ("relay", CANARY)
 
 
-def test_the_digest_is_the_same_both_ways_and_a_colleague_changes_it(tmp_path: pathlib.Path) -> None:
-    digest = {"op": "digest", "id": "digest", "steps": _READ_IDS, "ignore": list(DIGEST_IGNORE), "expect": None}
+def test_the_digest_is_the_same_both_ways_and_a_colleague_changes_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    digest = {
+        "op": "digest",
+        "id": "digest",
+        "steps": _READ_IDS,
+        "ignore": list(DIGEST_IGNORE),
+        "expect": None,
+    }
     host = site("2016")
     request = asking([*read_steps(HostFact("name"), commands=False), digest], SHELL)
     found = by_standin(host, request)["steps"]["digest"]["objects"]
@@ -215,7 +194,8 @@ def test_the_digest_is_the_same_both_ways_and_a_colleague_changes_it(tmp_path: p
         asking(steps, SHELL),
         tmp_path,
         lambda one: t.cast(
-            "None", one.colleague("Set-ReceiveConnector", {"Identity": "EX1\\Default EX1", "Comment": "!"})
+            "None",
+            one.colleague("Set-ReceiveConnector", {"Identity": "EX1\\Default EX1", "Comment": "!"}),
         ),
     )
     assert answer["error"]["class"] == "Mailedge.StateChanged"
@@ -252,7 +232,10 @@ def test_a_shell_that_does_not_open_is_told_alike(
 
 
 def test_the_local_shell_of_a_mailbox_server_asks_nobody(tmp_path: pathlib.Path) -> None:
-    steps = [call("set", "Set-SendConnector", {"Identity": "Internet", "Comment": "x"}), *read_steps(HostFact("name"))]
+    steps = [
+        call("set", "Set-SendConnector", {"Identity": "Internet", "Comment": "x"}),
+        *read_steps(HostFact("name")),
+    ]
     answer, *_hosts = agree("2013", asking(steps, {**SHELL, "way": "snapin"}), tmp_path)
     assert answer["ok"] is True
     assert answer["way"] == "snapin"
@@ -263,13 +246,20 @@ def test_the_local_shell_of_a_mailbox_server_asks_nobody(tmp_path: pathlib.Path)
     [
         {"op": "dance", "id": "x"},
         {"op": "call", "id": "x", "cmdlet": "Get-Date; Get-Date", "parameters": {}, "select": None},
-        {"op": "call", "id": "x", "cmdlet": "Get-SendConnector", "parameters": {"Identity": HostFact("unknown")}},
+        {
+            "op": "call",
+            "id": "x",
+            "cmdlet": "Get-SendConnector",
+            "parameters": {"Identity": HostFact("unknown")},
+        },
         {"op": "digest", "id": "x", "steps": ["never"], "ignore": [], "expect": None},
         {"op": "write_file", "id": "x", "folder": "%ProgramData%", "name": "../x.json", "text": ""},
     ],
     ids=["op", "cmdlet", "fact", "reference", "file name"],
 )
-def test_a_request_that_makes_no_sense_is_told_alike(step: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
+def test_a_request_that_makes_no_sense_is_told_alike(
+    step: dict[str, t.Any], tmp_path: pathlib.Path
+) -> None:
     answer, *_hosts = agree("2019", asking([step], {"way": "none"}), tmp_path)
     assert answer["error"]["class"] == "Mailedge.BadRequest"
 
@@ -280,7 +270,10 @@ def test_what_can_be_reached_is_told_alike(tmp_path: pathlib.Path) -> None:
         targets = [["127.0.0.1", one.getsockname()[1]] for one in (listener, closed)]
         step = {"op": "reach", "id": "reach", "targets": targets, "seconds": 5}
         answer, *_hosts = agree("2019", asking([step], {"way": "none"}), tmp_path)
-    assert {row["error"] for row in answer["steps"]["reach"]["objects"]} == {None, "ConnectionRefused"}
+    assert {row["error"] for row in answer["steps"]["reach"]["objects"]} == {
+        None,
+        "ConnectionRefused",
+    }
 
 
 def test_a_busy_server_and_one_on_which_setup_runs_are_told_alike(tmp_path: pathlib.Path) -> None:
@@ -291,79 +284,6 @@ def test_a_busy_server_and_one_on_which_setup_runs_are_told_alike(tmp_path: path
     answer, *_hosts = agree("2019", asking([], {"way": "none"}, mutex=MUTEX), tmp_path, busy)
     assert answer["error"]["class"] == "Mailedge.Busy"
     assert answer["host"]["setup_running"] is True
-
-
-def test_a_file_that_cannot_be_kept_safe_stops_both(tmp_path: pathlib.Path) -> None:
-    def refuse(host: ExchangeHost) -> None:
-        host.icacls_code = 5
-
-    step = {"op": "write_file", "id": "file", "folder": "%ProgramData%\\mailedge", "name": "s.json", "text": "x"}
-    written = call("set", "Set-SendConnector", {"Identity": "Internet", "Enabled": False, **QUIET})
-    answer, *hosts = agree("2019", asking([step, written], SHELL), tmp_path, refuse)
-    assert answer["error"]["class"] == "Mailedge.SnapshotFailed"
-    assert [host.counters["writes"] for host in hosts] == [0, 0]
-
-
-def test_a_file_takes_the_place_of_another_only_where_that_one_is_as_it_was_read(tmp_path: pathlib.Path) -> None:
-    def write(name: str, text: str, over: str | None, *, optional: bool = False) -> dict[str, t.Any]:
-        content = {"folder": "%ProgramData%\\mailedge", "name": "0-lease.json", "text": text, "over": over}
-        return {"op": "write_file", "id": name, "optional": optional, **content}
-
-    def look(name: str) -> dict[str, t.Any]:
-        folder = "%ProgramData%\\mailedge"
-        return {"op": "read_files", "id": name, "folder": folder, "names": ["0-lease.json"], "optional": True}
-
-    steps = [
-        look("nothing"),
-        write("new", "first\n", None),
-        write("exists", "second", None, optional=True),
-        write("changed", "second", "another", optional=True),
-        write("empty", "second", "", optional=True),
-        write("over", "second", "first\n"),
-        look("in the end"),
-    ]
-    answer, *_hosts = agree("2019", asking(steps, {"way": "none"}), tmp_path)
-    told = answer["steps"]
-    assert told["nothing"]["objects"] == []
-    assert {name for name, step in told.items() if not step["ok"]} == {"exists", "changed", "empty"}
-    assert told["in the end"]["objects"] == [{"name": "0-lease.json", "text": "second", "sddl": "O:BAG:SYD:AI"}]
-
-
-def planted(host: ExchangeHost, make: t.Callable[[pathlib.Path], object]) -> None:
-    """Any user can make the folder before we do."""
-    folder = pathlib.Path(f"{host.environment['ProgramData']}\\mailedge")
-    folder.mkdir(parents=True)
-    make(folder / "0-lease.json")
-
-
-def test_a_file_that_is_too_long_has_no_text_and_is_put_away_by_the_next_write(tmp_path: pathlib.Path) -> None:
-    folder = "%ProgramData%\\mailedge"
-    content = {"folder": folder, "name": "0-lease.json"}
-    steps: list[dict[str, t.Any]] = [
-        {"op": "read_files", "id": "long", "folder": folder, "names": ["0-lease.json"], "optional": True},
-        {"op": "write_file", "id": "other", "optional": True, **content, "text": "ours", "over": "another"},
-        {"op": "write_file", "id": "over", **content, "text": "ours", "over": ""},
-        {"op": "read_files", "id": "in the end", "folder": folder, "names": ["0-lease.json"]},
-    ]
-
-    def prepare(host: ExchangeHost) -> None:
-        planted(host, lambda path: path.write_bytes(b"x" * (9 << 20)))
-
-    answer, *_hosts = agree("2019", asking(steps, {"way": "none"}), tmp_path, prepare)
-    told = answer["steps"]
-    assert told["long"]["objects"][0]["text"] == ""
-    assert not told["other"]["ok"]
-    assert told["in the end"]["objects"][0]["text"] == "ours"
-
-
-def test_a_folder_in_the_place_of_a_file_stops_both_and_is_named(tmp_path: pathlib.Path) -> None:
-    content = {"folder": "%ProgramData%\\mailedge", "name": "0-lease.json"}
-    step = {"op": "write_file", "id": "lease-take", **content, "text": "ours", "over": None}
-    answer, *_hosts = agree(
-        "2019", asking([step], {"way": "none"}), tmp_path, lambda host: planted(host, lambda path: path.mkdir())
-    )
-    assert answer["error"]["class"] == "Mailedge.SnapshotFailed"
-    assert "0-lease.json" in answer["error"]["message"]
 
 
 def test_a_hanging_cmdlet_ends_alike_and_the_reading_goes_on(tmp_path: pathlib.Path) -> None:
@@ -377,7 +297,12 @@ def test_a_hanging_cmdlet_ends_alike_and_the_reading_goes_on(tmp_path: pathlib.P
         host.hooks.append(wait)
 
     steps = [
-        call("set", "Set-SendConnector", {"Identity": "Internet", "Enabled": False, **QUIET}, seconds=1),
+        call(
+            "set",
+            "Set-SendConnector",
+            {"Identity": "Internet", "Enabled": False, **QUIET},
+            seconds=1,
+        ),
         call("never", "Remove-SendConnector", {"Identity": "Internet", **QUIET}),
         call("after", "Get-SendConnector", {}, "Name", "Enabled", always=True),
     ]
@@ -393,7 +318,9 @@ def test_a_killed_process_leaves_its_session_and_gives_its_mutex_back() -> None:
     killed = threading.Event()
     host = site("2019")
     host.hooks.append(
-        lambda moment, name, _parameters: killed.set() if (moment, name) == ("after", "New-SendConnector") else None
+        lambda moment, name, _parameters: (
+            killed.set() if (moment, name) == ("after", "New-SendConnector") else None
+        )
     )
     steps = [
         call("new", "New-SendConnector", {"Name": "Out", "AddressSpaces": ["a.example"]}),
@@ -412,7 +339,9 @@ def test_a_stranger_on_the_loopback_address_gets_no_answer() -> None:
         environment = {**served.environment, bridge.TOKEN_VARIABLE: "guess"}
         process = start_engine(bridge.prelude(), **environment)
         try:
-            stdout = process.communicate(codec.encode_request(asking([], {"way": "auto"})), timeout=60)[0]
+            stdout = process.communicate(
+                codec.encode_request(asking([], {"way": "auto"})), timeout=60
+            )[0]
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -1,16 +1,16 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No run is green that has not looked: selections, limits, tags, empty answers, misspelt names, hosts that never ran."""
+"""No run is green that has not looked: selections, limits, tags, empty answers, misspelt names,
+hosts that never ran.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import pathlib
-import resource
 import signal
-import subprocess
 import sys
 import typing as t
 
@@ -18,20 +18,23 @@ import pytest
 import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import options
+from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import NO_LOOK, summary
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
-from ansible_collections.mailedge.lockdown.tests.lab.playing import COLLECTIONS, Run, environment, play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import COLLECTIONS, Run, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 
 PLAYBOOKS = ("apply", "drift", "rollback", "probe", "refresh_ranges", "publish_ranges")
 EX1, EX2 = "birke-ex1", "birke-ex2"
-# Nobody looks from outside where that is not what a test is about.
-NO_LOOK = {"mailedge_probe_targets": ""}
 
 
 @pytest.fixture(scope="module")
 def lab() -> t.Iterator[Lab]:
-    """Two servers behind one firewall and one without; what it is asked here leaves it open, as it was."""
-    with Lab([Site("birke", ("2016", "2016"), "7.4.4"), Site("hafen", ("2019",))], pwsh="") as running:
+    """Two servers behind one firewall and one without; what it is asked here leaves it open, as it
+    was.
+    """
+    with Lab(
+        [Site("birke", ("2016", "2016"), "7.4.4"), Site("hafen", ("2019",))], pwsh=""
+    ) as running:
         yield running
 
 
@@ -42,16 +45,8 @@ def untouched(lab: Lab) -> dict[str, t.Any]:
     }
 
 
-def summary(run: Run) -> list[str]:
-    """The lines of the report."""
-    return t.cast("list[str]", run.of("Say what was found")[-1].result["msg"])
-
-
 def states(run: Run) -> dict[str, str]:
     return t.cast("dict[str, str]", run.of("Say what was found")[-1].result["verdicts"])
-
-
-# ---------------------------------------------------------------- nothing selected, a part of the run
 
 
 @pytest.mark.core
@@ -90,10 +85,21 @@ def test_a_name_that_nobody_has_is_an_error_beside_one_that_somebody_has(lab: La
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_part_of_a_run_is_refused(playbook: str, lab: Lab) -> None:
     before = untouched(lab)
-    run = play(playbook, lab.inventory, "--tags", "lock", "--skip-tags", "always", "--start-at-task", "Fail the host")
+    run = play(
+        playbook,
+        lab.inventory,
+        "--tags",
+        "lock",
+        "--skip-tags",
+        "always",
+        "--start-at-task",
+        "Fail the host",
+    )
     assert run.code != 0, run.output
     for option in ("--tags 'lock'", "--skip-tags 'always'", "--start-at-task 'Fail the host'"):
-        assert f"{option} would leave out a part of the run" in " ".join(run.output.split()), run.output
+        assert f"{option} would leave out a part of the run" in " ".join(run.output.split()), (
+            run.output
+        )
     assert not run.tasks
     assert untouched(lab) == before
 
@@ -128,24 +134,26 @@ def test_what_a_limit_leaves_out_is_told_and_the_site_is_not_called_in_order(lab
     assert "fortigate" in told
 
 
-# ---------------------------------------------------------------- what a site says
-
-
-@pytest.mark.parametrize("name", ["mailedge_own_network", "mailedge_fortigate_hosts", "mailedge_probe_target"])
+@pytest.mark.parametrize(
+    "name", ["mailedge_own_network", "mailedge_fortigate_hosts", "mailedge_probe_target"]
+)
 def test_a_misspelt_variable_stops_the_run_before_anything_is_sent(name: str, lab: Lab) -> None:
     before = untouched(lab)
     lab.client().reset_counters(EX1)
     run = play("apply", lab.inventory, "--limit", "birke", variables={name: "10.20.0.0/16"})
     assert run.code != 0
     assert (
-        f"No role knows the variable {name}. Is {name}s meant?" in run.output or f"Is {name[:-1]} meant?" in run.output
+        f"No role knows the variable {name}. Is {name}s meant?" in run.output
+        or f"Is {name[:-1]} meant?" in run.output
     )
     assert states(run) == {EX1: "unknown", EX2: "unknown"}
     assert lab.client().counters(EX1)["http_requests"] == 0
     assert untouched(lab) == before
 
 
-def test_a_lock_file_that_is_not_there_stops_every_playbook_but_the_one_that_writes_it(lab: Lab) -> None:
+def test_a_lock_file_that_is_not_there_stops_every_playbook_but_the_one_that_writes_it(
+    lab: Lab,
+) -> None:
     variables = {
         "mailedge_provider": "hornetsecurity",
         "mailedge_provider_region": "eu",
@@ -177,14 +185,20 @@ def test_lists_may_be_texts_of_a_survey_in_every_layer(lab: Lab) -> None:
         texts = {**NO_LOOK, **{name: joint.join(site[name]) for name in names}}
         run = play("apply", lab.inventory, "--check", "--limit", "birke", variables=texts)
         for task in ("Exchange connectors", "Let only the provider"):
-            plans = [{one.host: one.result.get("plan") for one in each.of(task)} for each in (run, lists)]
+            plans = [
+                {one.host: one.result.get("plan") for one in each.of(task)} for each in (run, lists)
+            ]
             assert plans[0] == plans[1], run.output
 
 
 def test_an_empty_answer_counts_as_not_set() -> None:
-    """All variables that a survey could leave empty, at once, in every playbook; what it needs comes from the inventory."""
+    """All variables that a survey could leave empty, at once, in every playbook; what it needs
+    comes from the inventory.
+    """
     with Lab([Site("birke", ("2016",))], pwsh="") as lab:
-        described = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"]["children"]["birke"]
+        described = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))["mailedge"][
+            "children"
+        ]["birke"]
         set_there = {*described["vars"], *described["hosts"][EX1]}
         empty = {name: "" for name in options() if name not in set_there}
         assert "mailedge_exchange_snapshot" in empty
@@ -205,13 +219,14 @@ def test_an_empty_answer_counts_as_not_set() -> None:
             assert play(playbook, lab.inventory, variables=empty).code != 0, "nothing was looked at"
 
 
-# ---------------------------------------------------------------- layers are tried before any is written
-
-
 def test_a_wrong_token_is_found_before_the_connectors_are_written(lab: Lab) -> None:
     before = untouched(lab)
     run = play(
-        "apply", lab.inventory, "--limit", "birke", variables={**NO_LOOK, "mailedge_fortigate_token": "canary-wrong"}
+        "apply",
+        lab.inventory,
+        "--limit",
+        "birke",
+        variables={**NO_LOOK, "mailedge_fortigate_token": "canary-wrong"},
     )
     assert run.code != 0
     assert "does not accept the token" in " ".join(summary(run))
@@ -220,9 +235,13 @@ def test_a_wrong_token_is_found_before_the_connectors_are_written(lab: Lab) -> N
     assert lab.client().counters(EX1)["writes"] == before[EX1][1]
 
 
-def test_a_firewall_variable_of_the_wrong_type_is_found_before_the_connectors_are_written(lab: Lab) -> None:
+def test_a_firewall_variable_of_the_wrong_type_is_found_before_the_connectors_are_written(
+    lab: Lab,
+) -> None:
     before = untouched(lab)
-    run = play("apply", lab.inventory, "--limit", "birke", variables={"mailedge_fortigate_port": "https"})
+    run = play(
+        "apply", lab.inventory, "--limit", "birke", variables={"mailedge_fortigate_port": "https"}
+    )
     assert run.code != 0
     assert "mailedge_fortigate_port" in " ".join(summary(run))
     assert untouched(lab) == before
@@ -235,20 +254,25 @@ def test_a_stranger_is_the_control_of_its_own_look_where_a_firewall_drops_packet
             del text["mailedge"]["children"]["birke"]["vars"][name]
         host = text["mailedge"]["children"]["birke"]["hosts"][EX1]
         host["mailedge_probe_looks"] = [
-            {key: value for key, value in one.items() if key != "control_host"} for one in host["mailedge_probe_looks"]
+            {key: value for key, value in one.items() if key != "control_host"}
+            for one in host["mailedge_probe_looks"]
         ]
         lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
         run = play("apply", lab.inventory)
         assert run.code == 0, run.output
-        assert any("a stranger on the internet" in line and "open → closed" in line for line in summary(run)), summary(
-            run
-        )
-        # Now silence is all that there is, and nothing tells it from a network that lets nothing out.
+        assert any(
+            "a stranger on the internet" in line and "open → closed" in line
+            for line in summary(run)
+        ), summary(run)
+        # Now silence is all that there is, and nothing tells it from a network that lets nothing
+        # out.
         lab.client().open_door(EX1)
         before = untouched(lab)
         run = play("apply", lab.inventory)
         assert run.code != 0
-        assert "mailedge_probe_control_host" in " ".join(summary(run)) or "control_host" in " ".join(summary(run))
+        assert "mailedge_probe_control_host" in " ".join(
+            summary(run)
+        ) or "control_host" in " ".join(summary(run))
         assert untouched(lab) == before
 
 
@@ -266,118 +290,11 @@ def test_an_unreachable_host_has_its_reason_and_nothing_else() -> None:
         assert lab.client().counters(EX1)["writes"] == 0
 
 
-# ---------------------------------------------------------------- hosts that never ran
-
-
-def _lost(tmp_path: pathlib.Path, files: int, *arguments: str, task: str = "") -> tuple[int, str]:
-    hosts = {
-        f"h{number:02}": {
-            "ansible_connection": "local",
-            "mailedge_exchange_enabled": False,
-            "mailedge_probe_expect": "any",
-        }
-        for number in range(20)
-    }
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text(yaml.safe_dump({"mailedge": {"hosts": hosts}}), encoding="utf-8")
-    configuration = tmp_path / "ansible.cfg"
-    configuration.touch()
-    env = environment(ANSIBLE_CONFIG=str(configuration), MAILEDGE_RECORD=str(tmp_path / "record"))
-    del env["ANSIBLE_CALLBACKS_ENABLED"]
-    if task:
-        env.update(ANSIBLE_CALLBACKS_ENABLED="mailedge_few_files", MAILEDGE_FEW_FILES=f"{files} {task}")
-    limit = None if task else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), "mailedge.lockdown.drift", *arguments],
-        env=env,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=200,
-        check=False,
-        preexec_fn=limit,
-    )
-    return done.returncode, done.stdout
-
-
-@pytest.mark.forks
-def test_more_forks_than_open_files_are_refused_before_anything_is_done(tmp_path: pathlib.Path) -> None:
-    code, output = _lost(tmp_path, 110, "--forks", "20")
-    assert code != 0
-    assert "20 forks need about 150 open files, and the limit is 110" in " ".join(output.split())
-    assert "TASK" not in output
-
-
-@pytest.mark.forks
-@pytest.mark.parametrize("task", ["Check and convert", "Look at the server", "Fail the host"])
-def test_hosts_that_are_lost_on_the_way_fail_the_run(task: str, tmp_path: pathlib.Path) -> None:
-    """The limit falls when the run has begun (ansible-core issues 82471, 87475): no host fails by itself, the tally does."""
-    code, output = _lost(tmp_path, 40, "--forks", "20", task=task)
-    assert code != 0, output
-    assert "Nothing was looked at" not in output
-    if "PLAY [Count the verdicts]" in output:
-        assert "of 20 selected hosts have no verdict" in " ".join(output.split()), output
-
-
-# ---------------------------------------------------------------- one screen for many sites
-
-
-@pytest.mark.long
-def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> None:
-    names = [f"site{letter}" for letter in "abcdefghijkl"]
-    firewalls = {"sitec", "sitef"}
-    sites = [Site(name, ("2016",), "7.4.4" if name in firewalls else "") for name in names]
-    with Lab(sites, pwsh="") as lab:
-        client = lab.client()
-        assert play("apply", lab.inventory, "--forks", "12", variables=NO_LOOK).code == 0
-        client.open_door("sitea-ex1")
-        client.tamper(
-            "siteb-ex1", "Set-ReceiveConnector", Identity="EX1\\Mail from filter", ProtocolLoggingLevel="None"
-        )
-        client.open_firewall("sitec-ex1")
-        client.fault("sited-ex1", kind="refuse_login", times=0)
-        client.tamper(
-            "sitee-ex1", "Set-ReceiveConnector", Identity="EX1\\Mail from filter", ProtocolLoggingLevel="None"
-        )
-        text = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))
-        text["mailedge"]["children"]["sitee"]["vars"]["mailedge_drift_accepted_until"] = "2999-12-31"
-        text["mailedge"]["children"]["sitee"]["vars"]["mailedge_drift_accepted_reason"] = "the new filter comes in May"
-        text["mailedge"]["children"]["siteg"]["vars"]["mailedge_own_network"] = ["10.0.0.0/8"]
-        lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
-        run = play("drift", lab.inventory, "--forks", "12", variables=NO_LOOK)
-        assert run.code != 0
-        first = [line.split(".")[0] for line in summary(run)[:12]]
-        assert first == [
-            "sitea: open",
-            "sitec: open",
-            "sited: unknown",
-            "siteg: unknown",
-            "siteb: drift",
-            "sitee: accepted",
-            *(f"{name}: in order" for name in ("sitef", *names[7:])),
-        ]
-        failed = {task.host for task in run.of("Fail the host") if task.status == "failed"}
-        assert failed == {"sitea-ex1", "siteb-ex1", "sitec-ex1", "sited-ex1", "siteg-ex1"}
-        assert run.of("Count the hosts that were selected"), "the run goes on where hosts fail"
-        assert len(run.output) < 40_000
-        at = run.output.index("sitea: open")
-        assert run.output[at:].splitlines()[11].startswith("sitel: in order")
-        # Asked again, with nothing but a report.
-        assert (
-            play(
-                "drift", lab.inventory, "--limit", "sitea", variables={**NO_LOOK, "mailedge_fail_on_drift": "false"}
-            ).code
-            == 0
-        )
-
-
-# ---------------------------------------------------------------- as AWX calls it
-
-
 @pytest.fixture
 def own_signals() -> t.Iterator[None]:
-    """ansible-runner handles signals itself, and leaves it so: what is forked later could not be ended any more."""
+    """ansible-runner handles signals itself, and leaves it so: what is forked later could not be
+    ended any more.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():
@@ -387,16 +304,22 @@ def own_signals() -> t.Iterator[None]:
 @pytest.mark.long
 @pytest.mark.usefixtures("own_signals")
 def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
-    """By ansible-runner, with AWX's arguments: a wrapper playbook, a limit, a generated inventory, answers of a survey."""
+    """By ansible-runner, with AWX's arguments: a wrapper playbook, a limit, a generated inventory,
+    answers of a survey.
+    """
     runner = pytest.importorskip("ansible_runner", reason="ansible-runner is not installed")
     with Lab([Site("birke", ("2016",)), Site("hafen", ("2016",))], pwsh="") as lab:
         path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
         (tmp_path / "project").mkdir()
         (tmp_path / "inventory").mkdir()
-        (tmp_path / "inventory" / "hosts.yml").write_text(lab.inventory.read_text(encoding="utf-8"), encoding="utf-8")
+        (tmp_path / "inventory" / "hosts.yml").write_text(
+            lab.inventory.read_text(encoding="utf-8"), encoding="utf-8"
+        )
         for playbook in PLAYBOOKS:
             wrapper = [{"name": "Run", "import_playbook": f"mailedge.lockdown.{playbook}"}]
-            (tmp_path / "project" / f"{playbook}.yml").write_text(json.dumps(wrapper), encoding="utf-8")
+            (tmp_path / "project" / f"{playbook}.yml").write_text(
+                json.dumps(wrapper), encoding="utf-8"
+            )
 
         def job(playbook: str, *, limit: str = "", **answers: t.Any) -> t.Any:
             answers = {**NO_LOOK, **answers} if playbook != "probe" else answers
@@ -406,7 +329,11 @@ def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
                 playbook=f"{playbook}.yml",
                 cmdline=command,
                 extravars=answers,
-                envvars={"PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "PYTHONDONTWRITEBYTECODE": "1"},
+                envvars={
+                    "PATH": path,
+                    "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
                 quiet=True,
                 timeout=200,
             )
@@ -414,7 +341,12 @@ def test_as_awx_calls_it(tmp_path: pathlib.Path) -> None:
         assert job("drift", limit="birke").status == "failed", "the site is open"
         assert job("drift", limit="elm").status == "failed"
         assert (
-            job("apply", limit="birke", mailedge_exchange_snapshot="", mailedge_exchange_accept_risks="").status
+            job(
+                "apply",
+                limit="birke",
+                mailedge_exchange_snapshot="",
+                mailedge_exchange_accept_risks="",
+            ).status
             == "successful"
         )
         assert job("drift", limit="birke").status == "successful"

@@ -84,8 +84,8 @@ def test_a_stranger_who_met_silence_is_told_what_that_does_not_prove(playbook: s
 
 def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
     undone = {
-        ("changed"): True,
-        ("state"): "in order",
+        "changed": True,
+        "state": "in order",
         "plan": [],
         "not_restored": ["The receive connector 'x' is gone."],
     }
@@ -103,15 +103,16 @@ def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
     )
     whole = {
         **variables,
-        ("__mailedge_undone_host"): {"layers": {"exchange": {**undone, "not_restored": []}}},
+        "__mailedge_undone_host": {"layers": {"exchange": {**undone, "not_restored": []}}},
     }
-    assert ("What this run had changed was undone.") in Judge("apply", TODAY).host(
-        "ex1", whole
-    ).trouble
+    assert (
+        "What this run had changed was undone." in Judge("apply", TODAY).host("ex1", whole).trouble
+    )
     crashed = {**variables, "__mailedge_undone_host": {"failed": True, "msg": "It broke."}}
-    assert ("could not be undone as a whole: It broke.") in Judge("apply", TODAY).host(
-        "ex1", crashed
-    ).trouble
+    assert (
+        "could not be undone as a whole: It broke."
+        in Judge("apply", TODAY).host("ex1", crashed).trouble
+    )
 
 
 def test_nothing_looked_at_is_nothing_to_report() -> None:
@@ -131,15 +132,15 @@ def test_the_description_may_come_with_the_answer_of_the_server() -> None:
     lost = {"unreachable": True, "msg": "It does not answer.", "description": about}
     found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": lost})
     assert (found.site, found.state, found.records[0].findings) == (
-        ("birke"),
+        "birke",
         "unknown",
         ("It does not answer.",),
     )
-    broken = Judge(("drift"), TODAY).host(
+    broken = Judge("drift", TODAY).host(
         "ex1", {"__mailedge_result_host": {"failed": True, "msg": "It broke."}}
     )
     assert (broken.state, broken.never_ran, broken.records[0].findings) == (
-        ("unknown"),
+        "unknown",
         False,
         ("It broke.",),
     )
@@ -163,10 +164,10 @@ def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool)
     variables: dict[str, t.Any] = {
         "__mailedge_result_host": {"snapshots": {"exchange": "of-the-apply"}},
         "__mailedge_result_fortigate_way_in": {
-            ("snapshot"): {"name": "f", "folder": "x", "content": "a half"}
+            "snapshot": {"name": "f", "folder": "x", "content": "a half"}
         },
         "__mailedge_result_fortigate_way_out": {
-            ("snapshot"): {"name": "f", "folder": "x", "content": "the whole"}
+            "snapshot": {"name": "f", "folder": "x", "content": "the whole"}
         },
     }
     if undone:
@@ -175,7 +176,7 @@ def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool)
             __mailedge_undo_firewall=True,
             __mailedge_undone_host={"snapshots": {"exchange": "of-the-undo"}},
             __mailedge_result_fortigate={
-                ("snapshot"): {"name": "u", "folder": "x", "content": "of the undo"}
+                "snapshot": {"name": "u", "folder": "x", "content": "of the undo"}
             },
         )
     assert _snapshots(Hostvars(variables), ["ex1", "ex2"]) == {

@@ -1,11 +1,12 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The description of a site: what is refused, what is converted, what follows from it, and who does what."""
+"""The description of a site: what is refused, what is converted, what follows from it, and who does
+what.
+"""
 
 from __future__ import annotations
 
-import datetime
 import pathlib
 import typing as t
 
@@ -13,45 +14,21 @@ import pytest
 import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert, is_unset, split
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import (
-    Description,
-    describe,
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import (
+    convert,
+    is_unset,
+    split,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import options, unknown
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import Surroundings
-
-TODAY = datetime.date(2026, 11, 25)
-SITE: dict[str, t.Any] = {"mailedge_site": "birke", "mailedge_provider_ranges": ["198.51.100.0/24"]}
-FIREWALL: dict[str, t.Any] = {
-    "mailedge_fortigate_host": "fw.birke.example",
-    "mailedge_fortigate_token": "canary-token",
-    "mailedge_fortigate_vips": ["VIP-mail"],
-}
-PROBE: dict[str, t.Any] = {
-    "mailedge_probe_targets": ["mail.birke.example"],
-    "mailedge_probe_sender": "probe@service.example",
-    "mailedge_probe_recipient": "postmaster@birke.example",
-}
-WHOLE = {**SITE, **FIREWALL, **PROBE}
-
-
-def described(
-    variables: t.Mapping[str, t.Any],
-    *,
-    playbook: str = "apply",
-    host: str = "birke-ex1",
-    selected: t.Sequence[str] = ("birke-ex1", "birke-ex2"),
-    site_hosts: t.Sequence[str] = ("birke-ex1", "birke-ex2"),
-) -> Description:
-    around = Surroundings(host, playbook, tuple(site_hosts), tuple(selected))
-    return describe(variables, around, TODAY)
-
-
-def parts(found: Description) -> dict[str, str]:
-    assert not found.errors, found.errors
-    unused = {"iis", "windows firewall", "windows tls", "windows posture", "hybrid"}
-    return {name: part.how for name, part in found.parts.items() if name not in unused or part.how != "not managed"}
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
+    options,
+    unknown,
+)
+from ansible_collections.mailedge.lockdown.tests.support.described import (
+    SITE,
+    WHOLE,
+    described,
+    parts,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +45,9 @@ def test_a_misspelt_variable_is_refused_and_the_nearest_is_named(misspelt: str, 
 
 
 def test_a_variable_that_resembles_none_is_refused_without_a_guess() -> None:
-    assert unknown(["mailedge_zzzzzz", "ansible_host", "__mailedge"]) == ["No role knows the variable mailedge_zzzzzz."]
+    assert unknown(["mailedge_zzzzzz", "ansible_host", "__mailedge"]) == [
+        "No role knows the variable mailedge_zzzzzz."
+    ]
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -88,7 +67,9 @@ def test_all_problems_are_told_at_once() -> None:
 def test_what_is_empty_counts_as_not_set(name: str, empty: str | None) -> None:
     without = {key: value for key, value in WHOLE.items() if key != name}
     for playbook in ("apply", "rollback"):
-        assert described({**without, name: empty}, playbook=playbook) == described(without, playbook=playbook)
+        assert described({**without, name: empty}, playbook=playbook) == described(
+            without, playbook=playbook
+        )
 
 
 @pytest.mark.parametrize(
@@ -116,14 +97,23 @@ def test_names_of_firewall_objects_keep_their_blanks() -> None:
 
 def test_lists_inside_of_dictionaries_are_converted_too() -> None:
     found = described(
-        {**SITE, "mailedge_exchange_outbound": {"smart_hosts": "out1.filter.example out2.filter.example"}}
+        {
+            **SITE,
+            "mailedge_exchange_outbound": {
+                "smart_hosts": "out1.filter.example out2.filter.example"
+            },
+        }
     )
-    assert found.values["exchange_outbound"] == {"smart_hosts": ["out1.filter.example", "out2.filter.example"]}
+    assert found.values["exchange_outbound"] == {
+        "smart_hosts": ["out1.filter.example", "out2.filter.example"]
+    }
     assert found.values["exchange_outbound_enabled"] is True
 
 
 def test_numbers_and_truths_of_a_survey_are_converted() -> None:
-    found = described({**WHOLE, "mailedge_exchange_time_limit": "60", "mailedge_exchange_enabled": "no"})
+    found = described(
+        {**WHOLE, "mailedge_exchange_time_limit": "60", "mailedge_exchange_enabled": "no"}
+    )
     assert (found.values["exchange_time_limit"], found.values["exchange_enabled"]) == (60, False)
 
 
@@ -134,7 +124,9 @@ def test_a_range_that_is_none_is_refused_with_its_variable(value: str) -> None:
     assert errors[0].startswith("mailedge_own_networks cannot be used: ")
 
 
-@pytest.mark.parametrize("option", ["own_networks", "exchange_servers", "hybrid_ranges", "provider_ranges"])
+@pytest.mark.parametrize(
+    "option", ["own_networks", "exchange_servers", "hybrid_ranges", "provider_ranges"]
+)
 @pytest.mark.parametrize(
     ("value", "meant"),
     [
@@ -146,7 +138,9 @@ def test_a_range_that_is_none_is_refused_with_its_variable(value: str) -> None:
         ("198.51.100.0/8", "Write 198.51.100.0/24, or 198.0.0.0/8 if that is meant."),
     ],
 )
-def test_a_mistake_in_a_range_is_told_with_what_was_meant(option: str, value: t.Any, meant: str) -> None:
+def test_a_mistake_in_a_range_is_told_with_what_was_meant(
+    option: str, value: t.Any, meant: str
+) -> None:
     errors = described({**SITE, f"mailedge_{option}": value}).errors
     assert len(errors) == 1
     assert errors[0].startswith(f"mailedge_{option} cannot be used: ")
@@ -157,9 +151,17 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
     for name in ("own_networks", "exchange_servers", "hybrid_ranges"):
         (error,) = described({**SITE, f"mailedge_{name}": ["0.0.0.0/0"]}).errors
         assert "Name the networks alone." in error
-    outbound = {"mail_servers": ["10.20.1.0/1"], "smart_hosts": ["out.filter.example"], "interfaces": ["wan1"]}
+    outbound = {
+        "mail_servers": ["10.20.1.0/1"],
+        "smart_hosts": ["out.filter.example"],
+        "interfaces": ["wan1"],
+    }
     errors = described({**WHOLE, "mailedge_fortigate_outbound": outbound}).errors
-    assert [one for one in errors if one.startswith("mailedge_fortigate_outbound.mail_servers cannot be used: ")]
+    assert [
+        one
+        for one in errors
+        if one.startswith("mailedge_fortigate_outbound.mail_servers cannot be used: ")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,10 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
         ({"mailedge_fortigate_port": "https"}, "mailedge_fortigate_port"),
         ({"mailedge_fortigate_host": ""}, "no firewall is named"),
         ({"mailedge_provider_ranges": ""}, "names no provider range"),
-        ({"mailedge_fortigate_outbound": {"mail_servers": ["10.0.0.1"]}}, "lacks smart_hosts and interfaces"),
+        (
+            {"mailedge_fortigate_outbound": {"mail_servers": ["10.0.0.1"]}},
+            "lacks smart_hosts and interfaces",
+        ),
         ({"mailedge_probe_sender": ""}, "mailedge_probe_sender"),
         ({"mailedge_probe_looks": [{"from": "watchtower"}]}, "has no name"),
         ({"mailedge_drift_accepted_until": "soon"}, "not a day such as"),
@@ -178,18 +183,27 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
         ({"mailedge_exchange_outbound_enabled": True}, "names no smart_hosts"),
     ],
 )
-def test_what_a_layer_needs_is_asked_for_before_anything_is_sent(wrong: dict[str, t.Any], clause: str) -> None:
+def test_what_a_layer_needs_is_asked_for_before_anything_is_sent(
+    wrong: dict[str, t.Any], clause: str
+) -> None:
     assert clause in " ".join(described({**WHOLE, **wrong}).errors)
 
 
 def test_a_rollback_asks_for_nothing_that_it_does_not_need() -> None:
     assert not described(
-        {**SITE, "mailedge_provider_ranges": [], "mailedge_ranges_lock": "/no/such"}, playbook="rollback"
+        {**SITE, "mailedge_provider_ranges": [], "mailedge_ranges_lock": "/no/such"},
+        playbook="rollback",
     ).errors
 
 
 def test_a_site_may_name_its_provider_and_no_lock_file() -> None:
-    found = described({"mailedge_site": "birke", "mailedge_provider": "mimecast", "mailedge_provider_region": "us"})
+    found = described(
+        {
+            "mailedge_site": "birke",
+            "mailedge_provider": "mimecast",
+            "mailedge_provider_region": "us",
+        }
+    )
     assert not found.errors
     assert len(found.values["provider_ranges"]) > 1
 
@@ -207,7 +221,9 @@ def test_a_lock_file_that_is_not_there_stops_the_run() -> None:
 
 
 def test_what_is_handed_around_has_no_place_for_what_nobody_knows() -> None:
-    """It is not masked, so that every table in it is checked as a whole; those that are not stay out of it."""
+    """It is not masked, so that every table in it is checked as a whole; those that are not stay
+    out of it.
+    """
     unchecked = {
         name
         for name, spec in options().items()
@@ -219,7 +235,9 @@ def test_what_is_handed_around_has_no_place_for_what_nobody_knows() -> None:
         "mailedge_snapshots",
     }
     entry = {"name": "x", "pasword": "canary"}
-    given = {name: {"ex1": entry} if options()[name]["type"] == "dict" else [entry] for name in unchecked}
+    given = {
+        name: {"ex1": entry} if options()[name]["type"] == "dict" else [entry] for name in unchecked
+    }
     found = described({**WHOLE, **given})
     assert not found.errors
     assert "canary" not in repr(found.values)
@@ -234,8 +252,13 @@ def test_no_secret_is_in_what_is_handed_around() -> None:
             "mailedge_fortigate_token": secret,
             "mailedge_exchange_password": secret,
             "mailedge_exchange_outbound_credential": login,
-            "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"], "authentication_credential": login},
-            "mailedge_exchange_send_connectors": [{"name": "x", "authentication_credential": login}],
+            "mailedge_exchange_outbound": {
+                "smart_hosts": ["out.filter.example"],
+                "authentication_credential": login,
+            },
+            "mailedge_exchange_send_connectors": [
+                {"name": "x", "authentication_credential": login}
+            ],
         }
     )
     assert not found.errors
@@ -243,13 +266,21 @@ def test_no_secret_is_in_what_is_handed_around() -> None:
 
 
 def test_who_does_what() -> None:
-    assert parts(described(WHOLE)) == {"exchange": "managed", "fortigate way in": "managed", "outside": "managed"}
+    assert parts(described(WHOLE)) == {
+        "exchange": "managed",
+        "fortigate way in": "managed",
+        "outside": "managed",
+    }
     assert parts(described(WHOLE, host="birke-ex2")) == {
         "exchange": "managed",
         "fortigate": "elsewhere",
         "outside": "managed",
     }
-    assert parts(described(SITE)) == {"exchange": "managed", "fortigate": "not managed", "outside": "not looked at"}
+    assert parts(described(SITE)) == {
+        "exchange": "managed",
+        "fortigate": "not managed",
+        "outside": "not looked at",
+    }
 
 
 def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() -> None:
@@ -263,7 +294,8 @@ def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() 
         "birke-ex1": "not looked at",
     }
     assert found.parts["fortigate"].why == (
-        "The firewall belongs to the whole site and is managed through birke-ex1, which was not selected."
+        "The firewall belongs to the whole site and is managed through birke-ex1, "
+        "which was not selected."
     )
 
 
@@ -271,8 +303,14 @@ def test_every_slice_of_a_job_takes_the_same_host_for_the_owner() -> None:
     """A slice has its own hosts in its inventory, and no others."""
     outbound = {**WHOLE, "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"]}}
     variables = {"mailedge_site": "birke", **outbound}
-    alone: dict[str, t.Any] = {"host": "birke-ex2", "selected": ["birke-ex2"], "site_hosts": ["birke-ex2"]}
-    assert parts(described(variables, **alone))["fortigate way in"] == "managed", "it seems to be the only host"
+    alone: dict[str, t.Any] = {
+        "host": "birke-ex2",
+        "selected": ["birke-ex2"],
+        "site_hosts": ["birke-ex2"],
+    }
+    assert parts(described(variables, **alone))["fortigate way in"] == "managed", (
+        "it seems to be the only host"
+    )
     named = {**variables, "mailedge_site_hosts": "birke-ex1, birke-ex2"}
     found = described(named, **alone)
     assert not found.errors
@@ -294,24 +332,38 @@ HOSTS = {"mailedge_site_hosts": ["birke-ex1", "birke-ex2"]}
             "mailedge_site_owner is 'birke-ex9'",
         ),
         ({**HOSTS, "mailedge_fortigate_owner": "ex1"}, "mailedge_fortigate_owner is 'ex1'"),
-        ({**HOSTS, "mailedge_exchange_outbound_owner": "EX1"}, "mailedge_exchange_outbound_owner is 'EX1'"),
+        (
+            {**HOSTS, "mailedge_exchange_outbound_owner": "EX1"},
+            "mailedge_exchange_outbound_owner is 'EX1'",
+        ),
     ],
 )
-def test_an_owner_that_is_no_host_of_the_site_is_refused(variables: dict[str, t.Any], told: str) -> None:
+def test_an_owner_that_is_no_host_of_the_site_is_refused(
+    variables: dict[str, t.Any], told: str
+) -> None:
     errors = described({**WHOLE, **variables}).errors
     assert any(told in error for error in errors), errors
 
 
 @pytest.mark.parametrize("name", ["ha\nfen: in order", "ha\x1b[2Jfen", "ha\u202efen"])
 def test_a_name_that_would_forge_a_line_of_the_report_is_refused(name: str) -> None:
-    assert any("cannot be printed" in error for error in described({**SITE, "mailedge_site": name}).errors)
+    assert any(
+        "cannot be printed" in error for error in described({**SITE, "mailedge_site": name}).errors
+    )
     probes = {"mailedge_probe_looks": [{"name": name}]}
-    assert any("Entry 1 of mailedge_probe_looks" in error for error in described({**WHOLE, **probes}).errors)
+    assert any(
+        "Entry 1 of mailedge_probe_looks" in error
+        for error in described({**WHOLE, **probes}).errors
+    )
 
 
 def test_layers_that_are_switched_off_are_not_managed() -> None:
     off = {**WHOLE, "mailedge_exchange_enabled": False, "mailedge_fortigate_enabled": False}
-    assert parts(described(off)) == {"exchange": "not managed", "fortigate": "not managed", "outside": "managed"}
+    assert parts(described(off)) == {
+        "exchange": "not managed",
+        "fortigate": "not managed",
+        "outside": "managed",
+    }
     outward = {
         **SITE,
         "mailedge_exchange_inbound_enabled": False,
@@ -321,11 +373,15 @@ def test_layers_that_are_switched_off_are_not_managed() -> None:
 
 
 def test_a_named_snapshot_is_of_one_layer() -> None:
-    assert parts(described({**WHOLE, "mailedge_exchange_snapshot": "latest"}, playbook="rollback")) == {
+    assert parts(
+        described({**WHOLE, "mailedge_exchange_snapshot": "latest"}, playbook="rollback")
+    ) == {
         "exchange": "managed",
         "fortigate": "not managed",
     }
-    assert parts(described({**WHOLE, "mailedge_fortigate_snapshot": "latest"}, playbook="rollback")) == {
+    assert parts(
+        described({**WHOLE, "mailedge_fortigate_snapshot": "latest"}, playbook="rollback")
+    ) == {
         "exchange": "not managed",
         "fortigate": "managed",
     }
@@ -343,11 +399,19 @@ def test_every_look_has_all_that_it_needs() -> None:
             ],
         }
     )
-    common = {"port": 25, "targets": ["mail.birke.example"], "control_host": "mx.service.example", "expect": "closed"}
+    common = {
+        "port": 25,
+        "targets": ["mail.birke.example"],
+        "control_host": "mx.service.example",
+        "expect": "closed",
+    }
     assert found.values["vantage_points"] == [
         {
             "from": "localhost",
-            "looks": [{**common, "name": "a", "port": 2525}, {**common, "name": "c", "targets": ["192.0.2.9"]}],
+            "looks": [
+                {**common, "name": "a", "port": 2525},
+                {**common, "name": "c", "targets": ["192.0.2.9"]},
+            ],
         },
         {"from": "watchtower", "looks": [{**common, "name": "b", "expect": "open"}]},
     ]
@@ -360,7 +424,10 @@ def test_the_roles_take_the_options_of_the_modules() -> None:
         ("mailedge_exchange_inbound", argspec.INBOUND_LOCK_OPTIONS),
         ("mailedge_exchange_outbound", argspec.OUTBOUND_LOCK_OPTIONS),
     ):
-        ours = {key: {field: one.get(field) for field in fields} for key, one in options()[name]["options"].items()}
+        ours = {
+            key: {field: one.get(field) for field in fields}
+            for key, one in options()[name]["options"].items()
+        }
         theirs = {key: {field: one.get(field) for field in fields} for key, one in spec.items()}
         assert ours == theirs
 
@@ -379,58 +446,3 @@ def test_blanks_are_nothing() -> None:
     assert is_unset(" \r\n")
     assert not is_unset(0)
     assert not is_unset([])
-
-
-# ---------------------------------------------------------------- what an earlier run handed on
-
-NAME = "20260114T101500.250Z-4f1c2a-apply.json"
-SAVED = {"exchange": NAME, "fortigate": {"name": "birke-apply.json", "content": "{}"}}
-
-
-def handed_on(entry: t.Mapping[str, t.Any], **more: t.Any) -> Description:
-    given = {"mailedge_snapshots": {"birke-ex1": entry}, **{f"mailedge_{name}": value for name, value in more.items()}}
-    return described({**WHOLE, **given}, playbook="rollback")
-
-
-def test_a_rollback_takes_what_an_earlier_run_handed_on() -> None:
-    found = handed_on(SAVED)
-    assert parts(found) == {"exchange": "managed", "fortigate": "managed"}
-    assert found.values["exchange_snapshot"] == NAME
-    assert (found.values["fortigate_snapshot"], found.values["fortigate_snapshot_content"]) == (
-        "birke-apply.json",
-        "{}",
-    )
-    assert not {"snapshots", "report"} & set(found.values), "it speaks of all hosts, and is not handed around"
-
-
-def test_what_the_earlier_run_had_not_changed_is_left_alone() -> None:
-    assert parts(handed_on({"exchange": NAME})) == {"exchange": "managed", "fortigate": "not managed"}
-    assert parts(handed_on({"fortigate": SAVED["fortigate"]})) == {"exchange": "not managed", "fortigate": "managed"}
-    assert parts(handed_on({})) == {"exchange": "elsewhere", "fortigate": "elsewhere"}
-
-
-@pytest.mark.parametrize("entry", ["x", ["x"], {"exchange": ["x"]}, {"fortigate": "x"}, {"fortigate": {"name": 1}}])
-def test_something_else_than_what_a_run_hands_on_is_an_error(entry: t.Any) -> None:
-    assert handed_on(entry).errors == ["mailedge_snapshots has something else for birke-ex1 than what a run hands on."]
-
-
-def test_a_name_counts_more_than_what_was_handed_on() -> None:
-    found = handed_on(SAVED, exchange_snapshot="original")
-    assert found.values["exchange_snapshot"] == "original"
-    assert parts(found) == {"exchange": "managed", "fortigate": "not managed"}
-
-
-@pytest.mark.parametrize("playbook", ["apply", "drift", "snapshots", "probe"])
-def test_other_playbooks_are_given_it_as_well_and_do_not_mind(playbook: str) -> None:
-    variables = {**WHOLE, "mailedge_snapshots": {"birke-ex1": SAVED}, "mailedge_report": {"birke": {}}}
-    found = described(variables, playbook=playbook)
-    assert not found.errors
-    assert found.values["exchange_snapshot"] is None
-
-
-def test_the_snapshots_are_listed_of_what_could_be_given_back() -> None:
-    assert parts(described(WHOLE, playbook="snapshots")) == {"exchange": "managed", "fortigate": "managed"}
-    other = described(WHOLE, playbook="snapshots", host="birke-ex2")
-    assert parts(other) == {"exchange": "managed", "fortigate": "elsewhere"}
-    without = described({**WHOLE, "mailedge_fortigate_token": ""}, playbook="snapshots")
-    assert "mailedge_fortigate_token" in " ".join(without.errors)

@@ -1,7 +1,9 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mail-flow model against a brute-force reading of Exchange's rule, for single senders and for whole families."""
+"""The mail-flow model against a brute-force reading of Exchange's rule, for single senders and for
+whole families.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,6 @@ import time
 import typing as t
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
     REFUSED,
@@ -30,39 +30,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V6,
     LOOPBACK,
     Address,
-    Endpoint,
-    Interval,
     RangeError,
     RangeSet,
     parse_address,
-    parse_endpoint,
 )
+from ansible_collections.mailedge.lockdown.tests.support.mailflow import Connector, connector
 
-Connector = dict[str, t.Any]
-BOTH = ("0.0.0.0:25", "[::]:25")
 PROVIDER = "198.51.100.0/24"
-GROUPS = ("AnonymousUsers", "ExchangeUsers", "ExchangeServers", "ExchangeLegacyServers", "Partners")
-
-
-def connector(
-    name: str,
-    ranges: str | t.Iterable[str] | RangeSet = EVERYTHING,
-    groups: t.Iterable[str] = ("AnonymousUsers",),
-    bindings: t.Iterable[str] = BOTH,
-    **more: t.Any,
-) -> Connector:
-    """A receive connector of canonical values."""
-    return {
-        "name": name,
-        "enabled": True,
-        "bindings": frozenset(map(parse_endpoint, bindings)),
-        "remote_ip_ranges": ranges if isinstance(ranges, RangeSet) else RangeSet.parse(ranges),
-        "permission_groups": frozenset(groups),
-        "auth_mechanism": frozenset({"Tls"}),
-        "require_tls": False,
-        "anonymous_relay": False,
-        **more,
-    }
 
 
 def name_of(connectors: t.Iterable[Connector], sender: str, **more: t.Any) -> str | None:
@@ -94,7 +68,9 @@ class TestMatch:
 
     def test_specific_is_the_range_as_written_and_not_what_its_neighbours_make_of_it(self) -> None:
         written_in_halves = connector("Halves", ["198.51.100.0/25", "198.51.100.128/25"])
-        assert name_of([connector("Whole", PROVIDER), written_in_halves], "198.51.100.200") == "Halves"
+        assert (
+            name_of([connector("Whole", PROVIDER), written_in_halves], "198.51.100.200") == "Halves"
+        )
 
     def test_a_range_of_one_family_never_hears_the_other(self) -> None:
         some = [connector("Four", EVERYTHING_V4), connector("Six", "2001:db8::/32")]
@@ -116,7 +92,10 @@ class TestMatch:
     def test_a_connector_of_which_is_not_known_whether_it_is_enabled_counts(self) -> None:
         assert name_of([connector("Odd", enabled=None)], "203.0.113.9") == "Odd"
         assert (
-            name_of([{key: value for key, value in connector("Odd").items() if key != "enabled"}], "203.0.113.9")
+            name_of(
+                [{key: value for key, value in connector("Odd").items() if key != "enabled"}],
+                "203.0.113.9",
+            )
             == "Odd"
         )
 
@@ -126,11 +105,15 @@ class TestMatch:
         assert match(some, "203.0.113.9", port=587) == REFUSED
 
     def test_a_binding_to_the_very_local_address_beats_the_wildcard(self) -> None:
-        some = [connector("Wildcard", PROVIDER), connector("Named", "198.51.0.0/16", bindings=["192.0.2.1:25"])]
+        some = [
+            connector("Wildcard", PROVIDER),
+            connector("Named", "198.51.0.0/16", bindings=["192.0.2.1:25"]),
+        ]
         assert name_of(some, "198.51.100.7", local=local("192.0.2.1")) == "Named"
         assert name_of(some, "198.51.100.7", local=local("192.0.2.2")) == "Wildcard"
         assert name_of(some, "198.51.100.7") == "Wildcard"
-        # The socket of the named address takes the sender, although only the wildcard would hear it.
+        # The socket of the named address takes the sender, although only the wildcard would hear
+        # it.
         assert (
             match(
                 [some[0], {**some[1], "remote_ip_ranges": RangeSet.parse("10.0.0.0/8")}],
@@ -164,7 +147,10 @@ class TestMatch:
         for missing in ("remote_ip_ranges", "bindings"):
             assert match([{**connector("Odd"), missing: None}], "203.0.113.9") == REFUSED
             assert (
-                match([{key: value for key, value in connector("Odd").items() if key != missing}], "203.0.113.9")
+                match(
+                    [{key: value for key, value in connector("Odd").items() if key != missing}],
+                    "203.0.113.9",
+                )
                 == REFUSED
             )
 
@@ -179,9 +165,19 @@ class TestRights:
         [
             ({}, False, False, True),
             ({"permission_groups": frozenset()}, False, False, False),
-            ({"permission_groups": frozenset({"ExchangeUsers", "ExchangeServers"})}, False, False, False),
+            (
+                {"permission_groups": frozenset({"ExchangeUsers", "ExchangeServers"})},
+                False,
+                False,
+                False,
+            ),
             ({"anonymous_relay": True}, True, False, True),
-            ({"anonymous_relay": True, "permission_groups": frozenset({"ExchangeUsers"})}, False, False, False),
+            (
+                {"anonymous_relay": True, "permission_groups": frozenset({"ExchangeUsers"})},
+                False,
+                False,
+                False,
+            ),
             ({"anonymous_relay": None}, False, False, True),
             ({"auth_mechanism": frozenset({"Tls", "ExternalAuthoritative"})}, True, True, True),
             (
@@ -200,7 +196,11 @@ class TestRights:
         self, options: Connector, relay: bool, external: bool, accepted: bool
     ) -> None:
         answer = match([connector("One", **options)], "203.0.113.9")
-        assert (answer.relay, answer.external, answer.accepts_anonymous) == (relay, external, accepted)
+        assert (answer.relay, answer.external, answer.accepts_anonymous) == (
+            relay,
+            external,
+            accepted,
+        )
         assert answer.refused is not accepted
 
     @pytest.mark.parametrize(
@@ -208,15 +208,28 @@ class TestRights:
         [
             ({}, "anonymous mail accepted"),
             ({"require_tls": True}, "anonymous mail accepted over TLS only"),
-            ({"anonymous_relay": True}, "anonymous mail accepted, relayed to any recipient (open relay)"),
+            (
+                {"anonymous_relay": True},
+                "anonymous mail accepted, relayed to any recipient (open relay)",
+            ),
             (
                 {"auth_mechanism": frozenset({"ExternalAuthoritative"})},
-                "trusted as an Exchange server without a login, relayed to any recipient (open relay)",
+                (
+                    "trusted as an Exchange server without a login, "
+                    "relayed to any recipient (open relay)"
+                ),
             ),
             ({"groups": ()}, "refused"),
             ({"groups": ("ExchangeUsers",)}, "refused, except for users that log in"),
             (
-                {"groups": ("ExchangeUsers", "ExchangeLegacyServers", "ExchangeServers", "Partners")},
+                {
+                    "groups": (
+                        "ExchangeUsers",
+                        "ExchangeLegacyServers",
+                        "ExchangeServers",
+                        "Partners",
+                    )
+                },
                 "refused, except for Exchange servers, partners and users that log in",
             ),
             (
@@ -242,12 +255,19 @@ class TestExposure:
             connector("Fax", bindings=["127.0.0.1:25"], enabled=True),
             connector("Off", bindings=["192.0.2.1:25"], enabled=False),
         ]
-        assert [str(one) for one in listeners(some, 25)] == ["0.0.0.0:25", "127.0.0.1:25", "[::]:25"]
+        assert [str(one) for one in listeners(some, 25)] == [
+            "0.0.0.0:25",
+            "127.0.0.1:25",
+            "[::]:25",
+        ]
         assert [str(one) for one in listeners(some, 587)] == ["0.0.0.0:587"]
         assert listeners([], 25) == ()
 
     def test_a_stranger_and_the_provider_meet_different_answers(self) -> None:
-        some = [connector("Default Frontend", groups=("ExchangeServers",)), connector("Provider", PROVIDER)]
+        some = [
+            connector("Default Frontend", groups=("ExchangeServers",)),
+            connector("Provider", PROVIDER),
+        ]
         found = {(str(one.listener), one.answer.connector): one for one in exposure(some)}
         provider = RangeSet.parse(PROVIDER)
         assert found["0.0.0.0:25", "Provider"].ranges == provider
@@ -260,13 +280,16 @@ class TestExposure:
             ("255.255.255.254", "255.255.255.255"),
             ("ffff" + ":ffff" * 6 + ":fffe", "ffff" + ":ffff" * 7),
         ):
-            found = exposure([connector("All but one", f"{'::' if ':' in text else '0.0.0.0'}-{text}")])
+            found = exposure(
+                [connector("All but one", f"{'::' if ':' in text else '0.0.0.0'}-{text}")]
+            )
             assert {one.answer for one in found if last in one.ranges} == {REFUSED}
             assert {one.answer.connector for one in found if text in one.ranges} == {"All but one"}
 
     def test_who_is_not_heard_is_part_of_the_exposure(self) -> None:
         (heard, refused) = sorted(
-            exposure([connector("P", PROVIDER, bindings=["0.0.0.0:25"])]), key=lambda one: one.answer.refused
+            exposure([connector("P", PROVIDER, bindings=["0.0.0.0:25"])]),
+            key=lambda one: one.answer.refused,
         )
         assert refused.answer == REFUSED
         assert refused.ranges == EVERYTHING_V4 - heard.ranges
@@ -277,10 +300,14 @@ class TestExposure:
         assert [str(entry) for entry in shown.entries] == ["198.51.0.0/16"]
 
     def test_the_same_connectors_in_another_order_give_the_same_exposure(self) -> None:
-        some = [connector(f"C{number}", f"198.51.{number}.0/24") for number in range(20)] + [connector("Wide")]
+        some = [connector(f"C{number}", f"198.51.{number}.0/24") for number in range(20)] + [
+            connector("Wide")
+        ]
         shuffled = random.Random(5).sample(some, len(some))
         assert exposure(some) == exposure(shuffled)
-        assert [one.ranges.entries for one in exposure(some)] == [one.ranges.entries for one in exposure(shuffled)]
+        assert [one.ranges.entries for one in exposure(some)] == [
+            one.ranges.entries for one in exposure(shuffled)
+        ]
 
     def test_ten_thousand_ranges_fold_in_no_more_than_sorting_takes(self) -> None:
         pieces = [f"203.{number >> 8}.{number & 255}.0/25" for number in range(10_000)]
@@ -300,15 +327,23 @@ class TestAnswers:
         some = [connector("Wide", groups=()), connector("Provider", PROVIDER)]
         asked = RangeSet.parse(["198.51.0.0/16", "2001:db8::/32"])
         found = {answer.connector: ranges for answer, ranges in answers(some, asked).items()}
-        assert found == {"Provider": RangeSet.parse(PROVIDER), "Wide": asked - RangeSet.parse(PROVIDER)}
+        assert found == {
+            "Provider": RangeSet.parse(PROVIDER),
+            "Wide": asked - RangeSet.parse(PROVIDER),
+        }
 
     def test_a_family_without_a_listener_is_refused(self) -> None:
-        assert answers([connector("Four", bindings=["0.0.0.0:25"])], EVERYTHING)[REFUSED] == EVERYTHING_V6
+        assert (
+            answers([connector("Four", bindings=["0.0.0.0:25"])], EVERYTHING)[REFUSED]
+            == EVERYTHING_V6
+        )
         assert answers([], EVERYTHING) == {REFUSED: EVERYTHING}
 
     def test_a_loopback_listener_is_for_loopback_senders(self) -> None:
         some = [connector("Fax", bindings=["127.0.0.1:25"])]
-        found = {answer.connector: ranges for answer, ranges in answers(some, EVERYTHING_V4).items()}
+        found = {
+            answer.connector: ranges for answer, ranges in answers(some, EVERYTHING_V4).items()
+        }
         assert found == {"Fax": LOOPBACK.v4, None: EVERYTHING_V4 - LOOPBACK}
 
     def test_a_sender_stands_with_each_answer_that_it_can_meet(self) -> None:
@@ -320,136 +355,18 @@ class TestAnswers:
         assert answers([connector("Wide")], RangeSet()) == {}
 
 
-# ---------------------------------------------------------------- random connectors
-
-BASE = {4: parse_address("198.51.100.0").value, 6: parse_address("2001:db8::").value}
-LOCALS = ("192.0.2.1", "2001:db8:25::1")
-ENDPOINTS = (*BOTH, "192.0.2.1:25", "[2001:db8:25::1]:25", "127.0.0.1:25", "0.0.0.0:587")
-
-
-@st.composite
-def _range(draw: st.DrawFn) -> Interval:
-    version = draw(st.sampled_from((4, 6)))
-    if draw(st.integers(0, 5)) == 0:
-        return (EVERYTHING_V4 if version == 4 else EVERYTHING_V6).intervals[0]
-    first, last = sorted((draw(st.integers(0, 15)), draw(st.integers(0, 15))))
-    return Interval(version, BASE[version] + first, BASE[version] + last)
-
-
-@st.composite
-def _connectors(draw: st.DrawFn) -> list[Connector]:
-    """Connectors as they may be wished: ranges overlap in part or are the same, which Exchange would refuse."""
-    return [
-        connector(
-            f"Connector {number}",
-            RangeSet(draw(st.lists(_range(), max_size=4))),
-            draw(st.sets(st.sampled_from(GROUPS))),
-            draw(st.sets(st.sampled_from(ENDPOINTS), min_size=1)),
-            enabled=draw(st.booleans()) or draw(st.booleans()),
-            anonymous_relay=draw(st.booleans()),
-            require_tls=draw(st.booleans()),
-            auth_mechanism=draw(st.sampled_from((frozenset({"Tls"}), frozenset({"Tls", "ExternalAuthoritative"})))),
-        )
-        for number in range(draw(st.integers(0, 5)))
-    ]
-
-
-senders = st.one_of(
-    st.builds(
-        lambda version, step: Address(version, BASE[version] + step), st.sampled_from((4, 6)), st.integers(-2, 18)
-    ),
-    st.builds(lambda value: Address(4, value), st.integers(0, (1 << 32) - 1)),
-    st.builds(lambda value: Address(6, value), st.integers(0, (1 << 128) - 1)),
-)
-
-
-def brute_force(connectors: t.Iterable[Connector], sender: Address, endpoint: Endpoint) -> tuple[str, ...]:
-    """The rule word by word, at one listener: of all ranges that hold the sender, those with the fewest addresses."""
-    held: set[tuple[int, str]] = set()
-    for one in connectors:
-        if not one["enabled"] or endpoint not in one["bindings"] or endpoint.version != sender.version:
-            continue
-        for entry in one["remote_ip_ranges"].entries:
-            if entry.version == sender.version and entry.first <= sender.value <= entry.last:
-                held.add((entry.last - entry.first, one["name"]))
-    return tuple(sorted({name for size, name in held if size == min(held)[0]}))
-
-
-@given(_connectors(), senders, st.sampled_from(LOCALS))
-def test_match_is_the_brute_force_reading_of_the_rule(some: list[Connector], sender: Address, here: str) -> None:
-    came_to = parse_address(here if sender.version == (6 if ":" in here else 4) else LOCALS[sender.version == 6])
-    named, wildcard = Endpoint(came_to.version, came_to.value, 25), Endpoint(came_to.version, 0, 25)
-    taken = any(one["enabled"] and named in one["bindings"] for one in some)
-    expected = brute_force(some, sender, named if taken else wildcard)
-    answer = match(some, sender, 25, came_to)
-    assert answer.names == expected
-    chosen = [one for one in some if one["name"] in expected]
-    # Whoever gets in by one of several connectors with the same claim gets in.
-    external = [one for one in chosen if "ExternalAuthoritative" in one["auth_mechanism"]]
-    anonymous = [one for one in chosen if "AnonymousUsers" in one["permission_groups"]]
-    assert answer.groups == frozenset().union(*(one["permission_groups"] for one in chosen))
-    assert answer.external is bool(external)
-    assert answer.relay is bool(external or [one for one in anonymous if one["anonymous_relay"]])
-    open_ones = [one for one in chosen if one in external or one in anonymous]
-    assert answer.accepts_anonymous is bool(open_ones)
-    assert answer.doubtful is (0 < len(open_ones) < len(chosen))
-    if open_ones:
-        assert answer.connector in [one["name"] for one in open_ones]
-        assert answer.require_tls is all(one["require_tls"] for one in open_ones)
-
-
-@given(_connectors(), st.lists(senders, min_size=1, max_size=12))
-def test_exposure_says_of_every_sender_what_match_says(some: list[Connector], asked: list[Address]) -> None:
-    found = exposure(some)
-    assert tuple(dict.fromkeys(one.listener for one in found)) == listeners(some)
-    for endpoint in listeners(some):
-        for sender in asked:
-            if sender.version == endpoint.version:
-                (held,) = (one.answer for one in found if one.listener == endpoint and sender in one.ranges)
-                assert held.names == brute_force(some, sender, endpoint)
-                assert held == match(some, sender, 25, Address(endpoint.version, endpoint.address))
-
-
-@given(_connectors())
-def test_exposure_covers_the_whole_family_of_each_listener_once(some: list[Connector]) -> None:
-    for endpoint in listeners(some):
-        parts = [one.ranges for one in exposure(some) if one.listener == endpoint]
-        whole = EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6
-        assert all(parts)
-        assert sum(part.size for part in parts) == whole.size
-        union = RangeSet()
-        for part in parts:
-            union = union | part
-        assert union == whole
-
-
-@given(_connectors(), st.lists(_range(), max_size=3).map(RangeSet))
-def test_answers_are_the_exposure_cut_to_the_senders(some: list[Connector], asked: RangeSet) -> None:
-    found = answers(some, asked)
-    met = RangeSet()
-    for answer, ranges in found.items():
-        assert ranges
-        assert ranges <= asked
-        met = met | ranges
-        sender = Address(ranges.intervals[0].version, ranges.intervals[0].first)
-        reachable = [one for one in listeners(some) if one.version == sender.version]
-        names = {
-            brute_force(some, sender, one)
-            for one in reachable
-            if sender in LOOPBACK or Address(one.version, one.address) not in LOOPBACK
-        }
-        assert answer.names in (names or {()})
-    assert met == asked
-
-
-# ---------------------------------------------------------------- a real server
-
 FIXTURES = os.environ.get("MAILEDGE_FIXTURES")
 
 
-@pytest.mark.skipif(not FIXTURES, reason="MAILEDGE_FIXTURES does not name the folder with the dump of a real server")
+@pytest.mark.skipif(
+    not FIXTURES, reason="MAILEDGE_FIXTURES does not name the folder with the dump of a real server"
+)
 def test_a_real_exchange_2019_as_set_up_answers_any_stranger() -> None:
-    dump = json.loads((pathlib.Path(FIXTURES or "") / "exchange2019_receive_connectors.json").read_text("utf-8-sig"))
+    dump = json.loads(
+        (pathlib.Path(FIXTURES or "") / "exchange2019_receive_connectors.json").read_text(
+            "utf-8-sig"
+        )
+    )
     some = [
         connector(
             one["Name"],
