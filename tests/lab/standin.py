@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ import socket
 import threading
 import time
 import typing as t
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 # The codec is the wire that agent and action share, and the stand-in is the agent's end of it. It
 # decides nothing; tests/unit/test_house.py says what else of the collection the lab may know.
@@ -426,7 +428,16 @@ def _reached(host: str, port: int, seconds: float) -> Row:
 
 
 def _property(row: t.Mapping[str, t.Any], name: str) -> t.Any:
-    return next((value for key, value in row.items() if key.casefold() == name.casefold()), None)
+    if name in row:
+        return row[name]
+    key = _spelled(tuple(row)).get(name.casefold())
+    return None if key is None else row[key]
+
+
+@functools.lru_cache(maxsize=1024)
+def _spelled(names: tuple[str, ...]) -> t.Mapping[str, str]:
+    """Casefolded name → the name as it is spelled; rows of one kind all have the same."""
+    return {name.casefold(): name for name in reversed(names)}
 
 
 def _path(one: t.Any, path: str) -> t.Any:
@@ -462,10 +473,18 @@ def _canonical(value: t.Any) -> str:
         return (
             "{"
             + ",".join(
-                sorted(f"{json.dumps(key)}:{_canonical(item)}" for key, item in value.items())
+                sorted(
+                    f"{encode_basestring_ascii(key)}:{_canonical(item)}"
+                    for key, item in value.items()
+                )
             )
             + "}"
         )
     if isinstance(value, list):
         return "[" + ",".join(sorted(_canonical(item) for item in value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    # What json.dumps does with a text, without its preparations.
+    return (
+        encode_basestring(value)
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
     _recipe_adopt,
+    _recipe_copy,
     builtin_connectors,
     doors,
-    rights,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import (
     ANONYMOUS,
-    EXTERNAL,
     Answer,
     answer_of,
 )
@@ -167,7 +166,7 @@ class _Wish:
             there = self.state.receive[key]
             if key in self.leaving and key not in found:
                 found[key] = _without(there, self.group)
-            taken = {} if self.relaying else _relay_taken(there)
+            taken = {} if self.relaying else _recipe_copy.relay_taken(there)
             if taken and found.get(key, {}).get("state") != "absent":
                 found[key] = {"name": there["name"], **found.get(key, {}), **taken}
         return list(found.values())
@@ -198,7 +197,7 @@ class _Wish:
         entry: Entry = {
             "name": there["name"],
             "enabled": True,
-            "permission_groups": {"add": [ANONYMOUS]},
+            "permission_groups": {"add": [] if _recipe_copy.lets_send(there) else [ANONYMOUS]},
             "remote_ip_ranges": [*staying(there, self.group), *ranges]
             if leaving
             else {"add": ranges},
@@ -223,8 +222,8 @@ class _Wish:
             for key in sources
         }
         source = sources[max(sources, key=lambda key: (*_as_model(sources[key]), sizes[key], key))]
-        groups = frozenset().union(*(_groups(one) for one in sources.values()))
-        if rights.SUBMIT not in rights.held({**source, "permission_groups": groups}):
+        groups = frozenset().union(*(_recipe_copy.groups(one) for one in sources.values()))
+        if not _recipe_copy.lets_send({**source, "permission_groups": groups}):
             groups |= {ANONYMOUS}
         return {
             "name": name,
@@ -234,7 +233,7 @@ class _Wish:
             "remote_ip_ranges": self._ranges(name, room, bindings),
             "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
             "comment": _COMMENT.format(source["name"]),
-            **_as_it_is(source, groups, self.kept, relaying=self.relaying),
+            **_recipe_copy.as_it_is(source, groups, self.kept, relaying=self.relaying),
         }
 
 
@@ -308,51 +307,6 @@ def _harms(
                 ):
                     return True
     return False
-
-
-def _groups(connector: Connector) -> frozenset[str]:
-    """The permission groups, with that of the users as far as they may send."""
-    held: frozenset[str] = connector["permission_groups"] - {rights.USERS_GROUP}
-    return held | (answer_of(connector).groups & {rights.USERS_GROUP})
-
-
-def _as_it_is(
-    source: Connector, groups: frozenset[str], kept: t.Sequence[str], *, relaying: bool
-) -> Entry:
-    entry: Entry = {"anonymous_relay": relaying and bool(source.get("anonymous_relay"))}
-    # What the group gives is read as the group.
-    given = (
-        {f"{rights.ANONYMOUS}:{right}" for right in rights.PRESET} if ANONYMOUS in groups else set()
-    )
-    beyond = (source.get("anonymous_rights") or frozenset()) - given
-    beyond = beyond if relaying else _without_relay(beyond)
-    if beyond:
-        entry["anonymous_rights"] = sorted(beyond)
-    if source.get("transport_role"):
-        entry["transport_role"] = source["transport_role"]
-    for option in kept:
-        if source.get(option) is not None:
-            entry[option] = RECEIVE.properties[option].kind.show(source[option])
-    if not relaying and EXTERNAL in (source.get("auth_mechanism") or ()):
-        entry["auth_mechanism"] = ["Tls"]
-    return entry
-
-
-def _without_relay(held: frozenset[str]) -> frozenset[str]:
-    return frozenset(one for one in held if one.partition(":")[2] != rights.ANY_RECIPIENT)
-
-
-def _relay_taken(there: Connector) -> Entry:
-    """What takes the right to relay from a connector; empty where it has none that can be taken."""
-    entry: Entry = {}
-    if there.get("anonymous_relay"):
-        entry["anonymous_relay"] = False
-    held = there.get("anonymous_rights") or frozenset()
-    if _without_relay(held) != held:
-        entry["anonymous_rights"] = sorted(_without_relay(held))
-    if EXTERNAL in (there.get("auth_mechanism") or ()):
-        entry["auth_mechanism"] = ["Tls"]
-    return entry
 
 
 def _as_model(connector: Connector) -> tuple[bool, bool]:
