@@ -8,6 +8,7 @@ task.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import secrets
 import typing as t
@@ -17,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import LEFT_OUT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import LATEST
@@ -24,12 +26,15 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
-    Reader,
     ServerLease,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_reading import (
+    Reader,
     read_together,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._host_results import (
     Result,
+    handed_on,
     in_trouble,
     listed,
     not_done,
@@ -45,7 +50,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._posture import 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
     DESCRIPTION,
-    REPORTED,
     describe_host,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
@@ -78,6 +82,14 @@ class _Layer:
     @property
     def name(self) -> str:
         return self.of_site.name
+
+    def prepare(self) -> Prepared:
+        """The options, understood. Raises Failure for what is wrong with them."""
+        if self.errors:
+            raise Failure(f"{' '.join(self.errors)} Nothing was sent to the server.")
+        if self.prepared is None:
+            self.prepared = self.action.prepare(self.params)
+        return self.prepared
 
     def run(self, *, check_mode: bool) -> Result:
         """Plan and, unless in check mode, write. Raises AnsibleConnectionFailure."""
@@ -134,7 +146,7 @@ class ActionModule(HostAction):
         about = variables.get(DESCRIPTION)
         if not about:
             about = describe_host(self._templar, variables, asked["playbook"], None)
-            told["description"] = _handed_on(about)
+            told["description"] = handed_on(about, HOST_PARTS)
             told["warnings"] = about.get("warnings") or []
         if about.get("failed"):
             return {"failed": True, "msg": about["msg"], **told}
@@ -176,11 +188,18 @@ class ActionModule(HostAction):
         restores = asked["undo"] is not None or asked["playbook"] == "rollback"
         # A layer that is locked alone closes 443 just as well.
         self._hybrid = None if restores else HybridReader(site.described, told=HYBRID in looks)
-        if restores:
-            layers.reverse()
+        if asked["undo"] is None:
+            _accept_one_lease(layers)
         shared = ServerLease()
         goes_on = lease is not None and lease.get("goes_on", False)
-        results = self._run_all(layers, posture, shared, goes_on=goes_on, restores=restores)
+        if restores:
+            layers.reverse()
+            layers, posture, results = self._usable(layers, posture)
+        else:
+            results = {}
+        results |= self._run_all(layers, posture, shared, goes_on=goes_on, restores=restores)
+        if restores:
+            results = without_snapshots(results, asked["perhaps"] or ())
         # The description is without a mask: no secret is in it, and a password "relay" would change
         # the name relay.filter.example for other layers.
         whole = self.scrubbed(whole_of(results))
@@ -233,6 +252,24 @@ class ActionModule(HostAction):
             self._shared_loader_obj,
         )
 
+    def _usable(
+        self, layers: t.Sequence[_Layer], posture: _Posture | None
+    ) -> tuple[list[_Layer], _Posture | None, dict[str, Result]]:
+        """What of a rollback has options that can be understood, and the results of the rest: what
+        is wrong with one layer keeps no other from being given back.
+        """
+
+        def tried(layer: _Layer) -> Result:
+            layer.prepare()
+            return {}
+
+        wrong = {layer.name: self.guarded(functools.partial(tried, layer)) for layer in layers}
+        results = {name: result for name, result in wrong.items() if result}
+        if posture and posture.errors:
+            results[POSTURE] = {"failed": True, "msg": " ".join(posture.errors)}
+            posture = None
+        return [layer for layer in layers if layer.name not in results], posture, results
+
     def _run_all(
         self,
         layers: t.Sequence[_Layer],
@@ -244,6 +281,8 @@ class ActionModule(HostAction):
     ) -> dict[str, Result]:
         """Read layers, hybrid and posture in one call, run the layers, judge the server."""
         hybrid = self._hybrid
+        if not layers and not posture and not hybrid:
+            return {}
         try:
             problem = self.guarded(lambda: self._read(layers, posture, lease, goes_on=goes_on))
         except AnsibleConnectionFailure as error:
@@ -288,8 +327,7 @@ class ActionModule(HostAction):
         """
         check_mode = bool(self._task.check_mode)
         if restores:
-            results = {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
-            return without_snapshots(results)
+            return {layer.name: self._run_one(layer, check_mode=check_mode) for layer in layers}
         results = {}
         if check_mode or refused or len(layers) > 1:
             # Nothing is written while one of them would be refused.
@@ -307,7 +345,11 @@ class ActionModule(HostAction):
                     for name, result in results.items()
                 }
         for number, layer in enumerate(layers):
-            results[layer.name] = self._run_one(layer, check_mode=False)
+            written = self._run_one(layer, check_mode=False)
+            if written.get("unreachable"):
+                # What was planned is what may have been done.
+                written = {**results.get(layer.name, {}), **written}
+            results[layer.name] = written
             if in_trouble(results[layer.name]):
                 why = f"{layer.name} failed before it"
                 for later in layers[number + 1 :]:
@@ -354,7 +396,11 @@ class ActionModule(HostAction):
         try:
             return layer.run(check_mode=check_mode)
         except AnsibleConnectionFailure as error:
-            return {"unreachable": True, "msg": self._scrub(str(error))}
+            result: Result = {"unreachable": True, "msg": self._scrub(str(error))}
+            if layer.port and layer.port.unanswered:
+                # Nobody knows how far it came: it is to be undone like what is known to be done.
+                result.update(changed=True, snapshot=dict(layer.port.unanswered))
+            return result
 
     def _read(
         self,
@@ -371,7 +417,7 @@ class ActionModule(HostAction):
         if posture:
             posture.reader = PostureReader(agent, posture.params)
         for layer in layers:
-            layer.prepared = prepared = layer.action.prepare(layer.params)
+            prepared = layer.prepare()
             options = prepared.options
             if options.hold and (goes_on or len(layers) > 1):
                 # Which of them is the last one that writes is not known yet.
@@ -407,6 +453,14 @@ class ActionModule(HostAction):
         }
 
 
+def _accept_one_lease(layers: t.Iterable[_Layer]) -> None:
+    """A server has one lease: who accepts it for one of its layers accepts it for all."""
+    listed_risks = [layer.params.get("accept_risks") or [] for layer in layers]
+    if any(leases.GUARD in risks for risks in listed_risks):
+        for layer in layers:
+            layer.params["accept_risks"] = [*(layer.params.get("accept_risks") or []), leases.GUARD]
+
+
 def _refusal(
     asked: t.Mapping[str, t.Any], about: t.Mapping[str, t.Any], *, check_mode: bool
 ) -> str:
@@ -434,17 +488,3 @@ def _refusal(
 
 def _left_out(parts: t.Mapping[str, t.Mapping[str, str]], name: str) -> bool:
     return name in parts and parts[name]["how"] == LEFT_OUT
-
-
-def _handed_on(about: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What the report and the other layers read of the description.
-
-    Ansible visits every value of a result several times in the process that all hosts wait for.
-    """
-    if set(about.get("layers") or ()) - HOST_PARTS:
-        return {key: value for key, value in about.items() if key != "warnings"}
-    described = {key: value for key, value in about.get("described", {}).items() if key in REPORTED}
-    return {
-        **{key: about[key] for key in ("site", "msg", "failed", "parts", "layers") if key in about},
-        "described": described,
-    }

@@ -190,9 +190,16 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     if layer not in HOST_PARTS:
         return None
     undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{_RESULT}host"))
-    for layers in (undone.get("layers") or {}, answer.get("layers") or {}):
-        if layer in layers:
-            return layers[layer]
+    locked = (answer.get("layers") or {}).get(layer)
+    given_back = (undone.get("layers") or {}).get(layer)
+    if locked and given_back and given_back.get("unreachable"):
+        # It stands as the run has left it, for all that anybody knows.
+        return {**locked, "unreachable": True, "msg": given_back["msg"]}
+    if given_back and given_back.get("restored") and "state" not in given_back:
+        # A layer that does not judge what a snapshot gives back.
+        return {**given_back, **_given_back(locked or {}, given_back)}
+    if given_back or locked:
+        return given_back or locked
     # A task that broke before it had a result for each layer says why.
     return answer if answer.get("failed") or answer.get("unreachable") else None
 
@@ -349,12 +356,7 @@ class Judge:
             if layer_record.state not in (IN_ORDER, NOT_MANAGED)
         ]
         what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
-        # What was left alone is no reason for what went wrong elsewhere.
-        judged = [one for one in verdict.records if one.state != NOT_MANAGED]
-        text = verdict.trouble or next(
-            (one.findings[0] for one in judged or verdict.records if one.findings),
-            "",
-        )
+        text = verdict.trouble or verdict.reason
         return (
             f"{what}: {verdict.host} is {verdict.state} "
             f"({', '.join(layers) or 'nothing was looked at'}). {text}"

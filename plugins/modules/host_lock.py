@@ -19,6 +19,10 @@ description:
   - Where the site asks for it, how the server is kept is read in the same start, and judged as
     M(mailedge.lockdown.windows_posture_info) does; it is C(windows posture) among the layers.
     Nothing of it is written, and it never fails the task.
+  - A rollback goes as far as it can. What is wrong with the options of one layer, or keeps it from
+    being given back, is the failure of that layer, and the others are given back.
+  - A server has one lease. Who accepts another run's for one of its layers, by V(leased) in
+    C(mailedge_exchange_accept_risks) for example, accepts it for all of them.
   - One task for what would be many. Where the role C(mailedge.lockdown.site) has described the site
     before, that description counts.
   - Does nothing at a host at which no layer of the server is managed.
@@ -47,6 +51,11 @@ options:
     description: Take back what a run has changed. The snapshots that its task returned, by layer.
       What somebody has changed since is left as it is.
     type: dict
+  perhaps:
+    description: Layers of O(undo) to whose write no answer came, as RV(unanswered) has them. Where
+      there is no snapshot of one, nothing was written there, and nothing is undone.
+    type: list
+    elements: str
   run_id:
     description: The run under whose lease O(undo) writes.
     type: str
@@ -86,6 +95,13 @@ snapshots:
   returned: success, and on a failure after the server was read
   type: dict
   sample: {"exchange": "20260114T093000.000Z-3f9a1c-apply.json"}
+unanswered:
+  description: The layers to whose write no answer came, because the connection was lost. What was
+    written there is not known; RV(snapshots) has the snapshot of the state before, which is there
+    where anything was written.
+  returned: where there are any
+  type: list
+  elements: str
 lease:
   description: The lease of the server by this run, as M(mailedge.lockdown.exchange_lease_end) takes
     it.

@@ -35,38 +35,38 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.por
     Stopped,
     Written,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _agent_lease
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils import (
+    _agent_lease,
+    _agent_snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     Agent,
     AgentError,
     AgentNoise,
     AgentTimeout,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_reading import (
+    Step,
+    raise_what_failed,
+    read_alone,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Credential, HostFact
 
-SNAPSHOT_FOLDER = _agent_lease.FOLDER
-# The newest, as many as are read at once.
-MOST_SNAPSHOTS = 100
-# A file or two that somebody planted among them do not hide ours.
-_NEWEST = 5
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
-_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since."
-_NOT_TAKEN_REMEDY = (
-    "Run it again; if it stays so, and no other run is at work there, "
-    "remove that file or folder on the server."
-)
-_SNAPSHOTS = "snapshots"
+_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
+_NOT_TAKEN_REMEDY = "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
 
 State = t.TypeVar("State")
-Step = dict[str, t.Any]
 
 
 @dataclass(frozen=True)
 class AgentReading(Reading[State]):
-    """What one remote read gave, with the digests that the write has to find again."""
+    """What one remote read gave, with the digests that the write has to find again. `names` are the
+    newest snapshots of all layers.
+    """
 
+    names: tuple[str, ...] = ()
     digests: t.Mapping[str, str] = field(default_factory=dict)
     # How far the server's clock is ahead of this process's monotonic one, in seconds; by the time
     # that its answer took, too little.
@@ -114,11 +114,20 @@ class ServerLease:
         self.taken = False
         self.snapshots: list[str] = []
         self._read_from: t.Mapping[str, t.Any] | None = None
+        self._older: tuple[t.Mapping[str, t.Any], _agent_snapshots.Rows] | None = None
 
     def read(self, answer: t.Mapping[str, t.Any], text: str | None) -> None:
         """Take the text of an answer, unless it was written since."""
         if answer is not self._read_from:
             self._read_from, self.text, self.taken = answer, text, False
+
+    def older(
+        self, answer: t.Mapping[str, t.Any], read: t.Callable[[], _agent_snapshots.Rows]
+    ) -> _agent_snapshots.Rows:
+        """The snapshots that an answer does not have, read once for all ports."""
+        if self._older is None or self._older[0] is not answer:
+            self._older = (answer, read())
+        return self._older[1]
 
     def written(self, text: str) -> None:
         """Take the text that one of the ports has written."""
@@ -139,6 +148,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         self._lease = lease or ServerLease()
         # What was read for several ports at once, until this one has understood it.
         self._answer: t.Mapping[str, t.Any] | None = None
+        # Where the state before is kept of a write to which no answer came.
+        self.unanswered: t.Mapping[str, t.Any] | None = None
 
     def lease(self) -> dict[str, t.Any] | None:
         return None if self._lease.own is None else self._lease.own.told()
@@ -151,18 +162,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         layer, wanted = self._layer, self._options.snapshot
         steps = layer.read_steps(HostFact("name"))
         steps.extend(self._digest_step(name, None) for name in layer.digests)
-        names = [wanted] if wanted and snapshots.is_name(wanted) else None
-        # The newest in any case: the next one must be newer, also where the clock was put back.
-        needed = wanted or self._options.with_snapshots
-        read_files = {"op": "read_files", "id": _SNAPSHOTS, "folder": SNAPSHOT_FOLDER}
-        steps.append(
-            {
-                **read_files,
-                "names": names,
-                "last": MOST_SNAPSHOTS if needed else _NEWEST,
-                "unread": not needed,
-            }
-        )
+        steps += _agent_snapshots.read_steps(wanted, listed=self._options.with_snapshots)
         return _agent_lease.read_steps(steps)
 
     def read(self) -> AgentReading[State]:
@@ -171,7 +171,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         if answer is None:
             answer = read_alone(self._agent, self)
         else:
-            _raise_what_failed(answer, steps)
+            raise_what_failed(answer, steps)
         state = layer.parse(answer, "")
         answers = {
             step: list((found or {}).get("objects") or [])
@@ -181,6 +181,13 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         origin = layer.origin(state)
         now = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
         leased = _agent_lease.understand(answer, now)
+        older: _agent_snapshots.Rows = []
+        wanted = self._options.snapshot
+        if _agent_snapshots.need_older(answers, wanted, lambda file: self._is_one(file, origin)):
+            older = self._lease.older(
+                answer, lambda: _agent_snapshots.read_older(self._agent, answers)
+            )
+        there = _agent_snapshots.understand(answers, wanted, older)
         hold = self._options.hold
         if hold and leased.lease and leased.lease.run_id == hold.run_id and not leased.lease.ended:
             self._lease.own = leased.lease
@@ -193,8 +200,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             kept=f"on the server {origin['server']}",
             facts=layer.facts(state, str(answer.get("way"))),
             notes=leased.notes,
-            snapshots=snapshot_files(answers.get(_SNAPSHOTS, [])),
-            most_snapshots=MOST_SNAPSHOTS,
+            snapshots=there.files,
+            names=there.names,
             lease=leased.lease,
             leased_meanwhile=leased.meanwhile,
             lease_unknown=leased.unknown,
@@ -202,6 +209,17 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             answers=answers,
             clock=seconds - time.monotonic(),
         )
+
+    def _is_one(self, file: snapshots.Held, origin: t.Mapping[str, str]) -> bool:
+        """Whether a file is a snapshot of this layer, here, that a rollback may give back."""
+        if file.distrust:
+            return False
+        try:
+            held = snapshots.parse(file.text, self._layer.name, self._layer.tables)
+        except SnapshotError:
+            return False
+        here = [str(origin.get(name, "")).casefold() for name in held.origin]
+        return [text.casefold() for text in held.origin.values()] == here and held.gives_back
 
     @property
     def shell(self) -> t.Mapping[str, t.Any]:
@@ -253,10 +271,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         )
 
     def keep(self, snapshot: snapshots.Snapshot[str], reading: AgentReading[State]) -> Kept:
-        held = [held.name for held in reading.snapshots if not held.distrust]
-        time = snapshots.newest_after([*held, *self._lease.snapshots], reading.time)
+        time = snapshots.newest_after([*reading.names, *self._lease.snapshots], reading.time)
         name = snapshots.file_name(time, snapshot.run_id, snapshot.reason)
-        kept = Kept(name, snapshot.text(), {"name": name, "folder": SNAPSHOT_FOLDER})
+        kept = Kept(name, snapshot.text(), {"name": name, "folder": _agent_lease.FOLDER})
         if not self._options.snapshot_copy:
             return kept
         try:
@@ -281,7 +298,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         write_file = {
             "op": "write_file",
             "id": "snapshot",
-            "folder": SNAPSHOT_FOLDER,
+            "folder": _agent_lease.FOLDER,
             "name": kept.name,
         }
         request_steps.append({**write_file, "text": kept.text})
@@ -325,6 +342,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         except (AgentTimeout, AgentNoise) as error:
             raise Stopped(str(error), done=None) from None
         except AnsibleConnectionFailure as error:
+            self.unanswered = dict(kept.facts)
             sentences = " ".join(layer.sentence(change) for change in steps)
             raise AnsibleConnectionFailure(
                 "The connection to the host was lost while changes were being written, in this "
@@ -377,106 +395,6 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         }
 
 
-class Reader(t.Protocol):
-    """What is read of a server, together with others: a port, or what only looks."""
-
-    @property
-    def shell(self) -> t.Mapping[str, t.Any]:
-        """The request's part of that name."""
-
-    def reading_steps(self) -> list[Step]:
-        """What a read asks for. Ids are those of no other reader, or the step is the same."""
-
-    def read_mutex(self) -> dict[str, t.Any] | None:
-        """What a read waits for."""
-
-    def take(self, answer: t.Mapping[str, t.Any]) -> None:
-        """What the call gave."""
-
-
-def read_alone(agent: Agent, reader: Reader) -> t.Mapping[str, t.Any]:
-    """What one reader needs, in a call of its own. Raises what a read raises."""
-    steps = reader.reading_steps()
-    answer = _read(
-        agent, {"protocol": 1, "shell": reader.shell, "mutex": reader.read_mutex(), "steps": steps}
-    )
-    _raise_what_failed(answer, steps)
-    return answer
-
-
-def read_together(agent: Agent, ports: t.Sequence[Reader]) -> None:
-    """Read what all these readers of one server need, in one call. Raises what a read raises.
-
-    What one layer's steps meet is told when that layer reads: it does not hide the others.
-    """
-    steps: dict[str, Step] = {}
-    for port in ports:
-        for step in port.reading_steps():
-            # Snapshots and lease are asked for by each of them.
-            steps[str(step["id"])] = {**_merged(steps.get(str(step["id"])), step), "always": True}
-    # After all that it tells of; where no port is among them, there is none.
-    last = steps.pop(_agent_lease.READ_AGAIN, None)
-    shells = [port.shell for port in ports if port.shell.get("way") != "none"]
-    request = {
-        "protocol": 1,
-        "shell": shells[0] if shells else {"way": "none"},
-        "mutex": next((mutex for port in ports if (mutex := port.read_mutex())), None),
-        "steps": [*steps.values(), *([last] if last else [])],
-    }
-    answer = _read(agent, request)
-    for port in ports:
-        port.take(answer)
-
-
-def _merged(asked: Step | None, step: Step) -> Step:
-    """A step that several ports ask for, so that each of them gets what it needs."""
-    if asked is None:
-        return step
-    whole = dict(step)
-    if "names" in step and asked.get("names") is not None and step.get("names") is not None:
-        whole["names"] = sorted({*asked["names"], *step["names"]})
-    elif "names" in step:
-        whole["names"] = None
-    if "last" in step:
-        whole["last"] = max(step["last"], asked["last"])
-    if "unread" in step:
-        whole["unread"] = bool(step["unread"] and asked["unread"])
-    return whole
-
-
-def _read(agent: Agent, request: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """The answer to a request that only reads, also where a step failed."""
-    try:
-        return agent.run(request)
-    except AgentError as error:
-        if error.step is None:
-            raise
-        return error.answer
-    except AgentTimeout as error:
-        raise Failure(
-            f"{error} It was only being read: nothing was changed. If the server is slow, "
-            "raise time_limit; if it hangs, look at its Exchange services first."
-        ) from None
-    except AgentNoise as error:
-        raise Failure(f"{error} It was only being read: nothing was changed.") from None
-
-
-def _raise_what_failed(answer: t.Mapping[str, t.Any], steps: t.Iterable[Step]) -> None:
-    """Raise AgentError for the first of these steps that failed, or was not run."""
-    for step in steps:
-        told = (answer.get("steps") or {}).get(step["id"]) or {}
-        if told.get("ok") or (step.get("optional") and told):
-            continue
-        error = told.get("error") or answer.get("error") or {}
-        raise AgentError(
-            str(error.get("class") or "Mailedge.Unknown"),
-            str(error.get("id") or ""),
-            str(error.get("message") or "The agent reported a failure without saying which."),
-            str(step["id"]) if told else error.get("step"),
-            answer,
-        )
-
-
 def _seconds(text: str) -> float:
     """A time of the agent, as seconds since 1970."""
     moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
@@ -487,12 +405,6 @@ def another_server(origin: t.Mapping[str, str], here: str) -> str:
     """Why a snapshot of that origin is not of the server `here`; empty where it is."""
     server = origin.get("server", "")
     return "" if server.casefold() == here.casefold() else f"It is of the server {server}."
-
-
-def snapshot_files(rows: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[snapshots.Held, ...]:
-    """The files of the folder, newest first; the lease is none of the snapshots."""
-    held = map(_agent_lease.held_file, rows)
-    return tuple(file for file in held if file.name != leases.FILE)[::-1]
 
 
 def _digest_id(name: str) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows import 
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import read_alone
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_reading import read_alone
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import (
     WITHOUT_EXCHANGE,
 )

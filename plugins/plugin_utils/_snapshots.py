@@ -20,10 +20,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
     AgentNoise,
     AgentTimeout,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import another_server
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_snapshots import (
     MOST_SNAPSHOTS,
     SNAPSHOT_FOLDER,
-    another_server,
     snapshot_files,
 )
 

@@ -18,7 +18,9 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import MOST_SNAPSHOTS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_snapshots import (
+    MOST_SNAPSHOTS,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import shown
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     BOTH,
@@ -136,24 +138,33 @@ def test_a_connector_that_is_gone_does_not_keep_the_others_from_being_restored(
     assert accepts(host, STRANGER)
 
 
-def test_where_the_first_snapshot_is_not_known_original_is_refused(tmp_path: pathlib.Path) -> None:
+def test_the_first_snapshot_is_found_whatever_lies_before_it(tmp_path: pathlib.Path) -> None:
     host = defaults.site("2016", folder=tmp_path)
     wire = Wire(host)
+    start = host.shown()
     assert not do(wire, INBOUND).get("failed")
     [path] = tmp_path.rglob("*-apply.json")
-    for number in range(MOST_SNAPSHOTS):
-        copy = path.with_name(f"20250101T000000.{number:03}Z-aaaaaa-apply.json")
-        copy.write_bytes(path.read_bytes())
+    other = path.read_text(encoding="utf-8").replace('"layer": "exchange"', '"layer": "iis"')
+    for number in range(2 * MOST_SNAPSHOTS + 1):
+        # Of another layer, or of a rollback: none that is given back.
+        text = other if number % 2 else other.replace('"layer": "iis"', '"layer": "exchange"')
+        if not number % 2:
+            text = text.replace('"reason": "apply"', '"reason": "rollback"')
+        copy = path.with_name(f"20991231T000000.{number:03}Z-aaaaaa-apply.json")
+        copy.write_text(text, encoding="utf-8")
         host.own(copy)
     locked = host.shown()
-    refused = do(wire, {"snapshot": "original"})
-    assert refused["failed"]
-    assert f"There are {MOST_SNAPSHOTS} snapshots or more" in refused["msg"]
+    starts = wire.starts
+    for wanted in ("latest", path.name, "original"):
+        back = do(wire, {"snapshot": wanted}, check=True)
+        assert not back.get("failed"), back["msg"]
+        assert back["changed"]
+    # A name costs one call, and what lies behind the newest costs one more for every hundred.
+    assert wire.starts - starts == 3 + 1 + 3
     assert host.shown() == locked
-    # One that is named is read by its name, however old it is.
-    back = do(wire, {"snapshot": "20250101T000000.000Z-aaaaaa-apply.json"})
+    back = do(wire, {"snapshot": "original"})
     assert not back.get("failed"), back["msg"]
-    assert accepts(host, STRANGER)
+    assert host.shown() == start
 
 
 def test_a_snapshot_that_is_none_is_passed_over_and_named(tmp_path: pathlib.Path) -> None:

@@ -14,31 +14,19 @@ import pytest
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
 from ansible_collections.mailedge.lockdown.tests.lab.playing import module, play
-from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
-from ansible_collections.mailedge.lockdown.tests.support.host_layers import HOST, SITE, layers
+from ansible_collections.mailedge.lockdown.tests.support.host_layers import (
+    HOST,
+    SITE,
+    STRANGER,
+    layers,
+    reaches,
+    whole,
+)
 
-STRANGER, COLLEAGUE, PROVIDER = "203.0.113.9", "10.20.3.4", "198.51.100.7"
+COLLEAGUE, PROVIDER = "10.20.3.4", "198.51.100.7"
 LAYERS = {"exchange", "iis", "windows firewall", "windows tls"}
-
-
-def whole(host: LabHost) -> tuple[t.Any, ...]:
-    """The state of the server in every layer."""
-    windows = host.exchange.windows
-    return (
-        host.exchange.shown(),
-        windows.registry.shown(),
-        windows.iis.text,
-        [rule.text() for rule in windows.firewall.rules],
-    )
-
-
-def reaches(host: LabHost, sender: str) -> tuple[bool, bool]:
-    """Whether a sender gets to port 25 of the server, and to its admin center."""
-    windows = host.exchange.windows
-    packet = Packet(sender, 25, listener="MSExchangeFrontendTransport.exe")
-    return admits(windows.firewall, packet), windows.iis.request("/ecp/", sender).passed
 
 
 def _save(iis: Iis, comment: str) -> None:
@@ -100,6 +88,14 @@ def test_nothing_is_written_where_one_of_them_is_refused(lab: Lab, host: LabHost
     assert "domain_controllers_unnamed" in run.output
     assert "Nothing was changed here, because windows firewall cannot be changed." in run.output
     assert whole(host) == start
+    # Who is to blame comes first, wherever one line is all that is read.
+    why = "The option domain_controllers does not say which domain controllers there are"
+    (line,) = [text for text in run.output.splitlines() if text.startswith("birke: ")]
+    assert line.startswith(f"birke: open. birke-ex1, windows firewall: {why}"), line
+    (failed,) = run.of("Fail the host")
+    assert f"outside: not looked at). {why}" in failed.result["msg"]
+    (locking,) = run.of("Lock the layers of the server")
+    assert locking.result["msg"].startswith(why)
 
 
 def test_a_later_layer_that_fails_has_the_earlier_ones_undone(lab: Lab, host: LabHost) -> None:
@@ -172,6 +168,31 @@ def test_the_snapshots_of_every_layer_are_listed_as_its_own(
             variables={**SITE, f"mailedge_{name.replace(' ', '_')}_snapshot": kept["name"]},
         )
         assert back.code == 0, back.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mailedge_iis_accept_risks": ["nonsense"]}, "nonsense"),
+        ({"mailedge_iis_snapshot": "the one of yesterday"}, "is not the name of a snapshot"),
+        (
+            {"mailedge_iis_snapshot": "20260114T101500.250Z-4f1c2a-apply.json"},
+            "There is no snapshot named",
+        ),
+        ({"mailedge_iis_site": "Elsewhere"}, "There is no site 'Elsewhere'"),
+    ],
+)
+def test_a_rollback_goes_as_far_as_it_can(
+    lab: Lab, host: LabHost, wrong: dict[str, t.Any], said: str
+) -> None:
+    start = whole(host)
+    assert play("apply", lab.inventory, variables=SITE).code == 0
+    locked = whole(host)
+    named = {**dict.fromkeys(ORIGINAL, "latest"), **wrong}
+    run = play("rollback", lab.inventory, variables={**SITE, **named})
+    assert whole(host) == (*start[:2], locked[2], start[3]), run.output
+    assert run.code != 0, "that one was not given back is told"
+    assert said in layers(run)["iis"]["msg"]
 
 
 def test_why_one_layer_was_not_given_back_is_not_that_others_were_left_alone(lab: Lab) -> None:

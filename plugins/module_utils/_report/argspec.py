@@ -23,6 +23,7 @@ HOST_LOCK: dict[str, t.Any] = {
         "playbook": {**_PLAYBOOK, "default": "apply"},
         "layers": {"type": "list", "elements": "str"},
         "undo": {"type": "dict"},
+        "perhaps": {"type": "list", "elements": "str"},
         "run_id": {"type": "str"},
     }
 }

@@ -64,10 +64,11 @@ def _first(verdict: SiteVerdict) -> str:
     for host in verdict.hosts:
         if host.state != verdict.state:
             continue
-        for record in host.records:
-            if record.state == verdict.state:
-                text = record.findings[0] if record.findings else _count(record)
-                return f"{host.host}, {record.layer}: {text}".strip()
+        worst = next((each for each in host.records if each.state == verdict.state), None)
+        if worst is not None:
+            record = host.to_blame or worst
+            text = record.findings[0] if record.findings else _count(record)
+            return f"{host.host}, {record.layer}: {text}".strip()
         if host.trouble:
             return f"{host.host}: {host.trouble}"
     return "Nothing of it was looked at." if verdict.state == UNKNOWN and not _left(verdict) else ""
@@ -123,6 +124,8 @@ def _record_lines(record: Record, playbook: str, *, check_mode: bool, verbose: b
     lines = [f"  {record.layer}: {_word(record.state, check_mode=check_mode)}"]
     lines += [f"    {text}" for text in shown(record.findings, most)]
     verb = "a run would" if pending else "done"
+    if record.state == UNKNOWN and record.snapshot:
+        verb = "perhaps done"
     lines += [f"    {verb}: {text}" for text in shown(record.plan, most)]
     lines += [f"    {text}" for text in shown(_exposed(record, pending=pending), most)]
     return (

@@ -111,6 +111,13 @@ class Record:
     listed: tuple[str, ...] = ()
     # Whether the task failed, or had no answer; its state may be known all the same.
     failed: bool = False
+    # Whether it only failed because another layer did.
+    held_back: bool = False
+
+    @property
+    def to_blame(self) -> bool:
+        """Whether it failed by itself."""
+        return self.failed and not self.held_back
 
     def as_dict(self) -> dict[str, t.Any]:
         """{layer, host, state, findings, plan, exposure, before, after, snapshot}."""
@@ -201,6 +208,7 @@ def record(
         changed=_written(result, playbook),
         listed=_texts(result.get("lines")),
         failed=bool(result.get("failed") or result.get("unreachable")),
+        held_back=bool(result.get("held_back")),
     )
 
 
@@ -260,6 +268,24 @@ class HostVerdict:
     never_ran: bool = False
     # Whether all that there is to do is done by another host of the site.
     elsewhere: bool = False
+
+    @property
+    def to_blame(self) -> Record | None:
+        """The layer that others had to wait for; None where nobody had to."""
+        if not any(each.held_back for each in self.records):
+            return None
+        return next((each for each in self.records if each.to_blame), None)
+
+    @property
+    def reason(self) -> str:
+        """Why the host is as it is, in sentences; empty where no layer says anything."""
+        told = [each for each in self.records if each.findings]
+        worst = [each for each in told if each.state == self.state]
+        # What was left alone is no reason for what went wrong elsewhere.
+        judged = [each for each in told if each.state != NOT_MANAGED]
+        blamed = [self.to_blame] if self.to_blame else []
+        first = next(iter([*blamed, *worst, *judged, *told]), None)
+        return first.findings[0] if first and first.findings else ""
 
     @property
     def state(self) -> str:

@@ -24,5 +24,9 @@ class NoSnapshot(SnapshotError):
     """There is no snapshot of a change."""
 
 
+class NoSuchSnapshot(SnapshotError):
+    """There is no snapshot of the name that is asked for."""
+
+
 class OtherLayer(SnapshotError):
     """A snapshot is one of another layer of the same server or device."""

@@ -28,11 +28,10 @@ class Reading(t.Generic[State]):
 
     `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`.
     `facts` go into the result as they are, `notes` are warnings. `snapshots` are newest first, as
-    far as they were asked for; `most_snapshots` is how many were read at most, None for all; `kept`
-    is where they are, as a phrase. `answers` are the rows of whatever else was asked over there,
-    by the name of the question. `lease` is the newest one, ended or not; `leased_meanwhile`: it was
-    another one when the reading began. `lease_unknown` says in sentences why nobody can tell
-    whether there is one.
+    far as they were asked for; `kept` is where they are, as a phrase. `answers` are the rows of
+    whatever else was asked over there, by the name of the question. `lease` is the newest one,
+    ended or not; `leased_meanwhile`: it was another one when the reading began. `lease_unknown`
+    says in sentences why nobody can tell whether there is one.
     """
 
     state: State
@@ -43,7 +42,6 @@ class Reading(t.Generic[State]):
     facts: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     snapshots: tuple[Held, ...] = ()
-    most_snapshots: int | None = None
     answers: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = dataclasses.field(
         default_factory=dict
     )

@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
     NoSnapshot,
+    NoSuchSnapshot,
     PlanError,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
@@ -71,8 +72,11 @@ def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task)
     try:
         _Run(layer, port, task, result).execute()
     except PlanError as error:
-        nothing = {"nothing_to_restore": True} if isinstance(error, NoSnapshot) else {}
-        raise Refused(str(error), {**result, **_closing(port), **nothing}) from None
+        if isinstance(error, NoSnapshot):
+            result["nothing_to_restore"] = True
+        if isinstance(error, NoSuchSnapshot):
+            result["no_such_snapshot"] = True
+        raise Refused(str(error), {**result, **_closing(port)}) from None
     except Refused as refused:
         raise Refused(str(refused), {**refused.result, **_closing(port)}) from None
     result.update(_closing(port))
@@ -178,7 +182,6 @@ class _Run(t.Generic[State, Key]):
             tables=tables,
             foreign=lambda snapshot: port.foreign(snapshot.origin, reading),
             where=reading.kept,
-            most=reading.most_snapshots,
         )
         desired = choice.desired
         changed: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
     NoSnapshot,
+    NoSuchSnapshot,
     OtherLayer,
     SnapshotError,
 )
@@ -55,6 +56,13 @@ class Snapshot(t.Generic[Key]):
     made: tuple[Desired[Key], ...] = ()
     plan: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether a rollback that names none takes it: it is none of a rollback, and not of a run
+        that was refused at its first step and made nothing.
+        """
+        return self.reason == APPLY and bool(self.desired or self.lost)
 
     def text(self) -> str:
         """The snapshot as JSON; plain ASCII, so that no code page on its way can harm it."""
@@ -185,13 +193,12 @@ def choose(
     tables: Tables[State, Key],
     foreign: t.Callable[[Snapshot[Key]], str],
     where: str,
-    most: int | None = None,
 ) -> Choice[Key]:
     """What `wanted`, which is LATEST, ORIGINAL or a name, gives back of the snapshots held, newest
     first.
 
     `foreign` says in one sentence why a snapshot is not of this server or device; empty where it
-    is. `most` is how many were read at most. Raises SnapshotError.
+    is. Raises SnapshotError.
     """
     usable: list[tuple[str, Snapshot[Key]]] = []
     passed_over: list[str] = []
@@ -212,27 +219,18 @@ def choose(
             if not isinstance(error, OtherLayer):
                 passed_over.append(f"The snapshot {name} was passed over. {error}")
             continue
-        # A rollback is not what a rollback takes back, nor is a run that was refused at its first
-        # step and made nothing; unless it is named.
-        if name == wanted or (snapshot.reason == APPLY and (snapshot.desired or snapshot.lost)):
+        if name == wanted or snapshot.gives_back:
             usable.append((name, snapshot))
     named = [(name, snapshot) for name, snapshot in usable if wanted in (LATEST, name)][:1]
     chosen = usable if wanted == ORIGINAL else named
     if not chosen:
         named_one = is_name(wanted)
         what = f"no snapshot named '{wanted}'" if named_one else "no snapshot of a change"
-        # What other layers have saved may have pushed those of this one out of what was read.
-        all_read = most is None or len(held) < most
-        if not all_read and not named_one:
-            what += f" of this layer among the {most} newest files"
-            passed_over.insert(0, "Name the snapshot to restore.")
-        kind = SnapshotError if named_one or passed_over else NoSnapshot
+        kind: type[SnapshotError] = NoSnapshot
+        if named_one or passed_over:
+            is_held = wanted in {file.name for file in held}
+            kind = NoSuchSnapshot if named_one and not is_held else SnapshotError
         raise kind(" ".join([f"There is {what} {where}. Nothing was changed.", *passed_over]))
-    if wanted == ORIGINAL and most is not None and len(held) >= most:
-        raise SnapshotError(
-            f"There are {most} snapshots or more {where}, so that the first is not known. Nothing "
-            f"was changed. Name the one to restore; the oldest that was read is {usable[-1][0]}."
-        )
     names = [name for name, _snapshot in usable]
     further = names[names.index(chosen[0][0]) + 1 :] if wanted != ORIGINAL else []
     return Choice(

@@ -28,6 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
     NoSnapshot,
+    NoSuchSnapshot,
     SnapshotError,
 )
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
@@ -316,28 +317,20 @@ def test_a_run_that_made_nothing_does_not_hide_the_one_before_it() -> None:
     assert restored(snapshot.ORIGINAL) == (snapshot.ORIGINAL, ())
 
 
-def test_a_snapshot_that_others_have_pushed_out_is_not_one_that_never_was() -> None:
-    """Who is told that no run has changed the layer looks no further."""
+def test_where_no_run_has_changed_a_layer_it_is_said() -> None:
+    """Whoever gives several layers back passes over that one."""
     other = json.dumps({**WHOLE, "layer": "windows_tls"})
     held = [snapshot.Held("20260114T101500.000Z-4f1c2a-apply.json", other)]
-    with pytest.raises(SnapshotError, match="among the 1 newest files here") as error:
-        snapshot.choose(
-            held,
-            snapshot.LATEST,
-            layer="exchange",
-            tables=TABLES,
-            foreign=lambda _: "",
-            where="here",
-            most=1,
+
+    def choose(wanted: str) -> t.Any:
+        return snapshot.choose(
+            held, wanted, layer="exchange", tables=TABLES, foreign=lambda _: "", where="here"
         )
-    assert not isinstance(error.value, NoSnapshot)
+
     with pytest.raises(NoSnapshot, match="There is no snapshot of a change here"):
-        snapshot.choose(
-            held,
-            snapshot.LATEST,
-            layer="exchange",
-            tables=TABLES,
-            foreign=lambda _: "",
-            where="here",
-            most=2,
-        )
+        choose(snapshot.LATEST)
+    with pytest.raises(NoSuchSnapshot, match="There is no snapshot named"):
+        choose("20260114T101501.000Z-4f1c2a-apply.json")
+    with pytest.raises(SnapshotError, match="It is of the layer windows_tls") as error:
+        choose(held[0].name)
+    assert not isinstance(error.value, NoSuchSnapshot), "it is there"

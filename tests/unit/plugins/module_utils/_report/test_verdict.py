@@ -54,6 +54,23 @@ def state(result: t.Mapping[str, t.Any] | None, how: str = MANAGED, **more: t.An
     return found.state
 
 
+def test_who_is_to_blame_comes_before_who_had_to_wait() -> None:
+    waited = {"state": "open", "failed": True, "held_back": True, "msg": "It had to wait."}
+    blamed = {"failed": True, "msg": "It cannot be changed."}
+    records = [
+        found
+        for layer, result in (("exchange", waited), ("iis", blamed))
+        if (found := record(layer, "ex1", Part(MANAGED), result, playbook="apply"))
+    ]
+    verdict = HostVerdict("ex1", "birke", tuple(records))
+    assert verdict.state == "open"
+    assert verdict.reason == "It cannot be changed."
+    (site,) = by_site([verdict])
+    assert site_line(site) == "birke: open. ex1, iis: It cannot be changed."
+    alone = HostVerdict("ex1", "birke", (records[0],))
+    assert site_line(by_site([alone])[0]) == "birke: open. ex1, exchange: It had to wait."
+
+
 @pytest.mark.parametrize(
     "result",
     [
