@@ -25,7 +25,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     model_of,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import parse_address
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    parse_address,
+    parse_range,
+)
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
     fortios_rollback,
@@ -45,6 +48,7 @@ from ansible_collections.mailedge.lockdown.tests.support.random_firewalls import
     FIELDS,
     HOLDS,
     INTERFACES,
+    MISLEADING_POLICIES,
     OWN,
     PLACES,
     POLICIES,
@@ -60,8 +64,8 @@ from ansible_collections.mailedge.lockdown.tests.support.random_firewalls import
     tell,
 )
 
-VERSIONS = st.sampled_from(["v7.2.3", "v7.4.4", "v6.4.14"])
-SERVER = "10.20.1.11"
+VERSIONS = st.sampled_from(["v7.2.3", "v7.4.4", "v6.4.14", "v6.4.0"])
+SERVER, SERVERS = "10.20.1.11", "10.20.1.0/24"
 MAIL = (("VIP-mail", 25), ("VIP-both", 25))
 # From and to all interfaces, with routes that may change, and with all that the tables do not tell.
 ANYWHERE = st.one_of(
@@ -74,6 +78,7 @@ ANYWHERE = st.one_of(
         min_size=1,
         max_size=6,
     ),
+    *[MISLEADING_POLICIES] * 2,
 )
 
 
@@ -149,27 +154,28 @@ def test_what_is_shut_no_packet_passes(
 
 def arrives(device: Device, source: str, place: str, port: int, interface: str) -> bool:
     """Whether a packet gets through to the server, and not out to the internet by the default
-    route, where the server is not.
+    route, where the server is not, unless its network is there.
     """
     to = delivered(device, Packet(source, place, port, interface))
-    return to == SERVER and device.route(SERVER, interface) != "wan1"
+    outside = (SERVERS, "wan1") in device.routing.connected
+    return to == SERVER and (outside or device.route(SERVER, interface) != "wan1")
 
 
 def shut(
     device: Device, around: Surroundings, model: Model, truth: t.Mapping[str, list[str]]
 ) -> None:
     """Whom the model calls shut out, no packet of his gets through, by whatever interface."""
-    for vip, port in (*MAIL, ("VIP-both", 443)):
-        target = Target(port, vip=vip)
+    targets = [(Target(port, vip=vip), PLACES[vip]) for vip, port in (*MAIL, ("VIP-both", 443))]
+    for target, place in (*targets, (Target(25, address=parse_range(SERVER)), SERVER)):
         reached = model.reached(target)
         behind = [one for name in reached.opaque for one in truth.get(name.name, ())]
         for source in SOURCES:
             for interface in INTERFACES:
-                if arrives(device, source, PLACES[vip], port, interface):
+                if arrives(device, source, place, target.port, interface):
                     inside = parse_address(source) in reached.known or any(
                         within(source, one) for one in behind
                     )
-                    assert inside, (vip, port, source, interface, around)
+                    assert inside, (target, source, interface, around)
                     assert model.lookup(source, target) is not None
 
 
@@ -187,7 +193,7 @@ def test_what_is_shut_stays_shut_whatever_goes_down(
     device.holds.update(holds)
     tell(device, truth)
     client: t.Any = Direct(device, told=around.told)
-    wanted = InboundOptions("birke", 25, vips=tuple(PLACES))
+    wanted = InboundOptions("birke", 25, vips=tuple(PLACES), addresses=(parse_range(SERVER),))
     state = Routes(client).told(states.read(client, wanted.tables), wanted.targets)
     for down in (frozenset(), around.down, frozenset({around.server})):
         device.routing.down = set(down)
@@ -199,7 +205,7 @@ def test_what_is_shut_stays_shut_whatever_goes_down(
 def test_a_lock_locks_takes_nobody_the_way_and_is_given_back(
     policies: list[dict[str, t.Any]], truth: dict[str, list[str]]
 ) -> None:
-    promises(policies, truth, None, ["wan1"])
+    promises(policies, truth, None, {"interfaces": ["wan1"]})
 
 
 @examples(10)
@@ -207,27 +213,35 @@ def test_a_lock_locks_takes_nobody_the_way_and_is_given_back(
     policies=ANYWHERE,
     truth=TRUTH,
     around=SURROUNDINGS,
-    interfaces=st.sampled_from([[], [], ["wan1"]]),
+    options=st.fixed_dictionaries(
+        {
+            "interfaces": st.sampled_from([[], [], ["wan1"]]),
+            "addresses": st.sampled_from([[], [SERVER]]),
+        }
+    ),
+    version=VERSIONS,
 )
 def test_the_same_wherever_the_server_is(
     policies: list[dict[str, t.Any]],
     truth: dict[str, list[str]],
     around: Surroundings,
-    interfaces: list[str],
+    options: dict[str, t.Any],
+    version: str,
 ) -> None:
-    promises(policies, truth, around, interfaces)
+    promises(policies, truth, around, options, version)
 
 
 def promises(
     policies: list[dict[str, t.Any]],
     truth: dict[str, list[str]],
     around: Surroundings | None,
-    interfaces: list[str],
+    options: dict[str, t.Any],
+    version: str = "v7.4.4",
 ) -> None:
     """A lock shuts, takes nobody the way whom it does not mean, has nothing more to do, and is
     given back whole, with the order and the numbers of the policies.
     """
-    server = served(Device(future=["moon-phase"]))
+    server = served(Device(version=version, future=["moon-phase"]))
     with (
         tempfile.TemporaryDirectory() as folder,
         Firewall(server, pathlib.Path(folder)).without_network(),
@@ -239,8 +253,9 @@ def promises(
             server.arm(gone=("router/lookup", "router/ipv4"))
         before = firewall.dump()
         mail = [(PLACES[vip], port) for vip, port in MAIL]
+        mail += [(address, 25) for address in options.get("addresses", ())]
         doors = [*mail, (PLACES["VIP-web"], 443), (PLACES["VIP-both"], 443)]
-        ways = interfaces or list(INTERFACES)
+        ways = options["interfaces"] or list(INTERFACES)
 
         def passing() -> dict[tuple[str, str, int, str], bool]:
             packets = [(source, *door, way) for source in SOURCES for door in doors for way in ways]
@@ -252,7 +267,7 @@ def promises(
             "vips": ["VIP-mail", "VIP-both"],
             "ranges": RANGES,
             "own_networks": OWN,
-            "interfaces": interfaces,
+            **options,
         }
         result = firewall.run(fortios_inbound_lock, **lock)
         if result["failed"]:

@@ -11,13 +11,14 @@ import typing as t
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate import schema
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.answers import shown
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import POLICY, Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
     InternetService,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_table
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import refs
 
 SOURCES = ["192.0.2.77", "198.51.100.7", "198.51.100.200", "10.20.0.5", "203.0.113.200"]
@@ -136,13 +137,13 @@ class Direct:
         self._config, self.version = device.configs["root"], device.version
 
     def table(self, path: str, **_options: t.Any) -> list[dict[str, t.Any]]:
-        known = device_tables(self._device)
-        if path in known:
-            return t.cast("list[dict[str, t.Any]]", known[path])
+        known = device_table(self._device, path)
+        if known is not None:
+            return t.cast("list[dict[str, t.Any]]", known)
         return [shown(self._config.table(path), row) for row in self._config.all(path).values()]
 
     def single(self, path: str) -> dict[str, t.Any]:
-        return t.cast("dict[str, t.Any]", device_tables(self._device)[path])
+        return t.cast("dict[str, t.Any]", device_table(self._device, path))
 
     def monitor(self, path: str, **query: t.Any) -> t.Any:
         if path != "router/lookup" or not self._told:
@@ -153,6 +154,8 @@ class Direct:
 # ------------------------------------------------------------ where everything is
 
 INTERFACES = ("wan1", "dmz", "internal", "guests")
+HOME = "where the server is"
+"""In the place of an interface, for policies that lead to the server wherever that is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,16 +187,24 @@ class Surroundings:
         device.routing.static = [*self.static, ("0.0.0.0/0", "wan1"), ("::/0", "wan1")]
         device.routing.policies = list(self.policies)
 
-    def renamed(self, policies: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-        """The policies with the names of zones in place of their members."""
-        zone = {member: name for name, members in (*self.zones, *self.sdwan) for member in members}
+    def renamed(
+        self, policies: t.Sequence[dict[str, t.Any]], version: schema.Version
+    ) -> list[dict[str, t.Any]]:
+        """The policies with the names of zones in place of their members; where a version takes
+        both, of every other policy.
+        """
+        both = version < (6, 4, 1)
+        zones = {member: name for name, members in (*self.zones, *self.sdwan) for member in members}
         renamed_rows = []
-        for row in policies:
-            ways = {
-                field: refs(
-                    *dict.fromkeys(zone.get(entry["name"], entry["name"]) for entry in row[field])
-                )
+        for number, row in enumerate(policies):
+            named = {
+                field: [self.server if name == HOME else name for name in map(_name, row[field])]
                 for field in ("srcintf", "dstintf")
+            }
+            zone = {} if both and number % 2 else zones
+            ways = {
+                field: refs(*dict.fromkeys(zone.get(name, name) for name in names))
+                for field, names in named.items()
             }
             renamed_rows.append({**row, **ways})
         return renamed_rows
@@ -213,19 +224,56 @@ POLICY_ROUTES = [
 INSIDE = (("inside", ("internal", "guests")),)
 SURROUNDINGS = st.builds(
     Surroundings,
-    server=st.sampled_from(["internal", "internal", "guests", "dmz"]),
-    front=st.sampled_from(["wan1", "wan1", "any"]),
+    # At times behind the interface of its virtual IP, as where there is one alone.
+    server=st.sampled_from(["internal", "internal", "guests", "dmz", "wan1"]),
+    front=st.sampled_from(["wan1", "wan1", "any", "any", "dmz"]),
     static=st.lists(st.sampled_from(ROUTES), max_size=2, unique=True).map(tuple),
     policies=st.lists(st.sampled_from(POLICY_ROUTES), max_size=1).map(tuple),
     zones=st.sampled_from([(), (), INSIDE]),
     sdwan=st.sampled_from([(), (), (("overlay", ("dmz",)), ("second", ()))]),
     down=st.frozensets(st.sampled_from(INTERFACES[1:]), max_size=2),
-    told=st.sampled_from([True, True, True, False]),
+    told=st.sampled_from([True, True, False]),
 )
 WAYS = {
-    "srcintf": some("wan1", "wan1", "any", "dmz", "guests", "internal"),
-    "dstintf": some("internal", "internal", "any", "wan1", "guests", "dmz"),
+    "srcintf": some("wan1", "wan1", "any", "dmz", "guests", "internal", HOME),
+    "dstintf": some("internal", HOME, "any", "wan1", "guests", "dmz"),
 }
+# Policies for the server, most of which lead elsewhere, and behind them some for everything: where
+# the server is nobody can tell from the former.
+_ONE_WAY = {
+    field: st.sampled_from([refs(name) for name in (*INTERFACES, HOME, HOME, HOME)])
+    for field in ("srcintf", "dstintf")
+}
+MISLEADING_POLICIES = st.tuples(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                **{name: st.just(value) for name, value in WIDE.items()},
+                **_ONE_WAY,
+                "dstaddr": some("VIP-mail", "VIP-both", "of mail", "server"),
+                "action": st.sampled_from(["accept", "accept", "deny"]),
+                "status": st.sampled_from(["enable", "enable", "enable", "disable"]),
+            }
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                **{name: st.just(value) for name, value in WIDE.items()},
+                **_ONE_WAY,
+                "dstaddr": st.just(refs("all")),
+            }
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+).map(lambda parts: [*parts[0], *parts[1]])
+
+
+def _name(reference: t.Mapping[str, str]) -> str:
+    return reference["name"]
 
 
 def seed(
@@ -285,7 +333,7 @@ def seed(
     ):
         left_out = {"exclude": "enable", "exclude-member": refs(but)}
         config.create("firewall/addrgrp", {"name": name, "member": refs(member), **left_out})
-    for row in place.renamed(policies):
+    for row in place.renamed(policies, device.version):
         config.create(POLICY, row)
 
 

@@ -14,6 +14,7 @@ destination is `all` does not stop what a virtual IP has let in, unless it says 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import typing as t
 from dataclasses import dataclass
@@ -35,7 +36,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.folds i
     by_name,
     named_ways,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.groups import is_ours
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.interfaces import (
+    ANY,
+    ZONES_ALONE_SINCE,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import (
     Match,
     Services,
@@ -54,7 +58,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 
-ANY = "any"
 _UNNAMED = ""  # An interface that no policy names; those for any interface are for it as well.
 
 
@@ -120,6 +123,7 @@ class Model:
         self._matches: dict[tuple[str, bool, Target], Match] = {}
         self._servers: dict[str, RangeSet] = {}
         self._always: dict[Key, bool] = {}
+        self._open: dict[Target, bool] = {}
 
     # ------------------------------------------------------------ destination and service
 
@@ -239,14 +243,12 @@ class Model:
 
     def _find(self, target: Target) -> t.Iterator[Concerned]:
         front, behind = self._front(target), self._behind(target)
-        outside = frozenset() if behind is not None else self._outside(target)
         for key, row in self.state.table(POLICY).items():
             if row.get("status", "enable") != "enable":
                 continue
             into, out = _named(row, "srcintf"), _named(row, "dstintf")
-            if out <= outside or (
-                behind is not None and not any(_is_for(out, names) for names in behind)
-            ):
+            # Where the server is not, only the device tells; what other policies are for does not.
+            if behind is not None and not any(_is_for(out, names) for names in behind):
                 continue
             if front is not None and not _is_for(into, front) and not self._names_it(row, target):
                 continue
@@ -254,13 +256,32 @@ class Model:
             if how is not Match.NO:
                 yield Concerned(key, row, how, into, out)
 
+    def _entrance(self, target: Target) -> str:
+        """The interface of the virtual IP; `any` where it is for any, or there is none."""
+        return str(self.state.table(VIP)[target.vip].get("extintf") or ANY) if target.vip else ANY
+
     def _front(self, target: Target) -> frozenset[str] | None:
         """What policies may call the interface of the virtual IP, which translates nothing that
         comes from another one (Fortinet's knowledge base on hairpin NAT, ta-p/195448, asks for a
         policy from there); None where it is for any, or its zones are not known.
         """
-        name = str(self.state.table(VIP)[target.vip].get("extintf") or ANY) if target.vip else ANY
-        return None if name == ANY else self.state.ways.names(name)
+        name = self._entrance(target)
+        if name == ANY:
+            return None
+        # Since then a policy that names an interface tells that it is in no zone.
+        alone = self.state.ways.interfaces is None and self.state.version >= ZONES_ALONE_SINCE
+        if alone and name in self._interfaces_named:
+            return frozenset({name})
+        return self.state.ways.names(name)
+
+    @functools.cached_property
+    def _interfaces_named(self) -> frozenset[str]:
+        return frozenset(
+            str(name)
+            for row in self.state.table(POLICY).values()
+            for field in ("srcintf", "dstintf")
+            for name in row.get(field) or ()
+        )
 
     def _behind(self, target: Target) -> tuple[frozenset[str], ...] | None:
         """What policies may call the interfaces that the target may be behind; None where the
@@ -275,44 +296,25 @@ class Model:
         return RangeSet(() if target.address is None else (target.address,))
 
     def is_open(self, target: Target) -> bool:
-        """Whether the policies leave it open where the target is, so that the device has to be
-        asked for it.
+        """Whether the policies leave it open where the target is, or which of them its virtual IP
+        meets, so that the device has to be asked for it.
         """
-        if self._behind(target) is not None:
-            return False
+        if target not in self._open:
+            self._open[target] = self._behind(target) is None and self._is_open(target)
+        return self._open[target]
+
+    def _is_open(self, target: Target) -> bool:
         concerned = self.concerned(target)
-        fixed = (
-            not target.vip or str(self.state.table(VIP)[target.vip].get("extintf") or ANY) == ANY
-        )
-        into = set() if fixed else {name for policy in concerned for name in policy.into}
-        out = {name for policy in concerned for name in policy.out} - self._outside(target)
-        return len(out - {ANY}) > 1 or len(into - {ANY}) > 1
+        fixed = self._entrance(target) == ANY or self._front(target) is not None
+        into = set() if fixed else _all_of(policy.into for policy in concerned)
+        return len(_all_of(policy.out for policy in concerned)) > 1 or len(into) > 1
 
-    def _outside(self, target: Target) -> frozenset[str]:
-        """The interfaces that the target is not behind, where the device does not tell: those that
-        policies naming it come from, and that none of them leads to.
-
-        Only policies in force that let through tell that, and no fence of ours: it names the target
-        whatever the policy that it stands before leads to. Nor does one that leads to the interface
-        of the virtual IP itself, for those inside who use the public address. Where they contradict
-        each other, or lead to any interface, none does; what remains is the interface of the
-        virtual IP.
-        """
-        front = (
-            {str(self.state.table(VIP)[target.vip].get("extintf") or ANY)} if target.vip else set()
-        )
-        come: set[str] = set()
-        lead: set[str] = set()
-        for row in self.state.table(POLICY).values():
-            if is_deny(row) or row.get("status", "enable") != "enable" or is_ours(row):
-                continue
-            if self._names_it(row, target):
-                out = set(map(str, row.get("dstintf") or ()))
-                lead |= out
-                come |= set() if out & front else set(map(str, row.get("srcintf") or ()))
-        if ANY in lead or come & lead:
-            come = set()
-        return frozenset((come | front) - lead - {ANY})
+    def _leads_there(self, concerned: Concerned, target: Target) -> bool:
+        """Whether a policy certainly leads to where the target is."""
+        behind = self._behind(target)
+        if behind is None:
+            return ANY in concerned.out or not self.is_open(target)
+        return all(_is_for(concerned.out, names) for names in behind)
 
     def _names_it(self, row: Row, target: Target) -> bool:
         """Whether a policy names the target, and not all addresses."""
@@ -342,9 +344,9 @@ class Model:
             for name in self._ways_in or _all_of(policy.into for policy in concerned) | {_UNNAMED}
         }
         # Where the device does not tell which interface the server is behind, each that a policy
-        # leads to is tried.
+        # leads to is tried: whoever gets in on one of them could get in.
         if behind is None:
-            names = _all_of(policy.out for policy in concerned) - self._outside(target) | {_UNNAMED}
+            names = _all_of(policy.out for policy in concerned) | {_UNNAMED}
             behind = tuple(frozenset({name}) for name in names)
         ways_in, ways_out = by_name(into), by_name(behind)
         standing: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
@@ -377,7 +379,8 @@ class Model:
         """Whom a policy lets through on these ways."""
         sources_let_in = NOBODY
         if not is_deny(concerned.row):
-            sources, certain = self.sources(concerned, target), self.is_certain(concerned)
+            sources = self.sources(concerned, target)
+            certain = self.is_certain(concerned) and self._leads_there(concerned, target)
             for fold in folds:
                 sources_let_in |= fold.lets_in(sources, certain=certain)
         return sources_let_in

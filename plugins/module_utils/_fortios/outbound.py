@@ -29,8 +29,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     exactly,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key, Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.interfaces import ANY
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
-    ANY,
     Model,
     is_deny,
     model_of,

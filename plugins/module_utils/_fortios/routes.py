@@ -18,6 +18,7 @@ another interface is not looked at.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -68,26 +69,39 @@ class Routes:
         self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str] = ()
     ) -> DeviceState:
         """The state with the ways to the targets. The device is asked only where the policies leave
-        open where a target is, and once for each server. Raises DeviceUnreachable.
+        open where a target is, and once for each server; for its zones alone where these settle it.
+        Raises DeviceUnreachable.
         """
+        every = list(targets)
+        state = self._with_ways(state)
+        if self._unsettled(state, every, ways_in) and self._has_interfaces(state):
+            state = self._with_ways(state)
+            for servers in self._unsettled(state, every, ways_in):
+                fresh = [interval for interval in servers.intervals if interval not in self._asked]
+                if fresh and servers.size <= _MOST_ADDRESSES:
+                    self._asked.update(fresh)
+                    for interval in fresh:
+                        self._learn(interval, state)
+        return self._with_ways(state)
+
+    def _with_ways(self, state: DeviceState) -> DeviceState:
+        ways = Ways(self._interfaces, dict(self._behind))
+        return state if state.ways == ways else dataclasses.replace(state, ways=ways)
+
+    def _unsettled(
+        self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str]
+    ) -> list[RangeSet]:
         model = model_of(state, ways_in)
-        for target in targets:
-            servers = model.servers(target)
-            fresh = [interval for interval in servers.intervals if interval not in self._asked]
-            if fresh and servers.size <= _MOST_ADDRESSES and model.is_open(target):
-                self._asked.update(fresh)
-                for interval in fresh:
-                    self._learn(interval, state)
-        return (
-            dataclasses.replace(state, ways=Ways(self._interfaces, dict(self._behind)))
-            if self._behind
-            else state
-        )
+        return [model.servers(target) for target in targets if model.is_open(target)]
+
+    def _has_interfaces(self, state: DeviceState) -> bool:
+        if self._interfaces is None:
+            with contextlib.suppress(DeviceError):
+                self._interfaces = interfaces.read(self._client, state.version)
+        return self._interfaces is not None
 
     def _learn(self, servers: Interval, state: DeviceState) -> None:
         try:
-            if self._interfaces is None:
-                self._interfaces = interfaces.read(self._client, state.version)
             interfaces_of = {
                 name for server in _each(servers) for name in self._leading_to(server, state)
             }

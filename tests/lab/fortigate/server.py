@@ -36,7 +36,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import (
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.packets import Packet, decide
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
-from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_tables
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_table
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import make_certificate
 
 TOKEN_IN_URL_UNTIL = (7, 4, 5)
@@ -249,8 +249,12 @@ class FortiGateServer:
             key = urllib.parse.unquote(parts[3]) if len(parts) > 3 else None
             if kind == "cmdb" and not table:
                 envelope.update(self._transaction(method, query, sent, vdom))
-            elif kind == "cmdb" and method == "GET" and table in device_tables(device):
-                envelope["results"] = device_tables(device)[table]
+            elif (
+                kind == "cmdb"
+                and method == "GET"
+                and (known := device_table(device, table)) is not None
+            ):
+                envelope["results"] = known
             elif kind == "cmdb":
                 envelope.update(self._cmdb(method, table, key, query, headers, sent, vdom, config))
             elif kind == "monitor":

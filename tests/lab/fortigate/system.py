@@ -93,3 +93,8 @@ def device_tables(device: Device) -> dict[str, t.Any]:
         "system/virtual-wan-link" if device.version < (6, 4, 0) else "system/sdwan": sdwan,
         **device.routing.configured(),
     }
+
+
+def device_table(device: Device, path: str) -> t.Any:
+    """One of these; None for what is none of them."""
+    return device_tables(device).get(path) if path.startswith(("system/", "router/")) else None

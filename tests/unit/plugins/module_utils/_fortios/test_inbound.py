@@ -47,7 +47,7 @@ def networks(count: int) -> states.DeviceState:
         states.POLICY: policies,
         states.ADDRESS: {"all": {"name": "all", "subnet": "0.0.0.0 0.0.0.0"}},
         states.SERVICE: {"ALL": {"protocol": "IP"}, "SMTP": {"tcp-portrange": "25"}},
-        states.VIP: {"VIP": {"extintf": "wan1", "mappedip": ["10.20.1.11"]}},
+        states.VIP: {"VIP": {"extintf": "any", "mappedip": ["10.20.1.11"]}},
     }
     return states.DeviceState((7, 4, 4), tables)
 
@@ -83,7 +83,9 @@ def counted(way: str, count: int) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("way", RECIPES)
 def test_a_lock_is_made_by_steps_however_many_policies_let_others_through(way: str) -> None:
     few, many = counted(way, 4), counted(way, 40)
-    assert (few[3], many[3]) == (4, 40)
+    # Nobody has told where the server is, so that those outwards could lead there as well.
+    each = 2 if way == "in" else 1
+    assert (few[3], many[3]) == (4 * each, 40 * each)
     assert few[0] == many[0] <= 3, "the model is made anew for each of them"
     assert few[2] == many[2] <= 10, "the tables are made anew for each of them"
-    assert many[1] <= 12 * 40, "policies are met more than a few times each"
+    assert many[1] <= 12 * 40 * each, "policies are met more than a few times each"
