@@ -54,10 +54,12 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.descriptio
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
+    ACTIONS,
     HOST_LAYERS,
     HOST_PARTS,
     HYBRID,
     POSTURE,
+    POSTURE_MODULE,
     HostLayerOfSite,
     posture_options,
 )
@@ -65,7 +67,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._snapshots impor
 
 # Layers that write what the posture is judged by.
 _JUDGED = frozenset({"windows tls"})
-_ACTIONS = "ansible_collections.mailedge.lockdown.plugins.action."
 
 
 @dataclasses.dataclass
@@ -236,14 +237,14 @@ class ActionModule(HostAction):
 
     def _posture(self, site: SiteOfHost, variables: dict[str, t.Any]) -> _Posture:
         """What is asked of the server, understood."""
-        action: HostAction = self._action("windows_posture_info")
+        action: HostAction = self._action(POSTURE_MODULE)
         options = posture_options(site)
         action.begin(variables, options)
         return _Posture(*action.understand(options))
 
     def _action(self, module: str) -> t.Any:
         """The action of another module, for this task and host."""
-        return importlib.import_module(f"{_ACTIONS}{module}").ActionModule(
+        return importlib.import_module(f"{ACTIONS}{module}").ActionModule(
             self._task,
             self._connection,
             self._play_context,

@@ -52,7 +52,7 @@ from ansible import context
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload, share
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
     patterns,
     selected_hosts,
@@ -104,16 +104,11 @@ class LookupModule(LookupBase):
             problems += _files(len(hosts), int(known.get("ansible_forks") or 5))
         if problems:
             raise AnsibleLookupError(" ".join([*problems, untouched]))
+        preload(len(hosts))
+        if not LookupModule.begun:
+            share()
         LookupModule.begun = True
-        preload(self._connection_of(hosts[0], known))
         return [pattern]
-
-    def _connection_of(self, host: str, variables: t.Mapping[str, t.Any]) -> str:
-        """The connection plugin of a host. The others have the same, as a rule."""
-        try:
-            return str(variables["hostvars"][host]["ansible_connection"])
-        except (AnsibleError, KeyError):
-            return ""
 
 
 def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[str]:

@@ -16,6 +16,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.exchange i
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost, Values
 
+ACTIONS = "ansible_collections.mailedge.lockdown.plugins.action."
+"""What stands before the name of a layer's module in the name of its action."""
+
 
 @dataclass(frozen=True)
 class HostLayerOfSite:
@@ -66,6 +69,8 @@ HOST_LAYERS: t.Sequence[HostLayerOfSite] = (
 
 POSTURE = "windows posture"
 """How the server is kept. It is read with the layers and judged, and nothing of it is written."""
+
+POSTURE_MODULE = "windows_posture_info"
 
 HYBRID = "hybrid"
 """How Exchange Online comes in: read with the layers too, and never written."""

@@ -20,7 +20,8 @@ VARIABLES: dict[str, t.Any] = {"groups": {"mailedge": HOSTS}, "hostvars": {}, "a
 
 @pytest.fixture(name="limit")
 def _limit(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[int], None]:
-    monkeypatch.setattr(selection, "preload", lambda _connection: None)
+    monkeypatch.setattr(selection, "preload", lambda _hosts: None)
+    monkeypatch.setattr(selection, "share", lambda: None)
     monkeypatch.setattr(selection.LookupModule, "begun", False)
     files = [1024]
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (files[0], files[0]))
@@ -49,3 +50,15 @@ def test_too_few_files_in_the_middle_of_a_run_do_not_make_what_was_done_unsaid(
     assert "Nothing was looked at" not in str(refused.value)
     assert "What the run did before stays, and has no verdict" in str(refused.value)
     assert "--forks 10" in str(refused.value)
+
+
+def test_what_was_loaded_is_shared_once_and_before_anything_of_a_host_is_there(
+    limit: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(selection, "preload", lambda _hosts: done.append("load"))
+    monkeypatch.setattr(selection, "share", lambda: done.append("share"))
+    limit(1024)
+    select()
+    select()
+    assert done == ["load", "share", "load"]
