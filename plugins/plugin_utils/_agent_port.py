@@ -54,8 +54,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import Cr
 
 _LAST_STEP_SECONDS = 90
 _AGAIN = "after."
-_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since the server was read."
-_NOT_TAKEN_REMEDY = "Run it again; if it stays so, and no other run is at work there, remove that file or folder on the server."
+_NOT_TAKEN = "The lease of the server could not be taken: another run may have taken it since."
+_NOT_TAKEN_REMEDY = (
+    "Run it again; if it stays so, and no other run is at work there, "
+    "remove that file or folder on the server."
+)
 
 State = t.TypeVar("State")
 
