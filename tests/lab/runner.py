@@ -124,9 +124,9 @@ class Seat:
         # Also what was killed while it hung does nothing more.
         if self.killed.is_set():
             raise dead()
-        found = do()
+        result = do()
         self._machine.faults.after(name, self, faults)
-        return found
+        return result
 
     def invoke(
         self, cmdlet: str, parameters: t.Mapping[str, t.Any], *, remote: bool | None = None
@@ -135,10 +135,10 @@ class Seat:
         return self.event(f"call:{cmdlet}", lambda: self._done(cmdlet, parameters, remote))
 
     def _done(self, cmdlet: str, parameters: t.Mapping[str, t.Any], remote: bool | None) -> t.Any:
-        found = self._host.invoke(cmdlet, parameters, remote=remote)
+        objects = self._host.invoke(cmdlet, parameters, remote=remote)
         if not cmdlet.casefold().startswith("get-"):
             self._machine.changed()
-        return found
+        return objects
 
 
 class Machine:
@@ -222,8 +222,8 @@ class Machine:
             return cancelled.is_set() or seat.killed.is_set()
 
         run = self._real if self.settings.pwsh else self._played
-        found = run(seat, script, stdin, ended)
-        return t.cast("tuple[int, bytes, bytes]", seat.event("end", lambda: found))
+        answer = run(seat, script, stdin, ended)
+        return t.cast("tuple[int, bytes, bytes]", seat.event("end", lambda: answer))
 
     def _real(
         self, seat: Seat, script: str, stdin: bytes, ended: t.Callable[[], bool]
@@ -293,13 +293,13 @@ class Machine:
             )
         if self.settings.language_mode != "FullLanguage":
             return 0, encode_answer(constrained_answer()), b""
-        found: list[bytes] = []
+        answers: list[bytes] = []
         broken: list[Exception] = []
 
         def play() -> None:
             try:
                 time.sleep(self.settings.start)
-                found.append(standin.answer(t.cast("ExchangeHost", seat), stdin))
+                answers.append(standin.answer(t.cast("ExchangeHost", seat), stdin))
             except Exception as error:
                 broken.append(error)
 
@@ -312,7 +312,7 @@ class Machine:
             raise dead()
         if broken:
             raise broken[0]
-        return 0, found[0], b""
+        return 0, answers[0], b""
 
 
 def _script_of(command_line: str) -> str | None:

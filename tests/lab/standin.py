@@ -259,19 +259,19 @@ class _Run:
         targets: list[t.Any] = [None]
         if each:
             targets = [_property(row, each["property"]) for row in self._finished(each["step"])]
-        found: list[Row] = []
+        rows: list[Row] = []
         for target in targets:
             self._alive()
             parameters = dict(step.get("parameters") or {})
             if each:
                 parameters[each["parameter"]] = target
             objects = self._invoke(cmdlet, parameters, float(step.get("seconds") or 60))
-            for one in objects if step.get("select") else []:
-                row = {path: _plain(_path(one, path)) for path in step["select"]}
+            for item in objects if step.get("select") else []:
+                row = {path: _plain(_path(item, path)) for path in step["select"]}
                 if each:
                     row["_each"] = target
-                found.append(row)
-        return found
+                rows.append(row)
+        return rows
 
     def _invoke(self, cmdlet: str, parameters: dict[str, t.Any], seconds: float) -> list[Row]:
         if self.session is None:
@@ -319,7 +319,7 @@ class _Run:
     def _expand(self, folder: str) -> str:
         known = {name.casefold(): value for name, value in self.host.environment.items()}
         return re.sub(
-            "%([^%]+)%", lambda found: known.get(found.group(1).casefold(), found.group()), folder
+            "%([^%]+)%", lambda match: known.get(match.group(1).casefold(), match.group()), folder
         )
 
     def _write_file(self, step: t.Mapping[str, t.Any]) -> list[Row]:
@@ -372,12 +372,12 @@ class _Run:
             names = []
         if step.get("last"):
             names = names[-step["last"] :]
-        found = []
+        objects = []
         for name in names:
             path = os.path.join(folder, name)
             text = "" if step.get("unread") else _text(path)
-            found.append({"name": name, "text": text, "sddl": self.host.sddl(path)})
-        return found
+            objects.append({"name": name, "text": text, "sddl": self.host.sddl(path)})
+        return objects
 
 
 def _text(path: str) -> str:
@@ -440,14 +440,14 @@ def _spelled(names: tuple[str, ...]) -> t.Mapping[str, str]:
     return {name.casefold(): name for name in reversed(names)}
 
 
-def _path(one: t.Any, path: str) -> t.Any:
+def _path(row: t.Any, path: str) -> t.Any:
     """``Parameters.Keys`` and the like: a property of a property; one that is not there is null."""
-    value = one
+    value = row
     for name in path.split("."):
         if isinstance(value, Shown):
             value = _property(value.fields, name)
         elif isinstance(value, dict):
-            keys = list(value) if value is not one and name.casefold() == "keys" else None
+            keys = list(value) if value is not row and name.casefold() == "keys" else None
             value = keys if keys is not None else _property(value, name)
         else:
             value = None

@@ -121,7 +121,9 @@ class Bridge:
             "addresses": lambda _asked: list(self.host.addresses),
             "account": lambda asked: self._accounts().get(asked["sid"]),
             "setup": lambda _asked: self.host.setup_running,
-            "icacls": lambda asked: self.host.run_icacls([str(one) for one in asked["arguments"]]),
+            "icacls": lambda asked: self.host.run_icacls(
+                [str(argument) for argument in asked["arguments"]]
+            ),
             "acl": lambda asked: self.host.sddl(str(asked["path"])),
             "wait": lambda asked: self.host.mutexes.wait(asked["name"], holder, asked["seconds"]),
             "release": lambda asked: self.host.mutexes.release(asked["name"], holder),
@@ -191,7 +193,7 @@ class Bridge:
         return [
             {
                 "name": cmdlet,
-                "parameters": [{"name": one, "switch": is_switch(one)} for one in parameters],
+                "parameters": [{"name": name, "switch": is_switch(name)} for name in parameters],
             }
             for cmdlet, parameters in self.host.commands().items()
         ]

@@ -253,7 +253,7 @@ class ExchangeHost:
             if proper is None:
                 raise unknown_command(cmdlet)
             self.event("before", proper, parameters)
-            found = self._run(proper, parameters, available, remote)
+            objects = self._run(proper, parameters, available, remote)
             self.event("after", proper, parameters)
         except ExchangeError as error:
             numbered = self.edition.generation >= Generation.E2013
@@ -265,7 +265,7 @@ class ExchangeHost:
                 error.message,
                 terminating=error.terminating,
             ) from None
-        return found
+        return objects
 
     def _run(
         self,
@@ -308,7 +308,7 @@ class ExchangeHost:
         """
         with self.directory.lock:
             held = self.cmdlets.receive_connectors(self._controller)
-            return [one for one in held if one.server == self.name]
+            return [connector for connector in held if connector.server == self.name]
 
     def shown(self) -> dict[str, dict[str, t.Any]]:
         """``receive_connectors`` of this server and ``send_connectors`` of its organization, by
@@ -318,14 +318,17 @@ class ExchangeHost:
         with self.directory.lock:
             return {
                 "receive_connectors": {
-                    one.name: rows.plain(
-                        one, self.cmdlets.receive_settings, self.rights.read(one.rights), style
+                    connector.name: rows.plain(
+                        connector,
+                        self.cmdlets.receive_settings,
+                        self.rights.read(connector.rights),
+                        style,
                     )
-                    for one in self.receive_connectors()
+                    for connector in self.receive_connectors()
                 },
                 "send_connectors": {
-                    one.name: rows.plain(one, self.cmdlets.send_settings, None, style)
-                    for one in self.cmdlets.send_connectors(self._controller)
+                    connector.name: rows.plain(connector, self.cmdlets.send_settings, None, style)
+                    for connector in self.cmdlets.send_connectors(self._controller)
                 },
             }
 
@@ -376,8 +379,12 @@ class ExchangeHost:
 
     def ports(self) -> list[int]:
         """The ports that a connector in service listens on."""
-        enabled = [one for one in self.receive_connectors() if one.values["Enabled"]]
-        return sorted({binding.port for one in enabled for binding in one.values["Bindings"]})
+        enabled = [
+            connector for connector in self.receive_connectors() if connector.values["Enabled"]
+        ]
+        return sorted(
+            {binding.port for connector in enabled for binding in connector.values["Bindings"]}
+        )
 
     def foreign_bindings(self) -> list[str]:
         """Bindings of receive connectors to addresses that the server does not have: at its next
@@ -385,10 +392,12 @@ class ExchangeHost:
         """
         own = {*self.addresses, "127.0.0.1", "::1"}
         with self.directory.lock:
-            held = [one for one in self.directory.view("") if one.server == self.name]
+            held = [
+                connector for connector in self.directory.view("") if connector.server == self.name
+            ]
             return sorted(
                 str(binding)
-                for one in held
-                for binding in one.values["Bindings"]
+                for connector in held
+                for binding in connector.values["Bindings"]
                 if not binding.is_any and binding.host not in own
             )

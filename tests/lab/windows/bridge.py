@@ -24,5 +24,7 @@ def operations(windows: WindowsHost, handles: Handles) -> dict[str, t.Callable[[
         "service": lambda asked: windows.services.status(str(asked["name"])),
         "wmi": lambda asked: [shown(row) for row in windows.wmi.query(str(asked["class"]))],
         "file": lambda asked: windows.files.get(str(asked["path"])).shown(),
-        "certificates": lambda asked: [one.shown() for one in windows.store(str(asked["path"]))],
+        "certificates": lambda asked: [
+            certificate.shown() for certificate in windows.store(str(asked["path"]))
+        ],
     }

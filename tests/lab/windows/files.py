@@ -58,8 +58,8 @@ class Files:
         whole = re.sub(
             "%([^%]+)%", lambda match: _VARIABLES.get(match[1].casefold(), match[0]), path
         )
-        found = self.held.get(whole.casefold())
-        if found is None:
+        file = self.held.get(whole.casefold())
+        if file is None:
             raise ExchangeError(
                 "ItemNotFoundException",
                 "PathNotFound,Microsoft.PowerShell.Commands.GetItemCommand",
@@ -67,4 +67,4 @@ class Files:
                 f"Cannot find path '{whole}' because it does not exist.",
                 terminating=True,
             )
-        return found
+        return file

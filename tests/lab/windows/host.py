@@ -99,8 +99,8 @@ class WindowsHost:
 
     def store(self, path: str) -> list[Certificate]:
         """The certificates of a path such as ``Cert:\\LocalMachine\\My``. Raises ExchangeError."""
-        found = self.certificates.get(path.rpartition("\\")[2].casefold())
-        if found is None:
+        certificates = self.certificates.get(path.rpartition("\\")[2].casefold())
+        if certificates is None:
             raise ExchangeError(
                 "ItemNotFoundException",
                 "PathNotFound,Microsoft.PowerShell.Commands.GetChildItemCommand",
@@ -108,7 +108,7 @@ class WindowsHost:
                 f"Cannot find path '{path}' because it does not exist.",
                 terminating=True,
             )
-        return list(found)
+        return list(certificates)
 
     def create(self, prog_id: str) -> ComObject:
         """What New-Object -ComObject gives. Raises ComError."""

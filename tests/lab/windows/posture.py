@@ -105,8 +105,8 @@ def read_services(windows: WindowsHost, step: Step) -> list[Row]:
 
 def read_wmi(windows: WindowsHost, step: Step) -> list[Row]:
     return [
-        {name: _plain(one.get(name)) for name in step["properties"]}
-        for one in windows.wmi.query(step["class"])
+        {name: _plain(instance.get(name)) for name in step["properties"]}
+        for instance in windows.wmi.query(step["class"])
     ]
 
 
@@ -186,9 +186,9 @@ def read_history(windows: WindowsHost, step: Step) -> list[Row]:
     total = t.cast(int, searcher.call("GetTotalHistoryCount"))
     entries = []
     if total > 0:
-        found = t.cast(ComObject, searcher.call("QueryHistory", 0, min(total, step["most"])))
-        for index in range(t.cast(int, found.get("Count"))):
-            entry = t.cast(ComObject, found.call("Item", index))
+        history = t.cast(ComObject, searcher.call("QueryHistory", 0, min(total, step["most"])))
+        for index in range(t.cast(int, history.get("Count"))):
+            entry = t.cast(ComObject, history.call("Item", index))
             date = t.cast(datetime.datetime, entry.get("Date"))
             entries.append(
                 {
@@ -214,15 +214,15 @@ def _categories(entry: ComObject) -> list[t.Any]:
 def read_certificates(windows: WindowsHost, step: Step) -> list[Row]:
     return [
         {
-            "thumbprint": one.thumbprint,
-            "subject": one.subject,
-            "issuer": one.issuer or one.subject,
-            "private_key": one.private_key,
-            "not_after": one.not_after.astimezone(datetime.timezone.utc).strftime(
+            "thumbprint": certificate.thumbprint,
+            "subject": certificate.subject,
+            "issuer": certificate.issuer or certificate.subject,
+            "private_key": certificate.private_key,
+            "not_after": certificate.not_after.astimezone(datetime.timezone.utc).strftime(
                 "%Y-%m-%dT%H:%M:%SZ"
             ),
         }
-        for one in windows.store("Cert:\\LocalMachine\\" + step["store"])
+        for certificate in windows.store("Cert:\\LocalMachine\\" + step["store"])
     ]
 
 

@@ -91,16 +91,16 @@ class Registry:
 
     def shown(self) -> dict[str, t.Any]:
         """Everything, for comparison: path → values."""
-        found: dict[str, t.Any] = {}
+        keys: dict[str, t.Any] = {}
 
         def walk(path: str, key: Key) -> None:
-            found[path] = {name: (kind, data) for name, kind, data in key.values.values()}
+            keys[path] = {name: (kind, data) for name, kind, data in key.values.values()}
             for inner in key.subkeys.values():
                 walk(f"{path}\\{inner.name}", inner)
 
         with self.lock:
             walk("", self.root)
-        return found
+        return keys
 
     def check(self, path: str, *, writes: bool = False) -> None:
         """Raises ComError where the user may not open a key."""
@@ -247,9 +247,9 @@ def _checked(kind: str, data: t.Any) -> t.Any:
         QWORD: isinstance(data, int) and not isinstance(data, bool),
         TEXT: isinstance(data, str),
         EXPANDED: isinstance(data, str),
-        TEXTS: isinstance(data, list) and all(isinstance(one, str) for one in data),
+        TEXTS: isinstance(data, list) and all(isinstance(text, str) for text in data),
         BYTES: isinstance(data, list)
-        and all(str(one).isdecimal() and int(one) <= 255 for one in data),
+        and all(str(number).isdecimal() and int(number) <= 255 for number in data),
     }
     if not fits.get(kind, False):
         raise ComError(
@@ -259,4 +259,4 @@ def _checked(kind: str, data: t.Any) -> t.Any:
         )
     if kind in _SIZES:
         return data & ((1 << _SIZES[kind]) - 1)
-    return [str(one) for one in data] if isinstance(data, list) else data
+    return [str(text) for text in data] if isinstance(data, list) else data

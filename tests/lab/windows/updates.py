@@ -90,7 +90,7 @@ class _Entry(ComObject):
     def get_categories(self) -> Value:
         if self.update.categories is None:
             raise ComError(UNKNOWN_NAME, "Unknown name.")
-        return _List([_Category(one) for one in self.update.categories])
+        return _List([_Category(category) for category in self.update.categories])
 
 
 class _Searcher(ComObject):
@@ -103,16 +103,16 @@ class _Searcher(ComObject):
         return len(self.history.updates)
 
     def call_queryhistory(self, start: Value, count: Value) -> Value:
-        found = self.history.newest_first()
+        entries = self.history.newest_first()
         assert isinstance(start, int)
         assert isinstance(count, int)
-        if not 0 <= start < len(found):
+        if not 0 <= start < len(entries):
             raise ComError(
                 INVALID_ARGUMENT,
                 "Value does not fall within the expected range.",
                 "ArgumentException",
             )
-        return _List([_Entry(one) for one in found[start : start + count]])
+        return _List([_Entry(entry) for entry in entries[start : start + count]])
 
 
 class Session(ComObject):
@@ -142,4 +142,4 @@ class History:
 
     def newest_first(self) -> list[Update]:
         """In the order in which Windows tells them."""
-        return sorted(self.updates, key=lambda one: one.date, reverse=True)
+        return sorted(self.updates, key=lambda entry: entry.date, reverse=True)

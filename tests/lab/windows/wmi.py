@@ -48,8 +48,8 @@ class Wmi:
                 "The WMI repository is corrupt. (Exception from HRESULT: 0x8004100E)",
                 terminating=True,
             )
-        found = self.classes.get(name.casefold())
-        if found is None:
+        instances = self.classes.get(name.casefold())
+        if instances is None:
             raise ExchangeError(
                 "ManagementException",
                 "GetWMIManagementException,Microsoft.PowerShell.Commands.GetWmiObjectCommand",
@@ -57,4 +57,4 @@ class Wmi:
                 f"Invalid class '{name}'",
                 terminating=True,
             )
-        return [dict(one) for one in found]
+        return [dict(instance) for instance in instances]

@@ -34,7 +34,7 @@ def parse(text: str, *, late: bool = True) -> list[str | Span]:
     1,000 in one of the four lists.
     """
     known = {word.casefold(): word for word in (*KEYWORDS, *(LATER_KEYWORDS if late else ()))}
-    found: list[str | Span] = []
+    entries: list[str | Span] = []
     lists: dict[str, int] = {}
     items = text.split(",")
     if "*" in items:
@@ -43,14 +43,14 @@ def parse(text: str, *, late: bool = True) -> list[str | Span]:
         return ["*"]
     for item in items:
         if item.casefold() in known:
-            found.append(known[item.casefold()])
+            entries.append(known[item.casefold()])
             continue
         span, kind = _span(item)
         lists[kind] = lists.get(kind, 0) + 1
         if lists[kind] > MOST:
             raise refused()
-        found.append(span)
-    return found
+        entries.append(span)
+    return entries
 
 
 def _span(item: str) -> tuple[Span, str]:
@@ -104,15 +104,15 @@ def _text(span: Span, *, masks: bool) -> str:
 
 def tokens(parsed: t.Sequence[str | Span]) -> list[str]:
     """The same as tokens of a rule's text in the registry; none for all."""
-    found = []
+    texts = []
     for item in parsed:
         if item == "*":
             continue
         if isinstance(item, str):
-            found += [f"RA4={item}", f"RA6={item}"]
+            texts += [f"RA4={item}", f"RA6={item}"]
         else:
-            found.append(f"RA{item[0]}={_text(item, masks=True)}")
-    return found
+            texts.append(f"RA{item[0]}={_text(item, masks=True)}")
+    return texts
 
 
 def holds(
@@ -155,10 +155,10 @@ def parse_ports(text: str, *, ranges: bool = True) -> list[str | tuple[int, int]
         return ["*"]
     if len(items) > MOST:
         raise refused()
-    found: list[str | tuple[int, int]] = []
+    ports: list[str | tuple[int, int]] = []
     for item in items:
         if item.casefold() in known:
-            found.append(known[item.casefold()])
+            ports.append(known[item.casefold()])
             continue
         first, dash, last = item.partition("-")
         if not first.isdecimal() or (dash and not (last.isdecimal() and ranges)):
@@ -166,8 +166,8 @@ def parse_ports(text: str, *, ranges: bool = True) -> list[str | tuple[int, int]
         span = (int(first), int(last or first))
         if not 0 <= span[0] <= span[1] <= 65535:
             raise refused()
-        found.append(span)
-    return found
+        ports.append(span)
+    return ports
 
 
 def shown_ports(parsed: t.Sequence[str | tuple[int, int]]) -> str:
@@ -177,18 +177,18 @@ def shown_ports(parsed: t.Sequence[str | tuple[int, int]]) -> str:
 
 def port_tokens(parsed: t.Sequence[str | tuple[int, int]]) -> list[str]:
     """As tokens of a rule's text: ranges have a name of their own from 2008 R2 on."""
-    found = []
+    texts = []
     for item in parsed:
         if item == "*":
             continue
         if item == "IPHTTPS":
             # So it stands in the registry (from memory, unverified).
-            found += ["LPort2_10=IPTLSIn", "LPort2_10=IPHTTPSIn"]
+            texts += ["LPort2_10=IPTLSIn", "LPort2_10=IPHTTPSIn"]
         elif isinstance(item, str):
-            found.append(f"LPort={item}")
+            texts.append(f"LPort={item}")
         else:
-            found.append(f"LPort={item[0]}" if item[0] == item[1] else f"LPort2_10={_port(item)}")
-    return found
+            texts.append(f"LPort={item[0]}" if item[0] == item[1] else f"LPort2_10={_port(item)}")
+    return texts
 
 
 def _port(span: tuple[int, int]) -> str:

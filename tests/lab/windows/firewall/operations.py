@@ -143,7 +143,7 @@ def write(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
         _set(rule, step["set"])
         return []
     name = str(rule.get("Name"))
-    if sum(str(one.get("Name")).casefold() == name.casefold() for one in rules.items()) > 1:
+    if sum(str(rule.get("Name")).casefold() == name.casefold() for rule in rules.items()) > 1:
         name = f"{name} {uuid.uuid4()}"
         rule.set("Name", name)
     rules.call("Remove", name)

@@ -152,8 +152,8 @@ class Firewall:
 
     def named(self, name: str) -> Rule:
         """The one rule of a name."""
-        (found,) = [rule for rule in self.rules if rule.name == name]
-        return found
+        [match] = [rule for rule in self.rules if rule.name == name]
+        return match
 
     def effective(self, bit: int, name: str) -> int | None:
         """What group policy sets; None where it leaves that alone."""

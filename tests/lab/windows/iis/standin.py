@@ -137,7 +137,7 @@ def _within(file: Row) -> list[str]:
     texts = re.findall(
         r"""<location\b[^>]*?\spath\s*=\s*(?:"([^"]*)"|'([^']*)')""", file["text"] or ""
     )
-    named = [(one or other).replace("&amp;", "&").strip("/") for one, other in texts]
+    named = [(group or other).replace("&amp;", "&").strip("/") for group, other in texts]
     return [f"{file['path']}/{path}" for path in named if path and path != "."]
 
 
