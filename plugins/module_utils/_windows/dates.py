@@ -107,7 +107,7 @@ def _installed(entries: Rows, today: datetime.date) -> t.Iterator[datetime.date 
     for entry in entries:
         if entry.get("operation") != _INSTALLATION or entry.get("result") != _SUCCEEDED:
             continue
-        categories = {str(one).casefold() for one in entry.get("categories") or ()}
+        categories = {str(category).casefold() for category in entry.get("categories") or ()}
         if _DEFINITIONS not in categories and not _SCANNER_ARTICLES.search(
             str(entry.get("title") or "")
         ):

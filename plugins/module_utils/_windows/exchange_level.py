@@ -69,21 +69,23 @@ class Table:
 
     def newest(self, product: str) -> Release | None:
         """The newest release of a product; None for one that the table does not have."""
-        return next((one for one in reversed(self.releases) if one.product == product), None)
+        return next(
+            (release for release in reversed(self.releases) if release.product == product), None
+        )
 
     def release(self, build: Build) -> Release | None:
         """The release of that build."""
-        return next((one for one in self.releases if one.build == build), None)
+        return next((release for release in self.releases if release.build == build), None)
 
     def product(self, build: Build) -> str:
         """The product that a build is of; empty for one that is older than all or of an unknown
         generation.
         """
-        family = [one for one in self.releases if one.build[:2] == build[:2]]
-        before = [one for one in family if one.build <= build]
+        family = [release for release in self.releases if release.build[:2] == build[:2]]
+        before = [release for release in family if release.build <= build]
         # Service packs raised the second number until Exchange 2010.
         if not before and build[0] in (8, 14):
-            before = [one for one in self.releases if one.build[0] == build[0]]
+            before = [release for release in self.releases if release.build[0] == build[0]]
         return before[-1].product if before else ""
 
     def level(self, build: Build) -> Level:
@@ -100,7 +102,7 @@ class Table:
         release = self.release(build)
         if release is None:
             return Level.UNKNOWN
-        branch = [one for one in self.releases if one.build[:3] == build[:3]]
+        branch = [release for release in self.releases if release.build[:3] == build[:3]]
         return (
             Level.OLDER_BRANCH
             if release == branch[-1] and release.day >= newest.day
@@ -161,7 +163,7 @@ def overridden(entries: t.Sequence[t.Mapping[str, t.Any]], as_of: str) -> Table:
     with every reason at once.
     """
     table = builtin()
-    releases = {one.build: one for one in table.releases}
+    releases = {release.build: release for release in table.releases}
     problems = []
     for entry in entries:
         build = parse_build(entry["build"])

@@ -81,7 +81,7 @@ def state(findings: t.Iterable[PostureFinding], accepted: t.Collection[str] = ()
     """The state that findings make: `unknown`, `drift` or `in order`. Where there is none at all,
     nothing was looked at, and that is unknown.
     """
-    severities = [OK if found.id in accepted else found.severity for found in findings]
+    severities = [OK if finding.id in accepted else finding.severity for finding in findings]
     if not severities or UNKNOWN in severities:
         return "unknown"
     return "drift" if CRITICAL in severities or WARNING in severities else "in order"
@@ -89,4 +89,4 @@ def state(findings: t.Iterable[PostureFinding], accepted: t.Collection[str] = ()
 
 def ordered(findings: t.Iterable[PostureFinding]) -> list[PostureFinding]:
     """Worst first; what is equally bad stays in its order."""
-    return sorted(findings, key=lambda found: SEVERITIES.index(found.severity))
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -50,7 +50,7 @@ ABOUT_STATE = frozenset({"tls_12_unsupported", "tls_12_needs_update", "value_of_
 """About the state that there would be: they only warn of what a snapshot gives back."""
 
 _DOTNET_PATHS = frozenset(
-    one.path.casefold() for settings in DOTNET_SETTINGS.values() for one in settings
+    setting.path.casefold() for settings in DOTNET_SETTINGS.values() for setting in settings
 )
 
 

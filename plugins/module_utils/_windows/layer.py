@@ -61,12 +61,14 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
                 wish.explicit
                 or tls.protocol(state.key(key), default_of(state.build))[0] != tls.Protocol.ON
             ):
-                settings += [one for one in tls.SCHANNEL_SETTINGS if one.key == key]
-    settings += [one for framework in wish.frameworks for one in tls.DOTNET_SETTINGS[framework]]
+                settings += [setting for setting in tls.SCHANNEL_SETTINGS if setting.key == key]
+    settings += [
+        setting for framework in wish.frameworks for setting in tls.DOTNET_SETTINGS[framework]
+    ]
     return tuple(
-        Desired(VALUES, one.path, {VALUE: {"kind": registry.DWORD, "data": one.wish}})
-        for one in settings
-        if not tls.is_as_wished(state.key(one.key).value(one.name), one)
+        Desired(VALUES, setting.path, {VALUE: {"kind": registry.DWORD, "data": setting.wish}})
+        for setting in settings
+        if not tls.is_as_wished(state.key(setting.key).value(setting.name), setting)
     )
 
 
@@ -179,4 +181,7 @@ def _words(value: registry.Value | None) -> str:
 
 def _shown(state: State) -> dict[str, str]:
     """Every managed value in words."""
-    return {one.path: _words(state.key(one.key).value(one.name)) for one in tls.SETTINGS.values()}
+    return {
+        setting.path: _words(state.key(setting.key).value(setting.name))
+        for setting in tls.SETTINGS.values()
+    }

@@ -307,14 +307,14 @@ def _dotnet(facts: Facts, remedy: str) -> t.Iterator[PostureFinding]:
     unread: list[str] = []
     wrong: dict[tuple[str, str], list[str]] = {}
     for framework, settings in tls.DOTNET_SETTINGS.items():
-        for one in settings:
-            key, said = facts.keys.get(one.key), tls.dotnet(facts.keys, one)
+        for setting in settings:
+            key, said = facts.keys.get(setting.key), tls.dotnet(facts.keys, setting)
             if said is tls.DotNet.UNKNOWN:
-                unread.append(one.path)
+                unread.append(setting.path)
             elif said is not tls.DotNet.SET and not (framework == "3.5" and key and not key.exists):
                 # Without its key, this version of .NET is not installed.
-                bits = "32" if "WOW6432Node" in one.key else "64"
-                wrong.setdefault((one.name, said.value), []).append(
+                bits = "32" if "WOW6432Node" in setting.key else "64"
+                wrong.setdefault((setting.name, said.value), []).append(
                     f".NET {framework} ({bits} bits)"
                 )
     if unread:
@@ -418,11 +418,11 @@ def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         severity = WARNING if facts.exchange_installed else OK
         yield make("certificate", severity, "The server has no certificate with a private key.")
         return
-    ignored = tuple(one.replace(" ", "").upper() for one in site.ignored_certificates)
+    ignored = tuple(thumbprint.replace(" ", "").upper() for thumbprint in site.ignored_certificates)
     judged = [
-        one
-        for one in facts.certificates
-        if not (ignored and one.thumbprint.upper().startswith(ignored))
+        certificate
+        for certificate in facts.certificates
+        if not (ignored and certificate.thumbprint.upper().startswith(ignored))
     ]
     if not judged:
         yield make(
@@ -432,21 +432,26 @@ def _certificates(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         )
         return
     fine = []
-    for one in sorted(judged, key=lambda one: one.end):
-        days = (one.end.date() - site.today).days
-        which = f"The certificate {one.subject} ({one.thumbprint[:8]})"
+    for certificate in sorted(judged, key=lambda certificate: certificate.end):
+        days = (certificate.end.date() - site.today).days
+        which = f"The certificate {certificate.subject} ({certificate.thumbprint[:8]})"
         # Which of them SMTP uses is known to Exchange alone.
         remedy = (
             "Renew it, or remove it if nothing uses it: Get-ExchangeCertificate tells what does. "
             "One that stays is named in ignored_certificates."
         )
         if days < 0:
-            yield make("certificate", CRITICAL, f"{which} ended on {one.end.date()}.", remedy)
+            yield make(
+                "certificate", CRITICAL, f"{which} ended on {certificate.end.date()}.", remedy
+            )
         elif days <= site.warn_before_days:
             yield make(
-                "certificate", WARNING, f"{which} ends on {one.end.date()}, in {days} days.", remedy
+                "certificate",
+                WARNING,
+                f"{which} ends on {certificate.end.date()}, in {days} days.",
+                remedy,
             )
         else:
-            fine.append(one)
+            fine.append(certificate)
     if len(fine) == len(judged):
         yield make("certificate", OK, f"No certificate ends before {fine[0].end.date()}.")

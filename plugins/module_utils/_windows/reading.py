@@ -200,26 +200,26 @@ def understand(answer: t.Mapping[str, t.Any]) -> Facts:
 
 def _rows(answer: t.Mapping[str, t.Any], step: str) -> Rows | None:
     """The rows of a step; None where it failed."""
-    found = answer["steps"].get(f"posture-{step}") or {}
-    objects = found.get("objects")
-    return list(objects) if found.get("ok") and isinstance(objects, list) else None
+    step_answer = answer["steps"].get(f"posture-{step}") or {}
+    objects = step_answer.get("objects")
+    return list(objects) if step_answer.get("ok") and isinstance(objects, list) else None
 
 
 def _services(rows: Rows | None, keys: t.Mapping[str, Key | None]) -> dict[str, Service | None]:
-    found: dict[str, Service | None] = {}
+    services: dict[str, Service | None] = {}
     for row in rows or ():
         name = str(row["name"])
         if row.get("error") or row.get("exists") is None:
             continue
         key = keys.get(rf"{_SERVICES_KEY}\{name}")
         start = key.number("Start") if key else None
-        found[name] = Service(str(row.get("status")), start) if row["exists"] else None
-    return found
+        services[name] = Service(str(row.get("status")), start) if row["exists"] else None
+    return services
 
 
 def _versions(rows: Rows | None) -> tuple[dict[str, str], Build | None]:
     """The versions of files that are there, by their names here; and the build of Exchange."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     build: Build | None = None
     for row in rows or ():
         if not row.get("exists"):
@@ -229,20 +229,20 @@ def _versions(rows: Rows | None) -> tuple[dict[str, str], Build | None]:
             build = build or parse_build(version)
         else:
             # Where both are there, the product's counts.
-            found[str(row["name"])] = str(row.get("product") or version)
-    return found, build
+            versions[str(row["name"])] = str(row.get("product") or version)
+    return versions, build
 
 
 def _protection(rows: Rows | None) -> dict[str, str] | None:
     if rows is None:
         return None
-    found = {str(row["within"]).casefold(): "" for row in rows if row["element"] == "location"}
+    locations = {str(row["within"]).casefold(): "" for row in rows if row["element"] == "location"}
     for row in rows:
         if row["element"] != "location" and row.get("within"):
-            found[str(row["within"]).casefold()] = str(
+            locations[str(row["within"]).casefold()] = str(
                 row["attributes"].get("tokenChecking") or ""
             ).casefold()
-    return found
+    return locations
 
 
 def _certificates(rows: Rows | None) -> tuple[Certificate, ...] | None:

@@ -77,8 +77,8 @@ def _key(row: t.Mapping[str, t.Any]) -> Key | None:
     if row.get("error"):
         return None
     values = {
-        str(one["name"]).casefold(): Value(str(one["kind"]), one["data"])
-        for one in row.get("values") or ()
+        str(value["name"]).casefold(): Value(str(value["kind"]), value["data"])
+        for value in row.get("values") or ()
     }
     return Key(
         bool(row.get("exists")), values, int(row.get("others") or 0), int(row.get("subkeys") or 0)

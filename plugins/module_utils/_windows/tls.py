@@ -10,6 +10,7 @@ Security (TLS) registry settings", and "TLS 1.2 enforcement for Microsoft Entra 
 from __future__ import annotations
 
 import enum
+import itertools
 import typing as t
 from dataclasses import dataclass
 
@@ -67,11 +68,8 @@ DOTNET_SETTINGS: t.Mapping[str, tuple[Setting, ...]] = {
     for framework in FRAMEWORKS
 }
 SETTINGS: t.Mapping[str, Setting] = {
-    one.path.casefold(): one
-    for one in (
-        *SCHANNEL_SETTINGS,
-        *(setting for settings in DOTNET_SETTINGS.values() for setting in settings),
-    )
+    setting.path.casefold(): setting
+    for setting in itertools.chain(SCHANNEL_SETTINGS, *DOTNET_SETTINGS.values())
 }
 """Casefolded path → setting: everything that the layer may ever write."""
 

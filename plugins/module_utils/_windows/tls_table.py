@@ -108,7 +108,7 @@ class Values(Table[State, str]):
         own = state.key(setting.key).value(setting.name)
         path = chain(setting.key)
         missing = next(
-            (count for count, one in enumerate(path) if state.key(one).exists), len(path)
+            (count for count, key in enumerate(path) if state.key(key).exists), len(path)
         )
         return setting.path, {
             VALUE: own,
@@ -168,10 +168,10 @@ def _kept(state: State, path: t.Sequence[str], has_value: bool) -> int:
     Where the value itself is missing already, its managed neighbours count as somebody else's.
     """
     gone = 0
-    for at, one in enumerate(path):
-        key = state.key(one)
+    for at, part in enumerate(path):
+        key = state.key(part)
         managed = [
-            inner for inner in _MANAGED_BELOW.get(one.casefold(), ()) if state.key(inner).exists
+            inner for inner in _MANAGED_BELOW.get(part.casefold(), ()) if state.key(inner).exists
         ]
         below = (
             len(managed)
@@ -197,26 +197,26 @@ def _with_keys(
 
 def _opened(keys: dict[str, Key], setting: Setting) -> Key:
     """The key of a setting, made with those around it where they are missing."""
-    path = [one.casefold() for one in chain(setting.key)]
+    path = [key.casefold() for key in chain(setting.key)]
     for inner, outer in zip(path, path[1:], strict=False):
         if not keys.get(inner, Key(False)).exists and keys.get(outer, Key(False)).exists:
             keys[outer] = dataclasses.replace(keys[outer], subkeys=keys[outer].subkeys + 1)
-    for at, one in enumerate(path):
-        if not keys.get(one, Key(False)).exists:
-            keys[one] = Key(True, subkeys=1 if at else 0)
+    for at, key in enumerate(path):
+        if not keys.get(key, Key(False)).exists:
+            keys[key] = Key(True, subkeys=1 if at else 0)
     return keys[path[0]]
 
 
 def _prune(keys: dict[str, Key], setting: Setting, levels: int) -> None:
     """Remove the key and those around it, as long as they are empty, so many levels at most."""
-    path = [one.casefold() for one in chain(setting.key)]
-    for at, one in enumerate(path[:levels]):
-        key = keys.get(one, Key(False))
+    path = [key.casefold() for key in chain(setting.key)]
+    for at, part in enumerate(path[:levels]):
+        key = keys.get(part, Key(False))
         if not key.exists:
             continue
         if key.values or key.others or key.subkeys:
             return
-        keys[one] = Key(False)
+        keys[part] = Key(False)
         outer = path[at + 1] if at + 1 < len(path) else ""
         if outer in keys and keys[outer].exists:
             keys[outer] = dataclasses.replace(keys[outer], subkeys=keys[outer].subkeys - 1)

@@ -106,7 +106,7 @@ def site(params: t.Mapping[str, t.Any]) -> Site | None:
             "A rule without addresses would let in everybody. "
             "Name the addresses that are to reach the ports; loopback always does."
         )
-    if any(is_family(one) for one in sets.values() if one):
+    if any(is_family(ranges) for ranges in sets.values() if ranges):
         problems.append("A list that names everybody locks nothing.")
     if problems:
         raise PlanError(" ".join(problems))

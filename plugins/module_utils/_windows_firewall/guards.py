@@ -134,7 +134,7 @@ def _active(state: State) -> t.Iterator[Profile]:
 
 def _management(before: State, after: State, came_by: int | None) -> t.Iterator[Finding]:
     for port in sorted({*MANAGEMENT_PORTS, *([came_by] if came_by else [])}):
-        lost = model.lost(before, after, port)
+        lost = model.senders_losing(before, after, port)
         peers = before.peers.get(port, model.NOBODY)
         shut_out = peers & lost
         if shut_out:
@@ -236,7 +236,7 @@ def _unnamed_servers(site: Site) -> t.Iterator[Finding]:
 
 def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Finding]:
     old, new = model.reach_of(before, port).possible, model.reach_of(after, port).possible
-    lost = model.lost(before, after, port)
+    lost = model.senders_losing(before, after, port)
     named = lost & site.named
     if named:
         yield Finding(
@@ -281,7 +281,7 @@ def _other_ports(
         if not set(change.after) & {"enabled", "remote_addresses"} or not ports:
             continue
         others = rule.ports.without(ports)
-        lost = any(model.lost(before, after, first) for first, _last in others.spans)
+        lost = any(model.senders_losing(before, after, first) for first, _last in others.spans)
         if rule.protocol is None or lost or others.words:
             what = (
                 "all other ports and protocols"

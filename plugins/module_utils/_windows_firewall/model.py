@@ -90,8 +90,8 @@ def _stopped(rule: Rule, port: int) -> RangeSet:
 @functools.lru_cache(maxsize=4096)
 def _union(sets: frozenset[RangeSet]) -> RangeSet:
     whole = NOBODY
-    for one in sets:
-        whole = whole | one
+    for ranges in sets:
+        whole = whole | ranges
     return whole
 
 
@@ -137,7 +137,7 @@ def reach_of(state: State, port: int, *, authenticated: bool = False) -> Reach:
     return Reach(upper, lower)
 
 
-def lost(before: State, after: State, port: int) -> RangeSet:
+def senders_losing(before: State, after: State, port: int) -> RangeSet:
     """Who would no longer reach a port that might until now, or no longer for certain."""
     old, new = reach_of(before, port), reach_of(after, port)
     return (old.possible - new.possible) | (old.certain - new.certain)

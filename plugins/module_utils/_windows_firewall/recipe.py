@@ -75,8 +75,8 @@ class Site:
         """All of them together, without loopback."""
         sets = (self.remote, self.own_networks, self.exchange_servers, self.domain_controllers)
         whole_set = RangeSet()
-        for one in sets:
-            whole_set = whole_set | (one or RangeSet())
+        for ranges in sets:
+            whole_set = whole_set | (ranges or RangeSet())
         return named_addresses(whole_set)
 
 
@@ -146,7 +146,7 @@ def _locked(
         and site.other_ports == KEEP
     )
     carried = rule.ports.texts() if rule.protocol is not None else _numbers(site)
-    shares = [one.rule.remote.known for one in group]
+    shares = [ours.rule.remote.known for ours in group]
     if splits:
         yield Desired(RULES, held.key, {"local_ports": list(others.texts())})
         yield from _ours(
@@ -171,7 +171,7 @@ def _numbers(site: Site) -> list[str]:
 def _alone(group: t.Sequence[Held], named: RangeSet) -> t.Iterator[Desired[str]]:
     """Rules of ours whose base does not carry the port any more."""
     rule = group[0].rule
-    parts = in_rules(named, [one.rule.remote.known for one in group])
+    parts = in_rules(named, [ours.rule.remote.known for ours in group])
     yield from _ours(_base(group[0].key), rule, rule.ports.texts(), parts, group)
 
 
@@ -185,7 +185,7 @@ def _ours(
     """Rules of ours with these parts: those that are there, changed, and more. None without
     addresses, which would let in everybody.
     """
-    used = {one.key for one in group}
+    used = {ours.key for ours in group}
     numbers = itertools.count(1)
     for at, part in enumerate(parts):
         if at < len(group):
@@ -199,8 +199,8 @@ def _ours(
             yield Desired(RULES, key, whole(rule, Addresses(part).texts(), ports))
         elif at < len(group):
             yield Desired(RULES, key, None)
-    for one in group[len(parts) :]:
-        yield Desired(RULES, one.key, None)
+    for spare in group[len(parts) :]:
+        yield Desired(RULES, spare.key, None)
 
 
 def _base_of(held: Held) -> str:

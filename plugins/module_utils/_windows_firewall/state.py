@@ -122,7 +122,7 @@ def read_state(host: Row, rows: t.Sequence[Row], peers: t.Sequence[str] = ()) ->
     # A table of the agent has no order, and of rules that look the same each gets a text.
     texts = sorted(kinds.get("text", []), key=lambda row: (str(row["store"]), str(row["id"])))
     held = _held(kinds.get("rule", []), [row for row in texts if row["store"] == LOCAL])
-    rules = {identity(one.key): one for one in [*held, *_of_policy(texts)]}
+    rules = {identity(rule.key): rule for rule in [*held, *_of_policy(texts)]}
     keys = {str(row["profile"]): row["values"] for row in kinds.get("key", [])}
     profiles = {bit: _profile(bit, kinds.get("profile", []), keys) for bit in PROFILES}
     bits = int(policy.get("current") or 0) & ALL_PROFILES
@@ -143,14 +143,14 @@ def read_state(host: Row, rows: t.Sequence[Row], peers: t.Sequence[str] = ()) ->
 
 def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Profile:
     """One profile. FirewallEnabled of COM is what is set locally (netfw.h): group policy wins."""
-    found = [row for row in rows if row["bit"] == bit]
-    if len(found) != 1:
+    matching = [row for row in rows if row["bit"] == bit]
+    if len(matching) != 1:
         raise PlanError(
             f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. "
             "Nothing was changed."
         )
     row, policy = (
-        found[0],
+        matching[0],
         {name.casefold(): value for name, value in keys.get(PROFILES[bit], {}).items()},
     )
 
@@ -178,7 +178,7 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
         enabled=flag("EnableFirewall", bool(row["enabled"])),
         lets_in=not refuses,
         blocks_all=flag("DoNotAllowExceptions", bool(row["blocks_all"])),
-        excluded=tuple(str(one) for one in row.get("excluded") or ()),
+        excluded=tuple(str(interface) for interface in row.get("excluded") or ()),
         merges=flag("AllowLocalPolicyMerge", True),
         by_policy=frozenset(name for name in named if name.casefold() in policy),
     )
@@ -189,7 +189,7 @@ def _peers(lines: t.Iterable[str]) -> dict[int, RangeSet]:
 
     The word for the state is in the server's language; a listener has no remote port.
     """
-    found: dict[int, list[str]] = collections.defaultdict(list)
+    by_port: dict[int, list[str]] = collections.defaultdict(list)
     for line in lines:
         parts = line.split()
         if len(parts) < 4 or parts[0].upper() not in ("TCP", "TCP6"):
@@ -199,10 +199,10 @@ def _peers(lines: t.Iterable[str]) -> dict[int, RangeSet]:
         try:
             address = parse_address(remote.strip("[]"))
             if int(remote_port) and address.value:
-                found[int(port)].append(str(address))
+                by_port[int(port)].append(str(address))
         except (RangeError, ValueError):
             continue
-    return {port: RangeSet.parse(texts) for port, texts in found.items()}
+    return {port: RangeSet.parse(texts) for port, texts in by_port.items()}
 
 
 # ---------------------------------------------------------------- rules
@@ -281,7 +281,7 @@ def _held(rows: t.Sequence[Row], texts: t.Sequence[Row]) -> t.Iterator[Held]:
         numbers[text] += 1
     written = [(str(row["id"]), read_text(str(row["text"]))) for row in texts]
     written = [(name, rule) for name, rule in written if rule.inbound]
-    pairs, left = _paired([rule for rule, _row, _number in shown], written)
+    pairs, unpaired = _paired([rule for rule, _row, _number in shown], written)
     keys: collections.Counter[str] = collections.Counter()
     for at, (rule, row, number) in enumerate(shown):
         ours = row.get("Grouping") == GROUP and rule.name.startswith(OURS)
@@ -293,7 +293,7 @@ def _held(rows: t.Sequence[Row], texts: t.Sequence[Row]) -> t.Iterator[Held]:
         if keys[key] > 1:
             key = f"{rule.name} #{keys[key]}" if ours else f"{rule.name} [{name} #{keys[key]}]"
         yield Held(key, whole, row=row, number=number, ours=ours)
-    for name, rule in left:
+    for name, rule in unpaired:
         yield Held(
             f"{rule.name} [{name}]", dataclasses.replace(rule, unknown=rule.unknown | {_NOT_SHOWN})
         )
@@ -354,35 +354,35 @@ def _paired(
     Where several look the same, each is taken for what any of them may be.
     """
     pairs: dict[int, Written] = {}
-    left = dict(enumerate(written))
+    unpaired = dict(enumerate(written))
     for content, by_name in ((_content, True), (_content, False), (_core, True)):
         waiting: dict[t.Hashable, list[int]] = collections.defaultdict(list)
         for at, rule in enumerate(shown):
             if at not in pairs:
                 waiting[content(rule), rule.name if by_name else ""].append(at)
         candidates: dict[t.Hashable, list[int]] = collections.defaultdict(list)
-        for number, (_name, rule) in left.items():
+        for number, (_name, rule) in unpaired.items():
             if by_name or rule.name.startswith("@"):
                 candidates[content(rule), rule.name if by_name else ""].append(number)
         for wanted, places in waiting.items():
             numbers = candidates.get(wanted, [])
-            alike = [left[number][1] for number in numbers]
+            alike = [unpaired[number][1] for number in numbers]
             for at, number in zip(places, numbers):
-                name, rule = left.pop(number)
+                name, rule = unpaired.pop(number)
                 pairs[at] = (name, _any_of(rule, alike))
-    return pairs, list(left.values())
+    return pairs, list(unpaired.values())
 
 
 def _any_of(rule: Rule, alike: t.Sequence[Rule]) -> Rule:
     """A text that may be another one just as well."""
     return dataclasses.replace(
         rule,
-        ipsec=all(one.ipsec for one in alike),
-        loose=any(one.loose for one in alike),
-        elsewhere=all(one.elsewhere for one in alike),
-        remote_ports=any(one.remote_ports for one in alike),
-        conditions=frozenset().union(*(one.conditions for one in alike)),
-        unknown=frozenset().union(*(one.unknown for one in alike)),
+        ipsec=all(rule.ipsec for rule in alike),
+        loose=any(rule.loose for rule in alike),
+        elsewhere=all(rule.elsewhere for rule in alike),
+        remote_ports=any(rule.remote_ports for rule in alike),
+        conditions=frozenset().union(*(rule.conditions for rule in alike)),
+        unknown=frozenset().union(*(rule.unknown for rule in alike)),
     )
 
 

@@ -106,7 +106,7 @@ def read_text(text: str) -> Rule:
             unknown.add(name)
         values.setdefault(name, []).append(value)
 
-    def one(name: str, known: t.Mapping[str, t.Any], absent: t.Any) -> t.Any:
+    def single(name: str, known: t.Mapping[str, t.Any], absent: t.Any) -> t.Any:
         given = values.get(name)
         if given is None:
             return absent
@@ -127,8 +127,8 @@ def read_text(text: str) -> Rule:
         for name in values
         if name not in names and not any(pattern.fullmatch(name) for pattern in patterns)
     )
-    protocol = one("Protocol", {str(number): number for number in range(257)}, None)
-    action = one("Action", _ACTIONS, ALLOW)
+    protocol = single("Protocol", {str(number): number for number in range(257)}, None)
+    action = single("Action", _ACTIONS, ALLOW)
     if "Action" not in values:
         unknown.add("Action")
     ipsec = [value.casefold() for value in having(_IPSEC)]
@@ -141,8 +141,8 @@ def read_text(text: str) -> Rule:
     return Rule(
         name=(values.get("Name") or [""])[-1],
         # What may be active is taken for active.
-        enabled=one("Active", _TRUE, "Active" in values),
-        inbound=one("Dir", {"in": True, "out": False}, True),
+        enabled=single("Active", _TRUE, "Active" in values),
+        inbound=single("Dir", {"in": True, "out": False}, True),
         action=action,
         protocol=None if protocol == 256 else protocol,
         ports=read_ports(having(_PORTS)),
@@ -150,9 +150,9 @@ def read_text(text: str) -> Rule:
         profiles=ALL_PROFILES if not bits or 0 in bits else sum(set(bits)),
         program=(values.get("App") or [""])[-1],
         service=(values.get("Svc") or [""])[-1],
-        edge=one("Edge", _TRUE, False),
+        edge=single("Edge", _TRUE, False),
         ipsec=bool(ipsec) or action == BYPASS,
-        loose=one("LOM", _TRUE, "LOM" in values),
+        loose=single("LOM", _TRUE, "LOM" in values),
         remote_ports=bool(having(_REMOTE_PORTS)),
         conditions=frozenset(name for name in values if _CONDITIONS.fullmatch(name)),
         unknown=frozenset(unknown),

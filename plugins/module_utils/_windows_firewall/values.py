@@ -165,20 +165,20 @@ def _filled(shares: list[RangeSet], at: int, pending: list[Interval]) -> list[In
     """Give the rule at `at` what it has room for; what is left over."""
     counts = counted(shares[at])
     taken: list[Interval] = []
-    left: list[Interval] = []
+    rest: list[Interval] = []
     for interval in pending:
         place = _list_of(interval)
         if counts[place] < MOST_IN_A_LIST:
             counts[place] += 1
             taken.append(interval)
         else:
-            left.append(interval)
+            rest.append(interval)
     joined = shares[at] | RangeSet(taken)
     if not fits(joined):
         # Ranges that touch became one, which may belong into another list.
         return pending
     shares[at] = joined
-    return left
+    return rest
 
 
 def named_addresses(ranges: RangeSet) -> RangeSet:

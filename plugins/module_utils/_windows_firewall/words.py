@@ -32,31 +32,32 @@ _PRIVATE = PRIVATE & model.WORLD
 _MOST_TEXTS = 100
 
 
-def ranges(found: RangeSet, named: RangeSet | None = None) -> str:
+def ranges(senders: RangeSet, named: RangeSet | None = None) -> str:
     """Some addresses for a sentence. The internet and private networks go by name where they are in
     it, all but who is `named`.
     """
     known = named or RangeSet()
-    if model.WORLD - known <= found:
-        return "everybody" if found >= model.WORLD else "everybody else"
+    if model.WORLD - known <= senders:
+        return "everybody" if senders >= model.WORLD else "everybody else"
     parts: list[str] = []
     for whole, name in ((_INTERNET, "the internet"), (_PRIVATE, "private addresses")):
-        part = found & whole
-        if part and whole - known <= found:
+        part = senders & whole
+        if part and whole - known <= senders:
             parts.append(name)
         else:
             parts += part.to_texts()
     if not parts:
-        parts = found.to_texts()
+        parts = senders.to_texts()
     more = len(parts) - _SHOWN
     if more > 0:
         return f"{', '.join(parts[:_SHOWN])} and {more} more"
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def profiles(found: t.Sequence[Profile]) -> str:
+def profiles(selected: t.Sequence[Profile]) -> str:
     """Profiles for a sentence: `domain and public profiles`."""
-    return f"{' and '.join(one.name for one in found)} profile{'s' if len(found) > 1 else ''}"
+    names = " and ".join(profile.name for profile in selected)
+    return f"{names} profile{'s' if len(selected) > 1 else ''}"
 
 
 def doubt(rule: Rule, port: int) -> str:
@@ -157,8 +158,8 @@ def exposure_tree(state: State, ports: t.Sequence[int]) -> dict[str, t.Any]:
     return tree
 
 
-def _texts(found: RangeSet) -> list[str]:
-    return ["everybody"] if found == model.WORLD else found.to_texts()[:_MOST_TEXTS]
+def _texts(addresses: RangeSet) -> list[str]:
+    return ["everybody"] if addresses == model.WORLD else addresses.to_texts()[:_MOST_TEXTS]
 
 
 def exposure(before: State, after: State, ports: t.Sequence[int]) -> dict[str, t.Any]:
