@@ -62,7 +62,7 @@ def _rule_changes(change: Change, state: State) -> list[Step]:
         # away.
         inherits = not state.above or any(rule.level == "" for rule in state.root.rules or ())
         return [remove, {"do": "drop"}] if names == [name] and inherits else [remove]
-    others = [one for one in names if one != name]
+    others = [other for other in names if other != name]
     if change.action == Action.MOVE:
         return [remove, _inserted(name, row, change.place, others)]
     follower = names[names.index(name) + 1 :]
@@ -79,7 +79,8 @@ def _inserted(
     all that is inherited.
     """
     before = next(
-        (one for one in names if place is not None and one.casefold() == place.casefold()), None
+        (other for other in names if place is not None and other.casefold() == place.casefold()),
+        None,
     )
     return {**rule_change(name, row), "before": None if before is None else {"name": before}}
 

@@ -181,7 +181,7 @@ def ours(rule: Rule) -> str | None:
         or rule.logical_grouping != "MatchAll"
     ):
         return None
-    urls = [one for one in rule.conditions if one.input == INPUT]
+    urls = [condition for condition in rule.conditions if condition.input == INPUT]
     if (
         len(urls) != 1
         or urls[0].negate
@@ -210,7 +210,9 @@ def _matched(rule: Rule, path: str, site: str) -> Matched:
         url = _url(rule, path, site)
     if not url.at_most:
         return Matched(NOBODY, NOBODY)
-    others = [one for one in rule.conditions if blocked is None or one.input != INPUT]
+    others = [
+        condition for condition in rule.conditions if blocked is None or condition.input != INPUT
+    ]
     senders = _conditions(others, rule.logical_grouping)
     return Matched(url.certain & senders.certain, url.at_most & senders.at_most)
 
@@ -218,21 +220,21 @@ def _matched(rule: Rule, path: str, site: str) -> Matched:
 def _conditions(conditions: t.Sequence[Condition], grouping: str) -> Matched:
     if not conditions:
         return Matched(EVERYBODY, EVERYBODY)
-    sets = [_condition(one) for one in conditions]
+    sets = [_condition(condition) for condition in conditions]
     certain, most = sets[0]
-    for one in sets[1:]:
+    for senders in sets[1:]:
         if grouping == "MatchAny":
-            certain, most = certain | one.certain, most | one.at_most
+            certain, most = certain | senders.certain, most | senders.at_most
         else:
-            certain, most = certain & one.certain, most & one.at_most
+            certain, most = certain & senders.certain, most & senders.at_most
     return Matched(certain, most)
 
 
-def _condition(one: Condition) -> Matched:
-    if one.input.casefold() != _ADDRESS or one.match_type != "Pattern":
+def _condition(condition: Condition) -> Matched:
+    if condition.input.casefold() != _ADDRESS or condition.match_type != "Pattern":
         return Matched(NOBODY, EVERYBODY)
-    held = matched(one.pattern)
-    if one.negate:
+    held = matched(condition.pattern)
+    if condition.negate:
         return Matched(EVERYBODY - held.at_most, EVERYBODY - held.certain)
     return held
 

@@ -76,5 +76,5 @@ def blocked_path(pattern: str) -> str | None:
 
 def below(path: str, base: str) -> bool:
     """Whether a path is the other one or lies in it. Without case, as IIS compares."""
-    one, other = path.casefold(), base.casefold()
-    return not other or one == other or one.startswith(f"{other}/")
+    path, base = path.casefold(), base.casefold()
+    return not base or path == base or path.startswith(f"{base}/")

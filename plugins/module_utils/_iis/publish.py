@@ -71,6 +71,6 @@ def unpublished(words: t.Iterable[str], directories: t.Iterable[str]) -> list[st
 def known(path: str) -> str | None:
     """The service that a path belongs to."""
     for service, paths in SERVICES.items():
-        if any(below(path, one) for one in paths):
+        if any(below(path, blocked) for blocked in paths):
             return service
     return None

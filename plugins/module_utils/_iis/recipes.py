@@ -207,7 +207,7 @@ def rule_options(path: str, allowed: RangeSet, state: State) -> dict[str, t.Any]
     """The rule that refuses a path to all but `allowed`; of IPv6 only single addresses, which are
     the server's own.
     """
-    six = [one for one in state.server.addresses if ":" in one]
+    six = [address for address in state.server.addresses if ":" in address]
     conditions = [
         Condition(INPUT, path_pattern(path)),
         Condition("{REMOTE_ADDR}", to_regex(allowed.v4), negate=True),

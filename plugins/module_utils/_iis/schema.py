@@ -218,7 +218,7 @@ DEFAULTS: Row = Rule("").row()
 def plain(row: Row) -> dict[str, t.Any]:
     """Options of a rule as plain data."""
     return {
-        option: [one.plain() for one in value] if option == "conditions" else value
+        option: [condition.plain() for condition in value] if option == "conditions" else value
         for option, value in row.items()
     }
 
@@ -228,7 +228,8 @@ def canonical(options: Row) -> dict[str, t.Any]:
     row = dict(options)
     if "conditions" in row:
         row["conditions"] = tuple(
-            one if isinstance(one, Condition) else Condition(**one) for one in row["conditions"]
+            condition if isinstance(condition, Condition) else Condition(**condition)
+            for condition in row["conditions"]
         )
     return row
 
@@ -325,7 +326,8 @@ def rule_change(name: str, row: Row) -> dict[str, t.Any]:
     conditions = {
         "values": {"logicalGrouping": row["logical_grouping"]},
         "items": [
-            {"element": "add", "values": _condition_values(one)} for one in row["conditions"]
+            {"element": "add", "values": _condition_values(condition)}
+            for condition in row["conditions"]
         ],
     }
     values: dict[str, t.Any] = {
@@ -342,14 +344,14 @@ def rule_change(name: str, row: Row) -> dict[str, t.Any]:
     return {"do": "insert", "element": "rule", "values": values, "children": children}
 
 
-def _condition_values(one: Condition) -> dict[str, t.Any]:
-    values: dict[str, t.Any] = {"input": one.input}
-    if one.match_type != "Pattern":
-        values["matchType"] = one.match_type
-    if one.pattern:
-        values["pattern"] = one.pattern
-    if not one.ignore_case:
+def _condition_values(condition: Condition) -> dict[str, t.Any]:
+    values: dict[str, t.Any] = {"input": condition.input}
+    if condition.match_type != "Pattern":
+        values["matchType"] = condition.match_type
+    if condition.pattern:
+        values["pattern"] = condition.pattern
+    if not condition.ignore_case:
         values["ignoreCase"] = False
-    if one.negate:
+    if condition.negate:
         values["negate"] = True
     return values

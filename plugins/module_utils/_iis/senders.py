@@ -25,7 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 _ASCII = frozenset(map(chr, range(32, 127)))
 _CLASSES = {
     "d": frozenset("0123456789"),
-    "w": frozenset(one for one in _ASCII if one.isalnum() or one == "_"),
+    "w": frozenset(char for char in _ASCII if char.isalnum() or char == "_"),
     "s": frozenset(" "),
 }
 _MOST_REPEATS = 64
@@ -141,14 +141,14 @@ class _Parser:
             sign = self._take()
             if sign == "]":
                 return _ASCII - held if negated else frozenset(held)
-            one = self._escaped() if sign == "\\" else frozenset((sign,))
+            chars = self._escaped() if sign == "\\" else frozenset((sign,))
             if self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in ("]", ""):
                 self._take()
                 last = self._take()
-                if len(one) != 1 or last == "\\":
+                if len(chars) != 1 or last == "\\":
                     raise Unreadable(self._text)
-                one = frozenset(map(chr, range(ord(next(iter(one))), ord(last) + 1)))
-            held |= one
+                chars = frozenset(map(chr, range(ord(next(iter(chars))), ord(last) + 1)))
+            held |= chars
 
 
 class _Automaton:
@@ -384,4 +384,4 @@ def six_pattern(addresses: t.Iterable[str]) -> str:
 
     IIS gives the text without brackets, a link-local one with its zone (unverified).
     """
-    return f"^(?:{'|'.join(re.sub(r'([.])', r'[.]', one) + _ZONE for one in addresses)})$"
+    return f"^(?:{'|'.join(re.sub(r'([.])', r'[.]', address) + _ZONE for address in addresses)})$"

@@ -188,9 +188,9 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
             f"({sites['error']['hresult']}). Nothing was "
             "changed. Mend applicationHost.config first."
         )
-    names = [str(one["name"]) for one in sites["sites"]]
+    names = [str(row["name"]) for row in sites["sites"]]
     wanted = next(
-        (one for one in sites["sites"] if str(one["name"]).casefold() == site.casefold()), None
+        (row for row in sites["sites"] if str(row["name"]).casefold() == site.casefold()), None
     )
     if wanted is None:
         raise PlanError(
@@ -203,9 +203,9 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
         for row in of_kind.get("section", [])
     }
     locations = tuple(
-        (str(one["path"]), frozenset(map(str, one["sections"])))
+        (str(location["path"]), frozenset(map(str, location["sections"])))
         for row in of_kind.get("locations", [])
-        for one in row["locations"]
+        for location in row["locations"]
     )
     texts = _texts(of_kind.get("web_config", []), name)
     places: dict[str, Place] = {}
@@ -251,7 +251,7 @@ def _server(
         held = (row["node"] or {}).get("values") or {}
         if section == REDIRECTION and str(held.get("enabled")).casefold() == "true":
             shared = str(held.get("path") or "another place")
-    addresses = tuple(str(one).partition("%")[0] for one in host.get("addresses") or ())
+    addresses = tuple(str(address).partition("%")[0] for address in host.get("addresses") or ())
     itself = LOOPBACK
     for address in addresses:
         try:
@@ -405,8 +405,8 @@ def _ends(place: Place, state: State, texts: _Texts) -> Place:
     for folder, held in texts.items():
         if not below(place.path, folder):
             continue
-        found = UNSURE if held is None else raw.ends_rules(held, place.path[len(folder) :])
-        ends = YES if YES in (ends, found) else UNSURE if UNSURE in (ends, found) else NO
+        rules_end = UNSURE if held is None else raw.ends_rules(held, place.path[len(folder) :])
+        ends = YES if YES in (ends, rules_end) else UNSURE if UNSURE in (ends, rules_end) else NO
     if ends == NO and place.path:
         # What stands in a location of applicationHost.config, and begins with <clear/>, shows only
         # where there is something to end.

@@ -171,7 +171,8 @@ class IpLists(Table[State, str]):
         held = dict(options)
         if "entries" in held:
             held["entries"] = tuple(
-                one if isinstance(one, Entry) else _entry(str(one)) for one in held["entries"]
+                entry if isinstance(entry, Entry) else _entry(str(entry))
+                for entry in held["entries"]
             )
         return held
 
@@ -257,12 +258,14 @@ def _with_list(
     held = place.ip_list
     if held is None:
         return place
-    mine = [entry for entry in held.entries if (entry.level or "").casefold() == level.casefold()]
-    others = [entry for entry in held.entries if entry not in mine]
+    at_level = [
+        entry for entry in held.entries if (entry.level or "").casefold() == level.casefold()
+    ]
+    others = [entry for entry in held.entries if entry not in at_level]
     # Inherited ones come first, those of levels below after.
     at = (
-        held.entries.index(mine[0])
-        if mine
+        held.entries.index(at_level[0])
+        if at_level
         else sum(len(entry.level or "") < len(level) for entry in others)
     )
     merged = (*others[:at], *entries, *others[at:])

@@ -60,7 +60,10 @@ def change_sentence(change: Change, site: str) -> str:
     parts = []
     if "entries" in change.after:
         old, new = [_words(change, side) for side in ("before", "after")]
-        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+        gone, come = (
+            [entry for entry in old if entry not in new],
+            [entry for entry in new if entry not in old],
+        )
         parts += [
             f"{word} {_listed(texts)}"
             for word, texts in (("without", gone), ("with", come))
@@ -104,11 +107,14 @@ def _rule_sentence(change: Change, site: str) -> str:
 
 
 def _about(conditions: t.Sequence[Condition]) -> str:
-    path = next((blocked_path(one.pattern) for one in conditions if one.input == INPUT), None)
+    path = next(
+        (blocked_path(condition.pattern) for condition in conditions if condition.input == INPUT),
+        None,
+    )
     allowed = NOBODY
-    for one in conditions:
-        if one.input == "{REMOTE_ADDR}" and one.negate:
-            allowed |= matched(one.pattern).certain
+    for condition in conditions:
+        if condition.input == "{REMOTE_ADDR}" and condition.negate:
+            allowed |= matched(condition.pattern).certain
     return f"refuse {path} to all but {_listed(allowed.to_texts())}" if path else ""
 
 
@@ -205,8 +211,8 @@ def exposure(before: State, after: State, wish: Wish) -> dict[str, t.Any]:
     for path in paths(wish, before, after):
         old = _met(before, path, groups)
         new = old if after is before else _met(after, path, groups)
-        for side, met in (("before", old), ("after", new)):
-            trees[side][path] = {name: _shown(parts) for name, parts in met.items()}
+        for side, who in (("before", old), ("after", new)):
+            trees[side][path] = {name: _shown(parts) for name, parts in who.items()}
         for name in old:
             words += _lines(path, name, old[name], new[name])
     return {**trees, "words": words}
@@ -225,30 +231,30 @@ def _lines(
     path: str, name: str, old: t.Mapping[str, RangeSet], new: t.Mapping[str, RangeSet]
 ) -> list[str]:
     parts = {
-        (one, other): before & after
-        for one, before in old.items()
+        (earlier, other): before & after
+        for earlier, before in old.items()
         for other, after in new.items()
         if before & after
     }
     ranked = sorted(parts.items(), key=lambda item: (-item[1].size, item[0]))
     lines = []
-    for position, ((one, other), part) in enumerate(ranked):
-        text = one if one == other else f"{one} → {other}"
+    for position, ((earlier, other), part) in enumerate(ranked):
+        text = earlier if earlier == other else f"{earlier} → {other}"
         who = name if position == 0 else f"{name}, {_listed(part.to_texts())}"
         lines.append(f"{path}: {who}: {text}")
     return lines
 
 
-def _parts(met: t.Mapping[str, t.Any]) -> str:
-    return ", ".join(f"{text} {ranges}" for text, ranges in met.items())
+def _parts(parts: t.Mapping[str, t.Any]) -> str:
+    return ", ".join(f"{text} {ranges}" for text, ranges in parts.items())
 
 
 def diff_lines(tree: t.Mapping[str, t.Any], rows: t.Mapping[str, t.Any]) -> list[str]:
     """One side of --diff: who meets what, then one line for each differing value."""
     lines = [
-        f"{path}: {name}: {met if isinstance(met, str) else _parts(met)}"
+        f"{path}: {name}: {answer if isinstance(answer, str) else _parts(answer)}"
         for path, groups in tree.items()
-        for name, met in groups.items()
+        for name, answer in groups.items()
     ]
     for table, entries in rows.items():
         noun = TABLES[table].noun
