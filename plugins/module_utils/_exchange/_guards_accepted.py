@@ -39,7 +39,7 @@ def check(
             "Give the user of this task a role that may run Get-AcceptedDomain.",
         )
         return
-    everything = [str(one) for one in after.accepted_domains if one.is_everything]
+    everything = [str(domain) for domain in after.accepted_domains if domain.is_everything]
     if everything:
         plural = len(everything) > 1
         yield Finding(

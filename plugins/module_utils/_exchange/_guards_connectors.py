@@ -44,11 +44,11 @@ def check(
     _unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guards find."""
-    mine = [change for change in changes if change.table == RECEIVE.name]
-    for change in mine:
+    receive_changes = [change for change in changes if change.table == RECEIVE.name]
+    for change in receive_changes:
         yield from _protected(change, before)
         yield from _bindings(change, after)
-    yield from _conflicts(before, after, mine, locks=networks.inbound_lock)
+    yield from _conflicts(before, after, receive_changes, locks=networks.inbound_lock)
 
 
 _NARROWING = ("remote_ip_ranges", "bindings", "permission_groups", "auth_mechanism")
@@ -92,11 +92,11 @@ def _bindings(change: Change, after: State) -> t.Iterator[Finding]:
         change.before.get("bindings") or frozenset()
     )
     foreign = [
-        one
-        for one in sorted(fresh)
-        if not one.is_wildcard
-        and not is_loopback(one)
-        and Address(one.version, one.address) not in server.addresses
+        endpoint
+        for endpoint in sorted(fresh)
+        if not endpoint.is_wildcard
+        and not is_loopback(endpoint)
+        and Address(endpoint.version, endpoint.address) not in server.addresses
     ]
     if foreign and server.addresses:
         yield Finding(
@@ -166,7 +166,7 @@ def _way_out(
     if len(standing) != 1:
         return ""
     [name] = standing
-    [other] = [one for one in conflict.names if one != name]
+    [other] = [other for other in conflict.names if other != name]
     if conflict.kind == conflicts.ROLE:
         role = after.receive[other.casefold()].get("transport_role")
         return f" Give '{name}' the transport_role {role} in receive_connectors, or remove it."

@@ -46,7 +46,7 @@ def check(view: Sides) -> t.Iterator[Finding]:
                 heard = heard | (EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6)
     # By a firewall that maps port 25 to another one the provider may come in there.
     shut_out = {
-        port: view.lost(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)
+        port: view.losing(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)
     }
     for port, lost in shut_out.items():
         if lost:
@@ -82,17 +82,21 @@ def check(view: Sides) -> t.Iterator[Finding]:
 def _coming_in(view: Sides, senders: RangeSet, port: int) -> str:
     """Where a lock has to listen for senders that are taken today."""
     taken = [
-        met.listener
-        for met in exposure(view.old, port)
-        if met.answer.accepts_anonymous and met.ranges & senders
+        shown.listener
+        for shown in exposure(view.old, port)
+        if shown.answer.accepts_anonymous and shown.ranges & senders
     ]
     where = sorted({str(listener) for listener in taken if not is_loopback(listener)})
     if not where or not view.networks.inbound_lock:
         return ""
     # Whoever comes to an address on which one connector listens is heard by no wildcard any more.
-    listening = {endpoint for one in view.old for endpoint in one.get("bindings") or ()}
-    fresh = {endpoint for one in view.new for endpoint in one.get("bindings") or ()} - listening
-    alone = sorted(str(one) for one in fresh if one.port == port and not one.is_wildcard)
+    listening = {endpoint for connector in view.old for endpoint in connector.get("bindings") or ()}
+    fresh = {
+        endpoint for connector in view.new for endpoint in connector.get("bindings") or ()
+    } - listening
+    alone = sorted(
+        str(endpoint) for endpoint in fresh if endpoint.port == port and not endpoint.is_wildcard
+    )
     beside = (
         f" instead of {listed(alone)}, where no connector listens today" if alone else " as well"
     )
@@ -129,11 +133,11 @@ def _refusing(view: Sides, senders: RangeSet, where: Endpoint | None = None) -> 
     """Which narrow connectors turn senders away, and what to do; empty where none does."""
     names = {
         name
-        for met in exposure(view.new, 25)
-        if where in (None, met.listener)
-        and not met.answer.accepts_anonymous
-        and met.ranges & senders
-        for name in met.answer.names
+        for shown in exposure(view.new, 25)
+        if where in (None, shown.listener)
+        and not shown.answer.accepts_anonymous
+        and shown.ranges & senders
+        for name in shown.answer.names
         if not builtin_connectors.hears_internet(view.after.receive[name.casefold()])
     }
     quoted = listed(f"'{name}'" for name in sorted(names))

@@ -115,7 +115,7 @@ def _own_networks(view: Sides) -> t.Iterator[Finding]:
         (_users, "send with a login"),
         (strangers.relays, "relay without a login"),
     ):
-        lost = view.lost(right) & own
+        lost = view.losing(right) & own
         if lost:
             yield Finding(
                 "own_networks_shut_out",
@@ -127,7 +127,7 @@ def _own_networks(view: Sides) -> t.Iterator[Finding]:
 def _unnamed(view: Sides) -> t.Iterator[Finding]:
     """Scanners, applications and other servers in networks that the site has not named."""
     unnamed, networks = view.networks.unnamed, view.networks
-    sending = view.lost(doors.accepts_anonymous) & unnamed
+    sending = view.losing(doors.accepts_anonymous) & unnamed
     if sending and not networks.own_networks - networks.provider:
         yield Finding(
             "own_networks_shut_out",
@@ -138,12 +138,12 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
         sending = NOBODY
     lost = {
         "send without a login": sending,
-        "log in as users": view.lost(_users) & unnamed,
+        "log in as users": view.losing(_users) & unnamed,
         # Where no server is named at all, that is another guard's.
         "log in as Exchange servers": (_loses_group(view) & unnamed)
         if networks.exchange_servers
         else NOBODY,
-        "relay": (view.lost(strangers.relays) & unnamed) - view.lost(doors.accepts_anonymous),
+        "relay": (view.losing(strangers.relays) & unnamed) - view.losing(doors.accepts_anonymous),
     }
     verbs = [verb for verb, senders in lost.items() if senders]
     if verbs:
@@ -161,15 +161,15 @@ def _no_longer_named(view: Sides) -> t.Iterator[Finding]:
     """Told as long as the site gives them time."""
     networks = view.networks
     named = networks.named | networks.itself | LOOPBACK
-    for key, one in sorted(view.after.receive.items()):
+    for key, connector in sorted(view.after.receive.items()):
         still = _recipe_keep.unnamed(view.after.receive, key, named)
         if still and networks.unnamed_until:
             yield Finding(
                 "no_longer_named",
                 WARN,
-                f"The receive connector '{one['name']}' still hears {ranges(still)}, which the "
-                f"site does not name any more. The first lock after {networks.unnamed_until} takes "
-                "it out.",
+                f"The receive connector '{connector['name']}' still hears {ranges(still)}, which "
+                "the site does not name any more. The first lock after "
+                f"{networks.unnamed_until} takes it out.",
             )
 
 
@@ -181,7 +181,7 @@ def _server_itself(view: Sides) -> t.Iterator[Finding]:
         return
     lost: dict[str, list[Interval]] = {}
     for port in view.ports:
-        for senders, (old, new) in doors.met_by_server(
+        for senders, (old, new) in doors.answers_by_server(
             (view.old, view.new), view.networks.itself, port
         ):
             for verb, right in _BY_RIGHT.items():
@@ -247,16 +247,22 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
     made for: nobody hears it, or a wide one.
     """
     listening = {
-        one.version for one in doors.view_of(connectors, 25).endpoints if not is_loopback(one)
+        endpoint.version
+        for endpoint in doors.view_of(connectors, 25).endpoints
+        if not is_loopback(endpoint)
     }
-    wide = {one["name"] for one in connectors if builtin_connectors.hears_internet(one)}
-    found = NOBODY
-    for answer, part in doors.met(connectors, group).items():
+    wide = {
+        connector["name"]
+        for connector in connectors
+        if builtin_connectors.hears_internet(connector)
+    }
+    shut_out = NOBODY
+    for answer, part in doors.answers_of(connectors, group).items():
         if not doors.accepts_anonymous(answer) and (
             answer.connector is None or answer.connector in wide
         ):
-            found = found | part
-    return RangeSet(one for one in found.intervals if one.version in listening)
+            shut_out = shut_out | part
+    return RangeSet(interval for interval in shut_out.intervals if interval.version in listening)
 
 
 def _exchange_servers(view: Sides) -> t.Iterator[Finding]:
@@ -294,14 +300,14 @@ def _server_loses(before: Answer, after: Answer) -> bool:
 
 
 def _loses_group(view: Sides) -> RangeSet:
-    return view.lost(_servers)
+    return view.losing(_servers)
 
 
 def _hybrid(view: Sides) -> t.Iterator[Finding]:
     hybrid = view.networks.hybrid
-    lost = view.lost(doors.accepts_anonymous, [25])
+    lost = view.losing(doors.accepts_anonymous, [25])
     for port in view.ports:
-        shut_out = view.lost(doors.accepts_anonymous, [port]) & hybrid
+        shut_out = view.losing(doors.accepts_anonymous, [port]) & hybrid
         if shut_out:
             yield Finding(
                 "hybrid_shut_out",
@@ -311,12 +317,12 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
     if view.same:
         return
     old = {
-        name: builtin_connectors.hybrid_capabilities(one)
-        for name, one in view.before.receive.items()
+        name: builtin_connectors.hybrid_capabilities(connector)
+        for name, connector in view.before.receive.items()
     }
     new = {
-        name: builtin_connectors.hybrid_capabilities(one)
-        for name, one in view.after.receive.items()
+        name: builtin_connectors.hybrid_capabilities(connector)
+        for name, connector in view.after.receive.items()
     }
     if not any(old.values()):
         return
@@ -362,7 +368,7 @@ def _internet(view: Sides) -> t.Iterator[Finding]:
             and not builtin_connectors.is_wide(opening.senders.v4)
         ):
             four = doors.public(view.named) & EVERYTHING_V4
-            if locks or view.lost(doors.accepts_anonymous, [port]) & four:
+            if locks or view.losing(doors.accepts_anonymous, [port]) & four:
                 yield Finding(
                     "ipv6_open", STOP, f"{opening.words('could still')[:-1]}, while IPv4 is shut."
                 )
@@ -387,7 +393,9 @@ def _how_to_close(view: Sides, opening: strangers.Opening) -> str:
     """
     names = [name for name, part in sorted(opening.parts.items()) if part]
     connectors = [view.after.receive[name.casefold()] for name in names]
-    if any(builtin_connectors.inner_reason(one, view.after.server) for one in connectors):
+    if any(
+        builtin_connectors.inner_reason(connector, view.after.server) for connector in connectors
+    ):
         return ""
     if opening.port != 25:
         return f" To close port {opening.port} as well, name it in the bindings of inbound_lock."
@@ -446,16 +454,16 @@ def _wizard(view: Sides, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
         for change in changes
         if change.table == RECEIVE.name and change.action != Action.CREATE
     }
-    met = doors.met(view.old, provider)
-    narrow = [answer for answer in met if doors.accepts_anonymous(answer) and answer.connector]
-    if not narrow or len(narrow) != len(met):
+    answers = doors.answers_of(view.old, provider)
+    narrow = [answer for answer in answers if doors.accepts_anonymous(answer) and answer.connector]
+    if not narrow or len(narrow) != len(answers):
         return
     for answer in narrow:
         if builtin_connectors.hears_internet(
             view.before.receive[t.cast(str, answer.connector).casefold()]
         ):
             return
-    for answer, part in doors.met(view.old, doors.public(view.named)).items():
+    for answer, part in doors.answers_of(view.old, doors.public(view.named)).items():
         key = (answer.connector or "").casefold()
         if (
             not doors.accepts_anonymous(answer)

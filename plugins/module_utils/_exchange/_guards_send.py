@@ -34,23 +34,23 @@ def check(
     unreachable: frozenset[str],
 ) -> t.Iterator[Finding]:
     """What the guards find."""
-    mine = [change for change in changes if change.table == SEND.name]
-    yield from _protected(mine, before)
+    send_changes = [change for change in changes if change.table == SEND.name]
+    yield from _protected(send_changes, before)
     # Whoever says anew which mail a connector takes means it; of two such connectors the one that
     # gets the mail is meant to.
     placed = {
         change.key.casefold()
-        for change in mine
+        for change in send_changes
         if change.action == Action.CREATE or _PLACE & set(change.after)
     }
     claim = networks.outbound_lock
     if claim is not None:
         yield from _leaks(claim, after, placed, locked=True)
-        if mine:
+        if send_changes:
             yield from _stranded(before, after)
-    if mine:
+    if send_changes:
         yield from _bereft(before, after)
-    for change in mine:
+    for change in send_changes:
         connector = after.send.get(change.key.casefold())
         if connector is None or not connector.get("enabled", True):
             continue
@@ -69,7 +69,7 @@ def check(
 
 def _protected(changes: t.Sequence[Change], before: State) -> t.Iterator[Finding]:
     subscribed = before.server.edge and any(
-        one["name"].casefold().startswith("edgesync - ") for one in before.send.values()
+        connector["name"].casefold().startswith("edgesync - ") for connector in before.send.values()
     )
     for change in changes:
         connector = before.send.get(change.key.casefold()) or change.after
@@ -147,7 +147,7 @@ def _upper(servers: t.Iterable[str]) -> str:
 def _reach(connector: routing.Connector, unreachable: frozenset[str]) -> t.Iterator[Finding]:
     hosts = connector.get("smart_hosts") or frozenset()
     silent = sorted(
-        host for host in hosts if host in {one.strip("[]").casefold() for one in unreachable}
+        host for host in hosts if host in {host.strip("[]").casefold() for host in unreachable}
     )
     if silent:
         alone = len(silent) == len(hosts)

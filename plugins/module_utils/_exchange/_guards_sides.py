@@ -25,16 +25,18 @@ class Sides:
         self.named = networks.named
         self.ports = sorted(doors.ports([*self.old, *self.new]))
         self.same = before.receive == after.receive
-        self._lost: dict[tuple[t.Callable[[Answer], bool], int], RangeSet] = {}
+        self._losing: dict[tuple[t.Callable[[Answer], bool], int], RangeSet] = {}
 
-    def lost(
+    def losing(
         self, right: t.Callable[[Answer], bool], ports: t.Iterable[int] | None = None
     ) -> RangeSet:
         """Senders who lose a right on any of the ports."""
-        found = NOBODY
+        senders = NOBODY
         if not self.same:
             for port in self.ports if ports is None else ports:
-                if (right, port) not in self._lost:
-                    self._lost[right, port] = doors.lost(self.old, self.new, right, port)
-                found = found | self._lost[right, port]
-        return found
+                if (right, port) not in self._losing:
+                    self._losing[right, port] = doors.senders_losing(
+                        self.old, self.new, right, port
+                    )
+                senders = senders | self._losing[right, port]
+        return senders

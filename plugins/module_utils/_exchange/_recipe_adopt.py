@@ -62,7 +62,7 @@ def pending(
     """Local endpoint → the part of the provider's ranges that no adoptable connector (by key)
     answers there.
     """
-    found: dict[Endpoint, RangeSet] = {}
+    left_over: dict[Endpoint, RangeSet] = {}
     for endpoint in sorted(where):
         view = doors.view_of(connectors.values(), endpoint.port)
         adopted = RangeSet(
@@ -71,8 +71,8 @@ def pending(
             if answer.names and all(name.casefold() in adoptable for name in answer.names)
         )
         family = provider.v4 if endpoint.version == 4 else provider.v6
-        found[endpoint] = family - adopted
-    return found
+        left_over[endpoint] = family - adopted
+    return left_over
 
 
 def beside(wanted: RangeSet, part: RangeSet, others: t.Iterable[Connector]) -> RangeSet:
@@ -84,19 +84,23 @@ def beside(wanted: RangeSet, part: RangeSet, others: t.Iterable[Connector]) -> R
     range_conflict.
     """
     there = sorted(
-        {entry for one in others for entry in (one.get("remote_ip_ranges") or RangeSet()).entries}
+        {
+            entry
+            for connector in others
+            for entry in (connector.get("remote_ip_ranges") or RangeSet()).entries
+        }
     )
     whole = part == wanted
     concerned = [(entry, [entry] if whole else _shared(entry, part)) for entry in wanted.entries]
     if crossing(wanted.entries, there) is None:
-        return RangeSet(entry for entry, found in concerned if found)
+        return RangeSet(entry for entry, shared in concerned if shared)
     pieces: list[Interval] = []
-    for entry, found in concerned:
-        near = [one for one in there if _overlap(one, entry)]
-        if all(_nested(entry, one) for one in near):
-            pieces += [entry] if found else []
+    for entry, shared in concerned:
+        near = [present for present in there if _overlap(present, entry)]
+        if all(_nested(entry, other) for other in near):
+            pieces += [entry] if shared else []
         else:
-            pieces += [piece for interval in found for piece in _fitted(interval, near)]
+            pieces += [piece for interval in shared for piece in _fitted(interval, near)]
     return RangeSet(pieces)
 
 
@@ -104,32 +108,36 @@ def _shared(entry: Interval, part: RangeSet) -> list[Interval]:
     """What of an entry is in a set, without a look at all of the set."""
     intervals = part.intervals
     start = max(bisect.bisect_right(intervals, entry) - 1, 0)
-    found: list[Interval] = []
+    merged: list[Interval] = []
     for at in range(start, len(intervals)):
-        one = intervals[at]
-        if (one.version, one.first) > (entry.version, entry.last):
+        interval = intervals[at]
+        if (interval.version, interval.first) > (entry.version, entry.last):
             break
-        if _overlap(one, entry):
-            found.append(
-                Interval(entry.version, max(one.first, entry.first), min(one.last, entry.last))
+        if _overlap(interval, entry):
+            merged.append(
+                Interval(
+                    entry.version, max(interval.first, entry.first), min(interval.last, entry.last)
+                )
             )
-    return found
+    return merged
 
 
-def _overlap(one: Interval, other: Interval) -> bool:
-    return one.version == other.version and one.first <= other.last and other.first <= one.last
-
-
-def _nested(one: Interval, other: Interval) -> bool:
-    """Whether one of two that overlap lies inside the other and is smaller."""
-    inside = (one.first <= other.first and other.last <= one.last) or (
-        other.first <= one.first and one.last <= other.last
+def _overlap(entry: Interval, other: Interval) -> bool:
+    return (
+        entry.version == other.version and entry.first <= other.last and other.first <= entry.last
     )
-    return inside and one != other
+
+
+def _nested(entry: Interval, other: Interval) -> bool:
+    """Whether one of two that overlap lies inside the other and is smaller."""
+    inside = (entry.first <= other.first and other.last <= entry.last) or (
+        other.first <= entry.first and entry.last <= other.last
+    )
+    return inside and entry != other
 
 
 def _fitted(wanted: Interval, there: t.Sequence[Interval]) -> list[Interval]:
-    near = [one for one in there if _overlap(one, wanted) and not _nested(wanted, one)]
+    near = [entry for entry in there if _overlap(entry, wanted) and not _nested(wanted, entry)]
     if not near or wanted.size == 1:
         return [wanted]
     cut = _border(wanted, near[0])

@@ -99,19 +99,19 @@ def keepers(
     if not losses:
         return wish.entries([], beyond=False)
     rooms = _rooms(losses, {key: state.receive[key]["bindings"] for key in held})
-    bound = {endpoint for one in losses for endpoint in before[one.source]["bindings"]}
+    bound = {endpoint for loss in losses for endpoint in before[loss.source]["bindings"]}
     bound |= {endpoint for key in held[:1] for endpoint in state.receive[key]["bindings"]}
-    found = wish.entries([losses], beyond=True)
+    added = wish.entries([losses], beyond=True)
     # The usual case, in which nobody else is heard by them: no state of a large server is made for
     # it.
     plain = (
         len(rooms) == 1
-        and len({one.source for one in losses}) == 1
-        and bound <= {one.where for one in losses}
+        and len({loss.source for loss in losses}) == 1
+        and bound <= {loss.where for loss in losses}
     )
-    if not plain and _harms(before, goal, after(state, [*entries, *found]), names, ports):
-        found = wish.entries(rooms, beyond=False)
-    return found
+    if not plain and _harms(before, goal, after(state, [*entries, *added]), names, ports):
+        added = wish.entries(rooms, beyond=False)
+    return added
 
 
 def ours(connectors: t.Mapping[str, Connector], names: t.Sequence[str]) -> list[str]:
@@ -151,47 +151,51 @@ class _Wish:
         bound wherever the connectors listen that it stands for.
         """
         free = iter(name for name in self.names if name.casefold() not in self.state.receive)
-        found: dict[str, Entry] = {}
+        entries: dict[str, Entry] = {}
         for room in rooms:
             fitting = [
-                key for key in self.held if key not in found and (beyond or self._fits(key, room))
+                key for key in self.held if key not in entries and (beyond or self._fits(key, room))
             ]
             if fitting:
-                found[fitting[0]] = self._wider(self.state.receive[fitting[0]], room)
+                entries[fitting[0]] = self._wider(self.state.receive[fitting[0]], room)
                 continue
             name = next(free, None)
             if name is not None:
-                found[name.casefold()] = self._new(name, room, beyond=beyond)
+                entries[name.casefold()] = self._new(name, room, beyond=beyond)
         for key in self.held:
             there = self.state.receive[key]
-            if key in self.leaving and key not in found:
-                found[key] = _without(there, self.group)
+            if key in self.leaving and key not in entries:
+                entries[key] = _without(there, self.group)
             taken = {} if self.relaying else _recipe_copy.relay_taken(there)
-            if taken and found.get(key, {}).get("state") != "absent":
-                found[key] = {"name": there["name"], **found.get(key, {}), **taken}
-        return list(found.values())
+            if taken and entries.get(key, {}).get("state") != "absent":
+                entries[key] = {"name": there["name"], **entries.get(key, {}), **taken}
+        return list(entries.values())
 
     def _fits(self, key: str, room: t.Sequence[_Loss]) -> bool:
         """Whether what a room loses can be added to a connector without being heard elsewhere."""
-        where = {one.where for one in room}
-        versions = {one.version for one in where}
+        where = {loss.where for loss in room}
+        versions = {endpoint.version for endpoint in where}
         return all(
-            one in where for one in self.state.receive[key]["bindings"] if one.version in versions
+            endpoint in where
+            for endpoint in self.state.receive[key]["bindings"]
+            if endpoint.version in versions
         )
 
     def _ranges(
         self, name: str, room: t.Sequence[_Loss], bindings: frozenset[Endpoint]
     ) -> list[str]:
-        part = RangeSet(interval for one in room for interval in one.senders.intervals)
+        part = RangeSet(interval for loss in room for interval in loss.senders.intervals)
         # Also beside what is there until the last step: a range may move here from another
         # connector.
         others = [
-            one for side in (self.state, self.goal) for one in sharing(side.receive, bindings, name)
+            connector
+            for side in (self.state, self.goal)
+            for connector in sharing(side.receive, bindings, name)
         ]
-        return [str(one) for one in _recipe_adopt.beside(self.group, part, others).entries]
+        return [str(entry) for entry in _recipe_adopt.beside(self.group, part, others).entries]
 
     def _wider(self, there: Connector, room: t.Sequence[_Loss]) -> Entry:
-        fresh = frozenset(one.where for one in room) - there["bindings"]
+        fresh = frozenset(loss.where for loss in room) - there["bindings"]
         ranges = self._ranges(there["name"], room, there["bindings"] | fresh)
         leaving = there["name"].casefold() in self.leaving
         entry: Entry = {
@@ -202,13 +206,12 @@ class _Wish:
             if leaving
             else {"add": ranges},
         }
-        return (
-            {**entry, "bindings": {"add": [str(one) for one in sorted(fresh)]}} if fresh else entry
-        )
+        added = [str(endpoint) for endpoint in sorted(fresh)]
+        return {**entry, "bindings": {"add": added}} if fresh else entry
 
     def _new(self, name: str, room: t.Sequence[_Loss], *, beyond: bool) -> Entry:
-        sources = {one.source: self.state.receive[one.source] for one in room}
-        bindings = frozenset(one.where for one in room)
+        sources = {loss.source: self.state.receive[loss.source] for loss in room}
+        bindings = frozenset(loss.where for loss in room)
         if beyond:
             bindings |= frozenset(
                 endpoint for source in sources.values() for endpoint in source["bindings"]
@@ -217,19 +220,22 @@ class _Wish:
         # do so here.
         sizes = {
             key: RangeSet(
-                interval for one in room if one.source == key for interval in one.senders.intervals
+                interval
+                for loss in room
+                if loss.source == key
+                for interval in loss.senders.intervals
             ).size
             for key in sources
         }
         source = sources[max(sources, key=lambda key: (*_as_model(sources[key]), sizes[key], key))]
-        groups = frozenset().union(*(_recipe_copy.groups(one) for one in sources.values()))
+        groups = frozenset().union(*(_recipe_copy.groups(source) for source in sources.values()))
         if not _recipe_copy.lets_send({**source, "permission_groups": groups}):
             groups |= {ANONYMOUS}
         return {
             "name": name,
             "state": "present",
             "enabled": True,
-            "bindings": [str(one) for one in sorted(bindings)],
+            "bindings": [str(endpoint) for endpoint in sorted(bindings)],
             "remote_ip_ranges": self._ranges(name, room, bindings),
             "permission_groups": RECEIVE.properties["permission_groups"].kind.show(groups),
             "comment": _COMMENT.format(source["name"]),
@@ -245,10 +251,10 @@ def _rooms(
     their bindings).
     """
     places: dict[Endpoint, list[_Loss]] = {}
-    for one in losses:
-        places.setdefault(one.where, []).append(one)
+    for loss in losses:
+        places.setdefault(loss.where, []).append(loss)
     parts = {
-        where: RangeSet(interval for one in at for interval in one.senders.intervals)
+        where: RangeSet(interval for loss in at for interval in loss.senders.intervals)
         for where, at in places.items()
     }
     rooms: list[list[Endpoint]] = []
@@ -262,13 +268,13 @@ def _rooms(
                 break
         else:
             rooms.append([where])
-    return [[one for where in room for one in places[where]] for room in rooms]
+    return [[loss for where in room for loss in places[where]] for room in rooms]
 
 
 def _alike(where: Endpoint, other: Endpoint, parts: t.Mapping[Endpoint, RangeSet]) -> bool:
     # Of those who can come to one of two local addresses only, it does not matter that the other
     # one hears them too.
-    coming = [doors.coming_to(one, (where, other)) for one in (where, other)]
+    coming = [doors.coming_to(endpoint, (where, other)) for endpoint in (where, other)]
     return where.version != other.version or parts[where] & coming[1] == parts[other] & coming[0]
 
 
@@ -286,21 +292,19 @@ def _harms(
     """Whether the connectors called so take from somebody what he has before and would have without
     them, or give what he has in neither.
     """
-    mine = [result.receive[name.casefold()] for name in names if name.casefold() in result.receive]
-    own = {one["name"] for one in mine}
+    keys = [name.casefold() for name in names if name.casefold() in result.receive]
+    own = {result.receive[key]["name"] for key in keys}
+    bindings = frozenset().union(*(result.receive[key]["bindings"] for key in keys))
     for port in ports:
-        views = [
-            doors.view_of(one.values(), port) for one in (before, goal.receive, result.receive)
-        ]
+        states = (before, goal.receive, result.receive)
+        views = [doors.view_of(connectors.values(), port) for connectors in states]
         listening = doors.endpoints(views)
-        for endpoint in {
-            endpoint for one in mine for endpoint in one["bindings"] if endpoint.port == port
-        }:
+        for endpoint in {endpoint for endpoint in bindings if endpoint.port == port}:
             coming = doors.coming_to(endpoint, listening)
             for first, last, (then, now, with_them) in doors.walk(views, endpoint):
                 if not own & set(with_them.names):
                     continue
-                old, without, given = (doors.rights(one) for one in (then, now, with_them))
+                old, without, given = (doors.rights(answer) for answer in (then, now, with_them))
                 if (
                     not old & without <= given <= old | without
                     and RangeSet.of_spans(endpoint.version, [(first, last)]) & coming
@@ -322,9 +326,9 @@ def sharing(
 ) -> list[Connector]:
     """The other connectors on one of the bindings, in service or not."""
     return [
-        one
-        for key, one in connectors.items()
-        if key != name.casefold() and (one.get("bindings") or frozenset()) & bindings
+        connector
+        for key, connector in connectors.items()
+        if key != name.casefold() and (connector.get("bindings") or frozenset()) & bindings
     ]
 
 
@@ -390,18 +394,18 @@ def _before(state: State, held: t.Iterable[str]) -> t.Mapping[str, Connector]:
     named since get what they had then, as after a change of Exchange Online's ranges, and a narrow
     one that somebody has taken out of service is missed.
     """
-    found = dict(state.receive)
+    receive = dict(state.receive)
     for key in held:
         source = _source_of(state.receive, key)
         if source is not None:
             groups = source["permission_groups"] | {ANONYMOUS}
-            found[source["name"].casefold()] = {
+            receive[source["name"].casefold()] = {
                 **source,
                 "enabled": True,
                 "permission_groups": groups,
             }
-            del found[key]
-    return found
+            del receive[key]
+    return receive
 
 
 @dataclass(frozen=True)
@@ -423,7 +427,7 @@ def _losing(
     """Where and by which connectors a group may send anonymously before and no longer after; those
     in `whole` also where they only could log in as somebody else too.
     """
-    found: list[_Loss] = []
+    losses: list[_Loss] = []
     for port in ports:
         views = (doors.view_of(old.values(), port), doors.view_of(new.values(), port))
         listening = doors.endpoints(views)
@@ -443,5 +447,5 @@ def _losing(
             for (source, only_logins), lost in losing.items():
                 part = lost & coming & (whole if only_logins else group)
                 if part:
-                    found.append(_Loss(source, endpoint, part))
-    return found
+                    losses.append(_Loss(source, endpoint, part))
+    return losses

@@ -143,8 +143,8 @@ def _of_two_roles(
         role = connectors[number].get("transport_role")
         if role is not None:
             roles.setdefault(role, []).append(number)
-    for some, others in itertools.combinations(roles.values(), 2):
-        yield from ((min(pair), max(pair)) for pair in itertools.product(some, others))
+    for first, second in itertools.combinations(roles.values(), 2):
+        yield from ((min(pair), max(pair)) for pair in itertools.product(first, second))
 
 
 def _crossing_pairs(

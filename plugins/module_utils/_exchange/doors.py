@@ -187,7 +187,7 @@ def where(
     return senders
 
 
-def lost(
+def senders_losing(
     before: t.Iterable[Connector],
     after: t.Iterable[Connector],
     right: t.Callable[[Answer], bool],
@@ -203,7 +203,7 @@ def lost(
 _LOCAL = {version: Address(version, last) for version, last in ((4, 0x7F000001), (6, 1))}
 
 
-def met_by_server(
+def answers_by_server(
     connectors: t.Sequence[t.Iterable[Connector]], itself: RangeSet, port: int
 ) -> list[tuple[RangeSet, tuple[Answer, ...]]]:
     """What the server itself meets in each of some states: (senders, one answer a state).
@@ -242,7 +242,7 @@ def _generosity(answer: Answer) -> tuple[t.Any, ...]:
     )
 
 
-def met(
+def answers_of(
     connectors: t.Iterable[Connector], group: RangeSet, port: int = 25
 ) -> dict[Answer, RangeSet]:
     """What the senders of a group meet: each sender once, with the most generous answer of all

@@ -26,7 +26,7 @@ def broken(state: State, hybrid: RangeSet) -> list[str]:
 
 
 def _broken(state: State, hybrid: RangeSet) -> t.Iterator[str]:
-    for answer, senders in doors.met(state.receive.values(), hybrid, _PORT).items():
+    for answer, senders in doors.answers_of(state.receive.values(), hybrid, _PORT).items():
         who = f"Exchange Online's {ranges(senders)}"
         connector = state.receive.get((answer.connector or "").casefold())
         if not doors.surely_accepts_anonymous(answer):

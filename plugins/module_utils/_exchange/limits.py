@@ -145,7 +145,7 @@ class Starved(t.NamedTuple):
 def starved(state: State, provider: RangeSet) -> list[Starved]:
     """Connectors that take the provider's mail and that no lock has made, which widens its own."""
     limits_reached = []
-    for answer in doors.met(state.receive.values(), provider):
+    for answer in doors.answers_of(state.receive.values(), provider):
         held = state.receive.get((answer.connector or "").casefold())
         if held is None or not doors.accepts_anonymous(answer) or _source_named(held):
             continue
@@ -188,7 +188,7 @@ def _sources(
         [{**connector, "enabled": True} for connector in others],
     )
     for pool, port in itertools.product(pools, ports):
-        answers = doors.met(pool, provider, port)
+        answers = doors.answers_of(pool, provider, port)
         heard = {answer: part for answer, part in answers.items() if answer.connector is not None}
         accepting = {
             answer: part for answer, part in heard.items() if doors.accepts_anonymous(answer)

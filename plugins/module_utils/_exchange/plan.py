@@ -116,8 +116,8 @@ def as_read(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 _ONLY_AT_CREATION = frozenset(
     prop.option
-    for one in (RECEIVE, SEND)
-    for prop in one.properties.values()
+    for resource in (RECEIVE, SEND)
+    for prop in resource.properties.values()
     if prop.create_only and not prop.readable
 )
 
@@ -390,8 +390,8 @@ def _complaints(resource: Resource, state: State, change: Change) -> list[str]:
 def _broken(resource: Resource, connector: Connector, state: State) -> list[str]:
     """The rules that a whole connector breaks."""
     server = state.server
-    found = check_connector(resource, connector, server.version, server.edge)
-    return [*found, *(server_rules.check(connector, state) if resource is RECEIVE else ())]
+    problems = check_connector(resource, connector, server.version, server.edge)
+    return [*problems, *(server_rules.check(connector, state) if resource is RECEIVE else ())]
 
 
 def _untold(resource: Resource, state: State, after: Connector) -> Connector:

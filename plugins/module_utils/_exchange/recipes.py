@@ -95,7 +95,7 @@ class _Inbound:
         }
         self.provider = self._ranges("provider_ranges")
         self.own, self.servers, self.hybrid = (
-            self._ranges(one) for one in ("own_networks", "exchange_servers", "hybrid_ranges")
+            self._ranges(option) for option in ("own_networks", "exchange_servers", "hybrid_ranges")
         )
         self.method = options.get("method") or "auto"
         if self.method not in METHODS:
@@ -119,12 +119,12 @@ class _Inbound:
 
     def _ranges(self, option: str) -> RangeSet:
         try:
-            found = RangeSet.parse(self.options.get(option) or [])
+            ranges = RangeSet.parse(self.options.get(option) or [])
         except RangeError as error:
             raise PlanError(
                 f"The option {option} cannot be used as given: {error} Nothing was changed."
             ) from None
-        return found.v4 if self.state.server.version is Version.E2007RTM else found
+        return ranges.v4 if self.state.server.version is Version.E2007RTM else ranges
 
     def _usable_provider(self) -> None:
         if not self.provider:
@@ -179,14 +179,16 @@ class _Inbound:
         }
         adoptable = {
             key
-            for key, one in receive.items()
-            if not self._is_ours(one)
-            and _recipe_adopt.is_adoptable(one, described, self.state.server)
+            for key, connector in receive.items()
+            if not self._is_ours(connector)
+            and _recipe_adopt.is_adoptable(connector, described, self.state.server)
         }
         pending = _recipe_adopt.pending(receive, self.provider, self.where, adoptable)
         # Without the lock's own ones, which answer in place of an adopted one where they cut its
         # ranges: what is bound today must not depend on what this recipe has made.
-        others_alone = {key: one for key, one in receive.items() if not self._is_ours(one)}
+        others_alone = {
+            key: connector for key, connector in receive.items() if not self._is_ours(connector)
+        }
         everything = _recipe_adopt.pending({}, self.provider, self.where, ())
         adopts_nothing = (
             _recipe_adopt.pending(others_alone, self.provider, self.where, adoptable) == everything
@@ -194,12 +196,12 @@ class _Inbound:
         bindings = (
             self.where
             if adopts_nothing
-            else frozenset(one for one, part in pending.items() if part)
+            else frozenset(endpoint for endpoint, part in pending.items() if part)
         )
         if not bindings:
             return []
         part = (
-            RangeSet(interval for one in pending.values() for interval in one.intervals)
+            RangeSet(interval for senders in pending.values() for interval in senders.intervals)
             or self.provider
         )
         others = _recipe_keep.sharing(receive, bindings, self.name)
@@ -213,7 +215,7 @@ class _Inbound:
             "name": self.name,
             "state": "present",
             "enabled": True,
-            "bindings": [str(one) for one in sorted(bindings)],
+            "bindings": [str(endpoint) for endpoint in sorted(bindings)],
             "remote_ip_ranges": RECEIVE.properties["remote_ip_ranges"].kind.show(ranges),
             "permission_groups": [ANONYMOUS],
             "auth_mechanism": options.get("auth_mechanism") or ["Tls"],
@@ -246,21 +248,23 @@ class _Inbound:
         our own one has is kept, because the connector that it was taken from may be disabled since.
         All addresses where nothing listens yet.
         """
-        found = {
+        endpoints = {
             endpoint
             for connector in self.state.receive.values()
             if connector.get("enabled") is not False and not self._is_ours(connector)
             for endpoint in connector.get("bindings") or ()
         }
         server = self.state.server
-        found |= {
+        endpoints |= {
             endpoint
             for endpoint in self.state.receive.get(self.name.casefold(), {}).get("bindings") or ()
             if endpoint.is_wildcard
             or Address(endpoint.version, endpoint.address) in server.addresses
         }
         heard = {
-            endpoint for endpoint in found if endpoint.port == _PORT and not is_loopback(endpoint)
+            endpoint
+            for endpoint in endpoints
+            if endpoint.port == _PORT and not is_loopback(endpoint)
         }
         families = (4,) if server.version is Version.E2007RTM else (4, 6)
         return frozenset(heard or {Endpoint(version, 0, _PORT) for version in families})
@@ -361,7 +365,7 @@ class _Inbound:
         """A wish for each connector that an earlier lock has narrowed and that hears who is not
         named any more.
         """
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for key, connector in self.state.receive.items():
             if (
                 self.options.get("keep_unnamed")
@@ -373,14 +377,14 @@ class _Inbound:
                 ranges = _recipe_keep.staying(connector, named)
                 # Exchange has no connector without a range.
                 narrowed = {"name": connector["name"], "remote_ip_ranges": ranges}
-                found.append(narrowed if ranges else self._stripped(connector))
-        return found
+                entries.append(narrowed if ranges else self._stripped(connector))
+        return entries
 
     def _has_rival(self, connector: Connector) -> bool:
         return any(
-            between(connector, one)
-            for one in self.state.receive.values()
-            if one["name"] != connector["name"]
+            between(connector, other)
+            for other in self.state.receive.values()
+            if other["name"] != connector["name"]
         )
 
     def _narrowed(self, connector: Connector) -> list[str]:
@@ -397,7 +401,7 @@ class _Inbound:
         friends = named | LOOPBACK | self.state.server.itself
         meeting = self._meeting(connector)
         part = friends & RangeSet(
-            interval for one in meeting.values() for interval in one.intervals
+            interval for senders in meeting.values() for interval in senders.intervals
         )
         for endpoint, heard in meeting.items():
             family = doors.coming_to(endpoint, meeting) & (
@@ -407,11 +411,11 @@ class _Inbound:
                 # Narrowed, it would take from another connector who meets that one there today.
                 return []
         others = _recipe_keep.sharing(self.state.receive, connector["bindings"], connector["name"])
-        return [str(one) for one in _recipe_adopt.beside(part, part, others).entries]
+        return [str(entry) for entry in _recipe_adopt.beside(part, part, others).entries]
 
     def _meeting(self, connector: Connector) -> dict[Endpoint, RangeSet]:
         """Where a connector listens, and who meets it there."""
-        found: dict[Endpoint, RangeSet] = {}
+        ranges: dict[Endpoint, RangeSet] = {}
         for port in sorted(doors.ports([connector])):
             view = doors.view_of(self.state.receive.values(), port)
             for endpoint in sorted(connector["bindings"]):
@@ -422,5 +426,5 @@ class _Inbound:
                         if connector["name"] in answer.names
                     ]
                     heard = RangeSet.of_spans(endpoint.version, spans)
-                    found[endpoint] = heard & doors.coming_to(endpoint, view.endpoints)
-        return found
+                    ranges[endpoint] = heard & doors.coming_to(endpoint, view.endpoints)
+        return ranges

@@ -242,12 +242,12 @@ def _met_by_all(
     """
     connectors = tuple(state.receive.values())
     answers_of = {
-        name: _in_words(doors.met(connectors, group & heard, port).items())
+        name: _in_words(doors.answers_of(connectors, group & heard, port).items())
         for name, group in senders(networks)
     }
     itself = [
         (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)
-        for senders_, answers in doors.met_by_server((connectors,), networks.itself, port)
+        for senders_, answers in doors.answers_by_server((connectors,), networks.itself, port)
     ]
     named = {name: parts for name, parts in answers_of.items() if name not in _INTERNET}
     return {**named, _ITSELF: _in_words(itself), **{name: answers_of[name] for name in _INTERNET}}
