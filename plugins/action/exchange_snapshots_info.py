@@ -22,10 +22,10 @@ class ActionModule(HostAction):
     arguments = SNAPSHOTS_MODULE
 
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
-        found = KeptFiles.read(agent)
+        kept = KeptFiles.read(agent)
         return {
             "changed": False,
-            "server": found.server,
-            **found.listed(ExchangeLayer.name, ExchangeLayer.tables, "connectors"),
+            "server": kept.server,
+            **kept.listed(ExchangeLayer.name, ExchangeLayer.tables, "connectors"),
             "cost": {"powershell_starts": agent.starts, "exchange_shells": 0},
         }

@@ -382,13 +382,13 @@ class ActionModule(HostAction):
 
         def listed() -> Result:
             errors = [error for layer in layers for error in layer.errors]
-            found = KeptFiles.read(self.agent(errors, *(layer.params for layer in layers)))
+            kept = KeptFiles.read(self.agent(errors, *(layer.params for layer in layers)))
             results = {}
             for layer in layers:
                 held = layer.action.prepare(layer.params).layer
                 what = "connectors" if layer.name == "exchange" else layer.name
-                results[layer.name] = found.listed(held.name, held.tables, what)
-            return {"changed": False, "layers": results, "server": found.server}
+                results[layer.name] = kept.listed(held.name, held.tables, what)
+            return {"changed": False, "layers": results, "server": kept.server}
 
         return self.scrubbed(self.guarded(listed))
 

@@ -407,7 +407,9 @@ class InboundLock(FortiOSLayer):
         if self._routes is None:
             self._routes = Routes(self.client, self._interfaces)
         targets = [
-            one for one in self._wanted.targets if not one.vip or one.vip in state.table(VIP)
+            target
+            for target in self._wanted.targets
+            if not target.vip or target.vip in state.table(VIP)
         ]
         return self._routes.told(state, targets, self._wanted.interfaces)
 
@@ -434,15 +436,16 @@ class InboundLock(FortiOSLayer):
         )
 
     def strangers(self, before: DeviceState, state: DeviceState) -> list[str] | None:
-        found = [
-            one.words() for one in inbound_guards.openings(self._wanted, self._lock(before), state)
+        openings = [
+            opening.words()
+            for opening in inbound_guards.openings(self._wanted, self._lock(before), state)
         ]
         if self._interfaces is None:
-            return found
+            return openings
         model = model_of(state)
         for target in self._wanted.targets:
-            leads = {name for one in model.concerned(target) for name in one.out}
-            found += [
+            leads = {name for way in model.concerned(target) for name in way.out}
+            openings += [
                 (
                     f"Whoever comes from another interface of the zone '{zone}' can reach {target} "
                     "without any policy (intrazone allow)."
@@ -450,7 +453,7 @@ class InboundLock(FortiOSLayer):
                 for zone in self._interfaces.free(self._named)
                 if zone in leads
             ]
-        return found
+        return openings
 
     def told(
         self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]
@@ -459,7 +462,7 @@ class InboundLock(FortiOSLayer):
         for when, state in (("before", before), ("after", after)):
             model = model_of(state, self._wanted.interfaces)
             shown[when] = [
-                one for target in self._wanted.targets for one in reaching(model, target)
+                policy for target in self._wanted.targets for policy in reaching(model, target)
             ]
         return {"exposure": exposure(shown["before"], shown["after"])}
 

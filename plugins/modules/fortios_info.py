@@ -294,18 +294,18 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             "version": ".".join(map(str, client.version or ())),
             **decides.facts(),
         },
-        "exposure": [one for target in wanted.targets for one in reaching(model, target)],
+        "exposure": [policy for target in wanted.targets for policy in reaching(model, target)],
         "policies": [
             {
-                "policy": one.key,
-                "name": str(one.row.get("name") or ""),
-                "action": str(one.row.get("action") or "deny"),
+                "policy": policy.key,
+                "name": str(policy.row.get("name") or ""),
+                "action": str(policy.row.get("action") or "deny"),
                 "target": str(target),
-                "sources": words(model.sources(one, target)),
-                **counted.get(one.key, usage.NOT_SAID).told(),
+                "sources": words(model.sources(policy, target)),
+                **counted.get(policy.key, usage.NOT_SAID).told(),
             }
             for target in wanted.targets
-            for one in model.concerned(target)
+            for policy in model.concerned(target)
         ],
         "sources": [
             {
@@ -329,9 +329,9 @@ def _behind(state: DeviceState, wanted: InboundOptions, vips: t.Iterable[str]) -
         interval for vip in vips for interval in model_of(state).mapped(vip).intervals
     )
     single = [
-        Interval(4, one.first + at, one.first + at)
-        for one in behind.intervals
-        for at in range(min(one.size, 64))
+        Interval(4, interval.first + at, interval.first + at)
+        for interval in behind.intervals
+        for at in range(min(interval.size, 64))
     ]
     return dataclasses.replace(wanted, addresses=tuple(single))
 
@@ -348,7 +348,7 @@ def _by_device(
         outside = str(row.get("extip"))
         port = virtual.in_front(row, port)
     with contextlib.suppress(DeviceError):
-        found = client.monitor(
+        decision = client.monitor(
             "firewall/policy-lookup",
             srcintf=interface,
             sourceip=source,
@@ -356,7 +356,7 @@ def _by_device(
             dest=outside,
             destport=port,
         )
-        told = found if isinstance(found, t.Mapping) else {}
+        told = decision if isinstance(decision, t.Mapping) else {}
         passes, number = told.get("success"), str(told.get("policy_id"))
         if isinstance(passes, bool) and number.isascii() and number.isdecimal():
             return {"device_passes": passes, "device_policy": int(number)}

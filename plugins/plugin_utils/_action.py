@@ -119,10 +119,10 @@ class HostAction(ActionBase):
     def _execute(self, params: dict[str, t.Any], errors: t.Sequence[str]) -> dict[str, t.Any]:
         return self.execute(params, self.agent(errors, params))
 
-    def guarded(self, work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-        """The result of some work, also where it fails. Raises AnsibleConnectionFailure."""
+    def guarded(self, action: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        """The result of an action, also where it fails. Raises AnsibleConnectionFailure."""
         try:
-            return work()
+            return action()
         except Failure as error:
             return {**shortened(error.facts), "failed": True, "msg": str(error)}
         except AgentError as error:

@@ -177,8 +177,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             raise_what_failed(answer, steps)
         state = layer.parse(answer, "")
         answers = {
-            step: list((found or {}).get("objects") or [])
-            for step, found in answer["steps"].items()
+            step: list((step_answer or {}).get("objects") or [])
+            for step, step_answer in answer["steps"].items()
         }
         seconds = _seconds(answer["host"]["time_utc"])
         origin = layer.origin(state)
@@ -292,9 +292,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
         layer, state = self._layer, reading.state
         request_steps = layer.read_steps(None, state)
         request_steps.extend(
-            self._digest_step(one, digest)
-            for one, digest in reading.digests.items()
-            if one in layer.concerned(steps)
+            self._digest_step(name, digest)
+            for name, digest in reading.digests.items()
+            if name in layer.concerned(steps)
         )
         lease = self._lease_taken(reading)
         request_steps.append(_agent_lease.take_step(lease, self._lease.text))

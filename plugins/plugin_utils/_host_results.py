@@ -65,7 +65,7 @@ def whole_of(results: t.Mapping[str, Result]) -> Result:
         for name, result in results.items()
     }
     # First who is to blame, then who had to wait for him.
-    troubled = sorted(filter(in_trouble, layers.values()), key=lambda one: "held_back" in one)
+    troubled = sorted(filter(in_trouble, layers.values()), key=lambda result: "held_back" in result)
     troubles = [str(result.get("msg")) for result in troubled]
     unreachable = any(result.get("unreachable") for result in layers.values())
     whole: Result = {

@@ -90,7 +90,7 @@ class PostureReader:
         return {
             "changed": False,
             "state": finding.state(findings, self._accepted),
-            "findings": [one.as_dict(self._accepted) for one in findings],
+            "findings": [finding.as_dict(self._accepted) for finding in findings],
             "server": {
                 "name": facts.name,
                 "exchange_build": exchange_level.text_of(build) if build else None,

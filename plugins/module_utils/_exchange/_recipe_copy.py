@@ -64,7 +64,7 @@ def lets_send(connector: Connector) -> bool:
 
 
 def _without_relay(held: frozenset[str]) -> frozenset[str]:
-    return frozenset(one for one in held if one.partition(":")[2] != rights.ANY_RECIPIENT)
+    return frozenset(right for right in held if right.partition(":")[2] != rights.ANY_RECIPIENT)
 
 
 def relay_taken(there: Connector) -> Entry:

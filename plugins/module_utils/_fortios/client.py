@@ -275,7 +275,7 @@ class FortiOS:
         """Whether it is the vdom that is refused; one more request. A token that is refused is not
         tried again, because the device locks out who fails.
         """
-        mine = f"vdom '{self.vdom}'"
+        vdom = f"vdom '{self.vdom}'"
         try:
             rows = self._ask(
                 "GET", "cmdb/system/vdom", query=[("format", "name")], everywhere=True
@@ -283,14 +283,14 @@ class FortiOS:
             names = [str(row["name"]) for row in rows or ()]
         except (FortiOSError, KeyError, TypeError):
             return (
-                f"It may be that there is no {mine}, that the API user is not of it, that its "
+                f"It may be that there is no {vdom}, that the API user is not of it, that its "
                 "accprofile does not allow this, or that it asks from none of its trusthosts. "
                 f"{self._asked_from()}"
             )
         if self.vdom not in names:
-            return f"There is no {mine}; the device has: {', '.join(sorted(names))}."
+            return f"There is no {vdom}; the device has: {', '.join(sorted(names))}."
         return (
-            f"There is a {mine}; is it among the vdoms of the API user, and does its accprofile "
+            f"There is a {vdom}; is it among the vdoms of the API user, and does its accprofile "
             "allow this?"
         )
 
@@ -309,12 +309,12 @@ class FortiOS:
         except ValueError:
             return None
         if isinstance(answer, list):
-            mine = [
+            envelopes = [
                 envelope
                 for envelope in answer
                 if isinstance(envelope, dict) and envelope.get("vdom") == self.vdom
             ]
-            answer = mine[0] if len(mine) == 1 else None
+            answer = envelopes[0] if len(envelopes) == 1 else None
         # Every envelope says how it went and by which version, that of an error too.
         told = (
             isinstance(answer, dict)

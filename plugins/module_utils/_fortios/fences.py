@@ -55,11 +55,11 @@ _PROFILE_END = "-profile"
 
 def kinds_of_fences(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
     """Which policies have fences of this lock, and of which kinds, told by their names."""
-    mine = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
+    pattern = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
     policies = state.table(POLICY)
     parts: dict[Key, set[str]] = {}
     for row in policies.values():
-        made = mine.fullmatch(str(row.get("name") or ""))
+        made = pattern.fullmatch(str(row.get("name") or ""))
         if made and groups.is_ours(row) and int(made[1]) in policies:
             parts.setdefault(int(made[1]), set()).add(made[2])
     return parts
