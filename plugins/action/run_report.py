@@ -104,29 +104,43 @@ class ActionModule(ActionBase):
         # in it.
         for line in lines:
             self._display.display(line)
+        report = {
+            site.site: {
+                "state": site.state,
+                "hosts": {
+                    name.host: {
+                        "state": name.state,
+                        "trouble": name.trouble,
+                        "looks": list(name.looks),
+                        "layers": [layer.as_dict() for layer in name.records],
+                    }
+                    for name in site.hosts
+                },
+            }
+            for site in sites
+        }
+        snapshots = _snapshots(hostvars, hosts)
         result.update(
             changed=False,
             msg=lines,
             failed_hosts=failing,
             verdicts={verdict.host: verdict.state for verdict in verdicts},
-            snapshots=_snapshots(hostvars, hosts),
-            report={
-                site.site: {
-                    "state": site.state,
-                    "hosts": {
-                        name.host: {
-                            "state": name.state,
-                            "trouble": name.trouble,
-                            "looks": list(name.looks),
-                            "layers": [layer.as_dict() for layer in name.records],
-                        }
-                        for name in site.hosts
-                    },
-                }
-                for site in sites
-            },
+            snapshots=snapshots,
+            report=report,
+            ansible_stats=_statistics(playbook, report, snapshots),
         )
         return result
+
+
+def _statistics(
+    playbook: str, report: dict[str, t.Any], snapshots: dict[str, t.Any]
+) -> dict[str, t.Any]:
+    """What the run hands on, as set_stats would: a task of its own would template all of it."""
+    data = {"mailedge_report": report}
+    if playbook == "apply":
+        # Also of one that failed. The snapshots of a rollback would restore the lock.
+        data["mailedge_snapshots"] = snapshots
+    return {"data": data, "per_host": False, "aggregate": False}
 
 
 def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:

@@ -15,6 +15,8 @@ description:
     Only what was looked at and found so is in order.
   - Meant to run once for all hosts, at the end of a play. It never fails a host by itself;
     RV(failed_hosts) says which are to fail.
+  - Hands RV(report) on as the statistic C(mailedge_report) of the run, and RV(snapshots) of an
+    C(apply) as C(mailedge_snapshots), as M(ansible.builtin.set_stats) would.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:

@@ -135,10 +135,19 @@ def test_a_server_that_cannot_be_asked_is_unknown_and_not_without_snapshots(lab:
 def handed_on(run: Run) -> dict[str, t.Any]:
     """The statistics of the run, as a later job of a workflow gets them for variables."""
     found: dict[str, t.Any] = {}
-    for name in ("Hand the report on", "Hand the snapshots on"):
-        for task in run.of(name):
-            found.update(task.result.get("ansible_stats", {"data": {}})["data"])
+    for task in run.tasks:
+        found.update(task.result.get("ansible_stats", {"data": {}})["data"])
     return found
+
+
+@pytest.mark.core
+def test_ansible_takes_what_is_handed_on_for_statistics_of_the_run(lab: Lab) -> None:
+    variables = {**NO_LOOK, "mailedge_fail_on_drift": False}
+    env = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
+    run = play("drift", lab.inventory, variables=variables, env=env)
+    shown = run.output.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2].strip()
+    assert json.loads(shown) == handed_on(run)
+    assert set(handed_on(run)) == {"mailedge_report"}
 
 
 @pytest.mark.parametrize("fails", [False, pytest.param(True, marks=pytest.mark.long)])
