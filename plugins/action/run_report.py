@@ -12,10 +12,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
-    unproven_silence,
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
+    EXPECTED,
+    taken,
+    weighed,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import EXPECTED, taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     judge_look,
     looks_as_lines,
@@ -320,6 +321,7 @@ class Judge:
                 or "Nobody looked from outside, because the run ended before."
             )
             return Record(_OUTSIDE, host, UNKNOWN, (why,)), []
+        looks, earlier = weighed(looks, earlier)
         states: list[str] = []
         findings: list[str] = []
         lines: list[str] = []
@@ -329,10 +331,6 @@ class Judge:
             if state not in (IN_ORDER, NOT_JUDGED):
                 findings += [f"{look.name}: {sentence}" for sentence in sentences]
             then = earlier[index].result if index < len(earlier) else None
-            if state == IN_ORDER and look.expect == EXPECTED:
-                findings += [
-                    f"{look.name}: {sentence}" for sentence in unproven_silence(look.result, then)
-                ]
             if self.playbook != "drift" or state != IN_ORDER:
                 lines += looks_as_lines(then, look.result, look.name, look.expect)
         worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)

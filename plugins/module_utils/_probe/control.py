@@ -26,7 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict i
 )
 
 Plain = t.Mapping[str, t.Any]
-_SILENCE = "no_connection"
+_SILENCE, _INTERCEPTOR = "no_connection", "interceptor"
 
 
 class Sought(t.NamedTuple):
@@ -54,24 +54,63 @@ def settled(looks: t.Iterable[Sought]) -> list[Plain]:
     ]
 
 
-def unproven_silence(result: Plain, before: Plain | None = None) -> list[str]:
-    """What of a look that was settled() is closed by silence, and proves no lock for all that.
+def silence_doubted(result: Plain, now: t.Iterable[Plain], before: t.Iterable[Plain]) -> Plain:
+    """A result that was settled(), in which silence is no lock where nothing shows that somebody
+    is there: no look of the run at another port or from another host, and none before its change.
 
     That the way out is proven tells this host from one that nothing gets out of. A server that is
-    down, or an address that is not the server's, is as silent as a lock. `before` is what the same
-    host found in the run before the change.
+    down, or an address that is not the site's, is as silent as a lock.
     """
-    reached = {
-        address["peer"] for address in (before or {}).get("addresses") or () if address["reachable"]
-    }
-    return [
-        f"{address['peer']} answered nobody in this run, so that a lock there looks like a server "
-        "that is down, or like a wrong address. To tell them apart, add a look from an address "
-        "that is let in, with expect: open."
-        for address in result.get("addresses") or ()
-        if address["peer"] not in reached
-        and any(_is_silence(answer) for _case, answer in asked(address))
+    addresses = result.get("addresses") or ()
+    if not any(_is_silent(address) for address in addresses):
+        return result
+    seen, earlier = list(_answering(now)), {one["address"] for one in _answering(before)}
+    # One host that is taken once and refused once at the same door has met a limit, and no lock.
+    there = [
+        address["address"] in earlier
+        or any(
+            one["address"] == address["address"]
+            and (one["peer"], one["source"]) != (address["peer"], address["source"])
+            for one in seen
+        )
+        for address in addresses
     ]
+    return all_together(
+        {
+            **result,
+            "addresses": [
+                address if known else _doubted(address) for address, known in zip(addresses, there)
+            ],
+        }
+    )
+
+
+def _answering(results: t.Iterable[Plain]) -> t.Iterator[Plain]:
+    for result in results:
+        for address in result.get("addresses") or ():
+            # What stands on the way answers for every address.
+            if address["reachable"] and address["cases"][DELIVERY]["reason"] != _INTERCEPTOR:
+                yield address
+
+
+def _doubted(address: Plain) -> Plain:
+    why = (
+        f"But {address['peer']} answered nobody in this run: a server that is down, or an address "
+        "that is not the site's, is as silent as a lock. To tell them apart, add a look at another "
+        "port of that address which answers everybody, such as port: 443 with expect: any, or one "
+        "from an address that is let in, with expect: open."
+    )
+    cases = {
+        case: {**answer, "verdict": INCONCLUSIVE, "sentence": f"{answer['sentence']} {why}"}
+        if _is_silence(answer)
+        else answer
+        for case, answer in asked(address)
+    }
+    return summed_up({**address, "cases": {**address["cases"], **cases}})
+
+
+def _is_silent(address: Plain) -> bool:
+    return any(_is_silence(answer) for _case, answer in asked(address))
 
 
 def _is_silence(answer: Plain) -> bool:

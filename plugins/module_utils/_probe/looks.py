@@ -10,8 +10,10 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
     Sought,
     settled,
+    silence_doubted,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import OPEN
 
 # The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
 # mail_edge_probe}]}.
@@ -28,6 +30,24 @@ def taken(registered: Plain | None) -> list[Sought]:
     """
     looks = [look for item in (registered or {}).get("results") or [] for look in _of_host(item)]
     return [look._replace(result=result) for look, result in zip(looks, settled(looks))]
+
+
+def weighed(
+    now: t.Sequence[Sought], before: t.Sequence[Sought]
+) -> tuple[list[Sought], list[Sought]]:
+    """The looks of a run, and those before its change, as far as they are a proof together.
+
+    Silence is one only where something in the run shows that somebody is there. A look that is to
+    find an open door needs no proof of a lock.
+    """
+    results, earlier = ([look.result for look in looks] for looks in (now, before))
+
+    def doubted(look: Sought) -> Sought:
+        if look.expect == OPEN:
+            return look
+        return look._replace(result=silence_doubted(look.result, results, earlier))
+
+    return [doubted(look) for look in now], [doubted(look) for look in before]
 
 
 def _of_host(item: Plain) -> t.Iterator[Sought]:

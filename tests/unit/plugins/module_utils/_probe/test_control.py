@@ -11,10 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
-    unproven_silence,
-)
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken, weighed
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     judge_look,
     looks_as_lines,
@@ -124,42 +121,75 @@ def silent(**about: t.Any) -> Registered:
     return look("a stranger", "closed", "closed", "no_connection", stage="connect", **about)
 
 
-def test_silence_alone_is_closed_and_no_proof_of_a_lock() -> None:
-    [alone] = taken({"results": [silent()]})
-    assert judge_look(alone.result, alone.expect)[0] == "in order"
-    assert unproven_silence(alone.result) == [
-        (
-            "192.0.2.9:25 answered nobody in this run, so that a lock there looks like a server "
-            "that is down, or like a wrong address. To tell them apart, add a look from an address "
-            "that is let in, with expect: open."
-        )
+def weighed_states(*hosts: Registered, before: t.Sequence[Registered] = ()) -> list[str]:
+    now, _then = weighed(taken({"results": list(hosts)}), taken({"results": list(before)}))
+    return [judge_look(one.result, one.expect)[0] for one in now]
+
+
+def test_silence_alone_is_no_proof_of_a_lock() -> None:
+    [[alone], _before] = weighed(taken({"results": [silent()]}), [])
+    state, sentences = judge_look(alone.result, alone.expect)
+    assert state == "unknown"
+    assert (
+        "But 192.0.2.9:25 answered nobody in this run: a server that is down, or an address that is "
+        "not the site's, is as silent as a lock. To tell them apart, add a look at another port of "
+        "that address which answers everybody, such as port: 443 with expect: any, or one from an "
+        "address that is let in, with expect: open."
+    ) in sentences[0]
+    [line] = looks_as_lines(None, alone.result, alone.name, alone.expect)
+    assert line.startswith("a stranger at 192.0.2.9:25: inconclusive.")
+    # A look that is to find an open door says so whatever the silence is worth.
+    assert weighed_states({**silent(), **_sought("open")}) == ["drift"]
+    assert weighed_states({"unreachable": True, "msg": "No route.", **_sought("closed")}) == [
+        "unknown"
     ]
+
+
+def _sought(expect: str) -> Registered:
+    return {"__mailedge_vantage": {"looks": [{"name": "a look", "expect": expect}]}}
 
 
 def test_silence_is_a_proof_where_an_allowed_sender_is_accepted_or_the_server_answered_before() -> (
     None
 ):
     [shut, _open] = taken({"results": [silent(), allowed()]})
-    assert unproven_silence(shut.result) == []
     assert shut.result["addresses"][0]["needs_positive_control"] is False
     assert shut.result["sentences"][0].endswith("so that it is this host that is refused.")
-    [alone] = taken({"results": [silent()]})
-    [before] = taken({"results": [look("a stranger", "closed", "open")]})
-    assert unproven_silence(alone.result, before.result) == []
+    assert weighed_states(silent(), allowed()) == ["in order", "in order"]
+    assert weighed_states(silent(), before=[look("a stranger", "closed", "open")]) == ["in order"]
     # Another address that answered, and silence before, tell nothing.
-    [elsewhere] = taken({"results": [look("a stranger", "closed", "open", peer="192.0.2.10:25")]})
-    assert unproven_silence(alone.result, elsewhere.result) != []
-    assert unproven_silence(alone.result, alone.result) != []
-    assert unproven_silence({"msg": "No route."}) == []
+    elsewhere = look("a stranger", "closed", "open", address="192.0.2.10", peer="192.0.2.10:25")
+    assert weighed_states(silent(), before=[elsewhere]) == ["unknown"]
+    assert weighed_states(silent(), before=[silent()]) == ["unknown"]
 
 
 @pytest.mark.parametrize(
-    "other", [allowed("closed"), allowed(peer="192.0.2.10:25"), allowed(source="192.0.2.7")]
+    ("other", "state"),
+    [
+        # Its web server, looked at by the same host; and somebody whom the server answers.
+        (look("the web", "any", "inconclusive", reachable=True, peer="192.0.2.9:443"), "in order"),
+        (look("another", "any", "closed", source="192.0.2.8"), "in order"),
+        (look("the web", "any", "closed", reachable=False, peer="192.0.2.9:443"), "unknown"),
+        (
+            look("another", "any", "open", address="192.0.2.10", peer="192.0.2.10:443"),
+            "unknown",
+        ),
+        # One host that is taken once and not taken once has met a limit.
+        (look("again", "any", "open"), "unknown"),
+        # What stands on the way of another host answers for every address.
+        (
+            look("another", "any", "inconclusive", "interceptor", reachable=True, source="::7"),
+            "unknown",
+        ),
+    ],
 )
-def test_nobody_else_makes_silence_a_proof(other: Registered) -> None:
-    assert unproven_silence(taken({"results": [silent(), other]})[0].result) != []
+@pytest.mark.parametrize("order", [1, -1])
+def test_silence_is_a_proof_where_anything_shows_that_somebody_is_there(
+    other: Registered, state: str, order: int
+) -> None:
+    assert weighed_states(*[silent(), other][::order])[::order][0] == state
 
 
 def test_a_refusal_in_words_is_no_silence() -> None:
     refused = look("a stranger", "closed", "closed", "not_authenticated", stage="mail")
-    assert unproven_silence(taken({"results": [refused]})[0].result) == []
+    assert weighed_states(refused) == ["in order"]
