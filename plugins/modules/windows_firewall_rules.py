@@ -24,6 +24,10 @@ description:
   - A keyword such as V(LocalSubnet) stands for addresses that the server alone knows. It is taken
     for anybody where it is asked who might get in, and for nobody where it is asked who certainly
     does, and it does not stay in a rule that is narrowed.
+  - Settings of group policy in the way of Windows XP (the C(StandardProfile), and lists of ports
+    and programs that are let in) are read. Whether a Windows of today heeds them is not verified,
+    so that one that may let strangers in makes the state V(unknown) (guard C(policy_unread)), until
+    it is gone or accepted.
   - Loopback is not filtered by Windows Firewall, and is never written.
   - Nothing is opened. A port that no rule opens stays shut, which the guard C(unreached) tells.
   - The state before the first change is saved on the server. O(snapshot) gives it back.
@@ -87,6 +91,14 @@ options:
     type: list
     elements: str
     default: []
+  ports_in_use:
+    description:
+      - Those of O(ports) that clients use from the internet, such as 443. A change that takes one
+        of them from the internet is refused (guard C(client_access_shut_out)).
+      - In the playbooks it is 443 where C(mailedge_exchange_in_use) names anything.
+    type: list
+    elements: int
+    default: []
   method:
     description:
       - How a rule that carries nothing but O(ports) is closed.
@@ -113,6 +125,8 @@ options:
       - The ids of guards whose warning is known and accepted. A guard that stops the task names its
         id.
       # generated: guards windows_firewall
+      - "V(client_access_shut_out): The internet would lose a port that the site's description says
+        is in use from there."
       - "V(domain_controllers_unnamed): Nobody has said which domain controllers there are.
         Microsoft supports no firewall before them."
       - "V(everything_blocked): A profile that is active blocks whatever comes in, whatever rules
@@ -140,6 +154,8 @@ options:
         today, and no own networks are named."
       - "V(policy_rule): A rule of group policy lets strangers in, and can only be changed where the
         policy is made."
+      - "V(policy_unread): Whether group policy lets strangers in, or overrides what is changed, is
+        not known for certain."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."

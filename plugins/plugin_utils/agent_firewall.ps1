@@ -50,11 +50,12 @@ function Read-Firewall($step) {
     }
     foreach ($bit in @(1, 2, 4)) {
         [void]$result.Add(@{
-            kind = 'profile'; bit = $bit; enabled = [bool]$policy.FirewallEnabled($bit); inbound = [int]$policy.DefaultInboundAction($bit)
+            kind = 'profile'; bit = $bit; enabled = [bool]$policy.FirewallEnabled($bit); inbound = (Get-Plain $policy.DefaultInboundAction($bit))
             blocks_all = [bool]$policy.BlockAllInboundTraffic($bit); excluded = (Get-Plain $policy.ExcludedInterfaces($bit))
         })
     }
-    [void]$result.Add(@{ kind = 'policy'; current = [int]$policy.CurrentProfileTypes; modify_state = [int]$policy.LocalPolicyModifyState })
+    # The engine lets a property that cannot be read be nothing, which is not 0.
+    [void]$result.Add(@{ kind = 'policy'; current = (Get-Plain $policy.CurrentProfileTypes); modify_state = (Get-Plain $policy.LocalPolicyModifyState) })
     $local = 'HKLM:\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy'
     $group = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
     # Mdm: the rules of Intune (unverified).
@@ -65,8 +66,17 @@ function Read-Firewall($step) {
             [void]$result.Add(@{ kind = 'text'; store = $store[0]; id = [string]$pair.Key; text = [string]$pair.Value })
         }
     }
-    foreach ($name in @('Domain', 'Private', 'Public')) {
+    # Standard: what policies of Windows XP had beside the domain's profile, and lists of exceptions in both (unverified).
+    foreach ($name in @('Domain', 'Private', 'Public', 'Standard')) {
         [void]$result.Add(@{ kind = 'key'; profile = $name.ToLowerInvariant(); values = (Get-KeyValue "$group\$($name)Profile") })
+    }
+    foreach ($name in @('Domain', 'Standard')) {
+        foreach ($list in @('GloballyOpenPorts', 'AuthorizedApplications')) {
+            $values = Get-KeyValue "$group\$($name)Profile\$list\List"
+            foreach ($pair in @($values.GetEnumerator())) {
+                [void]$result.Add(@{ kind = 'exception'; profile = $name.ToLowerInvariant(); list = $list; text = [string]$pair.Value })
+            }
+        }
     }
     ,$result.ToArray()
 }

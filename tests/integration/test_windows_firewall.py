@@ -241,6 +241,36 @@ def test_rules_whose_texts_cannot_be_read_are_never_called_in_order(pwsh: str) -
     assert result["state"] == "unknown"
 
 
+@pytest.mark.parametrize("pwsh", ENGINES)
+def test_what_group_policy_may_do_and_cannot_be_read_is_never_in_order(pwsh: str) -> None:
+    for spoil in ("property", "exception"):
+        server = Server(pwsh=pwsh)
+        done(server.do(LOCK))
+        if spoil == "property":
+            server.firewall.refused_properties.add("LocalPolicyModifyState")
+        else:
+            key = "DomainProfile\\GloballyOpenPorts\\List"
+            server.firewall.old_policy[key] = {"25:TCP": "25:TCP:*:enabled:SMTP"}
+            assert heard(server) == set(EVERYBODY)
+        seen = done(server.do(LOCK))
+        assert (seen["state"], [guard["id"] for guard in seen["guards"]]) == (
+            "unknown",
+            ["policy_unread"],
+        ), spoil
+        accepted = done(server.do({**LOCK, "accept_risks": ["policy_unread"]}))
+        assert accepted["state"] == "in order"
+
+
+def test_a_port_that_clients_use_is_not_closed_to_them() -> None:
+    server = Server()
+    server.firewall.add(Rule(name="HTTPS", ports=[(443, 443)], enabled=True, action=ALLOW))
+    start = server.firewall.shown()
+    refused = server.do({**LOCK, "ports": [25, 443], "ports_in_use": [443]})
+    assert refused["failed"]
+    assert "The internet would no longer reach port 443" in refused["msg"]
+    assert server.firewall.shown() == start
+
+
 BAD: dict[str, tuple[dict[str, t.Any], str]] = {
     "everybody": ({"remote_addresses": ["0.0.0.0/0"]}, "remote_addresses cannot be used as given"),
     "everybody in halves": (

@@ -44,6 +44,7 @@ MODULE: dict[str, t.Any] = {
         "exchange_servers": _texts(),
         "domain_controllers": _texts(),
         "ignore_programs": _texts(default=[]),
+        "ports_in_use": {"type": "list", "elements": "int", "default": []},
         "method": {"type": "str", "choices": [NARROW, DISABLE], "default": NARROW},
         "other_ports": {"type": "str", "choices": [KEEP, NARROW], "default": KEEP},
         **WRITE_OPTIONS,
@@ -121,4 +122,5 @@ def site(params: t.Mapping[str, t.Any]) -> Site | None:
         ),
         other_ports=str(params["other_ports"]),
         method=str(params["method"]),
+        in_use=frozenset(params.get("ports_in_use") or ()),
     )

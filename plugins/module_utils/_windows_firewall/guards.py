@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import PRIVATE, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    NOT_INTERNET,
+    PRIVATE,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
@@ -38,6 +42,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
 
 GUARDS = Registry(
     {
+        "client_access_shut_out": "The internet would lose a port that the site's description says is in use from there.",
+        "policy_unread": "Whether group policy lets strangers in, or overrides what is changed, is not known for certain.",
         "range_too_wide": _ranges_guards.GUARDS["range_too_wide"],
         lease.GUARD: lease.SENTENCE,
         "management_shut_out": (
@@ -95,7 +101,9 @@ GUARDS = Registry(
 
 ABOUT_STATE = frozenset(GUARDS) - {lease.GUARD, "management_shut_out", "local_rules_ignored"}
 
-UNREAD = frozenset({"uncertain_rule"})
+UNREAD = frozenset({"uncertain_rule", "policy_unread"})
+
+INTERNET = model.WORLD - NOT_INTERNET
 
 MANAGEMENT_PORTS = (22, 5985, 5986)
 """SSH, and WinRM without and with TLS."""
@@ -119,11 +127,18 @@ def findings(
     ):
         yield from _ranges_guards.check_friends(ranges or RangeSet(), f"The option {option}")
     yield from _profiles(after)
+    if before.modify_state is None:
+        yield Finding(
+            "policy_unread",
+            WARN,
+            "Whether group policy overrides the local rules could not be read (LocalPolicyModifyState).",
+        )
     if changes:
         yield from _unnamed_servers(site)
         yield from _other_ports(before, after, site, changes)
     for port in site.ports:
         yield from _lost(before, after, site, port)
+        yield from _old_policy(after, site, port)
         yield from _policy_rules(after, site, port)
         yield from _uncertain(after, site, port)
 
@@ -244,6 +259,13 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
             STOP,
             f"{words.capital(words.ranges(named))} would no longer reach port {port}.",
         )
+    if port in site.in_use and lost & INTERNET - site.named:
+        yield Finding(
+            "client_access_shut_out",
+            STOP,
+            f"The internet would no longer reach port {port}, and the description says that it is in use from there.",
+            remedy="leave the port alone, or say no more that it is in use",
+        )
     private = lost & PRIVATE - site.named
     if private and not site.own_networks:
         yield Finding(
@@ -268,6 +290,19 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
             f"{words.capital(words.ranges(unreached))} does not reach port {port}: "
             "no rule lets it in, or one blocks it.",
         )
+
+
+def _old_policy(after: State, site: Site, port: int) -> t.Iterator[Finding]:
+    for old in after.old_policy:
+        strangers = old.ranges - site.named
+        ignored = old.program and old.program in site.ignore_programs
+        if strangers and not ignored and old.may_let_in(port, after.current):
+            yield Finding(
+                "policy_unread",
+                WARN,
+                f"Group policy may let {words.ranges(strangers, site.named)} in to port {port}, in the way of Windows XP ({old.text}). "
+                "Whether this Windows heeds it is not known. Take it out of the policy.",
+            )
 
 
 def _other_ports(

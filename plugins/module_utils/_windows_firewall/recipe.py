@@ -58,7 +58,8 @@ class Site:
 
     `remote` are those that the ports are for. None for exchange_servers and domain_controllers:
     nobody has said. `ignore_programs` are the file names, without case, of programs that do not
-    listen on the ports. `other_ports`: KEEP or NARROW; `method`: NARROW or DISABLE.
+    listen on the ports. `other_ports`: KEEP or NARROW; `method`: NARROW or DISABLE. `in_use` are
+    the ports that the internet uses.
     """
 
     ports: tuple[int, ...]
@@ -69,6 +70,7 @@ class Site:
     ignore_programs: frozenset[str] = frozenset()
     other_ports: str = KEEP
     method: str = NARROW
+    in_use: frozenset[int] = frozenset()
 
     @property
     def named(self) -> RangeSet:

@@ -23,6 +23,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.old_policy import (
+    STANDARD,
+    Old,
+    read_old,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
     ALL_PROFILES,
     ALLOW,
@@ -94,16 +99,17 @@ class State:
     """One server's firewall. `rules` by their identity(). `current` are the active profiles.
 
     `peers` are the senders that are connected by now, by local port. `modify_state` is
-    NET_FW_MODIFY_STATE: what would become of a change. `has_texts`: the registry tells of local
-    rules.
+    NET_FW_MODIFY_STATE: what would become of a change; None: it could not be read. `has_texts`: the
+    registry tells of local rules. `old_policy` are settings of group policy in the old way.
     """
 
     server: str
     rules: t.Mapping[str, Held]
     profiles: t.Mapping[int, Profile]
     current: tuple[int, ...]
-    modify_state: int = 0
+    modify_state: int | None = 0
     has_texts: bool = True
+    old_policy: tuple[Old, ...] = ()
     peers: t.Mapping[int, RangeSet] = field(default_factory=dict)
 
 
@@ -132,7 +138,8 @@ def read_state(host: Row, rows: t.Sequence[Row], peers: t.Sequence[str] = ()) ->
         rules=rules,
         profiles=profiles,
         current=current,
-        modify_state=int(policy.get("modify_state") or 0),
+        modify_state=None if policy.get("modify_state") is None else int(policy["modify_state"]),
+        old_policy=read_old(kinds.get("exception", []), keys.get(STANDARD) or {}),
         has_texts=any(row["store"] == LOCAL for row in texts),
         peers=_peers(peers),
     )
@@ -148,6 +155,10 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
         raise PlanError(
             f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. "
             "Nothing was changed."
+        )
+    if found[0]["inbound"] is None:
+        raise PlanError(
+            f"Windows Firewall did not tell what its {PROFILES[bit]} profile does with what no rule is about. Nothing was changed."
         )
     row, policy = (
         matching[0],

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host import SiteOfHost, Values
 
 _RUN = ("accept_risks", "time_limit")
+_HTTPS = 443
 
 
 def _of_layer(site: SiteOfHost, prefix: str, names: t.Iterable[str]) -> Values:
@@ -33,6 +34,8 @@ def firewall_options(site: SiteOfHost) -> Values:
         "own_networks": described["own_networks"],
         "exchange_servers": _said(site, "exchange_servers"),
         "domain_controllers": _said(site, "windows_firewall_domain_controllers"),
+        # Whatever of Exchange clients come for from the internet, they come for by HTTPS.
+        "ports_in_use": [_HTTPS] if described["exchange_in_use"] else [],
     }
 
 

@@ -295,10 +295,16 @@ class FwPolicy2(ComObject):
         self.firewall = firewall
         FwRule(firewall)._running()
 
+    def _readable(self, name: str) -> None:
+        if name in self.firewall.refused_properties:
+            raise refused()
+
     def get_currentprofiletypes(self) -> Value:
+        self._readable("CurrentProfileTypes")
         return self.firewall.current
 
     def get_localpolicymodifystate(self) -> Value:
+        self._readable("LocalPolicyModifyState")
         return self.firewall.modify_state
 
     def get_rules(self) -> Value:

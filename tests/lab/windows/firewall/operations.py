@@ -94,7 +94,7 @@ def read(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
                 "excluded": policy.call("ExcludedInterfaces", bit),
             }
         )
-    current, modify = policy.get("CurrentProfileTypes"), policy.get("LocalPolicyModifyState")
+    current, modify = map(_or_nothing(policy), ("CurrentProfileTypes", "LocalPolicyModifyState"))
     rows.append({"kind": "policy", "current": current, "modify_state": modify})
     for name, path in (
         ("local", store.LOCAL_KEY),
@@ -110,10 +110,29 @@ def read(host: Asked, step: t.Mapping[str, t.Any]) -> list[Row]:
         rows += [
             {"kind": "text", "store": name, "id": id_, "text": text} for id_, text in values.items()
         ]
-    for name in store.NAMES.values():
+    for name in (*store.NAMES.values(), "Standard"):
         values = _values(host, f"{store.POLICY_KEY}\\{name}Profile")
         rows.append({"kind": "key", "profile": name.lower(), "values": values})
+    for name in ("Domain", "Standard"):
+        for kind in ("GloballyOpenPorts", "AuthorizedApplications"):
+            values = _values(host, f"{store.POLICY_KEY}\\{name}Profile\\{kind}\\List")
+            rows += [
+                {"kind": "exception", "profile": name.lower(), "list": kind, "text": str(text)}
+                for text in values.values()
+            ]
     return rows
+
+
+def _or_nothing(item: ComObject) -> t.Callable[[str], t.Any]:
+    """A property that cannot be read is nothing to the engine."""
+
+    def read_one(name: str) -> t.Any:
+        try:
+            return item.get(name)
+        except ComError:
+            return None
+
+    return read_one
 
 
 def _values(host: Asked, path: str) -> dict[str, t.Any]:

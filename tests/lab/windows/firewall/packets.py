@@ -53,6 +53,8 @@ def admits(firewall: Firewall, packet: Packet) -> bool:
         # could rely on.
         return True
     settings, policy = firewall.settings[packet.profile], firewall.policy[packet.profile]
+    if _by_old_policy(firewall, packet):
+        return True
     if not policy.get("EnableFirewall", settings.enabled) or packet.interface in settings.excluded:
         return True
     if policy.get("DoNotAllowExceptions", settings.blocks_all):
@@ -71,6 +73,36 @@ def admits(firewall: Firewall, packet: Packet) -> bool:
     if "DefaultInboundAction" in policy:
         return policy["DefaultInboundAction"] == 0
     return settings.inbound == store.ALLOW
+
+
+def _by_old_policy(firewall: Firewall, packet: Packet) -> bool:
+    """Whether group policy lets it in in the way of Windows XP, if the server heeds that."""
+    name = "DomainProfile" if packet.profile == store.DOMAIN else "StandardProfile"
+    held = {key.casefold(): values for key, values in firewall.old_policy.items()}
+    off = held.get("standardprofile", {}).get("EnableFirewall") == 0
+    if (
+        name == "StandardProfile"
+        and off
+        and "EnableFirewall" not in firewall.policy[packet.profile]
+    ):
+        return True
+    for text in held.get(f"{name}\\GloballyOpenPorts\\List".casefold(), {}).values():
+        port, protocol, scope, state = str(text).split(":")[:4]
+        if (int(port), protocol.upper(), state) == (packet.port, "TCP", "enabled"):
+            return _in_scope(firewall, scope, packet)
+    for text in held.get(f"{name}\\AuthorizedApplications\\List".casefold(), {}).values():
+        program, _colon, rest = str(text).rpartition(".exe:")
+        scope, state = rest.split(":")[:2]
+        if state == "enabled" and _file(f"{program}.exe") == _file(packet.listener):
+            return _in_scope(firewall, scope, packet)
+    return False
+
+
+def _in_scope(firewall: Firewall, scope: str, packet: Packet) -> bool:
+    return any(
+        part in ("*", "LocalSubNet") or packet.address in ipaddress.ip_network(part)
+        for part in scope.split(",")
+    )
 
 
 def _meant(firewall: Firewall, rule: Rule, packet: Packet) -> bool:

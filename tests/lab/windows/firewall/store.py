@@ -143,6 +143,11 @@ class Firewall:
         self.texts_readable = True
         # Keys of the registry that cannot be read, whoever asks.
         self.refused_keys: set[str] = set()
+        # Properties of the policy object that cannot be read.
+        self.refused_properties: set[str] = set()
+        # Group policy in the way of Windows XP, by the key below that of the policy; heeded, which is
+        # the worse of what is possible (unverified).
+        self.old_policy: dict[str, dict[str, t.Any]] = {}
 
     def add(self, rule: Rule) -> Rule:
         """Take a rule as the service does, and give it an id that COM does not show."""
@@ -189,6 +194,9 @@ class Firewall:
         for bit, name in NAMES.items():
             if wanted == f"{POLICY_KEY}\\{name}Profile".casefold() and self.policy[bit]:
                 return dict(self.policy[bit])
+        for name, values in self.old_policy.items():
+            if wanted == f"{POLICY_KEY}\\{name}".casefold():
+                return dict(values)
         return None
 
     def shown(self) -> list[str]:

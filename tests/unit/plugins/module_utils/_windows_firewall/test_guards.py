@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import (
     rules,
     store,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import (
     ALLOW,
     BLOCK,
@@ -271,3 +272,87 @@ def test_a_rule_for_a_program_that_does_not_listen_there_is_left_alone(firewall:
 def test_a_rule_for_a_keyword_of_ports_keeps_443_uncertain(firewall: Firewall) -> None:
     found = judged(firewall, site(ports=(443,)))
     assert "IPHTTPS may stand for that port" in found["uncertain_rule"].sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "profile"),
+    [
+        ("StandardProfile", {"EnableFirewall": 0}, store.PUBLIC),
+        ("DomainProfile\\GloballyOpenPorts\\List", {"x": "25:TCP:*:enabled:SMTP"}, store.DOMAIN),
+        (
+            "StandardProfile\\GloballyOpenPorts\\List",
+            {"x": "25:TCP:203.0.113.0/24:enabled:SMTP"},
+            store.PRIVATE,
+        ),
+        (
+            "DomainProfile\\AuthorizedApplications\\List",
+            {"x": "C:\\Exchange\\MSExchangeFrontendTransport.exe:*:enabled:Mail"},
+            store.DOMAIN,
+        ),
+    ],
+)
+def test_policies_in_the_way_of_windows_xp_are_never_called_in_order(
+    firewall: Firewall, key: str, values: dict[str, t.Any], profile: int
+) -> None:
+    firewall.current = profile
+    firewall.old_policy[key] = values
+    listener = "MSExchangeFrontendTransport.exe"
+    packet = Packet("203.0.113.9", 25, profile=profile, listener=listener)
+    assert firewall.rules
+    firewall.rules.clear()
+    assert admits(firewall, packet), "the lab heeds it"
+    (finding,) = [one for name, one in judged(firewall).items() if name == "policy_unread"]
+    assert finding.severity == "warn"
+    assert "in the way of Windows XP" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "profile"),
+    [
+        ("StandardProfile", {"EnableFirewall": 0}, store.DOMAIN),
+        ("StandardProfile", {"EnableFirewall": 1, "DoNotAllowExceptions": 1}, store.PUBLIC),
+        ("DomainProfile\\GloballyOpenPorts\\List", {"x": "25:TCP:*:disabled:S"}, store.DOMAIN),
+        ("DomainProfile\\GloballyOpenPorts\\List", {"x": "80:TCP:*:enabled:S"}, store.DOMAIN),
+        ("DomainProfile\\GloballyOpenPorts\\List", {"x": "25:UDP:*:enabled:S"}, store.DOMAIN),
+        (
+            "DomainProfile\\GloballyOpenPorts\\List",
+            {"x": "25:TCP:10.20.0.0/16:enabled:S"},
+            store.DOMAIN,
+        ),
+        (
+            "DomainProfile\\AuthorizedApplications\\List",
+            {"x": "C:\\Backup\\backup-agent.exe:*:enabled:Backup"},
+            store.DOMAIN,
+        ),
+    ],
+)
+def test_what_such_a_policy_says_of_others_is_no_doubt(
+    firewall: Firewall, key: str, values: dict[str, t.Any], profile: int
+) -> None:
+    firewall.current = profile
+    firewall.old_policy[key] = values
+    wished = site(ignore_programs=frozenset({"backup-agent.exe"}))
+    assert "policy_unread" not in judged(firewall, wished)
+
+
+def test_an_exception_that_is_not_understood_may_be_any(firewall: Firewall) -> None:
+    firewall.old_policy["DomainProfile\\GloballyOpenPorts\\List"] = {"x": "smtp, whoever asks"}
+    assert "'smtp, whoever asks'" in judged(firewall)["policy_unread"].sentence
+
+
+def test_what_policy_does_to_a_change_is_unknown_where_it_cannot_be_read(
+    firewall: Firewall,
+) -> None:
+    firewall.refused_properties.add("LocalPolicyModifyState")
+    assert "could not be read" in judged(firewall)["policy_unread"].sentence
+    # All profiles are judged where nobody tells which one counts.
+    firewall.refused_properties.add("CurrentProfileTypes")
+    assert state_of(firewall).current == (1, 2, 4)
+
+
+def test_a_port_that_the_internet_uses_is_not_taken_from_it(firewall: Firewall) -> None:
+    extra(firewall, name="HTTPS", ports=[(443, 443)])
+    closing = site(ports=(25, 443), in_use=frozenset({443}))
+    assert "client_access_shut_out" in stops(firewall, closing)
+    assert "client_access_shut_out" not in stops(firewall, site(ports=(25, 443)))
+    assert "client_access_shut_out" not in stops(firewall, site(in_use=frozenset({443})))

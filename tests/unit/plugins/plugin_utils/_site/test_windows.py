@@ -18,6 +18,7 @@ SITE: dict[str, t.Any] = {
     "hybrid_ranges": ["203.0.113.0/28"],
     "own_networks": ["10.20.0.0/16"],
     "exchange_servers": [],
+    "exchange_in_use": [],
     "windows_firewall_ports": [25],
     "windows_firewall_domain_controllers": ["10.20.1.2"],
 }
@@ -39,6 +40,7 @@ def test_mail_comes_from_the_provider_and_in_a_hybrid_from_exchange_online() -> 
         "own_networks": ["10.20.0.0/16"],
         "exchange_servers": [],
         "domain_controllers": ["10.20.1.2"],
+        "ports_in_use": [],
     }
 
 
@@ -51,6 +53,11 @@ def test_the_site_says_for_whom_and_how() -> None:
     )
     assert (given["ports"], given["remote_addresses"]) == ([443], ["192.0.2.0/24"])
     assert (given["method"], given["accept_risks"]) == ("disable", ["uncertain_rule"])
+
+
+def test_who_uses_exchange_from_the_internet_comes_by_443() -> None:
+    assert options()["ports_in_use"] == []
+    assert options(exchange_in_use=["activesync"])["ports_in_use"] == [443]
 
 
 def test_the_module_takes_what_comes_of_it() -> None:
