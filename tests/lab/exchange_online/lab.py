@@ -1,0 +1,135 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's Exchange Online as a whole: what a test starts."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+import typing as t
+
+from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online import tokens
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.api import AdminApi, armed
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority import (
+    EXCHANGE_ADMINISTRATOR,
+    GLOBAL_READER,
+    App,
+    Authority,
+    LoginFaults,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import Tenant
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.web import WebServer
+from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import make_certificate
+
+WORLDWIDE = "https://outlook.office365.com"
+SECRET = "lab-secret-of-the-writer"
+READER_SECRET = "lab-secret-of-the-reader"
+OTHER_TENANT = "11111111-2222-3333-4444-555555555555"
+
+
+class ExchangeOnline:
+    """One tenant with its login host, its Admin API and its managed identity, for as long as the
+    context lasts. The interface is told in the docstring of the package.
+    """
+
+    def __init__(
+        self,
+        name: str = "hafen-lab",
+        domains: t.Sequence[str] = ("hafen.example",),
+        *,
+        audience: str = WORLDWIDE,
+        folder: pathlib.Path | None = None,
+    ) -> None:
+        self._temporary = (
+            tempfile.TemporaryDirectory(prefix="mailedge-online-") if folder is None else None
+        )
+        self.folder = folder or pathlib.Path(t.cast("t.Any", self._temporary).name)
+        self.clock = Clock()
+        self.audience = audience
+        self.tenant = Tenant(name, *domains, clock=self.clock)
+        names = [row["DomainName"] for row in self.tenant.rows("AcceptedDomain")]
+        self.authority = Authority(self.tenant.id, names, audience, self.clock)
+        self.api = AdminApi(self.tenant, self.authority)
+        certificate = make_certificate("online.lab.example", self.folder)
+        self.ca_path = certificate.path
+        self.certificate = tokens.app_certificate("mailedge-lab-app", self.folder)
+        self.writer = self._app("0a", SECRET, EXCHANGE_ADMINISTRATOR)
+        self.writer.certificates.append(self.certificate)
+        self.reader = self._app("0b", READER_SECRET, GLOBAL_READER)
+        self.without_role = self._app("0c", "lab-secret-without-role")
+        self.without_grant = self._app("0d", "lab-secret-without-grant")
+        self.without_grant.app_roles.clear()
+        self.authority.machine = self._app("0e", "", EXCHANGE_ADMINISTRATOR)
+        self._servers = [
+            WebServer(self.authority.answer, certificate.context),
+            WebServer(self.api.answer, certificate.context),
+            WebServer(self.authority.answer_identity),
+        ]
+        self.login_url, self.api_url, self.identity_url = (one.url for one in self._servers)
+        self.authority.url, self.api.url = self.login_url, self.api_url
+
+    def _app(self, number: str, secret: str, *roles: str) -> App:
+        app = App(f"{number}000000-0000-4000-8000-00000000{number}00", secret)
+        app.directory_roles.update(roles)
+        self.authority.apps[app.client_id] = app
+        return app
+
+    def __enter__(self) -> ExchangeOnline:
+        for server in self._servers:
+            server.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for server in self._servers:
+            server.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    # ------------------------------------------------------------ for tests
+
+    @property
+    def requests(self) -> int:
+        """Requests to the Admin API, those that were cut or thrown back too; a batch is one."""
+        return self.api.requests
+
+    @property
+    def logins(self) -> int:
+        """Requests to the login host and to the managed identity."""
+        return self.authority.requests
+
+    @property
+    def writes(self) -> int:
+        """Calls of cmdlets that change something, refused ones too."""
+        return self.api.writes
+
+    def reset_counters(self) -> None:
+        """Count from here."""
+        self.api.reset_counters()
+        self.authority.requests = 0
+
+    def arm(self, **faults: t.Any) -> None:
+        """Let something go wrong at the Admin API from now on; without arguments nothing any more.
+        The names are those of api.Faults.
+        """
+        self.api.faults = armed(**faults)
+
+    def arm_login(self, **faults: t.Any) -> None:
+        """The same at the login host; the names are those of authority.LoginFaults."""
+        self.authority.faults = LoginFaults(**faults)
+
+    def expire_tokens(self) -> None:
+        """Every token that was given until now is answered 401."""
+        self.authority.expire()
+
+    def identity_environment(self, service: str = "vm") -> dict[str, str]:
+        """The environment in which msal finds the managed identity: that of a `vm`, or of an
+        `app_service`.
+        """
+        if service == "vm":
+            return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self.identity_url}
+        return {
+            "IDENTITY_ENDPOINT": f"{self.identity_url}/msi/token",
+            "IDENTITY_HEADER": self.authority.identity_header,
+        }
