@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's Exchange Online: a tenant with rules of its own, an Admin API, a token authority, a
-managed identity. All of it is on loopback, on free ports, and stops with the context::
+managed identity, and port 25 of its mail servers. All of it is on loopback, on free ports, and
+stops with the context::
 
     from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.lab import ExchangeOnline
 
@@ -37,6 +38,17 @@ The tenant
     with `clock.advance(seconds)`; `tenant.in_force()` is what the mail servers go by.
     `tenant.ignores_writes`: every write is answered well and changes nothing. Without the key
     RejectDirectSend in `tenant.organization`, the tenant does not have that property yet.
+
+Mail
+    `mail` is port 25 (it listens from the first time that it is named): `mail.port` on 127.0.0.1,
+    where the loopback addresses of lab.SOURCES play STRANGER, PROVIDER and OFFICE, and all others
+    the stranger; `mail.ipv6_ports["internet"]` and `["provider"]` on ::1. It judges by the tenant
+    that the recipient belongs to (`tenants`; more may be appended), by what is in force, by the
+    address that is played and the certificate that is shown: `mail.authority.certificate(subject,
+    *other names)` gives the files of one that is believed; `mail.ca_path` is the server's own.
+    `mail.conversations` is all that was said. `deliver(Hop(address), Message(…))` tells what
+    becomes of a message, behind RCPT: transport rules, audit, and whether and as whose it is
+    filtered.
 
 What goes wrong
     `arm(…)` for the Admin API (api.Faults: cut_before, cut_after, unreachable_after, slow, throttle

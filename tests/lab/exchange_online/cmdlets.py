@@ -157,7 +157,7 @@ CMDLETS: t.Mapping[str, Cmdlet] = {
     "Get-PerimeterConfig": Cmdlet(_get("PerimeterConfig"), _IDENTITY, writes=False),
     "Get-TransportConfig": Cmdlet(_get("TransportConfig"), _IDENTITY, writes=False),
     "Get-TransportRule": Cmdlet(
-        _rules, {**_LIST, "State": text, "Filter": text, "DlpPolicy": text}, writes=False
+        _rules, {**_LIST, "State": text, "ExcludeConditionActionDetails": boolean}, writes=False
     ),
     "New-InboundConnector": Cmdlet(
         connectors.new_inbound, connectors.INBOUND, ("Name", "SenderDomains")

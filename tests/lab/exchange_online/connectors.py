@@ -8,9 +8,8 @@ Known from: New-InboundConnector and Set-InboundConnector in Microsoft's documen
 without private and Microsoft's addresses, TreatMessagesAsInternal, mandatory SenderDomains),
 ORCA-233 (how SenderDomains read back), Microsoft's FAQ on inbound connectors (the two warnings).
 Unverified: the words and classes of all refusals here; that a restriction without anything to
-restrict to is refused; that private addresses are refused as senders; that connectors are
-OnPremises where nobody said which (facts: "always send ConnectorType explicitly", so the lab takes
-what shows who did not).
+restrict to is refused; that connectors are OnPremises where nobody said which (facts: "always send
+ConnectorType explicitly", so the lab takes what shows who did not).
 """
 
 from __future__ import annotations
@@ -297,7 +296,6 @@ def _sender_address(given: str) -> None:
         raise invalid(f"'{given}': IPv6 addresses aren't supported.")
     if network.prefixlen < 24:
         raise invalid(f"'{given}': valid subnet mask values are /24 through /32.")
-    _not_within(network, _PRIVATE, given)
 
 
 def _skipped(given: str) -> None:

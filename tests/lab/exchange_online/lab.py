@@ -12,12 +12,19 @@ import typing as t
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online import tokens
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.api import AdminApi, armed
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution import Hop
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority import (
     EXCHANGE_ADMINISTRATOR,
     GLOBAL_READER,
     App,
     Authority,
     LoginFaults,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.mail import MailFront
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.messages import (
+    Fate,
+    Message,
+    deliver,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import Tenant
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.web import WebServer
@@ -26,6 +33,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import ma
 WORLDWIDE = "https://outlook.office365.com"
 SECRET = "lab-secret-of-the-writer"
 READER_SECRET = "lab-secret-of-the-reader"
+STRANGER, PROVIDER, OFFICE = "192.0.2.77", "198.51.100.7", "203.0.113.25"
+SOURCES = {"127.0.2.1": STRANGER, "127.0.3.1": PROVIDER, "127.0.4.1": OFFICE}
+SOURCES_6 = {"internet": "2001:db8:ffff::77", "provider": "2001:db8:100::7"}
 OTHER_TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -69,6 +79,8 @@ class ExchangeOnline:
         ]
         self.login_url, self.api_url, self.identity_url = (one.url for one in self._servers)
         self.authority.url, self.api.url = self.login_url, self.api_url
+        self.tenants = [self.tenant]
+        self._mail: MailFront | None = None
 
     def _app(self, number: str, secret: str, *roles: str) -> App:
         app = App(f"{number}000000-0000-4000-8000-00000000{number}00", secret)
@@ -84,10 +96,25 @@ class ExchangeOnline:
     def __exit__(self, *_exception: object) -> None:
         for server in self._servers:
             server.stop()
+        if self._mail is not None:
+            self._mail.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
     # ------------------------------------------------------------ for tests
+
+    @property
+    def mail(self) -> MailFront:
+        """Port 25, which listens from the first time that it is asked for."""
+        if self._mail is None:
+            self._mail = MailFront(
+                self.tenants, self.folder, self.clock, dict(SOURCES), STRANGER, SOURCES_6
+            )
+        return self._mail
+
+    def deliver(self, hop: Hop, message: Message) -> Fate:
+        """What would become of a message, rules and filters included."""
+        return deliver(self.tenant, hop, message)
 
     @property
     def requests(self) -> int:

@@ -51,7 +51,8 @@ class Tenant:
         self.ignores_writes = False
         self.tables: Tables = {}
         self._history: list[tuple[float, Tables]] = []
-        for position, domain in enumerate((self.initial, self.hybrid, *domains)):
+        names = (self.initial, self.hybrid, *domains)
+        for position, domain in enumerate(names):
             self.add(
                 "AcceptedDomain",
                 objects.DOMAIN,
@@ -61,7 +62,9 @@ class Tenant:
                 IsCoexistenceDomain=domain == self.hybrid,
                 Default=position == (2 if domains else 0),
             )
-        self.recipients = {f"postmaster@{domain}" for domain in (self.initial, *domains)}
+        self.recipients = {
+            f"postmaster@{domain}" for domain in (self.initial, self.hybrid, *domains)
+        }
         self.add("OrganizationConfig", objects.ORGANIZATION, self.initial, DisplayName=name)
         self.add("HostedConnectionFilterPolicy", objects.CONNECTION_FILTER, "Default")
         self.add("PerimeterConfig", objects.PERIMETER, "Tenant Perimeter Settings")
