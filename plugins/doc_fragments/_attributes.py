@@ -97,6 +97,23 @@ attributes:
       - The host that asks the FortiGate.
 """
 
+    EXCHANGE_ONLINE = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/mailedge.lockdown.exchange_online) in C(module_defaults) to set the tenant and
+        the login of all modules that talk to Exchange Online.
+    support: full
+    membership:
+      - mailedge.lockdown.exchange_online
+  platform:
+    platforms: posix
+    support: full
+    details:
+      - The host that asks the tenant.
+"""
+
     CONTROLLER = r"""
 options: {}
 attributes:

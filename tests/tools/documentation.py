@@ -35,6 +35,7 @@ PLUGINS = "ansible_collections.mailedge.lockdown.plugins"
 # Layer → the module with its registry of guards.
 REGISTRIES: t.Mapping[str, str] = {
     "exchange": f"{PLUGINS}.module_utils._exchange.guards",
+    "exchange_online": f"{PLUGINS}.module_utils._exchange_online.guards",
     "fortios": f"{PLUGINS}.module_utils._fortios.guards",
     "iis": f"{PLUGINS}.module_utils._iis.guards",
     "provider": f"{PLUGINS}.plugin_utils._providers.refresh",

@@ -119,7 +119,14 @@ def test_a_module_names_the_action_group_that_it_is_in() -> None:
 
 def layer_of(option: str) -> str:
     """The registry whose guards a module, or a variable of a role, accepts."""
-    for layer in ("fortios", "iis", "provider", "windows_firewall", "windows_tls"):
+    for layer in (
+        "exchange_online",
+        "fortios",
+        "iis",
+        "provider",
+        "windows_firewall",
+        "windows_tls",
+    ):
         if option.startswith(
             (layer, f"mailedge_{layer}", f"mailedge_{layer.replace('fortios', 'fortigate')}")
         ):

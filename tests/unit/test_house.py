@@ -22,6 +22,7 @@ PREFIX = f"{COLLECTION}plugins."
 # With a dot, because a name may begin as another one does.
 LAYERS = (
     "module_utils._exchange.",
+    "module_utils._exchange_online.",
     "module_utils._fortios.",
     "module_utils._iis.",
     "module_utils._windows.",

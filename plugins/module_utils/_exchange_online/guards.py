@@ -1,0 +1,283 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guards of the Exchange Online layer."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import model
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
+    BY_CONNECTOR,
+    BY_RULE,
+    LAST_HOP,
+    RANGES,
+    Wish,
+    admitted_by_address,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.resources import (
+    CONNECTOR,
+    ORGANIZATION,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.state import (
+    TenantState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.tables import (
+    Change,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
+    STOP,
+    WARN,
+    Finding,
+    Registry,
+)
+
+GUARDS = Registry(
+    {
+        **_ranges_guards.GUARDS,
+        "mx_here": (
+            "The MX of the domains is Exchange Online itself, so that a lock would refuse the mail "
+            "of the whole internet."
+        ),
+        "mx_unknown": (
+            "Whether the MX of the domains is the filter is not known, and where it is Exchange "
+            "Online itself a lock would refuse the mail of the whole internet."
+        ),
+        "ipv6_shut_out": (
+            "The provider has IPv6 addresses, which a connector or a rule cannot name: what it "
+            "delivers over IPv6 would be refused."
+        ),
+        "provider_shut_out": "The provider, or a part of its addresses, would be refused.",
+        "on_premises_shut_out": (
+            "The organization's own servers deliver by a connector of the type OnPremises, and "
+            "would be refused."
+        ),
+        "no_safe_order": (
+            "Two connectors are needed, and the first that is made refuses what only the second "
+            "lets in, until that one is in force."
+        ),
+        "hybrid_connector": (
+            "A connector of Microsoft's hybrid wizard would be changed, which the wizard makes "
+            "again as it was."
+        ),
+        "others_refused": (
+            "Who delivers straight to the tenant today would be refused: forwarders without SRS, "
+            "cloud mailers, service mail to the onmicrosoft.com domains."
+        ),
+        "rule_can_be_passed": (
+            "A rule takes the mail and quarantines it, so that nobody sees it from outside; and a "
+            "header that anybody can write takes mail past it."
+        ),
+        "filter_bypass": "The tenant lets some mail past its own filtering.",
+        "not_all_read": (
+            "A part of the tenant that decides who gets in, or past its filtering, was not read, "
+            "or not in whole."
+        ),
+    }
+)
+
+UNREAD = frozenset({"not_all_read"})
+ABOUT_STATE = frozenset(GUARDS) - {"hybrid_connector"}
+"""About the state that there would be."""
+
+_OURS = (
+    ".mail.protection.outlook.com",
+    ".mail.protection.office365.us",
+    ".mail.protection.partner.outlook.cn",
+    ".mx.microsoft",
+    ".mail.eo.outlook.com",
+)
+
+
+def judge(
+    wish: Wish | None,
+    mx_hosts: t.Sequence[str],
+    before: TenantState,
+    after: TenantState,
+    changes: t.Sequence[Change],
+) -> t.Iterator[Finding]:
+    """What the guards find. `wish` is None for what a snapshot gives back."""
+    yield from _hybrid(before, changes)
+    for sentence in after.unread:
+        yield Finding("not_all_read", WARN, sentence)
+    yield from _filtering(wish, after)
+    named = wish.named if wish else None
+    newly = closes(after) and not closes(before)
+    if wish and named:
+        if wish.method != "none" and not named.provider_certificate:
+            yield from _ranges_guards.check(named.provider, "The provider's list")
+            yield from _ipv6(wish)
+        yield from _ranges_guards.check_friends(named.on_premises, "The own servers' list")
+        yield from _provider(wish, after)
+        yield from _order(wish, before, changes)
+    if newly:
+        yield from _mx(mx_hosts)
+        yield from _others(after)
+    yield from _on_premises(before, after)
+    if wish and wish.method == BY_RULE:
+        yield Finding(
+            "rule_can_be_passed",
+            WARN,
+            "The rule takes the mail and quarantines it: seen from outside, the tenant accepts "
+            "mail of strangers, so that it is proven by its configuration alone. Mail that says "
+            "of itself that it is a forwarded meeting or a voice message gets past the rule.",
+        )
+
+
+def closes(state: TenantState) -> bool:
+    """Whether strangers are refused or quarantined."""
+    return bool(model.closing(state) or model.rules_in_force(state))
+
+
+def _hybrid(before: TenantState, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+    for change in changes:
+        row = before.connectors.get(change.key.casefold())
+        if change.table == CONNECTOR.name and row and model.is_of_wizard(row):
+            yield Finding(
+                "hybrid_connector",
+                STOP,
+                f"The inbound connector '{change.key}' is one of the hybrid wizard, which makes it "
+                "again as it was.",
+                final=True,
+            )
+
+
+def _ipv6(wish: Wish) -> t.Iterator[Finding]:
+    six = wish.named.provider.v6
+    if six:
+        yield Finding(
+            "ipv6_shut_out",
+            STOP,
+            f"The provider has {model.some(six)}, and SenderIPAddresses takes IPv4 alone, so that "
+            "what it delivers over IPv6 would be refused. Exchange Online answers over IPv6 by "
+            "default.",
+            remedy=(
+                "name the provider's certificate in provider_certificate, or turn IPv6 off for the "
+                "accepted domains"
+            ),
+        )
+
+
+def _provider(wish: Wish, after: TenantState) -> t.Iterator[Finding]:
+    if not closes(after):
+        return
+    ranges, certificates = model.admitted(after)
+    named = wish.named
+    if named.provider_certificate and named.provider_certificate in certificates:
+        return
+    missing = named.provider.v4 - ranges
+    if missing or not named.provider.v4:
+        who = model.some(missing) if missing else f"its certificate {named.provider_certificate}"
+        by = model.closing(after) or model.rules_in_force(after)
+        yield Finding(
+            "provider_shut_out",
+            STOP,
+            f"The provider's mail ({who}) would be refused by {model.names(by)}.",
+        )
+
+
+def _order(wish: Wish, before: TenantState, changes: t.Sequence[Change]) -> t.Iterator[Finding]:
+    """Two that restrict cannot come into force at the same moment."""
+    made = [
+        change
+        for change in changes
+        if change.table == CONNECTOR.name and change.action == Action.CREATE
+    ]
+    if len(made) > 1 and not model.closing(before):
+        yield Finding(
+            "no_safe_order",
+            STOP,
+            f"The connectors '{made[0].key}' and '{made[1].key}' cannot be made at the same "
+            "moment: until the second is in force, the first refuses what only that one lets in, "
+            "for good.",
+            remedy=(
+                "name the provider and the own servers both by addresses, which is one connector"
+                if admitted_by_address(wish)
+                else "run it at an hour without mail"
+            ),
+        )
+
+
+def _mx(mx_hosts: t.Sequence[str]) -> t.Iterator[Finding]:
+    here = [host for host in mx_hosts if f".{host.strip().lower().rstrip('.')}".endswith(_OURS)]
+    if here:
+        yield Finding(
+            "mx_here",
+            STOP,
+            f"The MX {' and '.join(here)} is Exchange Online itself, so that the lock would refuse "
+            "the mail of the whole internet. Where Exchange Online is the filter, it is the "
+            "on-premises servers that are locked, to this tenant.",
+            remedy="let the MX point to the filter first",
+        )
+    elif not mx_hosts:
+        yield Finding(
+            "mx_unknown",
+            STOP,
+            "Nothing says where the MX of the tenant's domains points. If it is Exchange Online "
+            "itself, the lock would refuse the mail of the whole internet.",
+            remedy="name the MX hosts in mx_hosts",
+        )
+
+
+def _others(after: TenantState) -> t.Iterator[Finding]:
+    service = [domain for domain in after.domains if domain.endswith(".onmicrosoft.com")]
+    also = f" Mail to {' and '.join(service)} as well, which no filter relays." if service else ""
+    what = "refused" if model.closing(after) else "quarantined"
+    yield Finding(
+        "others_refused",
+        WARN,
+        f"Who delivers straight to the tenant today would be {what}: forwarders without SRS, cloud "
+        "mailers and devices that send to its own endpoint, mail from one tenant to another past "
+        f"the filter.{also} It may take up to 30 minutes until it is in force.",
+    )
+
+
+def _on_premises(before: TenantState, after: TenantState) -> t.Iterator[Finding]:
+    if not model.closing(after):
+        return
+    for row in model.on_premises(after):
+        if model.is_admitted(row, after):
+            continue
+        had = before.connectors.get(str(row["name"]).casefold())
+        lost = had is None or not model.closing(before) or model.is_admitted(had, before)
+        who = (
+            f"certificate {row['tls_sender_certificate_name']}"
+            if row.get("tls_sender_certificate_name")
+            else model.some(model.ranges_of(row, "sender_ip_addresses")) or "no address"
+        )
+        yield Finding(
+            "on_premises_shut_out",
+            STOP if lost else WARN,
+            f"The own servers of the connector '{row['name']}' ({who}) are let in by none of "
+            f"{model.names(model.closing(after))}, so that their mail to the tenant "
+            f"{'would be' if lost else 'is'} refused.",
+            remedy=(
+                "name their certificate in on_premises_certificate, or their addresses in "
+                "on_premises_ranges"
+            ),
+        )
+
+
+def _filtering(wish: Wish | None, after: TenantState) -> t.Iterator[Finding]:
+    for sentence in model.bypasses(after):
+        yield Finding("filter_bypass", WARN, sentence)
+    if (
+        wish
+        and wish.method == BY_CONNECTOR
+        and wish.filtering in (LAST_HOP, RANGES)
+        and any(str(row.get("set_scl")) == "-1" for row in after.rules.values())
+    ):
+        yield Finding(
+            "filter_bypass",
+            WARN,
+            "Enhanced Filtering is on, and a rule with SetSCL -1 takes what it finds out away "
+            "again: turn that rule off.",
+        )
+
+
+def is_about_organization(change: Change) -> bool:
+    """Whether a change is one of the setting that closes Direct Send."""
+    return change.table == ORGANIZATION.name

@@ -1,0 +1,291 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An Exchange Online module as a program: its options, its client, and what it runs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
+    argspec,
+    model,
+    words,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.client import (
+    ExchangeOnline,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.errors import (
+    ExchangeOnlineError,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.layer import (
+    TenantLayer,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.model import Named
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.port import (
+    CONTENT,
+    PROPAGATION,
+    TenantPort,
+    another_tenant,
+    propagating,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
+    BY_CONNECTOR,
+    Wish,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.resources import (
+    CONNECTOR,
+    CONNECTOR_SOURCE,
+    RULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.state import (
+    TenantState,
+    read,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.tokens import (
+    CLOUDS,
+    Login,
+    Tokens,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.web import Web
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import Module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import (
+    as_result,
+    kept,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    snapshot as snapshots,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    Refused,
+    Result,
+    judged,
+    shortened,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import (
+    Task,
+    execute,
+)
+
+LOCK: dict[str, t.Any] = {
+    "argument_spec": {**argspec.TENANT_OPTIONS, **argspec.LOCK_OPTIONS, **argspec.TASK_OPTIONS},
+    "supports_check_mode": True,
+}
+INFO: dict[str, t.Any] = {
+    "argument_spec": {
+        **argspec.TENANT_OPTIONS,
+        **{
+            name: argspec.LOCK_OPTIONS[name]
+            for name in (
+                "provider_certificate",
+                "provider_ranges",
+                "on_premises_certificate",
+                "on_premises_ranges",
+            )
+        },
+        "only_snapshots": {"type": "bool", "default": False},
+    },
+    "supports_check_mode": True,
+}
+
+
+def connect(params: t.Mapping[str, t.Any]) -> tuple[ExchangeOnline, Web]:
+    """The client that the options describe; nothing is sent yet."""
+    cloud = CLOUDS[params["cloud"]]
+    authority = (params["authority_url"] or cloud.authority).rstrip("/")
+    api = (params["api_url"] or cloud.api).rstrip("/")
+    web = Web(
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        timeout=float(params["timeout"]),
+    )
+    login = Login(
+        params["tenant_id"],
+        client=params["client_id"] or "",
+        secret=params["client_secret"] or "",
+        certificate=params["certificate"] or "",
+        passphrase=params["certificate_passphrase"] or "",
+        managed_identity=params["managed_identity"],
+    )
+    client = ExchangeOnline(params["tenant_id"], api, Tokens(login, authority, cloud.api, web), web)
+    return client, web
+
+
+def named_by(params: t.Mapping[str, t.Any]) -> Named:
+    """Whom the options name. Raises RangeError for what looks like a mistake."""
+    return Named(
+        provider=_ranges_guards.named(params["provider_ranges"]),
+        provider_certificate=_name(params["provider_certificate"]),
+        on_premises=_ranges_guards.friends(params["on_premises_ranges"]),
+        on_premises_certificate=_name(params["on_premises_certificate"]),
+    )
+
+
+def _name(text: str | None) -> str:
+    return (text or "").strip().lower()
+
+
+def wish_of(params: t.Mapping[str, t.Any]) -> Wish:
+    """What the options ask for. Raises RangeError and PlanError."""
+    name = params["name"].strip()
+    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise PlanError(
+            f"The name {name[:80]!r} is no name for connectors and rules. Nothing was changed. "
+            f"Take 1 to {_LONGEST_NAME} characters."
+        )
+    direct_send = params["reject_direct_send"]
+    if direct_send is None and params["method"] == BY_CONNECTOR:
+        # The connector refuses Direct Send as well; the setting holds where it is taken away.
+        direct_send = True
+    return Wish(
+        name=name,
+        method=params["method"],
+        named=named_by(params),
+        enforce=params["rule_mode"] == "enforce",
+        require_tls=params["require_tls"],
+        direct_send=direct_send,
+        filtering=params["enhanced_filtering"],
+    )
+
+
+_LONGEST_NAME = 40
+
+
+def lock() -> None:
+    """The whole module that locks."""
+    module = Module(**LOCK)
+    params = module.params
+    wanted = CONTENT if params["content"] else params["snapshot"]
+    wrong = [
+        argspec.problems(params),
+        snapshots.check_wanted(params["snapshot"]) if params["snapshot"] else "",
+        snapshots.check_run_id(params["run_id"]) if params["run_id"] else "",
+    ]
+    if any(wrong):
+        module.fail_json(msg=" ".join(filter(None, wrong)), changed=False, cost={"requests": 0})
+    client, web = connect(params)
+    with client:
+        try:
+            layer = TenantLayer(
+                client,
+                None if wanted is not None else wish_of(params),
+                mx_hosts=params["mx_hosts"],
+                may_write=params["check_permissions"] or not module.check_mode,
+            )
+            port = TenantPort(
+                client,
+                layer,
+                Folder(params["snapshot_folder"]),
+                wanted=wanted,
+                content=params["content"],
+                wait=web.sleep,
+            )
+            task = Task(
+                check_mode=module.check_mode,
+                diff=module._diff,
+                accept_risks=params["accept_risks"],
+                snapshot=wanted,
+                keep_later_changes=params["keep_later_changes"],
+                run_id=params["run_id"],
+            )
+            result = execute(layer, port, task)
+            _tell_propagation(result, port)
+        except Refused as refused:
+            _warn(module, refused.result)
+            module.fail_json(msg=str(refused), **shortened(refused.result))
+        except (ExchangeOnlineError, PlanError, RangeError) as error:
+            module.fail_json(
+                msg=_untouched(error), changed=False, cost={"requests": client.requests}
+            )
+    _warn(module, result)
+    module.exit_json(**result)
+
+
+def _tell_propagation(result: Result, port: TenantPort) -> None:
+    """What was written is in force everywhere after a while: that is told, and never taken for
+    open.
+    """
+    if result["changed"] and result.get("snapshot"):
+        until = port.now() + PROPAGATION
+        result["tenant"] = {**result["tenant"], "in_force_by": snapshots.stamp(until)}
+        warnings = [
+            text for text in result.get("warnings", ()) if not text.startswith(_CHANGED_AGO)
+        ]
+        result["warnings"] = [*warnings, propagating(until)]
+
+
+_CHANGED_AGO = "The tenant was changed less than"
+
+
+def info() -> None:
+    """The whole module that only reads."""
+    module = Module(**INFO)
+    params = module.params
+    wrong = argspec.problems(params)
+    if wrong:
+        module.fail_json(msg=wrong, changed=False, cost={"requests": 0})
+    listed = _listed(params)
+    if params["only_snapshots"]:
+        module.exit_json(changed=False, cost={"requests": 0}, **listed)
+    client, _web = connect(params)
+    with client:
+        try:
+            named = named_by(params)
+            state = read(client)
+        except (ExchangeOnlineError, PlanError, RangeError) as error:
+            module.fail_json(
+                msg=_untouched(error), changed=False, cost={"requests": client.requests}
+            )
+        result = {**_looked(client, state, named), **listed}
+    module.exit_json(changed=False, cost={"requests": client.requests}, **result)
+
+
+def _looked(client: ExchangeOnline, state: TenantState, named: Named) -> Result:
+    strangers = model.strangers(state, named)
+    return {
+        "tenant": {
+            "id": client.tenant,
+            "domains": list(state.domains),
+            "reject_direct_send": state.organization.get("reject_direct_send"),
+        },
+        **judged(strangers, strangers, strangers, unfinished=False, unsettled=bool(state.unread)),
+        "answers": words.answers(state),
+        "bypasses": model.bypasses(state),
+        "unread": list(state.unread),
+        "inbound_connectors": [
+            {**CONNECTOR.show(row), CONNECTOR_SOURCE: row.get(CONNECTOR_SOURCE, "")}
+            for _key, row in sorted(state.connectors.items())
+        ],
+        "transport_rules": [RULE.show(row) for _key, row in sorted(state.rules.items())],
+    }
+
+
+def _listed(params: t.Mapping[str, t.Any]) -> Result:
+    folder = Folder(params["snapshot_folder"])
+    held = [
+        kept(
+            file,
+            TenantLayer.name,
+            TenantLayer.tables,
+            lambda origin: another_tenant(origin, params["tenant_id"]),
+        )
+        for file in folder.files()
+        if snapshots.is_name(file.name)
+    ]
+    return as_result([one for one in held if one is not None], "tenant", str(folder.path))
+
+
+def _untouched(error: Exception) -> str:
+    """What is said of an error before the first write."""
+    text = str(error)
+    return text if "othing was" in text else f"{text} Nothing was changed."
+
+
+def _warn(module: Module, result: Result) -> None:
+    """Hand the warnings over: ansible-core 2.23 takes none from a result."""
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)

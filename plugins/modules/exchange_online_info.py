@@ -1,0 +1,170 @@
+#!/usr/bin/python
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may deliver to an Exchange Online tenant, as a module."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exchange_online_info
+short_description: Who may deliver to an Exchange Online tenant past its filter
+version_added: 0.1.0
+description:
+  - Reads inbound connectors, transport rules, RejectDirectSend, accepted domains, the connection
+    filter and the perimeter configuration, and says who may deliver to the tenant, and what goes
+    past its filtering.
+  - Lists the snapshots that M(mailedge.lockdown.exchange_online_lock) could give back. Changes
+    nothing; a role that may only read is enough.
+author:
+  - mailedge.lockdown contributors (@mailedge)
+extends_documentation_fragment:
+  - mailedge.lockdown._exchange_online.tenant
+  - mailedge.lockdown._exchange_online.named
+  - mailedge.lockdown._attributes
+  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.exchange_online
+options:
+  only_snapshots:
+    description: Whether only the snapshots are listed, for which no request is sent.
+    type: bool
+    default: false
+seealso:
+  - module: mailedge.lockdown.exchange_online_lock
+"""
+
+EXAMPLES = r"""
+- name: Can anybody walk around the filter?
+  mailedge.lockdown.exchange_online_info:
+    tenant_id: 8f0f9b9e-0c2a-4a55-9d4b-6d1f8f1f2f10
+    client_id: 2b6f6c1e-5c5e-4a0a-8f9b-0a5d5d5d5d5d
+    certificate: /etc/mailedge/birke.pem
+    provider_certificate: "*.filter.example"
+  delegate_to: localhost
+  register: tenant
+"""
+
+RETURN = r"""
+# generated: returns exchange_online.strangers exchange_online.tenant
+strangers:
+  description: Who may deliver past the filter and is not named, in sentences, C(before) and
+    C(after) the changes.
+  returned: when the tenant could be read, and no snapshot was given back
+  type: dict
+  sample: {"before": [], "after": []}
+tenant:
+  description:
+    - The tenant that was read; its C(id) and its accepted C(domains).
+    - C(in_force_by) is until when what was changed a moment ago may not be in force everywhere.
+  returned: when the tenant could be read
+  type: dict
+  sample: {"id": "8f0f9b9e-0c2a-4a55-9d4b-6d1f8f1f2f10", "domains": ["birke.example"]}
+# end of generated
+# generated: returns layer.state
+state:
+  description:
+    - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where
+      another run has leased it and may take back what was found, or where a way in could not be
+      read, V(drift) where something is not as described, else V(in order).
+    - In check mode, and where nothing was written, it is the state that was read.
+  type: str
+  sample: in order
+# end of generated
+  returned: when the tenant was asked
+answers:
+  description: Who gets what from the tenant, in sentences.
+  returned: when the tenant was asked
+  type: list
+  elements: str
+  sample:
+    - "a stranger, straight to the tenant (direct delivery): delivered"
+    - "a stranger with a sender of the own domains (Direct Send): delivered"
+bypasses:
+  description: What goes past the tenant's own filtering, in sentences.
+  returned: when the tenant was asked
+  type: list
+  elements: str
+unread:
+  description: What could not be read, or not in whole, in sentences.
+  returned: when the tenant was asked
+  type: list
+  elements: str
+  sample: []
+inbound_connectors:
+  description:
+    - The inbound connectors, by the names of the parameters of C(New-InboundConnector) in
+      snake_case. C(connector_source) is who has made one.
+  returned: when the tenant was asked
+  type: list
+  elements: dict
+transport_rules:
+  description: The transport rules, as far as this collection knows their options.
+  returned: when the tenant was asked
+  type: list
+  elements: dict
+# generated: returns layer.snapshots
+snapshots:
+  description: The files that are there, newest first.
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name, as a rollback takes it.
+      type: str
+      returned: always
+    state:
+      description:
+        - V(usable), V(unreadable), or V(foreign) for one of another server or device, of another
+          owner, or that no run of this collection has written. A rollback passes over the last
+          two.
+      type: str
+      returned: always
+    why:
+      description: What is wrong with one that is not usable.
+      type: str
+      returned: always
+    time:
+      description: When it was made, by the clock of the server or device.
+      type: str
+      returned: always
+    reason:
+      description: What the run did before which it was made, V(apply) or V(rollback).
+      type: str
+      returned: always
+    run_id:
+      description: The run that made it.
+      type: str
+      returned: always
+    restores:
+      description: What it would restore, one sentence each.
+      type: list
+      elements: str
+      returned: always
+# end of generated
+  returned: success
+# generated: returns layer.lines
+lines:
+  description: The same as lines for a screen.
+  type: list
+  elements: str
+# end of generated
+  returned: success
+# generated: returns exchange_online.cost
+cost:
+  description: How many HTTP requests were sent, those for the token among them.
+  returned: always
+  type: dict
+  sample: {"requests": 3}
+# end of generated
+"""
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import module
+
+
+def main() -> None:
+    """The module."""
+    module.info()
+
+
+if __name__ == "__main__":
+    main()
