@@ -42,8 +42,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
 
 GUARDS = Registry(
     {
-        "client_access_shut_out": "The internet would lose a port that the site's description says is in use from there.",
-        "policy_unread": "Whether group policy lets strangers in, or overrides what is changed, is not known for certain.",
+        "client_access_shut_out": (
+            "The internet would lose a port that the site's description says is in use from there."
+        ),
+        "policy_unread": (
+            "Whether group policy lets strangers in, or overrides what is changed, "
+            "is not known for certain."
+        ),
         "range_too_wide": _ranges_guards.GUARDS["range_too_wide"],
         lease.GUARD: lease.SENTENCE,
         "management_shut_out": (
@@ -131,7 +136,8 @@ def findings(
         yield Finding(
             "policy_unread",
             WARN,
-            "Whether group policy overrides the local rules could not be read (LocalPolicyModifyState).",
+            "Whether group policy overrides the local rules could not be read "
+            "(LocalPolicyModifyState).",
         )
     if changes:
         yield from _unnamed_servers(site)
@@ -263,7 +269,8 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
         yield Finding(
             "client_access_shut_out",
             STOP,
-            f"The internet would no longer reach port {port}, and the description says that it is in use from there.",
+            f"The internet would no longer reach port {port}, and the description says that it is "
+            "in use from there.",
             remedy="leave the port alone, or say no more that it is in use",
         )
     private = lost & PRIVATE - site.named
@@ -300,7 +307,8 @@ def _old_policy(after: State, site: Site, port: int) -> t.Iterator[Finding]:
             yield Finding(
                 "policy_unread",
                 WARN,
-                f"Group policy may let {words.ranges(strangers, site.named)} in to port {port}, in the way of Windows XP ({old.text}). "
+                f"Group policy may let {words.ranges(strangers, site.named)} in to port {port}, "
+                f"in the way of Windows XP ({old.text}). "
                 "Whether this Windows heeds it is not known. Take it out of the policy.",
             )
 

@@ -23,11 +23,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.old_policy import (
-    STANDARD,
-    Old,
-    read_old,
-)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
     ALL_PROFILES,
     ALLOW,
@@ -39,6 +34,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.values import (
     read_addresses,
     read_ports,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.xp_policy import (
+    STANDARD,
+    Old,
+    read_old,
 )
 
 GROUP = "mailedge.lockdown"
@@ -156,9 +156,10 @@ def _profile(bit: int, rows: t.Sequence[Row], keys: t.Mapping[str, Row]) -> Prof
             f"Windows Firewall did not tell how its {PROFILES[bit]} profile is set. "
             "Nothing was changed."
         )
-    if found[0]["inbound"] is None:
+    if matching[0]["inbound"] is None:
         raise PlanError(
-            f"Windows Firewall did not tell what its {PROFILES[bit]} profile does with what no rule is about. Nothing was changed."
+            f"Windows Firewall did not tell what its {PROFILES[bit]} profile does with what no "
+            "rule is about. Nothing was changed."
         )
     row, policy = (
         matching[0],

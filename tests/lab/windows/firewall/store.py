@@ -145,8 +145,8 @@ class Firewall:
         self.refused_keys: set[str] = set()
         # Properties of the policy object that cannot be read.
         self.refused_properties: set[str] = set()
-        # Group policy in the way of Windows XP, by the key below that of the policy; heeded, which is
-        # the worse of what is possible (unverified).
+        # Group policy in the way of Windows XP, by the key below that of the policy; heeded, which
+        # is the worse of what is possible (unverified).
         self.old_policy: dict[str, dict[str, t.Any]] = {}
 
     def add(self, rule: Rule) -> Rule:
