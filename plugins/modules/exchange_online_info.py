@@ -160,10 +160,12 @@ cost:
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import module
 
+ARGUMENTS = module.INFO
+
 
 def main() -> None:
     """The module."""
-    module.info()
+    module.info(ARGUMENTS)
 
 
 if __name__ == "__main__":

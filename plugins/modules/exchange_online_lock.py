@@ -285,10 +285,12 @@ cost:
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import module
 
+ARGUMENTS = module.LOCK
+
 
 def main() -> None:
     """The module."""
-    module.lock()
+    module.lock(ARGUMENTS)
 
 
 if __name__ == "__main__":

@@ -155,9 +155,9 @@ def wish_of(params: t.Mapping[str, t.Any]) -> Wish:
 _LONGEST_NAME = 40
 
 
-def lock() -> None:
+def lock(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that locks."""
-    module = Module(**LOCK)
+    module = Module(**arguments)
     params = module.params
     wanted = CONTENT if params["content"] else params["snapshot"]
     wrong = [
@@ -221,9 +221,9 @@ def _tell_propagation(result: Result, port: TenantPort) -> None:
 _CHANGED_AGO = "The tenant was changed less than"
 
 
-def info() -> None:
+def info(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that only reads."""
-    module = Module(**INFO)
+    module = Module(**arguments)
     params = module.params
     wrong = argspec.problems(params)
     if wrong:

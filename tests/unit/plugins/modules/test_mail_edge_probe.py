@@ -405,7 +405,7 @@ def test_the_examples_take_options_that_exist() -> None:
         for task in yaml.safe_load(mail_edge_probe.EXAMPLES)
         if "mailedge.lockdown.mail_edge_probe" in task
     ]
-    assert len(tasks) == 6
+    assert len(tasks) == 5
     for task in tasks:
         checked = ArgumentSpecValidator(ARGUMENTS).validate(
             task["mailedge.lockdown.mail_edge_probe"]

@@ -58,7 +58,7 @@ RUNNING = {
         f"ansible_collections.mailedge.lockdown.plugins.modules.{name}"
     ).ARGUMENTS
     for name in modules()
-    if name.startswith("fortios_")
+    if name.startswith(("fortios_", "exchange_online_"))
 }
 ALL = {
     **MODULES,
