@@ -37,6 +37,10 @@ core := ansible-core$(if $(CORE),~=$(CORE).0)
 pip_install := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 # What foreign judges say is the same on every Python and ansible-core.
 judges := $(if $(filter .venv,$(VENV)),-r requirements-judges.txt)
+# Also where the environment says that none is to be written: without it, half of what a test process
+# does is to compile. In one place, so that the work tree holds none.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(cache)/bytecode
 # Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"

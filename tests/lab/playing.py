@@ -136,8 +136,15 @@ def environment(**more: str) -> dict[str, str]:
         if name in os.environ
     }
     kept.setdefault("LANG", "C.UTF-8")
+    # Bytecode goes where that of the tests does, and never into the work tree.
+    bytecode = (
+        {"PYTHONPYCACHEPREFIX": sys.pycache_prefix}
+        if sys.pycache_prefix and not sys.dont_write_bytecode
+        else {"PYTHONDONTWRITEBYTECODE": "1"}
+    )
     return {
         **kept,
+        **bytecode,
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
@@ -145,7 +152,6 @@ def environment(**more: str) -> dict[str, str]:
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
-        "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
 

@@ -36,24 +36,16 @@ _LOADED = (
     "ansible.executor.task_queue_manager",
     "ansible.plugins.strategy.linear",
     "winrm",
+    "xml.dom.minidom",
 )
-
-
 _OURS = "mailedge.lockdown."
 _PLUGINS = {
-    "connection": ("winrm", "psrp", "local"),
-    "shell": ("powershell", "sh"),
+    "callback": ("default", "junit", "minimal", "oneline", "tree"),
+    "connection": ("winrm", "psrp", "local", "ssh"),
+    "inventory": ("auto", "host_list", "ini", "script", "toml", "yaml"),
+    "shell": ("powershell", "sh", "cmd"),
     "strategy": ("ansible.builtin.linear",),
-    "callback": ("default",),
-    "action": (
-        "set_fact",
-        "fail",
-        "assert",
-        "debug",
-        f"{_OURS}exchange_mail_flow",
-        f"{_OURS}run_report",
-    ),
-    "lookup": (f"{_OURS}selection",),
+    "action": ("set_fact", "set_stats", "fail", "assert", "debug", "normal"),
 }
 
 
@@ -136,6 +128,11 @@ def _load() -> None:
     for kind, names in _PLUGINS.items():
         for name in names:
             getattr(loader, f"{kind}_loader").get(name, class_only=True)
+    # Ansible compiles what belongs to a collection again in each process that loads it.
+    plugins = pathlib.Path(__file__).absolute().parents[2] / "plugins"
+    for kind in ("action", "lookup"):
+        for path in sorted((plugins / kind).glob("[!_]*.py")):
+            getattr(loader, f"{kind}_loader").get(f"{_OURS}{path.stem}", class_only=True)
     list(loader.filter_loader.all())
     list(loader.test_loader.all())
 
@@ -143,19 +140,21 @@ def _load() -> None:
 def _serve(path: str) -> None:
     """Answer requests until standard input ends."""
     _load()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
         print("ready", flush=True)
         while True:
             ready = select.select([listener, sys.stdin], [], [])[0]
+            # Waited for, not ignored: else nothing counts the seconds that the runs have taken.
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
             if sys.stdin in ready:
                 return
             connection = listener.accept()[0]
             if not os.fork():
                 listener.close()
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 with contextlib.suppress(BrokenPipeError):
                     _answer(connection)
                 os._exit(0)
