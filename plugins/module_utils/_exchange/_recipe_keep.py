@@ -116,13 +116,13 @@ def keepers(
 
 def ours(connectors: t.Mapping[str, Connector], names: t.Sequence[str]) -> list[str]:
     """The keys of the narrow connectors of earlier locks: the first name is a lock's own, the
-    others are where their comment says so.
+    others are where their comment says so. That for which they stand may be gone since.
     """
     keys = [name.casefold() for name in names]
     return [
         key
         for number, key in enumerate(keys)
-        if key in connectors and (number == 0 or _source_of(connectors, key) is not None)
+        if key in connectors and (number == 0 or _stands_for(connectors[key]) is not None)
     ]
 
 
@@ -143,7 +143,9 @@ class _Wish:
         self.state, self.goal, self.names, self.held = state, goal, names, held
         self.group, self.kept, self.relaying = group, kept, relaying
         self.leaving = {
-            key for key in held if not keep_unnamed and unnamed(state.receive, key, group)
+            key
+            for key in held
+            if not keep_unnamed and state.receive[key]["remote_ip_ranges"] - group
         }
 
     def entries(self, rooms: t.Sequence[t.Sequence[_Loss]], *, beyond: bool) -> list[Entry]:
@@ -332,12 +334,20 @@ def sharing(
     ]
 
 
-def _source_of(connectors: t.Mapping[str, Connector], name: str) -> Connector | None:
-    """The connector that the narrow one of an earlier lock stands for, by its comment."""
+def _stands_for(connector: Connector) -> str | None:
+    """The name of the connector that the narrow one of an earlier lock stands for, by its comment;
+    None where it is none.
+    """
     head, tail = _COMMENT.split("{}")
-    comment = connectors.get(name.casefold(), {}).get("comment") or ""
+    comment = str(connector.get("comment") or "")
     source = comment[len(head) : -len(tail)]
-    return connectors.get(source.casefold()) if comment == _COMMENT.format(source) else None
+    return source if comment == _COMMENT.format(source) else None
+
+
+def _source_of(connectors: t.Mapping[str, Connector], name: str) -> Connector | None:
+    """The same connector, where it is still there."""
+    source = _stands_for(connectors.get(name.casefold(), {}))
+    return None if source is None else connectors.get(source.casefold())
 
 
 def narrowed_comment(connector: Connector) -> str:
@@ -362,7 +372,7 @@ def unnamed(connectors: t.Mapping[str, Connector], key: str, group: RangeSet) ->
     where it is none.
     """
     connector = connectors[key]
-    if _source_of(connectors, key) is None and not is_narrowed(connector):
+    if _stands_for(connector) is None and not is_narrowed(connector):
         return _NOBODY
     heard: RangeSet = connector["remote_ip_ranges"]
     return heard - group
