@@ -111,12 +111,15 @@ def importers(path: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def tests_of(path: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
-    """The unit tests that import a module, or else the modules of its package that use it."""
-    unit = root / "tests" / "unit"
+    """The unit tests that import a module, or else the modules of its package that use it, or what
+    tests share of these.
+    """
+    unit, shared = root / "tests" / "unit", root / "tests" / "support"
     direct = [one for one in importers(path, unit) if one.name.startswith("test_")]
     if direct:
         return direct
     users = importers(path, path.parent)
+    users += [one for user in users for one in importers(user, shared)]
     found = {one for user in users for one in importers(user, unit) if one.name.startswith("test_")}
     return sorted(found)
 

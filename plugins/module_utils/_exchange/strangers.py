@@ -77,7 +77,7 @@ def relays(answer: Answer) -> bool:
     return answer.relay or answer.external
 
 
-def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
+def sending(connectors: Connectors, networks: SiteNetworks, port: int) -> Opening:
     """The internet addresses that nobody has named and that may send without a login."""
     groups = (
         networks.provider,
@@ -92,7 +92,7 @@ def sending(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> O
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
-def relaying(connectors: Connectors, networks: SiteNetworks, port: int = 25) -> Opening:
+def relaying(connectors: Connectors, networks: SiteNetworks, port: int) -> Opening:
     """Whoever may relay beside the site's own networks and servers, and the server itself; the
     provider has no business to.
     """

@@ -16,11 +16,16 @@ from hypothesis import strategies as st
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import (
     between,
     conflicts,
+    crossing,
+    equal_claims,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
     parse_endpoint,
 )
+from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
+from ansible_collections.mailedge.lockdown.tests.support import oracle
 
 _RANGES = [
     "10.0.0.0/8",
@@ -49,3 +54,98 @@ def test_one_sweep_finds_the_conflicts_of_all_pairs(some: list[dict[str, t.Any]]
     connectors = [{"name": f"C{number}", **connector} for number, connector in enumerate(some)]
     pairs = [between(one, other) for one, other in itertools.combinations(connectors, 2)]
     assert conflicts(connectors) == [conflict for conflict in pairs if conflict is not None]
+
+
+def _pair(*, roles: tuple[str, str] | None = None, **ranges: list[str]) -> list[dict[str, t.Any]]:
+    bindings = frozenset(_BINDINGS[:1])
+    return [
+        {
+            "name": name,
+            "bindings": bindings,
+            "remote_ip_ranges": RangeSet.parse(texts),
+            "transport_role": roles[number] if roles else "FrontendTransport",
+        }
+        for number, (name, texts) in enumerate(ranges.items())
+    ]
+
+
+@given(_connector(), _connector())
+def test_two_conflict_exactly_where_brute_force_says_so(
+    one: dict[str, t.Any], other: dict[str, t.Any]
+) -> None:
+    both = [
+        {**connector, "name": name, "transport_role": connector["transport_role"] or "HubTransport"}
+        for name, connector in (("Alpha", one), ("Beta", other))
+    ]
+    conflict = between(*both)
+    assert (conflict is not None) is bool(oracle.clashes(sites.site(Version.E2019, both)))
+    if conflict is not None and conflict.kind == "range":
+        for text, connector in zip(conflict.ranges, both):
+            assert text in map(str, connector["remote_ip_ranges"].entries)
+
+
+def test_a_conflict_says_what_both_hear_and_where() -> None:
+    same = between(*_pair(Alpha=["10.1.0.0/16"], Beta=["10.1.0.0/16"]))
+    assert same is not None
+    assert same.sentence() == (
+        "The receive connectors 'Alpha' and 'Beta' both hear 10.1.0.0/16 on 0.0.0.0:25, which "
+        "Exchange refuses."
+    )
+    assert same.pair == ("range", ("alpha", "beta"))
+    for first, other in (
+        ("10.0.0.0-10.1.0.5", "10.1.0.0/16"),
+        ("10.1.0.0/16", "10.0.0.0-10.1.0.5"),
+    ):
+        crossed = between(*_pair(Alpha=[first], Beta=[other]))
+        assert crossed is not None
+        assert crossed.sentence() == (
+            f"The receive connectors 'Alpha' and 'Beta' overlap in part: {first} and {other} on "
+            "0.0.0.0:25, which Exchange refuses."
+        )
+    roles = ("FrontendTransport", "HubTransport")
+    mixed = between(*_pair(roles=roles, Alpha=["10.1.0.0/16"], Beta=["192.0.2.0/24"]))
+    assert mixed is not None
+    assert mixed.sentence() == (
+        "The receive connectors 'Alpha' and 'Beta' belong to different transport roles and both "
+        "listen on 0.0.0.0:25, which Exchange refuses."
+    )
+    assert mixed.pair == ("role", ("alpha", "beta"))
+
+
+def test_an_entry_of_the_other_family_crosses_nothing() -> None:
+    low = RangeSet.parse(["0.0.0.5-0.0.0.9"]).entries
+    assert crossing(low, RangeSet.parse(["::7-::20"]).entries) is None
+    assert crossing(low, RangeSet.parse(["0.0.0.7-0.0.0.20"]).entries) is not None
+
+
+@given(st.lists(_connector(), max_size=5), st.booleans())
+def test_equal_claims_are_those_of_connectors_in_service(
+    some: list[dict[str, t.Any]], enabled: bool
+) -> None:
+    connectors = [
+        {**connector, "name": f"C{number}", "enabled": enabled or number > 0}
+        for number, connector in enumerate(some)
+    ]
+    expected = {
+        tuple(names)
+        for where in _BINDINGS
+        for entry in {held for one in some for held in one["remote_ip_ranges"].entries}
+        if entry.version == where.version
+        for names in [
+            [
+                one["name"]
+                for one in connectors
+                if one["enabled"]
+                and where in one["bindings"]
+                and entry in one["remote_ip_ranges"].entries
+            ]
+        ]
+        if len(names) > 1
+    }
+    claims = equal_claims(connectors)
+    assert {names for _where, _range, names in claims} == expected
+    for where, heard, names in claims:
+        for one in connectors:
+            if one["name"] in names:
+                assert where in map(str, one["bindings"])
+                assert heard in map(str, one["remote_ip_ranges"].entries)

@@ -290,6 +290,11 @@ def test_guard_ipv6_open() -> None:
 
     assert severities_of(state, told, STRIP, FILTER, six)["ipv6_open"] == "stop"
     assert "ipv6_open" not in severities_of(state, told, STRIP, FILTER)
+    # Also where a task that claims no lock shuts IPv4 alone, and not where it shuts nothing.
+    plain = networks_of(**NAMED)
+    assert severities_of(state, plain, STRIP, FILTER, six)["ipv6_open"] == "stop"
+    shut = apply_all(plan(state, desired(receive=[STRIP, FILTER, six])), state)
+    assert "ipv6_open" not in severities_of(shut, plain)
 
 
 def test_guard_still_open() -> None:
@@ -389,6 +394,10 @@ def test_guard_open_relay() -> None:
     assert severities_of(sites.modern(), told, relay)["open_relay"] == "stop"
     assert severities_of(sites.modern(), told, external)["open_relay"] == "stop"
     assert severities_of(sites.modern(anonymous_relay=True), told)["open_relay"] == "warn"
+    assert (
+        f"The internet can relay to any recipient on port 25, through '{DEFAULT}', as before."
+        in sentences_of(sites.modern(anonymous_relay=True), told)
+    )
     inside = {**relay, "name": "Scanners", "remote_ip_ranges": ["10.20.5.0/24"]}
     assert "open_relay" not in severities_of(sites.modern(), told, inside)
 
