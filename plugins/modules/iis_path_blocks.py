@@ -25,6 +25,16 @@ description:
   - A run with nothing to do costs one PowerShell start. A change costs two. No Exchange shell is
     opened.
   - Check mode reads, plans and judges exactly as a run does, and stops before writing.
+  - The server needs the administration objects of IIS
+    (C(Microsoft.ApplicationHost.AdminManager)), which every version from 7.0 on has. Where they are
+    missing, the role service IIS Management Scripts and Tools (C(Web-Scripting-Tools)) is to be
+    installed; that it brings them is not verified. C(Microsoft.Web.Administration) works by the
+    same objects, and is no way around them.
+  - One site is looked at, O(site). Where another site of the server has directories of Exchange
+    too, the guard C(other_site) says so; close it by a task of its own. C(Exchange Back End) is
+    left out of that, because the front end and other servers need it.
+  - A rollback gives rules their places back, and takes away only sections and locations that were
+    made for them. How IIS breaks lines within a section that it has written is its own.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
@@ -135,6 +145,8 @@ options:
         worked on the server while this one did; or whether there is one cannot be read."
       - "V(not_certain): Strangers may get in at a blocked path, because a rule or a file of
         somebody else's cannot be read for certain."
+      - "V(other_site): Another web site of the server has directories of Exchange too, which are
+        not looked at."
       - "V(own_networks_shut_out): Own networks, other Exchange servers or the server itself would
         lose a path that they reach today."
       - "V(path_not_there): A path is blocked that is no virtual directory of the site, nor in one."

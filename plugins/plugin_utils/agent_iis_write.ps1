@@ -16,8 +16,15 @@ function Find-IisItem($collection, $match) {
     Stop-Agent 'IisChanged' "An entry that was read is not there any more ($([string]::Join(', ', [string[]]@($match.Values)))). Nothing of this step was written."
 }
 
-# In the order that the request names: a table has none, and the file is to read the same after each run.
+# In the order that the request names: a table has none, and the file is to read the same after each run. What is not in it would
+# be left out, of a rule that then says something else.
 function Write-IisElement($element, $wish, $order) {
+    foreach ($part in @('values', 'children')) {
+        if (-not $wish[$part]) { continue }
+        foreach ($name in @($wish[$part].Keys)) {
+            if ($order -notcontains $name) { Stop-Agent 'BadRequest' "A step writes '$name', for which it names no place. Nothing of this step was written." }
+        }
+    }
     foreach ($name in @($order)) {
         if ($wish['values'] -and $wish['values'].ContainsKey($name)) {
             $value = $wish['values'][$name]
@@ -38,8 +45,8 @@ function Add-IisItem($collection, $wish, $at, $order) {
     [void]$collection.AddElement($item, $at)
 }
 
-# The section, and the location too where nothing else is in it.
-function Remove-IisSection($manager, $file, $path, $name) {
+# The section, and with $whole the location too where nothing else is in it.
+function Remove-IisSection($manager, $file, $path, $name, $whole) {
     $locations = $manager.ConfigManager.GetConfigFile($file).Locations
     for ($i = [int]$locations.Count - 1; $i -ge 0; $i--) {
         $location = $locations.Item($i)
@@ -47,7 +54,7 @@ function Remove-IisSection($manager, $file, $path, $name) {
         for ($j = [int]$location.Count - 1; $j -ge 0; $j--) {
             if ([string]$location.Item($j).Name -ieq $name) { [void]$location.DeleteConfigSection($j) }
         }
-        if ([int]$location.Count -eq 0) { [void]$locations.Delete($i) }
+        if ($whole -and [int]$location.Count -eq 0) { [void]$locations.Delete($i) }
     }
 }
 
@@ -63,7 +70,7 @@ function Invoke-IisChange($step) {
         }
         elseif ($change['do'] -ceq 'remove') { [void]$section.Collection.DeleteElement((Find-IisItem $section.Collection $change['match'])) }
         elseif ($change['do'] -ceq 'set') { Write-IisElement $section $change $step['order'] }
-        elseif ($change['do'] -ceq 'drop') { Remove-IisSection $manager $step['commit'] $step['location'] $step['section'] }
+        elseif ($change['do'] -ceq 'drop') { Remove-IisSection $manager $step['commit'] $step['location'] $step['section'] $change['whole'] }
         else { Stop-Agent 'BadRequest' 'A step asks for a change that the agent does not know.' }
     }
     try { [void]$manager.CommitChanges() } catch { return Get-IisError $_ }

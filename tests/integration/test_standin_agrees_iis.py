@@ -228,7 +228,7 @@ def test_a_server_whose_file_is_broken() -> None:
 
 
 def test_writing() -> None:
-    drop = {**WRITE, "changes": [{"do": "drop"}]}
+    drop = {**WRITE, "changes": [{"do": "drop", "whole": True}]}
     move = [
         {"do": "remove", "match": {"name": "other"}},
         {**RULE, "values": {"name": "other"}, "before": {"name": RULE["values"]["name"]}},
@@ -260,6 +260,7 @@ def test_writing() -> None:
         ),
         ({"path": f"{APPHOST}/No Site", "changes": [RULE]}, "Mailedge.IisFailed"),
         ({"changes": [{"do": "set", "values": {"noSuch": 1}}]}, "Mailedge.IisFailed"),
+        ({"order": ["name"], "changes": [RULE]}, "Mailedge.BadRequest"),
     ],
 )
 def test_refusals(step: t.Mapping[str, t.Any], class_name: str) -> None:

@@ -129,7 +129,7 @@ def test_a_change_and_back(host: ExchangeHost) -> None:
     assert run(host, WRITE, changes=[RULE]) == [{"committed": True}]
     assert str(iis.request("/ecp/", STRANGER)) == "403"
     assert str(iis.request("/ecp/", "10.0.0.1")) == "302"
-    assert run(host, WRITE, changes=[{"do": "drop"}]) == [{"committed": True}]
+    assert run(host, WRITE, changes=[{"do": "drop", "whole": True}]) == [{"committed": True}]
     # The location was there before, with other sections.
     assert iis.text == before
 
@@ -148,7 +148,11 @@ def test_a_location_of_ours_goes_with_its_last_section(host: ExchangeHost) -> No
     step = {**WRITE, "path": f"{APPHOST}/{path}", "location": path, "section": IP_SECURITY}
     run(host, step, changes=changes)
     assert f'<location path="{path}">' in host.windows.iis.text
-    run(host, step, changes=[{"do": "set", "values": {"allowUnlisted": None}}, {"do": "drop"}])
+    run(
+        host,
+        step,
+        changes=[{"do": "set", "values": {"allowUnlisted": None}}, {"do": "drop", "whole": True}],
+    )
     assert host.windows.iis.text == before
 
 

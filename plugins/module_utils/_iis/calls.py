@@ -9,7 +9,6 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import (
     Entry,
-    IpList,
     entry_values,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import (
@@ -19,25 +18,41 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     RULES,
     rule_change,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import Place, State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections import (
+    LOCATION,
+    MISSING,
+    SECTIONS,
+    is_drop,
+    place_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
+    PLACE,
     REWRITE_RULES,
     TABLES,
     Change,
     own_entries,
+    position_behind,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 
 Step = dict[str, t.Any]
 
 
-def change_step(change: Change, state: State, step: str) -> Step:
-    """The step for a change on a state."""
-    if change.table == REWRITE_RULES:
+def change_steps(change: Change, state: State, step: str) -> list[Step]:
+    """The step for a change on a state; none where IIS does it by itself."""
+    changes: list[Step]
+    if change.table == SECTIONS:
+        path, section = place_of(change.key)
+        # With what is left in it, it stays.
+        is_empty = section != RULES or not state.local
+        changes = [{"do": "drop", "whole": change.after[MISSING] == LOCATION}]
+        changes = changes if is_drop(change) and is_empty else []
+    elif change.table == REWRITE_RULES:
         path, section, changes = "", RULES, _rule_changes(change, state)
     else:
         path, section, changes = change.key, IP_SECURITY, _list_changes(change, state)
-    return {
+    asked = {
         "op": "iis_write",
         "id": step,
         "commit": APPHOST,
@@ -47,6 +62,7 @@ def change_step(change: Change, state: State, step: str) -> Step:
         "order": list(ORDER),
         "changes": changes,
     }
+    return [asked] if changes else []
 
 
 def _rule_changes(change: Change, state: State) -> list[Step]:
@@ -58,14 +74,13 @@ def _rule_changes(change: Change, state: State) -> list[Step]:
     name, row = held
     remove = {"do": "remove", "match": {"name": name}}
     if change.action == Action.REMOVE:
-        # With the last rule the section goes, unless a <clear/> in it keeps the server's rules
-        # away.
-        inherits = not state.above or any(rule.level == "" for rule in state.root.rules or ())
-        return [remove, {"do": "drop"}] if names == [name] and inherits else [remove]
-    others = [other for other in names if other != name]
+        return [remove]
+    others = [one for one in names if one != name]
     if change.action == Action.MOVE:
         return [remove, _inserted(name, row, change.place, others)]
     follower = names[names.index(name) + 1 :]
+    if PLACE in change.after:
+        follower = others[position_behind(others, change.after[PLACE]) :]
     return [
         remove,
         _inserted(name, {**row, **change.after}, follower[0] if follower else None, others),
@@ -92,7 +107,7 @@ def _list_changes(change: Change, state: State) -> list[Step]:
         # Whoever was let in stays in at every moment.
         opened: list[Step] = [{"do": "set", "values": {"allowUnlisted": None}}]
         removed: list[Step] = [{"do": "remove", "match": entry.key()} for entry in held]
-        return [*opened, *removed, *([{"do": "drop"}] if _is_bare(place) else [])]
+        return [*opened, *removed]
     changes: list[Step] = []
     if "entries" in change.after:
         changes += _entry_changes(held, change.after["entries"])
@@ -124,9 +139,3 @@ def _entry_changes(held: t.Sequence[Entry], wished: t.Sequence[Entry]) -> list[S
     gone = [entry for entry in held if meaning(entry) not in new]
     come = {meaning(entry): entry for entry in wished if meaning(entry) not in old}
     return [*removed(gone), *inserted(come.values())]
-
-
-def _is_bare(place: Place) -> bool:
-    """Whether the section says nothing but entries and allowUnlisted."""
-    held = place.ip_list or IpList()
-    return held.deny_action == "Forbidden" and not held.proxy_mode

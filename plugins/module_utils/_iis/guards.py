@@ -15,7 +15,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model impor
     rewrites_into,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import below
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Block, Wish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import (
+    BACK_END,
+    Block,
+    Wish,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import IP_LISTS, Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -42,6 +46,8 @@ GUARDS = Registry(
         "refuse somebody or name a domain, would be removed.",
         "not_certain": "Strangers may get in at a blocked path, because a rule or a file of "
         "somebody else's cannot be read for certain.",
+        "other_site": "Another web site of the server has directories of Exchange too, which are "
+        "not looked at.",
         "own_networks_shut_out": "Own networks, other Exchange servers or the server itself would "
         "lose a path that they reach today.",
         "path_not_there": "A path is blocked that is no virtual directory of the site, nor in one.",
@@ -86,6 +92,15 @@ def findings(
                 WARN,
                 f"{after.site} has no virtual directory for {block.path}: its own are "
                 f"{_and(after.directories)}.",
+            )
+    for name, directories in after.others.items() if blocks else ():
+        held = [path for path in directories if publish.known(path)]
+        if held and name.casefold() != BACK_END:
+            yield Finding(
+                "other_site",
+                WARN,
+                f"The site '{name}' of the server has {_and(held)} too, and is not looked at here. "
+                "Close it by a task of its own.",
             )
     for rule in rewrites_into(after, [block.path for block in blocks]):
         yield Finding(

@@ -10,7 +10,7 @@ import types
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import recipes, words
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.calls import Step, change_step
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.calls import Step, change_steps
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards import (
     ABOUT_STATE,
     GUARDS,
@@ -19,6 +19,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards impo
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import read_step
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections import (
+    SECTIONS,
+    is_drop,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
     IP_LISTS,
@@ -67,7 +71,7 @@ class IisLayer(HostLayer[State]):
         """What blocks a path now goes after what shall block it has come. Where nothing blocks it
         any more, each step only opens.
         """
-        return tuple(sorted(changes, key=lambda change: _RANK[change.action]))
+        return tuple(sorted(changes, key=lambda change: (is_drop(change), _RANK[change.action])))
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change]) -> str:
         server = reading.state.server
@@ -94,6 +98,10 @@ class IisLayer(HostLayer[State]):
     def _at(state: State, step: Change) -> list[t.Any]:
         place = state.places.get(step.key.casefold())
         return [] if place is None else [place]
+
+    def is_visible(self, change: Change) -> bool:
+        # A section stays where something is left in it.
+        return change.table != SECTIONS
 
     def strangers(self, before: State, state: State) -> list[str] | None:
         return open_sentences(self._wish, state) if self._describes else None
@@ -140,7 +148,7 @@ class IisLayer(HostLayer[State]):
     def calls(
         self, change: Change, state: State, *, step: str, credential: t.Callable[[str, str], t.Any]
     ) -> list[Step]:
-        return [change_step(change, state, step)]
+        return change_steps(change, state, step)
 
     def concerned(self, steps: t.Sequence[Change]) -> set[str]:
         return {_STEP}

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import publish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import entry_of
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import MISSING, ours
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import (
+    MISSING as NOT_DECLARED,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import ours
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.patterns import (
     ANY_URL,
     INPUT,
@@ -30,6 +33,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     REWRITE_MODULE,
     RULES,
     Condition,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections import (
+    LOCATION,
+    MISSING,
+    NOTHING,
+    RULES_KEY,
+    SECTIONS,
+    list_key,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
     NOBODY,
@@ -142,7 +153,7 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
         try:
             check_path(block.path)
             if not block.present:
-                rows.append(Desired(IP_LISTS, block.path, None))
+                rows += _no_list(block.path)
                 continue
             method = _method(block, wish, state)
         except _Unblockable as error:
@@ -163,8 +174,9 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
                 )
             )
             if _is_plain_list(state, block.path):
-                rows.append(Desired(IP_LISTS, block.path, None))
+                rows += _no_list(block.path)
         else:
+            rows.append(Desired(SECTIONS, list_key(block.path), {MISSING: NOTHING}))
             rows.append(Desired(IP_LISTS, block.path, list_options(wish.allowed(block, state))))
     if problems or others:
         sentences = [
@@ -173,10 +185,19 @@ def desired(wish: Wish, state: State) -> tuple[Desired[str], ...]:
         ]
         raise PlanError(" ".join([*dict.fromkeys(others), *sentences, "Nothing was changed."]))
     # What carries our name and is described by nothing is gone with the description.
-    for rule in state.local:
-        if rule.name.casefold().startswith(PREFIX) and rule.name.casefold() not in rules:
-            rows.append(Desired(REWRITE_RULES, rule.name, None))
+    held = [rule.name for rule in state.local if is_ours(rule.name)]
+    gone = [name for name in held if name.casefold() not in rules]
+    rows += [Desired(REWRITE_RULES, name, None) for name in gone]
+    if rules or gone:
+        missing = NOTHING if rules else LOCATION
+        rows.insert(0, Desired(SECTIONS, RULES_KEY, {MISSING: missing}))
     return tuple(rows)
+
+
+def _no_list(path: str) -> list[Desired[str]]:
+    """A path has no IP list of ours, nor a section that was made for it."""
+    section = Desired(SECTIONS, list_key(path), {MISSING: LOCATION})
+    return [Desired(IP_LISTS, path, None), section]
 
 
 def _nothing_to_publish(wish: Wish, state: State) -> str:
@@ -301,7 +322,7 @@ def _no_rewrite(state: State) -> str:
     """Why no rule can be written at the site; empty where it can."""
     root = state.root
     trouble = root.rules_trouble
-    missing = trouble is not None and trouble.hresult == MISSING and not state.server.rewrite
+    missing = trouble is not None and trouble.hresult == NOT_DECLARED and not state.server.rewrite
     if missing or (not state.server.rewrite and REWRITE_MODULE not in (root.modules or ())):
         return (
             "URL Rewrite is not installed. Install it (version 7.2.1993 or later), or use "

@@ -91,7 +91,8 @@ class State:
     that stand in the site's own location of applicationHost.config; `global_rules`: None where they
     cannot be read. `above` are the rules of the server that every site inherits. `directories`: the
     paths of virtual directories and applications. `locations`: for each location of
-    applicationHost.config its path and the sections in it.
+    applicationHost.config its path and the sections in it. `others` are the server's other sites,
+    each with its directories.
     """
 
     server: Server
@@ -102,6 +103,7 @@ class State:
     above: tuple[Rule, ...] = ()
     directories: tuple[str, ...] = ()
     locations: tuple[tuple[str, frozenset[str]], ...] = field(default=())
+    others: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def root(self) -> Place:
@@ -150,11 +152,11 @@ class State:
         )
         return (*inherited, *ours, *others)
 
-    def has_section(self, path: str, section: str) -> bool:
-        """Whether a location of applicationHost.config has the section."""
+    def location_of(self, path: str) -> frozenset[str] | None:
+        """The sections in the location of a path in applicationHost.config; None without one."""
         wanted = f"{self.site}{path}".casefold()
-        return any(
-            held.casefold() == wanted and section in sections for held, sections in self.locations
+        return next(
+            (sections for held, sections in self.locations if held.casefold() == wanted), None
         )
 
 
@@ -169,24 +171,22 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
     for row in rows:
         of_kind.setdefault(str(row["kind"]), []).append(row)
     process = of_kind["process"][0]
-    if process["error"]:
-        raise PlanError(
-            "The administration objects of IIS are not there on the server: "
-            f"{one_line(process['error']['message'])}. Nothing was changed. "
-            "Is IIS installed, and the user of the connection an administrator?"
-        )
+    # Before anything else: the objects of IIS are not there for a process of 32 bits.
     if process["bits"] != 64:
         raise PlanError(
             "PowerShell runs with 32 bits on the server, where Windows shows it another "
             "configuration of IIS. Nothing was changed. "
             "Use the 64-bit PowerShell."
         )
+    if process["error"]:
+        raise PlanError(_no_objects(process["error"], of_kind.get("registry", [])))
     sites = of_kind["sites"][0]
     if sites["error"]:
+        denied = sites["error"]["hresult"] == _DENIED
         raise PlanError(
             f"The configuration of IIS cannot be read: {one_line(sites['error']['message'])} "
             f"({sites['error']['hresult']}). Nothing was "
-            "changed. Mend applicationHost.config first."
+            f"changed. {_AS_ADMINISTRATOR if denied else 'Mend applicationHost.config first.'}"
         )
     names = [str(row["name"]) for row in sites["sites"]]
     wanted = next(
@@ -224,16 +224,46 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
         global_rules=_rules(globals_row, known),
         above=_rules(sections.get((RULES, APPHOST.casefold())), known) or (),
         directories=_directories(wanted),
+        others=types.MappingProxyType(
+            {str(one["name"]): _directories(one) for one in sites["sites"] if one is not wanted}
+        ),
         locations=locations,
     )
     ended = {key: _ends(place, state, texts) for key, place in places.items()}
     return dataclasses.replace(state, places=types.MappingProxyType(ended))
 
 
+_DENIED = "0x80070005"
+_AS_ADMINISTRATOR = "Connect as an administrator of the server, with all of his rights."
+
+
+def _no_objects(error: t.Mapping[str, t.Any], registry: Rows) -> str:
+    """Why the administration objects of IIS cannot be made, and what to install, in sentences.
+
+    Microsoft.Web.Administration works by the same objects (mvolo.com, "Connecting to IIS 7.0
+    configuration remotely with Microsoft.Web.Administration"), so that it is no other way in.
+    """
+    said = one_line(error["message"])
+    values = {str(row["name"]): row["value"] for row in registry}
+    if values.get("MajorVersion") in (None, ""):
+        return (
+            "IIS is not installed on the server: the registry does not tell its version, and its "
+            f"administration objects are not there ({said}). Nothing was changed. Leave the server "
+            "out, or name the one that clients come to."
+        )
+    version = f"{values['MajorVersion']}.{values.get('MinorVersion') or 0}"
+    return (
+        f"IIS {version} is on the server, but its administration objects "
+        f"(Microsoft.ApplicationHost.AdminManager) cannot be made: {said}. Nothing was changed. "
+        "Install the role service IIS Management Scripts and Tools (Web-Scripting-Tools). "
+        f"{_AS_ADMINISTRATOR}"
+    )
+
+
 def _directories(site: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     paths = [
         (str(application["path"]).rstrip("/") + str(directory["path"])).rstrip("/")
-        for application in site["applications"]
+        for application in site.get("applications") or ()
         for directory in application["directories"]
     ]
     return tuple(dict.fromkeys(path for path in paths if path))

@@ -25,6 +25,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema impo
     canonical,
     plain,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections import (
+    SECTIONS,
+    Sections,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import Place, State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
     change as transaction,
@@ -40,6 +44,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tab
 )
 
 REWRITE_RULES, IP_LISTS = "rewrite_rules", "ip_lists"
+PLACE = "place"
+"""The option of a rule that names those that stand before it, as a snapshot remembers them."""
 
 Change = transaction.Change[str]
 
@@ -53,10 +59,15 @@ class RewriteRules(Table[State, str]):
         return key.casefold()
 
     def find(self, state: State, key: str) -> tuple[str, Row] | None:
-        for rule in state.local:
+        names = [rule.name for rule in state.local]
+        for at, rule in enumerate(state.local):
             if rule.name.casefold() == key.casefold():
-                return rule.name, rule.row()
+                place = {"before": tuple(names[:at]), "behind": tuple(names[at + 1 :])}
+                return rule.name, {**rule.row(), PLACE: place}
         return None
+
+    def stands(self, row: Row) -> Row:
+        return {PLACE: row[PLACE]["before"]}
 
     def created(self, state: State, desired: Desired[str]) -> Row:
         options = self._known(desired)
@@ -65,11 +76,12 @@ class RewriteRules(Table[State, str]):
                 f"There is no rewrite rule '{desired.key}' any more, and it is not known whole. "
                 "Nothing was changed."
             )
+        options.pop(PLACE, None)
         return {**DEFAULTS, **options}
 
     def _known(self, desired: Desired[str]) -> dict[str, t.Any]:
         options = canonical(desired.options or {})
-        unknown = sorted(set(options) - set(OPTIONS))
+        unknown = sorted(set(options) - {*OPTIONS, PLACE})
         if unknown:
             raise PlanError(
                 f"The rewrite rule '{desired.key}' is described with {', '.join(unknown)}, which "
@@ -78,38 +90,42 @@ class RewriteRules(Table[State, str]):
         return options
 
     def differing(self, row: Row, options: Row) -> tuple[Row, Row]:
-        after = {
-            option: value for option, value in canonical(options).items() if row[option] != value
-        }
-        return {option: row[option] for option in after}, after
+        wished = canonical(options)
+        misplaced = PLACE in wished and _misplaced(row[PLACE], wished.pop(PLACE))
+        after = {option: value for option, value in wished.items() if row[option] != value}
+        before = {option: row[option] for option in after}
+        if misplaced:
+            before[PLACE], after[PLACE] = row[PLACE]["before"], tuple(options[PLACE])
+        return before, after
 
     def apply(self, change: Change, state: State) -> State:
         key = change.key.casefold()
         rules = list(state.local)
         at = next((index for index, rule in enumerate(rules) if rule.name.casefold() == key), None)
         if change.action == Action.MODIFY and at is not None:
-            rules[at] = dataclasses.replace(rules[at], **change.after)
+            options = {name: value for name, value in change.after.items() if name != PLACE}
+            held = dataclasses.replace(rules.pop(at), **options)
+            if PLACE in change.after:
+                at = position_behind([rule.name for rule in rules], change.after[PLACE])
+            rules.insert(at, held)
             return dataclasses.replace(state, local=tuple(rules))
-        held = rules.pop(at) if at is not None else None
+        moved = rules.pop(at) if at is not None else None
         if change.action == Action.CREATE:
-            held = Rule(name=change.key, level=state.site, **change.after)
-        if change.action != Action.REMOVE and held is not None:
-            rules.insert(_position(rules, change.place), held)
+            moved = Rule(name=change.key, level=state.site, **change.after)
+        if change.action != Action.REMOVE and moved is not None:
+            rules.insert(_position(rules, change.place), moved)
         return dataclasses.replace(state, local=tuple(rules))
 
     def plain(self, row: Row) -> dict[str, t.Any]:
-        return plain({option: value for option, value in row.items() if option in OPTIONS})
+        shown = plain({option: value for option, value in row.items() if option in OPTIONS})
+        # Of a whole row it is more than that.
+        if isinstance(row.get(PLACE), tuple):
+            shown[PLACE] = list(row[PLACE])
+        return shown
 
     def undone(self, change: Change) -> tuple[Desired[str], t.Sequence[str]]:
         if change.action == Action.CREATE:
             return Desired(REWRITE_RULES, change.key, None), ()
-        if change.action == Action.MOVE:
-            lost = (
-                f"The rewrite rule '{change.key}' stays before those of others, because to give "
-                "its place back would be to move "
-                "theirs."
-            )
-            return Desired(REWRITE_RULES, change.key, {}), (lost,)
         return Desired(REWRITE_RULES, change.key, self.plain(change.before), change.was), ()
 
     def complaints(self, state: State, change: Change) -> t.Iterable[str]:
@@ -128,6 +144,21 @@ class RewriteRules(Table[State, str]):
 
     def keys(self, state: State) -> t.Sequence[str]:
         return [rule.name for rule in state.local]
+
+
+def _misplaced(stands: t.Mapping[str, t.Sequence[str]], wish: t.Iterable[str]) -> bool:
+    """Whether a rule does not stand right behind those that it is to stand behind, as far as they
+    are there.
+    """
+    wanted = {str(name).casefold() for name in wish}
+    before, behind = ({name.casefold() for name in stands[side]} for side in ("before", "behind"))
+    return bool(wanted & behind or before - wanted)
+
+
+def position_behind(names: t.Sequence[str], place: t.Iterable[str]) -> int:
+    """Where a rule goes that is to stand behind others: right behind the last that is there."""
+    wanted = {str(name).casefold() for name in place}
+    return max((at + 1 for at, name in enumerate(names) if name.casefold() in wanted), default=0)
 
 
 def _position(rules: t.Sequence[Rule], place: str | None) -> int:
@@ -310,4 +341,6 @@ def _entry(text: str) -> Entry:
     )
 
 
-TABLES: Tables[State, str] = Tables({REWRITE_RULES: RewriteRules(), IP_LISTS: IpLists()})
+TABLES: Tables[State, str] = Tables(
+    {REWRITE_RULES: RewriteRules(), IP_LISTS: IpLists(), SECTIONS: Sections()}
+)

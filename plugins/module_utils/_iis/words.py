@@ -20,10 +20,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes imp
     blocked_by_rules,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import Condition
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections import (
+    SECTIONS,
+    is_drop,
+    place_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import NOBODY, matched
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
     IP_LISTS,
+    PLACE,
     REWRITE_RULES,
     TABLES,
     Change,
@@ -47,6 +53,10 @@ def change_sentence(change: Change, site: str) -> str:
     """One change as one sentence for the operator."""
     if change.table == REWRITE_RULES:
         return _rule_sentence(change, site)
+    if change.table == SECTIONS:
+        path, section = place_of(change.key)
+        what = f"section {section.rpartition('/')[2]} in the location of {site}{path}"
+        return f"Remove the empty {what}." if is_drop(change) else f"Make the {what}."
     what = f"the IP list of {site}{change.key}"
     if change.action == Action.REMOVE:
         return f"Remove {what}."
@@ -101,8 +111,12 @@ def _rule_sentence(change: Change, site: str) -> str:
     differences += [
         f"{option} {change.before.get(option)} → {value}"
         for option, value in change.after.items()
-        if option != "conditions"
+        if option not in ("conditions", PLACE)
     ]
+    if PLACE in change.after:
+        place = change.after[PLACE]
+        where = f"behind the rule '{place[-1]}'" if place else "before all other rules"
+        differences.append(f"it goes {where}")
     return f"Change {what}: {'; '.join(differences) or 'its conditions'}."
 
 
@@ -140,7 +154,7 @@ def before_after(after: State, changes: t.Sequence[Change]) -> dict[str, t.Any]:
         )
         for side, row in (("before", old), ("after", new)):
             sides[side].setdefault(change.table, {})[change.key] = table.plain(
-                {name: value for name, value in row.items() if name != "name"}
+                {name: value for name, value in row.items() if name not in ("name", PLACE)}
             )
     return sides
 

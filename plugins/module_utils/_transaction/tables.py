@@ -63,6 +63,10 @@ class Table(abc.ABC, t.Generic[State, Key]):
         cannot be taken back.
         """
 
+    def stands(self, row: Row) -> Row:
+        """What a move remembers of where a row stood, beside the row that it stood before."""
+        return {"name": row.get("name", "")}
+
     def complaints(self, state: State, change: Change[Key]) -> t.Iterable[str]:
         """Why the other side would refuse a change, in sentences."""
         return ()
@@ -315,12 +319,11 @@ def _moves(
         if positions == sorted(positions):
             continue
         for key, held in rows:
-            before = {"name": held.get("name", "")}
             yield Change(
                 desired[0].table,
                 Action.MOVE,
                 key,
-                before,
+                table.stands(held),
                 {},
                 place=place_key,
                 was=order.after(key),

@@ -67,6 +67,13 @@ class WindowsHost:
         for prog_id in (READER, WRITER):
             self.classes[prog_id.casefold()] = self._class(prog_id.casefold())
 
+    def remove_iis(self, *, objects_only: bool = False) -> None:
+        """Take IIS away, or only its administration objects."""
+        for prog_id in (READER, WRITER):
+            self.classes.pop(prog_id.casefold(), None)
+        if not objects_only:
+            self._iis = self._make_iis = None
+
     def _class(self, prog_id: str) -> t.Callable[[], ComObject]:
         def make() -> ComObject:
             return self.iis.classes[prog_id]()

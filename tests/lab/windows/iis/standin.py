@@ -321,7 +321,7 @@ def _change(host: WindowsHost, step: Spec) -> ComError | None:
         elif change["do"] == "set":
             _fill(section, change, step["order"])
         elif change["do"] == "drop":
-            _drop(manager, step)
+            _drop(manager, step, bool(change.get("whole")))
         else:
             raise AgentError("BadRequest", "A step asks for a change that the agent does not know.")
     try:
@@ -347,8 +347,15 @@ def _find(collection: ComObject, match: Spec) -> int:
 
 
 def _fill(element: ComObject, wish: Spec, order: t.Sequence[str]) -> None:
-    """What the step's order does not name is left out, as the agent leaves it out."""
+    """What the step's order does not name is refused, as the agent refuses it."""
     values, children = wish.get("values") or {}, wish.get("children") or {}
+    for name in [*values, *children]:
+        if name.casefold() not in [one.casefold() for one in order]:
+            raise AgentError(
+                "BadRequest",
+                f"A step writes '{name}', for which it names no place. Nothing of this step was "
+                "written.",
+            )
     for name in order:
         if name in values:
             held = item(element, "Properties", name)
@@ -369,7 +376,7 @@ def _add(collection: ComObject, wish: Spec, at: int, order: t.Sequence[str]) -> 
     collection.call("AddElement", element, at)
 
 
-def _drop(manager: ComObject, step: Spec) -> None:
+def _drop(manager: ComObject, step: Spec, whole: bool) -> None:
     held = locations_of(manager, step["commit"])
     for index in reversed(range(count(held))):
         location = of(held.call("Item", index))
@@ -381,7 +388,7 @@ def _drop(manager: ComObject, step: Spec) -> None:
                 == step["section"].casefold()
             ):
                 location.call("DeleteConfigSection", number)
-        if count(location) == 0:
+        if whole and count(location) == 0:
             held.call("DeleteLocation", index)
 
 

@@ -34,7 +34,7 @@ def planned(
     state = rows.state()
     wish = Wish(SITE, blocks, published, own_networks=LAN)
     changes = TABLES.plan(state, desired(wish, state))
-    return [(change.action.value, change.key) for change in changes]
+    return [(one.action.value, one.key) for one in changes if one.table != "sections"]
 
 
 def without_levels(node: dict[str, object]) -> dict[str, object]:
@@ -104,7 +104,7 @@ def test_what_nothing_can_be_read_of_is_one_sentence() -> None:
         "hresult": "0x80040154",
         "message": "Class not registered",
     }
-    with pytest.raises(PlanError, match="Is IIS installed"):
+    with pytest.raises(PlanError, match="Web-Scripting-Tools"):
         rows.state()
     rows = Rows()
     rows.sites_error = {
