@@ -312,13 +312,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound
     check,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
-    exposure,
-    model_of,
-    reaching,
-)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import model_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import Change
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import (
+    exposure,
+    reaching,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     VIP,
     DeviceState,
@@ -428,7 +428,7 @@ class InboundLock(FortiOSLayer):
         before = reading.state
         yield from super().judge(reading, after, changes)
         if self._interfaces is not None:
-            yield from self._interfaces.findings(self._named)
+            yield from self._interfaces.zones_named(self._named)
         if changes:
             yield from inbound_guards.about_places(self._wanted, before)
         yield from inbound_guards.speak(
@@ -440,18 +440,12 @@ class InboundLock(FortiOSLayer):
             opening.words()
             for opening in inbound_guards.openings(self._wanted, self._lock(before), state)
         ]
-        if self._interfaces is None:
-            return openings
         model = model_of(state)
         for target in self._wanted.targets:
-            leads = {name for way in model.concerned(target) for name in way.out}
-            openings += [
-                (
-                    f"Whoever comes from another interface of the zone '{zone}' can reach {target} "
-                    "without any policy (intrazone allow)."
-                )
-                for zone in self._interfaces.free(self._named)
-                if zone in leads
+            found += [
+                f"Whoever comes from another interface of the zone '{zone}' can reach {target} "
+                "without any policy (intrazone allow)."
+                for zone in model.free_zones(target)
             ]
         return openings
 

@@ -209,10 +209,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
     Target,
     model_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import (
     reaching,
     words,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.routes import Routes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     VIP,
     DeviceState,
@@ -282,6 +284,9 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
     warnings += unread.ways(
         model, wanted.port, ways_in, six=any(target.version == 6 for target in wanted.targets)
     )
+    hidden = [str(target) for target in wanted.targets if model.zones_unread(target)]
+    if hidden:
+        warnings.append(unread.zones(hidden))
     if not wanted.targets:
         warnings.append(
             f"No virtual IP leads to port {wanted.port}, so that nothing was looked at. "

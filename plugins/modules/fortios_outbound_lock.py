@@ -227,12 +227,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import exposure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
     Change,
     apply_all,
     plan,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import exposure
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import DeviceState
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,

@@ -8,6 +8,7 @@ that translates sources.
 from __future__ import annotations
 
 import pathlib
+import typing as t
 
 import pytest
 
@@ -20,7 +21,12 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OUT,
     POLICY,
+    PROVIDER,
+    STRANGER,
     Firewall,
+    locked,
+    meets,
+    policy,
     refs,
     running,
     told_by,
@@ -77,3 +83,45 @@ def test_a_fence_before_one_that_translates_is_told_itself(firewall: Firewall) -
     assert (
         "birke-1-in" in told_by(firewall.done(fortios_inbound_lock, **LOCK), "source_translated")[0]
     )
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"dstaddr": refs("VIP-web"), "service": refs("SMTP")},
+        {"dstaddr": refs("VIP-mail", "VIP-web"), "service": refs("SMTP", "HTTPS")},
+        {"dstaddr": refs("server"), "service": refs("ALL")},
+        {"dstaddr": refs("VIP-web", "server"), "service": refs("SMTP", "HTTPS")},
+        {"dstaddr": refs("VIP-mail", "server"), "service": refs("SMTP", "HTTPS")},
+        {"dstaddr": refs("VIP-other", "server"), "service": refs("ALL")},
+        {"dstaddr": refs("of others", "server"), "service": refs("ALL")},
+    ],
+    ids=lambda fields: " ".join(one["name"] for one in fields["dstaddr"]),
+)
+@pytest.mark.parametrize("version", ["v7.2.3", "v7.4.4"])
+def test_a_barrier_to_the_server_lets_mail_by_its_virtual_ips_pass(
+    tmp_path: pathlib.Path, version: str, first: dict[str, t.Any]
+) -> None:
+    """With match-vip, one that names the server's own address stops that as well."""
+    for firewall in running(tmp_path, version=version):
+        config = firewall.device.configs["root"]
+        config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
+        other = {"mappedip": [{"range": "10.20.1.11"}], "extip": "203.0.113.81", "extintf": "wan1"}
+        config.create("firewall/vip", {"name": "VIP-other", **other})
+        config.create("firewall/vipgrp", {"name": "of others", "member": refs("VIP-other")})
+        policy(firewall, "Other mail in", dstaddr=refs("VIP-other"), service=refs("SMTP"))
+        policy(firewall, "First", top=True, **first)
+        lock: dict[str, t.Any] = {
+            **LOCK,
+            "vips": ["VIP-mail", "VIP-other"],
+            "addresses": ["10.20.1.11"],
+        }
+        was = {to: meets(firewall, PROVIDER, to=to) for to in ("203.0.113.81", "10.20.1.11")}
+        result = firewall.done(fortios_inbound_lock, **lock)
+        assert result["state"] == "in order"
+        assert locked(firewall)
+        # Whoever is named may get a way more, and loses none.
+        assert all(meets(firewall, PROVIDER, to=to) for to, through in was.items() if through)
+        assert not any(meets(firewall, STRANGER, to=to) for to in was)
+        assert meets(firewall, STRANGER, 443)
+        assert not firewall.done(fortios_inbound_lock, **lock)["changed"]

@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_info,
     fortios_outbound_lock,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import Profile
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OUT,
@@ -96,3 +97,68 @@ def test_members_that_reach_each_other_without_a_policy_are_told(tmp_path: pathl
             firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"], check=True)["state"]
             == "in order"
         )
+
+
+@pytest.mark.parametrize("named", [[], ["wan1"]], ids=["no interface named", "wan1 named"])
+@pytest.mark.parametrize("entrance", ["wan1", "any"])
+def test_a_server_in_a_zone_without_policies_is_open_whoever_asks(
+    tmp_path: pathlib.Path, entrance: str, named: list[str]
+) -> None:
+    for firewall in running(tmp_path):
+        device = firewall.device
+        device.zones["all of it"] = ["wan1", "internal"]
+        device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = entrance
+        for row in device.configs["root"].all("firewall/policy").values():
+            row["srcintf"] = row["dstintf"] = ["all of it"]
+        lock: dict[str, t.Any] = {**LOCK, "interfaces": named}
+        asked: dict[str, t.Any] = {
+            "sources": [STRANGER],
+            **({"interface": "wan1"} if named else {}),
+        }
+        assert firewall.done(fortios_inbound_lock, **lock)["state"] == "in order"
+        told = firewall.done(fortios_info, **asked)
+        assert not told["sources"][0]["passes"]
+        device.intrazone.add("all of it")
+        assert meets(firewall, STRANGER)
+        again = firewall.done(fortios_inbound_lock, **lock)
+        assert (again["state"], again["changed"]) == ("open", False)
+        assert "without any policy" in again["strangers"]["after"][0]
+        told = firewall.done(fortios_info, **asked)
+        assert told["sources"][0]["passes"]
+        assert not told["sources"][0]["certain"]
+        assert any("without any policy" in sentence for sentence in told["exposure"])
+        # Nor is there nothing to lock where no policy lets anybody in.
+        for key in list(device.configs["root"].all("firewall/policy")):
+            device.configs["root"].update("firewall/policy", str(key), {"status": "disable"})
+        assert meets(firewall, STRANGER)
+        assert firewall.done(fortios_inbound_lock, **lock)["state"] == "open"
+
+
+@pytest.mark.parametrize("members", [["wan1", "dmz"], ["internal", "dmz"], ["dmz"]])
+def test_a_zone_without_policies_beside_the_way_to_the_server_is_none(
+    tmp_path: pathlib.Path, members: list[str]
+) -> None:
+    for firewall in running(tmp_path):
+        device = firewall.device
+        device.zones["a zone"] = members
+        device.intrazone.add("a zone")
+        for row in device.configs["root"].all("firewall/policy").values():
+            for field in ("srcintf", "dstintf"):
+                row[field] = ["a zone" if name in members else name for name in row[field]]
+        result = firewall.done(fortios_inbound_lock, **LOCK)
+        assert (result["state"], locked(firewall)) == ("in order", True)
+        assert not told_by(result, "intrazone")
+
+
+def test_a_device_that_does_not_tell_its_zones_is_not_called_closed(firewall: Firewall) -> None:
+    firewall.server.tokens["narrow"] = Profile(network=False)
+    vip = firewall.device.configs["root"].all("firewall/vip")["VIP-mail"]
+    # A policy that names the interface of the virtual IP tells that it is in no zone.
+    result = firewall.done(fortios_inbound_lock, **LOCK, token="narrow", check=True)
+    assert not told_by(result, "unread_way")
+    vip["extintf"] = "any"
+    result = firewall.done(fortios_inbound_lock, **LOCK, token="narrow")
+    assert "netgrp" in told_by(result, "unread_way")[0]
+    assert result["state"] == "unknown"
+    known = firewall.done(fortios_inbound_lock, **LOCK)
+    assert (known["state"], told_by(known, "unread_way")) == ("in order", [])

@@ -162,8 +162,8 @@ HOME = "where the server is"
 class Surroundings:
     """Where the server is, by which ways it can be reached, and whether the device tells it.
 
-    `down`: what goes down once everything is as it shall be. `told`: whether it answers the monitor
-    of routes.
+    `free`: the zones whose interfaces reach each other without a policy. `down`: what goes down
+    once everything is as it shall be. `told`: whether it answers the monitor of routes.
     """
 
     server: str = "internal"
@@ -172,6 +172,7 @@ class Surroundings:
     policies: tuple[PolicyRoute, ...] = ()
     zones: tuple[tuple[str, tuple[str, ...]], ...] = ()
     sdwan: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    free: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()
     told: bool = True
 
@@ -179,6 +180,7 @@ class Surroundings:
         """Before there are policies."""
         device.interfaces = list(INTERFACES)
         device.zones = {name: list(members) for name, members in self.zones}
+        device.intrazone = {name for name in self.free if name in device.zones}
         device.sdwan = {name: list(members) for name, members in self.sdwan}
         device.routing.connected = [
             ("10.20.1.0/24", self.server),
@@ -222,6 +224,7 @@ POLICY_ROUTES = [
     PolicyRoute("guests", "10.20.1.11/32", "wan1", enabled=False),
 ]
 INSIDE = (("inside", ("internal", "guests")),)
+ROUND = (("inside", ("internal", "wan1")),)
 SURROUNDINGS = st.builds(
     Surroundings,
     # At times behind the interface of its virtual IP, as where there is one alone.
@@ -229,7 +232,8 @@ SURROUNDINGS = st.builds(
     front=st.sampled_from(["wan1", "wan1", "any", "any", "dmz"]),
     static=st.lists(st.sampled_from(ROUTES), max_size=2, unique=True).map(tuple),
     policies=st.lists(st.sampled_from(POLICY_ROUTES), max_size=1).map(tuple),
-    zones=st.sampled_from([(), (), INSIDE]),
+    zones=st.sampled_from([(), (), INSIDE, ROUND]),
+    free=st.sampled_from([frozenset(), frozenset(), frozenset({"inside"})]),
     sdwan=st.sampled_from([(), (), (("overlay", ("dmz",)), ("second", ()))]),
     down=st.frozensets(st.sampled_from(INTERFACES[1:]), max_size=2),
     told=st.sampled_from([True, True, False]),

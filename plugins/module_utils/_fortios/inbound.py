@@ -400,6 +400,8 @@ class InboundRecipe:
             )
         everybody = {"srcaddr" if version == 4 else "srcaddr6": [ALL] for version in versions}
         barrier = {name: shared[name] for name in ("srcintf", "dstintf")}
+        # One that names no virtual IP must not stop what comes by those that have their own.
+        past = self.wanted.vips and not any(target.vip for target in self._hit(row))
         yield self._made(
             key,
             _BARRIER,
@@ -408,7 +410,7 @@ class InboundRecipe:
                 **self._where(row, versions),
                 **everybody,
                 "action": "deny",
-                "match-vip": "enable",
+                "match-vip": "disable" if past else "enable",
                 "logtraffic": "all",
             },
         )
@@ -422,7 +424,8 @@ class InboundRecipe:
         hit = self._hit(row)
         four = [target.vip for target in hit if target.vip]
         if any(target.version == 4 and not target.vip for target in hit):
-            four.append(self._server)
+            # A barrier to the server's address may stop what any virtual IP has translated to it.
+            four = [*(self.wanted.vips if four else ()), self._server]
         if 4 in versions and four:
             fields["dstaddr"] = four
         if 6 in versions:

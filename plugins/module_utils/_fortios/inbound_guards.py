@@ -24,8 +24,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Target,
     is_deny,
     model_of,
-    words,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,
     ADDRESS6,
@@ -74,6 +74,7 @@ def speak(
     was, becomes = model_of(before, wanted.interfaces), model_of(after, wanted.interfaces)
     yield from _about_ways(wanted, lock, was, becomes)
     yield from _translated(wanted, becomes)
+    yield from _about_zones(wanted, was, becomes)
     for way in unread.ways(becomes, wanted.port, wanted.interfaces, six=6 in wanted.versions):
         yield Finding("unread_way", WARN, way)
     for opening in openings(wanted, lock, after):
@@ -211,7 +212,7 @@ def _about_ways(
     shut = [
         target
         for target in wanted.targets
-        if not was.admissions(target) and not becomes.admissions(target)
+        if not (was.admissions(target) or becomes.admissions(target) or was.free_zones(target))
     ]
     if len(shut) == len(wanted.targets) and all(lock.allowed(target.version) for target in shut):
         # No risk that could be accepted: whoever named something else by mistake would be told that
@@ -255,6 +256,22 @@ def _about_ways(
                 STOP,
                 f"{words(Sources(losing))} would lose the way to {target}.",
             )
+
+
+def _about_zones(wanted: InboundOptions, was: Model, becomes: Model) -> t.Iterator[Finding]:
+    """Who reaches a server without any policy, so that no policy stops him."""
+    for zone in dict.fromkeys(zone for target in wanted.targets for zone in was.free_zones(target)):
+        known = was.state.ways.interfaces
+        members = sorted(known.zones[zone]) if known else []
+        yield Finding(
+            "intrazone",
+            WARN,
+            f"Between the members of the zone '{zone}' ({', '.join(members)}) traffic passes "
+            "without any policy (intrazone allow), so that no lock stops it.",
+        )
+    unread_of = [str(target) for target in wanted.targets if becomes.zones_unread(target)]
+    if unread_of:
+        yield Finding("unread_way", WARN, unread.zones(unread_of))
 
 
 def _translated(wanted: InboundOptions, model: Model) -> t.Iterator[Finding]:

@@ -73,8 +73,8 @@ class Interfaces:
                 names.append(name)
         return tuple(dict.fromkeys(names))
 
-    def findings(self, wanted: t.Sequence[str]) -> t.Iterator[Finding]:
-        """What the user should know of the named interfaces."""
+    def zones_named(self, wanted: t.Sequence[str]) -> t.Iterator[Finding]:
+        """Which of the named interfaces are looked at by their zones."""
         for name in wanted:
             for zone in self._of(name):
                 yield Finding(
@@ -83,6 +83,10 @@ class Interfaces:
                     f"The interface '{name}' is a member of the zone '{zone}', which policies name "
                     "in its place; the whole zone is looked at.",
                 )
+
+    def findings(self, wanted: t.Sequence[str]) -> t.Iterator[Finding]:
+        """What the user should know of the named interfaces."""
+        yield from self.zones_named(wanted)
         for zone in self.free(wanted):
             yield Finding(
                 "intrazone",

@@ -101,8 +101,8 @@ class Admission:
 
 @dataclass(frozen=True)
 class Passage:
-    """The policy that lets somebody through. `certain`: whether the tables tell so; else it only
-    could.
+    """The policy that lets somebody through, 0 where it takes none. `certain`: whether the tables
+    tell so; else it only could.
     """
 
     policy: Key
@@ -181,6 +181,9 @@ class Model:
             held = self.names.named(name, 4)
             behind = self.mapped(target.vip)
             return Match.PERHAPS if held.opaque or not held.known.isdisjoint(behind) else Match.NO
+        if target.version == 4 and (name in self.state.table(VIP) or self._is_vip_group(name)):
+            # What comes by a virtual IP is another target.
+            return Match.PERHAPS if self._translating(name, target) else Match.NO
         held = self.names.named(name, target.version)
         wanted = RangeSet(() if target.address is None else (target.address,))
         if wanted <= held.certain:
@@ -211,18 +214,22 @@ class Model:
                 name for name in names if Opaque("source", name) in self.names.named(name, 6).opaque
             ]
         names = [str(name) for name in policy.get("dstaddr") or ()]
-        inside = [
-            str(vip)
-            for name in names
-            for vip in self.state.table(VIP_GROUP).get(name, {}).get("member") or [name]
-        ]
-        server = RangeSet([target.address])
+        leading = [vip for name in names for vip in self._translating(name, target)]
+        return [vip for vip in leading if self.mapped(vip)]
+
+    def _is_vip_group(self, name: str) -> bool:
+        return name in self.state.table(VIP_GROUP)
+
+    def _translating(self, name: str, target: Target) -> list[str]:
+        """The virtual IPs of a name that lead, or may lead, to an address."""
+        inside = map(str, self.state.table(VIP_GROUP).get(name, {}).get("member") or [name])
+        server = self.servers(target)
         return [
             vip
             for vip in inside
             if vip in self.state.table(VIP)
             and self.serves(vip, target.port)
-            and not self.mapped(vip).isdisjoint(server)
+            and not (self.mapped(vip) and self.mapped(vip).isdisjoint(server))
         ]
 
     def serves(self, vip: str, port: int) -> bool:
@@ -302,6 +309,33 @@ class Model:
         if target not in self._open:
             self._open[target] = self._behind(target) is None and self._is_open(target)
         return self._open[target]
+
+    def zones_unread(self, target: Target) -> bool:
+        """Whether it would take the device's zones to know who reaches it without any policy."""
+        return self.state.ways.interfaces is None and self._front(target) is None
+
+    def is_unsettled(self, target: Target) -> bool:
+        """Whether the device has to be asked about the target, for its policies or its zones."""
+        if self._behind(target) is not None:
+            return False
+        return self.is_open(target) or self.zones_unread(target) or bool(self.free_zones(target))
+
+    def free_zones(self, target: Target) -> list[str]:
+        """The zones whose members reach the target without any policy (intrazone allow): the server
+        may be behind one of them, and what comes from there meets its virtual IP.
+        """
+        known, behind = self.state.ways.interfaces, self._behind(target)
+        if known is None:
+            return []
+        entrance = self._entrance(target)
+        free = []
+        for zone in sorted(known.intrazone):
+            names = {zone, *known.zones[zone]}
+            meets = entrance in names or (entrance == ANY and len(known.zones[zone]) > 1)
+            holds = behind is None or any(zone in called for called in behind)
+            if meets and holds and not (self._ways_in and self._ways_in.isdisjoint(names)):
+                free.append(zone)
+        return free
 
     def _is_open(self, target: Target) -> bool:
         concerned = self.concerned(target)
@@ -426,6 +460,8 @@ class Model:
             if address in admission.sources.known:
                 return Passage(admission.policy, certain=False)
         unknown = [admission.policy for admission in admissions if admission.sources.opaque]
+        if not unknown and self.free_zones(target):
+            return Passage(0, certain=False)
         return Passage(unknown[0], certain=False) if unknown else None
 
 
@@ -435,45 +471,6 @@ def model_of(state: DeviceState, ways_in: t.Collection[str] = ()) -> Model:
     if known not in state.memory:
         state.memory[known] = Model(state, ways_in)
     return t.cast(Model, state.memory[known])
-
-
-def reaching(model: Model, target: Target) -> list[str]:
-    """Who reaches a target, in sentences for the operator."""
-    sentences = []
-    for admission in model.admissions(target):
-        row = model.state.table(POLICY).get(admission.policy, {})
-        name = f" '{row['name']}'" if row.get("name") and isinstance(admission.policy, int) else ""
-        shown = (
-            f"policy {admission.policy}{name}"
-            if isinstance(admission.policy, int)
-            else f"policy '{admission.policy}'"
-        )
-        sentences.append(f"{words(admission.sources)} → {target}, by {shown}")
-    return sentences or [f"nobody → {target}"]
-
-
-def exposure(before: t.Sequence[str], after: t.Sequence[str]) -> dict[str, list[str]]:
-    """Who reaches what before and after the changes, and both in one list of sentences."""
-    gone = [f"until now: {sentence}" for sentence in before if sentence not in after]
-    return {"before": list(before), "after": list(after), "words": [*gone, *after]}
-
-
-def words(sources: Sources) -> str:
-    """Sources for sentences: everybody, or the first few of them."""
-    if sources == NOBODY:
-        return "nobody"
-    parts = []
-    for version in (4, 6):
-        ranges = sources.known.v4 if version == 4 else sources.known.v6
-        everybody = 1 << (32 if version == 4 else 128)
-        if ranges.size * 2 >= everybody:
-            nearly = "nearly " if ranges.size < everybody else ""
-            parts.append(f"{nearly}everybody{'' if version == 4 else ' over IPv6'}")
-        elif ranges:
-            shown = [str(interval) for interval in ranges.intervals[:4]]
-            more = len(ranges.intervals) - len(shown)
-            parts.append(", ".join(shown) + (f" and {more} more ranges" if more else ""))
-    return ", ".join([*parts, *sorted(map(str, sources.opaque))])
 
 
 def is_deny(policy: Row) -> bool:

@@ -34,9 +34,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model i
     Model,
     is_deny,
     model_of,
-    words,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import apply_all, plan
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.services import Match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     ADDRESS,

@@ -92,7 +92,7 @@ class Routes:
         self, state: DeviceState, targets: t.Iterable[Target], ways_in: t.Collection[str]
     ) -> list[RangeSet]:
         model = model_of(state, ways_in)
-        return [model.servers(target) for target in targets if model.is_open(target)]
+        return [model.servers(target) for target in targets if model.is_unsettled(target)]
 
     def _has_interfaces(self, state: DeviceState) -> bool:
         if self._interfaces is None:

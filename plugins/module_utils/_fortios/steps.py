@@ -19,7 +19,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds 
     Sources,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Key
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
     SOURCES,
     TABLES,
@@ -35,6 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.questio
     questions,
     rights,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
     GROUP,
     GROUP6,

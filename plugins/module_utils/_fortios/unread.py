@@ -81,6 +81,15 @@ def ways(model: Model, port: int, interfaces: t.Collection[str], *, six: bool) -
             yield f"The virtual IP '{vip}' is {kind}; it may lead to the server."
 
 
+def zones(targets: t.Sequence[str]) -> str:
+    """The sentence about targets that could be reached within a zone, where zones are not known."""
+    return (
+        f"The device does not tell its zones, so that it is not known who reaches "
+        f"{' and '.join(targets)} without any policy (intrazone allow). Let the API user read "
+        "network settings (netgrp)."
+    )
+
+
 def ways_out(model: Model, port: int, interfaces: t.Collection[str]) -> t.Iterator[str]:
     """One sentence for each policy of a table of its own that lets the port out."""
     for path, key, row in _elsewhere(model, port):

@@ -46,10 +46,14 @@ def decide(device: Device, packet: Packet, vdom: str = "root") -> tuple[bool, in
     if device.modes.central_nat and vip:
         packet, vip = dataclasses.replace(packet, destination=look.server(packet, vip)), ""
     zone = device.zone(packet.interface)
-    if zone in device.intrazone and zone == device.zone(
-        device.route(look.server(packet, vip), packet.interface)
-    ):
-        return True, 0  # No policy is asked.
+    leaves = device.route(look.server(packet, vip), packet.interface)
+    if not leaves:
+        return False, 0  # There is no way to it.
+    if zone in device.intrazone and zone == device.zone(leaves):
+        # No policy is asked, but where it meets a virtual IP outside.
+        back = dataclasses.replace(packet, interface=leaves)
+        meets = not vip and leaves != packet.interface and look.translate(back)[0]
+        return decide(device, back, vdom) if meets else (True, 0)
     for number, policy in device.rows(vdom, "firewall/policy").items():
         if policy["status"] == "enable" and look.matches(policy, packet, vip, port):
             leaves = device.route(packet.destination, packet.interface)

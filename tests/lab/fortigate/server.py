@@ -42,6 +42,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import ma
 TOKEN_IN_URL_UNTIL = (7, 4, 5)
 OTHER_STATUS_SINCE = (7, 0, 0)
 LOGIN_FAILURES = 3
+# What is of the network among the tables of the system (which group of an accprofile a table is of
+# is unverified).
+NETWORK = ("system/interface", "system/zone", "system/sdwan", "system/virtual-wan-link")
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
 Query = dict[str, list[str]]
@@ -237,7 +240,7 @@ class FortiGateServer:
                 raise Refused(schema.NOT_FOUND if config is None else -37, status=403)
             if method != "GET" and not profile.writes:
                 raise Refused(-37, status=403)
-            if parts[1:2] == ["router"] and not profile.network:
+            if (parts[1:2] == ["router"] or table in NETWORK) and not profile.network:
                 raise Refused(-37, status=403)
             wrong = self.faults.fail.get(f"{method} {table}")
             if wrong is not None:

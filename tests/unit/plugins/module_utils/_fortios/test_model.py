@@ -12,9 +12,8 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
-    Model,
-    Target,
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import Model, Target
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentences import (
     exposure,
     words,
 )
