@@ -7,6 +7,8 @@ proof_and_cloud §3.2 corrects them.
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import http.client
 import time
 import typing as t
@@ -228,6 +230,46 @@ def test_a_batch_is_one_request(online: ExchangeOnline) -> None:
     online.arm(forbidden={"Get-TransportRule"})
     (one,) = batch(online, [("Get-TransportRule", {})]).document["responses"]
     assert (one["status"], set(one["body"])) == (403, {"\0"})
+
+
+def test_a_batch_goes_wrong_on_demand(online: ExchangeOnline) -> None:
+    calls: list[tuple[str, dict[str, t.Any]]] = [("Get-InboundConnector", {})] * 4
+    online.arm(parts={0: 401, 1: 429, 2: 503}, retry_after=3, shuffled=True)
+    answers = batch(online, calls, Prefer="odata.continue-on-error").document["responses"]
+    assert [(one["id"], one["status"]) for one in answers] == [
+        ("3", 200),
+        ("2", 503),
+        ("1", 429),
+        ("0", 401),
+    ]
+    assert answers[2]["headers"]["Retry-After"] == "3"
+    online.arm(no_batch=404)
+    assert batch(online, calls).status == 404
+    assert ask(online, invoke(online, "Get-InboundConnector")).status == 200
+
+
+def test_an_answer_with_status_200_may_hold_errors(online: ExchangeOnline, do: Do) -> None:
+    """Microsoft's module shows `@adminapi.errors` as what they are."""
+    online.arm(errors={"New-InboundConnector": ["The write did not reach the directory."]})
+    answer = do("New-InboundConnector", CONNECTOR)
+    assert answer.rows == []
+    assert answer.document["@adminapi.errors"] == ["The write did not reach the directory."]
+    assert do("Get-InboundConnector").rows == []
+
+
+def test_answers_carry_the_date_of_the_service(online: ExchangeOnline, do: Do) -> None:
+    def date(text: str) -> datetime.datetime:
+        return email.utils.parsedate_to_datetime(text)
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert abs(date(do("Get-InboundConnector").headers["Date"]) - now).total_seconds() < 5
+    online.api.clock_ahead = 7200
+    refused_at = date(do("Get-InboundConnector").headers["Date"])
+    assert 7190 < (refused_at - now).total_seconds() < 7210
+    online.arm(throttle=1, retry_after=9, retry_date=True)
+    refused = do("Get-InboundConnector")
+    waits = date(refused.headers["Retry-After"]) - date(refused.headers["Date"])
+    assert 8 <= waits.total_seconds() <= 9
 
 
 def test_requests_are_throttled_on_demand(online: ExchangeOnline, do: Do) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import pathlib
 import typing as t
 
 import pytest
@@ -30,6 +32,7 @@ from ansible_collections.mailedge.lockdown.tests.support.exchange_online import 
     token_of,
 )
 
+FIXTURES = os.environ.get("MAILEDGE_FIXTURES", "")
 Values = dict[str, t.Any]
 Do = t.Callable[..., Answer]
 PARTNER: Values = {
@@ -184,12 +187,25 @@ def test_the_type_has_to_be_said(do: Do) -> None:
     assert do("New-InboundConnector", **values).rows[0]["ConnectorType"] == "OnPremises"
 
 
-def test_nothing_is_removed_without_a_confirmation(do: Do) -> None:
-    """§1.2: send `Confirm: false` for Remove-."""
+def test_nothing_is_done_that_asks_to_be_confirmed(online: ExchangeOnline, do: Do) -> None:
+    """Microsoft's module: a call that removes, or says `Confirm`, is answered well, with what it
+    would do, and has done nothing; §1.2: send `Confirm: false` for Remove-.
+    """
+    asked = do("New-InboundConnector", **PARTNER, Confirm=True)
+    assert (asked.rows, asked.document["@adminapi.confirmationmessage"]) == (
+        [],
+        "New-InboundConnector on 'filter'",
+    )
+    assert do("Get-InboundConnector").rows == []
     do("New-InboundConnector", **PARTNER)
-    assert "needs confirmation" in refusal(do("Remove-InboundConnector", Identity="filter"))
-    assert len(do("Get-InboundConnector").rows) == 1
-    assert do("Remove-InboundConnector", Identity="filter", Confirm=False).status == 200
+    held = json.dumps(online.tenant.tables)
+    for more in ({}, {"Confirm": True}, {"WhatIf": True, "Confirm": False}):
+        asked = do("Remove-InboundConnector", Identity="filter", **more)
+        assert "@adminapi.confirmationmessage" in asked.document
+    assert "couldn't be found" in refusal(do("Remove-InboundConnector", Identity="nobody"))
+    assert json.dumps(online.tenant.tables) == held
+    done = do("Remove-InboundConnector", Identity="filter", Confirm=False)
+    assert "@adminapi.confirmationmessage" not in done.document
     assert do("Get-InboundConnector").rows == []
 
 
@@ -371,3 +387,47 @@ def test_a_change_is_in_force_later(online: ExchangeOnline, do: Do) -> None:
         assert in_force() is True
     finally:
         online.tenant.propagation = 0.0
+
+
+# ---------------------------------------------------------------- shapes
+
+
+@pytest.mark.skipif(not FIXTURES, reason="no real objects: set MAILEDGE_FIXTURES")
+def test_objects_have_the_properties_of_real_ones(do: Do) -> None:
+    """The sample of a tenant that ScubaGear publishes: names and types."""
+    text = pathlib.Path(FIXTURES, "exchange_online_sample.json").read_text(encoding="utf-8")
+    sample = json.loads(text)
+    do("New-InboundConnector", **PARTNER)
+    do("New-TransportRule", **RULE)
+    whole = {
+        "inbound_connectors": "InboundConnector",
+        "transport_rule": "TransportRule",
+        "accepted_domains": "AcceptedDomain",
+        "conn_filter": "HostedConnectionFilterPolicy",
+    }
+    parts = {"org_config": "OrganizationConfig", "transport_config": "TransportConfig"}
+    for key, noun in {**whole, **parts}.items():
+        real, row = sample[key][0], do(f"Get-{noun}").rows[0]
+        shown = {name: value for name, value in row.items() if "@" not in name}
+        if key in whole:
+            assert set(shown) == set(real), noun
+        for name in set(shown) & set(real):
+            kinds = {type(shown[name]), type(real[name])} - {type(None)}
+            assert len(kinds) < 2, (noun, name)
+
+
+def test_a_hybrid_site_as_it_is(online: ExchangeOnline, do: Do) -> None:
+    """What HybridWizard leaves, and what people add: facts §1.2, proof_and_cloud §3.1."""
+    online.seed_hybrid()
+    sources = {row["Name"]: row["ConnectorSource"] for row in do("Get-InboundConnector").rows}
+    assert sources == {f"Inbound from {online.tenant.id}": "HybridWizard", "printers": "AdminUI"}
+    (out,) = do("Get-OutboundConnector").rows
+    assert (out["ConnectorSource"], out["RecipientDomains"]) == ("HybridWizard", ["hafen.example"])
+    assert [row["SetSCL"] for row in do("Get-TransportRule").rows] == [None, -1]
+    assert do("Get-PerimeterConfig").rows[0]["GatewayIPAddresses"] == ["203.0.113.25"]
+    assert do("Get-HostedConnectionFilterPolicy").rows[0]["IPAllowList"] == ["198.51.100.0/24"]
+    online.api.numbers_as_text = True
+    try:
+        assert [row["SetSCL"] for row in do("Get-TransportRule").rows] == [None, "-1"]
+    finally:
+        online.api.numbers_as_text = False

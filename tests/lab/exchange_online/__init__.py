@@ -34,6 +34,7 @@ Who may log in
 The tenant
     `tenant.rows("InboundConnector")` and so on is what it holds; `tenant.inbound(name, **values)`
     and `tenant.add(…)` set a site up past all rules; `tenant.organization` is its row of settings.
+    `seed_hybrid()` makes a site as it may be found, with HybridWizard's connectors.
     `tenant.subscription` (tenant.E5_DEVELOPER, tenant.RESTRICTED), `tenant.propagation` in seconds,
     with `clock.advance(seconds)`; `tenant.in_force()` is what the mail servers go by.
     `tenant.ignores_writes`: every write is answered well and changes nothing. Without the key
@@ -52,11 +53,15 @@ Mail
 
 What goes wrong
     `arm(…)` for the Admin API (api.Faults: cut_before, cut_after, unreachable_after, slow, throttle
-    with retry_after and retry_header, unauthorized, unavailable, fail, forbidden, warn, instead,
-    colleague, compressed), `arm_login(…)` for the authority (authority.LoginFaults: cut_before,
-    slow, tenant, answer); each call forgets what was armed before. `expire_tokens()`: 401 for what
-    was given until now. `api.page`: rows of a page (1000); `api.links_work`: whether a nextLink can
-    be followed (facts: it cannot); `api.inner`: ``internalException``, as CIPP has it.
+    with retry_after, retry_header and retry_date, unauthorized, unavailable, fail, forbidden, warn,
+    errors, instead, colleague, compressed; for batches parts, shuffled and no_batch),
+    `arm_login(…)` for the authority (authority.LoginFaults: cut_before, slow, tenant, answer); each
+    call forgets what was armed before. `expire_tokens()`: 401 for what was given until now.
+    `api.page`: rows of a page (1000); `api.links_work`: whether a nextLink can be followed (facts:
+    it cannot); `api.inner`: ``internalException``, as CIPP has it; `api.numbers_as_text`;
+    `api.clock_ahead`, of the `Date` in answers. An answer with status 200 may have done nothing: it
+    then has `@adminapi.confirmationmessage` (Remove- without `Confirm: false`) or
+    `@adminapi.errors`.
 
 What is counted
     `requests` (Admin API; a batch is one), `logins` (authority and identity), `writes` (calls that

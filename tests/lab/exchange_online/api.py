@@ -7,7 +7,9 @@ documented v2.0.
 Known from: CIPP and Python clients (facts exchange_online §1.5: the URL, the body, `$select`,
 `X-AnchorMailbox`, warnings, batches of ten with `continue-on-error`, EXOModuleFile with
 `exportedCmdlets`), Microsoft's Admin API preview (§1.6: endpoints, POST alone, permission
-ManageAsAppV2), graph2otel (proof_and_cloud §3.2: 401 without any grant, 403 in NUL bytes without a
+ManageAsAppV2), Microsoft's own module (an answer
+with status 200 may have `@adminapi.errors`; `@adminapi.confirmationmessage` where nothing was done
+yet), graph2otel (proof_and_cloud §3.2: 401 without any grant, 403 in NUL bytes without a
 role, `Prefer: odata.maxpagesize`, a nextLink that cannot be followed). Unverified, and stricter
 than any report: a request without `X-AnchorMailbox` of this tenant is refused, a batch of more than
 ten is refused, a batch without `continue-on-error` ends at its first failure.
@@ -16,6 +18,8 @@ ten is refused, a batch without `continue-on-error` ends at its first failure.
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import email.utils
 import json
 import re
 import threading
@@ -34,6 +38,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority i
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.cmdlets import (
     CMDLETS,
+    Outcome,
     allowed,
     call,
     spelled,
@@ -87,6 +92,8 @@ class Faults:
     """The seconds that 429 asks to wait."""
     retry_header: bool = True
     """Whether 429 says so in `Retry-After` too, or in words alone."""
+    retry_date: bool = False
+    """Whether `Retry-After` is a date, as HTTP allows (unverified that it is ever one)."""
     unauthorized: int = 0
     """So many requests are answered 401, whatever their token."""
     unavailable: int = 0
@@ -97,10 +104,20 @@ class Faults:
     """Cmdlets that are answered 403, whoever calls."""
     warn: dict[str, list[str]] = field(default_factory=dict)
     """Cmdlet → warnings that it gives beside its rows."""
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    """Cmdlet → what went wrong in it, told beside its rows in an answer with status 200
+    (`@adminapi.errors`, which Microsoft's module shows as errors); it changes nothing then.
+    """
     instead: tuple[int, str] | None = None
     """Status and page that something on the way answers to all requests."""
     colleague: dict[int, t.Callable[[], None]] = field(default_factory=dict)
     """Number of a request → what somebody else does right before it."""
+    parts: dict[int, int] = field(default_factory=dict)
+    """Number of a request within a batch, from 0 → status that it is answered with."""
+    shuffled: bool = False
+    """A batch is answered in another order."""
+    no_batch: int = 0
+    """A batch is answered with this status."""
     compressed: bool = False
     """Set-OrganizationConfig without `$select` is carried out, and ends with an error about a
     compressed property all the same (CIPP; unverified in which form).
@@ -120,6 +137,8 @@ class AdminApi:
         self.page = 1000
         self.links_work = False
         self.inner = "internalexception"
+        self.numbers_as_text = False
+        self.clock_ahead = 0.0
         self.requests = 0
         self.calls: dict[str, int] = {}
         self.log: list[tuple[str, str, tuple[str, ...], int]] = []
@@ -167,11 +186,26 @@ class AdminApi:
             return Answer(503, b"<html><body>Service Unavailable</body></html>", "text/html")
         if faults.throttle:
             faults.throttle -= 1
-            return refusals.throttled(faults.retry_after, faults.retry_header)
+            return self._throttled(faults)
         if faults.unauthorized:
             faults.unauthorized -= 1
             return refusals.unauthorized("invalid_token")
         return None
+
+    def now(self) -> str:
+        """The date of an answer, by the service's clock."""
+        moment = self.tenant.clock.now() + datetime.timedelta(seconds=self.clock_ahead)
+        return email.utils.format_datetime(moment, usegmt=True)
+
+    def _throttled(self, faults: Faults) -> Answer:
+        after = ""
+        if faults.retry_header:
+            after = str(faults.retry_after)
+        if faults.retry_date:
+            moment = email.utils.parsedate_to_datetime(self.now())
+            moment += datetime.timedelta(seconds=faults.retry_after)
+            after = email.utils.format_datetime(moment, usegmt=True)
+        return refusals.throttled(faults.retry_after, after)
 
     # ------------------------------------------------------------ who, and what
 
@@ -254,29 +288,49 @@ class AdminApi:
         try:
             if name in faults.fail:
                 raise CmdletError(*faults.fail[name])
-            rows, warnings, size = call(self.tenant, name, given.get("Parameters"))
+            if name in faults.errors:
+                return answered(200, self._envelope([], faults.errors[name]))
+            outcome = call(self.tenant, name, given.get("Parameters"))
             if faults.compressed and name == "Set-OrganizationConfig" and not select:
                 raise CmdletError("System.IO.InvalidDataException", COMPRESSED)
         except CmdletError as error:
             return answered(error.status, refusals.of_cmdlet(error, self.inner))
-        warnings += faults.warn.get(name, [])
-        return self._rows([shown(row, select) for row in rows], warnings, size, headers, name)
+        rows = [shown(row, select) for row in outcome.rows]
+        if self.numbers_as_text:
+            rows = [
+                {key: str(value) if type(value) is int else value for key, value in row.items()}
+                for row in rows
+            ]
+        outcome = outcome._replace(
+            rows=rows, warnings=[*outcome.warnings, *faults.warn.get(name, [])]
+        )
+        return self._rows(outcome, headers, name)
 
-    def _rows(
-        self, rows: list[Row], warnings: list[str], size: str, headers: Headers, name: str
-    ) -> Answer:
+    def _envelope(self, warnings: list[str], errors: t.Sequence[str] = ()) -> dict[str, t.Any]:
+        """What stands around rows."""
+        envelope: dict[str, t.Any] = {
+            "@odata.context": f"{self.url}/adminapi/beta/{self.tenant.id}/$metadata"
+            "#Collection(Exchange.GenericHashTable)",
+            "adminapi.warnings@odata.type": "#Collection(String)",
+            "@adminapi.warnings": warnings,
+        }
+        if errors:
+            envelope["adminapi.errors@odata.type"] = "#Collection(String)"
+            envelope["@adminapi.errors"] = list(errors)
+            envelope["value"] = []
+        return envelope
+
+    def _rows(self, outcome: Outcome, headers: Headers, name: str) -> Answer:
+        rows, warnings, size = outcome.rows, outcome.warnings, outcome.size
         asked = _PAGE.search(headers.get("prefer", ""))
         page = min(self.page, int(asked[1])) if asked else self.page
         if size.isdigit():
             page = min(page, int(size))
         elif size and not asked:
             page = len(rows)
-        answer: dict[str, t.Any] = {
-            "@odata.context": f"{self.url}/adminapi/beta/{self.tenant.id}/$metadata"
-            "#Collection(Exchange.GenericHashTable)",
-            "adminapi.warnings@odata.type": "#Collection(String)",
-            "@adminapi.warnings": warnings,
-        }
+        answer = self._envelope(warnings)
+        if outcome.confirmation:
+            answer["@adminapi.confirmationmessage"] = outcome.confirmation
         if len(rows) > page > 0:
             warnings.append(MORE_RESULTS)
             answer["@odata.nextLink"] = self._link(rows[page:], page)
@@ -301,13 +355,15 @@ class AdminApi:
         return answered(200, answer)
 
     def _batch(self, headers: Headers, document: t.Any, app: App) -> Answer:
+        if self.faults.no_batch:
+            raise Refused(answered(self.faults.no_batch, {"error": {"code": "NotSupported"}}))
         parts = document.get("requests")
         if not isinstance(parts, list) or not 0 < len(parts) <= MOST_IN_A_BATCH:
             raise Refused(refusals.malformed(f"A batch has 1 to {MOST_IN_A_BATCH} requests."))
         goes_on = "continue-on-error" in headers.get("prefer", "").casefold()
         responses = []
-        for part in parts:
-            given = self._part(part, app)
+        for number, part in enumerate(parts):
+            given = self._part(number, part, app)
             kind = {"Content-Type": given.kind, **given.headers}
             try:
                 content = json.loads(given.body)
@@ -318,9 +374,11 @@ class AdminApi:
             )
             if given.status >= 400 and not goes_on:
                 break
+        if self.faults.shuffled:
+            responses.reverse()
         return answered(200, {"responses": responses})
 
-    def _part(self, part: t.Any, app: App) -> Answer:
+    def _part(self, number: int, part: t.Any, app: App) -> Answer:
         if not isinstance(part, dict) or not {"id", "method", "url"} <= set(part):
             raise Refused(refusals.malformed("A request of a batch has id, method and url."))
         url = urllib.parse.urlsplit(str(part["url"]))
@@ -335,12 +393,24 @@ class AdminApi:
             or part["method"] != "POST"
         ):
             return refusals.no_route()
+        if number in self.faults.parts:
+            return self._broken(self.faults.parts[number])
         try:
             self._anchor(headers)
             query = urllib.parse.parse_qs(url.query)
             return self._invoke(headers, query, part.get("body"), app)
         except Refused as refused:
             return refused.answer
+
+    def _broken(self, status: int) -> Answer:
+        """What a part of a batch is answered with that goes wrong by itself."""
+        if status == 401:
+            return refusals.unauthorized("invalid_token")
+        if status == 403:
+            return refusals.forbidden()
+        if status == 429:
+            return self._throttled(self.faults)
+        return Answer(status, b"<html><body>Service Unavailable</body></html>", "text/html")
 
 
 def _document(headers: Headers, body: bytes) -> t.Any:

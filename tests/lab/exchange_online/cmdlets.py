@@ -219,22 +219,34 @@ def allowed(app: App) -> list[str]:
     return []
 
 
-def call(tenant: Tenant, name: str, given: t.Any) -> tuple[list[Row], list[str], str]:
-    """Run a cmdlet: rows, warnings, and the ResultSize that was asked for. What is refused, or only
-    asked `WhatIf`, changes nothing. Raises CmdletError.
+class Outcome(t.NamedTuple):
+    """What a call of a cmdlet gives. `confirmation`: what it would do, and has not done."""
+
+    rows: list[Row]
+    warnings: list[str]
+    size: str = ""
+    confirmation: str = ""
+
+
+def call(tenant: Tenant, name: str, given: t.Any) -> Outcome:
+    """Run a cmdlet. What is refused changes nothing, and neither does what only asks `WhatIf`, or
+    asks to be asked: Microsoft's module sends such a call first, shows what the service would do,
+    and sends a second with `Confirm` false. Raises CmdletError.
     """
     cmdlet = CMDLETS[name]
     values = bound(given, cmdlet.parameters, cmdlet.mandatory)
     size = values.pop("ResultSize", "")
     warnings: list[str] = []
     if not cmdlet.writes:
-        return cmdlet.run(tenant, values, warnings), warnings, size
+        return Outcome(cmdlet.run(tenant, values, warnings), warnings, size)
     draft = tenant.draft()
-    rows = cmdlet.run(draft, values, warnings)
-    if values.get("WhatIf"):
-        return [], warnings, size
+    rows = cmdlet.run(draft, dict(values), warnings)
+    asks = values.get("Confirm", name.startswith("Remove-"))
+    if asks or values.get("WhatIf"):
+        what = values.get("Identity") or values.get("Name") or tenant.initial
+        return Outcome([], [], size, f"{name} on '{what}'")
     tenant.take(draft)
-    return rows, warnings, size
+    return Outcome(rows, warnings, size)
 
 
 def spelled(name: t.Any) -> str | None:

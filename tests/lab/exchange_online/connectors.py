@@ -155,18 +155,10 @@ def set_inbound(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row
 
 
 def remove(table: str) -> t.Callable[[Tenant, Values, list[str]], list[Row]]:
-    """Remove- of a table. Nobody can be asked over REST, so who does not say `Confirm: false` gets
-    nothing removed; the words are unverified.
-    """
+    """Remove- of a table."""
 
     def cmdlet(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
         row = tenant.found(table, values["Identity"])
-        if values.get("Confirm") is not False:
-            raise CmdletError(
-                INVALID_OPERATION,
-                f"Are you sure you want to perform this action? Removing '{row['Identity']}' needs "
-                "confirmation, and this session cannot ask.",
-            )
         tenant.rows(table).remove(row)
         if table == "TransportRule":
             for position, rule in enumerate(tenant.rows(table)):

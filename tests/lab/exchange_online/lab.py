@@ -10,7 +10,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
-from ansible_collections.mailedge.lockdown.tests.lab.exchange_online import tokens
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online import objects, tokens
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.api import AdminApi, armed
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution import Hop
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority import (
@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority i
     Authority,
     LoginFaults,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.cmdlets import call
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.mail import MailFront
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.messages import (
     Fate,
@@ -74,7 +75,7 @@ class ExchangeOnline:
         self.authority.machine = self._app("0e", "", EXCHANGE_ADMINISTRATOR)
         self._servers = [
             WebServer(self.authority.answer, certificate.context),
-            WebServer(self.api.answer, certificate.context),
+            WebServer(self.api.answer, certificate.context, self.api.now),
             WebServer(self.authority.answer_identity),
         ]
         self.login_url, self.api_url, self.identity_url = (one.url for one in self._servers)
@@ -130,6 +131,49 @@ class ExchangeOnline:
     def writes(self) -> int:
         """Calls of cmdlets that change something, refused ones too."""
         return self.api.writes
+
+    def seed_hybrid(self) -> None:
+        """A site as it may be found: HybridWizard's connectors (never to be touched), printers that
+        send by their address, a rule that marks mail from outside, and what lets mail past the
+        filter: a rule, the allow list, the perimeter.
+        """
+        tenant, server = self.tenant, "mail.hafen.example"
+        tenant.inbound(
+            f"Inbound from {tenant.id}",
+            ConnectorType="OnPremises",
+            ConnectorSource="HybridWizard",
+            SenderDomains=["smtp:*;1"],
+            TlsSenderCertificateName=server,
+            CloudServicesMailEnabled=True,
+        )
+        tenant.inbound(
+            "printers",
+            ConnectorType="OnPremises",
+            ConnectorSource="AdminUI",
+            SenderDomains=["smtp:*;1"],
+            SenderIPAddresses=[OFFICE],
+            RequireTls=False,
+        )
+        tenant.add(
+            "OutboundConnector",
+            objects.OUTBOUND,
+            f"Outbound to {tenant.id}",
+            ConnectorType="OnPremises",
+            ConnectorSource="HybridWizard",
+            RecipientDomains=[tenant.rows("AcceptedDomain")[-1]["DomainName"]],
+            SmartHosts=[server],
+            UseMXRecord=False,
+            TlsDomain=server,
+            TlsSettings="DomainValidation",
+            CloudServicesMailEnabled=True,
+        )
+        marks = {"FromScope": "NotInOrganization", "PrependSubject": "[outside] "}
+        call(tenant, "New-TransportRule", {"Name": "mark mail from outside", **marks})
+        trusts = {"SenderIpRanges": ["198.51.100.0/24"], "SetSCL": -1}
+        call(tenant, "New-TransportRule", {"Name": "trust the filter", **trusts})
+        tenant.rows("HostedConnectionFilterPolicy")[0]["IPAllowList"] = ["198.51.100.0/24"]
+        tenant.rows("PerimeterConfig")[0]["GatewayIPAddresses"] = [OFFICE]
+        tenant.changed()
 
     def reset_counters(self) -> None:
         """Count from here."""

@@ -10,9 +10,14 @@ property and dates in ISO form are from memory: unverified.
 
 from __future__ import annotations
 
+import copy
 import datetime
 import typing as t
 import uuid
+
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.rule_shape import (
+    NOT_OF_RULES,
+)
 
 Row = dict[str, t.Any]
 
@@ -31,6 +36,8 @@ _CLASSES = {
 }
 
 INBOUND: t.Mapping[str, t.Any] = {
+    "NameHashGuid": "00000000-0000-4000-8000-000000000000",
+    "OrganizationalUnitRootInternal": "",
     "AdminDisplayName": "",
     "AssociatedAcceptedDomains": [],
     "ClientHostNames": [],
@@ -77,6 +84,24 @@ OUTBOUND: t.Mapping[str, t.Any] = {
     "ValidationRecipients": [],
 }
 DOMAIN: t.Mapping[str, t.Any] = {
+    "AddressBookEnabled": True,
+    "AdminDisplayName": "",
+    "AzureProvisioningRegion": "",
+    "CanHaveCloudCache": False,
+    "CatchAllRecipientID": None,
+    "EmailOnly": False,
+    "EnableNego2Authentication": False,
+    "ExternallyManaged": False,
+    "FederatedOrganizationLink": "Federation",
+    "IsDefaultFederatedDomain": False,
+    "LiveIdInstanceType": "Business",
+    "MailFlowPartner": None,
+    "MailFlowRegion": "",
+    "PendingCompletion": False,
+    "PendingFederatedAccountNamespace": False,
+    "PendingFederatedDomain": False,
+    "PerimeterDuplicateDetected": False,
+    "RawAuthenticationType": "Managed",
     "AuthenticationType": "Managed",
     "Default": False,
     "DomainType": "Authoritative",
@@ -90,6 +115,8 @@ DOMAIN: t.Mapping[str, t.Any] = {
     "SmtpDaneStatus": "Disabled",
 }
 ORGANIZATION: t.Mapping[str, t.Any] = {
+    "ActivityBasedAuthenticationTimeoutEnabled": True,
+    "ConnectorsEnabledForTeams": True,
     "ActivityBasedAuthenticationTimeoutInterval": "06:00:00",
     "AuditDisabled": False,
     "BookingsEnabled": True,
@@ -144,11 +171,8 @@ def made(
         "DC=OUTLOOK,DC=COM"
     )
     place = _PLACES.get(table, "Transport Settings")
-    return {
-        **{
-            key: list(value) if isinstance(value, list) else value
-            for key, value in defaults.items()
-        },
+    row = {
+        **copy.deepcopy(dict(defaults)),
         "Name": name,
         "Identity": name,
         "Id": name,
@@ -169,6 +193,10 @@ def made(
         "WhenCreated": when,
         "WhenCreatedUTC": when,
     }
+    if table == "TransportRule":
+        for key in NOT_OF_RULES:
+            del row[key]
+    return row
 
 
 def stamp(moment: datetime.datetime) -> str:

@@ -108,10 +108,10 @@ def forbidden() -> Answer:
     return Answer(403, bytes(512), JSON)
 
 
-def throttled(seconds: int, header: bool) -> Answer:
+def throttled(seconds: int, after: str) -> Answer:
     """Too many requests. The last words of the message are a number and "seconds"; some answers
-    have no `Retry-After` (none was seen by those who measured).
+    have no `Retry-After` (none was seen by those who measured), which is `after`.
     """
     text = f"The request was throttled. Retry after {seconds} seconds"
-    more = {"Retry_After": str(seconds)} if header else {}
+    more = {"Retry_After": after} if after else {}
     return answered(429, {"error": {"code": "TooManyRequests", "message": text}}, **more)

@@ -38,6 +38,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.refusals im
     RULES,
     CmdletError,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.rule_shape import SHAPE
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import Tenant
 
 _TASKS = f"{RULES}"
@@ -117,6 +118,7 @@ PARAMETERS: t.Mapping[str, Kind] = {
     **_PROPERTIES,
 }
 DEFAULTS: t.Mapping[str, t.Any] = {
+    **SHAPE,
     **{
         name: False if kind is boolean else None
         for name, kind in {**_CONDITIONS, **_EXCEPTIONS, **_ACTIONS, **_PROPERTIES}.items()
@@ -187,12 +189,12 @@ def set_rule(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
     if values.get("Name"):
         if values["Name"].casefold() != row["Name"].casefold():
             _free(rules, values["Name"])
-        row["Name"] = row["Identity"] = row["Id"] = values["Name"]
+        row["Name"] = row["Identity"] = values["Name"]
     wished = values.pop("Priority", None)
     _write(tenant, row, values)
     if wished is not None:
         _place(rules, row, wished)
-    row["WhenChanged"] = row["WhenChangedUTC"] = objects.stamp(tenant.clock.now())
+    row["WhenChanged"] = objects.stamp(tenant.clock.now())
     return []
 
 

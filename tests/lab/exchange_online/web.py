@@ -18,14 +18,19 @@ Service = t.Callable[[str, str, t.Mapping[str, str], bytes], t.Optional[Answer]]
 
 class WebServer(http.server.ThreadingHTTPServer):
     """Gives every request to a service: method, target, headers in small letters, body. Where that
-    answers nothing, the connection ends.
+    answers nothing, the connection ends. `now` is the date that answers carry, if they do.
     """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, service: Service, context: ssl.SSLContext | None = None) -> None:
-        self.service, self._context = service, context
+    def __init__(
+        self,
+        service: Service,
+        context: ssl.SSLContext | None = None,
+        now: t.Callable[[], str] | None = None,
+    ) -> None:
+        self.service, self._context, self.now = service, context, now
         super().__init__(("127.0.0.1", 0), _Handler)
         scheme = "https" if context else "http"
         self.url = f"{scheme}://127.0.0.1:{self.server_address[1]}"
@@ -72,6 +77,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response_only(given.status)
+        if self.server.now is not None:
+            self.send_header("Date", self.server.now())
         self.send_header("Content-Type", given.kind)
         self.send_header("Content-Length", str(len(given.body)))
         for name, value in given.headers.items():
