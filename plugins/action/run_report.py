@@ -46,6 +46,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import TENANT
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
@@ -53,6 +54,7 @@ _RESULT = "__mailedge_result_"
 _BEFORE = "__mailedge_look_before"
 _FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
+_UNDONE_TENANT = "__mailedge_undone_tenant"
 _OUTSIDE = "outside"
 
 _NEVER_RAN = "No task of the run ever ended on it."
@@ -157,6 +159,9 @@ def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t
             saved = _saved(variables, layer)
             if saved and not (layer == "fortigate" and variables.get("__mailedge_undo_firewall")):
                 entry["fortigate"] = {"name": saved["name"], "content": saved["content"]}
+        saved = _saved(variables, "exchange_online")
+        if saved:
+            entry[TENANT] = {"name": saved["name"], "content": saved["content"]}
         if entry:
             handed_on[host] = entry
     return handed_on
@@ -181,6 +186,12 @@ def _given_back(
     }
 
 
+def _taken_back(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """What became of the undo of a tenant, empty where there was none."""
+    undone = variables.get(_UNDONE_TENANT) or {}
+    return {} if undone.get("skipped") else undone
+
+
 def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """The description of a host: by a task of its own, or along with the answer of its layers.
 
@@ -200,6 +211,8 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     and its undo.
     """
     registered = variables.get(_RESULT + layer.replace(" ", "_"))
+    if layer == TENANT and _taken_back(variables):
+        return _given_back(registered or {}, _taken_back(variables))
     if registered is not None:
         return registered
     if layer not in HOST_PARTS:
@@ -297,6 +310,8 @@ class Judge:
             if variables.get("__mailedge_undo_firewall")
             else []
         )
+        if variables.get("__mailedge_undo_tenant"):
+            undos.append(_taken_back(variables))
         if variables.get("__mailedge_undo_host"):
             undone = variables.get(_UNDONE) or {}
             undos += list((undone.get("layers") or {}).values()) or [undone]

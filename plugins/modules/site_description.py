@@ -84,7 +84,7 @@ parts:
   type: dict
   sample: {"exchange": {"how": "managed", "why": ""}}
 fortigate_run:
-  description: What joins the snapshots of the firewall that this run makes.
+  description: What joins the snapshots that this run makes of the firewall and the tenant.
   returned: success
   type: str
   sample: 4f1c2a9b

@@ -247,6 +247,9 @@ def test_the_options_of_a_dictionary_are_those_of_its_module(name: str) -> None:
 WITHOUT_DEFAULT: dict[str, set[str]] = {
     "handed on by an earlier job of a workflow": {"mailedge_report", "mailedge_snapshots"},
     "follows from other variables, which site_description looks up": {
+        "mailedge_exchange_online_enabled",
+        "mailedge_exchange_online_name",
+        "mailedge_exchange_online_owner",
         "mailedge_fortigate_enabled",
         "mailedge_iis_enabled",
         "mailedge_windows_firewall_enabled",
@@ -265,6 +268,8 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
     },
     "the module has a default of its own, or leaves it as it is": {
         "mailedge_exchange_domain_controller",
+        "mailedge_exchange_online_enhanced_filtering",
+        "mailedge_exchange_online_reject_direct_send",
         "mailedge_exchange_username",
         "mailedge_fortigate_ca_path",
         "mailedge_probe_address_family",
@@ -280,6 +285,8 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_published_owner",
     },
     "a secret": {
+        "mailedge_exchange_online_certificate_passphrase",
+        "mailedge_exchange_online_client_secret",
         "mailedge_exchange_password",
         "mailedge_fortigate_token",
         "mailedge_exchange_outbound_credential",
@@ -301,6 +308,8 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_windows_firewall_domain_controllers",
     },
     "that it is named at all says which layer is rolled back": {
+        "mailedge_exchange_online_snapshot",
+        "mailedge_exchange_online_snapshot_content",
         "mailedge_fortigate_snapshot",
         "mailedge_fortigate_snapshot_content",
         "mailedge_exchange_snapshot",

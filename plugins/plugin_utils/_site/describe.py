@@ -42,6 +42,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
     BACK,
+    OF_THE_SITE,
     Surroundings,
     Values,
     named_snapshots,
@@ -53,6 +54,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
 SECRETS = frozenset(
     {
         "mailedge_fortigate_token",
+        "mailedge_exchange_online_client_secret",
+        "mailedge_exchange_online_certificate_passphrase",
         "mailedge_exchange_password",
         "mailedge_exchange_outbound_credential",
     }
@@ -63,7 +66,13 @@ _CONNECTORS = frozenset(
     {"mailedge_exchange_receive_connectors", "mailedge_exchange_send_connectors"}
 )
 
-_RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
+_RANGES = (
+    "provider_ranges",
+    "own_networks",
+    "exchange_servers",
+    "hybrid_ranges",
+    "exchange_online_on_premises_ranges",
+)
 # What an earlier job of a workflow hands on as extra variables: it speaks of every host, and the
 # part of one host is taken out.
 HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots"})
@@ -121,6 +130,7 @@ def describe(
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, description)
         _check_fortigate(values, description)
+        _check_tenant(values, description)
     if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in BACK:
         _check_token(values, description)
     if (
@@ -186,6 +196,7 @@ def _complete(values: Values, around: Surroundings) -> None:
     values["site_owner"] = values["site_owner"] or next(iter(hosts), around.host)
     values["exchange_outbound_owner"] = values["exchange_outbound_owner"] or values["site_owner"]
     values["fortigate_owner"] = values["fortigate_owner"] or values["site_owner"]
+    values["exchange_online_owner"] = values["exchange_online_owner"] or values["site_owner"]
     short = _UNFIT.sub("-", values["site"])
     values["published_name"] = values["published_name"] or short
     values["fortigate_name"] = values["fortigate_name"] or short[:15]
@@ -195,6 +206,9 @@ def _complete(values: Values, around: Surroundings) -> None:
         values["iis_enabled"] = bool(values["exchange_publish"] or values["iis_blocks"])
     if values["windows_firewall_enabled"] is None:
         values["windows_firewall_enabled"] = bool(values["windows_firewall_ports"])
+    values["exchange_online_name"] = values["exchange_online_name"] or values["site"][:40]
+    if values["exchange_online_enabled"] is None:
+        values["exchange_online_enabled"] = bool(values["exchange_online_tenant_id"])
     if values["fortigate_enabled"] is None:
         values["fortigate_enabled"] = bool(values["fortigate_host"])
     if values["fortigate_inbound_enabled"] is None:
@@ -208,19 +222,25 @@ def _complete(values: Values, around: Surroundings) -> None:
 def _take_handed_on(values: Values, around: Surroundings, description: Description) -> None:
     """The snapshots of this host that an earlier run has handed on, where none is named."""
     entry = values["snapshots"].get(around.host) or {}
-    fits = isinstance(entry, dict) and isinstance(entry.get("fortigate") or {}, dict)
-    layers = [layer.name for layer in HOST_LAYERS]
-    texts = [*map(entry.get, layers), *(entry.get("fortigate") or {}).values()] if fits else []
+    own = {layer.name: layer.prefix for layer in HOST_LAYERS}
+    fits = isinstance(entry, dict) and all(
+        isinstance(entry.get(layer) or {}, dict) for layer in OF_THE_SITE
+    )
+    texts = [*map(entry.get, own)] if fits else []
+    for layer in OF_THE_SITE if fits else ():
+        texts += (entry.get(layer) or {}).values()
+    contents = [f"{prefix}_snapshot_content" for prefix in OF_THE_SITE.values()]
     if not fits or not all(text is None or isinstance(text, str) for text in texts):
         description.errors.append(
             f"mailedge_snapshots has something else for {around.host} than what a run hands on."
         )
-    elif not named_snapshots(values) and not values["fortigate_snapshot_content"]:
-        firewall = entry.get("fortigate") or {}
-        for layer in HOST_LAYERS:
-            values[f"{layer.prefix}_snapshot"] = entry.get(layer.name)
-        values["fortigate_snapshot"] = firewall.get("name")
-        values["fortigate_snapshot_content"] = firewall.get("content")
+    elif not named_snapshots(values) and not any(values[name] for name in contents):
+        for layer, prefix in own.items():
+            values[f"{prefix}_snapshot"] = entry.get(layer)
+        for layer, prefix in OF_THE_SITE.items():
+            kept = entry.get(layer) or {}
+            values[f"{prefix}_snapshot"] = kept.get("name")
+            values[f"{prefix}_snapshot_content"] = kept.get("content")
 
 
 def _check_owners(values: Values, around: Surroundings, description: Description) -> None:
@@ -233,7 +253,12 @@ def _check_owners(values: Values, around: Surroundings, description: Description
         ("", around.host),
         *(
             (f"mailedge_{name}", values[name])
-            for name in ("site_owner", "exchange_outbound_owner", "fortigate_owner")
+            for name in (
+                "site_owner",
+                "exchange_outbound_owner",
+                "fortigate_owner",
+                "exchange_online_owner",
+            )
         ),
     ):
         if hosts and host not in hosts:
@@ -381,6 +406,29 @@ def _check_fortigate(values: Values, description: Description) -> None:
         ]
         if missing:
             description.errors.append(f"mailedge_fortigate_outbound lacks {' and '.join(missing)}.")
+
+
+def _check_tenant(values: Values, description: Description) -> None:
+    """What a tenant that is managed needs to be locked; the module checks the rest."""
+    if not values["exchange_online_enabled"]:
+        return
+    if not values["exchange_online_tenant_id"]:
+        description.errors.append(
+            "mailedge_exchange_online_enabled is true without mailedge_exchange_online_tenant_id."
+        )
+    ways = ("client_secret", "certificate", "managed_identity")
+    if sum(bool(values[f"exchange_online_{way}"]) for way in ways) != 1:
+        description.errors.append(
+            f"The tenant of site '{values['site']}' needs one way to log in: one of "
+            + ", ".join(f"mailedge_exchange_online_{way}" for way in ways)
+            + "."
+        )
+    named = values["exchange_online_provider_certificate"] or values["provider_ranges"]
+    if not named and values["exchange_online_method"] != "none" and not description.errors:
+        description.errors.append(
+            f"Nothing says who may deliver to the tenant of site '{values['site']}': name "
+            "mailedge_exchange_online_provider_certificate, or mailedge_provider_ranges."
+        )
 
 
 def _check_probe(values: Values, description: Description) -> None:

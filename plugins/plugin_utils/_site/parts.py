@@ -24,6 +24,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
 
 # The way back, and what there is to go back to.
 BACK = ("rollback", "snapshots")
+TENANT = "exchange online"
+OF_THE_SITE = {"fortigate": "fortigate", TENANT: "exchange_online"}
+"""What a site has once and keeps snapshots of beside it, by its variables' prefix."""
 _OF_THE_SITE = "belongs to the whole site and is managed through"
 
 Values = dict[str, t.Any]
@@ -56,6 +59,7 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         **_exchange_parts(values, around),
         **_host_parts(values, around),
         **_fortigate_parts(values, around),
+        **_tenant_parts(values, around),
     }
     if around.playbook not in BACK:
         parts["outside"] = outside
@@ -128,6 +132,20 @@ def _fortigate_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     return parts
 
 
+def _tenant_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    """The tenant of Exchange Online. A site that names none has none, as far as anybody knows."""
+    if not values["exchange_online_enabled"]:
+        named = "exchange_online_snapshot" in named_snapshots(values)
+        if around.playbook == "rollback" and named:
+            return {TENANT: _not_managed("exchange_online", values, around)}
+        return {TENANT: Part(NOT_MANAGED)} if values["exchange_online_tenant_id"] else {}
+    part = _owned("The tenant", values["exchange_online_owner"], around)
+    if around.playbook == "rollback":
+        back = _rolled_back("exchange_online", values)
+        return {TENANT: part if back.how == MANAGED else back}
+    return {TENANT: part}
+
+
 def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     """The layers of the server beside its connectors."""
     parts: dict[str, Part] = {}
@@ -159,7 +177,7 @@ def _not_managed(prefix: str, values: Values, around: Surroundings) -> Part:
 
 def named_snapshots(values: Values) -> list[str]:
     """The variables that name a snapshot to give back, without the collection's prefix."""
-    layers = [*(layer.prefix for layer in HOST_LAYERS), "fortigate"]
+    layers = [*(layer.prefix for layer in HOST_LAYERS), *OF_THE_SITE.values()]
     return [f"{layer}_snapshot" for layer in layers if values[f"{layer}_snapshot"] is not None]
 
 
