@@ -442,7 +442,7 @@ class InboundLock(FortiOSLayer):
         ]
         model = model_of(state)
         for target in self._wanted.targets:
-            found += [
+            openings += [
                 f"Whoever comes from another interface of the zone '{zone}' can reach {target} "
                 "without any policy (intrazone allow)."
                 for zone in model.free_zones(target)
