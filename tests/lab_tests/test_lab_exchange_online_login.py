@@ -172,6 +172,13 @@ def test_tokens_of_others_open_nothing(online: ExchangeOnline) -> None:
         assert status(online, token_of(other, other.writer)) == 401
 
 
+def test_a_token_of_another_cloud_opens_nothing(online: ExchangeOnline) -> None:
+    token = token_of(online, online.writer)
+    assert status(online, token) == 200
+    online.authority.audience = "https://outlook.office365.us"
+    assert status(online, token) == 401
+
+
 def test_a_token_ends_by_time_and_on_demand(online: ExchangeOnline) -> None:
     token = token_of(online, online.writer)
     online.clock.advance(3590)

@@ -388,6 +388,13 @@ def test_rules_act_in_their_order(online: ExchangeOnline) -> None:
     assert fate(online, STRANGER, "x@else.example", subject="Hello!").rules == ("aside",)
 
 
+def test_a_rule_wants_all_its_conditions(online: ExchangeOnline) -> None:
+    both = {"FromScope": "NotInOrganization", "SubjectContainsWords": ["invoice"]}
+    rule(online, "invoices", **both, Quarantine=True)
+    assert fate(online, STRANGER, subject="Your invoice").end == "quarantined"
+    assert fate(online, STRANGER, subject="Hello").end == "delivered"
+
+
 def test_who_is_not_filtered(online: ExchangeOnline) -> None:
     """§1.2: allow list, perimeter, SCL -1."""
     assert fate(online, STRANGER).filtered

@@ -48,7 +48,7 @@ DIRECT_SEND = "RejectDirectSend"
 
 @dataclass(frozen=True)
 class Cmdlet:
-    """One cmdlet. `select`: what it answers when no other properties are asked for is all."""
+    """One cmdlet. `writes`: whether it changes something, which a reader may not."""
 
     run: Run
     parameters: t.Mapping[str, Kind]

@@ -145,13 +145,16 @@ DEFAULTS: t.Mapping[str, t.Any] = {
     "State": "Enabled",
     "UseLegacyRegex": False,
 }
-# What a person or a group may be written as, and what comes with another property.
+# What comes with another property alone.
 _COMPANIONS = {
     "HeaderContainsWords": "HeaderContainsMessageHeader",
     "HeaderMatchesPatterns": "HeaderMatchesMessageHeader",
     "SetHeaderValue": "SetHeaderName",
 }
-_NAMES = {"HeaderContainsMessageHeader": "HeaderContains", "SenderIpRanges": "SenderIpRanges"}
+_NAMES = {
+    "HeaderContainsMessageHeader": "HeaderContains",
+    "HeaderMatchesMessageHeader": "HeaderMatches",
+}
 _STATUS = re.compile(r"5\.7\.(1|9\d\d)")
 MOST_RULES, MOST_BYTES = 300, 8192
 
