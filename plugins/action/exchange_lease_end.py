@@ -35,7 +35,8 @@ class ActionModule(HostAction):
             lease = from_told(params["lease"])
         except LeaseError as error:
             raise Failure(
-                f"The option lease is none that a task has returned. {error} Nothing was changed."
+                "The option lease must be the lease that a task has returned. "
+                f"{error} Nothing was changed."
             ) from None
         if self._task.check_mode:
             return {"changed": False, "ended": False}

@@ -129,8 +129,7 @@ options:
       - "V(exchange_absent): No Exchange Server is installed."
       - "V(exchange_build): How new the build of Exchange is."
       - "V(exchange_build_newer): The build of Exchange is newer than all that are known."
-      - "V(exchange_build_unknown): The build of Exchange could not be read, or is none that is
-        known."
+      - "V(exchange_build_unknown): The build of Exchange could not be read, or is not known."
       - "V(exchange_support): Whether Exchange is supported."
       - "V(exchange_table_old): Exchange is the newest of a table that is old by now."
       - "V(extended_protection): Extended protection of the virtual directories."
@@ -146,8 +145,7 @@ options:
       - "V(update_schedule): An agent for updates runs, whose schedule is not known on the server."
       - "V(update_service): Whether somebody looks after updates."
       - "V(windows_support): Whether Windows is supported, and until when."
-      - "V(windows_version_unknown): The version of Windows could not be read, or is none that is
-        known."
+      - "V(windows_version_unknown): The version of Windows could not be read, or is not known."
       # end of generated
     type: list
     elements: str

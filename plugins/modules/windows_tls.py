@@ -66,8 +66,7 @@ options:
       - "V(tls_12_needs_update): TLS 1.2 would be set on Windows Server 2008 SP2, which has it by
         the update KB4019276 only."
       - "V(tls_12_unsupported): TLS 1.2 would be set on a Windows that does not have it."
-      - "V(value_of_other_kind): A value that somebody has set as something else than a DWORD would
-        be replaced."
+      - "V(value_of_other_kind): A value that is not a DWORD would be replaced."
       # end of generated
     type: list
     elements: str

@@ -76,13 +76,13 @@ class AgentError(Exception):
 
 
 class AgentTimeout(Exception):
-    """No answer came within the time limit. What the server did meanwhile is not known."""
+    """No answer came within the time limit. It is not known what the server did meanwhile."""
 
 
 class AgentNoise(Exception):
     """What came back is no answer of the agent, or only a part of one.
 
-    What the server did is not known.
+    It is not known what the server did.
     """
 
 

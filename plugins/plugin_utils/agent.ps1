@@ -285,7 +285,7 @@ function Invoke-Remote($cmdlet, $parameters, $seconds) {
     if (-not $pending.AsyncWaitHandle.WaitOne([int](1000 * $seconds), $false)) {
         # Not Stop or Dispose, which would wait for a server that may never answer.
         [void]$shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000, $false)
-        Stop-Agent 'TimedOut' "$cmdlet did not end within $seconds seconds and was stopped. Whether it took effect is not known."
+        Stop-Agent 'TimedOut' "$cmdlet did not end within $seconds seconds and was stopped. It may have taken effect."
     }
     try {
         $shell.EndInvoke($pending)

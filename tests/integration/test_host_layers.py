@@ -282,7 +282,7 @@ def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(
         (
             "windows_firewall_rules",
             {"ports": [True], "remote_addresses": ["198.51.100.0/24"]},
-            "True is no list of TCP ports",
+            "must list TCP ports from 1 to 65535, not True",
         ),
     ],
 )

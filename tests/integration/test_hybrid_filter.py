@@ -28,7 +28,7 @@ HYBRID = {**INBOUND, "hybrid_ranges": INBOUND["provider_ranges"]}
 EVERYBODY = ["0.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
 CERTIFICATE = "<I>CN=Authority, O=Birke<S>CN=mail.birke.example"
 PARTNER = "<I>CN=Cloud Authority: 2, O=Cloud, C=US<S>CN=mail.protection.outlook.com, O=Cloud"
-# As wizards of several ages and clouds leave them; the last one's name is none that is documented.
+# As wizards of several ages and clouds leave them; the last one's name is not documented.
 TAGS: tuple[tuple[str, str], ...] = (
     ("2010", "mail.protection.outlook.com:AcceptOorgProtocol"),
     ("2013", "mail.protection.outlook.com:AcceptCloudServicesMail"),

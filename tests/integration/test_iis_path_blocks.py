@@ -293,13 +293,13 @@ def test_what_cannot_be_written_is_one_sentence_and_nothing_is(
     [
         ({"site": "Nowhere"}, "There is no site 'Nowhere'"),
         ({"site": "exchange back end"}, "is never changed"),
-        ({"blocks": [{"path": "/ecp(.*)"}]}, "is none that can be blocked"),
+        ({"blocks": [{"path": "/ecp(.*)"}]}, "cannot be blocked"),
         (
             {"blocks": [{"path": "/ecp", "networks": ["0.0.0.0/0"]}]},
             "holds all addresses there are",
         ),
         ({"blocks": [{"path": "/ecp"}, {"path": "/ECP/"}]}, "is described twice"),
-        ({"own_networks": ["2001:db8::/48"], "method": "rewrite"}, "which is none of a network's"),
+        ({"own_networks": ["2001:db8::/48"], "method": "rewrite"}, "which no network can be"),
         ({"accept_risks": ["no_such"]}, "which is no guard"),
         ({"snapshot": "latest"}, "exclude each other"),
         ({"blocks": []}, "Nothing is described"),

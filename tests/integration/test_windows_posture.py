@@ -297,7 +297,10 @@ def test_certificates_and_protection(engine: bool, tmp_path: pathlib.Path) -> No
             "'15.2'",
         ),
         ({"exchange_builds_as_of": "today"}, "'today'"),
-        ({"windows_versions": [{"build": 1, "name": "X", "end_of_support": "soon"}]}, "no day"),
+        (
+            {"windows_versions": [{"build": 1, "name": "X", "end_of_support": "soon"}]},
+            "must be a day",
+        ),
     ],
 )
 def test_options_that_cannot_be_used_reach_no_server(

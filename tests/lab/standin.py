@@ -294,7 +294,7 @@ class _Run:
             raise _Stop(
                 "TimedOut",
                 f"{cmdlet} did not end within {seconds:g} seconds and was stopped. "
-                "Whether it took effect is not known.",
+                "It may have taken effect.",
             )
         return outcome[0]
 

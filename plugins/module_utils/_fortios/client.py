@@ -384,11 +384,7 @@ class FortiOS:
             )
         sent = method != "GET" and self._connected_once
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        more = (
-            " Whether the last write arrived is not known; run it again, or roll back."
-            if sent
-            else ""
-        )
+        more = " The last write may have arrived; run it again, or roll back." if sent else ""
         return DeviceUnreachable(
             f"The FortiGate {self.where} cannot be reached ({reason}).{more}", sent=sent
         )

@@ -196,15 +196,14 @@ class Modes:
         saves = self.rows.get(GLOBAL, {}).get("cfg-save")
         if GLOBAL in self.rows and saves not in _SAVES:
             mode = (
-                f"in the mode {str(saves)[:40]!r} (cfg-save), which is none of those"
+                f"in the mode {str(saves)[:40]!r} (cfg-save), which is not known here"
                 if saves
-                else "in no mode (cfg-save)"
+                else "in a mode that it does not tell (cfg-save)"
             )
             yield Finding(
                 "saving_unread",
                 WARN,
-                f"The device saves changes {mode} that this collection knows, so that it is not "
-                f"known {_UNREAD[GLOBAL]}. "
+                f"The device saves changes {mode}, so that it is not known {_UNREAD[GLOBAL]}. "
                 "Look at the device whether they are still there after a while, and save them "
                 "there (execute cfg save).",
             )

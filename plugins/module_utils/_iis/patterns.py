@@ -42,7 +42,7 @@ def check_path(path: str) -> str:
         or not all(map(_SEGMENT.fullmatch, segments))
     ):
         raise PlanError(
-            f"The path '{shown}' is none that can be blocked: a path begins with a slash and has "
+            f"The path '{shown}' cannot be blocked: a path begins with a slash and has "
             "names of letters, digits, "
             "hyphens, underscores and dots between slashes, no pattern, no encoded characters and "
             "no query. Nothing was changed."

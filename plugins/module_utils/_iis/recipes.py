@@ -134,9 +134,8 @@ def check_block(block: Block) -> str:
     if block.method == REWRITE and block.networks.v6:
         six = block.networks.v6.to_texts()[0]
         return (
-            f"The networks of {block.path} hold {six}, and rewrite tells IPv6 addresses by their "
-            "text, which is none of a network's. "
-            "Use the method ip_security or auto."
+            f"The networks of {block.path} hold {six}, and rewrite compares IPv6 addresses as "
+            "texts, which no network can be. Use the method ip_security or auto."
         )
     return ""
 

@@ -32,14 +32,14 @@ FINDINGS = Catalogue(
             _BUILDS,
         ),
         "exchange_build_unknown": (
-            "The build of Exchange could not be read, or is none that is known.",
+            "The build of Exchange could not be read, or is not known.",
             _BUILDS,
         ),
         "exchange_table_old": ("Exchange is the newest of a table that is old by now.", _BUILDS),
         "exchange_support": ("Whether Exchange is supported.", _EXCHANGE_END),
         "windows_support": ("Whether Windows is supported, and until when.", _WINDOWS_END),
         "windows_version_unknown": (
-            "The version of Windows could not be read, or is none that is known.",
+            "The version of Windows could not be read, or is not known.",
             _WINDOWS_END,
         ),
         "processors": ("Whether there are as many processors as the site asks for.", _SIZING),

@@ -171,11 +171,13 @@ def overridden(entries: t.Sequence[t.Mapping[str, t.Any]], as_of: str) -> Table:
         day = _day(entry["released"])
         if build is None:
             problems.append(
-                f"'{entry['build']}' in exchange_builds is no build such as 15.2.2562.46."
+                "A build in exchange_builds must look like 15.2.2562.46, "
+                f"unlike '{entry['build']}'."
             )
         if day is None:
             problems.append(
-                f"'{entry['released']}' in exchange_builds is no day such as 2026-08-11."
+                "A release in exchange_builds must be a day such as 2026-08-11, "
+                f"not '{entry['released']}'."
             )
         if not re.match(r"(?:2007|2010|2013|2016|2019|SE)(?: |$)", name):
             problems.append(
@@ -186,7 +188,7 @@ def overridden(entries: t.Sequence[t.Mapping[str, t.Any]], as_of: str) -> Table:
             releases[build] = Release(build, day, str(entry.get("article") or ""), name)
     known = _day(as_of) if as_of else table.as_of
     if known is None:
-        problems.append(f"exchange_builds_as_of is '{as_of}', which is no day such as 2026-08-19.")
+        problems.append(f"exchange_builds_as_of must be a day such as 2026-08-19, not '{as_of}'.")
     if problems or known is None:
         raise PlanError(" ".join([*problems, "Nothing was sent to the server."]))
     return Table(tuple(sorted(releases.values())), known)

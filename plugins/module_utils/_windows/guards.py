@@ -40,9 +40,7 @@ GUARDS = Registry(
             "TLS 1.2 would be set on Windows Server 2008 SP2, "
             "which has it by the update KB4019276 only."
         ),
-        "value_of_other_kind": (
-            "A value that somebody has set as something else than a DWORD would be replaced."
-        ),
+        "value_of_other_kind": "A value that is not a DWORD would be replaced.",
     }
 )
 

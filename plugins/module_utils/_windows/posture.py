@@ -115,8 +115,8 @@ def _exchange(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make(
             "exchange_support",
             UNKNOWN,
-            f"Of which Exchange the build {text} is, is not known to the table of {as_of}, "
-            "so that its support is not either.",
+            f"The table of {as_of} does not say which Exchange the build {text} is, "
+            "so that its support is not known.",
         )
 
 
@@ -142,7 +142,7 @@ def _level(
             "exchange_table_old",
             UNKNOWN,
             f"{words} was the newest of its kind on {as_of}, {age} days ago. "
-            "Whether there is a newer one by now is not known.",
+            "There may be a newer one by now.",
             f"{refresh} Look at the page whether there is a newer build.",
         )
     elif level is Level.OLDER_BRANCH and newest:
@@ -167,15 +167,15 @@ def _level(
             "exchange_build_newer",
             UNKNOWN,
             f"The build {text} of Exchange is newer than all that the table of {as_of} has. "
-            "Whether it is the newest is not known.",
+            "It may not be the newest.",
             refresh,
         )
     else:
         yield make(
             "exchange_build_unknown",
             UNKNOWN,
-            f"The build {text} of Exchange is none that the table of {as_of} has, "
-            "so that it is not known which updates it has.",
+            f"The table of {as_of} does not have the build {text} of Exchange, "
+            "so that nobody knows which updates it has.",
             f"{refresh} It may be a fix that Microsoft gave to single customers.",
         )
 
@@ -191,8 +191,8 @@ def _windows(facts: Facts, site: Site) -> t.Iterator[PostureFinding]:
         yield make(
             "windows_version_unknown",
             UNKNOWN,
-            f"{facts.name} has a Windows of {name}, of which nothing is known "
-            f"here{' as a server' if known else ''}.",
+            f"{facts.name} has a Windows of {name}, which this collection does not "
+            f"know{' as a server' if known else ''}.",
             "Name it in windows_versions.",
         )
         return

@@ -91,8 +91,8 @@ def overridden(entries: t.Iterable[t.Mapping[str, t.Any]]) -> dict[int, System]:
             )
         except ValueError:
             raise PlanError(
-                f"The entry of windows_versions for build {build} has an end that is no day such "
-                "as 2027-01-12. Nothing was sent to the server."
+                f"The end of build {build} in windows_versions must be a day such as 2027-01-12. "
+                "Nothing was sent to the server."
             ) from None
     return table
 

@@ -84,10 +84,7 @@ def read_as(plain: t.Any, path: str) -> Value | None:
         return None
     if isinstance(plain, t.Mapping) and plain.get("kind") in _KINDS and "data" in plain:
         return Value(str(plain["kind"]), plain["data"])
-    raise PlanError(
-        f"The registry value '{path}' is described as {plain!r}, which is no value. "
-        "Nothing was changed."
-    )
+    raise PlanError(f"The registry value '{path}' cannot be {plain!r}. Nothing was changed.")
 
 
 class Values(Table[State, str]):
@@ -102,8 +99,7 @@ class Values(Table[State, str]):
         setting = SETTINGS.get(key.casefold())
         if setting is None:
             raise PlanError(
-                f"The registry value '{key}' is none that this collection manages. "
-                "Nothing was changed."
+                f"This collection does not manage the registry value '{key}'. Nothing was changed."
             )
         own = state.key(setting.key).value(setting.name)
         path = chain(setting.key)
@@ -125,8 +121,7 @@ class Values(Table[State, str]):
         unknown = sorted(set(options) - {VALUE, MISSING_KEYS})
         if unknown:
             raise PlanError(
-                f"A registry value is described with {', '.join(unknown)}, which none has. "
-                "Nothing was changed."
+                f"A registry value has no option {', '.join(unknown)}. Nothing was changed."
             )
         before: dict[str, t.Any] = {}
         after: dict[str, t.Any] = {}

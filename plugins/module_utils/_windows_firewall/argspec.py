@@ -70,8 +70,8 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
         ]
         if wrong or not ports:
             problems.append(
-                f"The option ports cannot be used as given: {', '.join(wrong) or 'an empty list'} "
-                f"is no list of TCP ports from 1 to {LAST_PORT}."
+                f"The option ports must list TCP ports from 1 to {LAST_PORT}, "
+                f"not {', '.join(wrong) or 'nothing'}."
             )
     odd = [
         name
@@ -81,7 +81,7 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
     if odd:
         problems.append(
             f"The option ignore_programs names {', '.join(map(repr, odd))}, "
-            "which is no program of its own: much listens by it."
+            "which runs many services. Name single programs."
         )
     return [problem for problem in problems if problem]
 

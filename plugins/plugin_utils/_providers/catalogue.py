@@ -96,7 +96,7 @@ def find(provider: str, region: str = "") -> Entry:
             (f" {entry.ask}" for entry in load() if entry.provider == provider and entry.ask), ""
         )
         if not known:
-            raise ProviderError(f"'{provider}' has no regions, so that '{region}' is none of them.")
+            raise ProviderError(f"'{provider}' has no regions: leave out '{region}'.")
         missing = (
             f"has no region '{region}'"
             if region

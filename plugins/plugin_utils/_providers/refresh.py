@@ -74,7 +74,7 @@ def judge(answer: RangeSet, before: RangeSet, limits: Limits) -> t.Iterator[Find
             "unallocated_range",
             STOP,
             f"The answer holds {', '.join(nobodys[:4])}{' …' if len(nobodys) > 4 else ''}, which "
-            "no registry has given to anybody, as far as the netaddr that is installed knows.",
+            "no registry has given to anybody, as far as the installed netaddr knows.",
         )
     for held, now in ((before.v4, answer.v4), (before.v6, answer.v6)):
         gone = held - now

@@ -99,7 +99,7 @@ def test_a_path_is_compared_with_one_slash_before_and_none_behind() -> None:
     ],
 )
 def test_what_is_no_plain_path_is_refused_in_a_sentence(path: str) -> None:
-    with pytest.raises(PlanError, match="is none that can be blocked.*Nothing was changed"):
+    with pytest.raises(PlanError, match="cannot be blocked.*Nothing was changed"):
         check_path(path)
 
 
