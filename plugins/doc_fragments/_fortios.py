@@ -98,7 +98,8 @@ options:
         addresses of destinations only."
       - "V(internet_service_empty): An internet service that is named as a source holds no addresses
         on this device."
-      - "V(intrazone): Traffic between the members of a named zone passes without any policy."
+      - "V(intrazone): Traffic between the members of a zone, where the server or a named interface
+        is, passes without any policy."
       - "V(leased): Another run has leased the server and may still take back what it made, or has
         worked on the server while this one did; or whether there is one cannot be read."
       - "V(mail_shut_in): The mail server would not get out to its smart hosts any more."

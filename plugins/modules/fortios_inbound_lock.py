@@ -25,7 +25,8 @@ description:
     which of them the server is. Its static routes and policy routes count as well, so that the
     lock holds when an interface goes down. Where the device does not tell, or the API user may not
     read network settings (C(netgrp)), every policy counts as one that could lead there, and the
-    guard V(server_not_found) says so.
+    guard V(server_not_found) says so. Nor is it known then who reaches the server within a zone
+    without any policy, which is the guard V(unread_way).
   - What the configuration does not tell (the addresses of an FQDN or a country, schedules, logins)
     counts as open.
 author:

@@ -158,13 +158,14 @@ sources:
     certain:
       description:
         - Whether the configuration tells so for certain. V(false) where the source could be behind
-          an FQDN, a country or an internet service, or where a policy on the way holds under a
-          condition only; RV(sources[].passes) is then V(true).
+          an FQDN, a country or an internet service, where a policy on the way holds under a
+          condition only, or where the device does not tell whether it leads to the target;
+          RV(sources[].passes) is then V(true).
       type: bool
       returned: always
     policy:
       description: The policy that lets it through, or could, by the collection's model; 0 where
-        none does.
+        none does, or where it takes none because two members of a zone reach each other freely.
       type: int
       returned: always
     device_passes:

@@ -8,6 +8,7 @@ FortiGate modules.
 from __future__ import annotations
 
 import datetime
+import typing as t
 import unittest.mock
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
@@ -67,6 +68,25 @@ def test_a_write_that_broke_says_nothing_of_the_state(firewall: Firewall) -> Non
     assert broken["failed"]
     assert "The line went dead." in broken["msg"]
     assert not {"state", "strangers"} & set(broken)
+
+
+def test_a_virtual_ip_that_goes_while_it_is_locked_is_told(firewall: Firewall) -> None:
+    """A colleague removes it between the last write and the next read, or the answer lacks it."""
+    answer = firewall.server.answer
+    config = firewall.device.configs["root"]
+    config.all("firewall/vip")["VIP-mail"]["extintf"] = "any"
+
+    def removing(method: str, target: str, *more: t.Any) -> t.Any:
+        given = answer(method, target, *more)
+        if "transaction-commit" in target:
+            firewall.device.configs["root"].all("firewall/vip").pop("VIP-mail")
+        return given
+
+    with unittest.mock.patch.object(firewall.server, "answer", removing):
+        result = firewall.run(fortios_inbound_lock, **LOCK)
+    assert result["failed"]
+    assert "There is no virtual IP 'VIP-mail'" in result["msg"]
+    assert result["state"] != "in order"
 
 
 def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Firewall) -> None:

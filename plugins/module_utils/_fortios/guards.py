@@ -44,7 +44,10 @@ GUARDS = Registry(
             "The device does not tell where the server is, so that more policies than needed are "
             "touched."
         ),
-        "intrazone": "Traffic between the members of a named zone passes without any policy.",
+        "intrazone": (
+            "Traffic between the members of a zone, where the server or a named interface is, "
+            "passes without any policy."
+        ),
         "unread_way": (
             "A policy or a virtual IP may lead to the port by a way that this collection does not "
             "read."

@@ -265,7 +265,11 @@ class Model:
 
     def _entrance(self, target: Target) -> str:
         """The interface of the virtual IP; `any` where it is for any, or there is none."""
-        return str(self.state.table(VIP)[target.vip].get("extintf") or ANY) if target.vip else ANY
+        return str(self._vip(target).get("extintf") or ANY)
+
+    def _vip(self, target: Target) -> Row:
+        """The virtual IP of a target; empty where it has none, or it is gone since it was named."""
+        return self.state.table(VIP).get(target.vip, {})
 
     def _front(self, target: Target) -> frozenset[str] | None:
         """What policies may call the interface of the virtual IP, which translates nothing that
@@ -433,9 +437,7 @@ class Model:
     def _let_in(self, target: Target) -> RangeSet:
         """Whom the virtual IP itself lets in: it may have a filter of sources."""
         everybody = everything(target.version)
-        if not target.vip:
-            return everybody
-        texts = [str(text) for text in self.state.table(VIP)[target.vip].get("src-filter") or ()]
+        texts = [str(text) for text in self._vip(target).get("src-filter") or ()]
         try:
             return RangeSet.parse(texts) & everybody if texts else everybody
         except RangeError:
