@@ -86,7 +86,11 @@ def test_a_virtual_ip_that_goes_while_it_is_locked_is_told(firewall: Firewall) -
         result = firewall.run(fortios_inbound_lock, **LOCK)
     assert result["failed"]
     assert "There is no virtual IP 'VIP-mail'" in result["msg"]
-    assert result["state"] != "in order"
+    assert "Every change was written." in result["msg"]
+    assert "Nothing was changed" not in result["msg"]
+    assert result["changed"]
+    assert result["snapshot"]["name"] in result["msg"]
+    assert "state" not in result
 
 
 def test_what_cannot_be_known_and_another_virtual_ip_count_as_open(firewall: Firewall) -> None:

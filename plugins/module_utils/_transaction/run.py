@@ -226,16 +226,24 @@ class _Run(t.Generic[State, Key]):
             result.setdefault("warnings", []).append(
                 f"Used by somebody else as well, and therefore left: {keys}."
             )
-        pending = [
-            change
-            for change in layer.tables.plan(after, desired)
-            if change.key not in written.kept and layer.is_visible(change)
-        ]
-        self._tell(reading.state, after, changes)
-        still = layer.strangers(after, after)
-        self._judge(
-            strangers, still, still, unfinished=bool(pending) or not layer.is_locked(after, after)
-        )
+        try:
+            pending = [
+                change
+                for change in layer.tables.plan(after, desired)
+                if change.key not in written.kept and layer.is_visible(change)
+            ]
+            self._tell(reading.state, after, changes)
+            still = layer.strangers(after, after)
+            locked = layer.is_locked(after, after)
+        except PlanError as error:
+            # Somebody has taken something away since it was read first.
+            forget(result)
+            raise Refused(
+                f"Every change was written. What is {reading.where} now is not as it was when it "
+                f"was read first, and cannot be judged: {_after_a_write(error)} {self._way_back()}",
+                result,
+            ) from None
+        self._judge(strangers, still, still, unfinished=bool(pending) or not locked)
         if pending:
             raise Refused(
                 f"Every change was taken, but not all of them can be seen {reading.where}: "
@@ -323,6 +331,11 @@ class _Run(t.Generic[State, Key]):
                 before, after, now, unfinished=unfinished, unsettled=self._unsettled or self._unread
             )
         )
+
+
+def _after_a_write(error: PlanError) -> str:
+    """A problem that was met when everything was written; plans say that nothing was."""
+    return str(error).replace(" Nothing was changed.", "")
 
 
 _MOST_TOLD = 20
