@@ -116,8 +116,9 @@ test: static quick ## every check that is quick: what a change must pass
 
 check: sanity test ## `make test` and ansible-test sanity
 
+# Of what is searched by chance a part, unless HYPOTHESIS_PROFILE says otherwise, as .ci/run does.
 quick: $(VENV)/.ready link
-	@$(run_tests) -m "not long and not forks" $(TESTS)
+	@HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE:-quick}" $(run_tests) -m "not long and not forks" $(TESTS)
 
 pytest: $(VENV)/.ready link ## unit tests, tests of the lab, and integration tests on it (PYTEST_ARGS="-k receive")
 	@$(run_tests) $(TESTS)

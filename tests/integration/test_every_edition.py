@@ -245,8 +245,10 @@ def test_what_somebody_opens_again_is_named_exactly(edition: str, tmp_path: path
     "edition",
     [
         "2010",
-        "se",
-        *(pytest.param(name, marks=pytest.mark.long) for name in ("2007-rtm", "sbs-2011", "edge")),
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("2007-rtm", "sbs-2011", "edge", "se")
+        ),
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -153,6 +153,7 @@ def test_the_role_looks_and_changes_nothing(lab: Lab, host: LabHost) -> None:
 
 
 @needs_engine
+@pytest.mark.long
 def test_the_real_engine_sees_the_agent_in_the_same_start() -> None:
     with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
         lab.hosts[HOST].exchange.windows.services.install("mshybridsvc")

@@ -47,6 +47,7 @@ MIXED: dict[str, t.Any] = {
 
 
 @needs_engine
+@pytest.mark.long
 def test_the_agent_in_an_engine_writes_the_very_same_file() -> None:
     texts = []
     for pwsh in ("", PWSH):

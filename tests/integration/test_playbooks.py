@@ -34,11 +34,12 @@ def states(run: Run) -> dict[str, str]:
     return t.cast("dict[str, str]", run.of("Say what was found")[-1].result["verdicts"])
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     ("editions", "pwsh"),
     [
-        (
+        # One over each connection; every edition in process, in test_every_edition.py.
+        pytest.param({"ten": "2010", "nineteen": "2019"}, STAND_IN, marks=pytest.mark.core),
+        pytest.param(
             {
                 "rtm": "2007-rtm",
                 "ten": "2010",
@@ -48,6 +49,7 @@ def states(run: Run) -> dict[str, str]:
                 "edge": "edge",
             },
             STAND_IN,
+            marks=pytest.mark.long,
         ),
         # tests/integration/test_standin_agrees.py holds the stand-in against the engine, edition by
         # edition.

@@ -155,6 +155,7 @@ def test_the_role_fails_where_the_server_is_not_kept_as_the_site_asks(
 
 
 @needs_engine
+@pytest.mark.long
 def test_the_real_engine_reads_all_of_it_in_one_start() -> None:
     with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
         client = LabClient.of(lab.inventory)

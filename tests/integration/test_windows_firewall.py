@@ -56,7 +56,7 @@ def done(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return result
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
+@pytest.mark.parametrize("pwsh", LONG_ENGINES)
 def test_locked_again_widened_seen_put_back_and_given_back(pwsh: str) -> None:
     server = Server(pwsh=pwsh)
     # Twins, of which one is not for us, and one whose addresses do not count.

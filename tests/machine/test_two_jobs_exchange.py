@@ -17,7 +17,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.machine import judge
-from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
+from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE, share
 from ansible_collections.mailedge.lockdown.tests.machine.server import Result
 from ansible_collections.mailedge.lockdown.tests.machine.server_of_two import (
     DESCRIBED,
@@ -164,7 +164,7 @@ def test_every_order_of_the_calls_of_two_jobs(name: str) -> None:
     chance = random.Random(name)
     if not MORE:
         # Among them the whole of the second between what the first makes and what it takes back.
-        orders = ["aa" + "b" * calls["b"] + "a" * calls["a"], *chance.sample(orders, 4)]
+        orders = ["aa" + "b" * calls["b"] + "a" * calls["a"], *chance.sample(orders, share(4))]
     for order in orders:
         check(name, order)
 

@@ -66,7 +66,7 @@ def passing(
 EVERY_PROFILE = st.sampled_from(tuple(PROFILES))
 
 
-@settings(max_examples=500)
+@settings(max_examples=10 * settings().max_examples)
 @given(firewalls(), st.sampled_from(PORTS), EVERY_PROFILE, st.booleans())
 def test_what_the_model_calls_shut_no_packet_passes(
     firewall: Firewall, port: int, bit: int, authenticated: bool
@@ -77,7 +77,7 @@ def test_what_the_model_calls_shut_no_packet_passes(
     assert shut & passing(firewall, port, bit, authenticated=authenticated, of=shut) == set()
 
 
-@settings(max_examples=500)
+@settings(max_examples=10 * settings().max_examples)
 @given(firewalls(), st.sampled_from(PORTS), EVERY_PROFILE)
 def test_whom_the_model_lets_in_for_certain_some_packet_passes(
     firewall: Firewall, port: int, bit: int
@@ -92,7 +92,7 @@ def planned(state: State, site: recipe.Site = SITE) -> tuple[tables.Change, ...]
     return tables.order(tables.TABLES.plan(state, recipe.lock(state, site)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     firewalls(),
     st.sampled_from((recipe.NARROW, recipe.DISABLE)),
@@ -127,7 +127,7 @@ def shown(firewall: Firewall) -> list[list[str]]:
     return sorted(sorted(rule.text().split("|")) for rule in firewall.rules)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * settings().max_examples)
 @given(firewalls(plain=True), st.sampled_from((recipe.NARROW, recipe.DISABLE)))
 def test_after_the_lock_no_stranger_passes_and_on_the_way_nobody_loses_or_gains(
     firewall: Firewall, method: str
