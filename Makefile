@@ -112,7 +112,13 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 # ---------------------------------------------------------------- tests
 
 # What takes long, and what depends on the core's minor version, is for .ci/run, which has all cores.
-test: static quick ## every check that is quick: what a change must pass
+# The tests beside the static checks: installations wait for the network, and a linter keeps one core
+# busy. They are a make of their own, so that what they say is seen at once.
+test: ## every check that is quick: what a change must pass
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target quick-beside lint ansible-lint docs-lint galaxy
+
+quick-beside: $(VENV)/.ready link
+	@$(MAKE) --no-print-directory quick
 
 check: sanity test ## `make test` and ansible-test sanity
 
@@ -153,7 +159,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick check pytest unit lab-tests integration machine firewalls mutation sanity
+.PHONY: test quick quick-beside check pytest unit lab-tests integration machine firewalls mutation sanity
 
 # ---------------------------------------------------------------- static checks
 
