@@ -416,6 +416,10 @@ def test_guard_transport_role_conflict() -> None:
 
     assert severities_of(sites.modern(), SiteNetworks(), hub)["transport_role_conflict"] == "stop"
     assert "range_conflict" not in severities_of(sites.modern(), SiteNetworks(), hub)
+    assert (
+        f" Give '{DEFAULT}' the transport_role HubTransport in receive_connectors, or remove it."
+        in sentences_of(sites.modern(), SiteNetworks(), hub)
+    )
     assert "transport_role_conflict" in severities_of(
         sites.modern(), SiteNetworks(), {**FILTER, "bindings": ["0.0.0.0:2525"]}
     )
@@ -429,6 +433,10 @@ def test_guard_range_conflict() -> None:
     assert "overlap in part: 198.51.100.0/24 and 198.51.100.128-198.51.101.3" in sentences_of(
         sites.modern(), SiteNetworks(), FILTER, cross
     )
+    way = f" Take 0.0.0.0-255.255.255.255 out of the remote_ip_ranges of '{DEFAULT}' in "
+    assert way in sentences_of(sites.modern(), SiteNetworks(), same)
+    # Of two that the task makes, neither is the one that is there already.
+    assert "Take" not in sentences_of(sites.modern(), SiteNetworks(), FILTER, cross)
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}
     assert "range_conflict" not in severities_of(sites.modern(), SiteNetworks(), FILTER, other_port)
 
