@@ -291,7 +291,7 @@ class ActionModule(HostAction):
         if problem:
             looks = [*([HYBRID] if hybrid and hybrid.told else []), *([POSTURE] if posture else [])]
             return dict.fromkeys([*(layer.name for layer in layers), *looks], problem)
-        results = self._run_layers(layers, hybrid.refused() if hybrid else {}, restores=restores)
+        results = self._run_layers(layers, self._refused(layers), restores=restores)
         if hybrid and hybrid.told:
             port = next((layer.port for layer in layers if layer.name == "exchange"), None)
             exchange = results.get("exchange") or {}
@@ -300,6 +300,11 @@ class ActionModule(HostAction):
             written = any(results[name].get("changed") for name in _JUDGED & results.keys())
             results[POSTURE] = self._judged(posture, again=written and not self._task.check_mode)
         return results
+
+    def _refused(self, layers: t.Iterable[_Layer]) -> dict[str, str]:
+        """Those of the layers that the hybrid does not let close 443 yet, and why."""
+        refused = self._hybrid.refused() if self._hybrid else {}
+        return {layer.name: refused[layer.name] for layer in layers if layer.name in refused}
 
     def _judged(self, posture: _Posture, *, again: bool) -> Result:
         """How the server is kept; read again where this run has changed something of it.
@@ -431,7 +436,12 @@ class ActionModule(HostAction):
             readers.append(posture.reader)
         if self._hybrid and self._hybrid.asks:
             readers.append(self._hybrid)
-        if len(readers) > 1 or (readers and not layers):
+        hybrid = self._hybrid
+        # What is read once is judged twice: planned and then run, or looked at by the hybrid too.
+        twice = hybrid and (
+            hybrid.looks_at_connectors or (not hybrid.asks and self._refused(layers))
+        )
+        if len(readers) > 1 or (readers and (twice or not layers)):
             read_together(agent, readers)
         return {}
 

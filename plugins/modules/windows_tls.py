@@ -18,7 +18,11 @@ description:
     that TLS 1.2 is off, later that it is on.
   - It turns nothing off. Older versions of the protocol stay as they are.
   - B(It never restarts the server,) and what it changes takes effect with the next restart. The
-    guard C(restart_needed) and RV(restart_needed) say so.
+    guard C(restart_needed) and RV(restart_needed) say so, in the run that changes something.
+  - The state is about the values of the registry, which is what this module describes and reads.
+    V(in order) means that they are set, and not that the server has been restarted since. Windows
+    does not tell a PowerShell of version 2.0 when a value was written, so that later runs cannot
+    know it; restart the server when a run has said so.
   - The state before the first change is saved on the server. O(snapshot) gives it back; a value
     that was missing is removed again, and so is a key that was made for it and is empty.
   - A run with nothing to do costs one PowerShell start, a change two. Check mode reads, plans and

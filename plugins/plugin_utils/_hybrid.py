@@ -91,6 +91,11 @@ class HybridReader:
         """Whether anything of the server is needed, beside its connectors."""
         return self._kind in hybrid.ON_THE_SERVER
 
+    @property
+    def looks_at_connectors(self) -> bool:
+        """Whether it reads what their layer has read."""
+        return self.told and bool(self._described["hybrid_ranges"])
+
     def reading_steps(self) -> list[dict[str, t.Any]]:
         """What a read asks for."""
         return hybrid.read_steps()

@@ -33,6 +33,12 @@ def written(host: LabHost) -> tuple[t.Any, ...]:
     )
 
 
+def starts(client: LabClient) -> tuple[int, int]:
+    """How often PowerShell was started, and the Exchange shell loaded."""
+    counted = client.counters(HOST)
+    return counted["powershell_starts"], counted["exchange_shells"]
+
+
 def told(run: Run) -> str:
     return " ".join(each["sentence"] for each in layers(run)[HYBRID]["findings"])
 
@@ -55,16 +61,18 @@ def test_443_is_closed_when_the_agent_runs_and_not_before(
     services.install("mshybridsvc", status="Stopped")
     assert "is stopped" in told(play("drift", lab.inventory, variables=AGENT))
     services.install("mshybridsvc")
+    client.reset_counters(HOST)
     run = play("apply", lab.inventory, variables=AGENT)
     assert run.code == 0, run.output
+    # One read for all, a write for each of the four layers, and the end of the lease.
+    assert starts(client) == (6, 2)
     assert layers(run)[HYBRID] == {"changed": False, "state": "in order", "findings": []}
 
     client.reset_counters(HOST)
     again = play(
         "drift", lab.inventory, variables={**AGENT, "mailedge_windows_posture_enabled": True}
     )
-    counted = client.counters(HOST)
-    assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 1)
+    assert starts(client) == (1, 1)
     assert layers(again)[HYBRID]["state"] == "in order"
     # Closed already: nothing is refused, and it is told.
     services.unreadable.add("mshybridsvc")
@@ -102,7 +110,7 @@ def test_a_role_that_closes_443_alone_is_refused_too(lab: Lab, host: LabHost) ->
 
 
 def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(
-    lab: Lab, host: LabHost
+    lab: Lab, host: LabHost, client: LabClient
 ) -> None:
     site: dict[str, t.Any] = {
         "mailedge_probe_targets": "",
@@ -128,9 +136,15 @@ def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(
         "TlsDomainCapabilities": TAG,
     }
     exchange.colleague("Set-ReceiveConnector", wizard)
+    client.reset_counters(HOST)
     run = play("apply", lab.inventory, variables=site)
     assert run.code == 0, run.output
     assert layers(run)[HYBRID]["state"] == "in order"
+    # Read, written, and the hybrid path read again; with nothing to do it is one.
+    assert starts(client) == (3, 3)
+    client.reset_counters(HOST)
+    assert play("apply", lab.inventory, variables=site).changed == []
+    assert starts(client) == (1, 1)
 
     exchange.colleague("Set-ReceiveConnector", wizard)
     undone = play("drift", lab.inventory, variables=site)

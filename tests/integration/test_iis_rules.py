@@ -288,7 +288,7 @@ def test_files_of_real_servers_are_read_planned_and_given_back(file: str, method
         assert "Web-IP-Security" in planned["msg"]
         assert server.iis.text == text
         return
-    assert len(planned["plan"]) == 2
+    assert len(planned["plan"]) == 3
     done = server.run(described)
     assert not done.get("failed"), done["msg"]
     changed = [line for line in server.iis.text.splitlines() if line not in text.splitlines()]
