@@ -438,9 +438,7 @@ class ActionModule(HostAction):
             readers.append(self._hybrid)
         hybrid = self._hybrid
         # What is read once is judged twice: planned and then run, or looked at by the hybrid too.
-        twice = hybrid and (
-            hybrid.looks_at_connectors or (not hybrid.asks and self._refused(layers))
-        )
+        twice = hybrid and (hybrid.looks_at_connectors or self._refused(layers))
         if len(readers) > 1 or (readers and (twice or not layers)):
             read_together(agent, readers)
         return {}

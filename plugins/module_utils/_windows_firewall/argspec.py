@@ -62,16 +62,19 @@ _SETS = ("remote_addresses", "own_networks", "exchange_servers", "domain_control
 def check(params: t.Mapping[str, t.Any]) -> list[str]:
     """What else is wrong with options that fit the spec, one sentence each."""
     problems: list[str] = []
-    ports = params.get("ports")
-    if ports is not None:
+    for option in ("ports", "ports_in_use"):
+        ports = params.get(option)
+        if ports is None:
+            continue
         # Python takes a yes of YAML for the number 1.
         wrong = [
             str(port) for port in ports if isinstance(port, bool) or not 1 <= port <= LAST_PORT
         ]
-        if wrong or not ports:
+        if wrong or (option == "ports" and not ports):
             problems.append(
-                f"The option ports must list TCP ports from 1 to {LAST_PORT}, "
-                f"not {', '.join(wrong) or 'nothing'}."
+                f"The option {option} cannot be used as given: "
+                f"{', '.join(wrong) or 'an empty list'} "
+                f"is no list of TCP ports from 1 to {LAST_PORT}."
             )
     odd = [
         name
