@@ -67,6 +67,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._snapshots impor
 
 # Layers that write what the posture is judged by.
 _JUDGED = frozenset({"windows tls"})
+_OPTIONS = ArgumentSpecValidator(**HOST_LOCK)
 
 
 @dataclasses.dataclass
@@ -136,7 +137,7 @@ class ActionModule(HostAction):
         """
         super(HostAction, self).run(tmp, task_vars)
         variables = task_vars or {}
-        checked = ArgumentSpecValidator(**HOST_LOCK).validate(dict(self._task.args))
+        checked = _OPTIONS.validate(dict(self._task.args))
         if checked.error_messages:
             return {
                 "failed": True,

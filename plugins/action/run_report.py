@@ -57,6 +57,9 @@ _UNDONE = "__mailedge_undone_host"
 _UNDONE_TENANT = "__mailedge_undone_tenant"
 _OUTSIDE = "outside"
 
+OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
+"""Host → its variables, with what its tasks registered."""
+
 _NEVER_RAN = "No task of the run ever ended on it."
 
 
@@ -87,13 +90,13 @@ class ActionModule(ActionBase):
             checked.validated_parameters["hosts"],
         )
         hostvars = variables["hostvars"]
+        # Each look costs Ansible as much as a small task.
+        of_hosts = {host: hostvars.raw_get(host) for host in hosts}
         judge = Judge(playbook, datetime.datetime.now(datetime.timezone.utc).date())
-        verdicts = [judge.host(host, hostvars.raw_get(host)) for host in hosts]
+        verdicts = [judge.host(host, found) for host, found in of_hosts.items()]
         sites = by_site(verdicts)
         check_mode = bool(variables.get("ansible_check_mode"))
-        failing = judge.failing(
-            verdicts, report_only=not _fails(hostvars, hosts), check_mode=check_mode
-        )
+        failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)
         lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
             for host in site.hosts:
@@ -122,7 +125,7 @@ class ActionModule(ActionBase):
             }
             for site in sites
         }
-        snapshots = _snapshots(hostvars, hosts)
+        snapshots = _snapshots(of_hosts)
         result.update(
             changed=False,
             msg=lines,
@@ -146,11 +149,10 @@ def _statistics(
     return {"data": data, "per_host": False, "aggregate": False}
 
 
-def _snapshots(hostvars: t.Any, hosts: t.Sequence[str]) -> dict[str, dict[str, t.Any]]:
+def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
     """Host → the snapshots of what this run has changed there, for a rollback without others."""
     handed_on = {}
-    for host in hosts:
-        variables = hostvars.raw_get(host)
+    for host, variables in of_hosts.items():
         entry: dict[str, t.Any] = {}
         # The undo of a failed run has a snapshot of its own, which restores what failed.
         entry.update((variables.get(f"{_RESULT}host") or {}).get("snapshots") or {})
@@ -232,10 +234,10 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     return answer if answer.get("failed") or answer.get("unreachable") else None
 
 
-def _fails(hostvars: t.Any, hosts: t.Sequence[str]) -> bool:
+def _fails(of_hosts: OfHosts) -> bool:
     """Whether drift fails a host. It is said of a run, so any host with a description can tell."""
-    for host in hosts:
-        described = _about(hostvars.raw_get(host)).get("described")
+    for variables in of_hosts.values():
+        described = _about(variables).get("described")
         if described:
             return bool(boolean(described.get("fail_on_drift", True)))
     return True

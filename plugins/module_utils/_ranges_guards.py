@@ -10,6 +10,7 @@ internet.
 
 from __future__ import annotations
 
+import functools
 import types
 import typing as t
 
@@ -104,6 +105,7 @@ def believed(ranges: RangeSet) -> RangeSet:
     return ranges - _INTERNET if _sizeable(ranges) else ranges
 
 
+@functools.lru_cache(maxsize=64)
 def _sizeable(ranges: RangeSet) -> RangeSet:
     """The addresses of the internet in `ranges` where they are more than anybody has; else none."""
     public = ranges & _INTERNET

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -57,6 +58,12 @@ class HostAction(ActionBase):
 
     arguments: t.ClassVar[t.Mapping[str, t.Any]] = {}
 
+    @classmethod
+    @functools.cache
+    def validator(cls) -> ArgumentSpecValidator:
+        """What checks the options. It keeps nothing of what it has checked."""
+        return ArgumentSpecValidator(**cls.arguments)
+
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
         """Do the task with checked `params`; give its result. Raise Failure to fail it."""
         raise AnsibleError(f"{type(self).__name__} does not say what it executes.")
@@ -92,7 +99,7 @@ class HostAction(ActionBase):
 
     def understand(self, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
         """Check options: what they are, and a sentence for each that is wrong."""
-        validation = ArgumentSpecValidator(**self.arguments).validate(args)
+        validation = self.validator().validate(args)
         self._secrets.update(map(str, validation._no_log_values))
         params = validation.validated_parameters
         errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages]

@@ -49,7 +49,7 @@ def preload(hosts: int) -> None:
         holds_secret(name)
     modules = [*(layer.module for layer in HOST_LAYERS), POSTURE_MODULE]
     for name in modules if hosts >= _MANY else modules[:1]:
-        importlib.import_module(f"{ACTIONS}{name}")
+        importlib.import_module(f"{ACTIONS}{name}").ActionModule.validator()
     # Its first call imports two modules.
     datetime.datetime.strptime("2000", "%Y")
 

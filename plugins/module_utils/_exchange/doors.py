@@ -33,6 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 Connector = t.Mapping[str, t.Any]
 Right = str
 
+_PUBLIC = EVERYTHING - PRIVATE
 _ends = {4: EVERYTHING_V4.intervals[0].last, 6: EVERYTHING_V6.intervals[0].last}
 
 
@@ -79,7 +80,7 @@ def ports(connectors: t.Iterable[Connector]) -> set[int]:
 
 def public(without: RangeSet) -> RangeSet:
     """The internet: every address that is neither private nor in `without`."""
-    return EVERYTHING - PRIVATE - without
+    return _PUBLIC - without
 
 
 class View:
@@ -221,6 +222,7 @@ def answers_by_server(
     ]
 
 
+@remembered
 def holding(
     connectors: t.Iterable[Connector], right: t.Callable[[Answer], bool], port: int = 25
 ) -> RangeSet:

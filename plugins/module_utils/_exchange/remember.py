@@ -28,12 +28,14 @@ def remembered(fold: _Fold[_Answer]) -> _Fold[_Answer]:
 
     @functools.wraps(fold)
     def wrapper(connectors: t.Iterable[t.Mapping[str, t.Any]], *more: t.Hashable) -> _Answer:
-        held = tuple(dict(connector) for connector in connectors)
-        key = (tuple((*connector, *map(id, connector.values())) for connector in held), more)
-        if key not in answers:
+        given = tuple(connectors)
+        key = (tuple([(*connector, *map(id, connector.values())) for connector in given]), more)
+        known = answers.get(key)
+        if known is None:
             if len(answers) >= _MOST:
                 answers.clear()
-            answers[key] = (held, fold(held, *more))
-        return answers[key][1]
+            held = tuple(map(dict, given))
+            known = answers[key] = (held, fold(held, *more))
+        return known[1]
 
     return wrapper

@@ -142,10 +142,13 @@ def read(
     entries: dict[str, list[_Entry]] = {}
     for row in rows:
         account = names.get(str(row.get("User") or "").strip("\\").casefold())
+        if account is None:
+            # Most of a list is about other accounts.
+            continue
         target = str(row.get("_each") or "").casefold()
         listed = _texts(row.get("ExtendedRights"))
         access = {text.casefold() for text in _texts(row.get("AccessRights"))}
-        if account is None or not (listed or access & {"extendedright", "genericall"}):
+        if not (listed or access & {"extendedright", "genericall"}):
             continue
         whole = "genericall" in access or not listed
         rights = None if whole else frozenset(text.casefold() for text in listed)

@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     Answer,
     is_loopback,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
     listed,
     ranges,
@@ -77,6 +78,7 @@ def relays(answer: Answer) -> bool:
     return answer.relay or answer.external
 
 
+@remembered
 def sending(connectors: Connectors, networks: SiteNetworks, port: int) -> Opening:
     """The internet addresses that nobody has named and that may send without a login."""
     groups = (
@@ -92,6 +94,7 @@ def sending(connectors: Connectors, networks: SiteNetworks, port: int) -> Openin
     return _opening(connectors, port, doors.accepts_anonymous, doors.public(named), relay=False)
 
 
+@remembered
 def relaying(connectors: Connectors, networks: SiteNetworks, port: int) -> Opening:
     """Whoever may relay beside the site's own networks and servers, and the server itself; the
     provider has no business to.

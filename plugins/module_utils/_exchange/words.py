@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     table,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -241,16 +242,24 @@ def _met_by_all(
     `heard` are the families that anybody can come by.
     """
     connectors = tuple(state.receive.values())
-    answers_of = {
-        name: _in_words(doors.answers_of(connectors, group & heard, port).items())
-        for name, group in senders(networks)
-    }
+    answers_of = _met_by_groups(connectors, networks, heard, port)
     itself = [
         (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)
         for senders_, answers in doors.answers_by_server((connectors,), networks.itself, port)
     ]
     named = {name: parts for name, parts in answers_of.items() if name not in _INTERNET}
     return {**named, _ITSELF: _in_words(itself), **{name: answers_of[name] for name in _INTERNET}}
+
+
+@remembered
+def _met_by_groups(
+    connectors: t.Iterable[doors.Connector], networks: SiteNetworks, heard: RangeSet, port: int
+) -> t.Mapping[str, dict[str, RangeSet]]:
+    """The same for all but the server itself."""
+    return {
+        name: _in_words(doors.answers_of(connectors, group & heard, port).items())
+        for name, group in senders(networks)
+    }
 
 
 def _in_words(answers: t.Iterable[tuple[Answer, RangeSet]]) -> dict[str, RangeSet]:

@@ -138,7 +138,8 @@ class _Run(t.Generic[State, Key]):
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
         # As long as nothing is written, what was read is how it is.
-        self._judge(strangers, layer.strangers(before, wished), strangers, unfinished=unfinished)
+        then = layer.strangers(before, wished) if changes else strangers
+        self._judge(strangers, then, strangers, unfinished=unfinished)
         notes += [
             f"{finding.sentence} (guard {finding.id})"
             for finding in findings
