@@ -233,7 +233,8 @@ def test_a_firewall_that_does_not_answer_is_unknown_and_not_in_order(lab: Lab) -
     assert "does not accept the token" in summary(run)
 
 
-@pytest.mark.parametrize("mode", ["push", pytest.param("poll", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["push", "poll"])
 def test_ranges_by_a_feed(lab: Lab, mode: str, tmp_path: pathlib.Path) -> None:
     feed: dict[str, t.Any] = {"mode": mode}
     if mode == "poll":
@@ -265,6 +266,7 @@ def test_ranges_by_a_feed(lab: Lab, mode: str, tmp_path: pathlib.Path) -> None:
     assert not run.changed, run.output
 
 
+@pytest.mark.long
 def test_outwards_only_from_the_mail_server(lab: Lab) -> None:
     place = lab.hosts[HOST].place
     wish = {
