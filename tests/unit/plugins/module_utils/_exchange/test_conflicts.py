@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.confli
     crossing,
     equal_claims,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import match
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
@@ -149,3 +150,15 @@ def test_equal_claims_are_those_of_connectors_in_service(
             if one["name"] in names:
                 assert where in map(str, one["bindings"])
                 assert heard in map(str, one["remote_ip_ranges"].entries)
+
+
+def test_of_two_with_the_same_claim_the_most_generous_one_is_named() -> None:
+    everybody = RangeSet.parse(["0.0.0.0/0"])
+    closed = {"bindings": frozenset(_BINDINGS[:1]), "remote_ip_ranges": everybody}
+    wide = {**closed, "permission_groups": frozenset({"AnonymousUsers"})}
+    tls = {**wide, "require_tls": True}
+    same = [{**tls, "name": "A"}, {**wide, "name": "B"}, {**tls, "name": "C"}]
+    assert match(same, "203.0.113.9").connector == "B"
+    relay = {**wide, "name": "D", "anonymous_relay": True}
+    assert match([*same, relay], "203.0.113.9").connector == "D"
+    assert match([*same, {**closed, "name": "A0"}], "203.0.113.9").connector == "B"
