@@ -131,10 +131,10 @@ def test_silence_alone_is_no_proof_of_a_lock() -> None:
     state, sentences = judge_look(alone.result, alone.expect)
     assert state == "unknown"
     assert (
-        "But 192.0.2.9:25 answered nobody in this run: a server that is down, or an address that "
-        "is not the site's, is as silent as a lock. To tell them apart, add a look at another port of "
-        "that address which answers everybody, such as port: 443 with expect: any, or one from an "
-        "address that is let in, with expect: open."
+        "But 192.0.2.9:25 answered nobody in this run: a server that is down, or an address "
+        "that is not the site's, is as silent as a lock. To tell them apart, add a look at "
+        "another port of that address which answers everybody, such as port: 443 with "
+        "expect: any, or one from an address that is let in, with expect: open."
     ) in sentences[0]
     [line] = looks_as_lines(None, alone.result, alone.name, alone.expect)
     assert line.startswith("a stranger at 192.0.2.9:25: inconclusive.")
