@@ -178,7 +178,7 @@ def test_a_rule_is_looked_at_before_it_is_in_force(tenant: Tenant) -> None:
     (rule,) = rules(tenant).values()
     assert (rule["Mode"], rule["State"], rule["Quarantine"]) == ("Audit", "Enabled", True)
     assert (rule["FromScope"], rule["ExceptIfSenderIpRanges"]) == ("NotInOrganization", RANGES)
-    assert rule["ExceptIfMessageTypeMatches"] == "Voicemail"
+    assert (rule["ExceptIfMessageTypeMatches"], rule["Priority"]) == ("Voicemail", 0)
     assert not tenant.locked(**options)["changed"]
 
     enforced = tenant.locked(rule_mode="enforce", **options)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import errors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.errors import (
     ExchangeOnlineError,
+    Refused,
     Unclear,
     Unreachable,
     Unreadable,
@@ -202,6 +203,7 @@ class ExchangeOnline:
                     )
                 raise self._failure(call.cmdlet, status, text)
             document = self._document(call, text)
+            self._complain(call, status, document)
             value = document.get("value")
             if value is None:
                 # A cmdlet that gives nothing answers without a body, or with warnings alone.
@@ -225,6 +227,22 @@ class ExchangeOnline:
             pages.add(link)
             response = self._post(link[len(self._api) :], call.body(), call.cmdlet, again=True)
             status, text = response.status_code, response.text
+
+    def _complain(self, call: Call, status: int, document: t.Mapping[str, t.Any]) -> None:
+        """Raise for an answer that says well and means something else, as Microsoft's own module
+        knows them: with errors beside its rows, or with a question in place of what was asked.
+        """
+        wrong = _texts(document.get("@adminapi.errors"))
+        if wrong:
+            raise Unclear(f"{self.where} had an error with {call.cmdlet}: {' '.join(wrong)}")
+        if document.get("error"):
+            raise errors.refused(call.cmdlet, self.where, status, json.dumps(dict(document)))
+        asked = document.get("@adminapi.confirmationmessage")
+        if asked:
+            raise Refused(
+                f"{self.where} did nothing for {call.cmdlet}, and asks: {plain(asked)}",
+                status=status,
+            )
 
     def _is_ours(self, link: t.Any) -> bool:
         """The token goes nowhere else, whatever an answer says."""

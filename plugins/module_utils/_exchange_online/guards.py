@@ -164,7 +164,7 @@ def _ipv6(wish: Wish) -> t.Iterator[Finding]:
 def _provider(wish: Wish, after: TenantState) -> t.Iterator[Finding]:
     if not closes(after):
         return
-    ranges, certificates = model.admitted(after)
+    ranges, certificates = model.certainly_admitted(after)
     named = wish.named
     if named.provider_certificate and named.provider_certificate in certificates:
         return

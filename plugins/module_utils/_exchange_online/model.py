@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     ON_PREMISES,
     OUTSIDE,
     PARTNER,
+    STOPS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.state import (
     Canonical,
@@ -76,6 +77,17 @@ def by_certificate(row: Canonical) -> str:
     return str(row.get("tls_sender_certificate_name") or "")
 
 
+def certain(row: Canonical) -> tuple[RangeSet, str]:
+    """Whom a connector certainly admits: one that wants an address and a certificate, nobody whose
+    other half is not known.
+    """
+    ranges, certificate = by_address(row), by_certificate(row)
+    both = row.get("restrict_domains_to_ip_addresses") and row.get(
+        "restrict_domains_to_certificate"
+    )
+    return (RangeSet(), "") if both else (ranges, certificate)
+
+
 def restricts(row: Canonical) -> bool:
     """Whether a connector refuses whoever it does not name, of all senders."""
     return bool(
@@ -123,8 +135,22 @@ def rules_in_force(state: TenantState) -> list[Canonical]:
     return [
         row
         for row in state.rules.values()
-        if row.get("enabled") and row.get("mode") == ENFORCE and is_lock(row)
+        if row.get("enabled")
+        and row.get("mode") == ENFORCE
+        and is_lock(row)
+        and not _passed_over(row, state)
     ]
+
+
+def _passed_over(rule: Canonical, state: TenantState) -> bool:
+    """Whether a rule before this one may end the rules for a message."""
+    return any(
+        row.get("enabled")
+        and row.get(STOPS)
+        and row is not rule
+        and (row.get("priority") or 0) <= (rule.get("priority") or 0)
+        for row in state.rules.values()
+    )
 
 
 def is_lock(row: Canonical) -> bool:
@@ -147,6 +173,19 @@ def admitted(state: TenantState) -> tuple[RangeSet, frozenset[str]]:
     if not closing(state):
         for row in rules_in_force(state):
             ranges = ranges | ranges_of(row, "except_if_sender_ip_ranges")
+    return ranges, frozenset(certificates)
+
+
+def certainly_admitted(state: TenantState) -> tuple[RangeSet, frozenset[str]]:
+    """The same, of whom it is certain: what a lock needs for those whom it must not shut out."""
+    if not closing(state):
+        return admitted(state)
+    ranges = RangeSet()
+    certificates: set[str] = set()
+    for row in closing(state):
+        its_ranges, its_certificate = certain(row)
+        ranges = ranges | its_ranges
+        certificates |= {its_certificate} - {""}
     return ranges, frozenset(certificates)
 
 
@@ -222,7 +261,7 @@ def on_premises(state: TenantState) -> list[Canonical]:
 
 def is_admitted(row: Canonical, state: TenantState) -> bool:
     """Whether the senders of a connector get through the connectors that refuse others."""
-    ranges, certificates = admitted(state)
+    ranges, certificates = certainly_admitted(state)
     own = ranges_of(row, "sender_ip_addresses")
     certificate = str(row.get("tls_sender_certificate_name") or "")
     if certificate and _matches(certificate, certificates):

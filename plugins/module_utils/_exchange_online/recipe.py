@@ -234,6 +234,7 @@ def _rule(wish: Wish, state: TenantState) -> Desired[str]:
         held or wish.rule_name,
         {
             "enabled": True,
+            "priority": 0,
             "mode": ENFORCE if wish.enforce else AUDIT,
             "from_scope": OUTSIDE,
             "sender_address_location": "Header",

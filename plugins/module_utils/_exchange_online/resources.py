@@ -156,6 +156,9 @@ RULE: Resource = resource(
 FURTHER = "further"
 """Conditions, exceptions and actions of a rule that are not among the options: read only."""
 
+STOPS = "stop_rule_processing"
+"""Whether no rule behind this one is asked: read only."""
+
 ORGANIZATION: Resource = resource(
     "organization",
     "organization",

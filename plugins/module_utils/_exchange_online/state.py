@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     FURTHER,
     ORGANIZATION,
     RULE,
+    STOPS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
@@ -139,6 +140,7 @@ def _one(resource: Resource, row: Row) -> Canonical:
         canonical[CONNECTOR_SOURCE] = str(row.get("ConnectorSource") or "")
     if resource is RULE:
         canonical[FURTHER] = _further(row)
+        canonical[STOPS] = str(row.get("StopRuleProcessing")).lower() == "true"
         canonical["set_scl"] = row.get("SetSCL")
     return canonical
 

@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     ORGANIZATION,
     PARTNER,
     RULE,
+    STOPS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.state import (
     TenantState,
@@ -39,7 +40,7 @@ Change = transaction.Change[str]
 # What a new object has where nothing is said.
 _NEW: t.Mapping[str, t.Mapping[str, t.Any]] = {
     CONNECTOR.name: {"enabled": True, CONNECTOR_SOURCE: "Default"},
-    RULE.name: {"enabled": True, FURTHER: frozenset(), "set_scl": None},
+    RULE.name: {"enabled": True, FURTHER: frozenset(), "set_scl": None, STOPS: False},
 }
 _NEEDED: t.Mapping[str, tuple[str, ...]] = {
     CONNECTOR.name: ("connector_type", "sender_domains"),

@@ -179,6 +179,24 @@ def test_what_is_no_answer_is_not_taken_for_an_empty_one(document: t.Any) -> Non
     assert isinstance(only(online), Unreadable)
 
 
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        ({"value": [], "@adminapi.errors": ["It went wrong."]}, Unclear),
+        ({"error": {"message": "It went wrong."}}, Refused),
+        ({"value": [], "@adminapi.confirmationmessage": "Are you sure?"}, Refused),
+    ],
+)
+def test_an_answer_that_says_well_and_has_done_nothing_is_an_error(
+    document: t.Any, kind: type[Exception]
+) -> None:
+    online, _web = asked(gave(document))
+    with pytest.raises(kind):
+        online.write(WRITE)
+    online, _web = asked(batched(document))
+    assert isinstance(only(online), kind)
+
+
 def test_a_redirection_is_not_followed() -> None:
     online, web = asked(gave("", 302, Location="https://elsewhere.example"))
     with pytest.raises(Unreadable, match="not followed"):
