@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import tempfile
 import typing as t
 import unittest.mock
@@ -180,10 +181,15 @@ class HierConfig:
         return {tuple(line.path()) for line in config.all_children()}
 
     def future(self, before: str, changes: t.Iterable[str]) -> set[tuple[str, ...]]:
-        """What a configuration becomes by changes, one after the other."""
+        """What a configuration becomes by changes, one after the other.
+
+        hier_config writes `unset NAME` for the opposite of `set NAME VALUE`, but here takes it for
+        that of a line `NAME`, and keeps both; for it the opposite of `set NAME` is said in full.
+        """
         config = self.read(before)
         for change in changes:
-            config = config.future(self.read(change), prune_empty_branches=True)
+            said = re.sub(r"^( *unset )(?!edit )", r"\1set ", change, flags=re.MULTILINE)
+            config = config.future(self.read(said), prune_empty_branches=True)
         return self.lines(config)
 
     def remediation(self, before: str, after: str) -> set[tuple[str, ...]]:
@@ -282,6 +288,39 @@ def test_a_run_and_its_rollback_do_what_hier_config_predicts(
     policies: list[dict[str, t.Any]],
 ) -> None:
     as_predicted(policies)
+
+
+def test_hier_config_predicts_a_policy_that_turns_from_a_service_to_addresses_and_back() -> None:
+    by_service = {
+        "action": "accept",
+        "srcintf": [{"name": "dmz"}],
+        "dstintf": [{"name": "internal"}],
+        "srcaddr": [],
+        "internet-service-src": "enable",
+        "internet-service-src-name": [{"name": "Mimecast-Mimecast"}],
+        "dstaddr": [{"name": "of mail"}],
+        "service": [{"name": "SMTP"}],
+    }
+    as_predicted([by_service])
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [("unset a", {"set a-b 2"}), ("unset a-b", {"set a 1"}), ("set a 3", {"set a 3", "set a-b 2"})],
+)
+def test_hier_config_unsets_the_field_that_is_named_and_no_other(
+    change: str, left: set[str]
+) -> None:
+    lines = ("edit 1", "    set a 1", "    set a-b 2", "next"), ("edit 1", f"    {change}", "next")
+    before, changed = (
+        "\n".join(["config one", *(f"    {line}" for line in part), "end"]) for part in lines
+    )
+    entry = ("config one", "edit 1")
+    assert HierConfig().future(before, [changed]) == {
+        entry[:1],
+        entry,
+        *((*entry, line) for line in left),
+    }
 
 
 @pytest.mark.long
