@@ -365,8 +365,8 @@ guards:
 # generated: returns exchange.strangers
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any
-      port that the server listens on.
+    - Who may send without a login, or relay, that the site has not named, from the internet, on
+      any port that the server listens on.
     - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
       too.
     - Of a locked way out, which mail to the internet leaves past the connector of the lock.
@@ -379,8 +379,8 @@ strangers:
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would
-        be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it
+        would be by the plan.
       type: list
       elements: str
       returned: always
@@ -431,8 +431,8 @@ server:
 # generated: returns layer.lease
 lease:
   description:
-    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and where
-      that was started, C(since) when and C(until) when by its own clock.
+    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and
+      where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
   sample:
@@ -472,8 +472,8 @@ not_restored:
   sample: []
 # generated: returns layer.further
 further:
-  description: The names of snapshots of changes before that, newest first. What they hold is still
-    changed.
+  description: The names of snapshots of changes before that, newest first. What they hold is
+    still changed.
   type: list
   elements: str
   sample: []

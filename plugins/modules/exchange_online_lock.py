@@ -260,8 +260,8 @@ restored:
   returned: when a snapshot was given back
 # generated: returns layer.further
 further:
-  description: The names of snapshots of changes before that, newest first. What they hold is still
-    changed.
+  description: The names of snapshots of changes before that, newest first. What they hold is
+    still changed.
   type: list
   elements: str
   sample: []

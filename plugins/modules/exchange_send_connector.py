@@ -273,8 +273,8 @@ guards:
 # generated: returns exchange.strangers
 strangers:
   description:
-    - Who may send without a login, or relay, that the site has not named, from the internet, on any
-      port that the server listens on.
+    - Who may send without a login, or relay, that the site has not named, from the internet, on
+      any port that the server listens on.
     - Anybody but O(own_networks) and O(exchange_servers) is a stranger to relaying, the provider
       too.
     - Of a locked way out, which mail to the internet leaves past the connector of the lock.
@@ -287,8 +287,8 @@ strangers:
       elements: str
       returned: always
     after:
-      description: The same as it is in the end, read again; where nothing was written, as it would
-        be by the plan.
+      description: The same as it is in the end, read again; where nothing was written, as it
+        would be by the plan.
       type: list
       elements: str
       returned: always

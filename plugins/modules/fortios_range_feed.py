@@ -158,8 +158,8 @@ device:
 # generated: returns layer.lease
 lease:
   description:
-    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and where
-      that was started, C(since) when and C(until) when by its own clock.
+    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and
+      where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
   sample:

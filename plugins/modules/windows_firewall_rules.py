@@ -343,8 +343,8 @@ snapshot:
 # generated: returns layer.lease
 lease:
   description:
-    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and where
-      that was started, C(since) when and C(until) when by its own clock.
+    - A lease of the C(server) or device, by which run it is held (C(run_id)), C(by) whom and
+      where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
   sample:
@@ -382,8 +382,8 @@ not_restored:
   sample: []
 # generated: returns layer.further
 further:
-  description: The names of snapshots of changes before that, newest first. What they hold is still
-    changed.
+  description: The names of snapshots of changes before that, newest first. What they hold is
+    still changed.
   type: list
   elements: str
   sample: []

@@ -26,10 +26,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
 
 FORMAT = 1
 _HEAD = """---
-# Where the site's filtering provider delivers from. Written by \
-mailedge.lockdown.provider_ranges_lock; read a change before it is used.
-# Ranges under "leaving" are gone from the provider's list and are let through until the date \
-beside them.
+# Where the site's filtering provider delivers from. Written by
+# mailedge.lockdown.provider_ranges_lock; read a change before it is used.
+# Ranges under "leaving" are gone from the provider's list and are let through until the date
+# beside them.
 """
 
 
