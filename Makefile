@@ -118,7 +118,7 @@ test: ## every check that is quick: what a change must pass
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target quick-beside lint ansible-lint docs-lint galaxy
 
 quick-beside: $(VENV)/.ready link
-	@$(MAKE) --no-print-directory quick
+	@$(MAKE) --no-print-directory --output-sync=none quick
 
 check: sanity test ## `make test` and ansible-test sanity
 

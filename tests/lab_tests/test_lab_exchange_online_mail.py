@@ -249,7 +249,7 @@ def test_unknown_recipients_prove_nothing(online: ExchangeOnline) -> None:
     online.tenant.inbound("filter", **BY_ADDRESS)
     for player in (STRANGER, PROVIDER):
         code, text = talk(online, player, recipient=nobody)
-        assert (code, text.split(" [")[0]) == (
+        assert (code, text.partition(" [")[0]) == (
             550,
             "5.4.1 Recipient address rejected: Access denied.",
         )

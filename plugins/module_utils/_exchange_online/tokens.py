@@ -153,8 +153,8 @@ class Tokens:
     def _refused(self, answer: t.Mapping[str, t.Any]) -> TokenRefused:
         code = plain(answer.get("error") or "no reason")
         # The first line: behind it stand trace numbers.
-        description = str(answer.get("error_description") or "").strip().split("\r\n")[0]
-        text = plain(description.split("\n")[0])
+        lines = str(answer.get("error_description") or "").strip().splitlines()
+        text = plain(lines[0] if lines else "")
         return TokenRefused(
             f"{self._where()} gave no token ({code}){f': {text}' if text else ''}".rstrip(".")
             + f". {_NOTHING}"

@@ -297,10 +297,7 @@ class AdminApi:
             return answered(error.status, refusals.of_cmdlet(error, self.inner))
         rows = [shown(row, select) for row in outcome.rows]
         if self.numbers_as_text:
-            rows = [
-                {key: str(value) if type(value) is int else value for key, value in row.items()}
-                for row in rows
-            ]
+            rows = [{key: _as_text(value) for key, value in row.items()} for row in rows]
         outcome = outcome._replace(
             rows=rows, warnings=[*outcome.warnings, *faults.warn.get(name, [])]
         )
@@ -432,6 +429,11 @@ def _cmdlet_input(document: t.Any) -> dict[str, t.Any]:
     if not isinstance(given.get("Parameters", {}), dict):
         raise Refused(refusals.malformed("Parameters is not an object."))
     return {"Parameters": {}, **given}
+
+
+def _as_text(value: t.Any) -> t.Any:
+    """A number as text; flags are no numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def armed(**faults: t.Any) -> Faults:
