@@ -284,9 +284,12 @@ BAD: dict[str, tuple[dict[str, t.Any], str]] = {
     "nobody": ({"remote_addresses": []}, "names nobody whom a firewall could let in"),
     "no address": ({"remote_addresses": ["mail.example"]}, "'mail.example'"),
     "a netmask": ({"own_networks": ["10.20.0.0", "255.255.0.0"]}, "netmask"),
-    "port 0": ({"ports": [0]}, "0 is no list of TCP ports"),
-    "a port in use that is none": ({"ports_in_use": [99999]}, "The option ports_in_use cannot be"),
-    "no port": ({"ports": []}, "an empty list is no list of TCP ports"),
+    "port 0": ({"ports": [0]}, "must list TCP ports from 1 to 65535, not 0"),
+    "a port in use that is none": (
+        {"ports_in_use": [99999]},
+        "The option ports_in_use must list TCP ports from 1 to 65535, not 99999",
+    ),
+    "no port": ({"ports": []}, "must list TCP ports from 1 to 65535, not nothing"),
     "no program": (
         {"ignore_programs": ["C:\\Windows\\System32\\svchost.exe"]},
         "which runs many services",

@@ -72,9 +72,8 @@ def check(params: t.Mapping[str, t.Any]) -> list[str]:
         ]
         if wrong or (option == "ports" and not ports):
             problems.append(
-                f"The option {option} cannot be used as given: "
-                f"{', '.join(wrong) or 'an empty list'} "
-                f"is no list of TCP ports from 1 to {LAST_PORT}."
+                f"The option {option} must list TCP ports from 1 to {LAST_PORT}, "
+                f"not {', '.join(wrong) or 'nothing'}."
             )
     odd = [
         name
