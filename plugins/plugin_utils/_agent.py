@@ -65,6 +65,10 @@ class AgentError(Exception):
                 text = f"{text} {_MEMORY}"
         super().__init__(text)
 
+    def explain(self, sentences: str) -> None:
+        """Put what is known of the error before what the server said."""
+        self.args = (f"{sentences} {self}",)
+
     def as_result(self) -> dict[str, t.Any]:
         """The error as a part of a task's result."""
         return {

@@ -171,10 +171,16 @@ class AgentPort(Port[State, str, AgentReading[State]]):
     def read(self) -> AgentReading[State]:
         layer, steps = self._layer, self.reading_steps()
         answer = self._answer
-        if answer is None:
-            answer = read_alone(self._agent, self)
-        else:
-            raise_what_failed(answer, steps)
+        try:
+            if answer is None:
+                answer = read_alone(self._agent, self)
+            else:
+                raise_what_failed(answer, steps)
+        except AgentError as error:
+            known = layer.explain(error.step, error.message)
+            if known:
+                error.explain(f"{known} Nothing was changed.")
+            raise
         state = layer.parse(answer, "")
         answers = {
             step: list((step_answer or {}).get("objects") or [])
@@ -331,6 +337,9 @@ class AgentPort(Port[State, str, AgentReading[State]]):
                 self._lease.written(lease.text())
             else:
                 self._lease.own = held
+            known = layer.explain(error.step, error.message)
+            if known:
+                error.explain(known)
             failed = error.step or ""
             untouched = failed not in change_of and not failed.startswith(_AGAIN)
             done = 0 if untouched else change_of.get(failed, len(steps))

@@ -201,12 +201,19 @@ def test_a_rule_of_ours_that_has_a_twin_goes_and_the_twin_stays(pwsh: str) -> No
     assert sorted(rule.id for rule in server.firewall.rules) == ["{smtp}", "{twin}"]
 
 
-def test_a_firewall_whose_service_is_not_running_is_an_error() -> None:
+@pytest.mark.parametrize("words", ["", "Es sind keine weiteren Endpunkte verfügbar."])
+def test_a_firewall_whose_service_is_not_running_is_an_error(words: str) -> None:
     server = Server()
     server.firewall.running = False
+    server.firewall.no_endpoints = words or server.firewall.no_endpoints
     refused = server.do(LOCK)
     assert refused["failed"]
     assert refused["error"]["class"] == "COMException"
+    assert refused["msg"].startswith(
+        "The Windows Firewall service (MpsSvc) of the server does not answer, "
+    )
+    assert "Start it (Start-Service MpsSvc)" in refused["msg"]
+    assert "Nothing was changed. On the server" in refused["msg"]
     assert "0x800706D9" in refused["msg"]
 
 

@@ -146,6 +146,12 @@ class HostLayer(Layer[State, str]):
         for the request.
         """
 
+    def explain(self, step: str | None, message: str) -> str:
+        """What the layer knows of an error that one of its steps met, and what to do, in sentences;
+        empty where it knows nothing. `message` is in the server's language.
+        """
+        return ""
+
     @abc.abstractmethod
     def concerned(self, steps: t.Sequence[Change[str]]) -> set[str]:
         """The digests that have to be as they were read."""

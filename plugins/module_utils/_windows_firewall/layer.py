@@ -47,6 +47,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
     order,
 )
 
+# EPT_S_NOT_REGISTERED, which COM gives while the service is not running. The number is the same in
+# every language; the words around it are not.
+_NO_ENDPOINTS = "0X800706D9"
+
 
 class WindowsFirewallLayer(HostLayer[State]):
     """The firewall of one server, for one task.
@@ -139,6 +143,15 @@ class WindowsFirewallLayer(HostLayer[State]):
         self, change: Change, state: State, *, step: str, credential: t.Callable[[str, str], t.Any]
     ) -> list[Step]:
         return calls.change_calls(change, state, step=step)
+
+    def explain(self, step: str | None, message: str) -> str:
+        if _NO_ENDPOINTS not in message.upper():
+            return ""
+        return (
+            "The Windows Firewall service (MpsSvc) of the server does not answer, so that its "
+            "rules can be neither read nor changed. Start it (Start-Service MpsSvc), see that it "
+            "starts with the server, and run the task again."
+        )
 
     def concerned(self, steps: t.Sequence[Change]) -> set[str]:
         return set(self.digests)

@@ -86,10 +86,7 @@ class FwRule(ComObject):
 
     def _running(self) -> None:
         if not self.firewall.running:
-            raise ComError(
-                _NO_ENDPOINTS,
-                "There are no more endpoints available from the endpoint mapper. (0x800706D9)",
-            )
+            raise ComError(_NO_ENDPOINTS, f"{self.firewall.no_endpoints} (0x800706D9)")
 
     # --- texts ---
 

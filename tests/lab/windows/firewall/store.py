@@ -137,6 +137,8 @@ class Firewall:
         self.modify_state = 0
         self.version = (2, 30)
         self.running = True
+        # In the language of the server.
+        self.no_endpoints = "There are no more endpoints available from the endpoint mapper."
         self.keywords: dict[str, list[str]] = {"LocalSubnet": ["10.20.0.0/16", "fe80::/10"]}
         self.rpc_ports: frozenset[int] = frozenset({6001, 6002, 59532})
         self.lines: list[str] = []
