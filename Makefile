@@ -153,9 +153,10 @@ mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## how much of guards, order, m
 # Only the interpreter of the virtual environment: ansible-test would otherwise look for every
 # Python that it knows. In a copy of its own, because it writes there, and `make copy` removes what
 # git does not track.
+# In a copy for each environment, so that two may run at a time.
 sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
-	@$(PYTHON) tests/tools/tree.py copy $(cache)/sanity >/dev/null
-	@cd $(cache)/sanity/ansible_collections/mailedge/lockdown && $(call in_venv,$(VENV)) \
+	@$(PYTHON) tests/tools/tree.py copy $(cache)/sanity$(VENV) >/dev/null
+	@cd $(cache)/sanity$(VENV)/ansible_collections/mailedge/lockdown && $(call in_venv,$(VENV)) \
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
 	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 

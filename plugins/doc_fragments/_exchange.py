@@ -79,8 +79,9 @@ options:
         send without a login.
       - A network that is named only after a lock is given what it had before, as long as the narrow
         connector that the lock made for the own networks is there, with the comment that the lock
-        gave it. Where there is none, the guard C(own_networks_refused) warns on Exchange 2013 and
-        later.
+        gave it, and the connector that was open before. Else it gets nothing, and the guard
+        C(own_networks_refused) says so, on Exchange 2013 and later, and wherever that narrow
+        connector is there.
       - Where connectors listen on several local addresses and one narrow connector would take
         something from others at one of them, there are several, which are numbered.
       - One that is not named any more is taken out of that connector by the next lock, at once or

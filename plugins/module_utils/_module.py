@@ -24,3 +24,9 @@ class Module(AnsibleModule):
         kwargs.setdefault("invocation", {"module_args": without_secrets(self.params)})
         super().fail_json(msg, **kwargs)
         raise SystemExit(1)
+
+
+def tell_warnings(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+    """Hand the warnings of a result over: ansible-core 2.23 takes none from a result."""
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)

@@ -85,7 +85,8 @@ bypasses:
   type: list
   elements: str
 unread:
-  description: What could not be read, or not in whole, in sentences.
+  description: What could not be read, or not in whole, and whom Exchange Online may let past the
+    lock, in sentences. RV(state) is V(unknown) where nothing worse is known.
   returned: when the tenant was asked
   type: list
   elements: str

@@ -43,7 +43,8 @@ options:
       - V(connector) refuses strangers when they name the recipient. Nothing of them is taken.
       - V(rule) is the softer way. A transport rule quarantines their mail, and O(rule_mode) begins
         with a look. Seen from outside the mail is accepted, so that only the configuration proves
-        it, and a header that anybody can write gets past it.
+        it, and a header that anybody can write gets past it. So RV(state) is V(unknown), unless
+        V(rule_can_be_passed) stands in O(accept_risks).
       - V(none) leaves direct delivery as it is, for O(reject_direct_send) alone.
     type: str
     choices: [connector, rule, none]
@@ -127,6 +128,8 @@ options:
         not read, or not in whole."
       - "V(on_premises_shut_out): The organization's own servers deliver by a connector of the type
         OnPremises, and would be refused."
+      - "V(on_premises_unnamed): A connector of the type OnPremises knows senders that the
+        description does not name; whether they get past the lock is not known."
       - "V(others_refused): Who delivers straight to the tenant today would be refused: forwarders
         without SRS, cloud mailers, service mail to the onmicrosoft.com domains."
       - "V(private_range): A range holds addresses that nobody on the internet sends from."
@@ -134,8 +137,8 @@ options:
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
-      - "V(rule_can_be_passed): A rule takes the mail and quarantines it, so that nobody sees it
-        from outside; and a header that anybody can write takes mail past it."
+      - "V(rule_can_be_passed): What keeps strangers out is a rule, and a header that anybody can
+        write takes mail past it."
       # end of generated
     type: list
     elements: str

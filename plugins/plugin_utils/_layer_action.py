@@ -95,7 +95,7 @@ class LayerAction(HostAction):
         if not lease:
             return None
         return Hold(
-            str(lease[("run_id")]),
+            str(lease["run_id"]),
             int(lease["minutes"]),
             who(self._variables),
             bool(lease["goes_on"]),

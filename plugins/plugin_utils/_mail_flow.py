@@ -11,6 +11,7 @@ import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
@@ -64,14 +65,16 @@ class ExchangeAction(LayerAction):
                 problems.append(f"The option {option} cannot be used as given: {error}")
         if problems:
             raise Failure(" ".join([*problems, "Nothing was sent to the server."]))
+        lock = params.get("inbound_lock")
         return SiteNetworks(
             provider=sets["provider_ranges"],
             own_networks=sets["own_networks"],
             exchange_servers=sets["exchange_servers"],
             hybrid=sets["hybrid_ranges"],
-            inbound_lock=params.get("inbound_lock") is not None,
+            inbound_lock=lock is not None,
             outbound_lock=self._claim(params.get("outbound_lock")),
-            unnamed_until=grace(params.get("inbound_lock") or {}),
+            unnamed_until=grace(lock or {}),
+            keepers=() if lock is None else recipes.own_keepers(lock.get("name")),
         )
 
     @staticmethod

@@ -10,6 +10,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution import (
+    ACCEPTED,
+    Hop,
+    answer,
+)
 from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
     BY_ADDRESS,
     CERTIFICATE,
@@ -174,7 +179,6 @@ def test_a_rule_is_looked_at_before_it_is_in_force(tenant: Tenant) -> None:
     options = {"method": "rule", "provider_ranges": RANGES, "provider_certificate": None}
     audit = tenant.locked(**options)
     assert audit["state"] == "open"
-    assert "rule_can_be_passed" in ids(audit)
     (rule,) = rules(tenant).values()
     assert (rule["Mode"], rule["State"], rule["Quarantine"]) == ("Audit", "Enabled", True)
     assert (rule["FromScope"], rule["ExceptIfSenderIpRanges"]) == ("NotInOrganization", RANGES)
@@ -183,7 +187,11 @@ def test_a_rule_is_looked_at_before_it_is_in_force(tenant: Tenant) -> None:
 
     enforced = tenant.locked(rule_mode="enforce", **options)
     assert enforced["plan"][0].endswith("': mode Enforce.")
-    assert enforced["state"] == "in order"
+    assert enforced["state"] == "unknown", "a header that anybody can write gets past it"
+    assert "rule_can_be_passed" in ids(enforced)
+    assert tenant.info(provider_ranges=RANGES)["state"] == "unknown"
+    accepting = {**options, "accept_risks": ["rule_can_be_passed"]}
+    assert tenant.locked(rule_mode="enforce", **accepting)["state"] == "in order"
     assert rules(tenant)[rule["Name"]]["Mode"] == "Enforce"
     assert "quarantined by the rule" in enforced["exposure"]["words"][-3]
 
@@ -227,6 +235,28 @@ def test_own_servers_that_nobody_named_are_not_shut_out(tenant: Tenant) -> None:
     assert "on_premises_shut_out" in ids(stopped)
     assert f"certificate {OWN}" in stopped["msg"]
     assert tenant.dump() == start
+
+
+def test_whom_a_connector_of_the_own_servers_knows_may_get_past_the_lock(tenant: Tenant) -> None:
+    """Whether it does is unverified, and the lab can do either."""
+    tenant.locked()
+    tenant.online.tenant.on_premises_first = True
+    row = tenant.online.tenant.inbound(
+        "Scanner", ConnectorType="OnPremises", SenderIPAddresses=["203.0.113.0/24"]
+    )
+    recipient = "postmaster@hafen.example"
+    hop = Hop("203.0.113.9", tls=True)
+    assert answer([tenant.online.tenant], hop, "a@elsewhere.example", recipient) == ACCEPTED
+    accepting = {"accept_risks": ["on_premises_shut_out"]}
+    told = tenant.locked(**accepting)
+    assert told["state"] == "unknown"
+    (sentence,) = (one["sentence"] for one in told["guards"] if one["id"] == "on_premises_unnamed")
+    assert "'Scanner' of the type OnPremises knows 203.0.113.0/24" in sentence
+    assert tenant.info(provider_certificate="*.filter.example")["state"] == "unknown"
+    accepting["accept_risks"].append("on_premises_unnamed")
+    assert tenant.locked(**accepting)["state"] == "in order"
+    row["Enabled"] = False
+    assert tenant.locked()["state"] == "in order"
 
 
 def test_own_servers_by_another_certificate_need_two_connectors(tenant: Tenant) -> None:

@@ -101,7 +101,57 @@ class WholeReplies(SMTP):
         await super().push(whole)
 
 
-class Session(WholeReplies):
+class Heard(t.Protocol):
+    """What is remembered of a connection."""
+
+    commands: list[str]
+    replies: list[str]
+
+
+class Remembering(WholeReplies):
+    """Remembers what was said and heard, and answers what is alike wherever Exchange listens."""
+
+    talk: Heard | None = None
+
+    async def push(self, status: t.Any) -> None:
+        """Say something, and remember it."""
+        text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
+        assert self.talk is not None
+        self.talk.replies.append(text)
+        await super().push(text)
+
+    def heard(self, command: str, argument: str | None) -> None:
+        """Remember a command."""
+        assert self.talk is not None
+        self.talk.commands.append(f"{command} {argument}" if argument else command)
+
+    async def smtp_NOOP(self, arg: str | None) -> None:
+        """Nothing."""
+        self.heard("NOOP", arg)
+        await self.push("250 2.0.0 OK")
+
+    async def smtp_VRFY(self, arg: str | None) -> None:
+        """Exchange tells nobody."""
+        self.heard("VRFY", arg)
+        await self.push("252 2.1.5 Cannot VRFY user")
+
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """A message. It is heard, so that a test sees that somebody sends one, and refused: the lab
+        has no queue.
+        """
+        self.heard("DATA", arg)
+        await self.push("452 4.3.1 Insufficient system resources")
+
+    smtp_BDAT = smtp_DATA
+
+    async def smtp_QUIT(self, arg: str | None) -> None:
+        """The end."""
+        self.heard("QUIT", arg)
+        await self.push("221 2.0.0 Service closing transmission channel")
+        self.transport.close()
+
+
+class Session(Remembering):
     """One connection. The state machine and TLS are aiosmtpd's, the answers Exchange's."""
 
     def __init__(
@@ -125,6 +175,7 @@ class Session(WholeReplies):
             self._admission = self._mailbox.admission(sender)
             connector = self._admission.connector
             self._talk = Conversation(sender, connector.name if connector else None)
+            self.talk = self._talk
             self._mailbox.conversations.append(self._talk)
             self._counts[sender] = self._counts.get(sender, 0) + 1
             self.hostname, self.__ident__ = self._banner()
@@ -174,21 +225,15 @@ class Session(WholeReplies):
         await super()._handle_client()
 
     async def push(self, status: t.Any) -> None:
-        """Say something, and remember it. A refusal for good comes late where the tarpit is on."""
+        """Say something. A refusal for good comes late where the tarpit is on."""
         text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
         if text.startswith("5") and self._mailbox.tarpit:
             await asyncio.sleep(self._mailbox.tarpit)
-        assert self._talk is not None
-        self._talk.replies.append(text)
         await super().push(text)
-
-    def _heard(self, command: str, argument: str | None) -> None:
-        assert self._talk is not None
-        self._talk.commands.append(f"{command} {argument}" if argument else command)
 
     async def smtp_EHLO(self, hostname: str) -> None:
         """What the connector offers."""
-        self._heard("EHLO", hostname)
+        self.heard("EHLO", hostname)
         self._mail = False
         assert self.session is not None
         self.session.extended_smtp = True
@@ -212,7 +257,7 @@ class Session(WholeReplies):
 
     async def smtp_HELO(self, hostname: str) -> None:
         """The old greeting."""
-        self._heard("HELO", hostname)
+        self.heard("HELO", hostname)
         self._mail = False
         assert self.session is not None
         self.session.extended_smtp = False
@@ -223,7 +268,7 @@ class Session(WholeReplies):
     @syntax("STARTTLS", when="tls_context")
     async def smtp_STARTTLS(self, arg: str) -> None:
         """Encrypt, where the connector can."""
-        self._heard("STARTTLS", arg)
+        self.heard("STARTTLS", arg)
         if self.tls_context and self._tls_protocol:
             await self.push("503 5.5.2 Only one STARTTLS command can be issued per session")
         elif self.tls_context and not arg:
@@ -233,7 +278,7 @@ class Session(WholeReplies):
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """May this sender send at all?"""
-        self._heard("MAIL", arg)
+        self.heard("MAIL", arg)
         assert self.session is not None
         if self.session.host_name is None:
             await self.push("503 5.5.2 Send hello first")
@@ -264,7 +309,7 @@ class Session(WholeReplies):
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         """May it send to this recipient?"""
-        self._heard("RCPT", arg)
+        self.heard("RCPT", arg)
         if not self._mail:
             await self.push("503 5.5.2 Need mail command")
         elif not (arg or "").upper().startswith("TO:") or "@" not in address_of(arg):
@@ -292,36 +337,11 @@ class Session(WholeReplies):
 
     async def smtp_RSET(self, arg: str | None) -> None:
         """Begin again."""
-        self._heard("RSET", arg)
+        self.heard("RSET", arg)
         self._mail = False
         await self.push("250 2.0.0 Resetting")
 
-    async def smtp_NOOP(self, arg: str | None) -> None:
-        """Nothing."""
-        self._heard("NOOP", arg)
-        await self.push("250 2.0.0 OK")
-
-    async def smtp_VRFY(self, arg: str | None) -> None:
-        """Exchange tells nobody."""
-        self._heard("VRFY", arg)
-        await self.push("252 2.1.5 Cannot VRFY user")
-
-    async def smtp_DATA(self, arg: str | None) -> None:
-        """A message. It is heard, so that a test sees that somebody sends one, and refused for the
-        lab has no queue.
-        """
-        self._heard("DATA", arg)
-        await self.push("452 4.3.1 Insufficient system resources")
-
-    smtp_BDAT = smtp_DATA
-
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Nobody has an account here."""
-        self._heard("AUTH", arg)
+        self.heard("AUTH", arg)
         await self.push("535 5.7.3 Authentication unsuccessful")
-
-    async def smtp_QUIT(self, arg: str | None) -> None:
-        """The end."""
-        self._heard("QUIT", arg)
-        await self.push("221 2.0.0 Service closing transmission channel")
-        self.transport.close()

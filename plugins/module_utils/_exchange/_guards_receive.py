@@ -162,7 +162,7 @@ def _no_longer_named(view: Sides) -> t.Iterator[Finding]:
     networks = view.networks
     named = networks.named | networks.itself | LOOPBACK
     for key, connector in sorted(view.after.receive.items()):
-        still = _recipe_keep.unnamed(view.after.receive, key, named)
+        still = _recipe_keep.unnamed(view.after.receive, key, named, networks.keepers)
         if still and networks.unnamed_until:
             yield Finding(
                 "no_longer_named",
@@ -225,11 +225,17 @@ def _logins(view: Sides) -> t.Iterator[Finding]:
 
 
 def _own_networks_refused(view: Sides) -> t.Iterator[Finding]:
-    """Told from 2013 on, where setup lets everybody send without a login: before that, a refusal is
-    how setup leaves it.
+    """Told from 2013 on, where setup lets everybody send without a login, and wherever an earlier
+    lock has let other own networks in: else a refusal is how setup leaves it.
     """
     own = view.networks.own_networks - view.networks.provider
-    if not view.networks.inbound_lock or not builtin_connectors.is_mailbox_2013(view.after.server):
+    narrow = [
+        view.after.receive[key]["name"]
+        for key in map(str.casefold, view.networks.keepers[:1])
+        if key in view.after.receive
+    ]
+    expected = narrow or builtin_connectors.is_mailbox_2013(view.after.server)
+    if not view.networks.inbound_lock or not expected:
         return
     refused = _left_over(view.new, own) & _left_over(view.old, own)
     if refused:
@@ -238,7 +244,8 @@ def _own_networks_refused(view: Sides) -> t.Iterator[Finding]:
             WARN,
             f"The own networks {ranges(refused)} are refused without a login, and this lock leaves "
             "that as it is. If scanners or applications there could send before the site was "
-            "first locked, give back its first snapshot and lock it with them named.",
+            "first locked, give back its first snapshot and lock it with them named"
+            + (f", or add them to the ranges of '{narrow[0]}'." if narrow else "."),
         )
 
 

@@ -367,12 +367,15 @@ def is_narrowed(connector: Connector) -> bool:
     )
 
 
-def unnamed(connectors: t.Mapping[str, Connector], key: str, group: RangeSet) -> RangeSet:
+def unnamed(
+    connectors: t.Mapping[str, Connector], key: str, group: RangeSet, names: t.Iterable[str] = ()
+) -> RangeSet:
     """What a connector that an earlier lock has made or narrowed hears beyond a group; nothing
-    where it is none.
+    where it is none. One that is called by one of `names` is a lock's own.
     """
     connector = connectors[key]
-    if _stands_for(connector) is None and not is_narrowed(connector):
+    made = key in {name.casefold() for name in names} or _stands_for(connector) is not None
+    if not made and not is_narrowed(connector):
         return _NOBODY
     heard: RangeSet = connector["remote_ip_ranges"]
     return heard - group

@@ -63,6 +63,7 @@ class SiteNetworks:
     port 25. `outbound_lock`: which outgoing mail it claims to send through one connector.
     `itself`: the server's own addresses, without its loopback ones; see on().
     `unnamed_until`: the day until which what is not named any more is kept; empty where it is not.
+    `keepers`: names that a connector has from a lock only, whatever its comment says.
     """
 
     provider: RangeSet = field(default_factory=lambda: RangeSet(()))
@@ -73,6 +74,7 @@ class SiteNetworks:
     outbound_lock: Claim | None = None
     itself: RangeSet = field(default_factory=lambda: RangeSet(()))
     unnamed_until: str = ""
+    keepers: tuple[str, ...] = ()
 
     def on(self, server: Server) -> SiteNetworks:
         """The same on a server: itself it is no stranger to."""

@@ -66,6 +66,17 @@ _DESCRIBED = (
 )
 
 
+def keeper_names(lock: str, kind: str) -> list[str]:
+    """What the narrow connectors of a lock's connector `lock` may be called, in this order."""
+    endings = [f" ({kind})", *(f" ({kind} {number})" for number in range(2, _MOST_KEEPERS + 1))]
+    return [lock[: _NAME_LIMIT - len(ending)] + ending for ending in endings]
+
+
+def own_keepers(lock: str | None) -> tuple[str, ...]:
+    """The names that nobody but a lock gives to a connector, whatever its comment says."""
+    return tuple(keeper_names(lock or INBOUND_NAME, kind)[0] for kind in (_OWN, _HYBRID))
+
+
 def inbound_lock(state: State, options: Options) -> tuple[Desired[str], ...]:
     """The wish of the lock on the way in.
 
@@ -84,7 +95,9 @@ class _Inbound:
         self.state, self.options = state, options
         self.name = options.get("name") or INBOUND_NAME
         # Told from the connectors of the site by their names: they are this recipe's own.
-        self.own_names, self.hybrid_names = self._keeper_names(_OWN), self._keeper_names(_HYBRID)
+        self.own_names, self.hybrid_names = (
+            keeper_names(self.name, kind) for kind in (_OWN, _HYBRID)
+        )
         self.our_keys = {
             self.name.casefold(),
             *(
@@ -112,10 +125,6 @@ class _Inbound:
             else self._bindings()
         )
         self.ports = sorted({_PORT} | {endpoint.port for endpoint in self.where})
-
-    def _keeper_names(self, kind: str) -> list[str]:
-        endings = [f" ({kind})", *(f" ({kind} {number})" for number in range(2, _MOST_KEEPERS + 1))]
-        return [self.name[: _NAME_LIMIT - len(ending)] + ending for ending in endings]
 
     def _ranges(self, option: str) -> RangeSet:
         try:

@@ -11,7 +11,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_g
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import model
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
     BY_CONNECTOR,
-    BY_RULE,
     LAST_HOP,
     RANGES,
     Wish,
@@ -68,8 +67,12 @@ GUARDS = Registry(
             "cloud mailers, service mail to the onmicrosoft.com domains."
         ),
         "rule_can_be_passed": (
-            "A rule takes the mail and quarantines it, so that nobody sees it from outside; and a "
-            "header that anybody can write takes mail past it."
+            "What keeps strangers out is a rule, and a header that anybody can write takes mail "
+            "past it."
+        ),
+        "on_premises_unnamed": (
+            "A connector of the type OnPremises knows senders that the description does not name; "
+            "whether they get past the lock is not known."
         ),
         "filter_bypass": "The tenant lets some mail past its own filtering.",
         "not_all_read": (
@@ -79,7 +82,8 @@ GUARDS = Registry(
     }
 )
 
-UNREAD = frozenset({"not_all_read"})
+UNREAD = frozenset({"not_all_read", "rule_can_be_passed", "on_premises_unnamed"})
+"""Strangers may get in by these: unknown, unless the site accepts it by name."""
 ABOUT_STATE = frozenset(GUARDS) - {"hybrid_connector"}
 """About the state that there would be."""
 
@@ -117,14 +121,21 @@ def judge(
         yield from _mx(mx_hosts)
         yield from _others(after)
     yield from _on_premises(before, after)
-    if wish and wish.method == BY_RULE:
+    for sentence in model.ways_past_rules(after):
         yield Finding(
             "rule_can_be_passed",
             WARN,
-            "The rule takes the mail and quarantines it: seen from outside, the tenant accepts "
-            "mail of strangers, so that it is proven by its configuration alone. Mail that says "
-            "of itself that it is a forwarded meeting or a voice message gets past the rule.",
+            f"{sentence} Seen from outside, the tenant accepts the mail and quarantines it, so "
+            "that the lock is proven by its configuration alone. A connector refuses strangers.",
         )
+    if named:
+        for sentence in model.unnamed_on_premises(after, named):
+            yield Finding(
+                "on_premises_unnamed",
+                WARN,
+                f"{sentence} Name them in on_premises_ranges or on_premises_certificate, or take "
+                "them out of the connector.",
+            )
 
 
 def closes(state: TenantState) -> bool:

@@ -231,6 +231,45 @@ def strangers(state: TenantState, named: Named) -> list[str]:
     return found
 
 
+def ways_past_rules(state: TenantState) -> list[str]:
+    """How a stranger gets past what refuses or quarantines all others, in sentences: where that is
+    a rule alone, by what it spares, which anybody can write into a message.
+    """
+    if closing(state):
+        return []
+    return [
+        f"The rule '{row['name']}' spares what says of itself that it is a voice message or a "
+        "forwarded meeting, and anybody can write that into a message."
+        for row in rules_in_force(state)
+        if row.get("except_if_header_contains_words") or row.get("except_if_message_type_matches")
+    ]
+
+
+def unnamed_on_premises(state: TenantState, named: Named) -> list[str]:
+    """Whom connectors of the type OnPremises know, and the description does not name, in sentences.
+
+    Whether Exchange Online lets them past a lock is unverified: they could get in. A certificate
+    for a domain of the tenant is the organization's own.
+    """
+    if not closing(state) and not rules_in_force(state):
+        return []
+    sentences = []
+    for row in on_premises(state):
+        ranges = ranges_of(row, "sender_ip_addresses") - named.ranges
+        certificate = str(row.get("tls_sender_certificate_name") or "")
+        own = any(f".{certificate}".endswith(f".{domain}") for domain in state.domains if domain)
+        unnamed = [some(ranges)] if ranges else []
+        if certificate and not own and certificate not in named.certificates:
+            unnamed.append(f"whoever has a certificate for {certificate}")
+        if unnamed:
+            sentences.append(
+                f"The connector '{row['name']}' of the type OnPremises knows "
+                f"{' and '.join(unnamed)}, whom the description does not name. Whether Exchange "
+                "Online lets them past a lock is not known."
+            )
+    return sentences
+
+
 def _to(state: TenantState) -> str:
     open_domains = uncovered(state)
     if not open_domains or open_domains == [""] or len(open_domains) == len(state.domains):

@@ -24,7 +24,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.model import Named
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.port import (
-    CONTENT,
     PROPAGATION,
     TenantPort,
     another_tenant,
@@ -49,7 +48,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     Tokens,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.web import Web
-from ansible_collections.mailedge.lockdown.plugins.module_utils._module import Module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import (
+    Module,
+    tell_warnings,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import (
     as_result,
@@ -59,7 +61,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction imp
     snapshot as snapshots,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import (
+    CONTENT,
+    Folder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     Refused,
     Result,
@@ -195,13 +200,13 @@ def lock(arguments: t.Mapping[str, t.Any]) -> None:
             result = execute(layer, port, task)
             _tell_propagation(result, port)
         except Refused as refused:
-            _warn(module, refused.result)
+            tell_warnings(module, refused.result)
             module.fail_json(msg=str(refused), **shortened(refused.result))
         except (ExchangeOnlineError, PlanError, RangeError) as error:
             module.fail_json(
                 msg=_untouched(error), changed=False, cost={"requests": client.requests}
             )
-    _warn(module, result)
+    tell_warnings(module, result)
     module.exit_json(**result)
 
 
@@ -246,16 +251,21 @@ def info(arguments: t.Mapping[str, t.Any]) -> None:
 
 def _looked(client: ExchangeOnline, state: TenantState, named: Named) -> Result:
     strangers = model.strangers(state, named)
+    doubts = [
+        *state.unread,
+        *model.ways_past_rules(state),
+        *model.unnamed_on_premises(state, named),
+    ]
     return {
         "tenant": {
             "id": client.tenant,
             "domains": list(state.domains),
             "reject_direct_send": state.organization.get("reject_direct_send"),
         },
-        **judged(strangers, strangers, strangers, unfinished=False, unsettled=bool(state.unread)),
+        **judged(strangers, strangers, strangers, unfinished=False, unsettled=bool(doubts)),
         "answers": words.answers(state),
         "bypasses": model.bypasses(state),
-        "unread": list(state.unread),
+        "unread": doubts,
         "inbound_connectors": [
             {**CONNECTOR.show(row), CONNECTOR_SOURCE: row.get(CONNECTOR_SOURCE, "")}
             for _key, row in sorted(state.connectors.items())
@@ -283,9 +293,3 @@ def _untouched(error: Exception) -> str:
     """What is said of an error before the first write."""
     text = str(error)
     return text if "othing was" in text else f"{text} Nothing was changed."
-
-
-def _warn(module: Module, result: Result) -> None:
-    """Hand the warnings over: ansible-core 2.23 takes none from a result."""
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)

@@ -4,13 +4,11 @@
 """The port of the Exchange Online layer: its cmdlets over REST, and a folder of snapshots on the
 host that runs the module.
 
-A tenant has no place for a file. A snapshot's content is in the result as well, because the disk of
-a container does not outlive its job.
+A tenant has no place for a file.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import typing as t
 
@@ -43,7 +41,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
     PlanError,
     SnapshotError,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import (
+    CONTENT,
+    Folder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Kept,
     Port,
@@ -56,8 +57,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.sna
     Snapshot,
 )
 
-CONTENT = "content"
-"""What a rollback asks for whose snapshot is among its options."""
 PROPAGATION = datetime.timedelta(minutes=30)
 """What a change takes at most to be in force everywhere, as Microsoft says of RejectDirectSend."""
 _LOOKS = (2.0, 4.0, 8.0, 16.0)
@@ -119,32 +118,12 @@ class TenantPort(Port[TenantState, str, Reading[TenantState]]):
         return another_tenant(origin, self._client.tenant)
 
     def keep(self, snapshot: Snapshot[str], reading: Reading[TenantState]) -> Kept:
-        """Several tasks of one run share one snapshot. Nothing is kept, and nothing written, over
-        what somebody has changed since it was read.
-        """
+        """Nothing is kept, and nothing written, over what somebody has changed meanwhile."""
         self._compare(reading.state, {row.table for row in snapshot.desired})
-        name = self._folder.name_for(reading.time, snapshot.run_id, snapshot.reason)
-        earlier = [held.text for held in self._folder.held() if held.name == name]
-        return self._keep(name, snapshot, earlier[0] if earlier else "")
+        return self._folder.keep(self._layer, snapshot, reading.time)
 
     def keep_less(self, kept: Kept, snapshot: Snapshot[str]) -> Kept:
-        return self._keep(kept.name, snapshot, kept.earlier)
-
-    def _keep(self, name: str, snapshot: Snapshot[str], earlier: str) -> Kept:
-        if earlier:
-            first = snapshots.parse(earlier, self._layer.name, self._layer.tables)
-            snapshot = dataclasses.replace(
-                first,
-                # What the earlier task has saved counts.
-                desired=self._layer.tables.fold(snapshot.desired, first.desired),
-                made=self._layer.tables.fold(first.made, snapshot.made),
-                plan=(*first.plan, *snapshot.plan),
-                lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
-            )
-        text = snapshot.text()
-        self._folder.write(name, text)
-        facts = {"name": name, "folder": str(self._folder.path), "content": text}
-        return Kept(name, text, facts, earlier)
+        return self._folder.keep_over(self._layer, kept.name, snapshot, kept.earlier)
 
     def write(
         self, steps: t.Sequence[Change], reading: Reading[TenantState], kept: Kept

@@ -13,16 +13,21 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port import (
-    CONTENT,
     FortiOSPort,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._module import Module
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import (
+    Module,
+    tell_warnings,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
     snapshot as snapshots,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import (
+    CONTENT,
+    Folder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
     Hold,
     check_minutes,
@@ -99,18 +104,12 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
             )
             result = execute(layer, port, task)
         except Refused as refused:
-            _warn(module, refused.result)
+            tell_warnings(module, refused.result)
             module.fail_json(msg=str(refused), **shortened(refused.result))
         except (FortiOSError, PlanError, RangeError) as error:
             module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
-    _warn(module, result)
+    tell_warnings(module, result)
     module.exit_json(**result)
-
-
-def _warn(module: Module, result: Result) -> None:
-    """Hand the warnings over: ansible-core 2.23 takes none from a result."""
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)
 
 
 def end_lease(arguments: t.Mapping[str, t.Any]) -> None:
@@ -148,5 +147,5 @@ def ask(
             result = look(module.params, client)
         except (FortiOSError, PlanError, RangeError) as error:
             module.fail_json(msg=str(error), changed=False, cost={"requests": client.requests})
-    _warn(module, result)
+    tell_warnings(module, result)
     module.exit_json(changed=False, cost={"requests": client.requests}, **result)

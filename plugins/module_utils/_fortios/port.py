@@ -4,8 +4,7 @@
 """The port of the FortiGate layer: its REST API, and a folder of snapshots on the host that runs
 the module.
 
-A FortiGate has no place for a file that the API could write. A snapshot's content is in the result
-as well, because the disk of a container does not outlive its job.
+A FortiGate has no place for a file that the API could write.
 """
 
 from __future__ import annotations
@@ -38,7 +37,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import (
     SnapshotError,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import Folder
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.folder import (
+    CONTENT,
+    Folder,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import (
     Kept,
     Port,
@@ -50,9 +52,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.sna
     Held,
     Snapshot,
 )
-
-CONTENT = "content"
-"""What a rollback asks for whose snapshot is among its options."""
 
 
 class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
@@ -150,40 +149,18 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
         return another_device(origin, self._client)
 
     def keep(self, snapshot: Snapshot[Key], reading: Reading[DeviceState]) -> Kept:
-        """Several tasks of one run share one snapshot. It is kept under the lease of the device."""
+        """It is kept under the lease of the device."""
         self._folder.take(reading)
-        name = self._folder.folder.name_for(reading.time, snapshot.run_id, snapshot.reason)
-        earlier = [held.text for held in self._folder.folder.held() if held.name == name]
-        return self._keep(name, snapshot, earlier[0] if earlier else "")
+        return self._folder.folder.keep(self._layer, snapshot, reading.time)
 
     def keep_less(self, kept: Kept, snapshot: Snapshot[Key]) -> Kept:
-        return self._keep(kept.name, snapshot, kept.earlier)
+        return self._folder.folder.keep_over(self._layer, kept.name, snapshot, kept.earlier)
 
     def take_over(self, reading: Reading[DeviceState]) -> None:
         try:
             self._folder.take(reading)
         except SnapshotError as error:
             raise Stopped(str(error), done=0, untouched=True) from None
-
-    def _keep(self, name: str, snapshot: Snapshot[Key], earlier: str) -> Kept:
-        if earlier:
-            first = snapshots.parse(earlier, self._layer.name, self._layer.tables)
-            snapshot = dataclasses.replace(
-                first,
-                # What the earlier task has saved counts.
-                desired=self._layer.tables.fold(snapshot.desired, first.desired),
-                made=self._layer.tables.fold(first.made, snapshot.made),
-                plan=(*first.plan, *snapshot.plan),
-                lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
-            )
-        text = snapshot.text()
-        self._folder.folder.write(name, text)
-        return Kept(
-            name,
-            text,
-            {"name": name, "folder": str(self._folder.folder.path), "content": text},
-            earlier,
-        )
 
     def write(
         self, steps: t.Sequence[Change], reading: Reading[DeviceState], kept: Kept

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import os
@@ -22,7 +23,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
     write_whole,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import Layer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Kept
 
+Key = t.TypeVar("Key", bound=t.Hashable)
+
+CONTENT = "content"
+"""What a rollback asks for whose snapshot is among its options."""
 # A lease is for others to see, as far as the folder lets them in; it holds nothing private.
 _READABLE = 0o644
 _LONGEST = 64 << 20
@@ -47,6 +54,36 @@ class Folder:
                 "changed. Name a folder that can be written."
             ) from None
         return str(self.path / name)
+
+    def keep(
+        self, layer: Layer[t.Any, Key], snapshot: snapshots.Snapshot[Key], time: datetime.datetime
+    ) -> Kept:
+        """Write the snapshot of a task; those of one run share one. Raises SnapshotError."""
+        name = self.name_for(time, snapshot.run_id, snapshot.reason)
+        earlier = [held.text for held in self.held() if held.name == name]
+        return self.keep_over(layer, name, snapshot, earlier[0] if earlier else "")
+
+    def keep_over(
+        self, layer: Layer[t.Any, Key], name: str, snapshot: snapshots.Snapshot[Key], earlier: str
+    ) -> Kept:
+        """Write a snapshot over what an earlier task of its run has kept; empty where none has.
+
+        Its content is in the result as well: the disk of a container does not outlive its job.
+        """
+        if earlier:
+            first = snapshots.parse(earlier, layer.name, layer.tables)
+            snapshot = dataclasses.replace(
+                first,
+                # What the earlier task has saved counts.
+                desired=layer.tables.fold(snapshot.desired, first.desired),
+                made=layer.tables.fold(first.made, snapshot.made),
+                plan=(*first.plan, *snapshot.plan),
+                lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
+            )
+        text = snapshot.text()
+        self.write(name, text)
+        facts = {"name": name, "folder": str(self.path), "content": text}
+        return Kept(name, text, facts, earlier)
 
     def held(self) -> t.Iterator[snapshots.Held]:
         """The snapshots, newest first."""

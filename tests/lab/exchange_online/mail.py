@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # aiosmtpd finds commands by the names of methods.
-# ruff: noqa: N802, N815
+# ruff: noqa: N802
 """Port 25 of the lab's Exchange Online: what `*.mail.protection.outlook.com` says to whom.
 
 Whose tenant it is, is decided by the recipient (attribution.py). Known from: facts exchange_online
@@ -37,7 +37,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution
     answer,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import Tenant
-from ansible_collections.mailedge.lockdown.tests.lab.smtp import WholeReplies, address_of
+from ansible_collections.mailedge.lockdown.tests.lab.smtp import Remembering, address_of
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import make_certificate
 
 SERVER = "LAB01FT001.mail.protection.outlook.com"
@@ -179,7 +179,7 @@ class MailFront:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Session(WholeReplies):
+class _Session(Remembering):
     """One connection. The state machine and TLS are aiosmtpd's."""
 
     def __init__(
@@ -198,7 +198,7 @@ class _Session(WholeReplies):
         if self._talk is None:
             played = self._plays(transport.get_extra_info("peername")[0])
             self._hop = Hop(str(ipaddress.ip_address(played)))
-            self._talk = Conversation(self._hop.address)
+            self._talk = self.talk = Conversation(self._hop.address)
             self._front.conversations.append(self._talk)
             date = self._front.clock.now().strftime("%a, %d %b %Y %H:%M:%S +0000")
             self.hostname = SERVER
@@ -211,20 +211,9 @@ class _Session(WholeReplies):
         self._talk.hop = self._hop
         super().connection_made(transport)
 
-    async def push(self, status: t.Any) -> None:
-        """Say something, and remember it."""
-        text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
-        assert self._talk is not None
-        self._talk.replies.append(text)
-        await super().push(text)
-
-    def _heard(self, command: str, argument: str | None) -> None:
-        assert self._talk is not None
-        self._talk.commands.append(f"{command} {argument}" if argument else command)
-
     async def smtp_EHLO(self, hostname: str) -> None:
         """What it offers."""
-        self._heard("EHLO", hostname)
+        self.heard("EHLO", hostname)
         self._from = None
         assert self.session is not None
         self.session.extended_smtp = True
@@ -238,7 +227,7 @@ class _Session(WholeReplies):
 
     async def smtp_HELO(self, hostname: str) -> None:
         """The old greeting."""
-        self._heard("HELO", hostname)
+        self.heard("HELO", hostname)
         self._from = None
         assert self.session is not None
         self.session.extended_smtp = False
@@ -248,7 +237,7 @@ class _Session(WholeReplies):
     @syntax("STARTTLS", when="tls_context")
     async def smtp_STARTTLS(self, arg: str) -> None:
         """Encrypt, once."""
-        self._heard("STARTTLS", arg)
+        self.heard("STARTTLS", arg)
         if self._tls_protocol:
             await self.push("503 5.5.2 Only one STARTTLS command can be issued per session")
         elif arg:
@@ -258,7 +247,7 @@ class _Session(WholeReplies):
 
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Any sender will do, until a recipient is named."""
-        self._heard("MAIL", arg)
+        self.heard("MAIL", arg)
         assert self.session is not None
         if self.session.host_name is None:
             await self.push("503 5.5.2 Send hello first")
@@ -272,7 +261,7 @@ class _Session(WholeReplies):
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         """The tenant of the recipient decides."""
-        self._heard("RCPT", arg)
+        self.heard("RCPT", arg)
         if self._from is None:
             await self.push("503 5.5.2 Need mail command")
         elif not (arg or "").upper().startswith("TO:") or "@" not in address_of(arg):
@@ -286,36 +275,11 @@ class _Session(WholeReplies):
 
     async def smtp_RSET(self, arg: str | None) -> None:
         """Begin again."""
-        self._heard("RSET", arg)
+        self.heard("RSET", arg)
         self._from = None
         await self.push("250 2.0.0 Resetting")
 
-    async def smtp_NOOP(self, arg: str | None) -> None:
-        """Nothing."""
-        self._heard("NOOP", arg)
-        await self.push("250 2.0.0 OK")
-
-    async def smtp_VRFY(self, arg: str | None) -> None:
-        """It tells nobody."""
-        self._heard("VRFY", arg)
-        await self.push("252 2.1.5 Cannot VRFY user")
-
-    async def smtp_DATA(self, arg: str | None) -> None:
-        """Heard, so that a test sees who sends a message, and refused: a message is handed over in
-        messages.deliver.
-        """
-        self._heard("DATA", arg)
-        await self.push("452 4.3.1 Insufficient system resources")
-
-    smtp_BDAT = smtp_DATA
-
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Nobody logs in here."""
-        self._heard("AUTH", arg)
+        self.heard("AUTH", arg)
         await self.push("504 5.7.4 Unrecognized authentication type")
-
-    async def smtp_QUIT(self, arg: str | None) -> None:
-        """The end."""
-        self._heard("QUIT", arg)
-        await self.push("221 2.0.0 Service closing transmission channel")
-        self.transport.close()
