@@ -10,17 +10,11 @@ from __future__ import annotations
 import types
 import typing as t
 
-import pytest
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mailedge.lockdown.tests.lab import standin
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.bridge import Bridge, prelude
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
-from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runspace, needs_engine
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import lab_answer
 from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection
-
-WAYS = [pytest.param(False, id="stand-in"), pytest.param(True, id="engine", marks=needs_engine)]
-"""Whether a host answers by a real engine: the argument of Wire."""
 
 
 class Wire:
@@ -36,11 +30,7 @@ class Wire:
     def __call__(self, stdin: bytes) -> tuple[int, bytes, bytes]:
         self.starts += 1
         self.before.pop(self.starts, lambda: None)()
-        self.host.counters["powershell_starts"] += 1
-        if not self.engine:
-            return 0, standin.answer(self.host, stdin), b""
-        with Bridge(self.host) as bridge:
-            return 0, in_a_runspace(prelude(), stdin, bridge.environment), b""
+        return lab_answer(self.host, stdin, self.engine)
 
 
 def do(

@@ -12,8 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.support.engine import PWSH
 from ansible_collections.mailedge.lockdown.tests.support.iis_blocks import Server
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
 
 OWN: dict[str, t.Any] = {"own_networks": ["10.20.0.0/16"]}
 TWO: dict[str, t.Any] = {**OWN, "blocks": [{"path": "/ecp"}, {"path": "/owa"}]}
@@ -26,7 +26,6 @@ HELP = (
     '<rule name="help" stopProcessing="true"><match url="^ecp/help" /><action type="None" /></rule>'
 )
 LAST = HELP.replace('"help"', '"last"')
-ENGINES = ["", *([PWSH] if PWSH else [])]
 
 
 def done(result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -71,9 +70,9 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize("behind", [False, True], ids=["one foreign rule", "among foreign rules"])
-@pytest.mark.parametrize("pwsh", ENGINES)
-def test_a_move_is_taken_back(behind: bool, pwsh: str) -> None:
-    server = Server(pwsh=pwsh)
+@pytest.mark.parametrize("engine", WAYS)
+def test_a_move_is_taken_back(behind: bool, engine: bool) -> None:
+    server = Server(engine=engine)
     if behind:
         with_section(server, f"<rewrite><rules>{LAST}</rules></rewrite>")
     done(server.run(TWO))
@@ -176,9 +175,9 @@ def test_exchange_on_another_site_of_the_server_is_told() -> None:
     assert finding["sentence"].startswith("The site 'Partners' of the server has /owa too")
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
-def test_a_server_without_iis_or_its_objects_is_told_what_to_install(pwsh: str) -> None:
-    server = Server(pwsh=pwsh)
+@pytest.mark.parametrize("engine", WAYS)
+def test_a_server_without_iis_or_its_objects_is_told_what_to_install(engine: bool) -> None:
+    server = Server(engine=engine)
     server.host.windows.remove_iis(objects_only=True)
     said = refusal(server.run(TWO))
     assert "IIS 10.0 is on the server, but its administration objects" in said

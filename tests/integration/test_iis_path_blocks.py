@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.support.engine import PWSH, needs_engine
+from ansible_collections.mailedge.lockdown.tests.support.engine import needs_engine
 from ansible_collections.mailedge.lockdown.tests.support.iis_blocks import (
     COLLEAGUE,
     RULES,
@@ -50,8 +50,8 @@ MIXED: dict[str, t.Any] = {
 @pytest.mark.long
 def test_the_agent_in_an_engine_writes_the_very_same_file() -> None:
     texts = []
-    for pwsh in ("", PWSH):
-        server = Server(pwsh=pwsh)
+    for engine in (False, True):
+        server = Server(engine=engine)
         start = server.iis.text
         done = server.run(MIXED)
         assert ended(done) == (True, "in order", [])

@@ -11,7 +11,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import ENGINES, PWSH
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import module, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
@@ -19,6 +18,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import packets, store
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.com import FwRule, FwRules
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
 from ansible_collections.mailedge.lockdown.tests.support.windows_firewall import (
     COLLEAGUE,
     EXCHANGE,
@@ -29,14 +29,6 @@ from ansible_collections.mailedge.lockdown.tests.support.windows_firewall import
 )
 
 # What takes more than a few starts of the engine.
-LONG_ENGINES = [
-    "",
-    pytest.param(
-        PWSH,
-        id="pwsh",
-        marks=[pytest.mark.skipif(not PWSH, reason="no PowerShell"), pytest.mark.long],
-    ),
-]
 EVERYBODY = (PROVIDER, STRANGER, COLLEAGUE, EXCHANGE)
 FRONTEND_RULE = "MSExchangeFrontendTransport (TCP-In)"
 
@@ -56,9 +48,9 @@ def done(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return result
 
 
-@pytest.mark.parametrize("pwsh", LONG_ENGINES)
-def test_locked_again_widened_seen_put_back_and_given_back(pwsh: str) -> None:
-    server = Server(pwsh=pwsh)
+@pytest.mark.parametrize("engine", WAYS)
+def test_locked_again_widened_seen_put_back_and_given_back(engine: bool) -> None:
+    server = Server(engine=engine)
     # Twins, of which one is not for us, and one whose addresses do not count.
     for remote, tokens in (
         (["*"], ()),
@@ -163,9 +155,9 @@ def test_what_somebody_else_changes_between_the_calls_stops_the_write(
     assert "mailedge" not in str(server.firewall.shown())
 
 
-@pytest.mark.parametrize("pwsh", LONG_ENGINES)
-def test_what_the_server_refuses_half_way_is_told_with_the_way_back(pwsh: str) -> None:
-    server = Server("2010", pwsh)
+@pytest.mark.parametrize("engine", WAYS)
+def test_what_the_server_refuses_half_way_is_told_with_the_way_back(engine: bool) -> None:
+    server = Server("2010", engine)
     server.firewall.version = (2, 0)
     # Server 2008 takes no ranges of ports, and a rule for any port would need them.
     start = server.firewall.shown()
@@ -178,15 +170,15 @@ def test_what_the_server_refuses_half_way_is_told_with_the_way_back(pwsh: str) -
     assert heard(server) >= {PROVIDER, COLLEAGUE, EXCHANGE}
     done(server.do({"snapshot": "latest"}))
     assert server.firewall.shown() == start
-    server = Server("2010", pwsh)
+    server = Server("2010", engine)
     server.firewall.version = (2, 0)
     whole = {**LOCK, "other_ports": "narrow", "accept_risks": ["other_ports_shut_out"]}
     assert done(server.do(whole))["state"] == "in order"
 
 
-@pytest.mark.parametrize("pwsh", LONG_ENGINES)
-def test_a_rule_of_ours_that_has_a_twin_goes_and_the_twin_stays(pwsh: str) -> None:
-    server = Server(pwsh=pwsh)
+@pytest.mark.parametrize("engine", WAYS)
+def test_a_rule_of_ours_that_has_a_twin_goes_and_the_twin_stays(engine: bool) -> None:
+    server = Server(engine=engine)
     server.firewall.rules = [
         Rule(name="SMTP", ports=[(25, 25), (587, 587)], enabled=True, action=ALLOW)
     ]
@@ -217,9 +209,9 @@ def test_a_firewall_whose_service_is_not_running_is_an_error(words: str) -> None
     assert "0x800706D9" in refused["msg"]
 
 
-def with_one_rule(pwsh: str, refused_key: str) -> Server:
+def with_one_rule(engine: bool, refused_key: str) -> Server:
     """A server with a rule for everybody, and a key of the registry that cannot be read."""
-    server = Server(pwsh=pwsh)
+    server = Server(engine=engine)
     server.firewall.rules = []
     server.firewall.add(Rule(name="SMTP", ports=[(25, 25)], enabled=True, action=ALLOW))
     server.firewall.refused_keys = {refused_key}
@@ -230,11 +222,11 @@ def with_one_rule(pwsh: str, refused_key: str) -> Server:
     "key",
     [f"{store.POLICY_KEY}\\FirewallRules", f"{store.POLICY_KEY}\\DomainProfile", store.MDM_KEY],
 )
-@pytest.mark.parametrize("pwsh", ENGINES)
+@pytest.mark.parametrize("engine", WAYS)
 def test_a_key_of_group_policy_that_cannot_be_read_is_not_taken_for_none(
-    key: str, pwsh: str
+    key: str, engine: bool
 ) -> None:
-    server = with_one_rule(pwsh, key)
+    server = with_one_rule(engine, key)
     start = server.firewall.shown()
     refused = server.do(LOCK)
     assert refused["failed"], refused
@@ -242,16 +234,16 @@ def test_a_key_of_group_policy_that_cannot_be_read_is_not_taken_for_none(
     assert server.firewall.shown() == start
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
-def test_rules_whose_texts_cannot_be_read_are_never_called_in_order(pwsh: str) -> None:
-    result = done(with_one_rule(pwsh, store.LOCAL_KEY).do(LOCK))
+@pytest.mark.parametrize("engine", WAYS)
+def test_rules_whose_texts_cannot_be_read_are_never_called_in_order(engine: bool) -> None:
+    result = done(with_one_rule(engine, store.LOCAL_KEY).do(LOCK))
     assert result["state"] == "unknown"
 
 
-@pytest.mark.parametrize("pwsh", ENGINES)
-def test_what_group_policy_may_do_and_cannot_be_read_is_never_in_order(pwsh: str) -> None:
+@pytest.mark.parametrize("engine", WAYS)
+def test_what_group_policy_may_do_and_cannot_be_read_is_never_in_order(engine: bool) -> None:
     for spoil in ("property", "exception"):
-        server = Server(pwsh=pwsh)
+        server = Server(engine=engine)
         done(server.do(LOCK))
         if spoil == "property":
             server.firewall.refused_properties.add("LocalPolicyModifyState")

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.action.windows_posture_info import ActionModule
-from ansible_collections.mailedge.lockdown.tests.integration.on_windows import WAYS, Wire, do
+from ansible_collections.mailedge.lockdown.tests.integration.on_windows import Wire, do
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.windows.certificates import Certificate
@@ -32,6 +32,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.updates import (
     Update,
 )
 from ansible_collections.mailedge.lockdown.tests.support.engine import needs_engine
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 POLICY = r"SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate"

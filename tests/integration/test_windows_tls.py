@@ -13,9 +13,10 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.action.windows_tls import ActionModule
-from ansible_collections.mailedge.lockdown.tests.integration.on_windows import WAYS, Wire, do
+from ansible_collections.mailedge.lockdown.tests.integration.on_windows import Wire, do
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.windows.defaults import set_build
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
 
 SCHANNEL = r"SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
 SERVER, CLIENT = rf"{SCHANNEL}\TLS 1.2\Server", rf"{SCHANNEL}\TLS 1.2\Client"

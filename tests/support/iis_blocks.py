@@ -8,13 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.action.iis_path_blocks import ActionModule
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
-from ansible_collections.mailedge.lockdown.tests.lab.runner import run_powershell
-from ansible_collections.mailedge.lockdown.tests.lab.standin import answer
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.judge import Answer
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import lab_answer
 from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection, Task
 
 STRANGER, COLLEAGUE = "203.0.113.9", "10.20.3.4"
@@ -22,22 +20,18 @@ RULES = "<system.webServer><rewrite><rules>{}</rules></rewrite></system.webServe
 
 
 class Server:
-    """One Exchange server with its IIS. `pwsh`: the engine that runs the agent; empty: the
-    stand-in.
-    """
+    """One Exchange server with its IIS. `engine`: whether a real one runs the agent."""
 
-    def __init__(self, version: str = "2019", pwsh: str = "", **options: t.Any) -> None:
+    def __init__(self, version: str = "2019", engine: bool = False, **options: t.Any) -> None:
         self.host = ExchangeHost("EX1", version, Directory("example.test"))
         # With the module that servers do not have by themselves, unless a test says otherwise.
         wanted = {"ip_restrictions": True, **options}
         self.host.windows.add_iis(lambda: Iis(version, **wanted))
         self.iis: Iis = self.host.windows.iis
-        self._pwsh = pwsh
+        self._engine = engine
 
     def _answered(self, stdin: bytes) -> tuple[int, bytes, bytes]:
-        if self._pwsh:
-            return run_powershell(self.host, BOOTSTRAP_SCRIPT, stdin, self._pwsh)
-        return 0, answer(self.host, stdin), b""
+        return lab_answer(self.host, stdin, self._engine)
 
     def run(self, arguments: t.Mapping[str, t.Any], check: bool = False) -> dict[str, t.Any]:
         """The result of the module."""

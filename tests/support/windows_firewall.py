@@ -10,12 +10,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.action.windows_firewall_rules import ActionModule
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import BOOTSTRAP_SCRIPT
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
-from ansible_collections.mailedge.lockdown.tests.lab.runner import run_powershell
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import Packet, admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import lab_answer
 from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection, Task
 
 PROVIDER, STRANGER, COLLEAGUE, EXCHANGE, CONTROLLER = (
@@ -36,11 +35,12 @@ FRONTEND = "MSExchangeFrontendTransport.exe"
 
 
 class Server:
-    """A server of the lab; counts the PowerShell starts. `pwsh` is the engine, or empty."""
+    """A server of the lab; counts the PowerShell starts. `engine`: whether a real one
+    answers."""
 
-    def __init__(self, edition: str = "2016", pwsh: str = "") -> None:
+    def __init__(self, edition: str = "2016", engine: bool = False) -> None:
         self.host = ExchangeHost("EX1", edition, Directory("birke.example"))
-        self.pwsh = pwsh
+        self.engine = engine
         self.starts = 0
 
     @property
@@ -50,7 +50,7 @@ class Server:
 
     def __call__(self, stdin: bytes) -> tuple[int, bytes, bytes]:
         self.starts += 1
-        return run_powershell(self.host, BOOTSTRAP_SCRIPT, stdin, self.pwsh or None)
+        return lab_answer(self.host, stdin, self.engine)
 
     def do(
         self, arguments: dict[str, t.Any], check: bool = False, **options: t.Any
