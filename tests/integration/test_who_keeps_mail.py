@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults, rights, transport
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Ace
+from ansible_collections.mailedge.lockdown.tests.support.lab_host import receive_connector
 from ansible_collections.mailedge.lockdown.tests.support.reading import read
 
 OWN_ADDRESS = "192.0.2.25"
@@ -186,6 +187,34 @@ def test_the_binding_of_a_connector_that_the_lock_disables_stays_where_the_provi
         assert host.admission(PROVIDER, OWN_ADDRESS).submit
         assert not host.admission(STRANGER, OWN_ADDRESS).submit
     assert (done["changed"], done["state"]) == (False, "in order"), done["plan"]
+
+
+def test_what_the_server_is_given_does_not_depend_on_whether_a_lock_was_there(
+    tmp_path: pathlib.Path,
+) -> None:
+    # Bound to loopback and deaf to it, it stands in the way of the one on all addresses until the
+    # lock disables both.
+    host = defaults.site("2010", folder=tmp_path)
+    with_connector(
+        host,
+        "Partners",
+        Bindings=[f"{OWN_ADDRESS}:25", "127.0.0.1:25"],
+        RemoteIPRanges=["10.0.0.0/8", "128.0.0.0-255.255.255.255"],
+        PermissionGroups="AnonymousUsers",
+        AuthMechanism="Tls",
+    )
+    assert not host.admission("127.0.0.1", "127.0.0.1").submit
+    wire = Wire(host)
+    lock = {
+        **INBOUND,
+        "inbound_lock": {"method": "disable"},
+        "accept_risks": ["exchange_servers_shut_out"],
+    }
+    done = do(wire, lock)
+    assert not done.get("failed"), done["msg"]
+    assert not receive_connector(host, "EX1\\Partners")["Enabled"]
+    again = do(wire, lock)
+    assert not again["changed"], again["plan"]
 
 
 def test_a_narrower_binding_is_judged_for_everyone_who_comes_to_that_address(

@@ -94,7 +94,8 @@ def keepers(
     before, goal = _before(state, held), after(state, entries)
     # Whoever is closed is closed on all its ports.
     ports = sorted({*ports, *doors.ports([*before.values(), *goal.receive.values()])})
-    losses = _losing(before, goal.receive, ports, group, whole)
+    asleep = _asleep(before) if held else []
+    losses = _losing(before, goal.receive, ports, group, whole, asleep)
     wish = _Wish(state, goal, names, held, group, kept, keep_unnamed, relaying)
     if not losses:
         return wish.entries([], beyond=False)
@@ -421,6 +422,21 @@ def _before(state: State, held: t.Iterable[str]) -> t.Mapping[str, Connector]:
     return receive
 
 
+def _asleep(connectors: t.Mapping[str, Connector]) -> list[Endpoint]:
+    """Where connectors out of service would listen.
+
+    An earlier lock may have disabled them. One on a loopback address is replaced there by none, so
+    that nobody knows whether the server met it or the one on all addresses before that lock; what
+    the narrow connectors give the server is then left as it is.
+    """
+    return [
+        endpoint
+        for connector in connectors.values()
+        if connector.get("enabled") is False
+        for endpoint in connector.get("bindings") or ()
+    ]
+
+
 @dataclass(frozen=True)
 class _Loss:
     """`senders` come to `where` and may send there by the connector `source` (a key) before."""
@@ -436,16 +452,18 @@ def _losing(
     ports: t.Iterable[int],
     group: RangeSet,
     whole: RangeSet,
+    asleep: t.Collection[Endpoint],
 ) -> list[_Loss]:
     """Where and by which connectors a group may send anonymously before and no longer after; those
-    in `whole` also where they only could log in as somebody else too.
+    in `whole` also where they only could log in as somebody else too. `asleep`: where somebody may
+    have listened before, beside those who do.
     """
     losses: list[_Loss] = []
     for port in ports:
         views = (doors.view_of(old.values(), port), doors.view_of(new.values(), port))
         listening = doors.endpoints(views)
         for endpoint in listening:
-            coming = doors.coming_to(endpoint, listening)
+            coming = doors.coming_to(endpoint, [*listening, *asleep])
             spans: dict[tuple[Answer, bool], list[tuple[int, int]]] = {}
             for first, last, (then, now) in doors.walk(views, endpoint):
                 keeps = doors.accepts_anonymous(now)
