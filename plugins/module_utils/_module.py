@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -26,7 +28,29 @@ class Module(AnsibleModule):
         raise SystemExit(1)
 
 
-def tell_warnings(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+_maker: contextvars.ContextVar[t.Callable[..., t.Any]] = contextvars.ContextVar(
+    "maker", default=Module
+)
+
+
+def made(**arguments: t.Any) -> t.Any:
+    """The module that is about to run: a process of its own as Ansible starts one, or part of the
+    controller's. `arguments` are those of AnsibleModule.
+    """
+    return _maker.get()(**arguments)
+
+
+@contextlib.contextmanager
+def made_by(maker: t.Callable[..., t.Any]) -> t.Iterator[None]:
+    """Modules of this thread are made by `maker` meanwhile."""
+    token = _maker.set(maker)
+    try:
+        yield
+    finally:
+        _maker.reset(token)
+
+
+def tell_warnings(module: t.Any, result: dict[str, t.Any]) -> None:
     """Hand the warnings of a result over: ansible-core 2.23 takes none from a result."""
     for warning in result.pop("warnings", ()):
         module.warn(warning)

@@ -445,8 +445,7 @@ looks:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import made
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
     Sought,
     settled,
@@ -465,7 +464,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.task impo
 
 def main() -> None:
     """Look, and say what was found."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = made(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         tasks = prepare(module.params)
     except OptionError as error:

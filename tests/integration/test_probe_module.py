@@ -41,7 +41,10 @@ def play(tasks: list[dict[str, t.Any]], *arguments: str) -> playing.Run:
 
 
 @pytest.mark.core
-def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("own_process", [False, True])
+def test_ansible_runs_it_in_check_mode_as_well(
+    own_process: bool, street: Street, tmp_path: pathlib.Path
+) -> None:
     server = street.server(NOT_ANONYMOUS)
     options = {
         "targets": ["127.0.0.1"],
@@ -51,6 +54,8 @@ def test_ansible_runs_it_in_check_mode_as_well(street: Street, tmp_path: pathlib
         "expect": "closed",
     }
     task = {"name": "Look", "mailedge.lockdown.mail_edge_probe": options, "register": "found"}
+    if own_process:
+        task["environment"] = {"MAILEDGE_TEST": "has a process of its own"}
     show = {
         "name": "Show",
         "ansible.builtin.copy": {

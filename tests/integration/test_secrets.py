@@ -233,11 +233,16 @@ def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("own_process", [False, True])
 def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(
-    tmp_path: pathlib.Path,
+    own_process: bool, tmp_path: pathlib.Path
 ) -> None:
     inventory = tmp_path / "hosts.yml"
-    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    python = pathlib.Path(sys.executable)
+    if own_process:
+        python = tmp_path / "python3"
+        python.symlink_to(sys.executable)
+    here = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
     inventory.write_text(json.dumps({"all": {"hosts": {"localhost": here}}}), encoding="utf-8")
     device = {"host": "127.0.0.1", "api_port": 9, "token": "canary-token-1"}
     feed = {**device, "name": "f", "username": "lists", "pasword": SMART_HOST}
@@ -246,6 +251,7 @@ def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(
         ("fortios_range_feed", feed),
         ("fortios_range_feed", {**feed, "password": {"is": SMART_HOST}, "mode": "nope"}),
         ("fortios_inbound_lock", {**device, "token": SMART_HOST, "port": "smtp"}),
+        ("exchange_online_info", {"tenant_id": "hafen.example", "client_secrt": SMART_HOST}),
     ]
     tasks = [
         {"name": f"Call {name}", f"mailedge.lockdown.{name}": options, "ignore_errors": True}

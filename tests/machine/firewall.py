@@ -23,7 +23,6 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import (
     Profile,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns
-from ansible_collections.mailedge.lockdown.tests.support import fortigate
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall, Result
 
 STRANGER, PROVIDER = "192.0.2.77", "198.51.100.7"
@@ -124,12 +123,7 @@ def story(
             return {**told, "failed": failed}
 
         runs = {"a": lambda: run("a", pair.first), "b": lambda: run("b", pair.second)}
-        engine = vars(fortigate)["engine"]
-        # Each run puts its own in the place of AnsibleModule, and takes it away out of turn.
-        with (
-            unittest.mock.patch.object(engine, "Module", engine.Module),
-            unittest.mock.patch.object(server, "answer", waiting),
-        ):
+        with unittest.mock.patch.object(server, "answer", waiting):
             told = turns.play({name: runs[name] for name in only})
         packets = {
             (source, place): server.device.admits(source, address, 25)

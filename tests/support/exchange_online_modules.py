@@ -13,16 +13,16 @@ import typing as t
 import unittest.mock
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
-    module as engine,
-)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import web
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     exchange_online_info,
     exchange_online_lock,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import (
+    ControllerModule,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.lab import ExchangeOnline
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import Ansible, Ended, Result
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import Result
 
 CERTIFICATE = "*.filter.example"
 RANGES = ["198.51.100.0/24", "203.0.113.64/26"]
@@ -63,17 +63,10 @@ class Tenant:
         """What a module gives."""
         given = {**self.login(), **options}
         given = {name: value for name, value in given.items() if value is not None}
-        ansible = Ansible(given, check, diff)
-        with (
-            unittest.mock.patch.object(engine, "Module", ansible),
-            # Nobody waits for a clock in a test.
-            unittest.mock.patch.object(web.Web, "sleep"),
-        ):
-            try:
-                called.main()
-            except Ended as ended:
-                return t.cast("Result", ended.args[0])
-        raise AssertionError("The module ended without a result.")
+        # Nobody waits for a clock in a test.
+        with unittest.mock.patch.object(web.Web, "sleep"):
+            result = ControllerModule(given, check, diff).result_of(called.main)
+        return {"failed": False, **result}
 
     def lock(self, **options: t.Any) -> Result:
         """What a lock gives; by the provider's certificate if not said otherwise."""

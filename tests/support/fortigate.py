@@ -13,12 +13,12 @@ import pathlib
 import re
 import typing as t
 import unittest.mock
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
-
-from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import module as engine
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import (
+    ControllerModule,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 
@@ -39,42 +39,6 @@ OUT: dict[str, t.Any] = {
     "interfaces": ["wan1"],
 }
 Result = dict[str, t.Any]
-
-
-class Ended(Exception):
-    """The module has ended, with a result."""
-
-
-@dataclass
-class Ansible:
-    """What takes the place of AnsibleModule: options are checked by the class that checks them in
-    the real one.
-    """
-
-    given: dict[str, t.Any]
-    check: bool = False
-    diff: bool = False
-    warnings: list[str] = field(default_factory=list)
-
-    def __call__(
-        self, argument_spec: dict[str, t.Any], supports_check_mode: bool, **keywords: t.Any
-    ) -> Ansible:
-        assert supports_check_mode
-        checked = ModuleArgumentSpecValidator(argument_spec, **keywords).validate(self.given)
-        if checked.error_messages:
-            self.fail_json(msg="; ".join(checked.error_messages))
-        self.params = checked.validated_parameters
-        self.check_mode, self._diff = self.check, self.diff
-        return self
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def exit_json(self, **result: t.Any) -> t.NoReturn:
-        raise Ended({"failed": False, "warnings": self.warnings, **json.loads(json.dumps(result))})
-
-    def fail_json(self, **result: t.Any) -> t.NoReturn:
-        raise Ended({"failed": True, "warnings": self.warnings, **json.loads(json.dumps(result))})
 
 
 @dataclass
@@ -108,12 +72,7 @@ class Firewall:
         }
         taken = called.ARGUMENTS["argument_spec"]
         given = {**{name: value for name, value in usual.items() if name in taken}, **options}
-        with unittest.mock.patch.object(engine, "Module", Ansible(given, check, diff)):
-            try:
-                called.main()
-            except Ended as ended:
-                return t.cast("Result", ended.args[0])
-        raise AssertionError("The module ended without a result.")
+        return {"failed": False, **ControllerModule(given, check, diff).result_of(called.main)}
 
     def done(self, called: t.Any, **options: t.Any) -> Result:
         """The same, and it must not fail."""

@@ -49,7 +49,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.web import Web
 from ansible_collections.mailedge.lockdown.plugins.module_utils._module import (
-    Module,
+    made,
     tell_warnings,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
@@ -162,7 +162,7 @@ _LONGEST_NAME = 40
 
 def lock(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that locks."""
-    module = Module(**arguments)
+    module = made(**arguments)
     params = module.params
     wanted = CONTENT if params["content"] else params["snapshot"]
     wrong = [
@@ -228,7 +228,7 @@ _CHANGED_AGO = "The tenant was changed less than"
 
 def info(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that only reads."""
-    module = Module(**arguments)
+    module = made(**arguments)
     params = module.params
     wrong = argspec.problems(params)
     if wrong:

@@ -16,7 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.port im
     FortiOSPort,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._module import (
-    Module,
+    made,
     tell_warnings,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
@@ -70,7 +70,7 @@ def _refuse_unusable(module: t.Any) -> None:
 
 def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer]) -> None:
     """A whole module that writes."""
-    module = Module(**arguments)
+    module = made(**arguments)
     params = module.params
     _refuse_unusable(module)
     wanted = CONTENT if params.get("content") else params.get("snapshot")
@@ -114,7 +114,7 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
 
 def end_lease(arguments: t.Mapping[str, t.Any]) -> None:
     """A whole module that ends the lease of a run. Nothing is sent to the device."""
-    module = Module(**arguments)
+    module = made(**arguments)
     params = module.params
     where = f"{params['host']}:{params['api_port']}"
     problem = ""
@@ -140,7 +140,7 @@ def ask(
     arguments: t.Mapping[str, t.Any], look: t.Callable[[t.Mapping[str, t.Any], FortiOS], Result]
 ) -> None:
     """A whole module that only reads; `look` gives its result."""
-    module = Module(**arguments)
+    module = made(**arguments)
     _refuse_unusable(module)
     with connect(module.params) as client:
         try:

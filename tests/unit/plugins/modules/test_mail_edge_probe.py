@@ -27,6 +27,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof imp
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
 from ansible_collections.mailedge.lockdown.plugins.modules import mail_edge_probe
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import (
+    ControllerModule,
+)
 from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
     Answer,
     Street,
@@ -38,6 +41,10 @@ NOT_ANONYMOUS: dict[str, Answer] = {
     "MAIL": "530 5.7.57 Client was not authenticated to send anonymous mail during MAIL FROM"
 }
 
+# What every module returns.
+OF_ANSIBLE = {"changed", "failed", "invocation", "warnings"}
+Run = t.Callable[..., dict[str, t.Any]]
+
 
 @pytest.fixture
 def street() -> t.Iterator[Street]:
@@ -46,40 +53,10 @@ def street() -> t.Iterator[Street]:
     made.close()
 
 
-class Ended(Exception):
-    """The module has ended, with a result."""
-
-
-class FakeModule:
-    """AnsibleModule without a process: options are checked by the class that checks them in the
-    real one.
-    """
-
-    given: t.ClassVar[dict[str, t.Any]] = {}
-    warnings: t.ClassVar[list[str]] = []
-    _verbosity = 0
-
-    def __init__(self, argument_spec: dict[str, t.Any], supports_check_mode: bool) -> None:
-        assert supports_check_mode
-        checked = ArgumentSpecValidator(argument_spec).validate(self.given)
-        assert not checked.error_messages, checked.error_messages
-        self.params = checked.validated_parameters
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def exit_json(self, **result: t.Any) -> t.NoReturn:
-        raise Ended({"failed": False, **json.loads(json.dumps(result))})
-
-    def fail_json(self, **result: t.Any) -> t.NoReturn:
-        raise Ended({"failed": True, **json.loads(json.dumps(result))})
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
-    def running(**options: t.Any) -> dict[str, t.Any]:
-        FakeModule.warnings = []
-        FakeModule.given = {
+def run() -> Run:
+    def running(verbosity: int = 0, **options: t.Any) -> dict[str, t.Any]:
+        given = {
             "targets": "127.0.0.1",
             "sender": SENDER,
             "recipient": RECIPIENT,
@@ -87,15 +64,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
             "connect_timeout": 1,
             **options,
         }
-        monkeypatch.setattr(mail_edge_probe, "AnsibleModule", FakeModule)
-        with pytest.raises(Ended) as ended:
-            mail_edge_probe.main()
-        return t.cast("dict[str, t.Any]", ended.value.args[0])
+        module = ControllerModule(given, False, False, verbosity)
+        return {"failed": False, **module.result_of(mail_edge_probe.main)}
 
     return running
-
-
-Run = t.Callable[..., dict[str, t.Any]]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +98,7 @@ def test_the_task_fails_where_it_finds_something_else(
 
 
 def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
-    street: Street, run: Run, monkeypatch: pytest.MonkeyPatch
+    street: Street, run: Run
 ) -> None:
     port = street.server().port
     question = {
@@ -147,8 +119,7 @@ def test_transcripts_do_not_bury_the_sentence_that_a_task_fails_with(
     assert judge_look(failed, "closed") == judge_look(whole, "closed")
     lines = looks_as_lines(whole, whole, "a stranger", "closed")
     assert looks_as_lines(failed, failed, "a stranger", "closed") == lines
-    monkeypatch.setattr(FakeModule, "_verbosity", 1)
-    loud = run(**question, expect="closed")
+    loud = run(1, **question, expect="closed")
     assert loud["failed"] is True
     assert set(loud["addresses"][0]) == set(whole["addresses"][0])
     assert set(loud["addresses"][0]["cases"]["relay"]) == set(
@@ -192,7 +163,7 @@ def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, 
     server = street.server({f"RCPT TO:<{RECIPIENT}>": "451 4.7.500 Server busy"})
     result = run(port=server.port, relay_recipient="probe@elsewhere.example", expect="open")
     assert (result["failed"], result["verdict"], result["relay"]) == (True, "open", "open")
-    assert any("open relay" in warning for warning in FakeModule.warnings)
+    assert any("open relay" in warning for warning in result["warnings"])
 
 
 def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, run: Run) -> None:
@@ -203,7 +174,7 @@ def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, 
     assert [look["name"] for look in found["looks"]] == ["a stranger", "the filter"]
     for look, given in zip(found["looks"], looks):
         alone = run(port=given["port"])
-        assert set(look) - {"name"} == set(alone) - {"changed", "failed"}
+        assert set(look) - {"name"} == set(alone) - OF_ANSIBLE
         assert (look["verdict"], look["reachable_addresses"]) == (
             alone["verdict"],
             alone["reachable_addresses"],
@@ -228,7 +199,7 @@ def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
         "inconclusive",
         "closed",
     ]
-    assert any(warning.startswith("from the filter: ") for warning in FakeModule.warnings)
+    assert any(warning.startswith("from the filter: ") for warning in found["warnings"])
 
 
 NOT_HEARD: dict[str, Answer] = {
@@ -372,7 +343,7 @@ def test_reserved_domains_are_named_once() -> None:
 def test_a_warning_says_that_reserved_domains_may_be_refused(street: Street, run: Run) -> None:
     result = run(port=street.server({"RCPT": "550 5.1.4 Recipient refused"}).port)
     assert result["verdict"] == "inconclusive"
-    assert f"{SENDER}, {RECIPIENT}" in FakeModule.warnings[0]
+    assert f"{SENDER}, {RECIPIENT}" in result["warnings"][0]
 
 
 def test_the_documentation_is_the_argument_spec() -> None:
@@ -395,7 +366,7 @@ def test_every_result_is_documented_and_every_documented_result_is_there(
 ) -> None:
     result = run(port=street.server().port)
     documented = yaml.safe_load(mail_edge_probe.RETURN)
-    assert set(documented) == {*result, "looks"} - {"changed", "failed"}
+    assert set(documented) == {*result, "looks"} - OF_ANSIBLE
     assert set(documented["addresses"]["contains"]) == set(result["addresses"][0])
 
 
