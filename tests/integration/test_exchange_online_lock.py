@@ -353,6 +353,31 @@ def test_a_connector_for_some_domains_leaves_the_others_open(tenant: Tenant) -> 
     assert "mail to hafen-lab.onmicrosoft.com" in told["strangers"]["before"][0]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"AssociatedAcceptedDomains": ["hafen.example"]}, {"SenderDomains": ["smtp:bank.example;1"]}],
+)
+def test_who_gets_past_a_lock_by_a_connector_for_a_part_is_a_stranger(
+    tenant: Tenant, part: dict[str, t.Any]
+) -> None:
+    tenant.locked()
+    tenant.online.tenant.inbound(
+        "Pilot",
+        **{"SenderDomains": ["smtp:*;1"], **part},
+        RestrictDomainsToIPAddresses=True,
+        SenderIPAddresses=["203.0.113.0/24"],
+    )
+    hop, recipient = Hop("203.0.113.9", tls=True), "postmaster@hafen.example"
+    assert answer([tenant.online.tenant], hop, "a@bank.example", recipient) == ACCEPTED
+    assert tenant.info(provider_certificate=CERTIFICATE)["state"] == "open"
+    told = tenant.locked(check=True)
+    assert told["state"] == "open"
+    assert told["strangers"]["before"] == [
+        "203.0.113.0/24 may deliver past the filter, by the connector 'Pilot', and the description "
+        "names them nowhere."
+    ]
+
+
 def test_bypasses_are_told(tenant: Tenant) -> None:
     tenant.online.tenant.rows("HostedConnectionFilterPolicy")[0]["IPAllowList"] = ["192.0.2.0/24"]
     tenant.online.tenant.rows("PerimeterConfig")[0]["GatewayIPAddresses"] = ["192.0.2.9"]

@@ -90,10 +90,16 @@ def certain(row: Canonical) -> tuple[RangeSet, str]:
 
 def restricts(row: Canonical) -> bool:
     """Whether a connector refuses whoever it does not name, of all senders."""
+    return bool(admits(row) and "*" in (row.get("sender_domains") or ()))
+
+
+def admits(row: Canonical) -> bool:
+    """Whether a connector refuses whoever it does not name, of some senders at least, and lets the
+    others past connectors that refuse all (unverified: of several, one has to be met).
+    """
     return bool(
         row.get("enabled")
         and row.get("connector_type") == PARTNER
-        and "*" in (row.get("sender_domains") or ())
         and (by_address(row) or by_certificate(row))
     )
 
@@ -163,11 +169,18 @@ def is_lock(row: Canonical) -> bool:
     )
 
 
+def admitting(state: TenantState) -> list[Canonical]:
+    """The connectors that let somebody past those that refuse all others: also those for a part of
+    the senders, or of the domains.
+    """
+    return [row for row in state.connectors.values() if admits(row)] if closing(state) else []
+
+
 def admitted(state: TenantState) -> tuple[RangeSet, frozenset[str]]:
     """Whom connectors and rules that refuse others let through: addresses and certificates."""
     ranges = RangeSet()
     certificates: set[str] = set()
-    for row in closing(state):
+    for row in admitting(state):
         ranges = ranges | by_address(row)
         certificates |= {by_certificate(row)} - {""}
     if not closing(state):
@@ -223,7 +236,7 @@ def strangers(state: TenantState, named: Named) -> list[str]:
             f"{_by(state, named)}, and the description names them nowhere."
         )
     for certificate in sorted(certificates - named.certificates):
-        rows = [row for row in closing(state) if by_certificate(row) == certificate]
+        rows = [row for row in admitting(state) if by_certificate(row) == certificate]
         found.append(
             f"Whoever has a certificate for {certificate} may deliver past the filter, by the "
             f"connector {names(rows)}, and the description names it nowhere."
@@ -278,7 +291,7 @@ def _to(state: TenantState) -> str:
 
 
 def _by(state: TenantState, named: Named) -> str:
-    rows = [row for row in closing(state) if by_address(row) - named.ranges]
+    rows = [row for row in admitting(state) if by_address(row) - named.ranges]
     if rows:
         return f"the connector {names(rows)}"
     rows = [
