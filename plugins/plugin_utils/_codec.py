@@ -150,6 +150,7 @@ BOOTSTRAP = (
 AREAS: t.Mapping[str, str] = {
     "iis_read": "agent_iis.ps1",
     "iis_write": "agent_iis_write.ps1",
+    "log_summary": "agent_logs.ps1",
     "reach": "agent_reach.ps1",
     **dict.fromkeys(
         (

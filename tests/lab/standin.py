@@ -37,6 +37,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import Exch
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Shown
 from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError
+from ansible_collections.mailedge.lockdown.tests.lab.windows.log_reading import summary
 from ansible_collections.mailedge.lockdown.tests.lab.windows.standin import OPERATIONS
 
 Row = dict[str, t.Any]
@@ -217,6 +218,7 @@ class _Run:
             "write_file": self._write_file,
             "read_files": self._read_files,
             "reach": _reach,
+            "log_summary": lambda asked: summary(self.host.logs, asked, self._finished),
         }
         try:
             if self.deadline and not step.get("always") and self.host.now() > self.deadline:

@@ -42,6 +42,10 @@ _TYPES = {
     ),
     "AcceptedDomain": "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
     "ADPermission": "Microsoft.Exchange.Management.RecipientTasks.ADAcePresentationObject",
+    **{
+        noun: f"Microsoft.Exchange.Management.SystemConfigurationTasks.{noun}"
+        for noun in ("FrontendTransportService", "TransportService", "TransportServer")
+    },
     "Command": "System.Management.Automation.FunctionInfo",
 }
 
@@ -124,6 +128,7 @@ class Bridge:
             "icacls": lambda asked: self.host.run_icacls(
                 [str(argument) for argument in asked["arguments"]]
             ),
+            "denied": lambda asked: self.host.logs.is_denied(str(asked["path"])),
             "acl": lambda asked: self.host.sddl(str(asked["path"])),
             "wait": lambda asked: self.host.mutexes.wait(asked["name"], holder, asked["seconds"]),
             "release": lambda asked: self.host.mutexes.release(asked["name"], holder),

@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import (
     ExchangeError,
     missing_parameters,
     nobody_to_ask,
+    not_found,
     printed_id,
     unknown_command,
 )
@@ -52,6 +53,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.defaults import fur
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import rules
 from ansible_collections.mailedge.lockdown.tests.lab.windows.host import WindowsHost
 from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.server import Iis
+from ansible_collections.mailedge.lockdown.tests.lab.windows.transport_logs import (
+    NOUNS,
+    TransportLogs,
+)
 
 Hook = t.Callable[[str, str, t.Mapping[str, t.Any]], None]
 """Called as ``hook("before" | "after", cmdlet, parameters)`` around every cmdlet.
@@ -129,6 +134,7 @@ class ExchangeHost:
         self._owned: set[str] = set()
         self._folder = folder
         self._folder_lock = threading.Lock()
+        self.logs = TransportLogs(self.edition, self.server.name, lambda: self.folder, self.now)
         directory.servers[self.server.name.casefold()] = self.server
         separator = _SEPARATORS.get(culture, ",")
         style = Style(old=self.edition.generation < Generation.E2010, separator=separator)
@@ -217,7 +223,10 @@ class ExchangeHost:
         """The cmdlets that the user's roles give, and their parameters."""
         return {
             cmdlet: tuple(name for name in parameters if (cmdlet, name) not in self.hidden)
-            for cmdlet, parameters in commands(self.edition).items()
+            for cmdlet, parameters in {
+                **commands(self.edition),
+                **self.logs.commands(),
+            }.items()
             if cmdlet not in self.hidden
         }
 
@@ -280,7 +289,7 @@ class ExchangeHost:
                 available, given.get("Name", "*"), self.hide_parameters and remote, COMMON
             )
         given = bind(available[cmdlet], parameters)
-        verb = cmdlet.split("-", 1)[0]
+        verb, noun = cmdlet.split("-", 1)
         # A cmdlet that can prompt has to be told not to. In the local shell the agent's own
         # preference does it.
         if (
@@ -293,6 +302,13 @@ class ExchangeHost:
                 raise missing_parameters("Identity")
             raise nobody_to_ask(cmdlet)
         self.counters["reads" if verb == "Get" else "writes"] += 1
+        if noun in NOUNS:
+            if str(given.get("Identity")).casefold() not in (
+                self.name.casefold(),
+                self.fqdn.casefold(),
+            ):
+                raise not_found(given.get("Identity"), self._controller)
+            return [self.logs.row(noun)]
         with self.directory.lock:
             return self.cmdlets.run(cmdlet, given)
 
