@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import outbound, recipes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    outbound,
+    recent,
+    recipes,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
     MAIL_FLOW_MODULE,
     check_entries,
@@ -38,6 +42,12 @@ class ActionModule(MailFlowAction):
                 "provider would shut out all mail. "
                 "Name the ranges from which the filtering provider delivers."
             )
+        errors += [
+            f"recent_senders: {sentence}"
+            for sentence in recent.wrong(
+                params.get("recent_senders") or {}, int(params.get("time_limit") or 300)
+            )
+        ]
         for option, resource in (("receive_connectors", RECEIVE), ("send_connectors", SEND)):
             checked = check_entries(resource, params.get(option) or [])
             params[option] = checked.entries

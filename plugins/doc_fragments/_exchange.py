@@ -62,6 +62,59 @@ notes:
   - C(become) is refused, because it would have no effect.
 """
 
+    LOGS = r"""
+options:
+  days:
+    description: How many days back, between 1 and 90. Senders that come once a month are not seen
+      in fewer than 35.
+    type: int
+    default: 14
+  megabytes:
+    description: How much of each log is read at most, the newest first, between 1 and 2048.
+    type: int
+    default: 256
+  seconds:
+    description: How long each log is read at most, at most a quarter of O(time_limit).
+    type: int
+    default: 30
+"""
+
+    RECENT = r"""
+options:
+  recent_senders:
+    description:
+      - Asks the server's logs, before anything is planned, who delivered lately, and stops by the
+        guard V(recent_senders_refused) where any of them would be refused after the change.
+      - What the logs cannot tell is told by V(recent_senders_unknown), which stops where nobody can
+        say who delivers, and makes the state unknown otherwise, unless it is accepted.
+      - Read in the same remote call as the connectors, and in every run. What is read and what is
+        not is as in M(mailedge.lockdown.exchange_senders_info).
+    type: dict
+    suboptions:
+      days:
+        description: How many days back, between 1 and 90.
+        type: int
+        default: 14
+      messages:
+        description: From how many messages on a sender counts.
+        type: int
+        default: 1
+      megabytes:
+        description: How much of each log is read at most, the newest first, between 1 and 2048.
+        type: int
+        default: 256
+      seconds:
+        description: How long each log is read at most, at most a quarter of O(time_limit).
+        type: int
+        default: 30
+      addresses:
+        description: Whether the addresses of senders stand in the result and in the guard's
+          sentence. Without them only their number and whose ranges they are in. Mail addresses
+          never do.
+        type: bool
+        default: true
+"""
+
     NETWORKS = r"""
 options:
   provider_ranges:
@@ -165,6 +218,10 @@ options:
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
         together than a /8 or a /20. Nobody who is named has so many addresses of the internet, so
         that it locks next to nothing."
+      - "V(recent_senders_refused): Senders who delivered lately, as the server's logs have it,
+        would be refused."
+      - "V(recent_senders_unknown): The logs do not tell, or not in full, who delivered lately,
+        though the task asks whom the lock would refuse."
       - "V(send_leak): Outgoing mail would go past the connector that is meant to carry it."
       - "V(server_shut_out): The server itself would lose something that is accepted today from its
         loopback or its own addresses."

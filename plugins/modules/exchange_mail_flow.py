@@ -18,14 +18,15 @@ description:
     which no step shuts out the provider, the own networks or other Exchange servers. If there is no
     such order, nothing is written.
   - The state before the first change is saved on the server. O(snapshot) gives it back.
-  - A run with nothing to do starts PowerShell and the Exchange shell once, a change twice.
-  - Check mode reads, plans and judges exactly as a run does, and stops before writing.
+  - A run with nothing to do starts PowerShell and the Exchange shell once, a change twice. Check
+    mode reads, plans and judges exactly as a run does, and stops before writing.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
   - mailedge.lockdown._exchange.connection
   - mailedge.lockdown._exchange.networks
   - mailedge.lockdown._exchange.site
+  - mailedge.lockdown._exchange.recent
   - mailedge.lockdown._exchange.run
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
@@ -265,9 +266,7 @@ seealso:
 EXAMPLES = r"""
 - name: Lock the way in to the filtering provider
   mailedge.lockdown.exchange_mail_flow:
-    provider_ranges:
-      - 198.51.100.0/24
-      - 2001:db8:100::/48
+    provider_ranges: [198.51.100.0/24, 2001:db8:100::/48]
     own_networks: [10.20.0.0/16]
     exchange_servers: [10.20.1.11, 10.20.1.12]
     inbound_lock:
@@ -288,7 +287,6 @@ EXAMPLES = r"""
     inbound_lock: {}
   check_mode: true
   diff: true
-  register: drift
 
 - name: Give back the state before the last change
   mailedge.lockdown.exchange_mail_flow:
@@ -296,6 +294,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+recent_senders:
+  description: What M(mailedge.lockdown.exchange_senders_info) gives.
+  returned: when O(recent_senders) is set
+  type: dict
 # generated: returns exchange.plan exchange.before exchange.after exchange.exposure layer.guards
 plan:
   description: What was changed, or in check mode would be, in the order of the changes. One

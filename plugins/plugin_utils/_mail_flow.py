@@ -11,9 +11,10 @@ import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recent, recipes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import GUARDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mail_logs import Bounds
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import Claim
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
@@ -27,6 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action import LayerAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers import catalogue
 
 _SETS = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges")
 
@@ -122,7 +124,26 @@ class MailFlowAction(ExchangeAction):
             smart_hosts=self.smart_hosts(params),
             domain_controller=params.get("domain_controller"),
             in_clear=self.in_clear("authentication_credential"),
+            recent_senders=asked(params.get("recent_senders")),
         )
+
+
+def asked(options: t.Mapping[str, t.Any] | None) -> recent.Asked | None:
+    """What the options of a task ask about recent senders; None where it asks nothing."""
+    if options is None:
+        return None
+    known: dict[str, RangeSet] = {}
+    for entry in catalogue.load():
+        known[entry.product] = known.get(entry.product, RangeSet()) | entry.ranges
+    bounds = Bounds(
+        days=int(options["days"]),
+        since=str(options.get("since") or ""),
+        megabytes=int(options["megabytes"]),
+        seconds=int(options["seconds"]),
+    )
+    return recent.Asked(
+        bounds, int(options.get("messages") or 1), bool(options.get("addresses")), known
+    )
 
 
 def shown(resource: Resource, connector: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

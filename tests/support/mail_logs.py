@@ -153,3 +153,36 @@ class Writer:
 def writer(logs: TransportLogs, seed: int = 7) -> Writer:
     """A writer of the log that answers for the internet on a lab's server."""
     return Writer(logs.frontend, logs.server, seed)
+
+
+def track(
+    logs: TransportLogs, rows: t.Iterable[tuple[datetime.datetime, str, str]]
+) -> collections.Counter[str]:
+    """Message tracking of messages that came by SMTP, as (time, original client, client); among
+    them what is no delivery. Gives the messages by the sender that it tells.
+    """
+    told: collections.Counter[str] = collections.Counter()
+    names = logs.tracking_fields.split(",")
+    for at, original, client in sorted(rows):
+        common = {
+            "client-ip": client,
+            "original-client-ip": original,
+            "connector-id": f"{logs.server}\\Default {logs.server}",
+            "message-subject": 'Invoice, "May"',
+            "sender-address": "anna@sender.example",
+        }
+        kinds = [("SMTP", "RECEIVE"), ("STOREDRIVER", "DELIVER"), ("SMTP", "HARECEIVE")]
+        lines = [
+            [
+                stamp(at),
+                *(
+                    {**common, "source": source, "event-id": event}.get(name, "")
+                    for name in names[1:]
+                ),
+            ]
+            for source, event in kinds
+        ]
+        path = logs.tracking / f"MSGTRK{at:%Y%m%d%H}-1.LOG"
+        logs.append(path, lines, at, "Message Tracking Log", logs.tracking_fields)
+        told[original or client] += 1
+    return told

@@ -121,6 +121,18 @@ OUTBOUND_LOCK_OPTIONS: Spec = {
     "close": {"type": "str", "choices": ["disable", "keep"], "default": "disable"},
 }
 
+LOG_OPTIONS: Spec = {
+    "days": {"type": "int", "default": 14},
+    "megabytes": {"type": "int", "default": 256},
+    "seconds": {"type": "int", "default": 30},
+}
+
+RECENT_SENDERS_OPTIONS: Spec = {
+    **LOG_OPTIONS,
+    "messages": {"type": "int", "default": 1},
+    "addresses": {"type": "bool", "default": True},
+}
+
 RECEIVE_MODULE: dict[str, t.Any] = {
     "argument_spec": {**RECEIVE_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}
 }
@@ -128,6 +140,14 @@ SEND_MODULE: dict[str, t.Any] = {
     "argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}
 }
 INFO_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS, **NETWORK_OPTIONS}}
+SENDERS_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        **CONNECTION_OPTIONS,
+        **NETWORK_OPTIONS,
+        **LOG_OPTIONS,
+        "addresses": {"type": "bool", "default": False},
+    }
+}
 SNAPSHOTS_MODULE: dict[str, t.Any] = {
     "argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}
 }
@@ -147,6 +167,7 @@ MAIL_FLOW_MODULE: dict[str, t.Any] = {
         # checks them.
         "receive_connectors": {"type": "list", "elements": "dict", "default": []},
         "send_connectors": {"type": "list", "elements": "dict", "default": []},
+        "recent_senders": {"type": "dict", "options": RECENT_SENDERS_OPTIONS},
         **RUN_OPTIONS,
     },
     "mutually_exclusive": [("snapshot", "inbound_lock"), ("snapshot", "outbound_lock")],

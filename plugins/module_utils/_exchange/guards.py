@@ -110,6 +110,13 @@ GUARDS = Registry(
             "Two connectors hear the same addresses, or would overlap in part, on one binding, "
             "which Exchange refuses."
         ),
+        "recent_senders_refused": (
+            "Senders who delivered lately, as the server's logs have it, would be refused."
+        ),
+        "recent_senders_unknown": (
+            "The logs do not tell, or not in full, who delivered lately, though the task asks whom "
+            "the lock would refuse."
+        ),
         "send_leak": "Outgoing mail would go past the connector that is meant to carry it.",
         "mail_stranded": (
             "Outgoing mail that a send connector carries today would be carried by none after the "

@@ -9,6 +9,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _guards_recent,
+    mail_logs,
+    recent,
     strangers,
     ways_out,
     words,
@@ -55,14 +58,16 @@ class ExchangeLayer(HostLayer[State]):
     """The connectors of one server, for one task.
 
     `describe` gives what the task's options ask for, on a state. `smart_hosts` are tried from the
-    server while it is read. `domain_controller` is the one that the user named. `in_clear` says why
-    a login would travel in clear text; None where it would not.
+    server while it is read, and its logs are, where `recent_senders` says how. `domain_controller`
+    is the one that the user named. `in_clear` says why a login would travel in clear text; None
+    where it would not.
     """
 
     name = "exchange"
     tables = TABLES
     guards = GUARDS
     about_state = ABOUT_STATE
+    unread = frozenset({_guards_recent.UNKNOWN})
     digests = DIGESTS
     digest_ignore = DIGEST_IGNORE
 
@@ -74,9 +79,12 @@ class ExchangeLayer(HostLayer[State]):
         smart_hosts: t.Sequence[tuple[str, int]] = (),
         domain_controller: str | None = None,
         in_clear: str | None = None,
+        recent_senders: recent.Asked | None = None,
     ) -> None:
         self._networks, self._describe, self._in_clear = networks, describe, in_clear
         self._smart_hosts, self._domain_controller = smart_hosts, domain_controller
+        self._asked = recent_senders
+        self._recent: dict[str, t.Any] | None = None
 
     # ------------------------------------------------------------ what the plan means
 
@@ -89,9 +97,12 @@ class ExchangeLayer(HostLayer[State]):
         unreachable = [
             str(row["host"]) for row in reading.answers.get(_REACH, ()) if not row.get("reachable")
         ]
-        return findings(
-            reading.state, after, self._networks.on(reading.state.server), changes, unreachable
-        )
+        before, networks = reading.state, self._networks.on(reading.state.server)
+        yield from findings(before, after, networks, changes, unreachable)
+        if self._asked:
+            senders = recent.of(reading.answers, before, networks, self._asked)
+            self._recent = recent.shown(senders, self._asked)
+            yield from _guards_recent.check(before, after, networks, senders, self._asked)
 
     def order(self, changes: t.Sequence[Change], state: State) -> tuple[Change, ...]:
         return order(changes, state, self._networks.on(state.server))
@@ -138,6 +149,7 @@ class ExchangeLayer(HostLayer[State]):
         return {
             **words.before_after(before, after, changes),
             "exposure": words.exposure(before, after, self._networks.on(before.server)),
+            **({"recent_senders": self._recent} if self._recent else {}),
         }
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
@@ -169,6 +181,8 @@ class ExchangeLayer(HostLayer[State]):
             targets = [list(target) for target in self._smart_hosts]
             reach = {"op": "reach", "id": _REACH, "targets": targets, "seconds": _REACH_SECONDS}
             steps.append({**reach, "optional": True})
+        if self._asked:
+            steps += mail_logs.read_steps(host_name, self._asked.bounds)
         return steps
 
     def parse(

@@ -13,6 +13,7 @@ _RANGES = ("provider_ranges", "own_networks", "exchange_servers", "hybrid_ranges
 _SHELL = ("exchange_shell", "exchange_username")
 # The site's name of it has the layer in front.
 _LAYER = ("accept_risks", "domain_controller", "time_limit")
+_RECENT_SENDERS = ("days", "messages", "megabytes", "seconds", "addresses")
 _CREDENTIAL = "authentication_credential"
 
 
@@ -28,6 +29,10 @@ def lock_options(site: SiteOfHost) -> Values:
         if owns_outbound
         else None,
     }
+    if described["exchange_recent_senders_days"]:
+        options["recent_senders"] = {
+            name: described[f"exchange_recent_senders_{name}"] for name in _RECENT_SENDERS
+        }
     if described["exchange_inbound_enabled"]:
         options["inbound_lock"] = described["exchange_inbound"]
     if described["exchange_outbound_enabled"] and owns_outbound:
