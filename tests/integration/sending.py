@@ -34,6 +34,20 @@ class Sender:
         self.smtp.docmd("RSET")
         return _text(mail), _text(rcpt)
 
+    def deliver(self, recipient: str = "postmaster@birke.example") -> str:
+        """Send a message; the server's last answer."""
+        try:
+            self.smtp.sendmail(
+                "anna@sender.example", [recipient], b"Subject: hello\r\n\r\nhello\r\n"
+            )
+            return "250"
+        except smtplib.SMTPResponseException as error:
+            return f"{error.smtp_code} {error.smtp_error!r}"
+        except smtplib.SMTPRecipientsRefused as error:
+            return str(error)
+        finally:
+            self.smtp.close()
+
 
 def _text(answer: tuple[int, bytes]) -> str:
     return f"{answer[0]} {answer[1].decode()}"

@@ -25,8 +25,10 @@ from ansible_collections.mailedge.lockdown.tests.integration.in_process import (
     accepts,
     do,
 )
+from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
+from ansible_collections.mailedge.lockdown.tests.lab.lab import LabHost
 from ansible_collections.mailedge.lockdown.tests.support.mail_logs import Writer, track, writer
 from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection, Task
 
@@ -286,3 +288,17 @@ def test_bounds_that_make_no_sense_are_refused_before_anything_is_sent(
     assert result["failed"]
     assert "must be between 1 and" in result["msg"]
     assert wire.starts == 0
+
+
+def test_a_delivery_at_the_lab_s_port_25_stands_in_its_log(host: LabHost) -> None:
+    host.exchange.sessions.accounts = None
+    host.mailbox.takes_mail = True
+    assert Sender(host, "provider").deliver() == "250"
+    assert Sender(host, "internet").deliver("a@elsewhere.example").startswith("{")
+    told = info(host.exchange, addresses=True)
+    played = host.place.players(4)
+    assert {(row["address"], row["messages"]) for row in told["senders"]} == {
+        (played["provider"], 1)
+    }
+    assert told["silent"] == 1
+    assert told["logs"][1]["messages"] == 1

@@ -218,7 +218,7 @@ class Tricks:
 
     def set(self, host: str, **settings: t.Any) -> None:
         """What the host is like: `language_mode`, `code_page`, `locale` of its PowerShell,
-        `setup_running`, `second_hop`, `unencrypted`.
+        `setup_running`, `second_hop`, `unencrypted`, `takes_mail`.
         """
         lab_host = self._host(host)
         for name, value in settings.items():
@@ -228,6 +228,8 @@ class Tricks:
                 lab_host.exchange.setup_running = bool(value)
             elif name == "second_hop":
                 lab_host.exchange.sessions.second_hop = bool(value)
+            elif name == "takes_mail":
+                lab_host.mailbox.takes_mail = bool(value)
             elif name == "unencrypted":
                 lab_host.http.allow_unencrypted = bool(value)
             else:

@@ -96,6 +96,8 @@ class LabHost:
             listens=exchange.listens,
             tls=self.certificate.context,
             clock=clock,
+            log=exchange.logs.write,
+            track=exchange.logs.track,
         )
         if older:
             self.mailbox.relay_refusal = _OLD_REFUSAL

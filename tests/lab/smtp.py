@@ -17,15 +17,18 @@ senders, is in non-delivery-reports-in-exchange-online.md; their exact words are
 from __future__ import annotations
 
 import asyncio
+import itertools
 import ssl
 import typing as t
+import uuid
 from dataclasses import dataclass, field
 
-from aiosmtpd.smtp import SMTP, syntax
+from aiosmtpd.smtp import SMTP, Envelope, syntax
 
 from ansible_collections.mailedge.lockdown.tests.lab.clock import Clock
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import limits
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.transport import Admission
+from ansible_collections.mailedge.lockdown.tests.lab.windows.transport_logs import endpoint
 
 NO_CONNECTOR = "421 4.3.2 Service not available"
 TOO_MANY = (
@@ -40,6 +43,9 @@ MEMBERS_ONLY = (
 TLS_FIRST = "451 5.7.3 Must issue a STARTTLS command first"
 _RESERVED_TOP = (".test", ".example", ".invalid", ".localhost")
 _RESERVED_SECOND = ("example.com", "example.net", "example.org")
+
+
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -75,6 +81,11 @@ class Mailbox:
     tarpit: float = 0.0
     service: str = ""
     members_only: set[str] = field(default_factory=set)
+    # Whether a message that is sent is taken; whatever is heard, a test sees it.
+    takes_mail: bool = False
+    # Writes a line of the receive protocol log, and one of message tracking.
+    log: t.Callable[[t.Sequence[str]], None] = lambda _fields: None
+    track: t.Callable[[t.Mapping[str, str]], None] = lambda _fields: None
     conversations: list[Conversation] = field(default_factory=list)
 
 
@@ -164,9 +175,9 @@ class Session(Remembering):
         self._admission = Admission()
         self._mail = False
         self._recipients = 0
-        super().__init__(
-            object(), tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more
-        )
+        self._number = f"08D{next(_numbers):013X}"
+        self._lines = 0
+        super().__init__(self, tls_context=mailbox.tls, data_size_limit=None, timeout=300, **more)
 
     def connection_made(self, transport: t.Any) -> None:
         """A sender is here, or has begun to encrypt."""
@@ -178,6 +189,8 @@ class Session(Remembering):
             self.talk = self._talk
             self._mailbox.conversations.append(self._talk)
             self._counts[sender] = self._counts.get(sender, 0) + 1
+            self._port = int(transport.get_extra_info("peername")[1])
+            self._log("+", "")
             self.hostname, self.__ident__ = self._banner()
             if "Tls" not in self._values.get("AuthMechanism", ()):
                 self.tls_context = None
@@ -189,7 +202,26 @@ class Session(Remembering):
         """The sender is gone."""
         if self._talk:
             self._counts[self._talk.sender] -= 1
+            self._log("-", "", "Remote")
         super().connection_lost(error)
+
+    def _log(self, event: str, data: str, context: str = "") -> None:
+        """A line of the protocol log, where the connector writes one: without a connector there is
+        none (unverified).
+        """
+        connector, sender = self._admission.connector, self._talk.sender if self._talk else ""
+        if connector is None or self._values.get("ProtocolLoggingLevel") != "Verbose":
+            return
+        local = endpoint("192.0.2.25" if ":" not in sender else "2001:db8::25", 25)
+        named = [f"{connector.server}\\{connector.name}", self._number, str(self._lines)]
+        remote = endpoint(sender, self._port)
+        self._mailbox.log([*named, local, remote, event, data, context])
+        self._lines += 1
+
+    def heard(self, command: str, argument: str | None) -> None:
+        """Remember a command, and log it."""
+        super().heard(command, argument)
+        self._log("<", f"{command} {argument}" if argument else command)
 
     @property
     def _values(self) -> t.Mapping[str, t.Any]:
@@ -229,6 +261,8 @@ class Session(Remembering):
         text = status if isinstance(status, str) else bytes(status).decode("ascii", "replace")
         if text.startswith("5") and self._mailbox.tarpit:
             await asyncio.sleep(self._mailbox.tarpit)
+        for line in text.split("\r\n"):
+            self._log(">", line)
         await super().push(text)
 
     async def smtp_EHLO(self, hostname: str) -> None:
@@ -296,6 +330,7 @@ class Session(Remembering):
             await self.push(limits.announced(self._values, arg))
         else:
             self._mail, self._recipients = True, 0
+            self.envelope = Envelope()
             await self.push("250 2.1.0 Sender OK")
 
     def _may_be(self, sender: str) -> bool:
@@ -330,10 +365,41 @@ class Session(Remembering):
             return MEMBERS_ONLY
         if self._mailbox.accepts(domain) or self._admission.any_recipient:
             self._recipients += 1
+            if self.envelope is not None:
+                self.envelope.rcpt_tos.append(recipient)
             return (
                 limits.announced(self._values, None, self._recipients) or "250 2.1.5 Recipient OK"
             )
         return self._mailbox.relay_refusal
+
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """A message, where the server takes any."""
+        if not self._mailbox.takes_mail or not self._mail:
+            await super().smtp_DATA(arg)
+            return
+        self.heard("DATA", arg)
+        await SMTP.smtp_DATA(self, arg or "")
+        self._mail = False
+
+    async def handle_DATA(self, _server: t.Any, _session: t.Any, _envelope: t.Any) -> str:
+        """Put it into the queue that the lab has not; the reply is that of a recorded session."""
+        identity = f"<{uuid.uuid4().hex}@sender.example>"
+        connector = self._admission.connector
+        assert connector is not None
+        assert self._talk is not None
+        self._mailbox.track(
+            {
+                "client-ip": self._talk.sender,
+                "connector-id": f"{connector.server}\\{connector.name}",
+                "source": "SMTP",
+                "event-id": "RECEIVE",
+                "message-id": identity,
+            }
+        )
+        return (
+            f"250 2.6.0 {identity} [InternalId=7, Hostname={self._mailbox.fqdn}] Queued mail for "
+            "delivery"
+        )
 
     async def smtp_RSET(self, arg: str | None) -> None:
         """Begin again."""
