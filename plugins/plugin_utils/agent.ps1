@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The agent: runs the steps of one request on the server and answers one JSON document. All logic is in Python.
-# Dialect: Windows PowerShell 2.0 to 5.1. $lines: this text, then the request, each base64 of a gzip (_codec.py has the format).
-# * Arguments are data: decoded to objects, splatted or added to a command object, never pasted into script text.
-# * Nothing of the request goes through a cmdlet or a pipeline before its own call: module logging (event 4103) would
-#   write it to the event log, passwords too. Hence methods of .NET where a cmdlet would be shorter.
+# The agent: runs the steps of one request and answers one JSON document. All logic is in Python.
+# Dialect: Windows PowerShell 2.0 to 5.1. $lines: this text, then the request, packed by _codec.py.
+# * Arguments are data: decoded to objects, splatted or added to a command, never part of a script.
+# * Nothing of the request goes through a cmdlet or a pipeline before its own call: module logging
+#   (event 4103) would log it, passwords too. Hence methods of .NET where a cmdlet would be shorter.
 # * The answer leaves by the output pipeline: over psrp there is no console.
 # * Nothing is kept in a global or script scope: over psrp the runspace outlives the task.
 param([string[]]$lines)
@@ -14,15 +14,15 @@ $ErrorActionPreference = 'Stop'; $ConfirmPreference = 'None'
 $ProgressPreference = 'SilentlyContinue'; $WarningPreference = 'SilentlyContinue'
 $invariant = [System.Globalization.CultureInfo]::InvariantCulture
 $control = [regex]'[\x00-\x1f]'
-# Every table is a copy of this one. Not @{}, whose keys compare by the culture: in Turkish ID is not id.
+# Every table is a copy of this one. The keys of @{} compare by culture: in Turkish ID is not id.
 $blank = New-Object System.Collections.Hashtable
-# What the areas bring: the name of an operation, and of its function, which takes the step and gives a list of tables.
+# Of the areas: operation, and name of its function, which takes the step and gives a list of tables.
 $operations = $blank.Clone()
 $escapeControl = [System.Text.RegularExpressions.MatchEvaluator] { '\u{0:x4}' -f [int][char]$args[0].Value }
-# done: what each step gave; secrets: the passwords of the request, to be blotted out of every message.
+# done: what each step gave; secrets: the request's passwords, to be blotted out of every message.
 $state = @{ facts = @{}; way = $null; session = $null; done = @{}; secrets = [System.Collections.ArrayList]@() }
 
-# --- Errors: one shape for all, the class in no human language ---------------------------------------------------
+# --- Errors: one shape for all, the class in no human language ------------------------------------
 function Stop-Agent($class, $message, $id) {
     if (-not $id) { $id = "Mailedge.$class" }
     throw @{ mailedge = $true; class = "Mailedge.$class"; id = $id; message = $message; category = 'NotSpecified' }
@@ -33,7 +33,7 @@ function Get-Failure($record) {
     if ($own -is [System.Collections.Hashtable] -and $own['mailedge']) {
         $failure = @{ class = $own['class']; id = $own['id']; message = $own['message']; category = $own['category'] }
     } else {
-        # A method of .NET wraps what it threw; the remote session's own record, with the class that Exchange threw, is inside.
+        # A method of .NET wraps what it threw; the remote session's record, with its class, is inside.
         $cause = $record.Exception
         while ($cause -is [System.Management.Automation.MethodInvocationException] -and $cause.InnerException) {
             $cause = $cause.InnerException
@@ -52,9 +52,9 @@ function Get-Failure($record) {
     $failure
 }
 
-# --- Codec -------------------------------------------------------------------------------------------------------
-# No recursion, and no function call per token: in 2.0 a request of 2 MB would take minutes. Whatever holds other values is
-# read as a flat array, the box, and turned into what it is when full. An index beyond the end gives $null, then an error.
+# --- Codec ----------------------------------------------------------------------------------------
+# No recursion, no call per token: in 2.0 a request of 2 MB would take minutes. What holds values is
+# read as a flat array, the box, and converted when full. Beyond the end is $null, then an error.
 function Read-Value($tokens, $at) {
     $outer = New-Object System.Collections.Stack
     $kind = 'root'; $filled = 0; $box = [Array]::CreateInstance([object], 1)
@@ -129,7 +129,7 @@ function Read-Request {
     $request
 }
 
-# JSON. Tables have their keys in order; with $sorted lists are in order too, which is the canonical text of a digest.
+# JSON. Keys are in order; with $sorted lists are too, which is the canonical text of a digest.
 function ConvertTo-Answer($value, [bool]$sorted) {
     if ($null -eq $value) { return 'null' }
     if ($value -is [bool]) { if ($value) { return 'true' } else { return 'false' } }
@@ -148,10 +148,11 @@ function ConvertTo-Answer($value, [bool]$sorted) {
         }
     } else { foreach ($item in @($value)) { [void]$parts.Add((ConvertTo-Answer $item $sorted)) } }
     if ($isTable -or $sorted) { $parts.Sort([StringComparer]::Ordinal) }
-    if ($isTable) { '{' + [string]::Join(',', [string[]]$parts.ToArray()) + '}' } else { '[' + [string]::Join(',', [string[]]$parts.ToArray()) + ']' }
+    $text = [string]::Join(',', [string[]]$parts.ToArray())
+    if ($isTable) { '{' + $text + '}' } else { '[' + $text + ']' }
 }
 
-# A property as plain data, by its text only: the objects of a remote session have lost their methods. A flag that came
+# A property as plain data, by its text: objects of a remote session have lost their methods. A flag
 # from there is a number which remembers its text, and only its type name tells it from a number.
 function Get-Plain($value) {
     if ($null -eq $value) { return $null }
@@ -175,7 +176,7 @@ function Get-Plain($value) {
     return [string]$value
 }
 
-# --- The server --------------------------------------------------------------------------------------------------
+# --- The server -----------------------------------------------------------------------------------
 function Get-Key($path) { try { Get-ItemProperty -Path $path -ErrorAction Stop } catch { $null } }
 
 function Get-Address {
@@ -184,8 +185,7 @@ function Get-Address {
         foreach ($adapter in @(Get-WmiObject Win32_NetworkAdapterConfiguration -Filter 'IPEnabled = TRUE' -ErrorAction Stop)) {
             foreach ($address in @($adapter.IPAddress)) { if ($address) { [void]$found.Add([string]$address) } }
         }
-    } catch {
-        # Broken WMI repositories are common enough on old servers.
+    } catch { # Broken WMI repositories are common enough on old servers.
         foreach ($adapter in @([System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces())) {
             foreach ($unicast in @($adapter.GetIPProperties().UnicastAddresses)) { [void]$found.Add($unicast.Address.ToString().Split([char]'%')[0]) }
         }
@@ -210,7 +210,8 @@ function Get-HostFact {
             major = [int]$setup.MsiProductMajor; minor = [int]$setup.MsiProductMinor; build = [int]$setup.MsiBuildMajor
             revision = [int]$setup.MsiBuildMinor; install_path = [string]$setup.MsiInstallPath
         }
-        foreach ($role in @('Mailbox', 'ClientAccess', 'HubTransport', 'Bridgehead', 'FrontendTransport', 'Cafe', 'UnifiedMessaging', 'EdgeTransport')) {
+        foreach ($role in @('Mailbox', 'ClientAccess', 'HubTransport', 'Bridgehead',
+                'FrontendTransport', 'Cafe', 'UnifiedMessaging', 'EdgeTransport')) {
             if (Get-Key "HKLM:\SOFTWARE\Microsoft\$root\$($role)Role") { [void]$roles.Add($role) }
         }
         break
@@ -221,8 +222,11 @@ function Get-HostFact {
         try { $accounts[$sid] = (New-Object System.Security.Principal.SecurityIdentifier $sid).Translate([System.Security.Principal.NTAccount]).Value }
         catch { continue }
     }
-    try { $admin = (New-Object System.Security.Principal.WindowsPrincipal ([System.Security.Principal.WindowsIdentity]::GetCurrent())).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator) }
-    catch { $admin = $null }
+    try {
+        $user = [System.Security.Principal.WindowsIdentity]::GetCurrent()
+        $admin = (New-Object System.Security.Principal.WindowsPrincipal $user).IsInRole(
+            [System.Security.Principal.WindowsBuiltInRole]::Administrator)
+    } catch { $admin = $null }
     try { $setupRunning = @(Get-Process -Name 'ExSetup*' -ErrorAction Stop).Count -gt 0 } catch { $setupRunning = $false }
     @{
         name = $name; fqdn = $fqdn; exchange = $exchange; roles = $roles.ToArray(); edge = $roles.Contains('EdgeTransport')
@@ -234,22 +238,22 @@ function Get-HostFact {
     }
 }
 
-# --- The Exchange shell ------------------------------------------------------------------------------------------
+# --- The Exchange shell ---------------------------------------------------------------------------
 function Open-Shell($shell) {
     $way = $shell['way']
     $exchange = $state.facts.exchange
     if ($way -ceq 'none') { $state.way = $way; return }
     if (-not $exchange) { Stop-Agent 'NoExchange' 'No Exchange Server is installed on this server (its registry keys are absent). Nothing was changed.' }
     if ($way -ceq 'auto') {
-        # Exchange 2007 has no endpoint for remote sessions, and neither has an Edge server of any version.
+        # Exchange 2007 has no endpoint for remote sessions, nor has an Edge server of any version.
         if ($state.facts.edge) { $way = 'edge' } elseif ($exchange.major -lt 14) { $way = 'snapin' } else { $way = 'remote_session' }
     }
     try {
         if ($way -ceq 'remote_session') {
-            # By the server's own name: a load-balanced one breaks Kerberos. An explicit credential makes the second hop work.
+            # A load-balanced name breaks Kerberos. An explicit credential makes the second hop work.
             if ($shell['fqdn']) { $fqdn = $shell['fqdn'] } else { $fqdn = $state.facts.fqdn }
             $option = New-Object System.Management.Automation.Remoting.PSSessionOption
-            # So that a server which hangs does not hold up the closing of the session for its three minutes.
+            # So that a server which hangs does not delay the closing of the session by 3 minutes.
             $option.CancelTimeout = [TimeSpan]::FromSeconds(10)
             if ($shell['seconds']) { $option.OpenTimeout = [TimeSpan]::FromSeconds($shell['seconds']) }
             $session = @{
@@ -263,19 +267,20 @@ function Open-Shell($shell) {
             $snapin = 'Microsoft.Exchange.Management.PowerShell.SnapIn'
             if ($exchange.major -eq 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.E2010' }
             if ($exchange.major -lt 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.Admin' }
-            # Over psrp an earlier task may have loaded it into this runspace; to add it twice is an error.
+            # Over psrp an earlier task may have loaded it already; to add it twice is an error.
             try { $loaded = Get-PSSnapin -Name $snapin -ErrorAction Stop } catch { $loaded = $null }
             if (-not $loaded) { [void](Add-PSSnapin $snapin -ErrorAction Stop) }
         } else { Stop-Agent 'BadRequest' "The agent knows no way into the Exchange shell named '$way'." }
     } catch {
         $failure = Get-Failure $_
         if ($failure.class -ceq 'Mailedge.BadRequest') { throw $_ }
-        Stop-Agent 'ShellFailed' "The Exchange shell could not be opened (way: $way). Nothing was changed. The server said: $($failure.message)" $failure.id
+        Stop-Agent 'ShellFailed' ("The Exchange shell could not be opened (way: $way). " +
+            "Nothing was changed. The server said: $($failure.message)") $failure.id
     }
     $state.way = $way
 }
 
-# Microsoft.Exchange is an endpoint in NoLanguage mode: it takes a command with parameters and refuses any script.
+# Microsoft.Exchange is in NoLanguage mode: it takes a command with parameters and no script.
 function Invoke-Remote($cmdlet, $parameters, $seconds) {
     $shell = [System.Management.Automation.PowerShell]::Create()
     $shell.Runspace = $state.session.Runspace
@@ -293,7 +298,7 @@ function Invoke-Remote($cmdlet, $parameters, $seconds) {
     } finally { $shell.Dispose() }
 }
 
-# --- The steps: each gives a list of tables ----------------------------------------------------------------------
+# --- The steps: each gives a list of tables -------------------------------------------------------
 function Get-Done($id) {
     if (-not $state.done.ContainsKey($id)) { Stop-Agent 'BadRequest' "A step refers to the step '$id', which has not run." }
     ,$state.done[$id]
@@ -344,17 +349,21 @@ function Invoke-DigestStep($step) {
         }
         [void]$text.Add($id + (ConvertTo-Answer $rows $true))
     }
-    # SHA-1 because Windows in FIPS mode refuses the SHA-256 of .NET 2.0; it has to tell a change, not to withstand an attack.
+    # SHA-1: in FIPS mode Windows refuses the SHA-256 of .NET 2.0. It tells changes, not attacks.
     $bytes = [System.Text.Encoding]::UTF8.GetBytes([string]::Join("`n", [string[]]$text.ToArray()))
     $digest = [BitConverter]::ToString([System.Security.Cryptography.SHA1]::Create().ComputeHash($bytes)).Replace('-', '').ToLowerInvariant()
     if ($step['expect'] -and $step['expect'] -cne $digest) {
-        Stop-Agent 'StateChanged' 'The server is no longer as it was when the change was planned: somebody else is working on it. Nothing was written. Run the task again.'
+        Stop-Agent 'StateChanged' ('The server is no longer as it was when the change was planned: ' +
+            'somebody else is working on it. Nothing was written. Run the task again.')
     }
     ,@(@{ digest = $digest })
 }
 
 function Get-SafePath($folder, $name) {
-    if ($name -cnotmatch '^[A-Za-z0-9_][A-Za-z0-9._-]*$') { Stop-Agent 'BadRequest' 'A file name in the request is none that the agent writes.' }
+    if ($name -cnotmatch '^[A-Za-z0-9_][A-Za-z0-9._-]*$') {
+        Stop-Agent 'BadRequest' ("A file name in the request may hold only letters, digits, '.', '_' " +
+            "and '-', and must not begin with '.' or '-'. No file was read or written.")
+    }
     [System.IO.Path]::Combine($folder, $name)
 }
 
@@ -368,7 +377,7 @@ function Invoke-WriteFileStep($step) {
     $path = Get-SafePath $folder $step['name']
     try {
         [void][System.IO.Directory]::CreateDirectory($folder)
-        # Any user may create folders in %ProgramData%: this one may be somebody's link, or somebody's own.
+        # Any user may create folders in %ProgramData%: this may be somebody's link, or their own.
         if ([System.IO.File]::GetAttributes($folder) -band [System.IO.FileAttributes]::ReparsePoint) { throw "$folder is a link." }
         $administrators = '*S-1-5-32-544'
         foreach ($change in @(@('/setowner', $administrators), @('/reset', '/q'), @('/inheritance:r', '/grant:r', "$($administrators):(OI)(CI)F", '*S-1-5-18:(OI)(CI)F'))) {
@@ -384,7 +393,8 @@ function Invoke-WriteFileStep($step) {
         [void](& 'icacls' $path '/setowner' $administrators)
     } catch {
         $failure = Get-Failure $_
-        Stop-Agent 'SnapshotFailed' "The file $path could not be written. Nothing was changed. The server said: $($failure.message)" $failure.id
+        Stop-Agent 'SnapshotFailed' ("The file $path could not be written. Nothing was changed. " +
+            "The server said: $($failure.message)") $failure.id
     }
     ,@(@{ path = $path })
 }
@@ -395,14 +405,16 @@ function Invoke-ReadFilesStep($step) {
     if ($null -ne $step['names']) {
         foreach ($name in @($step['names'])) { if ([System.IO.File]::Exists((Get-SafePath $folder $name))) { [void]$names.Add($name) } }
     } elseif ([System.IO.Directory]::Exists($folder)) {
-        foreach ($file in @([System.IO.Directory]::GetFiles($folder))) { if (-not $file.EndsWith('.tmp')) { [void]$names.Add([System.IO.Path]::GetFileName($file)) } }
+        foreach ($file in @([System.IO.Directory]::GetFiles($folder))) {
+            if (-not $file.EndsWith('.tmp')) { [void]$names.Add([System.IO.Path]::GetFileName($file)) }
+        }
         $names.Sort([StringComparer]::Ordinal)
     }
     # Their names begin with the time, so the last by name are the newest.
     if ($step['last'] -and $names.Count -gt $step['last']) { $names.RemoveRange(0, $names.Count - $step['last']) }
     $result = [System.Collections.ArrayList]@()
     foreach ($name in @($names.ToArray())) {
-        # Whoever could make the folder first could put files into it: the controller looks at the owner.
+        # Who made the folder first could put files into it: the controller looks at the owner.
         $path = [System.IO.Path]::Combine($folder, $name)
         try { $sddl = [string](Get-Acl -Path $path).Sddl } catch { $sddl = '' }
         $text = if ($step['unread']) { '' } else { Get-FileText $path }
@@ -411,23 +423,26 @@ function Invoke-ReadFilesStep($step) {
     ,$result.ToArray()
 }
 
-# --- The areas: files of operations that only some requests need, put here by _codec.py ---------------------------
+# --- The areas: files of operations that only some requests need, put here by _codec.py -----------
 # AREAS
 
-# --- The run -----------------------------------------------------------------------------------------------------
+# --- The run --------------------------------------------------------------------------------------
 $mutex = $null; $held = $false; $failure = $null; $stopped = $null
 $results = [System.Collections.ArrayList]@()
 try {
     $state.facts = Get-HostFact
     $request = Read-Request
     if ($request['mutex']) {
-        # One mutex for all users of the server; who may not even open it is told the same as who has to wait too long.
+        # One mutex for all users of the server; who may not open it is told that it is busy.
         try {
             $mutex = New-Object System.Threading.Mutex $false, $request['mutex']['name']
             try { $held = $mutex.WaitOne([int](1000 * $request['mutex']['seconds']), $false) }
             catch { if ($_.Exception.GetBaseException() -is [System.Threading.AbandonedMutexException]) { $held = $true } else { throw $_ } }
         } catch { $held = $false }
-        if (-not $held) { Stop-Agent 'Busy' "Another run is working on this server, and did not end within $($request['mutex']['seconds']) seconds. Nothing was changed. Run the task again later." }
+        if (-not $held) {
+            Stop-Agent 'Busy' ('Another run is working on this server, and did not end within ' +
+                "$($request['mutex']['seconds']) seconds. Nothing was changed. Run the task again later.")
+        }
     }
     Open-Shell $request['shell']
     foreach ($step in @($request['steps'])) {
@@ -435,8 +450,9 @@ try {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         $row = @{ ok = $true }
         try {
-            # Who asked has given up by then, and may be undoing what was done; what is only read may go on.
-            if ($request['deadline'] -and -not $step['always'] -and ([DateTime]::UtcNow - (New-Object DateTime 1970, 1, 1)).TotalSeconds -gt $request['deadline']) {
+            # Who asked has given up by then, and may be undoing what was done; reading may go on.
+            $now = ([DateTime]::UtcNow - (New-Object DateTime 1970, 1, 1)).TotalSeconds
+            if ($request['deadline'] -and -not $step['always'] -and $now -gt $request['deadline']) {
                 Stop-Agent 'TooLate' 'The time limit of the task was over before this step, so that it was left out, and all that follow.'
             }
             switch -casesensitive ($step['op']) {

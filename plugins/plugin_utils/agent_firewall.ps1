@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# An area of agent.ps1: Windows Firewall, by COM (HNetCfg.FwPolicy2), which is there from Server 2008 on, and the texts that the
-# registry holds of the same rules and of those of group policy. The registry is only read.
-# COM knows no id of a rule, and names are not unique: rules are held from the enumeration, and told apart by all that they show.
-# What the versions before 2012 do not have is $null. PowerShell's COM binder cannot set null: nobody asks for that.
+# An area of agent.ps1: Windows Firewall, by COM (HNetCfg.FwPolicy2), which is there from Server
+# 2008 on, and the texts that the registry holds of the same rules and of those of group policy. The
+# registry is only read. COM knows no id of a rule, and names are not unique: rules are held from
+# the enumeration, and told apart by all that they show. What the versions before 2012 do not have
+# is $null. PowerShell's COM binder cannot set null: nobody asks for that.
 
 function Get-FirewallRule($policy) {
-    $names = @('Name', 'Grouping', 'ApplicationName', 'serviceName', 'Protocol', 'LocalPorts', 'RemotePorts', 'LocalAddresses',
-        'RemoteAddresses', 'InterfaceTypes', 'Interfaces', 'Enabled', 'Action', 'Profiles', 'EdgeTraversal', 'SecureFlags',
-        'LocalUserAuthorizedList', 'RemoteUserAuthorizedList', 'RemoteMachineAuthorizedList', 'LocalAppPackageId', 'LocalUserOwner')
+    $names = @('Name', 'Grouping', 'ApplicationName', 'serviceName', 'Protocol', 'LocalPorts',
+        'RemotePorts', 'LocalAddresses', 'RemoteAddresses', 'InterfaceTypes', 'Interfaces',
+        'Enabled', 'Action', 'Profiles', 'EdgeTraversal', 'SecureFlags', 'LocalUserAuthorizedList',
+        'RemoteUserAuthorizedList', 'RemoteMachineAuthorizedList', 'LocalAppPackageId',
+        'LocalUserOwner')
     $held = [System.Collections.ArrayList]@()
     foreach ($rule in @($policy.Rules)) {
         # NET_FW_RULE_DIR_IN. A server has hundreds of rules, and each property of each costs.
@@ -22,15 +25,18 @@ function Get-FirewallRule($policy) {
     ,$held
 }
 
-# The values of a key, without what PowerShell adds to them; none where there is no such key. One that cannot be read is an error:
-# what group policy lets in shows nowhere else.
+# The values of a key, without what PowerShell adds to them; none where there is no such key. One
+# that cannot be read is an error: what group policy lets in shows nowhere else.
 function Get-KeyValue($path) {
     $table = $blank.Clone()
     try { $key = Get-ItemProperty -Path $path -ErrorAction Stop }
-    catch { if ((Get-Failure $_).class -cne 'ItemNotFoundException') { throw $_ } else { $key = $null } }
+    catch {
+        if ((Get-Failure $_).class -cne 'ItemNotFoundException') { throw $_ } else { $key = $null }
+    }
     if ($key) {
         foreach ($property in @($key.PSObject.Properties)) {
-            if (@('PSPath', 'PSParentPath', 'PSChildName', 'PSDrive', 'PSProvider') -notcontains $property.Name) {
+            $added = @('PSPath', 'PSParentPath', 'PSChildName', 'PSDrive', 'PSProvider')
+            if ($added -notcontains $property.Name) {
                 $table[$property.Name] = Get-Plain $property.Value
             }
         }
@@ -50,31 +56,48 @@ function Read-Firewall($step) {
     }
     foreach ($bit in @(1, 2, 4)) {
         [void]$result.Add(@{
-            kind = 'profile'; bit = $bit; enabled = [bool]$policy.FirewallEnabled($bit); inbound = (Get-Plain $policy.DefaultInboundAction($bit))
-            blocks_all = [bool]$policy.BlockAllInboundTraffic($bit); excluded = (Get-Plain $policy.ExcludedInterfaces($bit))
+            kind = 'profile'; bit = $bit; enabled = [bool]$policy.FirewallEnabled($bit)
+            inbound = (Get-Plain $policy.DefaultInboundAction($bit))
+            blocks_all = [bool]$policy.BlockAllInboundTraffic($bit)
+            excluded = (Get-Plain $policy.ExcludedInterfaces($bit))
         })
     }
     # The engine lets a property that cannot be read be nothing, which is not 0.
-    [void]$result.Add(@{ kind = 'policy'; current = (Get-Plain $policy.CurrentProfileTypes); modify_state = (Get-Plain $policy.LocalPolicyModifyState) })
+    [void]$result.Add(@{
+        kind = 'policy'; current = (Get-Plain $policy.CurrentProfileTypes)
+        modify_state = (Get-Plain $policy.LocalPolicyModifyState)
+    })
     $local = 'HKLM:\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy'
     $group = 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsFirewall'
     # Mdm: the rules of Intune (unverified).
-    foreach ($store in @(@('local', "$local\FirewallRules"), @('policy', "$group\FirewallRules"), @('mdm', "$local\Mdm\FirewallRules"))) {
+    $stores = @(@('local', "$local\FirewallRules"), @('policy', "$group\FirewallRules"),
+        @('mdm', "$local\Mdm\FirewallRules"))
+    foreach ($store in @($stores)) {
         # Of a local rule COM tells too, and the controller knows what it lacks.
-        try { $values = Get-KeyValue $store[1] } catch { if ($store[0] -cne 'local') { throw $_ } else { $values = $blank } }
+        try { $values = Get-KeyValue $store[1] }
+        catch { if ($store[0] -cne 'local') { throw $_ } else { $values = $blank } }
         foreach ($pair in @($values.GetEnumerator())) {
-            [void]$result.Add(@{ kind = 'text'; store = $store[0]; id = [string]$pair.Key; text = [string]$pair.Value })
+            [void]$result.Add(@{
+                kind = 'text'; store = $store[0]; id = [string]$pair.Key; text = [string]$pair.Value
+            })
         }
     }
-    # Standard: what policies of Windows XP had beside the domain's profile, and lists of exceptions in both (unverified).
+    # Standard: what policies of Windows XP had beside the domain's profile, and lists of exceptions
+    # in both (unverified).
     foreach ($name in @('Domain', 'Private', 'Public', 'Standard')) {
-        [void]$result.Add(@{ kind = 'key'; profile = $name.ToLowerInvariant(); values = (Get-KeyValue "$group\$($name)Profile") })
+        [void]$result.Add(@{
+            kind = 'key'; profile = $name.ToLowerInvariant()
+            values = (Get-KeyValue "$group\$($name)Profile")
+        })
     }
     foreach ($name in @('Domain', 'Standard')) {
         foreach ($list in @('GloballyOpenPorts', 'AuthorizedApplications')) {
             $values = Get-KeyValue "$group\$($name)Profile\$list\List"
             foreach ($pair in @($values.GetEnumerator())) {
-                [void]$result.Add(@{ kind = 'exception'; profile = $name.ToLowerInvariant(); list = $list; text = [string]$pair.Value })
+                [void]$result.Add(@{
+                    kind = 'exception'; profile = $name.ToLowerInvariant(); list = $list
+                    text = [string]$pair.Value
+                })
             }
         }
     }
@@ -88,14 +111,18 @@ function Read-FirewallPeer($step) {
     $lines = @(& 'netstat' '-n')
     foreach ($line in @($lines)) {
         foreach ($port in @($step['ports'])) {
-            if (([string]$line).IndexOf(":$port ") -ge 0) { [void]$result.Add(@{ line = [string]$line }); break }
+            if (([string]$line).IndexOf(":$port ") -ge 0) {
+                [void]$result.Add(@{ line = [string]$line })
+                break
+            }
         }
     }
     ,$result.ToArray()
 }
 $operations['firewall_peers'] = 'Read-FirewallPeer'
 
-# The rule that showed itself like this when it was read; of several that look the same the one with this number.
+# The rule that showed itself like this when it was read; of several that look the same the one with
+# this number.
 function Find-FirewallRule($wanted) {
     $text = ConvertTo-Answer $wanted['row']
     $number = [int]$wanted['number']
@@ -105,7 +132,8 @@ function Find-FirewallRule($wanted) {
         if ($number -eq 0) { return $entry }
         $number--
     }
-    Stop-Agent 'StateChanged' 'A firewall rule is no longer as it was when the change was planned. It was left as it is. Run the task again.'
+    Stop-Agent 'StateChanged' ('A firewall rule is no longer as it was when the change was ' +
+        'planned. It was left as it is. Run the task again.')
 }
 
 function Set-FirewallRule($rule, $pairs) {
@@ -140,7 +168,9 @@ function Write-Firewall($step) {
             }
             [void]$policy.Rules.Remove($name)
         }
-        default { Stop-Agent 'BadRequest' 'A step changes no firewall rule in a way that the agent knows.' }
+        default {
+            Stop-Agent 'BadRequest' 'A step changes no firewall rule in a way that the agent knows.'
+        }
     }
     ,@()
 }

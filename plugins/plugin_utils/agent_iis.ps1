@@ -2,19 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# An area of agent.ps1: the configuration of IIS is read, by its own COM objects (learn.microsoft.com, "Using the IIS
-# administration objects"). Which sections, attributes and paths there are, the request says.
-# The engine lets a property that cannot be read be nothing: what may fail is a call, Item('x').Value.
+# An area of agent.ps1: reads IIS by COM (learn.microsoft.com: Using IIS administration objects).
+# A property that cannot be read is nothing to the engine: what may fail is a call, Item('x').Value.
 $iisApphost = 'MACHINE/WEBROOT/APPHOST'
 
 function Get-IisError($record) {
     $cause = $record.Exception.GetBaseException()
     $number = [System.Runtime.InteropServices.Marshal]::GetHRForException($cause)
-    @{ class = $cause.GetType().Name; hresult = ('0x{0:x8}' -f $number); message = [string]$cause.Message }
+    $hresult = '0x{0:x8}' -f $number
+    @{ class = $cause.GetType().Name; hresult = $hresult; message = [string]$cause.Message }
 }
 
 # What a schema does not know is left out: 7.x has not all that 10 has.
-function Test-IisUnknown($record) { @('0x80070585', '0x80070032') -contains (Get-IisError $record).hresult }
+function Test-IisUnknown($record) {
+    @('0x80070585', '0x80070032') -contains (Get-IisError $record).hresult
+}
 
 function Read-IisElement($element, $spec, $path) {
     $node = @{ values = $blank.Clone() }
@@ -27,13 +29,15 @@ function Read-IisElement($element, $spec, $path) {
     if ($spec['metadata']) {
         $node.metadata = $blank.Clone()
         foreach ($name in @($spec['metadata'])) {
-            try { $node.metadata[$name] = Get-Plain $element.GetMetadata($name) } catch { $node.metadata[$name] = $null }
+            try { $node.metadata[$name] = Get-Plain $element.GetMetadata($name) }
+            catch { $node.metadata[$name] = $null }
         }
     }
     if ($spec['children']) {
         $node.children = $blank.Clone()
         foreach ($pair in @($spec['children'].GetEnumerator())) {
-            try { $child = $element.ChildElements.Item($pair.Key) } catch { if (Test-IisUnknown $_) { continue } else { throw $_ } }
+            try { $child = $element.ChildElements.Item($pair.Key) }
+            catch { if (Test-IisUnknown $_) { continue } else { throw $_ } }
             $node.children[$pair.Key] = Read-IisElement $child $pair.Value $path
         }
     }
@@ -51,7 +55,8 @@ function Read-IisElement($element, $spec, $path) {
                 if (-not $level -or $level -ieq $path) { $read = $null }
             }
             if ($null -eq $read) { $read = Read-IisElement $item $spec['items'] $path }
-            if ($spec['only'] -and $spec['only'] -notcontains $read.values[$spec['items']['values'][0]]) { continue }
+            $names = $spec['items']['values']
+            if ($spec['only'] -and $spec['only'] -notcontains $read.values[$names[0]]) { continue }
             $read.index = $i
             [void]$items.Add($read)
         }
@@ -62,18 +67,22 @@ function Read-IisElement($element, $spec, $path) {
 
 function Read-IisSection($manager, $name, $path, $spec) {
     $row = @{ kind = 'section'; section = $name; path = $path; error = $null; node = $null }
-    try { $row.node = Read-IisElement $manager.GetAdminSection($name, $path) $spec $path } catch { $row.error = Get-IisError $_ }
+    try { $row.node = Read-IisElement $manager.GetAdminSection($name, $path) $spec $path }
+    catch { $row.error = Get-IisError $_ }
     $row
 }
 
 function Read-IisSite($manager) {
     $row = @{ kind = 'sites'; error = $null; sites = @() }
-    $spec = @{ items = @{ values = @('name', 'id'); items = @{ values = @('path'); items = @{ values = @('path', 'physicalPath') } } } }
+    $within = @{ values = @('path'); items = @{ values = @('path', 'physicalPath') } }
+    $spec = @{ items = @{ values = @('name', 'id'); items = $within } }
     $read = Read-IisSection $manager 'system.applicationHost/sites' $iisApphost $spec
     if ($read.error) { $row.error = $read.error; return $row }
     $row.sites = @($read.node.items | ForEach-Object {
             $applications = @($_.items | ForEach-Object {
-                    $directories = @($_.items | ForEach-Object { @{ path = $_.values.path; physical = $_.values.physicalPath } })
+                    $directories = @($_.items | ForEach-Object {
+                        @{ path = $_.values.path; physical = $_.values.physicalPath }
+                    })
                     @{ path = $_.values.path; directories = $directories }
                 })
             @{ name = $_.values.name; id = $_.values.id; applications = $applications }
@@ -89,46 +98,61 @@ function Read-IisLocation($manager) {
         for ($i = 0; $i -lt [int]$locations.Count; $i++) {
             $location = $locations.Item($i)
             $sections = [System.Collections.ArrayList]@()
-            for ($j = 0; $j -lt [int]$location.Count; $j++) { [void]$sections.Add([string]$location.Item($j).Name) }
-            [void]$found.Add(@{ index = $i; path = [string]$location.Path; sections = $sections.ToArray() })
+            for ($j = 0; $j -lt [int]$location.Count; $j++) {
+                [void]$sections.Add([string]$location.Item($j).Name)
+            }
+            [void]$found.Add(@{
+                index = $i; path = [string]$location.Path; sections = $sections.ToArray()
+            })
         }
     } catch { $row.error = Get-IisError $_ }
     $row.locations = $found.ToArray()
     $row
 }
 
-# The web.configs below a folder that mention one of the words: what ends an inheritance shows nowhere else.
+# The web.configs below a folder that mention a word: what ends an inheritance shows only there.
 function Read-IisFolder($base, $physical, $words) {
     $found = [System.Collections.ArrayList]@()
     $root = [Environment]::ExpandEnvironmentVariables([string]$physical)
     try {
         if (-not $physical -or -not [System.IO.Directory]::Exists($root)) { return ,@() }
-        foreach ($file in @([System.IO.Directory]::GetFiles($root, 'web.config', [System.IO.SearchOption]::AllDirectories))) {
+        $depth = [System.IO.SearchOption]::AllDirectories
+        foreach ($file in @([System.IO.Directory]::GetFiles($root, 'web.config', $depth))) {
             $text = [System.IO.File]::ReadAllText($file)
             foreach ($word in @($words)) {
                 if ($text.IndexOf($word, [StringComparison]::OrdinalIgnoreCase) -lt 0) { continue }
-                $below = [System.IO.Path]::GetDirectoryName($file).Substring($root.TrimEnd([char[]]'\/').Length).Replace('\', '/').Trim([char]'/')
+                $start = $root.TrimEnd([char[]]'\/').Length
+                $below = [System.IO.Path]::GetDirectoryName($file).Substring($start)
+                $below = $below.Replace('\', '/').Trim([char]'/')
                 $path = $base
                 if ($below) { $path = "$base/$below" }
-                [void]$found.Add(@{ kind = 'web_config'; path = $path; text = $text; error = $null })
+                [void]$found.Add(@{
+                    kind = 'web_config'; path = $path; text = $text; error = $null
+                })
                 break
             }
         }
-    } catch { [void]$found.Add(@{ kind = 'web_config'; path = $base; text = $null; error = (Get-IisError $_) }) }
+    } catch {
+        [void]$found.Add(@{
+            kind = 'web_config'; path = $base; text = $null; error = (Get-IisError $_)
+        })
+    }
     ,$found.ToArray()
 }
 
-# The paths below a web.config that locations in it are about. Who reads the text only for that takes one in a comment for one too.
+# The paths below a web.config that locations in its text are about, those in comments included.
 function Get-IisWithin($file) {
     $found = [System.Collections.ArrayList]@()
-    foreach ($match in @([regex]::Matches([string]$file.text, '<location\b[^>]*?\spath\s*=\s*(?:"([^"]*)"|''([^'']*)'')'))) {
-        $below = ($match.Groups[1].Value + $match.Groups[2].Value).Replace('&amp;', '&').Trim([char]'/')
+    $pattern = '<location\b[^>]*?\spath\s*=\s*(?:"([^"]*)"|''([^'']*)'')'
+    foreach ($match in @([regex]::Matches([string]$file.text, $pattern))) {
+        $below = ($match.Groups[1].Value + $match.Groups[2].Value).Replace('&amp;', '&')
+        $below = $below.Trim([char]'/')
         if ($below -and $below -cne '.') { [void]$found.Add("$($file.path)/$below") }
     }
     ,$found.ToArray()
 }
 
-# The site, and of the paths those of which a location or a web.config says something: at others it is inherited whole.
+# The site, and the paths of which a location or a web.config says something: others inherit all.
 function Find-IisSet($each, $section, $locations, $files) {
     $set = $blank.Clone()
     foreach ($file in @($files.ToArray())) {
@@ -137,10 +161,15 @@ function Find-IisSet($each, $section, $locations, $files) {
         foreach ($path in @($within)) { $set[$path.ToUpperInvariant()] = $true }
     }
     foreach ($location in @($locations.locations)) {
-        if ($location.sections -contains $section) { $set["$iisApphost/$($location.path)".ToUpperInvariant()] = $true }
+        if ($location.sections -contains $section) {
+            $set["$iisApphost/$($location.path)".ToUpperInvariant()] = $true
+        }
     }
     $found = [System.Collections.ArrayList]@()
-    foreach ($path in @($each.ToArray())) { if ($found.Count -eq 0 -or $set.ContainsKey($path.ToUpperInvariant())) { [void]$found.Add($path) } }
+    foreach ($path in @($each.ToArray())) {
+        $named = $set.ContainsKey($path.ToUpperInvariant())
+        if ($found.Count -eq 0 -or $named) { [void]$found.Add($path) }
+    }
     ,$found.ToArray()
 }
 
@@ -148,7 +177,8 @@ function Read-Iis($step) {
     $rows = [System.Collections.ArrayList]@()
     $process = @{ kind = 'process'; bits = 8 * [IntPtr]::Size; error = $null }
     $manager = $null
-    try { $manager = New-Object -ComObject 'Microsoft.ApplicationHost.AdminManager' } catch { $process.error = Get-IisError $_ }
+    try { $manager = New-Object -ComObject 'Microsoft.ApplicationHost.AdminManager' }
+    catch { $process.error = Get-IisError $_ }
     [void]$rows.Add($process)
     foreach ($asked in @($step['registry'])) {
         $value = $null
@@ -167,7 +197,8 @@ function Read-Iis($step) {
         [void]$paths.Add([string]$site.name)
         foreach ($application in @($site.applications)) {
             foreach ($directory in @($application.directories)) {
-                $path = ([string]$site.name + [string]$application.path).TrimEnd([char]'/') + [string]$directory.path
+                $path = ([string]$site.name + [string]$application.path).TrimEnd([char]'/') +
+                    [string]$directory.path
                 $path = $path.TrimEnd([char]'/')
                 [void]$paths.Add($path)
                 $held = Read-IisFolder $path $directory.physical $step['mentions']
@@ -175,14 +206,19 @@ function Read-Iis($step) {
             }
         }
         foreach ($location in @($locations.locations)) {
-            if ($location.path.StartsWith([string]$site.name + '/', [StringComparison]::OrdinalIgnoreCase)) { [void]$paths.Add($location.path) }
+            $root = [string]$site.name + '/'
+            if ($location.path.StartsWith($root, [StringComparison]::OrdinalIgnoreCase)) {
+                [void]$paths.Add($location.path)
+            }
         }
         foreach ($file in @($files.ToArray())) {
             [void]$paths.Add($file.path)
             $within = Get-IisWithin $file
             foreach ($path in @($within)) { [void]$paths.Add($path) }
         }
-        if ($step['also']) { foreach ($path in @($step['also'])) { [void]$paths.Add([string]$site.name + $path) } }
+        if ($step['also']) {
+            foreach ($path in @($step['also'])) { [void]$paths.Add([string]$site.name + $path) }
+        }
     }
     $each = [System.Collections.ArrayList]@()
     $seen = $blank.Clone()
@@ -192,7 +228,10 @@ function Read-Iis($step) {
         [void]$each.Add("$iisApphost/$path")
         [void]$rows.Add(@{ kind = 'path'; path = "$iisApphost/$path" })
     }
-    foreach ($file in @($files.ToArray())) { $file.path = "$iisApphost/$($file.path)"; [void]$rows.Add($file) }
+    foreach ($file in @($files.ToArray())) {
+        $file.path = "$iisApphost/$($file.path)"
+        [void]$rows.Add($file)
+    }
     foreach ($section in @($step['sections'])) {
         $at = [System.Collections.ArrayList]@()
         if ($section['at']) { $at.AddRange(@($section['at'])) }
@@ -201,7 +240,9 @@ function Read-Iis($step) {
             $at.AddRange(@($set))
         }
         elseif ($section['each']) { $at.AddRange($each) }
-        foreach ($path in @($at.ToArray())) { [void]$rows.Add((Read-IisSection $manager $section['name'] $path $section['spec'])) }
+        foreach ($path in @($at.ToArray())) {
+            [void]$rows.Add((Read-IisSection $manager $section['name'] $path $section['spec']))
+        }
     }
     ,$rows.ToArray()
 }

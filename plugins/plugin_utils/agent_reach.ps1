@@ -7,11 +7,16 @@
 function Invoke-ReachStep($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($target in @($step['targets'])) {
-        $row = @{ host = $target[0]; port = $target[1]; reachable = $false; error = $null; tries = @() }
+        $row = @{
+            host = $target[0]; port = $target[1]; reachable = $false; error = $null; tries = @()
+        }
         try {
             foreach ($address in @([System.Net.Dns]::GetHostAddresses($target[0]))) {
                 $client = New-Object System.Net.Sockets.TcpClient $address.AddressFamily
-                $row.tries += @{ client = $client; pending = $client.BeginConnect($address, [int]$target[1], $null, $null) }
+                $row.tries += @{
+                    client = $client
+                    pending = $client.BeginConnect($address, [int]$target[1], $null, $null)
+                }
             }
         } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
         [void]$result.Add($row)
@@ -22,7 +27,11 @@ function Invoke-ReachStep($step) {
             $left = [Math]::Max(0, ($deadline - [DateTime]::UtcNow).TotalMilliseconds)
             if (-not $row.reachable) {
                 try {
-                    if ($try.pending.AsyncWaitHandle.WaitOne([int]$left, $false)) { $try.client.EndConnect($try.pending); $row.reachable = $true; $row.error = $null }
+                    if ($try.pending.AsyncWaitHandle.WaitOne([int]$left, $false)) {
+                        $try.client.EndConnect($try.pending)
+                        $row.reachable = $true
+                        $row.error = $null
+                    }
                     else { $row.error = 'TimedOut' }
                 } catch { $row.error = [string]$_.Exception.GetBaseException().SocketErrorCode }
             }

@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# An area of agent.ps1: what Windows itself can tell: registry, services, WMI, files, updates, certificates.
-# A row that could not be read has the class of its error; what that means is for the controller to say.
+# An area of agent.ps1: what Windows tells of registry, services, WMI, files, updates, certificates.
+# A row that could not be read has the class of its error; what that means the controller says.
 
-# --- The registry, below HKEY_LOCAL_MACHINE ----------------------------------------------------------------------
-# By methods of the key and not by Get-ItemProperty, which does not tell the kinds of values and takes names for patterns.
-# (Get-Item HKLM:\) is how keys of SCHANNEL with a slash in their names are usually made; unverified that 2.0 takes it for writing.
+# --- The registry, below HKEY_LOCAL_MACHINE -------------------------------------------------------
+# By methods of the key and not by Get-ItemProperty, which does not tell the kinds of values and
+# takes names for patterns. (Get-Item HKLM:\) is how keys of SCHANNEL with a slash in their names
+# are usually made; unverified that 2.0 takes it for writing.
 function Get-MachineKey {
     # A 32-bit process is shown the keys of 32-bit programs, by the names of the others.
-    if ([IntPtr]::Size -ne 8) { Stop-Agent 'ThirtyTwoBit' 'PowerShell on the server runs as a 32-bit process, which sees another registry. Nothing was changed. Reach the server by its 64-bit PowerShell.' }
-    Get-Item -LiteralPath 'HKLM:\' -ErrorAction Stop
+    if ([IntPtr]::Size -eq 8) { return Get-Item -LiteralPath 'HKLM:\' -ErrorAction Stop }
+    Stop-Agent 'ThirtyTwoBit' ('PowerShell on the server runs as a 32-bit process, which sees ' +
+        'another registry. Nothing was changed. Reach the server by its 64-bit PowerShell.')
 }
 
 function Get-ErrorClass($record) { (Get-Failure $record).class }
@@ -21,7 +23,8 @@ function Read-Registry($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($asked in @($step['keys'])) {
         $row = $blank.Clone()
-        $row.key = $asked['key']; $row.exists = $false; $row.error = $null; $row['values'] = @(); $row.others = 0; $row.subkeys = 0
+        $row.key = $asked['key']; $row.exists = $false; $row.error = $null
+        $row['values'] = @(); $row.others = 0; $row.subkeys = 0
         try {
             $key = $machine.OpenSubKey($asked['key'])
             if ($null -ne $key) {
@@ -30,7 +33,8 @@ function Read-Registry($step) {
                 foreach ($name in @($key.GetValueNames())) {
                     if (@($asked['values']) -notcontains $name) { $row.others++; continue }
                     $data = $key.GetValue($name, $null, 'DoNotExpandEnvironmentNames')
-                    [void]$values.Add(@{ name = $name; kind = [string]$key.GetValueKind($name); data = (Get-Plain $data) })
+                    $kind = [string]$key.GetValueKind($name)
+                    [void]$values.Add(@{ name = $name; kind = $kind; data = (Get-Plain $data) })
                 }
                 $row['values'] = $values.ToArray()
                 $row.subkeys = [int]$key.SubKeyCount
@@ -52,7 +56,7 @@ function Get-Data($kind, $data) {
     Stop-Agent 'BadRequest' "The agent writes no value of the kind '$kind'."
 }
 
-# A list of small changes: a value is set, or removed with as many keys around it as are empty then and asked for.
+# Small changes: a value is set, or removed with as many keys around it as are empty and asked for.
 function Write-Registry($step) {
     $machine = Get-MachineKey
     $result = [System.Collections.ArrayList]@()
@@ -60,7 +64,10 @@ function Write-Registry($step) {
         $path = [string]$change['key']
         if ($change['remove']) {
             $key = $machine.OpenSubKey($path, $true)
-            if ($null -ne $key) { [void]$key.DeleteValue($change['name'], $false); [void]$key.Close() }
+            if ($null -ne $key) {
+                [void]$key.DeleteValue($change['name'], $false)
+                [void]$key.Close()
+            }
             for ($level = 0; $level -lt $change['prune']; $level++) {
                 $key = $machine.OpenSubKey($path)
                 if ($null -ne $key) {
@@ -82,14 +89,15 @@ function Write-Registry($step) {
     ,$result.ToArray()
 }
 
-# --- Services ----------------------------------------------------------------------------------------------------
+# --- Services -------------------------------------------------------------------------------------
 function Read-Service($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($name in @($step['names'])) {
         $row = @{ name = $name; exists = $true; status = $null; error = $null }
         try { $row.status = [string](Get-Service -Name $name -ErrorAction Stop).Status }
         catch {
-            if ($_.FullyQualifiedErrorId -like 'NoServiceFoundForGivenName,*') { $row.exists = $false }
+            $id = $_.FullyQualifiedErrorId
+            if ($id -like 'NoServiceFoundForGivenName,*') { $row.exists = $false }
             else { $row.exists = $null; $row.error = Get-ErrorClass $_ }
         }
         [void]$result.Add($row)
@@ -97,22 +105,23 @@ function Read-Service($step) {
     ,$result.ToArray()
 }
 
-# --- WMI ---------------------------------------------------------------------------------------------------------
-# By GetPropertyValue: PowerShell puts a property of its own in front of InstalledOn, which takes the text for a date of this culture.
+# --- WMI ------------------------------------------------------------------------------------------
+# By GetPropertyValue: PowerShell has an InstalledOn of its own, which reads a date of this culture.
 function Read-Wmi($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($object in @(Get-WmiObject $step['class'] -ErrorAction Stop)) {
         if ($null -eq $object) { continue }
         $row = $blank.Clone()
         foreach ($name in @($step['properties'])) {
-            try { $row[$name] = Get-Plain $object.GetPropertyValue($name) } catch { $row[$name] = $null }
+            try { $row[$name] = Get-Plain $object.GetPropertyValue($name) }
+            catch { $row[$name] = $null }
         }
         [void]$result.Add($row)
     }
     ,$result.ToArray()
 }
 
-# --- Files: their versions, and parts of those that are XML ------------------------------------------------------
+# --- Files: their versions, and parts of those that are XML ---------------------------------------
 # A path, or one that begins with what a value of the registry says; of a command line the program.
 function Get-FilePath($asked) {
     $path = [string]$asked['path']
@@ -134,13 +143,16 @@ function Get-FilePath($asked) {
 function Read-FileVersion($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($asked in @($step['files'])) {
-        $row = @{ name = $asked['name']; exists = $false; version = $null; product = $null; error = $null }
+        $row = @{
+            name = $asked['name']; exists = $false; version = $null; product = $null; error = $null
+        }
         try {
             $path = Get-FilePath $asked
             if ($path) {
                 $info = (Get-Item -LiteralPath $path -ErrorAction Stop).VersionInfo
                 $row.exists = $true
-                $row.version = '{0}.{1}.{2}.{3}' -f $info.FileMajorPart, $info.FileMinorPart, $info.FileBuildPart, $info.FilePrivatePart
+                $row.version = '{0}.{1}.{2}.{3}' -f $info.FileMajorPart, $info.FileMinorPart,
+                    $info.FileBuildPart, $info.FilePrivatePart
                 $row.product = [string]$info.ProductVersion
             }
         } catch {
@@ -152,9 +164,10 @@ function Read-FileVersion($step) {
     ,$result.ToArray()
 }
 
-# The attributes of elements of an XML file. `within` is an attribute of the nearest element of a name around each, itself included.
+# The attributes of elements of an XML file, and one of the nearest element `within` around each.
 function Read-Xml($step) {
-    $stream = (Get-Item -LiteralPath ([Environment]::ExpandEnvironmentVariables($step['path'])) -ErrorAction Stop).OpenRead()
+    $path = [Environment]::ExpandEnvironmentVariables($step['path'])
+    $stream = (Get-Item -LiteralPath $path -ErrorAction Stop).OpenRead()
     try {
         $document = New-Object System.Xml.XmlDocument
         $document.XmlResolver = $null
@@ -164,18 +177,25 @@ function Read-Xml($step) {
     foreach ($node in @($document.SelectNodes($step['select']))) {
         if ($null -eq $node) { continue }
         $attributes = $blank.Clone()
-        foreach ($name in @($step['attributes'])) { if ($node.HasAttribute($name)) { $attributes[$name] = $node.GetAttribute($name) } }
+        foreach ($name in @($step['attributes'])) {
+            if ($node.HasAttribute($name)) { $attributes[$name] = $node.GetAttribute($name) }
+        }
         $around = $node
-        while ($around -is [System.Xml.XmlElement] -and $around.LocalName -cne $step['within'][0]) { $around = $around.ParentNode }
+        while ($around -is [System.Xml.XmlElement] -and $around.LocalName -cne $step['within'][0]) {
+            $around = $around.ParentNode
+        }
         $within = $null
-        if ($around -is [System.Xml.XmlElement]) { $within = $around.GetAttribute($step['within'][1]) }
-        [void]$result.Add(@{ element = $node.LocalName; within = $within; attributes = $attributes })
+        if ($around -is [System.Xml.XmlElement]) {
+            $within = $around.GetAttribute($step['within'][1])
+        }
+        $row = @{ element = $node.LocalName; within = $within; attributes = $attributes }
+        [void]$result.Add($row)
     }
     ,$result.ToArray()
 }
 
-# --- Updates -----------------------------------------------------------------------------------------------------
-# The newest entries of the history of Windows Update. QueryHistory fails for a start behind the last, so also of none.
+# --- Updates --------------------------------------------------------------------------------------
+# The newest entries of Windows Update's history. QueryHistory fails for a start behind the last.
 function Read-UpdateHistory($step) {
     $searcher = (New-Object -ComObject 'Microsoft.Update.Session').CreateUpdateSearcher()
     $total = [int]$searcher.GetTotalHistoryCount()
@@ -186,22 +206,32 @@ function Read-UpdateHistory($step) {
             $entry = $found.Item($i)
             $categories = [System.Collections.ArrayList]@()
             # What came with the second version of the interface.
-            try { for ($j = 0; $j -lt $entry.Categories.Count; $j++) { [void]$categories.Add([string]$entry.Categories.Item($j).CategoryID) } }
-            catch { $categories.Clear() }
-            [void]$entries.Add(@{ title = [string]$entry.Title; date = (Get-Plain $entry.Date); operation = [int]$entry.Operation; result = [int]$entry.ResultCode; categories = $categories.ToArray() })
+            try {
+                for ($j = 0; $j -lt $entry.Categories.Count; $j++) {
+                    [void]$categories.Add([string]$entry.Categories.Item($j).CategoryID)
+                }
+            } catch { $categories.Clear() }
+            [void]$entries.Add(@{
+                title = [string]$entry.Title; date = (Get-Plain $entry.Date)
+                operation = [int]$entry.Operation; result = [int]$entry.ResultCode
+                categories = $categories.ToArray()
+            })
         }
     }
     ,@(@{ total = $total; entries = $entries.ToArray() })
 }
 
-# --- Certificates ------------------------------------------------------------------------------------------------
+# --- Certificates ---------------------------------------------------------------------------------
 function Read-Certificate($step) {
     $result = [System.Collections.ArrayList]@()
-    foreach ($certificate in @(Get-ChildItem -Path ('Cert:\LocalMachine\' + $step['store']) -ErrorAction Stop)) {
+    $store = 'Cert:\LocalMachine\' + $step['store']
+    foreach ($certificate in @(Get-ChildItem -Path $store -ErrorAction Stop)) {
         if ($null -eq $certificate) { continue }
+        $until = $certificate.NotAfter.ToUniversalTime()
         [void]$result.Add(@{
-            thumbprint = [string]$certificate.Thumbprint; subject = [string]$certificate.Subject; issuer = [string]$certificate.Issuer
-            private_key = [bool]$certificate.HasPrivateKey; not_after = $certificate.NotAfter.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ', $invariant)
+            thumbprint = [string]$certificate.Thumbprint; subject = [string]$certificate.Subject
+            issuer = [string]$certificate.Issuer; private_key = [bool]$certificate.HasPrivateKey
+            not_after = $until.ToString('yyyy-MM-ddTHH:mm:ssZ', $invariant)
         })
     }
     ,$result.ToArray()

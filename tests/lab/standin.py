@@ -401,7 +401,11 @@ def _read(stdin: bytes) -> dict[str, t.Any]:
 
 def _safe(name: str) -> str:
     if not _SNAPSHOT_NAME.fullmatch(name):
-        raise _Stop("BadRequest", "A file name in the request is none that the agent writes.")
+        raise _Stop(
+            "BadRequest",
+            "A file name in the request may hold only letters, digits, '.', '_' and '-', and must"
+            " not begin with '.' or '-'. No file was read or written.",
+        )
     return name
 
 

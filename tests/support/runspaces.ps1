@@ -18,8 +18,11 @@ while ($null -ne ($line = $reader.ReadLine())) {
         [Environment]::SetEnvironmentVariable($one.Name, $one.Value.GetString())
         $names += $one.Name
     }
-    $lines = [string[]]@(foreach ($one in $asked.GetProperty('lines').EnumerateArray()) { $one.GetString() })
-    $runspace = [System.Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace($state.Clone())
+    $lines = [string[]]@(foreach ($one in $asked.GetProperty('lines').EnumerateArray()) {
+        $one.GetString()
+    })
+    $runspace = [System.Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace(
+        $state.Clone())
     $runspace.Open()
     $shell = [PowerShell]::Create()
     $shell.Runspace = $runspace
