@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import graphlib
 import pathlib
+import re
+import subprocess
 
 import pytest
 
@@ -148,6 +150,66 @@ def test_no_test_imports_a_test() -> None:
 def test_every_file_fits_on_a_few_screens() -> None:
     for path in [*TESTS.rglob("*.py"), *PLUGINS.rglob("*.py")]:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+# ruff judges Python. What may be wider than 100 columns beside it, each with its reason.
+WIDE = {
+    ".ci/run": "commands",
+    "COPYING": "the licence as it is published",
+    "Makefile": "recipes",
+    "changelogs/changelog.yaml": "generated from the fragments",
+    "plugins/plugin_utils/agent.ps1": (
+        "its comments are not; its code would not fit on 500 lines otherwise"
+    ),
+    "tests/support/replies.txt": "recorded answers of mail servers, a line each",
+}
+
+
+def too_wide(text: str) -> list[str]:
+    """Lines of more than 100 columns, but for a word that cannot be broken, as an address is."""
+    return [
+        line
+        for line in text.splitlines()
+        if len(line) > 100 and not re.fullmatch(r"[\s#*|-]*(?:[\w.]+: )?\S+", line)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "wide"),
+    [
+        ("x " * 50, False),
+        ("x " * 51, True),
+        ("é" * 50 + " " + "é" * 49, False),
+        ("  source: https://example.com/" + "x" * 100, False),
+        ("see https://example.com/" + "x" * 100 + " there", True),
+    ],
+)
+def test_a_wide_line_is_seen(line: str, wide: bool) -> None:
+    assert bool(too_wide(f"short\n{line}\n")) is wide
+
+
+def test_no_line_is_wider_than_100_columns_outside_of_python() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("which files belong to the repository is known where git has it")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    paths = [path for path in listed.split("\0") if path and (ROOT / path).is_file()]
+    assert len(paths) > 500
+    assert set(WIDE) - {"changelogs/changelog.yaml"} <= set(paths), "a reason without a file"
+    wide = {
+        path: too_wide((ROOT / path).read_text(encoding="utf-8"))
+        for path in paths
+        if path not in WIDE and not path.endswith((".py", ".png", ".svg"))
+    }
+    assert {path: lines for path, lines in wide.items() if lines} == {}
+    agent = (ROOT / "plugins/plugin_utils/agent.ps1").read_text(encoding="utf-8").splitlines()
+    assert len(agent) <= 500
+    assert [line for line in agent if line.lstrip().startswith("#") and len(line) > 100] == []
 
 
 def test_unit_tests_mirror_the_code() -> None:
