@@ -231,6 +231,12 @@ function New-Object {
             } |
             Add-LabMethod 'Close' { }
     }
+    # Who runs the tests may open every file, and who runs the agent need not.
+    $opens = @('System.IO.FileStream', 'System.IO.DirectoryInfo') -contains $TypeName
+    if ($opens -and (Invoke-Lab $global:lab @{ op = 'denied'; path = [string]$ArgumentList[0] })) {
+        throw [System.UnauthorizedAccessException]::new(
+            "Access to the path '$($ArgumentList[0])' is denied.")
+    }
     if ($ComObject) {
         return ,(ConvertFrom-LabCom (Invoke-Lab $global:lab @{
             op = 'com'; prog_id = [string]$ComObject
