@@ -35,6 +35,11 @@ options:
       - Needed, unless every entry of O(looks) names its own.
     type: list
     elements: str
+  target_addresses:
+    description: Names among the targets → their addresses, which are not looked up then. See
+      M(mailedge.lockdown.mail_edge_names).
+    type: dict
+    default: {}
   port:
     description: The SMTP port.
     type: int
@@ -62,9 +67,8 @@ options:
       - Not asked where this is not set.
     type: str
   helo_name:
-    description:
-      - The name that this host gives after C(EHLO).
-      - Its address in brackets where this is not set.
+    description: The name that this host gives after C(EHLO), its address in brackets where this is
+      not set.
     type: str
   source_address:
     description:
@@ -139,8 +143,7 @@ options:
       - V(closed) asks for RV(verdict) to be closed, that is, for every question at every address.
       - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is
         for a look from an allowed sender.
-      - With V(any), the task does not fail for what it finds. An entry of O(looks) may say
-        otherwise for itself.
+      - With V(any), the task does not fail for what it finds, unless an entry of O(looks) does.
     type: str
     choices: [closed, open, any]
     default: any
@@ -411,8 +414,7 @@ addresses:
         - Null where there was no TLS. Nothing of it was verified.
       returned: always
       type: dict
-      sample: {"version": "TLSv1.2", "subject": "CN=mail.hafen.example", "not_after":
-        "2027-01-31T12:00:00Z"}
+      sample: {"version": "TLSv1.2", "subject": "CN=mail.hafen.example"}
     tls_error:
       description: Why there was no TLS although it was asked for.
       returned: always

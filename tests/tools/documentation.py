@@ -43,7 +43,10 @@ REGISTRIES: t.Mapping[str, str] = {
     "windows_tls": f"{PLUGINS}.module_utils._windows.guards",
 }
 # Layer → the module with its catalogue of findings.
-CATALOGUES: t.Mapping[str, str] = {"windows": f"{PLUGINS}.module_utils._windows.catalogue"}
+CATALOGUES: t.Mapping[str, str] = {
+    "dns": f"{PLUGINS}.module_utils._dns.finding",
+    "windows": f"{PLUGINS}.module_utils._windows.catalogue",
+}
 _PLACES = ("plugins/modules/*.py", "plugins/doc_fragments/*.py", "roles/*/*/*.yml", "docs/**/*.md")
 
 _BLOCK = re.compile(
@@ -182,7 +185,10 @@ def _shared_returns() -> dict[str, list[str]]:
 def findings(layer: str) -> dict[str, str]:
     """The findings that a layer can have: id → what each is about."""
     catalogue = importlib.import_module(CATALOGUES[layer]).FINDINGS
-    return {name: entry.sentence for name, entry in catalogue.items()}
+    return {
+        name: entry if isinstance(entry, str) else entry.sentence
+        for name, entry in catalogue.items()
+    }
 
 
 def _guards(path: Path, layer: str, *, markdown: bool, width: int) -> list[str]:

@@ -11,6 +11,9 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.task import (
+    ARGUMENTS as NAMES,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
     ARGUMENTS as PROBE,
 )
@@ -57,7 +60,9 @@ def options_of(module: str) -> t.Mapping[str, t.Any]:
     ]
     return t.cast(
         "t.Mapping[str, t.Any]",
-        specs[0]["argument_spec"] if specs else {"mail_edge_probe": PROBE}[module],
+        specs[0]["argument_spec"]
+        if specs
+        else {"mail_edge_names": NAMES, "mail_edge_probe": PROBE}[module],
     )
 
 

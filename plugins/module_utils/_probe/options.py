@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 ARGUMENTS: dict[str, t.Any] = {
     "targets": {"type": "list", "elements": "str"},
+    "target_addresses": {"type": "dict", "default": {}},
     "port": {"type": "int", "default": 25},
     "sender": {"type": "str", "required": True},
     "recipient": {"type": "str", "required": True},

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.known import (
+    as_addresses,
+    check_known,
+    with_names,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
     Egress,
     find_doors,
@@ -38,6 +43,7 @@ class LookTask:
         self.expect: str = params["expect"]
         self.question: Question = check_question(params)
         self._targets = check_targets(params)
+        self._known = check_known(params)
         self._control = check_control(params)
 
     def take(self) -> tuple[dict[str, t.Any], list[str]]:
@@ -52,8 +58,12 @@ class LookTask:
             question.helo_name,
         )
         doors, without_address = find_doors(
-            self._targets, port, self._params["address_family"], question.reply_seconds
+            as_addresses(self._targets, self._known),
+            port,
+            self._params["address_family"],
+            question.reply_seconds,
         )
+        doors = with_names(doors, self._targets, self._known)
         looks = [look_at(door, question, egress) for door in doors]
         looks += [nowhere(target, port, question, what) for target, what in without_address]
         return whole_result(looks, egress), cautions(looks)

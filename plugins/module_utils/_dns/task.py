@@ -1,0 +1,139 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_edge_names from its options to its result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding import (
+    ordered,
+    state,
+    unknown_ids,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.judge import (
+    Described,
+    findings,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names import (
+    Names,
+    Wanted,
+    known_as,
+    to_tenant,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver import (
+    Resolver,
+    ascii_name,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
+    RangeSet,
+    parse_address,
+)
+
+_NAMES: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS: dict[str, t.Any] = {
+    "domains": {"type": "list", "elements": "str", "required": True},
+    "names": _NAMES,
+    "server_names": _NAMES,
+    "left_out_names": _NAMES,
+    "mx_suffixes": _NAMES,
+    "provider_ranges": _NAMES,
+    "smart_hosts": _NAMES,
+    "resolver": {"type": "str"},
+    "resolver_port": {"type": "int", "default": 53},
+    "timeout": {"type": "float", "default": 3.0},
+    "time_limit": {"type": "float", "default": 60.0},
+    "fetch_mta_sts": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "accept_findings": _NAMES,
+}
+
+
+class OptionError(ValueError):
+    """Options that cannot be used, all of them in sentences."""
+
+
+def _names(params: t.Mapping[str, t.Any], option: str, wrong: list[str]) -> tuple[str, ...]:
+    found = []
+    for text in params[option]:
+        try:
+            found.append(ascii_name(text))
+        except (ValueError, UnicodeError):
+            wrong.append(f"{option} has '{text}', which is not a name.")
+    return tuple(dict.fromkeys(found))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_address(text)
+    except RangeError:
+        return False
+    return True
+
+
+def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Read DNS and say what is there. Raises OptionError, before it asks, or DnsError."""
+    wrong = [unknown_ids(params["accept_findings"])]
+    domains = _names(params, "domains", wrong)
+    if not domains:
+        wrong.append("domains is empty: name the domains of the site.")
+    for domain in domains:
+        if _is_address(domain) or "." not in domain:
+            wrong.append(f"domains has '{domain}', which is no domain such as hafen.example.")
+    # What a server tells of itself may be anything: a wildcard of a certificate, a short name.
+    told = [text.removeprefix("*.") for text in params["server_names"]]
+    try:
+        ranges = RangeSet.parse(params["provider_ranges"])
+    except RangeError as error:
+        wrong.append(f"provider_ranges cannot be used: {error}")
+        ranges = RangeSet()
+    for option in ("timeout", "time_limit"):
+        if not 0 < params[option] <= 600:
+            wrong.append(f"{option} is {params[option]:g}: take a number of seconds up to 600.")
+    wanted = Wanted(
+        domains,
+        _names(params, "names", wrong),
+        tuple(told),
+        _names(params, "left_out_names", wrong),
+        _names(params, "mx_suffixes", wrong),
+        ranges,
+    )
+    described = Described(
+        wanted.mx_suffixes,
+        tuple(params["smart_hosts"]),
+        params["fetch_mta_sts"],
+        params["ca_path"],
+        domains=domains,
+    )
+    if any(wrong):
+        raise OptionError(" ".join([*filter(None, wrong), "DNS was not asked."]))
+    resolver = Resolver(
+        params["resolver"],
+        params["resolver_port"],
+        seconds=params["timeout"],
+        total=params["time_limit"],
+    )
+    names = Names(resolver, wanted)
+    names.read()
+    found = ordered(findings(names, described, resolver))
+    told_findings = [each.as_dict(params["accept_findings"]) for each in found]
+    shown = [*names.names.values(), *names.outside.values()]
+    known = known_as(names.looked_at)
+    return {
+        "state": state(told_findings),
+        "findings": told_findings,
+        "names": [each.as_dict() for each in shown if each.there or not each.answers],
+        "targets": list(known),
+        "target_addresses": known,
+        "mail_exchangers": {
+            domain: {
+                "status": names.mx[domain].status,
+                "hosts": names.hosts_of(domain),
+                "to_tenant": [host for host in names.hosts_of(domain) if to_tenant(host)],
+            }
+            for domain in domains
+        },
+        "questions": resolver.asked,
+    }
