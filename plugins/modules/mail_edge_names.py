@@ -265,24 +265,23 @@ questions:
   sample: 58
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver import DnsError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.task import (
     ARGUMENTS,
     OptionError,
     look_up,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._module import made
 
 
 def main() -> None:
     """Read DNS, and say what is there."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = made(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        found = look_up(module.params)
+        names = look_up(module.params)
     except (OptionError, DnsError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
+    module.exit_json(changed=False, **names)
 
 
 if __name__ == "__main__":
