@@ -132,6 +132,9 @@ class ControllerModuleAction(normal.ActionModule):
         delegate = self._task.delegate_to
         delegated = (task_vars.get("ansible_delegated_vars") or {}).get(delegate) or {}
         python = str((delegated or task_vars).get("ansible_python_interpreter") or "")
+        if "{{" in python:
+            # As an inventory of AWX says it: '{{ ansible_playbook_python }}'.
+            python = str(self._templar.template(python))
         return (
             self._connection.transport == "local"
             and not self._connection.become

@@ -238,11 +238,11 @@ def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(
     own_process: bool, tmp_path: pathlib.Path
 ) -> None:
     inventory = tmp_path / "hosts.yml"
-    python = pathlib.Path(sys.executable)
+    python = "{{ ansible_playbook_python }}"
     if own_process:
-        python = tmp_path / "python3"
-        python.symlink_to(sys.executable)
-    here = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
+        (tmp_path / "python3").symlink_to(sys.executable)
+        python = str(tmp_path / "python3")
+    here = {"ansible_connection": "local", "ansible_python_interpreter": python}
     inventory.write_text(json.dumps({"all": {"hosts": {"localhost": here}}}), encoding="utf-8")
     device = {"host": "127.0.0.1", "api_port": 9, "token": "canary-token-1"}
     feed = {**device, "name": "f", "username": "lists", "pasword": SMART_HOST}

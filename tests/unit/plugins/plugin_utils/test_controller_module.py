@@ -128,6 +128,8 @@ def test_no_type_of_ansible_s_own_reaches_a_module() -> None:
         ({}, {}, {}, True),
         ({}, {}, {"ansible_python_interpreter": sys.executable}, True),
         ({}, {}, {"ansible_python_interpreter": "auto_silent"}, True),
+        ({}, {}, {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}, True),
+        ({}, {}, {"ansible_python_interpreter": "{{ another }}"}, False),
         ({}, {}, {"ansible_python_interpreter": "/usr/bin/another"}, False),
         ({}, {"transport": "ssh"}, {}, False),
         ({}, {"become": object()}, {}, False),
@@ -163,6 +165,7 @@ def test_it_runs_here_only_where_ansible_would_start_the_same_python_for_the_sam
     here: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    known = {"{{ ansible_playbook_python }}": sys.executable, "{{ another }}": "/usr/bin/another"}
     usual = {"async_val": 0, "environment": None, "delegate_to": None}
     rest = {"args": {}, "check_mode": False, "diff": False}
     action = ActionModule(
@@ -170,7 +173,7 @@ def test_it_runs_here_only_where_ansible_would_start_the_same_python_for_the_sam
         connection=types.SimpleNamespace(**{"transport": "local", "become": None, **connection}),
         play_context=None,
         loader=None,
-        templar=None,
+        templar=types.SimpleNamespace(template=known.__getitem__),
         shared_loader_obj=None,
     )
     monkeypatch.setattr(normal.ActionModule, "run", lambda *_arguments: {"process": True})
