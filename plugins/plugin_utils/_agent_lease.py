@@ -28,14 +28,21 @@ _READ, _END = "lease", "lease-end"
 # Administrators and the system, as security descriptors abbreviate them and in full
 # (learn.microsoft.com, "SID Strings").
 _OWNERS = ("BA", "SY", "S-1-5-32-544", "S-1-5-18")
+_OWNER = re.compile(r"O:(S-[0-9-]+|[A-Z]{2})")
 
 Answer = t.Mapping[str, t.Any]
 Step = dict[str, t.Any]
 
 
+def clock(text: str) -> datetime.datetime:
+    """A server's time, as the agent tells it."""
+    time = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.replace(tzinfo=datetime.timezone.utc)
+
+
 def held_file(row: t.Mapping[str, t.Any]) -> snapshots.Held:
     """A file of the folder. Any user can make it before we do, and put files into it."""
-    owner = re.match(r"O:(S-[0-9-]+|[A-Z]{2})", str(row.get("sddl") or ""))
+    owner = _OWNER.match(str(row.get("sddl") or ""))
     distrust = ""
     if owner is None:
         distrust = "Who owns it could not be read."
@@ -140,11 +147,9 @@ def end(agent: Agent, known: Lease) -> str:
         if _READ not in answer.get("steps", {}):
             return problem
         # What is there is another one than the run has known: a write whose answer was lost.
-        now = datetime.datetime.strptime(answer["host"]["time_utc"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        now = clock(answer["host"]["time_utc"])
         row = (answer["steps"][_READ].get("objects") or [None])[0]
-        lease, note, _unknown = _understood(
-            row, str(answer["host"]["name"]), now.replace(tzinfo=datetime.timezone.utc)
-        )
+        lease, note, _unknown = _understood(row, str(answer["host"]["name"]), now)
         if lease is None or lease.run_id != known.run_id or lease.ended:
             return note or (f"It was taken by {lease.words()}." if lease else "It is gone.")
         steps = [_write(_END, dataclasses.replace(lease, ended=True), str((row or {})["text"]))]

@@ -186,9 +186,8 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             step: list((step_answer or {}).get("objects") or [])
             for step, step_answer in answer["steps"].items()
         }
-        seconds = _seconds(answer["host"]["time_utc"])
+        now = _agent_lease.clock(answer["host"]["time_utc"])
         origin = layer.origin(state)
-        now = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
         leased = _agent_lease.understand(answer, now)
         older: _agent_snapshots.Rows = []
         wanted = self._options.snapshot
@@ -216,7 +215,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             lease_unknown=leased.unknown,
             digests={name: str(answers[_digest_id(name)][0]["digest"]) for name in layer.digests},
             answers=answers,
-            clock=seconds - time.monotonic(),
+            clock=now.timestamp() - time.monotonic(),
         )
 
     def _is_one(self, file: snapshots.Held, origin: t.Mapping[str, str]) -> bool:
@@ -405,12 +404,6 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             "deadline": deadline,
             "steps": steps,
         }
-
-
-def _seconds(text: str) -> float:
-    """A time of the agent, as seconds since 1970."""
-    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
-    return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def another_server(origin: t.Mapping[str, str], here: str) -> str:

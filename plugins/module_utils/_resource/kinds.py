@@ -144,6 +144,8 @@ UNLIMITED = "unlimited"
 class Int(Kind):
     """A whole number from `first` to `last`, or ``unlimited``; canonical is an int."""
 
+    _NUMBER = re.compile(r"-?[0-9]+")
+
     def __init__(self, first: int, last: int, *, unlimited: bool = False) -> None:
         self.first, self.last, self.unlimited = first, last, unlimited
 
@@ -159,7 +161,7 @@ class Int(Kind):
         text = str(value).strip()
         if self.unlimited and text.lower() == UNLIMITED:
             return UNLIMITED
-        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", text):
+        if isinstance(value, bool) or not self._NUMBER.fullmatch(text):
             raise KindError(f"{quoted(value)} is not {self._allowed}.")
         return int(text)
 

@@ -49,6 +49,7 @@ MINUTES = range(5, 721)
 
 _LONGEST = datetime.timedelta(minutes=MINUTES[-1])
 _BY = re.compile(r"[ -~]{1,120}")
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -279,7 +280,7 @@ def local_name() -> str:
 
 def printable(text: str) -> str:
     """A text as a lease takes it."""
-    return re.sub(r"[^ -~]", "?", text)[:120]
+    return _NOT_PRINTABLE.sub("?", text)[:120]
 
 
 def _time(text: str) -> datetime.datetime:

@@ -31,8 +31,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tab
 FORMAT = 2
 APPLY, ROLLBACK = "apply", "rollback"
 LATEST, ORIGINAL = "latest", "original"
-_RUN_ID = r"[0-9A-Za-z]{1,40}"
-_NAME = re.compile(rf"[0-9]{{8}}T[0-9]{{6}}\.[0-9]{{3}}Z-{_RUN_ID}-(?:apply|rollback)\.json")
+_RUN_ID = re.compile(r"[0-9A-Za-z]{1,40}")
+_NAME = re.compile(
+    rf"[0-9]{{8}}T[0-9]{{6}}\.[0-9]{{3}}Z-{_RUN_ID.pattern}-(?:apply|rollback)\.json"
+)
 EXAMPLE = "20260114T101500.250Z-4f1c2a-apply.json"
 
 Key = t.TypeVar("Key", bound=t.Hashable)
@@ -99,7 +101,7 @@ def is_name(name: str) -> bool:
 
 def check_run_id(run_id: str) -> str:
     """What is wrong with the option `run_id`, in one sentence; empty where nothing is."""
-    if re.fullmatch(_RUN_ID, run_id):
+    if _RUN_ID.fullmatch(run_id):
         return ""
     return f"'{run_id}' cannot be a run_id: it is made of letters and digits, 40 at most."
 

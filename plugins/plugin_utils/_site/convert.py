@@ -26,6 +26,7 @@ _WITH_BLANKS = frozenset(
 )
 _SEPARATORS = re.compile(r"[,;\s]+")
 _LINES = re.compile(r"[,\r\n]+")
+_SPACED = re.compile(r"\s+([-\u2013/])\s+")
 
 
 def is_unset(value: t.Any) -> bool:
@@ -41,7 +42,7 @@ def split(text: str, *, blanks: bool = True) -> list[str]:
     """
     if not blanks:
         return [part.strip() for part in _LINES.split(text) if part.strip()]
-    return [part for part in _SEPARATORS.split(re.sub(r"\s+([-\u2013/])\s+", r"\1", text)) if part]
+    return [part for part in _SEPARATORS.split(_SPACED.sub(r"\1", text)) if part]
 
 
 def convert(name: str, value: t.Any, spec: Spec) -> t.Any:
