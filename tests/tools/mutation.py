@@ -4,8 +4,8 @@
 """Mutation score: change what decides at random places, and see whether a unit test notices.
 
 cosmic-ray makes mutants of guards, order, models and verdicts. This draws a sample of them, and
-runs the unit tests that import the module concerned, in a copy of the repository. What survives is
-printed as a diff: it gets a test, or a reason in the review.
+runs the tests that are nearest to the module concerned, in a copy of the repository. What survives
+is printed as a diff: it gets a test, or a reason in the review.
 
 Runs in .venv-mutation (make mutation). The tests run by the Python that --python names.
 """
@@ -52,6 +52,11 @@ MODULES = (
 # equality.
 _LEFT_OUT = re.compile(r"/(Variable|NoOp|RemoveDecorator)|_Is(Not)?$")
 _LONGEST = 120.0
+# What no unit test reaches, because its judge is a firewall: the lab's, in the same process.
+_BY_THE_LAB = {
+    "_fortios/guards.py": ("test_fortios_inbound_lock.py", "test_fortios_outbound_lock.py"),
+    "_fortios/inbound_guards.py": ("test_fortios_inbound_lock.py", "test_fortios_strangers.py"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,17 +116,31 @@ def importers(path: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def tests_of(path: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
-    """The unit tests that import a module, or else the modules of its package that use it, or what
-    tests share of these.
+    """The unit tests that import a module, or else those that import what uses it, or what uses
+    that in turn, or what tests share of these. The one that is named like the module comes first:
+    nearly every mutant ends there.
     """
-    unit, shared = root / "tests" / "unit", root / "tests" / "support"
-    direct = [one for one in importers(path, unit) if one.name.startswith("test_")]
-    if direct:
-        return direct
-    users = importers(path, path.parent)
-    users += [one for user in users for one in importers(user, shared)]
-    found = {one for user in users for one in importers(user, unit) if one.name.startswith("test_")}
-    return sorted(found)
+    by_the_lab = _BY_THE_LAB.get(f"{path.parent.name}/{path.name}")
+    if by_the_lab:
+        return [root / "tests" / "integration" / name for name in by_the_lab]
+    unit, used_in = root / "tests" / "unit", [root / "plugins", root / "tests" / "support"]
+    seen, ring = {path}, [path]
+    while ring:
+        tests = {
+            test
+            for module in ring
+            for test in importers(module, unit)
+            if test.name.startswith("test_")
+        }
+        if tests:
+            stem = path.stem.strip("_")
+            return sorted(tests, key=lambda test: (test.stem != f"test_{stem}", test))
+        users = {
+            user for module in ring for folder in used_in for user in importers(module, folder)
+        }
+        ring = sorted(users - seen)
+        seen |= users
+    return []
 
 
 def passes(python: str, root: pathlib.Path, tests: list[pathlib.Path], limit: float) -> bool:
