@@ -20,6 +20,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import 
 class Module(AnsibleModule):
     """AnsibleModule, without the values of unknown options, such as a misspelt token."""
 
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """End without any secret."""
+        self.no_log_values.update(secrets_in(self.params))
+        super().exit_json(**kwargs)
+        raise SystemExit(0)
+
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """Fail without any secret."""
         self.no_log_values.update(secrets_in(self.params))

@@ -26,6 +26,8 @@ _NEAR = 0.85
 _HARMLESS = frozenset({"update_password", "update_credential"})
 _USER = frozenset({"username", "user", "user_name"})
 _KEYWORDS = frozenset({*_USER, *_WORDS})
+# An address with a login in it, as a feed or a proxy may have one.
+_IN_URL = re.compile(r"(?<=://)([^/@\s:]*:)([^/@\s]+)(?=@)")
 MARK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -75,6 +77,8 @@ def _secrets(value: t.Any, *, below: bool) -> t.Iterator[str]:
             yield from _secrets(inner, below=below)
     elif below and value is not None and not isinstance(value, bool) and str(value).strip():
         yield str(value)
+    elif isinstance(value, str):
+        yield from (password for _user, password in _IN_URL.findall(value))
 
 
 def _is_harmless(name: str, value: t.Any, *, below: bool) -> bool:
@@ -92,4 +96,6 @@ def without_secrets(options: t.Any, *, below: bool = False) -> t.Any:
         }
     if isinstance(options, (list, tuple)):
         return [without_secrets(inner, below=below) for inner in options]
-    return MARK if below and options is not None and not isinstance(options, bool) else options
+    if below and options is not None and not isinstance(options, bool):
+        return MARK
+    return _IN_URL.sub(rf"\1{MARK}", options) if isinstance(options, str) else options

@@ -22,7 +22,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import holds_secret
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import clock
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import agent_line
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import MODULES
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import load
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     ACTIONS,

@@ -66,7 +66,7 @@ class Tenant:
         # Nobody waits for a clock in a test.
         with unittest.mock.patch.object(web.Web, "sleep"):
             result = ControllerModule(given, check, diff).result_of(called.main)
-        return {"failed": False, **result}
+        return {"failed": False, "warnings": [], **result}
 
     def lock(self, **options: t.Any) -> Result:
         """What a lock gives; by the provider's certificate if not said otherwise."""

@@ -72,7 +72,8 @@ class Firewall:
         }
         taken = called.ARGUMENTS["argument_spec"]
         given = {**{name: value for name, value in usual.items() if name in taken}, **options}
-        return {"failed": False, **ControllerModule(given, check, diff).result_of(called.main)}
+        result = ControllerModule(given, check, diff).result_of(called.main)
+        return {"failed": False, "warnings": [], **result}
 
     def done(self, called: t.Any, **options: t.Any) -> Result:
         """The same, and it must not fail."""

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.task import ARGUMENTS as NAMES
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import argspec
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
@@ -64,6 +65,7 @@ RUNNING = {
 ALL = {
     **MODULES,
     **RUNNING,
+    "mail_edge_names": {"argument_spec": NAMES},
     "mail_edge_probe": {"argument_spec": PROBE},
     "exchange_lease_end": argspec.LEASE_END_MODULE,
     "host_lock": HOST_LOCK,
