@@ -21,6 +21,9 @@ description:
   - A connector that does the same already is adopted, whatever its name. Connectors of the hybrid
     wizard are never changed.
   - The state before a change is kept first, and O(snapshot) gives it back.
+  - Runs that share O(snapshot_folder) write to a tenant one after the other. A tenant has no place
+    for a lease, so that a run elsewhere is noticed by what it changes. A run that meets such a
+    change before its first write, or when it looks at the end, fails and says so.
   - What is changed may take 30 minutes until it is in force everywhere. The result says until when;
     who is let in meanwhile says nothing about the lock.
 author:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import typing as t
@@ -201,6 +202,24 @@ def test_what_a_colleague_changes_in_between_is_not_written_over(tenant: Tenant)
     assert "have been changed since they were read" in result["msg"]
     assert tenant.online.writes == 0
     assert list(tenant.snapshots.glob("*.json")) == []
+
+
+def test_while_another_run_writes_nothing_is_written(tenant: Tenant) -> None:
+    tenant.locked(check=True)
+    tenant.snapshots.mkdir()
+    path = tenant.snapshots / f"0-writing-{tenant.online.tenant.id}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = refused(tenant)
+        assert "Another run is writing to the tenant" in text
+        assert tenant.lock(check=True)["state"] == "open", "who only looks waits for nobody"
+    assert tenant.locked()["state"] == "in order"
+    assert tenant.info()["snapshots"][0]["state"] == "usable"
+    path.unlink()
+    path.symlink_to("elsewhere")
+    locked = tenant.dump()
+    assert "cannot be opened" in tenant.rollback()["msg"]
+    assert tenant.dump() == locked
 
 
 def test_writes_that_change_nothing_are_no_success(tenant: Tenant) -> None:

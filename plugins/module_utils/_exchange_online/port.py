@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.alone import Alone
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.client import (
     ExchangeOnline,
 )
@@ -80,6 +81,7 @@ class TenantPort(Port[TenantState, str, Reading[TenantState]]):
     ) -> None:
         self._client, self._layer, self._folder = client, layer, folder
         self._wanted, self._content, self._wait = wanted, content, wait
+        self._alone = Alone(folder, client.tenant)
 
     def cost(self) -> dict[str, int]:
         return {"requests": self._client.requests}
@@ -118,15 +120,30 @@ class TenantPort(Port[TenantState, str, Reading[TenantState]]):
         return another_tenant(origin, self._client.tenant)
 
     def keep(self, snapshot: Snapshot[str], reading: Reading[TenantState]) -> Kept:
-        """Nothing is kept, and nothing written, over what somebody has changed meanwhile."""
-        self._compare(reading.state, {row.table for row in snapshot.desired})
-        return self._folder.keep(self._layer, snapshot, reading.time)
+        """Nothing is kept, and nothing written, over what somebody has changed meanwhile; nor
+        while another run of this folder writes.
+        """
+        self._alone.begin(self._wait)
+        try:
+            self._compare(reading.state, {row.table for row in snapshot.desired})
+            return self._folder.keep(self._layer, snapshot, reading.time)
+        except BaseException:
+            self._alone.end()
+            raise
 
     def keep_less(self, kept: Kept, snapshot: Snapshot[str]) -> Kept:
         return self._folder.keep_over(self._layer, kept.name, snapshot, kept.earlier)
 
     def write(
         self, steps: t.Sequence[Change], reading: Reading[TenantState], kept: Kept
+    ) -> Written[TenantState, str]:
+        try:
+            return self._written(steps, reading)
+        finally:
+            self._alone.end()
+
+    def _written(
+        self, steps: t.Sequence[Change], reading: Reading[TenantState]
     ) -> Written[TenantState, str]:
         state, done = reading.state, 0
         for step in steps:
