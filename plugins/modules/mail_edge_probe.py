@@ -8,12 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mail_edge_probe
-short_description: See what a mail server accepts from where this host stands
+short_description: See what a mail server and its web answer from where this host stands
 version_added: 0.1.0
 description:
   - Speaks SMTP with every address of the targets as far as the recipient of a message, and says
     whether strangers are let in. It asks whether the server takes mail from a stranger, and, where
     told to, whether it relays and whether it takes mail in the site's own name.
+  - With O(protocol=https), asks for the paths of a web site that are Exchange's, and says which of
+    them answer somebody who has not logged in. C(HEAD) and C(GET) are sent, without a login, a
+    cookie or a body, and nothing else.
   - No message is ever sent. The commands C(DATA), C(BDAT), C(VRFY), C(EXPN) and C(AUTH) cannot be
     sent.
   - A verdict is V(closed), V(open) or V(inconclusive). Only an answer that says why it refuses, in
@@ -24,116 +27,48 @@ description:
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
+  - mailedge.lockdown._probe.envelopes
+  - mailedge.lockdown._probe.vantage
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.reads
 options:
   targets:
     description:
       - Host names or addresses of the mail server, as a spammer would try them.
-      - Every IPv4 and IPv6 address of a name is looked at by itself, one after the other, and once
-        even if several names lead to it.
+      - Every IPv4 and IPv6 address of a name is looked at by itself, and once even if several names
+        lead to it; of a web, once for each name, since the name chooses the web site.
+      - Several hosts are looked at side by side. There are never two connections at once to one
+        host, and names and addresses that lead to each other count as one.
       - Needed, unless every entry of O(looks) names its own.
     type: list
     elements: str
-  target_addresses:
-    description: Names among the targets → their addresses, which are not looked up then. See
-      M(mailedge.lockdown.mail_edge_names).
-    type: dict
-    default: {}
+  protocol:
+    description:
+      - What is looked at. V(smtp) is a mail server, V(https) a web.
+      - An entry of O(looks) with another protocol than the task takes no port and no control host
+        from the task.
+    type: str
+    choices: [smtp, https]
+    default: smtp
   port:
-    description: The SMTP port.
+    description: The port. 25 where this is not set, and 443 with O(protocol=https).
     type: int
-    default: 25
-  sender:
+  paths:
     description:
-      - An address of your own that exists, outside of the site.
-      - Exchange may refuse the domains that RFC 2606 reserves for examples, so take a real one.
-    type: str
-    required: true
-  recipient:
-    description: A mailbox at the site that exists.
-    type: str
-    required: true
-  relay_recipient:
-    description:
-      - An address of your own outside of the site. The server is asked whether it would relay to
-        it.
-      - Not asked where this is not set.
-    type: str
-  own_domain_sender:
-    description:
-      - An address at the site. The server is asked whether it takes mail to O(recipient) that
-        claims to come from there.
-      - Not asked where this is not set.
-    type: str
-  helo_name:
-    description: The name that this host gives after C(EHLO), its address in brackets where this is
-      not set.
-    type: str
-  source_address:
-    description:
-      - The address of this host to look from, of the same family as the targets.
-      - Addresses of the other family are inconclusive then, unless O(address_family) leaves them
-        out.
-    type: str
-  address_family:
-    description: Which addresses of the targets to look at.
-    type: str
-    choices: [any, ipv4, ipv6]
-    default: any
-  timeout:
-    description:
-      - How long one reply may take, in seconds.
-      - Exchange makes strangers wait 5 seconds for each refusal, and other servers longer.
-    type: int
-    default: 40
-  connect_timeout:
-    description: How long one connection may take, in seconds.
-    type: int
-    default: 20
-  starttls:
-    description:
-      - V(if_offered) encrypts as mail servers among each other do, and goes on in clear if that
-        fails.
-      - V(never) does not encrypt.
-      - V(require) gives an inconclusive verdict where encryption does not come about.
-      - Certificates are reported, never verified.
-    type: str
-    choices: [if_offered, never, require]
-    default: if_offered
-  control_host:
-    description:
-      - A mail server elsewhere that is known to greet everybody.
-      - Many networks let nothing out on port 25, and from there every server looks closed. A
-        connection that comes to nothing is called V(closed) only if this host greets over the same
-        family of addresses, or if the address is in O(reached_before), and V(inconclusive)
-        otherwise.
-      - Where the server answers, this host shows whether it is the server. An SMTP proxy on the way
-        answers for both, and is named then.
-      - It is told no more than C(EHLO), C(QUIT), and C(MAIL FROM) where that was refused.
-    type: str
-  control_port:
-    description: The port of O(control_host). On another port than O(port), a greeting proves
-      little.
-    type: int
-    default: 25
-  reached_before:
-    description:
-      - Addresses of the server that this host reached on O(port) just before, in the look before a
-        change and from the same source. RV(reachable_addresses) of that look has them.
-      - A connection that comes to nothing at such an address is called V(closed) without a
-        O(control_host), since the way out is proven. It says nothing about other addresses.
-      - A O(control_host) that is named as well is asked as always. If it does not greet, the way
-        out may be gone since, and the verdict is V(inconclusive).
+      - Paths of a web, which O(expect) is asked of. For a virtual directory of Exchange, such as
+        V(/owa), what it answers to is asked for.
+      - Where no path is named here, in O(closed_paths) or in O(open_paths), all virtual directories
+        of Exchange's web site that clients use are asked for.
     type: list
     elements: str
     default: []
-  allowed_ranges:
-    description:
-      - Addresses that the lock lets in, such as the provider's ranges, as addresses, CIDR prefixes
-        or C(first-last) ranges.
-      - If this host looks from one of them, or the server says that it sees one of them, it is no
-        stranger and the verdict is V(inconclusive).
+  closed_paths:
+    description: Paths of a web that strangers must be refused at, whatever O(expect) says.
+    type: list
+    elements: str
+    default: []
+  open_paths:
+    description: Paths of a web that must answer strangers, whatever O(expect) says.
     type: list
     elements: str
     default: []
@@ -143,14 +78,17 @@ options:
       - V(closed) asks for RV(verdict) to be closed, that is, for every question at every address.
       - V(open) asks for RV(delivery) to be open, that is, for one address that takes mail. It is
         for a look from an allowed sender.
-      - With V(any), the task does not fail for what it finds, unless an entry of O(looks) does.
+      - Of a web, both are asked of every path that O(closed_paths) and O(open_paths) do not have;
+        V(closed) at every address, V(open) at one.
+      - With V(any), the task does not fail for what it finds. An entry of O(looks) may say
+        otherwise for itself, and so do O(closed_paths) and O(open_paths).
     type: str
     choices: [closed, open, any]
     default: any
   looks:
     description:
-      - Several looks from this host in one task, one after the other. What an entry does not say
-        is taken from the option of the same name.
+      - Several looks from this host in one task. What an entry does not say is taken from the
+        option of the same name.
       - The task returns RV(looks) then, and O(expect) is asked of each of them.
     type: list
     elements: dict
@@ -168,9 +106,25 @@ options:
         description: Host names or addresses, see O(targets).
         type: list
         elements: str
+      protocol:
+        description: What is looked at, see O(protocol).
+        type: str
+        choices: [smtp, https]
       port:
-        description: The SMTP port, see O(port).
+        description: The port, see O(port).
         type: int
+      paths:
+        description: Paths of a web, see O(paths).
+        type: list
+        elements: str
+      closed_paths:
+        description: Paths that strangers must be refused at, see O(closed_paths).
+        type: list
+        elements: str
+      open_paths:
+        description: Paths that must answer strangers, see O(open_paths).
+        type: list
+        elements: str
       source_address:
         description: The address of this host to look from, see O(source_address).
         type: str
@@ -179,14 +133,21 @@ options:
         type: str
         choices: [any, ipv4, ipv6]
       control_host:
-        description: A mail server elsewhere that greets everybody, see O(control_host).
+        description: A server elsewhere that answers everybody, see O(control_host).
         type: str
+      control_port:
+        description: The port of that server, see O(control_port).
+        type: int
       reached_before:
         description: Addresses that the same look reached just before, see O(reached_before).
         type: list
         elements: str
       allowed_ranges:
         description: Addresses that the lock lets in, see O(allowed_ranges).
+        type: list
+        elements: str
+      own_networks:
+        description: The site's own networks, see O(own_networks).
         type: list
         elements: str
 attributes:
@@ -197,6 +158,11 @@ notes:
   - Silence, a greeting of C(421 4.3.2 Service not available), and a login that is wanted in other
     words than Exchange's are half of a proof, see RV(needs_positive_control). The other half is a
     look from an allowed sender that expects V(open) in the same task.
+  - A path of a web is V(open) where Exchange answers or a login is asked for. It is V(closed) where
+    it is refused, or dropped twice, while the same server answers this host at another path, or an
+    allowed sender at the same one. A page of a firewall for web applications, a redirection to
+    another server, a server that is down and a web site that nobody has bound to that name are
+    inconclusive.
   - A server that accepts the recipient may still quarantine or drop the message afterwards. That
     cannot be seen without sending one.
   - The sender, the recipients and the server's answers stand in the result, passwords are never
@@ -250,6 +216,13 @@ EXAMPLES = r"""
     looks:
       - {name: a stranger, source_address: 192.0.2.7, expect: closed}
       - {name: the filter, source_address: 198.51.100.7, expect: open}
+
+- name: See that strangers reach Outlook on the web, and no path besides
+  mailedge.lockdown.mail_edge_probe:
+    protocol: https
+    targets: mail.hafen.example
+    open_paths: [/owa]
+    closed_paths: [/ecp, /EWS, /PowerShell, /mapi, /Rpc, /OAB, /API]
 """
 
 RETURN = r"""
@@ -309,6 +282,10 @@ addresses:
   type: list
   elements: dict
   contains:
+    protocol:
+      description: V(smtp) or V(https).
+      returned: always
+      type: str
     targets:
       description: The targets that led to this address.
       returned: always
@@ -383,15 +360,30 @@ addresses:
       type: bool
     cases:
       description:
-        - Each question, C(delivery), C(relay) and C(spoof). Null for one that was not asked.
+        - Each question, C(delivery), C(relay) and C(spoof), and each path of a web by its name.
+          Null for one that was not asked.
         - C(verdict), C(reason), which is a stable id, C(needs_positive_control) and C(sentence).
         - C(stage) says where it was decided, one of V(resolve), V(source), V(connect), V(banner),
           V(ehlo), V(starttls), V(mail) and V(rcpt). C(code), C(enhanced_status) and C(text) are the
           reply there, null where there was none. C(seconds) is how long it took.
+        - Of a web, C(stage) is one of V(resolve), V(source), V(connect), V(tls), V(request),
+          V(headers), V(body) and V(answer), C(code) is the status, and C(expect) what the path must
+          be, null where O(expect) says so.
         - Of a task that fails without C(-v), all but C(code), C(enhanced_status), C(text) and
           C(seconds).
       returned: always
       type: dict
+    paths:
+      description: Path → verdict, of a web.
+      returned: always
+      type: dict
+      sample: {"/owa": "open", "/ecp": "closed"}
+    web:
+      description: What a web gives away, C(build) of Exchange, C(server) and the name of the
+        C(front_end). Null of a mail server.
+      returned: always
+      type: dict
+      sample: {"build": "15.2.1544.9", "server": "Microsoft-IIS/10.0", "front_end": "EX1"}
     connect_seconds:
       description: How long the last connection took to come about. Null where none did.
       returned: always
@@ -461,7 +453,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report im
     in_brief,
     unexpected,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.task import prepare
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.task import (
+    prepare,
+    take_all,
+)
 
 
 def main() -> None:
@@ -471,15 +466,16 @@ def main() -> None:
         tasks = prepare(module.params)
     except OptionError as error:
         module.fail_json(msg=str(error))
-    for reserved in dict.fromkeys(", ".join(reserved_addresses(task.question)) for task in tasks):
+    for reserved in dict.fromkeys(
+        ", ".join(reserved_addresses(task.question)) for task in tasks if task.question
+    ):
         if reserved:
             module.warn(
                 f"{reserved}: Exchange may refuse domains that are reserved for examples (RFC "
                 "2606), whatever its connectors let in. Such a refusal is taken for inconclusive."
             )
     looks: list[Sought] = []
-    for task in tasks:
-        result, heard = task.take()
+    for task, (result, heard) in zip(tasks, take_all(tasks)):
         looks.append(Sought(task.name, task.expect, result))
         for caution in heard:
             module.warn(task.said(caution))

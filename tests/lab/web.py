@@ -13,6 +13,7 @@ is called 10.0 on every Windows. A sub-status, such as the 6 of 403.6, is never 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.client
 import http.server
@@ -26,9 +27,20 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import Exchan
 from ansible_collections.mailedge.lockdown.tests.lab.wsman.certificate import Certificate
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One request as it came: from which address, and its headers by their names in lower case."""
+
+    client: str
+    method: str
+    target: str
+    headers: t.Mapping[str, str]
+
+
 class WebFrontEnd:
     """Port 443 of one host, on a free port of `address`. `guard` puts a firewall before the socket;
     it is called again by `refresh`. `plays` says which address a loopback address plays.
+    `requests`: all that have come.
     """
 
     def __init__(
@@ -41,10 +53,11 @@ class WebFrontEnd:
     ) -> None:
         self._certificate = certificate
         self._guard = guard
+        self.requests: list[Request] = []
         # Bound, and not listening yet: the firewall is there first, so that nobody slips through.
         self._server = _Server(
             (address, 0),
-            functools.partial(_Pages, exchange=exchange, plays=plays),
+            functools.partial(_Pages, exchange=exchange, plays=plays, requests=self.requests),
             bind_and_activate=False,
         )
         self._server.tls = certificate.context
@@ -114,8 +127,13 @@ class _Pages(http.server.BaseHTTPRequestHandler):
     sys_version = ""
 
     def __init__(
-        self, *arguments: t.Any, exchange: ExchangeHost, plays: t.Callable[[str], str]
+        self,
+        *arguments: t.Any,
+        exchange: ExchangeHost,
+        plays: t.Callable[[str], str],
+        requests: list[Request],
     ) -> None:
+        self._requests = requests
         self._exchange = exchange
         self._plays = plays
         super().__init__(*arguments)
@@ -128,6 +146,14 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         # What a request holds besides is not read.
         self.close_connection = self.close_connection or self.command not in ("GET", "HEAD")
         headers = {name: ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+        self._requests.append(
+            Request(
+                str(self.client_address[0]),
+                self.command,
+                self.requestline.split(" ")[1],
+                {name.lower(): value for name, value in headers.items()},
+            )
+        )
         answer = self._exchange.windows.iis.request(
             # As it was sent: the handler takes slashes away.
             self.requestline.split(" ")[1],

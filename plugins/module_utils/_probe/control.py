@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    HTTPS,
     all_together,
     asked,
     summed_up,
@@ -89,7 +90,7 @@ def _answering(results: t.Iterable[Plain]) -> t.Iterator[Plain]:
     for result in results:
         for address in result.get("addresses") or ():
             # What stands on the way answers for every address.
-            if address["reachable"] and address["cases"][DELIVERY]["reason"] != _INTERCEPTOR:
+            if address["reachable"] and asked(address)[0][1]["reason"] != _INTERCEPTOR:
                 yield address
 
 
@@ -147,7 +148,8 @@ def _allowed(looks: t.Sequence[Sought]) -> list[_Allowed]:
         for look in looks
         if look.expect == OPEN
         for address in look.result.get("addresses") or ()
-        if address["peer"] and address["cases"][DELIVERY]["verdict"] == OPEN
+        if address["peer"] and address["verdict"] == OPEN
+        if address.get("protocol") == HTTPS or address["cases"][DELIVERY]["verdict"] == OPEN
     ]
 
 
@@ -171,18 +173,18 @@ def _is_open_question(answer: Plain) -> bool:
 
 
 def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
-    control = next(
-        (candidate for candidate in allowed if _counts(candidate.address, address)), None
-    )
-    if control is None or not _half_proven(address):
+    if not _half_proven(address):
         return address
-    named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"
-    shown = (
-        f"{named} is accepted at the same address in this run, so that it is this host that is "
-        "refused."
-    )
     cases = dict(address["cases"])
     for case, answer in asked(address):
+        control = next((one for one in allowed if _counts(one.address, address, case)), None)
+        if control is None:
+            continue
+        named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"
+        shown = (
+            f"{named} is accepted at the same address in this run, so that it is this host that is "
+            "refused."
+        )
         if _is_silence(answer):
             cases[case] = {
                 **answer,
@@ -206,10 +208,30 @@ def _beside(control: Plain, address: Plain) -> bool:
     return bool(control["peer"] == address["peer"] and control["source"] != address["source"])
 
 
-def _counts(control: Plain, address: Plain) -> bool:
+def _counts(control: Plain, address: Plain, case: str) -> bool:
     """Whether what an allowed sender found says something of a refusal found at the same door."""
     if not _beside(control, address):
         return False
+    if address.get("protocol") == HTTPS:
+        return _counts_at_web(control, address, case)
     # After a greeting, it may be something on the way that refuses.
     stage = address["cases"][DELIVERY]["stage"]
     return bool(stage in ("connect", "banner") or address["compared_with_control"])
+
+
+def _counts_at_web(control: Plain, address: Plain, path: str) -> bool:
+    """The same of a web: silence is measured by any path that answers; a refusal, by the same path
+    of the same name, and by the same certificate, which something on the way would not show.
+    """
+    answer = address["cases"][path]
+    if answer["stage"] == "connect":
+        return True
+    there = control["cases"].get(path)
+    return bool(
+        there
+        and there["verdict"] == OPEN
+        and control["targets"] == address["targets"]
+        and control["tls"]
+        and address["tls"]
+        and control["tls"]["sha256"] == address["tls"]["sha256"]
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 import typing as t
@@ -17,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.session i
     Trouble,
     connect,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.together import at_once
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeError,
     parse_address,
@@ -80,6 +82,11 @@ def _is_address(target: str) -> bool:
     return True
 
 
+def _is_other(target: str, family: str) -> bool:
+    """Whether a target is an address of another family than is asked for."""
+    return family != "any" and _is_address(target) and family_of(target) != family
+
+
 def _resolve(name: str, port: int, family: int, seconds: float) -> list[tuple[t.Any, ...]]:
     """getaddrinfo() with a limit of its own: a resolver that hangs would hold the task.
 
@@ -112,20 +119,36 @@ def find_doors(
     What led nowhere is pairs of the target and the second half of a sentence about it. `family` is
     any, ipv4 or ipv6.
     """
+    names = tuple(dict.fromkeys(targets))
+    resolved: dict[str, list[tuple[t.Any, ...]] | OSError] = {}
+
+    def resolve(target: str) -> None:
+        try:
+            resolved[target] = _resolve(
+                target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds
+            )
+        except OSError as error:
+            resolved[target] = error
+
+    at_once(
+        [functools.partial(resolve, target) for target in names if not _is_other(target, family)]
+    )
     doors: dict[str, Door] = {}
     without_address: list[tuple[str, str]] = []
     left_out: list[tuple[str, str]] = []
-    for target in dict.fromkeys(targets):
-        if family != "any" and _is_address(target) and family_of(target) != family:
+    for target in names:
+        if _is_other(target, family):
             left_out.append(
                 (target, f"is no {FAMILY_WORDS[family]} address, and only those are asked for")
             )
             continue
-        try:
-            answers = _resolve(target, port, FAMILIES.get(family, socket.AF_UNSPEC), seconds)
-        except OSError as error:
+        answers = resolved[target]
+        if isinstance(answers, OSError):
             without_address.append(
-                (target, f"has no {FAMILY_WORDS[family]} address that this host can find ({error})")
+                (
+                    target,
+                    f"has no {FAMILY_WORDS[family]} address that this host can find ({answers})",
+                )
             )
             continue
         for number, _kind, _protocol, _canonical, sockaddr in answers:
@@ -188,6 +211,8 @@ class Egress:
         self._reply_seconds = reply_seconds
         self._helo_name = helo_name
         self._shown: dict[tuple[str, str], tuple[Machine, tuple[t.Any, ...]] | None] = {}
+        # Several hosts are looked at at once, and this one is asked by one of them after the other.
+        self.lock = threading.RLock()
         self.answers: dict[str, bool] = {}
         self.transcript: list[str] = []
 
@@ -195,9 +220,10 @@ class Egress:
         """Whether it greets over ipv4 or ipv6; None where there is nobody to ask."""
         if self._host is None:
             return None
-        if family not in self.answers:
-            self._shown[family, ""] = self._look(family)
-        return self.answers[family]
+        with self.lock:
+            if family not in self.answers:
+                self._shown[family, ""] = self._look(family)
+            return self.answers[family]
 
     def elsewhere(self, door: Door, sender: str = "") -> Machine | None:
         """How it shows itself; None where it does not, or is asked at that very door.
@@ -206,9 +232,10 @@ class Egress:
         """
         if self.proven(door.family) is None:
             return None
-        if (door.family, sender) not in self._shown:
-            self._shown[door.family, sender] = self._look(door.family, sender)
-        machine, sockaddr = self._shown[door.family, sender] or (None, ())
+        with self.lock:
+            if (door.family, sender) not in self._shown:
+                self._shown[door.family, sender] = self._look(door.family, sender)
+            machine, sockaddr = self._shown[door.family, sender] or (None, ())
         return None if sockaddr[:2] == door.sockaddr[:2] else machine
 
     def _look(self, family: str, sender: str = "") -> tuple[Machine, tuple[t.Any, ...]] | None:

@@ -9,10 +9,14 @@ Everything is refused before it is sent.
 from __future__ import annotations
 
 import re
+import types
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import is_local
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import Question
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import CLOSED, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web import WebQuestion
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_table import TARGETS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeError,
     RangeSet,
@@ -21,10 +25,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 ARGUMENTS: dict[str, t.Any] = {
     "targets": {"type": "list", "elements": "str"},
-    "target_addresses": {"type": "dict", "default": {}},
-    "port": {"type": "int", "default": 25},
-    "sender": {"type": "str", "required": True},
-    "recipient": {"type": "str", "required": True},
+    "protocol": {"type": "str", "choices": ["smtp", "https"], "default": "smtp"},
+    "port": {"type": "int"},
+    "paths": {"type": "list", "elements": "str", "default": []},
+    "closed_paths": {"type": "list", "elements": "str", "default": []},
+    "open_paths": {"type": "list", "elements": "str", "default": []},
+    "sender": {"type": "str"},
+    "recipient": {"type": "str"},
     "relay_recipient": {"type": "str"},
     "own_domain_sender": {"type": "str"},
     "helo_name": {"type": "str"},
@@ -38,21 +45,30 @@ ARGUMENTS: dict[str, t.Any] = {
         "default": "if_offered",
     },
     "control_host": {"type": "str"},
-    "control_port": {"type": "int", "default": 25},
+    "control_port": {"type": "int"},
     "reached_before": {"type": "list", "elements": "str", "default": []},
     "allowed_ranges": {"type": "list", "elements": "str", "default": []},
+    "own_networks": {"type": "list", "elements": "str", "default": []},
     "expect": {"type": "str", "choices": ["closed", "open", "any"], "default": "any"},
 }
 # What one of several looks may say for itself; what it does not say is the task's.
 LOOK_OPTIONS = (
     "targets",
+    "protocol",
     "port",
+    "paths",
+    "closed_paths",
+    "open_paths",
     "source_address",
     "address_family",
     "control_host",
+    "control_port",
     "reached_before",
     "allowed_ranges",
+    "own_networks",
 )
+# Where a server of the protocol listens.
+PORTS: t.Mapping[str, int] = types.MappingProxyType({"smtp": 25, "https": 443})
 ARGUMENTS["looks"] = {
     "type": "list",
     "elements": "dict",
@@ -77,6 +93,8 @@ _MAILBOX = re.compile(
 )
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+# Without a blank, a fragment or another host; dots that lead up are somebody else's path.
+_PATH = re.compile(r"/(?!/)(?!.*/\.\.(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,200}")
 _ROLES = ("sender", "recipient", "relay_recipient", "own_domain_sender")
 
 
@@ -92,13 +110,20 @@ def each_look(params: t.Mapping[str, t.Any]) -> list[tuple[str, dict[str, t.Any]
     if not params["looks"]:
         return [("", dict(params))]
     own = ("expect", *LOOK_OPTIONS)
-    return [
-        (
-            look["name"],
-            {**params, **{option: look[option] for option in own if look[option] is not None}},
-        )
-        for look in params["looks"]
-    ]
+    each = []
+    for look in params["looks"]:
+        said = {option: look[option] for option in own if look.get(option) is not None}
+        inherited = dict(params)
+        if said.get("protocol", params["protocol"]) != params["protocol"]:
+            # A port of the one protocol, or a server that answers on it, says nothing of another.
+            inherited.update(port=None, control_port=None, control_host=None)
+        each.append((look["name"], {**inherited, **said}))
+    return each
+
+
+def port_of(params: t.Mapping[str, t.Any], option: str = "port") -> int:
+    """The port that is named, else the one of the protocol."""
+    return int(params[option] or PORTS[params["protocol"]])
 
 
 def _domain(option: str, mailbox: str) -> str:
@@ -177,10 +202,9 @@ def _reached_before(params: t.Mapping[str, t.Any]) -> RangeSet:
         ) from None
 
 
-def check_question(params: t.Mapping[str, t.Any]) -> Question:
-    """What to ask. Raises OptionError."""
+def _check_numbers(params: t.Mapping[str, t.Any]) -> None:
     for option in ("port", "control_port"):
-        if not 1 <= params[option] <= 65535:
+        if params[option] is not None and not 1 <= params[option] <= 65535:
             raise OptionError(
                 f"{option} is {params[option]}: it must be between 1 and 65535. Nothing was sent."
             )
@@ -189,6 +213,11 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
             raise OptionError(
                 f"{option} is {params[option]}, and has to be 1 to 3600 seconds. Nothing was sent."
             )
+
+
+def check_question(params: t.Mapping[str, t.Any]) -> Question:
+    """What to ask of a mail server. Raises OptionError."""
+    _check_numbers(params)
     domains = {option: _domain(option, params[option]) for option in _ROLES if params[option]}
     if domains.get("sender") is None or domains.get("recipient") is None:
         raise OptionError("sender and recipient are both needed. Nothing was sent.")
@@ -202,17 +231,7 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
                 f"outside of the site: {what}. "
                 "Nothing was sent."
             )
-    source = params["source_address"] or None
-    try:
-        allowed = RangeSet.parse(params["allowed_ranges"] or [])
-        if source is not None:
-            parse_address(source)
-    except RangeError as error:
-        raise OptionError(f"{error} Nothing was sent.") from None
-    if source is not None and not is_local(source):
-        raise OptionError(
-            f"source_address is {source}, which is not an address of this host. Nothing was sent."
-        )
+    source, allowed, own_networks = _whence(params)
     return Question(
         sender=params["sender"],
         recipient=params["recipient"],
@@ -225,7 +244,56 @@ def check_question(params: t.Mapping[str, t.Any]) -> Question:
         reply_seconds=float(params["timeout"]),
         allowed=allowed,
         reached_before=_reached_before(params),
+        own_networks=own_networks,
     )
+
+
+def check_web_question(params: t.Mapping[str, t.Any]) -> WebQuestion:
+    """What to ask of a web server. Raises OptionError."""
+    _check_numbers(params)
+    source, allowed, own_networks = _whence(params)
+    paths: dict[str, str | None] = {}
+    for option, wanted in (("paths", None), ("open_paths", OPEN), ("closed_paths", CLOSED)):
+        for path in params[option] or ():
+            if not _PATH.fullmatch(path):
+                raise OptionError(
+                    f"{option} has {path!r}, which is not the path of a web site, such as /owa. "
+                    "Nothing was sent."
+                )
+            if wanted and paths.get(path, wanted) not in (None, wanted):
+                raise OptionError(
+                    f"{path} is in open_paths and in closed_paths, and can be one of them. Nothing "
+                    "was sent."
+                )
+            paths[path] = wanted or paths.get(path)
+    return WebQuestion(
+        paths or dict.fromkeys(TARGETS),
+        source=source,
+        connect_seconds=float(params["connect_timeout"]),
+        reply_seconds=float(params["timeout"]),
+        allowed=allowed,
+        own_networks=own_networks,
+        reached_before=_reached_before(params),
+    )
+
+
+def _whence(params: t.Mapping[str, t.Any]) -> tuple[str | None, RangeSet, RangeSet]:
+    """The address to look from, whom the lock lets in, and who is within the site."""
+    source = params["source_address"] or None
+    try:
+        allowed = RangeSet.parse(params["allowed_ranges"] or [])
+        # Whoever is to be let in is asked from wherever it stands.
+        own = params["own_networks"] if params["expect"] != OPEN else []
+        own_networks = RangeSet.parse(own or [])
+        if source is not None:
+            parse_address(source)
+    except RangeError as error:
+        raise OptionError(f"{error} Nothing was sent.") from None
+    if source is not None and not is_local(source):
+        raise OptionError(
+            f"source_address is {source}, which is not an address of this host. Nothing was sent."
+        )
+    return source, allowed, own_networks
 
 
 def reserved_addresses(question: Question) -> list[str]:

@@ -14,7 +14,9 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import FAMILY_WORDS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    HTTPS,
     asked,
+    expected_of,
     shortfall,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import CASE_WORDS
@@ -47,10 +49,19 @@ def judge_look(result: Result | None, expect: str) -> tuple[str, list[str]]:
         return UNKNOWN, [_why_unusable(result)]
     wrong = shortfall(result, expect)
     if wrong is None:
-        return NOT_JUDGED if expect == "any" else IN_ORDER, list(result["sentences"])
+        return IN_ORDER if _judged(result, expect) else NOT_JUDGED, list(result["sentences"])
     if wrong.verdict == INCONCLUSIVE:
         return UNKNOWN, wrong.reasons
-    return OPEN if expect == CLOSED else DRIFT, wrong.reasons
+    return OPEN if wrong.verdict == OPEN else DRIFT, wrong.reasons
+
+
+def _judged(result: Result, expect: str) -> bool:
+    """Whether anything of it was to be found closed or open."""
+    return any(
+        expected_of(answer, expect) != "any"
+        for address in result["addresses"]
+        for _case, answer in asked(address)
+    )
 
 
 def looks_as_lines(
@@ -94,17 +105,15 @@ def proof_possible(before: Result | None) -> list[str]:
 
 
 def _no_proof(address: Result, control: Result) -> t.Iterator[str]:
-    reason, family = address["cases"][DELIVERY]["reason"], address["family"]
+    first = asked(address)[0][1]
+    reason, family = first["reason"], address["family"]
     if (
         address["address"] is None
         or address["source_allowed"]
-        or reason in ("no_source_address", "interceptor")
+        or reason in ("no_source_address", "source_inside", "interceptor")
     ):
         # No control host would help here: nothing is asked, or the answer counts for nothing.
-        yield (
-            f"{_place(address)} cannot be proven closed from there. "
-            f"{address['cases'][DELIVERY]['sentence']}"
-        )
+        yield (f"{_place(address)} cannot be proven closed from there. {first['sentence']}")
     elif not address["reachable"] and not control[family]:
         remedy = (
             "Name control_host, a mail server elsewhere that greets everybody"
@@ -155,11 +164,20 @@ def _change(old: t.Mapping[str, Result] | None, where: str, address: Result, exp
 
 
 def _as_expected(address: Result, expect: str) -> bool:
+    if address.get("protocol") == HTTPS:
+        return not any(_off(answer, expect) for _path, answer in asked(address))
     return bool(address[DELIVERY] == OPEN if expect == OPEN else address["verdict"] == CLOSED)
+
+
+def _off(answer: Result, expect: str) -> bool:
+    wanted = expected_of(answer, expect)
+    return wanted != "any" and bool(answer["verdict"] != wanted)
 
 
 def _word(address: Result) -> str:
     """What was found at an address: the answer for mail, and what is worse than that."""
+    if address.get("protocol") == HTTPS:
+        return _word_of_web(address)
     mail, verdict = str(address[DELIVERY]), address["verdict"]
     if mail != verdict:
         worse = [
@@ -169,9 +187,26 @@ def _word(address: Result) -> str:
     return f"{mail}, also as a relay" if verdict == address[RELAY] == OPEN else mail
 
 
+def _word_of_web(address: Result) -> str:
+    """What was found, path by path: `open at /owa, closed at /ecp and /EWS`."""
+    paths: dict[str, list[str]] = {}
+    for path, answer in asked(address):
+        paths.setdefault(str(answer["verdict"]), []).append(path)
+    if len(paths) == 1:
+        return next(iter(paths))
+    return "; ".join(
+        f"{verdict} at {', '.join(paths[verdict])}"
+        for verdict in (OPEN, INCONCLUSIVE, CLOSED)
+        if verdict in paths
+    )
+
+
 def _reason(address: Result, expect: str) -> str:
     """The sentence of the question that decides."""
     answers = dict(asked(address))
+    if address.get("protocol") == HTTPS:
+        off = [answer for answer in answers.values() if _off(answer, expect)]
+        return str((off or list(answers.values()))[0]["sentence"])
     if expect == OPEN:
         return str(answers[DELIVERY]["sentence"])
     if address[RELAY] == OPEN:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress, place
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import place
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
     CASE_WORDS,
     ENVELOPE_STAGES,
@@ -17,18 +17,21 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict i
     CASES,
     CLOSED,
     DELIVERY,
+    INCONCLUSIVE,
     OPEN,
     RELAY,
     together,
 )
 
 Plain = dict[str, t.Any]
+HTTPS = "https"
 
 
 def address_result(look: Look) -> Plain:
     """One address."""
     return summed_up(
         {
+            "protocol": look.protocol,
             "targets": list(look.door.names),
             "address": look.door.address or None,
             "family": look.door.family or None,
@@ -40,10 +43,8 @@ def address_result(look: Look) -> Plain:
             "sender_address_hidden": look.address_hidden,
             "compared_with_control": look.compared,
             "reachable": look.reachable,
-            "cases": {
-                case: look.decisions[case].result() if case in look.decisions else None
-                for case in CASES
-            },
+            "cases": _cases(look),
+            "web": _web_result(look),
             "connect_seconds": look.connect_seconds,
             "banner": look.banner,
             "extensions": list(look.extensions),
@@ -54,6 +55,22 @@ def address_result(look: Look) -> Plain:
     )
 
 
+def _cases(look: Look) -> dict[str, Plain | None]:
+    """What was asked; of a web, each path with what it must be."""
+    cases: dict[str, Plain | None] = dict.fromkeys(CASES)
+    for case, decision in look.decisions.items():
+        cases[case] = decision.result()
+        if look.protocol == HTTPS:
+            cases[case] = {**decision.result(), "expect": look.expects.get(case)}
+    return cases
+
+
+def _web_result(look: Look) -> Plain | None:
+    if look.protocol != HTTPS:
+        return None
+    return {name: look.web.get(name) for name in ("build", "server", "front_end")}
+
+
 def summed_up(address: t.Mapping[str, t.Any]) -> Plain:
     """What was found at one address, with all that follows from its `cases`."""
     answers = dict(asked(address))
@@ -61,6 +78,7 @@ def summed_up(address: t.Mapping[str, t.Any]) -> Plain:
         **address,
         "verdict": together(answer["verdict"] for answer in answers.values()),
         **{case: answers[case]["verdict"] if case in answers else None for case in CASES},
+        "paths": {case: answers[case]["verdict"] for case in answers if case not in CASES},
         "needs_positive_control": any(
             answer["needs_positive_control"] for answer in answers.values()
         ),
@@ -73,17 +91,44 @@ def _sentences(
 ) -> list[str]:
     """What was found at one address, in plain words."""
     where = place(address["address"], address["peer"], address["targets"])
-    first = answers[DELIVERY]
-    if first["stage"] not in ENVELOPE_STAGES:
+    first = next(iter(answers.values()))
+    if (
+        address.get("protocol") == HTTPS
+        and all(answer["sentence"] == first["sentence"] for answer in answers.values())
+    ) or (address.get("protocol") != HTTPS and first["stage"] not in ENVELOPE_STAGES):
         lines = [f"{where} is {first['verdict']}. {first['sentence']}"]
     else:
         lines = [
-            f"{where} is {answer['verdict']} {CASE_WORDS[case]}. {answer['sentence']}"
+            f"{where} is {answer['verdict']} {case_words(case)}. {answer['sentence']}"
             for case, answer in answers.items()
         ]
+    lines += _given_away(where, address)
     if address["sender_address_hidden"]:
         lines.append(_hidden(where, address["seen_as"]))
     return lines
+
+
+def _given_away(where: str, address: t.Mapping[str, t.Any]) -> list[str]:
+    """What a web tells everybody: the build of Exchange, and its certificate."""
+    if address.get("protocol") != HTTPS:
+        return []
+    lines = []
+    if address["web"]["build"]:
+        lines.append(f"{where} gives away the build of Exchange, {address['web']['build']}.")
+    tls = address["tls"]
+    if tls and tls["sha256"]:
+        named = ", ".join(tls["names"]) or tls["subject"] or "nobody that could be read"
+        dates = f"{tls['not_before']} to {tls['not_after']}"
+        lines.append(
+            f"{where} shows a certificate for {named}, valid from {dates}, of {tls['issuer']}. "
+            "Whether anybody trusts it was not verified."
+        )
+    return lines
+
+
+def case_words(case: str) -> str:
+    """What is open or closed, for a sentence: a question of SMTP, or a path of a web."""
+    return CASE_WORDS.get(case) or f"at {case}"
 
 
 def _hidden(where: str, seen_as: str | None) -> str:
@@ -110,7 +155,14 @@ def _tls_result(look: Look) -> Plain | None:
     }
 
 
-def whole_result(looks: t.Sequence[Look], egress: Egress) -> Plain:
+class Asked(t.Protocol):
+    """A control host: whether it answered, by family, and what was said with it."""
+
+    answers: dict[str, bool]
+    transcript: list[str]
+
+
+def whole_result(looks: t.Sequence[Look], egress: Asked) -> Plain:
     """All addresses together."""
     return all_together(
         {
@@ -141,7 +193,7 @@ def all_together(result: t.Mapping[str, t.Any]) -> Plain:
 
 
 # What a rule reads of an answer, and a person wants to read when a task has failed.
-_ANSWER_IN_BRIEF = ("verdict", "reason", "needs_positive_control", "stage", "sentence")
+_ANSWER_IN_BRIEF = ("verdict", "reason", "needs_positive_control", "stage", "sentence", "expect")
 
 
 def in_brief(result: t.Mapping[str, t.Any]) -> Plain:
@@ -156,7 +208,9 @@ def in_brief(result: t.Mapping[str, t.Any]) -> Plain:
             {
                 **{key: value for key, value in address.items() if key != "transcript"},
                 "cases": {
-                    case: {key: answer[key] for key in _ANSWER_IN_BRIEF} if answer else None
+                    case: {key: answer[key] for key in _ANSWER_IN_BRIEF if key in answer}
+                    if answer
+                    else None
                     for case, answer in address["cases"].items()
                 },
             }
@@ -182,6 +236,8 @@ def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
     `closed` asks for every question at every address. `open` asks for delivery alone, and one
     address is enough: it is asked from an allowed sender, to see that mail still flows.
     """
+    if _of_web(result):
+        return _web_shortfall(result, expect)
     if expect == OPEN and result[DELIVERY] != OPEN:
         reasons = _reasons(result, lambda case, _verdict: case == DELIVERY)
         return Shortfall(
@@ -193,6 +249,47 @@ def shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
         reasons = _reasons(result, lambda _case, verdict: verdict == worst)
         return Shortfall(worst, f"This should be closed, and {wrong}.", reasons)
     return None
+
+
+def _of_web(result: t.Mapping[str, t.Any]) -> bool:
+    return any(address.get("protocol") == HTTPS for address in result["addresses"])
+
+
+def expected_of(answer: t.Mapping[str, t.Any], expect: str) -> str:
+    """What an answer must be: what its path says for itself, else what the look expects."""
+    return str(answer.get("expect") or expect)
+
+
+def _web_shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
+    """`closed` is asked of a path at every address; for `open`, one address is enough."""
+    found = [
+        (address, path, answer, expected_of(answer, expect))
+        for address in result["addresses"]
+        for path, answer in asked(address)
+    ]
+    answering = {path for _address, path, answer, _wanted in found if answer["verdict"] == OPEN}
+    wrong = [
+        each
+        for each in found
+        if (each[3] == CLOSED and each[2]["verdict"] != CLOSED)
+        or (each[3] == OPEN and each[1] not in answering)
+    ]
+    verdicts = {answer["verdict"] for _address, _path, answer, _wanted in wrong}
+    worst = next((one for one in (OPEN, INCONCLUSIVE, CLOSED) if one in verdicts), None)
+    if worst is None:
+        return None
+    sentence = {
+        OPEN: "A path should be closed to strangers, and stands open.",
+        INCONCLUSIVE: "It could not be told of a path whether it is as it should be.",
+        CLOSED: "A path should answer strangers, and is closed.",
+    }[worst]
+    reasons = [
+        f"{place(address['address'], address['peer'], address['targets'])} is {answer['verdict']} "
+        f"{case_words(path)}: {answer['sentence']}"
+        for address, path, answer, _wanted in wrong
+        if answer["verdict"] == worst
+    ]
+    return Shortfall(worst, sentence, reasons)
 
 
 def unexpected(result: t.Mapping[str, t.Any], expect: str) -> str | None:
@@ -212,7 +309,7 @@ def unexpected(result: t.Mapping[str, t.Any], expect: str) -> str | None:
 def _reasons(result: t.Mapping[str, t.Any], wanted: t.Callable[[str, str], bool]) -> list[str]:
     return [
         f"{place(address['address'], address['peer'], address['targets'])} is {answer['verdict']} "
-        f"{CASE_WORDS[case]}: "
+        f"{case_words(case)}: "
         f"{answer['sentence']}"
         for address in result["addresses"]
         for case, answer in asked(address)
@@ -222,7 +319,9 @@ def _reasons(result: t.Mapping[str, t.Any], wanted: t.Callable[[str, str], bool]
 
 def asked(address: t.Mapping[str, t.Any]) -> list[tuple[str, t.Mapping[str, t.Any]]]:
     """The questions that were asked at an address of a result, with their answers."""
-    return [(case, address["cases"][case]) for case in CASES if address["cases"].get(case)]
+    cases = address["cases"]
+    paths = (case for case in cases if case not in CASES)
+    return [(case, cases[case]) for case in (*CASES, *paths) if cases.get(case)]
 
 
 def cautions(looks: t.Sequence[Look]) -> list[str]:
@@ -231,8 +330,8 @@ def cautions(looks: t.Sequence[Look]) -> list[str]:
     for look in looks:
         if look.source_allowed:
             lines.append(
-                f"{look.door.words}: {look.decisions[DELIVERY].judgement.sentence} Look from "
-                "somewhere else."
+                f"{look.door.words}: {next(iter(look.decisions.values())).judgement.sentence} Look "
+                "from somewhere else."
             )
         if look.verdict_of(RELAY) == OPEN:
             lines.append(f"{look.door.words}: {look.decisions[RELAY].judgement.sentence}")

@@ -169,6 +169,47 @@ def connect(
     return sock, time.monotonic() - begin
 
 
+def encrypted(
+    sock: socket.socket, server_name: str | None, seconds: float
+) -> tuple[ssl.SSLSocket, Tls]:
+    """The same connection after a TLS handshake of so many seconds at most.
+
+    `server_name` is sent as SNI where TLS can carry it. Raises OSError or ValueError.
+    """
+    deadline = time.monotonic() + seconds
+    # Exchange chooses its certificate without a name; one that TLS can't carry would end the
+    # connection.
+    name = server_name if server_name and _SNI.fullmatch(server_name) else None
+    secured = _tls_context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+    try:
+        _handshake(secured, deadline, seconds)
+    except (OSError, ValueError):
+        # Whoever holds the socket that it was made of can no longer close it.
+        secured.close()
+        raise
+    cipher = secured.cipher()
+    return secured, Tls(
+        secured.version() or "unknown",
+        cipher[0] if cipher else "unknown",
+        read_certificate(secured.getpeercert(binary_form=True)),
+    )
+
+
+def _handshake(secured: ssl.SSLSocket, deadline: float, seconds: float) -> None:
+    secured.settimeout(0)
+    while True:
+        try:
+            secured.do_handshake()
+            return
+        except ssl.SSLWantReadError:
+            waiting: tuple[list[t.Any], list[t.Any]] = ([secured], [])
+        except ssl.SSLWantWriteError:
+            waiting = ([], [secured])
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not any(select.select(*waiting, [], remaining)):
+            raise OSError(f"no end within {seconds:.0f} seconds")
+
+
 class Session:
     """A conversation over a connected socket.
 
@@ -218,14 +259,7 @@ class Session:
         self._must_be_silent(look=False)
         begin = time.monotonic()
         try:
-            # Exchange chooses its certificate without a name; one that TLS can't carry would end
-            # the connection.
-            name = server_name if server_name and _SNI.fullmatch(server_name) else None
-            secured = _tls_context().wrap_socket(
-                self._sock, server_hostname=name, do_handshake_on_connect=False
-            )
-            self._sock = secured
-            self._handshake(secured, begin + self._seconds)
+            self._sock, tls = encrypted(self._sock, server_name, self._seconds)
         except (OSError, ValueError) as error:
             self.close()
             message = (
@@ -234,12 +268,6 @@ class Session:
             )
             self._transcript.append(f"* {message}")
             raise Trouble("tls", message, time.monotonic() - begin) from None
-        cipher = secured.cipher()
-        tls = Tls(
-            secured.version() or "unknown",
-            cipher[0] if cipher else "unknown",
-            read_certificate(secured.getpeercert(binary_form=True)),
-        )
         self._transcript.append(f"* {tls.version}, {tls.cipher}")
         return reply, tls
 
@@ -254,20 +282,6 @@ class Session:
         """Let the connection go. May be called twice."""
         self.open = False
         self._sock.close()
-
-    def _handshake(self, secured: ssl.SSLSocket, deadline: float) -> None:
-        secured.settimeout(0)
-        while True:
-            try:
-                secured.do_handshake()
-                return
-            except ssl.SSLWantReadError:
-                waiting: tuple[list[t.Any], list[t.Any]] = ([secured], [])
-            except ssl.SSLWantWriteError:
-                waiting = ([], [secured])
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not any(select.select(*waiting, [], remaining)):
-                raise OSError(f"no end within {self._seconds:.0f} seconds")
 
     def _must_be_silent(self, look: bool = True) -> None:
         """Raise Trouble if the server spoke unasked, since replies would be mixed up."""

@@ -53,6 +53,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 # How Exchange greets after EHLO: `250-EX1.hafen.example Hello [198.51.100.7]`, with the address it
 # sees (unverified).
 _HELLO = re.compile(r"\bhello \[(?:IPv6:)?([0-9a-f:.]+)(?:%[^\]]*)?\]", re.IGNORECASE)
+SMTP = "smtp"
 ENVELOPE_STAGES = ("mail", "rcpt")
 # Not understood (RFC 5321, 4.2.4): such a server may still know HELO.
 _UNKNOWN_COMMAND = (500, 501, 502, 504)
@@ -91,6 +92,11 @@ class Question:
     reply_seconds: float = 40.0
     allowed: RangeSet = field(default_factory=RangeSet)
     reached_before: RangeSet = field(default_factory=RangeSet)
+    own_networks: RangeSet = field(default_factory=RangeSet)
+
+    def names(self) -> tuple[str, ...]:
+        """What is asked, in that order."""
+        return tuple(case.name for case in self.cases())
 
     def cases(self) -> tuple[NamedCase, ...]:
         """The questions in the order in which they are asked."""
@@ -152,6 +158,10 @@ class Look:
     tls: Tls | None = None
     tls_error: str | None = None
     source_allowed: bool = False
+    protocol: str = SMTP
+    # Of a look at a web: what each path must be, and what the server gives away.
+    expects: t.Mapping[str, str | None] = field(default_factory=dict)
+    web: dict[str, str | None] = field(default_factory=dict)
 
     def verdict_of(self, case: str) -> str | None:
         """The verdict of one case, None where it was not asked."""
@@ -185,6 +195,46 @@ def _nothing_sent(reason: str, sentence: str, stage: str = "source") -> Decision
     return Decision(stage, Judgement(INCONCLUSIVE, reason, f"{sentence} Nothing was sent."), "")
 
 
+class Asker(t.Protocol):
+    """What a look is from: the address named for it, and the ranges it must not be in."""
+
+    @property
+    def source(self) -> str | None:
+        """The address of this host to look from; None where none is named."""
+
+    @property
+    def allowed(self) -> RangeSet:
+        """Whom the lock lets in."""
+
+    @property
+    def own_networks(self) -> RangeSet:
+        """The site's own networks."""
+
+    def names(self) -> tuple[str, ...]:
+        """What is asked."""
+
+
+def no_stranger(look: Look, question: Asker) -> Decision | None:
+    """Why this host's view is not that of a stranger; None where it is. Nothing is sent then."""
+    if question.source is not None and look.source is None:
+        sentence = f"{question.source} is no {FAMILY_WORDS[look.door.family]} address to look from."
+        return _nothing_sent("no_source_address", sentence)
+    if _is_in(look.source, question.allowed):
+        look.source_allowed = True
+        return _nothing_sent(
+            "source_allowed",
+            f"This host looks from {look.source}, which is in allowed_ranges, so it is no "
+            "stranger.",
+        )
+    if _is_in(look.source, question.own_networks):
+        return _nothing_sent(
+            "source_inside",
+            f"This host looks from {look.source}, which is in the site's own networks, so it is no "
+            "stranger. Look from outside.",
+        )
+    return None
+
+
 class _Visit:
     """The look while it is going on. `_stage` is where it is, of STAGE_WORDS."""
 
@@ -200,18 +250,9 @@ class _Visit:
         """Ask everything."""
         look, question = self.look, self._question
         look.source = local_address(look.door, question.source)
-        if question.source is not None and look.source is None:
-            sentence = (
-                f"{question.source} is no {FAMILY_WORDS[look.door.family]} address to look from."
-            )
-            return self._same_for_all(_nothing_sent("no_source_address", sentence))
-        if _is_in(look.source, question.allowed):
-            look.source_allowed = True
-            sentence = (
-                f"This host looks from {look.source}, which is in allowed_ranges, so it is no "
-                "stranger."
-            )
-            return self._same_for_all(_nothing_sent("source_allowed", sentence))
+        refusal = no_stranger(look, question)
+        if refusal is not None:
+            return self._same_for_all(refusal)
         for case in question.cases():
             look.decisions[case.name] = decision = self._decision(case)
             if case.name == DELIVERY and decision.stage not in ENVELOPE_STAGES:
@@ -426,9 +467,9 @@ def look_at(door: Door, question: Question, egress: Egress) -> Look:
     return look
 
 
-def nowhere(target: str, port: int, question: Question, what: str) -> Look:
+def nowhere(target: str, port: int, question: Asker, what: str, protocol: str = SMTP) -> Look:
     """What is found for a target that has no address."""
-    look = Look(Door("", port, "", (target,), ()))
+    look = Look(Door("", port, "", (target,), ()), protocol=protocol)
     decision = _nothing_sent("no_address", f"It {what}.", "resolve")
-    look.decisions = {case.name: decision for case in question.cases()}
+    look.decisions = dict.fromkeys(question.names(), decision)
     return look

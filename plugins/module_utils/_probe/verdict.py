@@ -34,6 +34,10 @@ STAGE_WORDS = {
     "starttls": "STARTTLS",
     "mail": "MAIL FROM",
     "rcpt": "RCPT TO",
+    "tls": "the TLS handshake",
+    "request": "the request",
+    "headers": "the headers of the answer",
+    "body": "the body of the answer",
 }
 
 
@@ -59,8 +63,8 @@ _TROUBLE_SENTENCES = {
         "does the same."
     ),
     "unasked": "The answers could not be told apart any more.",
-    "malformed": "Whatever listens there is no mail server, or a broken one.",
-    "too_long": "Whatever listens there is no mail server, or a broken one.",
+    "malformed": "Whatever listens there is no {server}, or a broken one.",
+    "too_long": "Whatever listens there is no {server}, or a broken one.",
     "tls": "Without TLS nothing more could be asked.",
     "local": "The server was not asked at all.",
 }
@@ -81,20 +85,24 @@ def judge_reply(
 
 
 def judge_trouble(
-    stage: str, trouble: Trouble, egress: bool | None, reached_before: bool = False
+    stage: str,
+    trouble: Trouble,
+    egress: bool | None,
+    reached_before: bool = False,
+    server: str = "mail server",
 ) -> Judgement:
     """What a conversation means that ended without a reply.
 
     `egress`: whether this host has reached another server on that port over the same family of
     addresses; None where there was no other server to ask. `reached_before`: whether it has reached
-    this very address just before.
+    this very address just before. `server`: what is sought there, in words.
     """
     if stage == "connect" and trouble.kind != "local":
         if egress:
             return Judgement(
                 CLOSED,
                 "no_connection",
-                "This host does reach another mail server.",
+                f"This host does reach another {server}.",
                 needs_control=True,
             )
         if egress is None and reached_before:
@@ -117,7 +125,8 @@ def judge_trouble(
                 "that port."
             )
         return Judgement(INCONCLUSIVE, "egress_unproven", why)
-    return Judgement(INCONCLUSIVE, f"trouble_{trouble.kind}", _TROUBLE_SENTENCES[trouble.kind])
+    sentence = _TROUBLE_SENTENCES[trouble.kind].format(server=server)
+    return Judgement(INCONCLUSIVE, f"trouble_{trouble.kind}", sentence)
 
 
 def judge_again(first: Judgement) -> Judgement:
