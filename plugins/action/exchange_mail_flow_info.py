@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import strangers, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    mail_logs,
+    recent,
+    strangers,
+    words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import INFO_MODULE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
@@ -31,10 +36,26 @@ class ActionModule(ExchangeAction):
 
     arguments = INFO_MODULE
 
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        errors = super().check(params)
+        try:
+            mail_logs.moment(params.get("messages_since") or "2026-01-01T00:00:00Z")
+        except ValueError as error:
+            errors.append(f"messages_since: {error}")
+        return errors
+
     def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
-        networks = self.networks(params)
+        networks, since = self.networks(params), params.get("messages_since")
+        wanted = None
+        if since:
+            # As much as a task may wait for beside the connectors.
+            bounds = mail_logs.Bounds(since=mail_logs.moment(since), megabytes=64, seconds=20)
+            wanted = recent.Asked(bounds, refusals=True)
         layer = ExchangeLayer(
-            networks, lambda _state: (), domain_controller=params.get("domain_controller")
+            networks,
+            lambda _state: (),
+            domain_controller=params.get("domain_controller"),
+            recent_senders=wanted,
         )
         limit = float(params.get("time_limit") or 300)
         port = AgentPort(agent, layer, Options(self.shell(params), limit, with_snapshots=True))
@@ -54,6 +75,18 @@ class ActionModule(ExchangeAction):
             unknown=reading.lease_unknown,
         )
         warnings = [*reading.notes, *([leased.sentence] if leased else [])]
+        messages = None
+        if wanted:
+            came = recent.of(reading.answers, state, networks, wanted)
+            warnings += came.unknown
+            messages = {
+                "since": wanted.bounds.since,
+                **{
+                    key: value
+                    for key, value in recent.shown(came, wanted).items()
+                    if key in ("told", "source", "connectors", "blind", "unknown")
+                },
+            }
         domains = state.accepted_domains
         # Named or not: whoever may send would relay.
         everything = [str(domain) for domain in domains or () if domain.is_everything]
@@ -72,6 +105,7 @@ class ActionModule(ExchangeAction):
                 else {"accepted_domains": [domain._asdict() for domain in domains]}
             ),
             **({} if told is None else {"strangers": {"before": told, "after": told}}),
+            **({} if messages is None else {"messages": messages}),
             "changed": False,
             "lease": reading.lease.told() if reading.lease else None,
             **reading.facts,

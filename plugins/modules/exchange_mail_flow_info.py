@@ -23,8 +23,17 @@ extends_documentation_fragment:
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.reads
   - mailedge.lockdown._attributes.exchange
+options:
+  messages_since:
+    description:
+      - A time in UTC, such as V(2026-01-14T10:15:00Z). The server's logs are asked, in the same
+        remote call, what each connector took since then, and how often it refused.
+      - As in M(mailedge.lockdown.exchange_senders_info), on Exchange 2013 and later only connectors
+        with a protocol log can tell it; what nobody can tell is said.
+    type: str
 seealso:
   - module: mailedge.lockdown.exchange_mail_flow
+  - module: mailedge.lockdown.exchange_senders_info
 """
 
 EXAMPLES = r"""
@@ -125,6 +134,24 @@ strangers:
       elements: str
       returned: always
   sample: {"before": [], "after": []}
+messages:
+  description: What each connector took since O(messages_since), with C(told), C(source), C(blind)
+    and C(unknown) as in M(mailedge.lockdown.exchange_senders_info).
+  returned: when O(messages_since) is set
+  type: dict
+  sample:
+    since: '2026-01-14T10:15:00.000Z'
+    told: true
+    source: protocol log
+    connectors:
+      - name: Mail from filter
+        messages: 12
+        sessions: 9
+        refused: 0
+        first: '2026-01-14T10:16:02.114Z'
+        last: '2026-01-14T10:41:13.520Z'
+    blind: []
+    unknown: []
 snapshots:
   description: The names of the snapshots on the server, newest first.
   returned: success

@@ -139,7 +139,22 @@ RECEIVE_MODULE: dict[str, t.Any] = {
 SEND_MODULE: dict[str, t.Any] = {
     "argument_spec": {**SEND_OPTIONS, **CONNECTION_OPTIONS, **SITE_OPTIONS}
 }
-INFO_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS, **NETWORK_OPTIONS}}
+INFO_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        **CONNECTION_OPTIONS,
+        **NETWORK_OPTIONS,
+        "messages_since": {"type": "str"},
+    }
+}
+DELIVERY_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        **CONNECTION_OPTIONS,
+        "provider_ranges": {"type": "list", "elements": "str", "required": True},
+        "minutes": {"type": "int", "required": True},
+        "every": {"type": "int", "default": 60},
+        "required": {"type": "bool", "default": False},
+    }
+}
 SENDERS_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         **CONNECTION_OPTIONS,

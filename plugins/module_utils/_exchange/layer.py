@@ -182,7 +182,9 @@ class ExchangeLayer(HostLayer[State]):
             reach = {"op": "reach", "id": _REACH, "targets": targets, "seconds": _REACH_SECONDS}
             steps.append({**reach, "optional": True})
         if self._asked:
-            steps += mail_logs.read_steps(host_name, self._asked.bounds)
+            steps += mail_logs.read_steps(
+                host_name, self._asked.bounds, refusals=self._asked.refusals
+            )
         return steps
 
     def parse(

@@ -13,6 +13,7 @@ every session that logged in.
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -107,6 +108,21 @@ class Bounds:
             "most": _MOST,
             "most_values": MOST_VALUES,
         }
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,7})?Z")
+
+
+def moment(text: str) -> str:
+    """A time in UTC as the logs have it. Raises ValueError, with a sentence."""
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        datetime.datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        raise ValueError(f"'{text}' is not a time in UTC such as 2026-01-14T10:15:00Z.") from None
+    return f"{match[1]}{((match[2] or '.') + '000')[:4]}Z"
 
 
 def read_steps(host_name: t.Any, bounds: Bounds, *, refusals: bool = False) -> list[Step]:

@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mail_l
     MESSAGES,
     NAMED,
     PROTOCOL,
+    REFUSED,
     SESSIONS,
     TRACKING,
     Bounds,
@@ -57,13 +58,15 @@ _FEWER = 0.5
 @dataclass(frozen=True)
 class Asked:
     """What a task asks for: how much is read, from how many messages on a sender counts, whether
-    addresses are shown, and the ranges of known providers by their names.
+    addresses are shown, and the ranges of known providers by their names. `refusals`: who was
+    refused is counted as well.
     """
 
     bounds: Bounds = field(default_factory=Bounds)
     messages: int = 1
     addresses: bool = False
     known: t.Mapping[str, RangeSet] = field(default_factory=dict)
+    refusals: bool = False
 
 
 def wrong(options: t.Mapping[str, t.Any], time_limit: int) -> list[str]:
@@ -362,12 +365,22 @@ def shown(recent: Recent, asked: Asked) -> dict[str, t.Any]:
 
 
 def connectors(recent: Recent) -> list[dict[str, t.Any]]:
-    """What each connector took, of the log that is believed: {name, messages, first, last}."""
+    """What each connector took, of the log that is believed: {name, messages, first, last}, and
+    sessions and refused replies as far as it has them.
+    """
     log = next((log for log in recent.logs.values() if log.name == recent.source), None)
-    by_name: dict[str, Count] = {}
-    for (name, _sender), count in (log.of(MESSAGES) if log else {}).items():
-        by_name[name] = by_name[name] + count if name in by_name else count
+    rules = [rule for rule in (MESSAGES, SESSIONS, REFUSED) if log and rule in log.counts]
+    counts: dict[str, dict[str, Count]] = {}
+    for rule in rules:
+        for (name, _sender), count in log.of(rule).items() if log else ():
+            held = counts.setdefault(name, {})
+            held[rule] = held[rule] + count if rule in held else count
     return [
-        {"name": name, "messages": each.count, "first": each.first, "last": each.last}
-        for name, each in sorted(by_name.items())
+        {
+            "name": name,
+            **{rule: held[rule].count if rule in held else 0 for rule in rules},
+            "first": held[MESSAGES].first if MESSAGES in held else None,
+            "last": held[MESSAGES].last if MESSAGES in held else None,
+        }
+        for name, held in sorted(counts.items())
     ]

@@ -46,6 +46,7 @@ from ansible_collections.mailedge.lockdown.tests.tools.documentation import docu
 pytestmark = pytest.mark.core
 
 MODULES = {
+    "exchange_delivery_proof": argspec.DELIVERY_MODULE,
     "exchange_mail_flow": argspec.MAIL_FLOW_MODULE,
     "exchange_mail_flow_info": argspec.INFO_MODULE,
     "exchange_receive_connector": argspec.RECEIVE_MODULE,

@@ -1,0 +1,105 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_delivery_proof: wait for the provider's next message, of a server's logs; writes
+nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import delivery, recent
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
+    DELIVERY_MODULE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mail_logs import Bounds
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
+    AgentPort,
+    AgentReading,
+    Options,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction
+
+_MOST_MINUTES = 240
+
+
+class ActionModule(ExchangeAction):
+    """The action behind the module of the same name."""
+
+    arguments = DELIVERY_MODULE
+    sleep: t.ClassVar[t.Callable[[float], None]] = staticmethod(time.sleep)
+
+    def check(self, params: dict[str, t.Any]) -> list[str]:
+        errors = super().check(params)
+        if not 1 <= params["minutes"] <= _MOST_MINUTES:
+            errors.append(f"minutes must be between 1 and {_MOST_MINUTES}.")
+        if not 10 <= params["every"] <= 600:
+            errors.append("every must be between 10 and 600 seconds.")
+        return errors
+
+    def execute(self, params: dict[str, t.Any], agent: Agent) -> dict[str, t.Any]:
+        try:
+            provider = _ranges_guards.named(params["provider_ranges"])
+        except RangeError as error:
+            raise Failure(f"provider_ranges cannot be used as given: {error}") from None
+        if not provider:
+            raise Failure("provider_ranges names no range, so that nobody could be waited for.")
+        minutes = int(params["minutes"])
+        reading = self._read(params, agent, provider, "")
+        since = reading.server_clock().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        found = delivery.Seen(unknown=tuple(delivery.blind(reading.state, provider)))
+        refused_before = False
+        # Each look is a remote call, so that their number is bounded by the time.
+        looks = max(1, minutes * 60 // int(params["every"]))
+        for _look in range(looks):
+            type(self).sleep(minutes * 60 / looks)
+            reading = self._read(params, agent, provider, since)
+            found = delivery.seen(reading.answers, reading.state, provider)
+            if found.verdict is delivery.Verdict.DELIVERED:
+                break
+            if found.verdict is delivery.Verdict.REFUSED and refused_before:
+                break
+            refused_before = found.verdict is delivery.Verdict.REFUSED
+        said = delivery.words(found, since, minutes)
+        result = {
+            "changed": False,
+            "since": since,
+            **delivery.facts(found),
+            "cost": {"powershell_starts": agent.starts, "exchange_shells": agent.shells},
+        }
+        if found.verdict is delivery.Verdict.REFUSED:
+            raise Failure(said, **result)
+        if found.verdict is delivery.Verdict.UNKNOWN:
+            if params["required"]:
+                raise Failure(f"{said} A message was required.", **result)
+            result["warnings"] = [said]
+        return {**result, "msg": said}
+
+    def _read(
+        self, params: dict[str, t.Any], agent: Agent, provider: RangeSet, since: str
+    ) -> AgentReading[State]:
+        """One look; without a time the logs are left alone."""
+        asked = None
+        if since:
+            asked = recent.Asked(Bounds(since=since, megabytes=32, seconds=20), refusals=True)
+        layer = ExchangeLayer(
+            SiteNetworks(provider=provider),
+            lambda _state: (),
+            domain_controller=params.get("domain_controller"),
+            recent_senders=asked,
+        )
+        limit = float(params.get("time_limit") or 300)
+        try:
+            return AgentPort(agent, layer, Options(self.shell(params), limit)).read()
+        except PlanError as error:
+            raise Failure(str(error)) from None

@@ -1,0 +1,131 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the provider's mail comes in after a change, of the logs of one server since a time."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors, mail_logs
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mail_logs import (
+    MESSAGES,
+    PROTOCOL,
+    SESSIONS,
+    SHUT_OUT,
+    TRACKING,
+    Log,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import listed
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+
+
+class Verdict(str, enum.Enum):
+    """What became of the provider's mail."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the logs tell of the provider since a time: how many `messages`, `sessions`, and replies
+    to who may not send at all (`shut_out`); `unknown` are sentences about what they cannot tell.
+    """
+
+    messages: int = 0
+    sessions: int = 0
+    shut_out: int = 0
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """A message that came is a proof, whatever else was refused. Refusals alone are one against
+        the change; they may pass by themselves, so that they are to be seen twice.
+        """
+        if self.messages:
+            return Verdict.DELIVERED
+        return Verdict.REFUSED if self.shut_out else Verdict.UNKNOWN
+
+
+def seen(answers: mail_logs.Answers, state: State, provider: RangeSet) -> Seen:
+    """What the agent's answers tell of the provider."""
+    server = state.server
+    log, tracked = (
+        mail_logs.understand(step, answers, server.version, edge=server.edge)
+        for step in (PROTOCOL, TRACKING)
+    )
+    unknown = (*log.gaps, *blind(state, provider))
+    return Seen(
+        # Of the same messages, so that they are not added up.
+        max(_of(log, MESSAGES, provider), _of(tracked, MESSAGES, provider)),
+        _of(log, SESSIONS, provider),
+        _of(log, SHUT_OUT, provider),
+        unknown,
+    )
+
+
+def _of(log: Log, rule: str, senders: RangeSet) -> int:
+    return sum(
+        count.count
+        for (_connector, sender), count in log.of(rule).items()
+        if not isinstance(sender, str) and sender in senders
+    )
+
+
+def blind(state: State, provider: RangeSet) -> list[str]:
+    """A sentence where a connector that the provider meets on port 25 logs nothing."""
+    met = {
+        name
+        for answer in doors.answers_of(tuple(state.receive.values()), provider)
+        for name in answer.names
+    }
+    silent = sorted(
+        name
+        for name in met
+        if state.receive[name.casefold()].get("protocol_logging_level") != "Verbose"
+    )
+    if not silent:
+        return []
+    return [
+        f"The provider meets {listed(repr(name) for name in silent)}, of which no protocol is "
+        "logged: set protocol_logging_level to Verbose to see its sessions."
+    ]
+
+
+def words(found: Seen, since: str, minutes: int) -> str:
+    """The verdict as a sentence."""
+    if found.verdict is Verdict.DELIVERED:
+        return f"The provider delivered {found.messages} of its messages since {since}."
+    if found.verdict is Verdict.REFUSED:
+        return (
+            f"The provider is shut out: since {since} it came {found.sessions} times, was refused "
+            f"{found.shut_out} times as somebody who may not send, and delivered nothing."
+        )
+    came = (
+        f"It came {found.sessions} times and delivered no message."
+        if found.sessions
+        else "Nothing of it was seen."
+    )
+    return " ".join(
+        [
+            f"Whether the provider's mail comes in is unknown: {minutes} minutes were waited since "
+            f"{since}. {came}",
+            *found.unknown,
+        ]
+    )
+
+
+def facts(found: Seen) -> dict[str, t.Any]:
+    """As data, for a result."""
+    return {
+        "verdict": found.verdict.value,
+        "messages": found.messages,
+        "sessions": found.sessions,
+        "shut_out": found.shut_out,
+        "unknown": list(found.unknown),
+    }
