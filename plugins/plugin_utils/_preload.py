@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import holds_secret
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import clock
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import agent_line
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import MODULES
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import load
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     ACTIONS,
@@ -52,6 +53,8 @@ def preload(hosts: int) -> None:
     modules = [*(layer.module for layer in HOST_LAYERS), POSTURE_MODULE]
     for name in modules if hosts >= _MANY else modules[:1]:
         importlib.import_module(f"{ACTIONS}{name}").ActionModule.validator()
+    for name in _ON_CONTROLLER if hosts >= _MANY else ():
+        importlib.import_module(f"{MODULES}{name}")
     # Its first call imports two modules, and the first one in a format compiles that.
     clock("2000-01-01T00:00:00.0Z")
 

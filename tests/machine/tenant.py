@@ -14,9 +14,6 @@ import typing as t
 import unittest.mock
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
-    module as engine,
-)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import web
 from ansible_collections.mailedge.lockdown.plugins.modules import exchange_online_lock
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution import (
@@ -32,7 +29,7 @@ from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules
     LOCK,
     Tenant,
 )
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import Ansible, Ended, Result
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import Result
 
 Options = dict[str, t.Any]
 
@@ -101,18 +98,13 @@ def story(
     with (
         tempfile.TemporaryDirectory() as folder,
         unittest.mock.patch.object(web.Web, "send", waiting),
+        # Each run puts its own in its place, and takes it away out of turn.
         unittest.mock.patch.object(web.Web, "sleep"),
-        unittest.mock.patch.object(engine, "Module", lambda **given: local.ansible(**given)),
     ):
         tenant = Tenant(online, pathlib.Path(folder))
 
         def module(options: Options) -> Result:
-            local.ansible = Ansible({**tenant.login(), **options}, False, False)
-            try:
-                exchange_online_lock.main()
-            except Ended as ended:
-                return t.cast("Result", ended.args[0])
-            raise AssertionError("The module ended without a result.")
+            return tenant.run(exchange_online_lock, **options)
 
         def run(name: str, options: Options) -> Result:
             local.name = name

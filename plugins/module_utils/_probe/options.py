@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 ARGUMENTS: dict[str, t.Any] = {
     "targets": {"type": "list", "elements": "str"},
+    "target_addresses": {"type": "dict", "default": {}},
     "protocol": {"type": "str", "choices": ["smtp", "https"], "default": "smtp"},
     "port": {"type": "int"},
     "paths": {"type": "list", "elements": "str", "default": []},

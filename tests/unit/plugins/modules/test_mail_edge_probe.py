@@ -35,6 +35,7 @@ from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
     Street,
     by_source,
 )
+from ansible_collections.mailedge.lockdown.tests.tools.documentation import documentation
 
 SENDER, RECIPIENT = "probe@watchtower.example", "postmaster@hafen.example"
 NOT_ANONYMOUS: dict[str, Answer] = {
@@ -358,7 +359,7 @@ def test_the_documentation_is_the_argument_spec() -> None:
             for name, option in documented.items()
         }
 
-    assert spec(yaml.safe_load(mail_edge_probe.DOCUMENTATION)["options"]) == ARGUMENTS
+    assert spec(documentation("mail_edge_probe")["options"]) == ARGUMENTS
 
 
 def test_every_result_is_documented_and_every_documented_result_is_there(
@@ -376,7 +377,7 @@ def test_the_examples_take_options_that_exist() -> None:
         for task in yaml.safe_load(mail_edge_probe.EXAMPLES)
         if "mailedge.lockdown.mail_edge_probe" in task
     ]
-    assert len(tasks) == 5
+    assert len(tasks) == 6
     for task in tasks:
         checked = ArgumentSpecValidator(ARGUMENTS).validate(
             task["mailedge.lockdown.mail_edge_probe"]
