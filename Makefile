@@ -37,33 +37,38 @@ core := ansible-core$(if $(CORE),~=$(CORE).0)
 pip_install := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 # What foreign judges say is the same on every Python and ansible-core.
 judges := $(if $(filter .venv,$(VENV)),-r requirements-judges.txt)
-# Also where the environment says that none is to be written: without it, half of what a test process
-# does is to compile. In one place, so that the work tree holds none.
+# Also where the environment says that none is to be written: without it, half of what a test
+# process does is to compile. In one place, so that the work tree holds none.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(cache)/bytecode
-# Tools that start other tools (ansible-test, antsibull-docs, the tests themselves) find them by PATH.
+# Tools that start other tools (ansible-test, antsibull-docs, the tests) find them by PATH.
 in_venv = PATH="$(CURDIR)/$(1)/bin:$$PATH"
 from_repository := PYTHONPATH="$(cache)" ANSIBLE_COLLECTIONS_PATH="$(cache)"
 # One test at a time for each worker: a share that is dealt out beforehand may hold all the long
 # ones.
-run_tests = $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m pytest -q -n $(WORKERS) --maxschedchunk 1 $(PYTEST_ARGS)
+run_tests = $(call in_venv,$(VENV)) $(from_repository) \
+  $(VENV)/bin/python -m pytest -q -n $(WORKERS) --maxschedchunk 1 $(PYTEST_ARGS)
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' \
+	  $(firstword $(MAKEFILE_LIST))
 
 # ---------------------------------------------------------------- virtual environments and places
 
 new-enough:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "$(PYTHON) is older than Python 3.10. Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
+	  echo "$(PYTHON) is older than Python 3.10. Name a newer one: make PYTHON=python3.12 ..."; \
+	  exit 1; }
 
-$(VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt requirements-judges.txt | new-enough
+$(VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt \
+  requirements-judges.txt | new-enough
 	@echo "Installing what the lab and the tests need into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python $(pip_install) '$(core)' -r requirements-test.txt $(judges)
 	@touch $@
 
-$(LINT_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt requirements-lint.txt | new-enough
+$(LINT_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt \
+  requirements-lint.txt | new-enough
 	@echo "Installing what the static checks need into $(LINT_VENV) ..."
 	@$(PYTHON) -m venv $(LINT_VENV)
 	@$(LINT_VENV)/bin/python $(pip_install) -r requirements-lint.txt
@@ -81,9 +86,9 @@ $(MUTATION_VENV)/.ready: requirements-mutation.txt | new-enough
 	@$(MUTATION_VENV)/bin/python $(pip_install) -r requirements-mutation.txt
 	@touch $@
 
-peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, which tests and benchmarks compare with
+peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
 
-link: ## make .cache/ansible_collections/mailedge/lockdown, through which the repository is importable
+link: ## make the repository importable, as .cache/ansible_collections/mailedge/lockdown
 	@$(PYTHON) tests/tools/tree.py link $(cache) >/dev/null
 
 copy: ## bring the copy that the linters look at in step with the work tree
@@ -93,8 +98,9 @@ copy: ## bring the copy that the linters look at in step with the work tree
 
 # ---------------------------------------------------------------- the lab
 
-demo: $(VENV)/.ready installed ## the whole story on the lab: an open site is locked, proven, re-opened, caught, rolled back
-	@cd $(cache)/demo && $(call in_venv,$(VENV)) PYTHONPATH="$(cache)/demo" ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" \
+demo: $(VENV)/.ready installed ## an open site is locked, proven, re-opened, caught, rolled back
+	@cd $(cache)/demo && $(call in_venv,$(VENV)) \
+	  PYTHONPATH="$(cache)/demo" ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" \
 	  $(CURDIR)/$(VENV)/bin/python -m $(package).tests.lab.demo
 
 lab: $(VENV)/.ready link ## start a small site on loopback and print its inventory (LAB_ARGS="...")
@@ -102,7 +108,9 @@ lab: $(VENV)/.ready link ## start a small site on loopback and print its invento
 	@$(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.lab $(LAB_ARGS)
 
 bench: $(VENV)/.ready peer link ## what a run costs beside the same work done another way
-	@set -e; export MAILEDGE_PEER_PYTHON="$${MAILEDGE_PEER_PYTHON:-$(CURDIR)/$(PEER_VENV)/bin/python}"; for file in tests/bench/bench_*.py; do \
+	@set -e; peer=$(CURDIR)/$(PEER_VENV)/bin/python; \
+	export MAILEDGE_PEER_PYTHON="$${MAILEDGE_PEER_PYTHON:-$$peer}"; \
+	for file in tests/bench/bench_*.py; do \
 	  name=$$(basename "$$file" .py); echo "== $$name"; \
 	  $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.bench.$$name; \
 	done
@@ -111,11 +119,12 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 
 # ---------------------------------------------------------------- tests
 
-# What takes long, and what depends on the core's minor version, is for .ci/run, which has all cores.
-# The tests beside the static checks: installations wait for the network, and a linter keeps one core
-# busy. They are a make of their own, so that what they say is seen at once.
+# What takes long, and what depends on the core's minor version, is for .ci/run, which has all
+# cores. The tests run beside the static checks: installations wait for the network, and a linter
+# keeps one core busy. They are a make of their own, so that what they say is seen at once.
 test: ## every check that is quick: what a change must pass
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target quick-beside lint ansible-lint docs-lint galaxy
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target \
+	  quick-beside lint ansible-lint docs-lint galaxy
 
 quick-beside: $(VENV)/.ready link
 	@$(MAKE) --no-print-directory --output-sync=none quick
@@ -124,9 +133,10 @@ check: sanity test ## `make test` and ansible-test sanity
 
 # Of what is searched by chance a part, unless HYPOTHESIS_PROFILE says otherwise, as .ci/run does.
 quick: $(VENV)/.ready link
-	@HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE:-quick}" $(run_tests) -m "not long and not forks" $(TESTS)
+	@HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE:-quick}" \
+	  $(run_tests) -m "not long and not forks" $(TESTS)
 
-pytest: $(VENV)/.ready link ## unit tests, tests of the lab, and integration tests on it (PYTEST_ARGS="-k receive")
+pytest: $(VENV)/.ready link ## unit, lab and integration tests (PYTEST_ARGS="-k receive")
 	@$(run_tests) $(TESTS)
 
 unit: $(VENV)/.ready link ## unit tests alone, which need no running lab
@@ -138,16 +148,18 @@ lab-tests: $(VENV)/.ready link ## tests of the lab itself
 integration: $(VENV)/.ready link ## integration tests alone
 	@$(run_tests) tests/integration
 
-machine: $(VENV)/.ready link ## long stories, two runs at once, every property (MAILEDGE_EXAMPLES=200)
+machine: $(VENV)/.ready link ## long stories, two runs at once (MAILEDGE_EXAMPLES=200)
 	@$(run_tests) tests/machine
 
-firewalls: $(VENV)/.ready link ## ten thousand random firewalls, and foreign judges of as many policies: hours
-	@MAILEDGE_EXAMPLES="$${MAILEDGE_EXAMPLES:-10000}" $(run_tests) -m "not long" tests/machine/test_random_fortigates.py tests/machine/test_foreign_judges.py
+firewalls: $(VENV)/.ready link ## ten thousand random firewalls, and foreign judges: hours
+	@MAILEDGE_EXAMPLES="$${MAILEDGE_EXAMPLES:-10000}" $(run_tests) -m "not long" \
+	  tests/machine/test_random_fortigates.py tests/machine/test_foreign_judges.py
 
 # In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
-mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## how much of guards, order, models and verdicts the unit tests notice
+mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## what the unit tests notice
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
-	@$(MUTATION_VENV)/bin/python tests/tools/mutation.py --python $(CURDIR)/$(VENV)/bin/python $(MUTATION_ARGS) \
+	@$(MUTATION_VENV)/bin/python tests/tools/mutation.py \
+	  --python $(CURDIR)/$(VENV)/bin/python $(MUTATION_ARGS) \
 	  $(cache)/mutation/ansible_collections/mailedge/lockdown
 
 # Only the interpreter of the virtual environment: ansible-test would otherwise look for every
@@ -158,9 +170,11 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/sanity$(VENV) >/dev/null
 	@cd $(cache)/sanity$(VENV)/ansible_collections/mailedge/lockdown && $(call in_venv,$(VENV)) \
 	  ansible-test sanity --color no --truncate 0 $(SANITY_ARGS) \
-	  --python "$$($(CURDIR)/$(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+	  --python "$$($(CURDIR)/$(VENV)/bin/python -c \
+	    'import sys; print("%d.%d" % sys.version_info[:2])')"
 
-.PHONY: test quick quick-beside check pytest unit lab-tests integration machine firewalls mutation sanity
+.PHONY: test quick quick-beside check pytest unit lab-tests integration machine firewalls
+.PHONY: mutation sanity
 
 # ---------------------------------------------------------------- static checks
 
@@ -172,7 +186,8 @@ static: ## the four checks that start no test: lint, ansible-lint, docs-lint, ga
 lint: $(LINT_VENV)/.ready link ## ruff, mypy, yamllint, changelog fragments, shell syntax
 	@$(LINT_VENV)/bin/ruff check --quiet .
 	@$(LINT_VENV)/bin/ruff format --quiet --check .
-	@$(from_repository) $(LINT_VENV)/bin/mypy --no-error-summary -p $(package).plugins -p $(package).tests
+	@$(from_repository) $(LINT_VENV)/bin/mypy --no-error-summary \
+	  -p $(package).plugins -p $(package).tests
 	@$(LINT_VENV)/bin/yamllint --strict .
 	@cd $(linked) && $(call in_venv,$(LINT_VENV)) antsibull-changelog lint
 	@bash -n .ci/run
@@ -182,17 +197,17 @@ format: $(LINT_VENV)/.ready ## let ruff put the Python files in form
 	@$(LINT_VENV)/bin/ruff format --quiet .
 	@$(LINT_VENV)/bin/ruff check --quiet --fix .
 
-ansible-lint: $(LINT_VENV)/.ready copy ## roles, playbooks and metadata by ansible-lint's production profile
+ansible-lint: $(LINT_VENV)/.ready copy ## roles and playbooks by ansible-lint's production profile
 	@cd $(copy) && $(call in_venv,$(LINT_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
 	  ansible-lint --offline --nocolor --strict -q
 	@echo "ansible-lint: clean"
 
-docs-lint: $(LINT_VENV)/.ready copy ## the documentation of modules, roles and their options by antsibull-docs
+docs-lint: $(LINT_VENV)/.ready copy ## documentation of modules and roles by antsibull-docs
 	@cd $(copy) && $(call in_venv,$(LINT_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
 	  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@echo "docs-lint: clean"
 
-docs-generate: $(VENV)/.ready link ## write the parts of the documentation that repeat what stands elsewhere
+docs-generate: $(VENV)/.ready link ## write the generated parts of the documentation
 	@$(from_repository) $(VENV)/bin/python -m $(package).tests.tools.documentation
 
 .PHONY: static lint format ansible-lint docs-lint docs-generate
@@ -201,26 +216,31 @@ docs-generate: $(VENV)/.ready link ## write the parts of the documentation that 
 
 build: $(VENV)/.ready copy ## build the collection into dist/
 	@rm -rf dist && mkdir dist
-	@cd $(copy) && $(call in_venv,$(VENV)) ansible-galaxy collection build --force --output-path $(CURDIR)/dist
+	@cd $(copy) && $(call in_venv,$(VENV)) \
+	  ansible-galaxy collection build --force --output-path $(CURDIR)/dist
 
 installed: build
 	@rm -rf $(cache)/demo
 	@$(call in_venv,$(VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" \
-	  ansible-galaxy collection install --offline --force -p $(cache)/demo dist/mailedge-lockdown-*.tar.gz >/dev/null
+	  ansible-galaxy collection install --offline --force -p $(cache)/demo \
+	  dist/mailedge-lockdown-*.tar.gz >/dev/null
 
-galaxy: $(VENV)/.ready installed ## build, install and verify the collection; its documentation must be readable there
-	@cd $(cache)/demo && export ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" && export $(call in_venv,$(VENV)) && \
+galaxy: $(VENV)/.ready installed ## build, install and verify the collection; read its documentation
+	@cd $(cache)/demo && export ANSIBLE_COLLECTIONS_PATH="$(cache)/demo" && \
+	  export $(call in_venv,$(VENV)) && \
 	  ansible-galaxy collection verify --offline mailedge.lockdown && \
-	  ansible-doc -t module --json $$(ansible-doc -t module --list mailedge.lockdown | awk '{print $$1}') >/dev/null && \
+	  modules=$$(ansible-doc -t module --list mailedge.lockdown | awk '{print $$1}') && \
+	  ansible-doc -t module --json $$modules >/dev/null && \
 	  ansible-doc -t role --list mailedge.lockdown
 	@echo "galaxy: built, installed and verified"
 
-changelog: $(LINT_VENV)/.ready link ## turn the fragments into the release notes of the version in galaxy.yml
+changelog: $(LINT_VENV)/.ready link ## turn the fragments into the version's release notes
 	@cd $(linked) && $(call in_venv,$(LINT_VENV)) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
 
 clean: ## remove everything that the targets above have made
-	rm -rf .cache .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .ansible tests/output
+	rm -rf .cache .venv .venv-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .ansible \
+	  tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: build installed galaxy changelog clean

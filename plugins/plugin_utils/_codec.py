@@ -148,6 +148,8 @@ BOOTSTRAP = (
 
 
 AREAS: t.Mapping[str, str] = {
+    "digest": "agent_digest.ps1",
+    **dict.fromkeys(("read_files", "write_file"), "agent_files.ps1"),
     "iis_read": "agent_iis.ps1",
     "iis_write": "agent_iis_write.ps1",
     "log_summary": "agent_logs.ps1",

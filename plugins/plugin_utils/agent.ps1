@@ -16,38 +16,54 @@ $invariant = [System.Globalization.CultureInfo]::InvariantCulture
 $control = [regex]'[\x00-\x1f]'
 # Every table is a copy of this one. The keys of @{} compare by culture: in Turkish ID is not id.
 $blank = New-Object System.Collections.Hashtable
-# Of the areas: operation, and name of its function, which takes the step and gives a list of tables.
+# An operation, and the name of its function, which takes the step and gives a list of tables.
 $operations = $blank.Clone()
-$escapeControl = [System.Text.RegularExpressions.MatchEvaluator] { '\u{0:x4}' -f [int][char]$args[0].Value }
+$escapeControl = [System.Text.RegularExpressions.MatchEvaluator] {
+    '\u{0:x4}' -f [int][char]$args[0].Value
+}
 # done: what each step gave; secrets: the request's passwords, to be blotted out of every message.
-$state = @{ facts = @{}; way = $null; session = $null; done = @{}; secrets = [System.Collections.ArrayList]@() }
+$state = @{
+    facts = @{}; way = $null; session = $null; done = @{}
+    secrets = [System.Collections.ArrayList]@()
+}
 
 # --- Errors: one shape for all, the class in no human language ------------------------------------
 function Stop-Agent($class, $message, $id) {
     if (-not $id) { $id = "Mailedge.$class" }
-    throw @{ mailedge = $true; class = "Mailedge.$class"; id = $id; message = $message; category = 'NotSpecified' }
+    throw @{
+        mailedge = $true; class = "Mailedge.$class"; id = $id; message = $message
+        category = 'NotSpecified'
+    }
 }
 
 function Get-Failure($record) {
     $own = $record.TargetObject
     if ($own -is [System.Collections.Hashtable] -and $own['mailedge']) {
-        $failure = @{ class = $own['class']; id = $own['id']; message = $own['message']; category = $own['category'] }
+        $failure = @{}
+        foreach ($part in @('class', 'id', 'message', 'category')) { $failure[$part] = $own[$part] }
     } else {
-        # A method of .NET wraps what it threw; the remote session's record, with its class, is inside.
+        # A method of .NET wraps what it threw: a remote session's record is inside, with its class.
         $cause = $record.Exception
-        while ($cause -is [System.Management.Automation.MethodInvocationException] -and $cause.InnerException) {
+        $wrapper = [System.Management.Automation.MethodInvocationException]
+        while ($cause -is $wrapper -and $cause.InnerException) {
             $cause = $cause.InnerException
             if ($cause.ErrorRecord) { $record = $cause.ErrorRecord }
         }
         $class = [string]$record.CategoryInfo.Reason
-        if (@('', 'MethodInvocationException', 'ParentContainsErrorRecordException') -contains $class) { $class = $cause.GetType().Name }
+        $wrappers = @('', 'MethodInvocationException', 'ParentContainsErrorRecordException')
+        if ($wrappers -contains $class) { $class = $cause.GetType().Name }
         $message = [string]$record
         if ($record.Exception -ne $cause -and -not $cause.ErrorRecord) { $message = $cause.Message }
-        $failure = @{ class = $class; id = [string]$record.FullyQualifiedErrorId; message = $message; category = [string]$record.CategoryInfo.Category }
+        $failure = @{
+            class = $class; id = [string]$record.FullyQualifiedErrorId; message = $message
+            category = [string]$record.CategoryInfo.Category
+        }
     }
     # Also the id: of an error that was thrown as text it is the text.
     foreach ($part in @('message', 'id')) {
-        foreach ($secret in @($state.secrets)) { $failure[$part] = ([string]$failure[$part]).Replace($secret, '********') }
+        foreach ($secret in @($state.secrets)) {
+            $failure[$part] = ([string]$failure[$part]).Replace($secret, '********')
+        }
     }
     $failure
 }
@@ -69,7 +85,7 @@ function Read-Value($tokens, $at) {
                 $password = [string]$box[1]
                 if ($password) { [void]$state.secrets.Add($password) }
                 $secure = New-Object System.Security.SecureString
-                foreach ($character in @($password.ToCharArray())) { $secure.AppendChar($character) }
+                foreach ($letter in @($password.ToCharArray())) { $secure.AppendChar($letter) }
                 $value = New-Object System.Management.Automation.PSCredential $box[0], $secure
             }
             $frame = $outer.Pop()
@@ -84,10 +100,13 @@ function Read-Value($tokens, $at) {
         $type = $token.Substring(0, 1)
         $value = $token.Substring(1)
         if ($type -ceq 's') {
-            if ($value.IndexOf([char]'~') -ge 0) { $value = $value.Replace('~n', "`n").Replace('~r', "`r").Replace('~t', '~') }
+            if ($value.IndexOf([char]'~') -ge 0) {
+                $value = $value.Replace('~n', "`n").Replace('~r', "`r").Replace('~t', '~')
+            }
         } elseif ($type -ceq 'l' -or $type -ceq 'm' -or $type -ceq 'c') {
             $outer.Push(@{ kind = $kind; filled = $filled; box = $box })
-            if ($type -ceq 'c') { $size = 2 } elseif ($type -ceq 'm') { $size = 2 * [int]$value } else { $size = [int]$value }
+            if ($type -ceq 'c') { $size = 2 }
+            elseif ($type -ceq 'm') { $size = 2 * [int]$value } else { $size = [int]$value }
             $kind = $type; $filled = 0; $box = [Array]::CreateInstance([object], $size)
             continue
         } elseif ($type -ceq 'i') {
@@ -104,7 +123,9 @@ function Read-Value($tokens, $at) {
             $at += $list.Length
             $value = $list
         } elseif ($type -ceq 'h') {
-            if (-not $state.facts.ContainsKey($value)) { Stop-Agent 'BadRequest' "The agent knows no host fact named '$value'." }
+            if (-not $state.facts.ContainsKey($value)) {
+                Stop-Agent 'BadRequest' "The agent knows no host fact named '$value'."
+            }
             $value = $state.facts[$value]
         } else { throw 'unknown' }
         $box[$filled] = $value; $filled++
@@ -116,15 +137,20 @@ function Read-Request {
         $packed = [Convert]::FromBase64String([string]::Join('', $lines, 1, $lines.Length - 1))
         $stream = New-Object System.IO.MemoryStream
         $stream.Write($packed, 0, $packed.Length); $stream.Position = 0
-        $unpacked = New-Object System.IO.Compression.GZipStream $stream, ([System.IO.Compression.CompressionMode]::Decompress)
-        $tokens = (New-Object System.IO.StreamReader $unpacked).ReadToEnd().Split([char[]]@([char]10))
-        if ($tokens[0] -cne 'mailedge 1') { Stop-Agent 'BadRequest' 'The request is of another protocol.' }
+        $mode = [System.IO.Compression.CompressionMode]::Decompress
+        $unpacked = New-Object System.IO.Compression.GZipStream $stream, $mode
+        $text = (New-Object System.IO.StreamReader $unpacked).ReadToEnd()
+        $tokens = $text.Split([char[]]@([char]10))
+        if ($tokens[0] -cne 'mailedge 1') {
+            Stop-Agent 'BadRequest' 'The request is of another protocol.'
+        }
         $request = Read-Value $tokens 1
         if ($request -isnot [System.Collections.Hashtable]) { throw 'cut' }
     } catch {
         # The text of a parse error could quote the request.
         if ($_.TargetObject -is [System.Collections.Hashtable]) { throw $_ }
-        Stop-Agent 'BadRequest' 'The request was cut or damaged on its way to the agent. Nothing was changed.'
+        Stop-Agent 'BadRequest' ('The request was cut or damaged on its way to the agent. ' +
+            'Nothing was changed.')
     }
     $request
 }
@@ -134,7 +160,8 @@ function ConvertTo-Answer($value, [bool]$sorted) {
     if ($null -eq $value) { return 'null' }
     if ($value -is [bool]) { if ($value) { return 'true' } else { return 'false' } }
     if ($value -is [string]) {
-        $text = $value.Replace('\', '\\').Replace('"', '\"').Replace("`n", '\n').Replace("`r", '\r').Replace("`t", '\t')
+        $text = $value.Replace('\', '\\').Replace('"', '\"')
+        $text = $text.Replace("`n", '\n').Replace("`r", '\r').Replace("`t", '\t')
         if ($control.IsMatch($text)) { $text = $control.Replace($text, $escapeControl) }
         return '"' + $text + '"'
     }
@@ -144,7 +171,8 @@ function ConvertTo-Answer($value, [bool]$sorted) {
     $parts = [System.Collections.ArrayList]@()
     if ($isTable) {
         foreach ($pair in @($value.GetEnumerator())) {
-            [void]$parts.Add((ConvertTo-Answer ([string]$pair.Key)) + ':' + (ConvertTo-Answer $pair.Value $sorted))
+            $name = ConvertTo-Answer ([string]$pair.Key)
+            [void]$parts.Add($name + ':' + (ConvertTo-Answer $pair.Value $sorted))
         }
     } else { foreach ($item in @($value)) { [void]$parts.Add((ConvertTo-Answer $item $sorted)) } }
     if ($isTable -or $sorted) { $parts.Sort([StringComparer]::Ordinal) }
@@ -159,13 +187,17 @@ function Get-Plain($value) {
     if ($value -is [string]) { return [string]$value }
     if ($value -is [bool]) { return [bool]$value }
     if ($value -is [DateTime]) { return $value.ToString('o', $invariant) }
-    if ($value -is [int] -or $value -is [long] -or $value -is [int16] -or $value -is [byte] -or $value -is [uint16] -or $value -is [uint32]) {
-        if (-not ([string]$value.PSObject.TypeNames[0]).StartsWith('Deserialized.')) { return [long]$value }
+    if ($value -is [int] -or $value -is [long] -or $value -is [int16] -or $value -is [byte] -or
+        $value -is [uint16] -or $value -is [uint32]) {
+        $type = [string]$value.PSObject.TypeNames[0]
+        if (-not $type.StartsWith('Deserialized.')) { return [long]$value }
         return [string]$value
     }
     if ($value -is [System.Collections.IDictionary]) {
         $table = $blank.Clone()
-        foreach ($pair in @($value.GetEnumerator())) { $table[[string]$pair.Key] = [string]$pair.Value }
+        foreach ($pair in @($value.GetEnumerator())) {
+            $table[[string]$pair.Key] = [string]$pair.Value
+        }
         return $table
     }
     if ($value -is [System.Collections.IEnumerable]) {
@@ -180,17 +212,24 @@ function Get-Plain($value) {
 function Get-Key($path) { try { Get-ItemProperty -Path $path -ErrorAction Stop } catch { $null } }
 
 function Get-Address {
-    $found = [System.Collections.ArrayList]@()
+    $addresses = [System.Collections.ArrayList]@()
     try {
-        foreach ($adapter in @(Get-WmiObject Win32_NetworkAdapterConfiguration -Filter 'IPEnabled = TRUE' -ErrorAction Stop)) {
-            foreach ($address in @($adapter.IPAddress)) { if ($address) { [void]$found.Add([string]$address) } }
+        $class = 'Win32_NetworkAdapterConfiguration'
+        $adapters = @(Get-WmiObject $class -Filter 'IPEnabled = TRUE' -ErrorAction Stop)
+        foreach ($adapter in @($adapters)) {
+            foreach ($address in @($adapter.IPAddress)) {
+                if ($address) { [void]$addresses.Add([string]$address) }
+            }
         }
     } catch { # Broken WMI repositories are common enough on old servers.
-        foreach ($adapter in @([System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces())) {
-            foreach ($unicast in @($adapter.GetIPProperties().UnicastAddresses)) { [void]$found.Add($unicast.Address.ToString().Split([char]'%')[0]) }
+        $adapters = [System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces()
+        foreach ($adapter in @($adapters)) {
+            foreach ($unicast in @($adapter.GetIPProperties().UnicastAddresses)) {
+                [void]$addresses.Add($unicast.Address.ToString().Split([char]'%')[0])
+            }
         }
     }
-    ,$found.ToArray()
+    ,$addresses.ToArray()
 }
 
 function Get-HostFact {
@@ -207,7 +246,8 @@ function Get-HostFact {
         $setup = Get-Key "HKLM:\SOFTWARE\Microsoft\$root\Setup"
         if ($null -eq $setup.MsiProductMajor) { continue }
         $exchange = @{
-            major = [int]$setup.MsiProductMajor; minor = [int]$setup.MsiProductMinor; build = [int]$setup.MsiBuildMajor
+            major = [int]$setup.MsiProductMajor; minor = [int]$setup.MsiProductMinor
+            build = [int]$setup.MsiBuildMajor
             revision = [int]$setup.MsiBuildMinor; install_path = [string]$setup.MsiInstallPath
         }
         foreach ($role in @('Mailbox', 'ClientAccess', 'HubTransport', 'Bridgehead',
@@ -217,22 +257,31 @@ function Get-HostFact {
         break
     }
     # Windows has its built-in accounts in its own language; the SID is the same everywhere.
-    $accounts = @{ 'S-1-5-7' = 'NT AUTHORITY\ANONYMOUS LOGON'; 'S-1-1-0' = 'Everyone'; 'S-1-5-11' = 'NT AUTHORITY\Authenticated Users' }
+    $accounts = @{
+        'S-1-5-7' = 'NT AUTHORITY\ANONYMOUS LOGON'; 'S-1-1-0' = 'Everyone'
+        'S-1-5-11' = 'NT AUTHORITY\Authenticated Users'
+    }
     foreach ($sid in @($accounts.Keys)) {
-        try { $accounts[$sid] = (New-Object System.Security.Principal.SecurityIdentifier $sid).Translate([System.Security.Principal.NTAccount]).Value }
-        catch { continue }
+        try {
+            $identifier = New-Object System.Security.Principal.SecurityIdentifier $sid
+            $accounts[$sid] = $identifier.Translate([System.Security.Principal.NTAccount]).Value
+        } catch { continue }
     }
     try {
         $user = [System.Security.Principal.WindowsIdentity]::GetCurrent()
         $admin = (New-Object System.Security.Principal.WindowsPrincipal $user).IsInRole(
             [System.Security.Principal.WindowsBuiltInRole]::Administrator)
     } catch { $admin = $null }
-    try { $setupRunning = @(Get-Process -Name 'ExSetup*' -ErrorAction Stop).Count -gt 0 } catch { $setupRunning = $false }
+    try { $setupRunning = @(Get-Process -Name 'ExSetup*' -ErrorAction Stop).Count -gt 0 }
+    catch { $setupRunning = $false }
     @{
-        name = $name; fqdn = $fqdn; exchange = $exchange; roles = $roles.ToArray(); edge = $roles.Contains('EdgeTransport')
-        powershell = [string]$PSVersionTable.PSVersion; culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
-        language_mode = [string]$ExecutionContext.SessionState.LanguageMode; addresses = (Get-Address); admin = $admin
-        anonymous_account = [string]$accounts['S-1-5-7']; everyone_account = [string]$accounts['S-1-1-0']
+        name = $name; fqdn = $fqdn; exchange = $exchange; roles = $roles.ToArray()
+        edge = $roles.Contains('EdgeTransport'); powershell = [string]$PSVersionTable.PSVersion
+        culture = [System.Globalization.CultureInfo]::CurrentCulture.Name
+        language_mode = [string]$ExecutionContext.SessionState.LanguageMode
+        addresses = (Get-Address); admin = $admin
+        anonymous_account = [string]$accounts['S-1-5-7']
+        everyone_account = [string]$accounts['S-1-1-0']
         users_account = [string]$accounts['S-1-5-11']
         setup_running = $setupRunning
     }
@@ -243,19 +292,24 @@ function Open-Shell($shell) {
     $way = $shell['way']
     $exchange = $state.facts.exchange
     if ($way -ceq 'none') { $state.way = $way; return }
-    if (-not $exchange) { Stop-Agent 'NoExchange' 'No Exchange Server is installed on this server (its registry keys are absent). Nothing was changed.' }
+    if (-not $exchange) {
+        Stop-Agent 'NoExchange' ('No Exchange Server is installed on this server ' +
+            '(its registry keys are absent). Nothing was changed.')
+    }
     if ($way -ceq 'auto') {
         # Exchange 2007 has no endpoint for remote sessions, nor has an Edge server of any version.
-        if ($state.facts.edge) { $way = 'edge' } elseif ($exchange.major -lt 14) { $way = 'snapin' } else { $way = 'remote_session' }
+        if ($state.facts.edge) { $way = 'edge' }
+        elseif ($exchange.major -lt 14) { $way = 'snapin' } else { $way = 'remote_session' }
     }
     try {
         if ($way -ceq 'remote_session') {
-            # A load-balanced name breaks Kerberos. An explicit credential makes the second hop work.
+            # A load-balanced name breaks Kerberos. The second hop needs an explicit credential.
             if ($shell['fqdn']) { $fqdn = $shell['fqdn'] } else { $fqdn = $state.facts.fqdn }
             $option = New-Object System.Management.Automation.Remoting.PSSessionOption
             # So that a server which hangs does not delay the closing of the session by 3 minutes.
             $option.CancelTimeout = [TimeSpan]::FromSeconds(10)
-            if ($shell['seconds']) { $option.OpenTimeout = [TimeSpan]::FromSeconds($shell['seconds']) }
+            $seconds = $shell['seconds']
+            if ($seconds) { $option.OpenTimeout = [TimeSpan]::FromSeconds($seconds) }
             $session = @{
                 ConfigurationName = 'Microsoft.Exchange'; ConnectionUri = "http://$fqdn/PowerShell/"
                 Authentication = 'Kerberos'; SessionOption = $option; ErrorAction = 'Stop'
@@ -264,13 +318,16 @@ function Open-Shell($shell) {
             if ($shell['credential']) { $session.Credential = $shell['credential'] }
             $state.session = New-PSSession @session
         } elseif ($way -ceq 'snapin' -or $way -ceq 'edge') {
-            $snapin = 'Microsoft.Exchange.Management.PowerShell.SnapIn'
-            if ($exchange.major -eq 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.E2010' }
-            if ($exchange.major -lt 14) { $snapin = 'Microsoft.Exchange.Management.PowerShell.Admin' }
+            $suffix = 'SnapIn'
+            if ($exchange.major -eq 14) { $suffix = 'E2010' }
+            if ($exchange.major -lt 14) { $suffix = 'Admin' }
+            $snapin = "Microsoft.Exchange.Management.PowerShell.$suffix"
             # Over psrp an earlier task may have loaded it already; to add it twice is an error.
             try { $loaded = Get-PSSnapin -Name $snapin -ErrorAction Stop } catch { $loaded = $null }
             if (-not $loaded) { [void](Add-PSSnapin $snapin -ErrorAction Stop) }
-        } else { Stop-Agent 'BadRequest' "The agent knows no way into the Exchange shell named '$way'." }
+        } else {
+            Stop-Agent 'BadRequest' "The agent knows no way into the Exchange shell named '$way'."
+        }
     } catch {
         $failure = Get-Failure $_
         if ($failure.class -ceq 'Mailedge.BadRequest') { throw $_ }
@@ -285,12 +342,15 @@ function Invoke-Remote($cmdlet, $parameters, $seconds) {
     $shell = [System.Management.Automation.PowerShell]::Create()
     $shell.Runspace = $state.session.Runspace
     [void]$shell.AddCommand($cmdlet)
-    foreach ($pair in @($parameters.GetEnumerator())) { [void]$shell.AddParameter($pair.Key, $pair.Value) }
+    foreach ($pair in @($parameters.GetEnumerator())) {
+        [void]$shell.AddParameter($pair.Key, $pair.Value)
+    }
     $pending = $shell.BeginInvoke()
     if (-not $pending.AsyncWaitHandle.WaitOne([int](1000 * $seconds), $false)) {
         # Not Stop or Dispose, which would wait for a server that may never answer.
         [void]$shell.BeginStop($null, $null).AsyncWaitHandle.WaitOne(5000, $false)
-        Stop-Agent 'TimedOut' "$cmdlet did not end within $seconds seconds and was stopped. It may have taken effect."
+        Stop-Agent 'TimedOut' ("$cmdlet did not end within $seconds seconds and was stopped. " +
+            'It may have taken effect.')
     }
     try {
         $shell.EndInvoke($pending)
@@ -300,13 +360,17 @@ function Invoke-Remote($cmdlet, $parameters, $seconds) {
 
 # --- The steps: each gives a list of tables -------------------------------------------------------
 function Get-Done($id) {
-    if (-not $state.done.ContainsKey($id)) { Stop-Agent 'BadRequest' "A step refers to the step '$id', which has not run." }
+    if (-not $state.done.ContainsKey($id)) {
+        Stop-Agent 'BadRequest' "A step refers to the step '$id', which has not run."
+    }
     ,$state.done[$id]
 }
 
 function Invoke-CallStep($step) {
     $cmdlet = [string]$step['cmdlet']
-    if ($cmdlet -cnotmatch '^[A-Za-z]+-[A-Za-z0-9]+$') { Stop-Agent 'BadRequest' 'A step names no cmdlet.' }
+    if ($cmdlet -cnotmatch '^[A-Za-z]+-[A-Za-z0-9]+$') {
+        Stop-Agent 'BadRequest' 'A step names no cmdlet.'
+    }
     if ($step['seconds']) { $seconds = $step['seconds'] } else { $seconds = 60 }
     $each = $step['each']
     $targets = @($null)
@@ -318,9 +382,14 @@ function Invoke-CallStep($step) {
     $result = [System.Collections.ArrayList]@()
     foreach ($target in @($targets)) {
         $parameters = $blank.Clone()
-        if ($step['parameters']) { foreach ($pair in @($step['parameters'].GetEnumerator())) { $parameters[$pair.Key] = $pair.Value } }
+        if ($step['parameters']) {
+            foreach ($pair in @($step['parameters'].GetEnumerator())) {
+                $parameters[$pair.Key] = $pair.Value
+            }
+        }
         if ($each) { $parameters[$each['parameter']] = $target }
-        if ($state.session) { $objects = @(Invoke-Remote $cmdlet $parameters $seconds) } else { $objects = @(& $cmdlet @parameters) }
+        if ($state.session) { $objects = @(Invoke-Remote $cmdlet $parameters $seconds) }
+        else { $objects = @(& $cmdlet @parameters) }
         if (-not $step['select']) { continue }
         foreach ($object in @($objects)) {
             if ($null -eq $object) { continue }
@@ -336,92 +405,7 @@ function Invoke-CallStep($step) {
     }
     ,$result.ToArray()
 }
-
-function Invoke-DigestStep($step) {
-    $text = [System.Collections.ArrayList]@()
-    foreach ($id in @($step['steps'])) {
-        $rows = [System.Collections.ArrayList]@()
-        $objects = Get-Done $id
-        foreach ($object in @($objects)) {
-            $row = $object.Clone()
-            if ($step['ignore']) { foreach ($name in @($step['ignore'])) { $row.Remove($name) } }
-            [void]$rows.Add($row)
-        }
-        [void]$text.Add($id + (ConvertTo-Answer $rows $true))
-    }
-    # SHA-1: in FIPS mode Windows refuses the SHA-256 of .NET 2.0. It tells changes, not attacks.
-    $bytes = [System.Text.Encoding]::UTF8.GetBytes([string]::Join("`n", [string[]]$text.ToArray()))
-    $digest = [BitConverter]::ToString([System.Security.Cryptography.SHA1]::Create().ComputeHash($bytes)).Replace('-', '').ToLowerInvariant()
-    if ($step['expect'] -and $step['expect'] -cne $digest) {
-        Stop-Agent 'StateChanged' ('The server is no longer as it was when the change was planned: ' +
-            'somebody else is working on it. Nothing was written. Run the task again.')
-    }
-    ,@(@{ digest = $digest })
-}
-
-function Get-SafePath($folder, $name) {
-    if ($name -cnotmatch '^[A-Za-z0-9_][A-Za-z0-9._-]*$') {
-        Stop-Agent 'BadRequest' ("A file name in the request may hold only letters, digits, '.', '_' " +
-            "and '-', and must not begin with '.' or '-'. No file was read or written.")
-    }
-    [System.IO.Path]::Combine($folder, $name)
-}
-
-function Get-FileText($path) {
-    # Nobody's file is to fill the memory; none of ours comes near it.
-    if ((New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' } else { [System.IO.File]::ReadAllText($path) }
-}
-
-function Invoke-WriteFileStep($step) {
-    $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
-    $path = Get-SafePath $folder $step['name']
-    try {
-        [void][System.IO.Directory]::CreateDirectory($folder)
-        # Any user may create folders in %ProgramData%: this may be somebody's link, or their own.
-        if ([System.IO.File]::GetAttributes($folder) -band [System.IO.FileAttributes]::ReparsePoint) { throw "$folder is a link." }
-        $administrators = '*S-1-5-32-544'
-        foreach ($change in @(@('/setowner', $administrators), @('/reset', '/q'), @('/inheritance:r', '/grant:r', "$($administrators):(OI)(CI)F", '*S-1-5-18:(OI)(CI)F'))) {
-            $global:LASTEXITCODE = 0
-            [void](& 'icacls' $folder $change)
-            if ($global:LASTEXITCODE) { throw "icacls $($change[0]) ended with code $global:LASTEXITCODE." }
-        }
-        # A file is put in the place of another only where that one is as the request says.
-        if ([System.IO.File]::Exists($path) -and $step['over'] -cne (Get-FileText $path)) { throw "$path exists already." }
-        [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
-        [System.IO.File]::Delete($path)
-        [System.IO.File]::Move("$path.tmp", $path)
-        [void](& 'icacls' $path '/setowner' $administrators)
-    } catch {
-        $failure = Get-Failure $_
-        Stop-Agent 'SnapshotFailed' ("The file $path could not be written. Nothing was changed. " +
-            "The server said: $($failure.message)") $failure.id
-    }
-    ,@(@{ path = $path })
-}
-
-function Invoke-ReadFilesStep($step) {
-    $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
-    $names = [System.Collections.ArrayList]@()
-    if ($null -ne $step['names']) {
-        foreach ($name in @($step['names'])) { if ([System.IO.File]::Exists((Get-SafePath $folder $name))) { [void]$names.Add($name) } }
-    } elseif ([System.IO.Directory]::Exists($folder)) {
-        foreach ($file in @([System.IO.Directory]::GetFiles($folder))) {
-            if (-not $file.EndsWith('.tmp')) { [void]$names.Add([System.IO.Path]::GetFileName($file)) }
-        }
-        $names.Sort([StringComparer]::Ordinal)
-    }
-    # Their names begin with the time, so the last by name are the newest.
-    if ($step['last'] -and $names.Count -gt $step['last']) { $names.RemoveRange(0, $names.Count - $step['last']) }
-    $result = [System.Collections.ArrayList]@()
-    foreach ($name in @($names.ToArray())) {
-        # Who made the folder first could put files into it: the controller looks at the owner.
-        $path = [System.IO.Path]::Combine($folder, $name)
-        try { $sddl = [string](Get-Acl -Path $path).Sddl } catch { $sddl = '' }
-        $text = if ($step['unread']) { '' } else { Get-FileText $path }
-        [void]$result.Add(@{ name = $name; text = $text; sddl = $sddl })
-    }
-    ,$result.ToArray()
-}
+$operations['call'] = 'Invoke-CallStep'
 
 # --- The areas: files of operations that only some requests need, put here by _codec.py -----------
 # AREAS
@@ -437,11 +421,16 @@ try {
         try {
             $mutex = New-Object System.Threading.Mutex $false, $request['mutex']['name']
             try { $held = $mutex.WaitOne([int](1000 * $request['mutex']['seconds']), $false) }
-            catch { if ($_.Exception.GetBaseException() -is [System.Threading.AbandonedMutexException]) { $held = $true } else { throw $_ } }
+            catch {
+                $abandoned = [System.Threading.AbandonedMutexException]
+                if ($_.Exception.GetBaseException() -is $abandoned) { $held = $true }
+                else { throw $_ }
+            }
         } catch { $held = $false }
         if (-not $held) {
             Stop-Agent 'Busy' ('Another run is working on this server, and did not end within ' +
-                "$($request['mutex']['seconds']) seconds. Nothing was changed. Run the task again later.")
+                "$($request['mutex']['seconds']) seconds. Nothing was changed. " +
+                'Run the task again later.')
         }
     }
     Open-Shell $request['shell']
@@ -453,25 +442,24 @@ try {
             # Who asked has given up by then, and may be undoing what was done; reading may go on.
             $now = ([DateTime]::UtcNow - (New-Object DateTime 1970, 1, 1)).TotalSeconds
             if ($request['deadline'] -and -not $step['always'] -and $now -gt $request['deadline']) {
-                Stop-Agent 'TooLate' 'The time limit of the task was over before this step, so that it was left out, and all that follow.'
+                Stop-Agent 'TooLate' ('The time limit of the task was over before this step, so ' +
+                    'that it was left out, and all that follow.')
             }
-            switch -casesensitive ($step['op']) {
-                'call' { $row.objects = Invoke-CallStep $step }
-                'digest' { $row.objects = Invoke-DigestStep $step }
-                'write_file' { $row.objects = Invoke-WriteFileStep $step }
-                'read_files' { $row.objects = Invoke-ReadFilesStep $step }
-                default {
-                    $operation = $operations[[string]$step['op']]
-                    if (-not $operation) { Stop-Agent 'BadRequest' 'The request has a step that the agent does not know.' }
-                    $row.objects = & $operation $step
-                }
+            $operation = $operations[[string]$step['op']]
+            if (-not $operation) {
+                Stop-Agent 'BadRequest' 'The request has a step that the agent does not know.'
             }
+            $row.objects = & $operation $step
             $state.done[$step['id']] = $row.objects
         } catch {
             $row.ok = $false
             $row.error = Get-Failure $_
             if ($step['optional']) { $state.done[$step['id']] = @() }
-            elseif (-not $failure) { $stopped = $step['id']; $failure = $row.error.Clone(); $failure.step = $stopped }
+            elseif (-not $failure) {
+                $stopped = $step['id']
+                $failure = $row.error.Clone()
+                $failure.step = $stopped
+            }
         }
         $row.seconds = [Math]::Round($clock.Elapsed.TotalSeconds, 3)
         [void]$results.Add((ConvertTo-Answer $step['id']) + ':' + (ConvertTo-Answer $row))
@@ -487,14 +475,21 @@ try {
 }
 # The time at which it answers: how long the shell took to load is no matter of clocks.
 $state.facts.time_utc = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', $invariant)
-$head = ConvertTo-Answer @{ protocol = 1; ok = ($null -eq $failure); way = $state.way; host = $state.facts; stopped = $stopped; error = $failure }
-$json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + [string]::Join(',', [string[]]$results.ToArray()) + '}}'
+$head = ConvertTo-Answer @{
+    protocol = 1; ok = ($null -eq $failure); way = $state.way; host = $state.facts
+    stopped = $stopped; error = $failure
+}
+$steps = [string]::Join(',', [string[]]$results.ToArray())
+$json = $head.Substring(0, $head.Length - 1) + ',"steps":{' + $steps + '}}'
 # Packed, because WinRM fetches an answer in pieces: one request for every 100,000 bytes or so.
 $bytes = [System.Text.Encoding]::UTF8.GetBytes($json)
 $packed = New-Object System.IO.MemoryStream
-$zip = New-Object System.IO.Compression.GZipStream $packed, ([System.IO.Compression.CompressionMode]::Compress)
+$mode = [System.IO.Compression.CompressionMode]::Compress
+$zip = New-Object System.IO.Compression.GZipStream $packed, $mode
 $zip.Write($bytes, 0, $bytes.Length); $zip.Close()
 $base64 = [Convert]::ToBase64String($packed.ToArray())
 '----- BEGIN MAILEDGE ANSWER -----'
-for ($i = 0; $i -lt $base64.Length; $i += 4000) { $base64.Substring($i, [Math]::Min(4000, $base64.Length - $i)) }
+for ($i = 0; $i -lt $base64.Length; $i += 4000) {
+    $base64.Substring($i, [Math]::Min(4000, $base64.Length - $i))
+}
 '----- END MAILEDGE ANSWER -----'
