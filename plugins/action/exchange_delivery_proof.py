@@ -57,29 +57,29 @@ class ActionModule(ExchangeAction):
         minutes = int(params["minutes"])
         reading = self._read(params, agent, provider, "")
         since = reading.server_clock().strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        found = delivery.Seen(unknown=tuple(delivery.blind(reading.state, provider)))
+        seen = delivery.Seen(unknown=tuple(delivery.blind(reading.state, provider)))
         refused_before = False
         # Each look is a remote call, so that their number is bounded by the time.
         looks = max(1, minutes * 60 // int(params["every"]))
         for _look in range(looks):
             type(self).sleep(minutes * 60 / looks)
             reading = self._read(params, agent, provider, since)
-            found = delivery.seen(reading.answers, reading.state, provider)
-            if found.verdict is delivery.Verdict.DELIVERED:
+            seen = delivery.seen(reading.answers, reading.state, provider)
+            if seen.verdict is delivery.Verdict.DELIVERED:
                 break
-            if found.verdict is delivery.Verdict.REFUSED and refused_before:
+            if seen.verdict is delivery.Verdict.REFUSED and refused_before:
                 break
-            refused_before = found.verdict is delivery.Verdict.REFUSED
-        said = delivery.words(found, since, minutes)
+            refused_before = seen.verdict is delivery.Verdict.REFUSED
+        said = delivery.words(seen, since, minutes)
         result = {
             "changed": False,
             "since": since,
-            **delivery.facts(found),
+            **delivery.facts(seen),
             "cost": {"powershell_starts": agent.starts, "exchange_shells": agent.shells},
         }
-        if found.verdict is delivery.Verdict.REFUSED:
+        if seen.verdict is delivery.Verdict.REFUSED:
             raise Failure(said, **result)
-        if found.verdict is delivery.Verdict.UNKNOWN:
+        if seen.verdict is delivery.Verdict.UNKNOWN:
             if params["required"]:
                 raise Failure(f"{said} A message was required.", **result)
             result["warnings"] = [said]

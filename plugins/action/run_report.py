@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
         # Each look costs Ansible as much as a small task.
         of_hosts = {host: hostvars.raw_get(host) for host in hosts}
         judge = Judge(playbook, datetime.datetime.now(datetime.timezone.utc).date())
-        verdicts = [judge.host(host, found) for host, found in of_hosts.items()]
+        verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
         check_mode = bool(variables.get("ansible_check_mode"))
         failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)

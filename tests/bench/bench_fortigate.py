@@ -86,7 +86,7 @@ def vendor_tasks(server: FortiGateServer, ranges: t.Sequence[str]) -> list[dict[
     """One object at a time."""
     shared = {"vdom": "root", "access_token": server.token, "state": "present"}
     each = {"name": "vendor-{{ item }}", "subnet": "{{ item }} 255.255.255.255"}
-    group = {"name": "vendor", "member": [{"name": f"vendor-{one}"} for one in ranges]}
+    group = {"name": "vendor", "member": [{"name": f"vendor-{text}"} for text in ranges]}
     return [
         {
             "name": "Addresses",
@@ -157,8 +157,8 @@ def main() -> int:
             print(f"{f'  {count} of them, nothing to do':52}{server.requests:>9}{seconds:9.2f}")
             if server.requests > REQUESTS:
                 broken.append(f"at most {REQUESTS} requests where nothing is to be done")
-    for one in broken:
-        print(f"A promise is broken: {one}.", file=sys.stderr)
+    for promise in broken:
+        print(f"A promise is broken: {promise}.", file=sys.stderr)
     return int(bool(broken))
 
 

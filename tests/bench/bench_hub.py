@@ -49,8 +49,8 @@ def main() -> int:
                     broken.append(f"at most {REQUESTS} requests, however many policies")
                 if told and changed - leading:
                     broken.append("only policies that lead to the server are touched")
-    for one in broken:
-        print(f"A promise is broken: {one}.", file=sys.stderr)
+    for promise in broken:
+        print(f"A promise is broken: {promise}.", file=sys.stderr)
     return int(bool(broken))
 
 

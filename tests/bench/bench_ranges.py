@@ -36,16 +36,18 @@ def texts(seed: int) -> list[str]:
     seed.
     """
     chance = random.Random(seed)
-    found = []
+    written = []
     for _number in range(COUNT):
         if chance.random() < 0.7:
             prefix = chance.choice((22, 24, 24, 25, 28, 32))
-            found.append(f"{netaddr.IPAddress(0x0A000000 + chance.randrange(1 << 24), 4)}/{prefix}")
+            written.append(
+                f"{netaddr.IPAddress(0x0A000000 + chance.randrange(1 << 24), 4)}/{prefix}"
+            )
         else:
             prefix = chance.choice((48, 56, 64, 128))
             value = (0x20010DB8 << 96) + chance.randrange(1 << 40 << 56)
-            found.append(f"{netaddr.IPAddress(value, 6)}/{prefix}")
-    return found
+            written.append(f"{netaddr.IPAddress(value, 6)}/{prefix}")
+    return written
 
 
 def timed(work: t.Callable[[], T]) -> tuple[float, T]:
@@ -78,11 +80,11 @@ def main() -> int:
     rows.append(("to the fewest CIDRs", our_time, peer_time))
 
     sizes = [
-        (one.size, other.size)
-        for one, other in zip((ours, *our_difference), (peer, *peer_difference))
+        (mine.size, other.size)
+        for mine, other in zip((ours, *our_difference), (peer, *peer_difference))
     ]
     same = (
-        all(one == other for one, other in sizes)
+        all(mine == other for mine, other in sizes)
         and len(our_cidrs) == len(peer_cidrs)
         and our_left.size == peer_left.size
     )

@@ -82,6 +82,6 @@ def writing(name: str, *comments: str) -> dict[str, t.Any]:
 
 def comment_of(host: LabHost) -> t.Any:
     connectors = host.exchange.receive_connectors()
-    return next(one for one in connectors if one.name.startswith("Default Frontend")).values[
-        "Comment"
-    ]
+    return next(
+        connector for connector in connectors if connector.name.startswith("Default Frontend")
+    ).values["Comment"]

@@ -52,13 +52,13 @@ class Wire:
         self.starts += 1
         if self.starts == self.cut_before:
             raise AnsibleConnectionFailure("the connection was cut before the request arrived")
-        found = answer(self.host, stdin)
+        output = answer(self.host, stdin)
         if self.cut_now:
             self.cut_now = False
             raise AnsibleConnectionFailure("the connection was cut in the middle")
         if self.starts == self.cut_after:
             raise AnsibleConnectionFailure("the connection was cut before the answer arrived")
-        return 0, found, b""
+        return 0, output, b""
 
 
 def do(wire: Wire, arguments: dict[str, t.Any], check: bool = False) -> dict[str, t.Any]:

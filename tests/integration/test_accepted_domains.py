@@ -38,7 +38,9 @@ def test_an_accepted_domain_for_everything_keeps_the_site_open(
         assert host.admission(PROVIDER).relays
         assert done["state"] == "open"
         assert done["strangers"]["after"] == [RELAYS]
-        (finding,) = [one for one in done["guards"] if one["id"] == "every_domain_accepted"]
+        (finding,) = [
+            finding for finding in done["guards"] if finding["id"] == "every_domain_accepted"
+        ]
         assert "'*' (ExternalRelay)" in finding["sentence"]
         assert "Remove-AcceptedDomain" in finding["sentence"]
     assert (
@@ -63,7 +65,7 @@ def test_a_wildcard_counts_where_it_is_more_than_the_site(
     assert host.admission(PROVIDER).relays is relays
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == ("open" if relays else "in order")
-    assert any(one["id"] == "every_domain_accepted" for one in seen["guards"]) is relays
+    assert any(finding["id"] == "every_domain_accepted" for finding in seen["guards"]) is relays
 
 
 @pytest.mark.parametrize("edition", ["2010", "2019"])
@@ -95,9 +97,9 @@ def test_info_shows_them_and_warns(tmp_path: pathlib.Path) -> None:
     told = server.done("exchange_mail_flow_info")
     assert "'*' (InternalRelay)" in told["warnings"][0]
     assert all(
-        one["relay"]
-        for one in told["exposure"]["listeners"]
-        if one["answer"].startswith("anonymous")
+        listener["relay"]
+        for listener in told["exposure"]["listeners"]
+        if listener["answer"].startswith("anonymous")
     )
     server.host.hidden.add("Get-AcceptedDomain")
     told = server.done("exchange_mail_flow_info")

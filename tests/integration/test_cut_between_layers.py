@@ -78,8 +78,8 @@ def test_where_it_stays_away_the_next_run_or_a_rollback_mends_it(
     run = cut_run(lab, client, at="start", nth=SECOND_LAYER, seconds=10 * HOURS)
     assert whole(host)[0] != start[0], "the connectors stay locked"
     assert "What this run had changed could not be undone as a whole" in run.output
-    kept = [found["snapshot"]["name"] for found in layers(run).values() if "snapshot" in found]
-    (locked,) = [found for found in run.tasks if "Lock the layers" in found.task]
+    kept = [layer["snapshot"]["name"] for layer in layers(run).values() if "snapshot" in layer]
+    (locked,) = [task for task in run.tasks if "Lock the layers" in task.task]
     names = locked.result["snapshots"]
     assert set(names) == {"exchange", "windows firewall"}, kept
     for name in names.values():

@@ -196,9 +196,11 @@ def test_the_name_does_not_decide_which_of_two_equal_connectors_is_open(
     wire = Wire(host)
     assert not do(wire, INBOUND).get("failed")
     opened = SHOWN if closed == "Default Frontend EX1" else "Default Frontend EX1"
-    for one in host.directory.view(""):
-        if one.name != closed and one.name in (LEFT_OVER, "Default Frontend EX1"):
-            one.rights = host.rights.regroup(one.rights, ["AnonymousUsers", "ExchangeServers"])
+    for connector in host.directory.view(""):
+        if connector.name != closed and connector.name in (LEFT_OVER, "Default Frontend EX1"):
+            connector.rights = host.rights.regroup(
+                connector.rights, ["AnonymousUsers", "ExchangeServers"]
+            )
     assert host.admission(STRANGER).submit
     seen = do(wire, INBOUND, check=True)
     assert seen["state"] == "open"
@@ -248,7 +250,7 @@ def test_names_are_shown_escaped_and_no_line_is_forged(tmp_path: pathlib.Path) -
     texts = [
         *done["plan"],
         *done["exposure"]["words"],
-        *(one["sentence"] for one in done["guards"]),
+        *(finding["sentence"] for finding in done["guards"]),
     ]
     assert any("Internet\\nCNF:1b2c" in text for text in texts)
     assert not [text for text in texts if not text.isprintable()]
@@ -262,9 +264,9 @@ GERMAN = r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG"
 
 def give(host: ExchangeHost, user: str, *names: str, take: bool = False, **more: t.Any) -> None:
     """Change rights on the default connector as an administrator does."""
-    [one] = [one for one in host.directory.view("") if one.name == DEFAULT]
+    [default] = [connector for connector in host.directory.view("") if connector.name == DEFAULT]
     given = {
-        "Identity": one.distinguished_name,
+        "Identity": default.distinguished_name,
         "User": user,
         **({"ExtendedRights": [*names]} if names else {}),
         **more,
@@ -273,8 +275,8 @@ def give(host: ExchangeHost, user: str, *names: str, take: bool = False, **more:
 
 
 def inherit(host: ExchangeHost, *entries: Ace) -> None:
-    [one] = [one for one in host.directory.view("") if one.name == DEFAULT]
-    one.inherited = entries
+    [default] = [connector for connector in host.directory.view("") if connector.name == DEFAULT]
+    default.inherited = entries
 
 
 def test_rights_that_somebody_gives_after_the_lock_are_an_open_door_and_are_taken_back(
@@ -311,9 +313,9 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
 ) -> None:
     host = defaults.site(edition, folder=tmp_path)
     wide = "Default EX1" if edition == "2010" else DEFAULT
-    [one] = [one for one in host.directory.view("") if one.name == wide]
-    one.rights = tuple(
-        ace for ace in one.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED)
+    [opened] = [connector for connector in host.directory.view("") if connector.name == wide]
+    opened.rights = tuple(
+        ace for ace in opened.rights if (ace.user, ace.right) != (rights.ANONYMOUS, HARDENED)
     )
     assert host.admission(STRANGER).submit
     wire = Wire(host)
@@ -328,7 +330,7 @@ def test_a_connector_that_was_hardened_against_forged_senders_is_open_and_is_clo
     assert host.admission(PROVIDER).submit
     own = host.admission(COLLEAGUE)
     assert own.submit
-    [keeper] = [one for one in host.directory.view("") if one.name in own.heard]
+    [keeper] = [connector for connector in host.directory.view("") if connector.name in own.heard]
     assert not transport.may(keeper, host.rights.stranger, HARDENED), "what was hardened stays so"
     assert not do(wire, INBOUND)["changed"]
     back = do(wire, {"snapshot": "latest"})
@@ -405,7 +407,9 @@ def test_what_is_denied_is_no_door(tmp_path: pathlib.Path) -> None:
     # in.
     wire = Wire(host)
     assert not do(wire, INBOUND).get("failed")
-    [mine] = [one for one in host.directory.view("") if one.name == "Mail from filter"]
+    [mine] = [
+        connector for connector in host.directory.view("") if connector.name == "Mail from filter"
+    ]
     mine.rights = (*mine.rights, Ace(rights.ANONYMOUS, SUBMIT, True))
     assert not host.admission(PROVIDER).submit
     shut = do(wire, INBOUND, check=True)

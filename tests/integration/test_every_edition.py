@@ -280,14 +280,14 @@ def cut_at_write(host: ExchangeHost, when: str, number: int, way: str) -> bool:
             raise killed()
 
     host.hooks.append(cut)
-    lost = ""
+    failure = ""
     try:
         done = do(wire, BOTH)
     except AnsibleConnectionFailure as error:
-        lost = str(error)
+        failure = str(error)
     else:
         assert not done.get("failed"), done["msg"]
-    assert not lost or "while changes were being written" in lost
+    assert not failure or "while changes were being written" in failure
     host.hooks.clear()
     assert all(moments)
     assert accepts(host, PROVIDER)
@@ -300,7 +300,7 @@ def cut_at_write(host: ExchangeHost, when: str, number: int, way: str) -> bool:
         back = do(wire, {"snapshot": "latest"})
         assert not back.get("failed"), back["msg"]
         assert host.shown() == start
-    return bool(lost)
+    return bool(failure)
 
 
 @pytest.mark.parametrize("edition", ["2007", "2019"])
@@ -329,8 +329,8 @@ def test_the_real_server_plans_no_change_against_itself_and_locks(tmp_path: path
     wire = Wire(host)
     state = read(host)
     itself = {
-        "receive_connectors": [shown(RECEIVE, one) for one in state.receive.values()],
-        "send_connectors": [shown(SEND, one) for one in state.send.values()],
+        "receive_connectors": [shown(RECEIVE, connector) for connector in state.receive.values()],
+        "send_connectors": [shown(SEND, connector) for connector in state.send.values()],
     }
     same = do(wire, itself)
     assert not same.get("failed"), same["msg"]

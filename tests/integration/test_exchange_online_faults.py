@@ -316,4 +316,4 @@ def test_no_secret_and_no_token_is_in_any_result(tenant: Tenant) -> None:
     assert len(secrets) > 3
     files = [path.read_text(encoding="utf-8") for path in tenant.snapshots.glob("*")]
     for text in [*map(str, results), *files]:
-        assert [one for one in secrets if one in text] == []
+        assert [secret for secret in secrets if secret in text] == []

@@ -250,7 +250,9 @@ def test_whom_a_connector_of_the_own_servers_knows_may_get_past_the_lock(tenant:
     accepting = {"accept_risks": ["on_premises_shut_out"]}
     told = tenant.locked(**accepting)
     assert told["state"] == "unknown"
-    (sentence,) = (one["sentence"] for one in told["guards"] if one["id"] == "on_premises_unnamed")
+    (sentence,) = (
+        finding["sentence"] for finding in told["guards"] if finding["id"] == "on_premises_unnamed"
+    )
     assert "'Scanner' of the type OnPremises knows 203.0.113.0/24" in sentence
     assert tenant.info(provider_certificate="*.filter.example")["state"] == "unknown"
     accepting["accept_risks"].append("on_premises_unnamed")
@@ -320,7 +322,9 @@ def test_an_open_tenant_that_is_in_order_needs_no_mx(tenant: Tenant) -> None:
 
 def test_who_else_would_bounce_is_told(tenant: Tenant) -> None:
     told = tenant.locked(check=True)
-    (sentence,) = [one["sentence"] for one in told["guards"] if one["id"] == "others_refused"]
+    (sentence,) = [
+        finding["sentence"] for finding in told["guards"] if finding["id"] == "others_refused"
+    ]
     assert "hafen-lab.mail.onmicrosoft.com" in sentence
     assert "SRS" in sentence
 
@@ -382,7 +386,9 @@ def test_bypasses_are_told(tenant: Tenant) -> None:
     tenant.online.tenant.rows("HostedConnectionFilterPolicy")[0]["IPAllowList"] = ["192.0.2.0/24"]
     tenant.online.tenant.rows("PerimeterConfig")[0]["GatewayIPAddresses"] = ["192.0.2.9"]
     told = tenant.locked()
-    bypasses = [one["sentence"] for one in told["guards"] if one["id"] == "filter_bypass"]
+    bypasses = [
+        finding["sentence"] for finding in told["guards"] if finding["id"] == "filter_bypass"
+    ]
     assert len(bypasses) == 2
     assert "IPAllowList" in bypasses[0]
 

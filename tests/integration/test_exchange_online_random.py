@@ -111,8 +111,10 @@ def online() -> t.Iterator[ExchangeOnline]:
 def fill(online: ExchangeOnline, connectors: Rows, rules: Rows, *, refuses: bool) -> None:
     """A tenant of these, as far as Exchange Online would have them."""
     online.tenant.tables.update(InboundConnector=[], TransportRule=[])
-    rows = [("New-InboundConnector", f"Connector {n}", one) for n, one in enumerate(connectors)]
-    rows += [("New-TransportRule", f"Rule {n}", one) for n, one in enumerate(rules)]
+    rows = [
+        ("New-InboundConnector", f"Connector {n}", values) for n, values in enumerate(connectors)
+    ]
+    rows += [("New-TransportRule", f"Rule {n}", values) for n, values in enumerate(rules)]
     for cmdlet, name, values in rows:
         given = {option: value for option, value in values.items() if value not in (None, [])}
         try:
@@ -169,7 +171,7 @@ def judge(
         ]
         assert (done["state"] == "in order") <= (not any(open_now)), done["exposure"]
         assert had["provider"] <= delivered(online, "provider"), done["plan"]
-        if "on_premises_shut_out" not in {one["id"] for one in done["guards"]}:
+        if "on_premises_shut_out" not in {finding["id"] for finding in done["guards"]}:
             named = "on_premises_ranges" in lock or "on_premises_certificate" in lock
             assert not named or had["own server"] <= delivered(online, "own server"), done["plan"]
         again = tenant.lock(**lock, accept_risks=RISKS)

@@ -57,8 +57,8 @@ def described(tenant: Tenant, **more: t.Any) -> dict[str, t.Any]:
 
 def state(run: Run) -> str:
     layers = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"][HOST]["layers"]
-    (found,) = [layer["state"] for layer in layers if layer["layer"] == "exchange online"]
-    return str(found)
+    (verdict,) = [layer["state"] for layer in layers if layer["layer"] == "exchange online"]
+    return str(verdict)
 
 
 def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:

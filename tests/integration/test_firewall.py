@@ -60,9 +60,9 @@ def test_a_site_with_two_servers_is_locked_at_one_firewall() -> None:
         assert run.code == 0, run.output
         did = {task.host for task in run.of("Let only the provider reach") if task.status == "ok"}
         assert did == {HOST}, "one host of the site does it"
-        found = looks(run)
-        assert found["a stranger on the internet"] == "closed"
-        assert found["the filtering provider"] == "open"
+        verdicts = looks(run)
+        assert verdicts["a stranger on the internet"] == "closed"
+        assert verdicts["the filtering provider"] == "open"
         run = play("apply", lab.inventory, variables=NO_LOOK)
         assert run.code == 0, run.output
         assert not run.changed

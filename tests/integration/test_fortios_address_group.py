@@ -36,10 +36,10 @@ def many(count: int) -> list[str]:
 def flat(device: Device, group: str, path: str = GROUP) -> set[str]:
     """The names of the addresses of a group, however deep."""
     rows = device.rows("root", path)
-    found: set[str] = set()
+    members: set[str] = set()
     for member in rows[group]["member"]:
-        found |= flat(device, member, path) if member in rows else {member}
-    return found
+        members |= flat(device, member, path) if member in rows else {member}
+    return members
 
 
 def test_made_shown_and_made_once(firewall: Firewall) -> None:
@@ -109,7 +109,7 @@ def test_what_somebody_else_uses_stays(firewall: Firewall) -> None:
     config.create(GROUP, {"name": "of the colleague", "member": [{"name": "filter-203.0.113.7"}]})
     left = firewall.done(fortios_address_group, name="filter", ranges=["198.51.100.0/24"])
     assert "filter-203.0.113.7" in firewall.device.rows("root", ADDRESS)
-    assert any("filter-203.0.113.7" in one for one in left["warnings"])
+    assert any("filter-203.0.113.7" in warning for warning in left["warnings"])
     assert flat(firewall.device, "filter") == {"filter-198.51.100.0_24"}
 
 
@@ -243,7 +243,7 @@ def test_ranges_that_no_provider_has_stop_a_run(firewall: Firewall, wide: str, g
     failed = firewall.run(fortios_address_group, name="filter", ranges=[wide])
     assert failed["failed"]
     assert guard in failed["msg"]
-    risks = [one["id"] for one in failed["guards"]]
+    risks = [finding["id"] for finding in failed["guards"]]
     assert firewall.done(fortios_address_group, name="filter", ranges=[wide], accept_risks=risks)[
         "changed"
     ]

@@ -109,7 +109,9 @@ def test_made_read_back_and_made_once(firewall: Firewall, tmp_path: pathlib.Path
         "own_networks": ["10.20.0.0/16"],
     }
     firewall.done(fortios_inbound_lock, **lock)
-    admitted = [firewall.device.admits(one, PUBLIC, 25) for one in (PROVIDER, OFFICE, STRANGER)]
+    admitted = [
+        firewall.device.admits(sender, PUBLIC, 25) for sender in (PROVIDER, OFFICE, STRANGER)
+    ]
     assert admitted == [True, True, False]
     assert changes(drive(firewall, tmp_path, *tasks[:3])) == [False, False, False]
 

@@ -123,11 +123,11 @@ def agree(kind: Kind, firewall: Firewall) -> None:
     told = firewall.done(fortios_info, vips=list(kind.doors), sources=list(SOURCES))["sources"]
     packets = passing(firewall.device, [(address, 25) for address in kind.doors.values()])
     for vip, address in kind.doors.items():
-        answers = {one["source"]: one for one in told if f"'{vip}'" in one["target"]}
-        assert {source for source, one in answers.items() if one["passes"]} == {
+        answers = {answer["source"]: answer for answer in told if f"'{vip}'" in answer["target"]}
+        assert {source for source, answer in answers.items() if answer["passes"]} == {
             source for source, _interface, place, _port in packets if place == address
         }
-        assert all(one["certain"] for one in answers.values())
+        assert all(answer["certain"] for answer in answers.values())
 
 
 def test_the_text_comes_out_as_it_went_in(site: tuple[Kind, Firewall]) -> None:

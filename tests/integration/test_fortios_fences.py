@@ -96,7 +96,7 @@ def test_a_fence_before_one_that_translates_is_told_itself(firewall: Firewall) -
         {"dstaddr": refs("VIP-other", "server"), "service": refs("ALL")},
         {"dstaddr": refs("of others", "server"), "service": refs("ALL")},
     ],
-    ids=lambda fields: " ".join(one["name"] for one in fields["dstaddr"]),
+    ids=lambda fields: " ".join(reference["name"] for reference in fields["dstaddr"]),
 )
 @pytest.mark.parametrize("version", ["v7.2.3", "v7.4.4"])
 def test_a_barrier_to_the_server_lets_mail_by_its_virtual_ips_pass(

@@ -155,10 +155,10 @@ def test_trap_a_policy_that_serves_the_web_as_well_is_fenced(
     assert not again["changed"], again["plan"]
     # Somebody opens the fence, one way or another.
     for name in ("birke-{}-in", "birke-{}-stop"):
-        found = [
+        numbers = [
             number for number, row in config.all(POLICY).items() if row["name"] == name.format(key)
         ]
-        for number in found:
+        for number in numbers:
             config.update(POLICY, str(number), {"status": "disable"})
             assert not locked(firewall) or not top
             assert firewall.done(fortios_inbound_lock, **LOCK)["changed"] or not top
@@ -185,7 +185,7 @@ def test_trap_the_port_of_a_policy_is_the_one_behind_the_virtual_ip(firewall: Fi
     policy(firewall, "Mail by another door", dstaddr=refs("VIP-2525"))
     assert meets(firewall, STRANGER, 2525)
     result = firewall.done(fortios_inbound_lock, **LOCK)
-    assert [one["id"] for one in result["guards"]] == ["other_way_in"]
+    assert [finding["id"] for finding in result["guards"]] == ["other_way_in"]
     assert "VIP-2525" in result["warnings"][0]
     firewall.done(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-mail", "VIP-2525"]})
     assert not meets(firewall, STRANGER, 2525)
@@ -224,7 +224,7 @@ def test_internet_services_and_ranges_need_two_policies(firewall: Firewall) -> N
     result = firewall.done(fortios_inbound_lock, **wish)
     assert locked(firewall)
     assert meets(firewall, "40.107.1.1")
-    assert [one["id"] for one in result["guards"]] == ["shared_source"]
+    assert [finding["id"] for finding in result["guards"]] == ["shared_source"]
     assert not firewall.done(fortios_inbound_lock, **wish)["changed"]
     firewall.done(fortios_rollback)
     assert firewall.dump() == before
@@ -233,7 +233,7 @@ def test_internet_services_and_ranges_need_two_policies(firewall: Firewall) -> N
 def test_internet_services_alone_and_that_azure_is_everybody(firewall: Firewall) -> None:
     wish = {"name": "birke", "vips": ["VIP-mail"], "internet_services": ["Microsoft-Azure"]}
     result = firewall.done(fortios_inbound_lock, **wish)
-    assert any("every customer of Microsoft Azure" in one for one in result["warnings"])
+    assert any("every customer of Microsoft Azure" in warning for warning in result["warnings"])
     assert not meets(firewall, STRANGER)
     assert meets(firewall, "20.33.1.1")
     assert not firewall.done(fortios_inbound_lock, **wish)["changed"]
@@ -273,7 +273,7 @@ def test_what_an_earlier_task_would_make_is_no_error_in_check_mode(firewall: Fir
         "feeds": ["birke-feed"],
     }
     checked = firewall.done(fortios_inbound_lock, **wish, check=True)
-    assert [one["id"] for one in checked["guards"]] == ["missing_source"]
+    assert [finding["id"] for finding in checked["guards"]] == ["missing_source"]
     failed = firewall.run(fortios_inbound_lock, **wish)
     assert failed["failed"]
     assert "no group 'partners' and no feed 'birke-feed'" in failed["msg"]
@@ -309,7 +309,7 @@ def test_two_runs_at_once(firewall: Firewall) -> None:
             # Ended by themselves, and not by a signal, which somebody else may have taken over.
             pool.close()
             pool.join()
-        assert all("refused" in one["msg"] for one in results if one["failed"]), results
+        assert all("refused" in row["msg"] for row in results if row["failed"]), results
         firewall.done(fortios_inbound_lock, **LOCK)
         assert locked(firewall)
         names = [row["name"] for row in firewall.device.rows("root", POLICY).values()]
@@ -357,7 +357,7 @@ def test_a_colleague_opens_it_again(firewall: Firewall, opened: t.Callable[..., 
 def test_other_interfaces_are_told_and_left(firewall: Firewall) -> None:
     policy(firewall, "From the dmz", srcintf=refs("dmz"))
     result = firewall.done(fortios_inbound_lock, **LOCK, interfaces=["wan1"])
-    assert [one["id"] for one in result["guards"]] == ["still_open"]
+    assert [finding["id"] for finding in result["guards"]] == ["still_open"]
     assert "policy 4 'From the dmz'" in result["warnings"][0]
     assert locked(firewall)
     assert firewall.device.admits(STRANGER, PUBLIC, 25, "dmz") is False, "the virtual IP is on wan1"

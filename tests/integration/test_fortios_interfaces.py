@@ -49,7 +49,7 @@ def test_a_member_is_taken_for_its_zone(zoned: Firewall) -> None:
     assert meets(zoned, STRANGER)
     assert "everybody" in zoned.done(fortios_info, interface="wan1")["exposure"][0]
     made = zoned.done(fortios_inbound_lock, **inwards)
-    assert "interface_in_zone" in [one["id"] for one in made["guards"]]
+    assert "interface_in_zone" in [finding["id"] for finding in made["guards"]]
     assert made["exposure"]["before"] == [
         "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
     ]

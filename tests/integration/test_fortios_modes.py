@@ -38,7 +38,7 @@ JUDGING: list[tuple[t.Any, dict[str, t.Any]]] = [
 
 
 def ids(result: dict[str, t.Any]) -> list[str]:
-    return [one["id"] for one in result.get("guards", ())]
+    return [finding["id"] for finding in result.get("guards", ())]
 
 
 @pytest.mark.parametrize("version", ["v6.2.9", "v7.4.4"])
@@ -156,7 +156,7 @@ def armed(firewall: Firewall, faults: dict[str, t.Any], *tables: str) -> None:
     }
     firewall.server.arm(
         fail=fail,
-        gone=tuple(one.format(table) for one in faults.get("gone", ()) for table in tables),
+        gone=tuple(pattern.format(table) for pattern in faults.get("gone", ()) for table in tables),
     )
 
 

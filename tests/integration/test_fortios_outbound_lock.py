@@ -148,7 +148,7 @@ def test_addresses_of_both_versions(firewall: Firewall) -> None:
 def test_nothing_to_lock(firewall: Firewall) -> None:
     result = firewall.done(fortios_outbound_lock, **{**LOCK, "interfaces": ["dmz"]})
     assert not result["changed"]
-    assert [one["id"] for one in result["guards"]] == ["no_way_out"]
+    assert [finding["id"] for finding in result["guards"]] == ["no_way_out"]
 
 
 def test_a_wall_above_that_shuts_the_mail_in(firewall: Firewall) -> None:
@@ -196,16 +196,19 @@ def test_bad_input_changes_nothing(
 def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Firewall) -> None:
     question: dict[str, t.Any] = {"sources": [STRANGER, "198.51.100.7"], "interface": "wan1"}
     before = firewall.dump()
-    found = firewall.done(fortios_info, **question)
-    assert found["exposure"] == [
+    told = firewall.done(fortios_info, **question)
+    assert told["exposure"] == [
         "everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"
     ]
-    assert [(one["passes"], one["policy"]) for one in found["sources"]] == [(True, 1), (True, 1)]
-    assert [(one["device_passes"], one["device_policy"]) for one in found["sources"]] == [
+    assert [(sender["passes"], sender["policy"]) for sender in told["sources"]] == [
         (True, 1),
         (True, 1),
     ]
-    assert found["policies"] == [
+    assert [(sender["device_passes"], sender["device_policy"]) for sender in told["sources"]] == [
+        (True, 1),
+        (True, 1),
+    ]
+    assert told["policies"] == [
         {
             "policy": 1,
             "name": "Mail in",
@@ -218,8 +221,8 @@ def test_info_tells_what_a_stranger_meets_and_what_the_device_says(firewall: Fir
     ]
     assert firewall.dump() == before
     firewall.done(fortios_inbound_lock, name="birke", vips=["VIP-mail"], ranges=["198.51.100.0/24"])
-    found = firewall.done(fortios_info, **question)
-    assert [(one["passes"], one["device_passes"]) for one in found["sources"]] == [
+    told = firewall.done(fortios_info, **question)
+    assert [(sender["passes"], sender["device_passes"]) for sender in told["sources"]] == [
         (False, False),
         (True, True),
     ]
@@ -260,13 +263,13 @@ def test_info_tells_how_often_a_policy_was_hit_and_when_last(firewall: Firewall)
 
 
 def test_info_over_ipv6_and_without_the_devices_own_answer(firewall: Firewall) -> None:
-    found = firewall.done(
+    told = firewall.done(
         fortios_info, addresses=["2001:db8:20::25"], sources=[STRANGER, "2001:db8:bad::1"]
     )
-    assert [(one["source"], one["passes"]) for one in found["sources"]] == [
+    assert [(sender["source"], sender["passes"]) for sender in told["sources"]] == [
         ("2001:db8:bad::1", True)
     ]
-    assert "device_passes" not in found["sources"][0]
+    assert "device_passes" not in told["sources"][0]
     assert (
         firewall.run(fortios_info, vips=["VIP-nail"])["msg"]
         == "There is no virtual IP 'VIP-nail' on the device."

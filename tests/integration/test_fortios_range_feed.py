@@ -101,7 +101,7 @@ def test_polled_with_a_login_that_is_in_nothing_that_is_kept(firewall: Firewall)
 def test_a_feed_that_holds_nothing_is_told(firewall: Firewall) -> None:
     firewall.done(fortios_range_feed, **POLLED)
     result = firewall.done(fortios_range_feed, **POLLED)
-    assert [one["id"] for one in result["guards"]] == ["feed_empty"]
+    assert [finding["id"] for finding in result["guards"]] == ["feed_empty"]
     assert result["warnings"]
 
 

@@ -80,7 +80,7 @@ def test_policies_that_lead_elsewhere_are_left_alone(firewall: Firewall) -> None
     into = [wide(firewall, "guests", "any"), wide(firewall, "internal", "servers")]
     result = firewall.done(fortios_inbound_lock, **LOCK)
     assert touched(result) == {1, *into}
-    assert "server_not_found" not in [one["id"] for one in result["guards"]]
+    assert "server_not_found" not in [finding["id"] for finding in result["guards"]]
     assert locked(firewall)
     for interface in ("internal", "guests"):
         assert not meets_from(firewall, "192.0.2.77", interface)
@@ -105,7 +105,7 @@ def test_only_what_comes_in_where_the_virtual_ip_is_can_meet_it(firewall: Firewa
     assert locked(firewall)
     # By its own address the server is reached from there, which is another target.
     told = firewall.done(fortios_info, addresses=[SERVER])
-    assert [one["policy"] for one in told["policies"]] == [into, 1, meant]
+    assert [policy_of["policy"] for policy_of in told["policies"]] == [into, 1, meant]
 
 
 def test_asked_only_where_the_policies_leave_it_open(firewall: Firewall) -> None:
@@ -207,7 +207,10 @@ def test_no_policy_is_a_witness_of_where_the_server_is(
         assert meets(firewall, STRANGER, to=to)
         asked = {"addresses": [SERVER]} if plain else {}
         told_of = firewall.done(fortios_info, sources=[STRANGER], **asked)
-        assert any("everybody" in one and f"In {_times}" in one for one in told_of["exposure"])
+        assert any(
+            "everybody" in sentence and f"In {_times}" in sentence
+            for sentence in told_of["exposure"]
+        )
         assert told_of["sources"][0]["passes"]
         assert firewall.done(fortios_inbound_lock, **{**LOCK, **lock})["state"] == "in order"
         assert not meets(firewall, STRANGER, to=to)
@@ -235,7 +238,7 @@ def test_a_policy_that_may_lead_elsewhere_lets_nobody_in_for_certain(firewall: F
     for gone in ((), MONITORS):
         firewall.server.arm(gone=gone)
         known = firewall.done(fortios_info, sources=[STRANGER])["sources"]
-        told.append({(one["passes"], one["certain"]) for one in known})
+        told.append({(answer["passes"], answer["certain"]) for answer in known})
     assert told == [{(True, True)}, {(True, False)}]
 
 
@@ -263,7 +266,7 @@ def test_a_device_that_does_not_tell_has_every_policy_fenced(
     firewall.server.arm(**faults)
     result = firewall.done(fortios_inbound_lock, **LOCK)
     assert set(others) <= touched(result)
-    assert "server_not_found" in [one["id"] for one in result["guards"]]
+    assert "server_not_found" in [finding["id"] for finding in result["guards"]]
     assert locked(firewall)
     assert not firewall.done(fortios_inbound_lock, **LOCK)["changed"]
 

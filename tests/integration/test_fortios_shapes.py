@@ -55,13 +55,13 @@ JUNK: list[t.Any] = [None, 5, True, [], [None], {"a": 1}, "text"]
 
 @pytest.fixture
 def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
-    for one in running(tmp_path):
-        one.device.configs["root"].create(
+    for started in running(tmp_path):
+        started.device.configs["root"].create(
             "firewall/address", {"name": "lan", "subnet": "10.20.0.0/16"}
         )
-        policy(one, "Any", dstaddr=refs("all"), service=refs("ALL"), dstintf=refs("dmz"))
-        with one.without_network():
-            yield one
+        policy(started, "Any", dstaddr=refs("all"), service=refs("ALL"), dstintf=refs("dmz"))
+        with started.without_network():
+            yield started
 
 
 def answer(results: t.Any) -> tuple[int, str]:
@@ -71,12 +71,12 @@ def answer(results: t.Any) -> tuple[int, str]:
 
 def asked(firewall: Firewall, part: str, results: t.Any) -> list[Result]:
     """What every module gives that reads this; none may crash, or call open closed."""
-    found = []
+    ended = []
     for called, options in QUESTIONS:
         firewall.server.arm(instead={part: answer(results)})
-        found.append(firewall.run(called, **options, check=True))
+        ended.append(firewall.run(called, **options, check=True))
         firewall.server.arm()
-        result = found[-1]
+        result = ended[-1]
         if not result["failed"]:
             assert "nobody → port 25 of the virtual IP 'VIP-mail'" not in json.dumps(result), (
                 part,
@@ -88,7 +88,7 @@ def asked(firewall: Firewall, part: str, results: t.Any) -> list[Result]:
             )
         assert firewall.server.token not in json.dumps(result)
     assert meets(firewall, STRANGER)
-    return found
+    return ended
 
 
 def without(field: str) -> dict[str, t.Any]:
@@ -116,7 +116,7 @@ def without(field: str) -> dict[str, t.Any]:
 def test_a_row_that_cannot_be_read_stops_with_its_place(
     firewall: Firewall, part: str, rows: list[t.Any], words: str
 ) -> None:
-    results = [one for one in asked(firewall, part, rows) if one["failed"]]
+    results = [result for result in asked(firewall, part, rows) if result["failed"]]
     assert results
     for result in results:
         assert words in result["msg"], result["msg"]
@@ -183,9 +183,9 @@ def test_single_answers(firewall: Firewall, part: str, row: dict[str, t.Any]) ->
 
 
 def test_what_the_device_says_itself_is_told_as_it_says_it(firewall: Firewall) -> None:
-    for found in ({"success": "false", "policy_id": 1}, {"success": True, "policy_id": "first"}):
-        result = asked(firewall, "monitor/firewall/policy-lookup", found)[0]
-        assert not any("device_passes" in one for one in result["sources"])
+    for said in ({"success": "false", "policy_id": 1}, {"success": True, "policy_id": "first"}):
+        result = asked(firewall, "monitor/firewall/policy-lookup", said)[0]
+        assert not any("device_passes" in sender for sender in result["sources"])
 
 
 def test_an_unknown_mode_is_none_in_which_policies_decide(firewall: Firewall) -> None:

@@ -148,7 +148,7 @@ def content(firewall: Firewall, *rows: Desired[t.Any]) -> str:
         desired=rows,
         made=(),
         plan=(),
-        lost=(),
+        not_restorable=(),
     ).text()
 
 
@@ -251,12 +251,12 @@ def test_a_number_that_somebody_else_has_taken_meanwhile(
         answer, meanwhile = firewall.server.answer, iter((5, 6))
 
         def busy(
-            method: str, target: str, *more: t.Any, one: t.Any = (firewall, answer, meanwhile)
+            method: str, target: str, *more: t.Any, parts: t.Any = (firewall, answer, meanwhile)
         ) -> t.Any:
-            number = next(one[2], None) if method != "GET" and "addrgrp" in target else None
+            number = next(parts[2], None) if method != "GET" and "addrgrp" in target else None
             if number is not None:
-                policy(one[0], f"Another {number}", policyid=number, status="disable")
-            return one[1](method, target, *more)
+                policy(parts[0], f"Another {number}", policyid=number, status="disable")
+            return parts[1](method, target, *more)
 
         firewall.server.answer = t.cast("t.Any", busy)  # type: ignore[method-assign]
         firewall.done(fortios_inbound_lock, **BOTH)

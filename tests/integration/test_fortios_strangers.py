@@ -143,7 +143,7 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
         ]
         config.update("firewall/policy", str(key), {"groups": refs("staff")})
         told = firewall.done(lock, **options, check=True)
-        assert [one["id"] for one in told["guards"]] == ["still_open"]
+        assert [finding["id"] for finding in told["guards"]] == ["still_open"]
         assert (told["plan"], told["state"]) == ([], "open")
         assert told["strangers"]["before"]
         record = verdict.record("fortigate", "fw", part, told, playbook="drift", acceptance=until)
@@ -167,7 +167,9 @@ def test_a_target_without_a_way_in_does_not_keep_the_others_open(firewall: Firew
     )
     made = firewall.done(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-mail", "VIP-2525"]})
     assert (made["changed"], made["state"]) == (True, "in order")
-    assert [(one["id"], one["severity"]) for one in made["guards"]] == [("no_way_in", "warn")]
+    assert [(finding["id"], finding["severity"]) for finding in made["guards"]] == [
+        ("no_way_in", "warn")
+    ]
     failed = firewall.run(fortios_inbound_lock, **{**LOCK, "vips": ["VIP-2525"]})
     assert failed["failed"]
     assert "nothing to lock" in failed["msg"]

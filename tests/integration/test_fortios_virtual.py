@@ -63,7 +63,7 @@ def test_a_virtual_server_leads_to_the_mail_server(firewall: Firewall) -> None:
     assert meets(firewall, STRANGER, 2525, OTHER)
     exposure = firewall.done(fortios_info, interface="wan1", sources=[STRANGER])
     assert any("'VS-mail'" in text for text in exposure["exposure"])
-    assert all(one["device_passes"] == one["passes"] for one in exposure["sources"])
+    assert all(sender["device_passes"] == sender["passes"] for sender in exposure["sources"])
     result = firewall.done(fortios_inbound_lock, **LOCK)
     assert "'VS-mail'" in told_by(result, "other_way_in")[0]
     assert result["state"] == "open"

@@ -39,7 +39,7 @@ def test_locked_again_reopened_and_given_back(lab: Lab, host: LabHost, client: L
 
     run = play("apply", lab.inventory, variables=SITE)
     assert run.code == 0, run.output
-    assert {name: found["state"] for name, found in layers(run).items()} == dict.fromkeys(
+    assert {name: layer["state"] for name, layer in layers(run).items()} == dict.fromkeys(
         LAYERS, "in order"
     )
     assert "Looked at: exchange, windows firewall, iis, windows tls." in run.output
@@ -159,9 +159,9 @@ def test_the_snapshots_of_every_layer_are_listed_as_its_own(
     counted = client.counters(HOST)
     assert (counted["powershell_starts"], counted["exchange_shells"]) == (1, 0)
     assert "birke: listed. Looked at: exchange, windows firewall, iis, windows tls." in run.output
-    for name, found in layers(run).items():
-        assert [kept["state"] for kept in found["snapshots"]] == ["usable"], (name, found)
-        (kept,) = found["snapshots"]
+    for name, layer in layers(run).items():
+        assert [kept["state"] for kept in layer["snapshots"]] == ["usable"], (name, layer)
+        (kept,) = layer["snapshots"]
         back = play(
             "rollback",
             lab.inventory,

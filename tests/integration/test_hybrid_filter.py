@@ -43,7 +43,7 @@ def ok(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return result
 
 
-def met(host: ExchangeHost, sender: str = PROVIDER) -> Stored:
+def answering(host: ExchangeHost, sender: str = PROVIDER) -> Stored:
     connector = host.admission(sender).connector
     assert connector is not None
     return connector
@@ -54,11 +54,11 @@ def wizard(host: ExchangeHost, tag: str, certificate: str = CERTIFICATE) -> str:
     every later one.
     """
     name = f"Default Frontend {host.name}" if host.edition.frontend else f"Default {host.name}"
-    (one,) = [stored for stored in host.directory.view("") if stored.name == name]
+    (connector,) = [stored for stored in host.directory.view("") if stored.name == name]
     host.colleague(
         "Set-ReceiveConnector",
         {
-            "Identity": one.identity,
+            "Identity": connector.identity,
             "RemoteIPRanges": EVERYBODY,
             "PermissionGroups": (
                 "AnonymousUsers, ExchangeUsers, ExchangeServers, ExchangeLegacyServers"
@@ -66,10 +66,10 @@ def wizard(host: ExchangeHost, tag: str, certificate: str = CERTIFICATE) -> str:
         },
     )
     # As an object prints: what is no documented name came by another way than by this cmdlet.
-    one = next(stored for stored in host.directory.view("") if stored.name == name)
-    one.values["TlsDomainCapabilities"] = (tag,)
-    if "TlsCertificateName" in one.values:
-        one.values["TlsCertificateName"] = certificate
+    connector = next(stored for stored in host.directory.view("") if stored.name == name)
+    connector.values["TlsDomainCapabilities"] = (tag,)
+    if "TlsCertificateName" in connector.values:
+        connector.values["TlsCertificateName"] = certificate
     return name
 
 
@@ -87,11 +87,11 @@ def test_the_filter_meets_the_hybrid_connector_and_strangers_none(
 
     ok(do(wire, HYBRID))
 
-    assert met(host).name == "Mail from filter"
+    assert answering(host).name == "Mail from filter"
     assert not host.admission(STRANGER).submit
-    normal = [text.replace(" ", "") for text in met(host).values["TlsDomainCapabilities"]]
+    normal = [text.replace(" ", "") for text in answering(host).values["TlsDomainCapabilities"]]
     assert sorted(normal) == sorted([tag.replace(" ", "")])
-    assert met(host).values.get("TlsCertificateName") == (
+    assert answering(host).values.get("TlsCertificateName") == (
         CERTIFICATE if edition != "2010" else None
     )
     again = ok(do(wire, HYBRID))
@@ -104,9 +104,13 @@ def test_the_filter_meets_the_hybrid_connector_and_strangers_none(
     assert seen["state"] == "open"
     ok(do(wire, HYBRID))
     assert not host.admission(STRANGER).submit
-    assert met(host).values.get("TlsCertificateName") == (newer if edition != "2010" else None)
+    assert answering(host).values.get("TlsCertificateName") == (
+        newer if edition != "2010" else None
+    )
     ok(do(wire, {"snapshot": "original"}))
-    assert {name: one for name, one in read(host).receive.items() if name not in start} == {}
+    assert {
+        name: connector for name, connector in read(host).receive.items() if name not in start
+    } == {}
 
 
 def test_a_tag_that_is_taken_from_the_filter_is_given_back(tmp_path: pathlib.Path) -> None:
@@ -115,11 +119,12 @@ def test_a_tag_that_is_taken_from_the_filter_is_given_back(tmp_path: pathlib.Pat
     wire = Wire(host)
     ok(do(wire, HYBRID))
     host.colleague(
-        "Set-ReceiveConnector", {"Identity": met(host).identity, "TlsDomainCapabilities": None}
+        "Set-ReceiveConnector",
+        {"Identity": answering(host).identity, "TlsDomainCapabilities": None},
     )
     assert ok(do(wire, HYBRID, check=True))["state"] == "drift"
     ok(do(wire, HYBRID))
-    assert met(host).values["TlsDomainCapabilities"] == (TAGS[1][1],)
+    assert answering(host).values["TlsDomainCapabilities"] == (TAGS[1][1],)
 
 
 def test_a_hybrid_whose_ranges_nobody_named_is_stopped_with_both_ways_on(
@@ -138,6 +143,8 @@ def test_capabilities_can_be_given_where_no_connector_has_them(tmp_path: pathlib
     lock = {"tls_domain_capabilities": [f"{PARTNER}:AcceptCloudServicesMail"], "require_tls": True}
     wire = Wire(host)
     ok(do(wire, {**HYBRID, "inbound_lock": lock}))
-    assert met(host).values["TlsDomainCapabilities"] == (f"{PARTNER}:AcceptCloudServicesMail",)
-    assert met(host).values["RequireTLS"]
+    assert answering(host).values["TlsDomainCapabilities"] == (
+        f"{PARTNER}:AcceptCloudServicesMail",
+    )
+    assert answering(host).values["RequireTLS"]
     assert not ok(do(wire, {**HYBRID, "inbound_lock": lock}))["changed"]

@@ -125,9 +125,9 @@ def test_the_path_of_exchange_online_and_a_wizard_that_undid_the_lock_are_told(
 
     exchange = host.exchange
     (front,) = [
-        one
-        for one in exchange.directory.view("")
-        if one.name == f"Default Frontend {exchange.name}"
+        connector
+        for connector in exchange.directory.view("")
+        if connector.name == f"Default Frontend {exchange.name}"
     ]
     wizard = {
         "Identity": front.identity,

@@ -348,8 +348,8 @@ def test_nobody_is_shut_out_by_mistake() -> None:
 def test_a_description_that_names_a_path_no_more_gives_it_back() -> None:
     server = Server()
     server.run(TWO)
-    one = {**OWN, "blocks": [{"path": "/ecp"}]}
-    assert ended(server.run(one)) == (True, "in order", [])
+    shorter = {**OWN, "blocks": [{"path": "/ecp"}]}
+    assert ended(server.run(shorter)) == (True, "in order", [])
     assert server.passes("/owa/")
     assert not server.passes("/ecp/")
     server.run({**LISTS, "blocks": [{"path": "/ecp"}]})

@@ -191,8 +191,9 @@ def ip_list(dice: random.Random) -> str:
         ("::1", "128"),
     ]
     inner = "".join(
-        f'<add ipAddress="{one}" subnetMask="{mask}" allowed="{dice.choice(["true", "false"])}" />'
-        for one, mask in dice.sample(entries, dice.randrange(4))
+        f'<add ipAddress="{address}" subnetMask="{mask}" '
+        f'allowed="{dice.choice(["true", "false"])}" />'
+        for address, mask in dice.sample(entries, dice.randrange(4))
     )
     flag = dice.choice(["true", "false"])
     return (

@@ -36,8 +36,8 @@ def site(edition: str, folder: pathlib.Path, invalid: str) -> ExchangeHost:
     """A server with two wide connectors, of which the one or the other is invalid."""
     host = defaults.site(edition, folder=folder, addresses=(HERE, ELSEWHERE, "2001:db8::25"))
     defaults.add_receive(host, "A second door", {**WIDE, "PermissionGroups": "AnonymousUsers"})
-    for one in host.directory.view(""):
-        one.valid = invalid not in one.name
+    for connector in host.directory.view(""):
+        connector.valid = invalid not in connector.name
     return host
 
 
@@ -71,7 +71,9 @@ def test_the_lock_is_made_or_nothing_is_closed(
         assert doors(host) == [False] * 2 + [True] * 4
     else:
         assert doors(host) == before
-        changed = {name for name, one in read(host).receive.items() if one != start.get(name)}
+        changed = {
+            name for name, connector in read(host).receive.items() if connector != start.get(name)
+        }
         assert changed <= {"mail from filter", "mail from filter (own networks)"}, changed
     assert "Create the receive connector 'Mail from filter'" in " ".join(stopped["done"])
 

@@ -112,17 +112,17 @@ def test_the_modules_work_over_both_plugins(pwsh: str, tmp_path: pathlib.Path) -
 def test_other_scripts_run_in_the_real_engine(tmp_path: pathlib.Path) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=PWSH) as lab:
         machine = lab.hosts["birke-ex1"].machine
-        found = machine.run(
+        ended = machine.run(
             '$input | ForEach-Object { "<$_>" }; exit 5', b"a\nb c\n", True, threading.Event()
         )
-    assert (found[0], found[1].split()) == (5, [b"<a>", b"<b", b"c>"])
+    assert (ended[0], ended[1].split()) == (5, [b"<a>", b"<b", b"c>"])
 
 
 @pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
 def test_a_request_that_is_larger_than_a_pipe_reaches_the_real_engine() -> None:
     ranges = [
-        f"2001:db8:{one:x}:1:1:1:1:1-2001:db8:{one:x}:ffff:ffff:ffff:ffff:ffff"
-        for one in range(6_000)
+        f"2001:db8:{number:x}:1:1:1:1:1-2001:db8:{number:x}:ffff:ffff:ffff:ffff:ffff"
+        for number in range(6_000)
     ]
     step = {
         "op": "call",
@@ -150,7 +150,9 @@ def test_a_request_that_is_larger_than_a_pipe_reaches_the_real_engine() -> None:
         assert code == 0
         assert decode_answer(stdout)["ok"] is True
         held = next(
-            one for one in host.exchange.receive_connectors() if one.name == "Default Frontend EX1"
+            connector
+            for connector in host.exchange.receive_connectors()
+            if connector.name == "Default Frontend EX1"
         )
     assert len(held.values["RemoteIPRanges"]) == 6_000
 
@@ -226,8 +228,8 @@ def test_servers_of_one_site_share_their_send_connectors_and_their_port_25_follo
 
 def test_every_place_has_addresses_of_its_own() -> None:
     sites = parse_sites(["birke=2016,2016", "hafen=2019", "nordlicht=sbs-2011", "eck=edge"])
-    found = [address for place in places(sites) for address in place.addresses]
-    assert len(set(found)) == len(found)
+    addresses = [address for place in places(sites) for address in place.addresses]
+    assert len(set(addresses)) == len(addresses)
     for place in places(sites):
         assert place.addresses[0] not in place.players(4).values()
         assert place.addresses[0] in place.exchange_servers()

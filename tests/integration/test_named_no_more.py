@@ -119,7 +119,7 @@ def test_a_connector_that_a_lock_narrowed_is_narrowed_again_when_networks_leave(
         for sender, local in ((COLLEAGUE, None), ("127.0.0.1", "127.0.0.1"))
     )
     assert (do(wire, NARROW)["changed"], done["state"]) == (False, "in order")
-    [narrowed] = [one for one in host.receive_connectors() if one.name == name]
+    [narrowed] = [connector for connector in host.receive_connectors() if connector.name == name]
     assert str(narrowed.values["Comment"]).startswith(comment)
     assert not do(wire, {"snapshot": "original"}).get("failed")
     assert read(host).receive == start.receive
@@ -156,9 +156,9 @@ def test_a_narrowed_connector_that_is_opened_again_is_closed_by_the_next_lock(
     )
     assert not do(wire, NARROW).get("failed")
     assert not host.admission(STRANGER).submit
-    assert {key: one["remote_ip_ranges"].v4 for key, one in read(host).receive.items()} == {
-        key: one["remote_ip_ranges"].v4 for key, one in narrow.items()
-    }
+    assert {
+        key: connector["remote_ip_ranges"].v4 for key, connector in read(host).receive.items()
+    } == {key: connector["remote_ip_ranges"].v4 for key, connector in narrow.items()}
     assert not do(wire, NARROW)["changed"]
     # Without the right there is nothing to narrow.
     host.colleague(
@@ -207,4 +207,6 @@ def test_ranges_of_exchange_online_leave_as_well(tmp_path: pathlib.Path) -> None
     )
     done = do(wire, {**INBOUND, "accept_risks": ["hybrid_shut_out"]})
     assert not done.get("failed"), done["msg"]
-    assert "Mail from filter (hybrid)" not in {one.name for one in host.receive_connectors()}
+    assert "Mail from filter (hybrid)" not in {
+        connector.name for connector in host.receive_connectors()
+    }

@@ -60,9 +60,9 @@ def of(result: dict[str, t.Any], identity: str, about: str = "") -> list[tuple[s
 
 
 def name(result: dict[str, t.Any], text: str) -> dict[str, t.Any]:
-    found: list[dict[str, t.Any]] = [each for each in result["names"] if each["name"] == text]
-    assert len(found) == 1, result["names"]
-    return found[0]
+    entries: list[dict[str, t.Any]] = [each for each in result["names"] if each["name"] == text]
+    assert len(entries) == 1, result["names"]
+    return entries[0]
 
 
 def worst(result: dict[str, t.Any]) -> set[str]:
@@ -186,7 +186,11 @@ def test_a_wildcard_is_told_apart_from_a_server_of_its_own(dns: NameServer) -> N
     dns.zones.add(f"*.{DOMAIN}", "A", "203.0.113.80")
     dns.zones.add(f"owa.{DOMAIN}", "A", "203.0.113.26")
     result = ask(dns, names=[f"erp.{DOMAIN}"])
-    addresses = [each for found in result["target_addresses"].values() for each in found]
+    addresses = [
+        each
+        for addresses_of_name in result["target_addresses"].values()
+        for each in addresses_of_name
+    ]
     assert sorted(result["targets"]) == sorted(
         f"{label}.{DOMAIN}" for label in ("mail", "webmail", "owa", "exchange", "erp")
     )

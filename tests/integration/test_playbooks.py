@@ -72,8 +72,8 @@ def test_sites_are_locked_proven_checked_and_given_back(
         forks = ("--forks", "6")
 
         def dump(host: str) -> tuple[t.Any, t.Any]:
-            found = client.dump(host)
-            return found["receive_connectors"], found["send_connectors"]
+            connectors = client.dump(host)
+            return connectors["receive_connectors"], connectors["send_connectors"]
 
         def cost(host: str) -> tuple[int, int, bool]:
             counted = client.counters(host)
@@ -182,7 +182,7 @@ def test_a_network_that_is_named_after_the_lock_is_let_in_and_one_that_cannot_be
         )
         run = play("drift", lab.inventory, variables={**NO_LOOK, "mailedge_own_networks": more})
         assert not run.mail_flow()["plan"]
-        assert [one["id"] for one in run.mail_flow()["guards"]] == ["own_networks_refused"]
+        assert [finding["id"] for finding in run.mail_flow()["guards"]] == ["own_networks_refused"]
         assert "are refused without a login, and this lock leaves that as it is" in " ".join(
             run.output.split()
         )
@@ -258,11 +258,11 @@ def test_two_runs_at_once_leave_one_consistent_lock() -> None:
         for run in runs:
             if run.code:
                 result = run.mail_flow()
-                met = [
+                refusals = [
                     guard["id"] for guard in result.get("guards", []) if guard["severity"] == "stop"
                 ]
                 refused = ("Mailedge.StateChanged", "Mailedge.Busy", "Mailedge.SnapshotFailed")
-                assert met == ["leased"] or result["error"]["class"] in refused, run.output
+                assert refusals == ["leased"] or result["error"]["class"] in refused, run.output
         run = play("apply", lab.inventory, variables=NO_LOOK)
         assert run.code == 0, run.output
         assert recap(run)["changed"] == 0

@@ -31,7 +31,7 @@ def test_an_open_server_takes_mail_from_everybody_for_its_own_domain_only(
         refusal = "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"
         assert sender.mail("a@watchtower.example")[1] == refusal
     said = host.mailbox.conversations
-    assert [one.sender for one in said] == list(host.place.players(version).values())
+    assert [statement.sender for statement in said] == list(host.place.players(version).values())
     assert said[0].commands[:3] == [
         "EHLO probe.watchtower.example",
         "MAIL FROM:<probe@watchtower.example>",

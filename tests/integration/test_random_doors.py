@@ -71,7 +71,7 @@ _entries = st.builds(
 
 @st.composite
 def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
-    found = []
+    drawn = []
     for number in range(draw(st.integers(0, 4))):
         port = draw(st.sampled_from([25, 25, 25, 26, 2526]))
         mechanisms = draw(
@@ -80,7 +80,7 @@ def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
         groups = draw(st.lists(st.sampled_from(GROUPS), max_size=3, unique=True))
         if "ExternalAuthoritative" in mechanisms:
             groups = sorted({*groups, "ExchangeServers"})
-        found.append(
+        drawn.append(
             {
                 "name": f"Connector {number}",
                 "Bindings": [
@@ -105,7 +105,7 @@ def _connectors(draw: st.DrawFn) -> list[dict[str, t.Any]]:
                 "conflict": draw(st.sampled_from([False] * 5 + [True])),
             }
         )
-    return found
+    return drawn
 
 
 def build(
@@ -114,9 +114,9 @@ def build(
     """A server with these connectors, as far as Exchange would have them."""
     host = defaults.site(edition, folder=folder, addresses=ADDRESSES)
     if not setup:
-        for one in list(host.directory.view("")):
-            if one.name == "Default Frontend EX1":
-                host.directory.drop(one)
+        for connector in list(host.directory.view("")):
+            if connector.name == "Default Frontend EX1":
+                host.directory.drop(connector)
     unknown = set() if host.edition.frontend else {"TransportRole"}
     for described in connectors:
         values = {
@@ -127,7 +127,11 @@ def build(
         made = defaults.add_receive(host, described["name"], values)
         made.rights = tuple(sorted({*made.rights, *described["rights"]}))
         made.inherited = tuple(described["inherited"] or ())
-        others = [one for one in host.directory.view("") if one.server and one is not made]
+        others = [
+            connector
+            for connector in host.directory.view("")
+            if connector.server and connector is not made
+        ]
         try:
             receive_rules.check_against(made, others)
         except ExchangeError:
@@ -140,18 +144,18 @@ def open_ports(host: ExchangeHost) -> set[tuple[int, bool]]:
     """The ports at which a stranger may send, and those at which one may relay, by the lab's own
     reading.
     """
-    found = set()
+    open_now = set()
     for port in host.ports():
         for sender in STRANGERS:
             for local in ADDRESSES:
                 if (":" in local) == (":" in sender):
                     door = host.admission(sender, local, port)
-                    found |= {
+                    open_now |= {
                         (port, relay)
                         for relay in (False, True)
                         if (door.relays if relay else door.submit)
                     }
-    return found
+    return open_now
 
 
 def untold(host: ExchangeHost, sentences: list[str]) -> set[tuple[int, bool]]:
@@ -183,7 +187,7 @@ def mail(host: ExchangeHost) -> set[tuple[str, str, int, str]]:
         for local in ADDRESSES
         if (":" in local) == (":" in sender)
     ]
-    found = set()
+    delivered = set()
     for sender, local in pairs:
         for port in (25, 26, 2526):
             door = host.admission(sender, local, port)
@@ -192,8 +196,8 @@ def mail(host: ExchangeHost) -> set[tuple[str, str, int, str]]:
                 held["log in"] = transport.may(
                     door.connector, [rights.AUTHENTICATED], rights.SUBMIT
                 )
-            found |= {(sender, local, port, right) for right, given in held.items() if given}
-    return found
+            delivered |= {(sender, local, port, right) for right, given in held.items() if given}
+    return delivered
 
 
 def lost_untold(
@@ -201,8 +205,8 @@ def lost_untold(
     after: set[tuple[str, str, int, str]],
     guards: t.Iterable[dict[str, str]],
 ) -> set[tuple[str, str, int, str]]:
-    ids = {one["id"] for one in guards}
-    return {one for one in before - after if not TOLD_BY.get(one[0], {"server_shut_out"}) & ids}
+    ids = {guard["id"] for guard in guards}
+    return {way for way in before - after if not TOLD_BY.get(way[0], {"server_shut_out"}) & ids}
 
 
 RISKS = [

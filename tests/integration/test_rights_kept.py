@@ -46,7 +46,7 @@ def test_the_own_networks_send_and_relay_as_before_and_the_next_run_changes_noth
     identity = f"EX1\\{FRONTEND}"
     values = {"PermissionGroups": groups, "AuthMechanism": mechanisms, "DomainSecureEnabled": False}
     host.colleague("Set-ReceiveConnector", {"Identity": identity, **values})
-    [wide] = [one for one in host.receive_connectors() if one.name == FRONTEND]
+    [wide] = [connector for connector in host.receive_connectors() if connector.name == FRONTEND]
     setattr(wide, where, (*getattr(wide, where), Ace("Everyone", what)))
     before = [_door(host, sender) for sender in (COLLEAGUE, "127.0.0.1")]
     assert before[0][0]

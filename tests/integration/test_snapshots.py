@@ -89,8 +89,8 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
         0,
     )
     (asked,) = [run.layers_of(task) for task in run.tasks if run.layers_of(task)]
-    found = asked["exchange"]["snapshots"]
-    assert [one["state"] for one in found] == [
+    listed = asked["exchange"]["snapshots"]
+    assert [snapshot["state"] for snapshot in listed] == [
         "foreign",
         "foreign",
         "unreadable",
@@ -98,25 +98,29 @@ def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> 
         "usable",
     ]
     # A lease is no snapshot.
-    assert [one["name"] for one in found] == sorted(set(files) - {"0-lease.json"}, reverse=True)
-    assert found[1]["why"] == "It is of the server EX9."
-    assert [one["reason"] for one in found[3:]] == ["rollback", "apply"]
-    assert "the receive connector 'Mail from filter': gone, as it was" in found[-1]["restores"]
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", one["time"]) for one in found[3:])
+    assert [snapshot["name"] for snapshot in listed] == sorted(
+        set(files) - {"0-lease.json"}, reverse=True
+    )
+    assert listed[1]["why"] == "It is of the server EX9."
+    assert [snapshot["reason"] for snapshot in listed[3:]] == ["rollback", "apply"]
+    assert "the receive connector 'Mail from filter': gone, as it was" in listed[-1]["restores"]
+    assert all(
+        re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", snapshot["time"]) for snapshot in listed[3:]
+    )
     told = lines(run)
     assert told[0].startswith("birke: listed. Looked at: exchange, fortigate.")
-    assert any(line.startswith(f"  {found[-1]['name']}") for line in (line[2:] for line in told)), (
-        told
-    )
+    assert any(
+        line.startswith(f"  {listed[-1]['name']}") for line in (line[2:] for line in told)
+    ), told
     firewall = run.of("List the snapshots of the firewall")[-1].result["snapshots"]
-    assert [one["state"] for one in firewall] == ["foreign", "usable", "usable"]
+    assert [snapshot["state"] for snapshot in firewall] == ["foreign", "usable", "usable"]
     assert len(told) < 40
 
     # A name of the list is what a rollback takes.
     run = play(
         "rollback",
         lab.inventory,
-        variables={**NO_LOOK, "mailedge_exchange_snapshot": found[-1]["name"]},
+        variables={**NO_LOOK, "mailedge_exchange_snapshot": listed[-1]["name"]},
     )
     assert run.code == 0, run.output
 
@@ -134,10 +138,10 @@ def test_a_server_that_cannot_be_asked_is_unknown_and_not_without_snapshots(lab:
 
 def handed_on(run: Run) -> dict[str, t.Any]:
     """The statistics of the run, as a later job of a workflow gets them for variables."""
-    found: dict[str, t.Any] = {}
+    stats: dict[str, t.Any] = {}
     for task in run.tasks:
-        found.update(task.result.get("ansible_stats", {"data": {}})["data"])
-    return found
+        stats.update(task.result.get("ansible_stats", {"data": {}})["data"])
+    return stats
 
 
 @pytest.mark.core

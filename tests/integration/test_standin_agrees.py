@@ -46,7 +46,7 @@ from ansible_collections.mailedge.lockdown.tests.support.engine import (
 pytestmark = [needs_engine, pytest.mark.long]
 MUTEX = {"name": "Global\\mailedge.lockdown", "seconds": 1}
 ODD = "x'; $(boom) \u201cq\u201d `n | & \u2019 \u00fc\U0001f600 _x000A_ <&>\ttab"
-_READ_IDS = [one for ids in DIGESTS.values() for one in ids]
+_READ_IDS = [step_id for ids in DIGESTS.values() for step_id in ids]
 
 
 def story(edition: str) -> list[dict[str, t.Any]]:
@@ -168,7 +168,7 @@ def test_a_whole_story_is_told_alike(edition: str, tmp_path: pathlib.Path) -> No
     (out,) = [row for row in steps["after.send"]["objects"] if row["Name"] == "Out"]
     assert out["AuthenticationCredential.UserName"] == "relay"
     for host in (first, second):
-        (held,) = [one for one in host.directory.view("") if one.name == "Out"]
+        (held,) = [connector for connector in host.directory.view("") if connector.name == "Out"]
         assert held.values["AuthenticationCredential"] == ("relay", CANARY)
 
 
@@ -184,18 +184,20 @@ def test_the_digest_is_the_same_both_ways_and_a_colleague_changes_it(
     }
     host = site("2016")
     request = asking([*read_steps(HostFact("name"), commands=False), digest], SHELL)
-    found = by_standin(host, request)["steps"]["digest"]["objects"]
-    assert found == by_engine(host, request)["steps"]["digest"]["objects"]
-    digest["expect"] = found[0]["digest"]
+    objects = by_standin(host, request)["steps"]["digest"]["objects"]
+    assert objects == by_engine(host, request)["steps"]["digest"]["objects"]
+    digest["expect"] = objects[0]["digest"]
     written = call("set", "Set-SendConnector", {"Identity": "Internet", "Enabled": False, **QUIET})
     steps = [*read_steps(HostFact("name"), commands=False), digest, written]
     answer, *hosts = agree(
         "2016",
         asking(steps, SHELL),
         tmp_path,
-        lambda one: t.cast(
+        lambda exchange: t.cast(
             "None",
-            one.colleague("Set-ReceiveConnector", {"Identity": "EX1\\Default EX1", "Comment": "!"}),
+            exchange.colleague(
+                "Set-ReceiveConnector", {"Identity": "EX1\\Default EX1", "Comment": "!"}
+            ),
         ),
     )
     assert answer["error"]["class"] == "Mailedge.StateChanged"
@@ -267,7 +269,7 @@ def test_a_request_that_makes_no_sense_is_told_alike(
 def test_what_can_be_reached_is_told_alike(tmp_path: pathlib.Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, so that nobody takes it, but not listening
-        targets = [["127.0.0.1", one.getsockname()[1]] for one in (listener, closed)]
+        targets = [["127.0.0.1", bound.getsockname()[1]] for bound in (listener, closed)]
         step = {"op": "reach", "id": "reach", "targets": targets, "seconds": 5}
         answer, *_hosts = agree("2019", asking([step], {"way": "none"}), tmp_path)
     assert {row["error"] for row in answer["steps"]["reach"]["objects"]} == {

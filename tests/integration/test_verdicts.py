@@ -186,7 +186,8 @@ def test_lists_may_be_texts_of_a_survey_in_every_layer(lab: Lab) -> None:
         run = play("apply", lab.inventory, "--check", "--limit", "birke", variables=texts)
         for task in ("Exchange connectors", "Let only the provider"):
             plans = [
-                {one.host: one.result.get("plan") for one in each.of(task)} for each in (run, lists)
+                {task_result.host: task_result.result.get("plan") for task_result in each.of(task)}
+                for each in (run, lists)
             ]
             assert plans[0] == plans[1], run.output
 
@@ -254,8 +255,8 @@ def test_a_stranger_is_the_control_of_its_own_look_where_a_firewall_drops_packet
             del text["mailedge"]["children"]["birke"]["vars"][name]
         host = text["mailedge"]["children"]["birke"]["hosts"][EX1]
         host["mailedge_probe_looks"] = [
-            {key: value for key, value in one.items() if key != "control_host"}
-            for one in host["mailedge_probe_looks"]
+            {key: value for key, value in look.items() if key != "control_host"}
+            for look in host["mailedge_probe_looks"]
         ]
         lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
         run = play("apply", lab.inventory)

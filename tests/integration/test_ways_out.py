@@ -26,8 +26,8 @@ EDGESYNC = "EdgeSync - Site to Internet"
 
 
 def leaves(host: ExchangeHost, domain: str = "partner.com", size: int = 0, server: str = "") -> str:
-    one = host.leaves_by(domain, size, server)
-    return one.name if one else ""
+    connector = host.leaves_by(domain, size, server)
+    return connector.name if connector else ""
 
 
 def ok(result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -36,7 +36,9 @@ def ok(result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def passed(result: dict[str, t.Any]) -> str:
-    return " ".join(one["sentence"] for one in result["guards"] if one["id"] == "send_leak")
+    return " ".join(
+        finding["sentence"] for finding in result["guards"] if finding["id"] == "send_leak"
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,16 +201,16 @@ def test_in_order_means_that_all_mail_but_that_of_partners_leaves_by_the_lock(
             for server in ("EX1", "EX2")
             for size in (0, 20 << 20, 50 << 20)
         ]
-        before = {one: leaves(host, one[0], one[2], one[1]) for one in mail}
+        before = {letter: leaves(host, letter[0], letter[2], letter[1]) for letter in mail}
         wire = Wire(host)
         ok(do(wire, OUT))
         seen = ok(do(wire, OUT, check=True))
         assert not seen["changed"], seen["plan"]
         past = set()
-        for one in mail:
-            carrier = leaves(host, one[0], one[2], one[1])
-            assert carrier or not before[one], one
-            stored = host.leaves_by(one[0], one[2], one[1])
+        for letter in mail:
+            carrier = leaves(host, letter[0], letter[2], letter[1])
+            assert carrier or not before[letter], letter
+            stored = host.leaves_by(letter[0], letter[2], letter[1])
             if stored is not None and carrier != OURS:
                 past |= (
                     {carrier}

@@ -28,7 +28,7 @@ STRANGER, FILTER = ("internet", "closed"), ("provider", "open")
 CONNECTOR = "Default Frontend EX1"
 
 
-def found(
+def judged_from(
     lab: Lab, host: LabHost, *seekers: tuple[str, str], **more: t.Any
 ) -> list[tuple[str, str]]:
     """State and first sentence of a look of each role at one host, all in one task."""
@@ -62,35 +62,44 @@ def control_port(lab: Lab) -> int:
 
 
 def narrowed(client: LabClient) -> None:
-    change(client, CONNECTOR, RemoteIPRanges=[one for one in PROVIDER_RANGES if ":" not in one])
+    change(client, CONNECTOR, RemoteIPRanges=[text for text in PROVIDER_RANGES if ":" not in text])
 
 
 @pytest.mark.parametrize("ails", ["not available", "not active"])
 def test_a_server_that_is_down_is_not_locked(lab: Lab, host: LabHost, ails: str) -> None:
     """For one of the two: the very words of a server without a connector for the stranger."""
     host.mailbox.service = ails
-    [(stranger, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
+    [(stranger, why), (filter_, _why)] = judged_from(lab, host, STRANGER, FILTER)
     assert (stranger, filter_) == ("unknown", "unknown")
     assert f"421 4.3.2 Service {ails}" in why
     host.mailbox.service = ""
-    assert [state for state, _why in found(lab, host, STRANGER, FILTER)] == ["open", "in order"]
+    assert [state for state, _why in judged_from(lab, host, STRANGER, FILTER)] == [
+        "open",
+        "in order",
+    ]
 
 
 def test_a_connector_that_hears_only_the_filter_is_a_lock_once_the_filter_is_heard(
     lab: Lab, host: LabHost, client: LabClient
 ) -> None:
     narrowed(client)
-    [(state, why)] = found(lab, host, STRANGER)
+    [(state, why)] = judged_from(lab, host, STRANGER)
     assert (state, "421 4.3.2 Service not available" in why) == ("unknown", True)
     assert "an allowed sender that is accepted at the same address" in why
-    assert [state for state, _why in found(lab, host, STRANGER, FILTER)] == ["in order", "in order"]
+    assert [state for state, _why in judged_from(lab, host, STRANGER, FILTER)] == [
+        "in order",
+        "in order",
+    ]
     change(client, CONNECTOR, PermissionGroups="ExchangeServers")
-    assert [state for state, _why in found(lab, host, STRANGER, FILTER)] == ["unknown", "drift"]
+    assert [state for state, _why in judged_from(lab, host, STRANGER, FILTER)] == [
+        "unknown",
+        "drift",
+    ]
 
 
 def test_exchanges_own_words_need_nobody_else(lab: Lab, host: LabHost, client: LabClient) -> None:
     change(client, CONNECTOR, PermissionGroups="ExchangeServers")
-    [(state, why)] = found(lab, host, STRANGER)
+    [(state, why)] = judged_from(lab, host, STRANGER)
     assert (state, "530 5.7.57" in why) == ("in order", True)
 
 
@@ -98,7 +107,7 @@ def test_a_recipient_that_takes_only_members_says_nothing_about_the_door(
     lab: Lab, host: LabHost
 ) -> None:
     host.mailbox.members_only = {"postmaster@birke.example"}
-    [(state, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
+    [(state, why), (filter_, _why)] = judged_from(lab, host, STRANGER, FILTER)
     assert (state, filter_) == ("unknown", "unknown")
     assert "Name a recipient that everybody may write to" in why
 
@@ -117,17 +126,20 @@ def test_a_proxy_on_the_way_is_not_the_server(
 ) -> None:
     lab.proxy.senders.add(SOURCES["internet"])
     lab.proxy.answer = answer
-    [(state, why), (filter_, _why)] = found(lab, host, STRANGER, FILTER)
+    [(state, why), (filter_, _why)] = judged_from(lab, host, STRANGER, FILTER)
     assert (state, filter_) == ("unknown", "in order")
     if not answer.startswith("550"):
         assert "both greet as proxy.isp.example" in why
     # Nobody who could tell: the filter is accepted, but by a server that greets as another one.
     if answer == "530 5.7.0 Authentication required":
-        assert found(lab, host, STRANGER, FILTER, control_host=None)[0][0] == "unknown"
+        assert judged_from(lab, host, STRANGER, FILTER, control_host=None)[0][0] == "unknown"
     # What the proxy accepts for the filter is no proof that the server does.
     lab.proxy.senders.add(SOURCES["provider"])
     narrowed(client)
-    assert [state for state, _why in found(lab, host, STRANGER, FILTER)] == ["unknown", "unknown"]
+    assert [state for state, _why in judged_from(lab, host, STRANGER, FILTER)] == [
+        "unknown",
+        "unknown",
+    ]
 
 
 @pytest.mark.long

@@ -47,8 +47,8 @@ def logs_in(host: ExchangeHost, sender: str, account: str, local: str | None = N
     """Whether an account of the organization may send from there, by the rights on the connector
     that answers.
     """
-    met = host.admission(sender, local).connector
-    return met is not None and transport.may(met, [account], rights.SUBMIT)
+    connector = host.admission(sender, local).connector
+    return connector is not None and transport.may(connector, [account], rights.SUBMIT)
 
 
 SERVERS = r"MS Exchange\Hub Transport Servers"
@@ -156,7 +156,9 @@ def test_no_binding_of_a_connector_out_of_service_is_taken_over(tmp_path: pathli
     wire = Wire(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
-    [ours] = [one for one in host.receive_connectors() if one.name == "Mail from filter"]
+    [ours] = [
+        connector for connector in host.receive_connectors() if connector.name == "Mail from filter"
+    ]
     assert sorted(map(str, ours.values["Bindings"])) == ["0.0.0.0:25", "[::]:25"]
     assert {sender: logs_in(host, sender, SERVERS, OWN_ADDRESS) for sender in before} == before
     assert not do(wire, INBOUND)["changed"]
@@ -289,7 +291,9 @@ def test_auto_disables_only_what_has_no_other_use(groups: str, tmp_path: pathlib
     wire = Wire(host)
     done = do(wire, INBOUND)
     assert not done.get("failed"), done["msg"]
-    [internet] = [one for one in host.receive_connectors() if one.name == "Internet"]
+    [internet] = [
+        connector for connector in host.receive_connectors() if connector.name == "Internet"
+    ]
     assert internet.values["Enabled"] == bool(groups)
     assert not host.admission(STRANGER, OWN_ADDRESS).submit
     if groups == "ExchangeUsers":
@@ -325,9 +329,11 @@ def _relaying(host: ExchangeHost, how: str) -> None:
         trusted = {"DomainSecureEnabled": False, "AuthMechanism": "Tls, ExternalAuthoritative"}
         host.colleague("Set-ReceiveConnector", {"Identity": identity, **trusted})
     else:
-        [one] = [one for one in host.receive_connectors() if one.name == FRONTEND]
+        [frontend] = [
+            connector for connector in host.receive_connectors() if connector.name == FRONTEND
+        ]
         account = rights.ANONYMOUS if how == "anonymous" else "Everyone"
-        one.rights = (*one.rights, Ace(account, rights.ANY_RECIPIENT))
+        frontend.rights = (*frontend.rights, Ace(account, rights.ANY_RECIPIENT))
 
 
 @pytest.mark.parametrize("how", ["anonymous", "everyone", "trusted"])
@@ -350,7 +356,11 @@ def test_exchange_online_may_not_relay_by_the_connector_that_keeps_its_path(
     assert done["state"] == "in order"
     assert not do(wire, lock)["changed"]
     # Somebody lets it relay again.
-    [keeper] = [one for one in host.receive_connectors() if one.name == "Mail from filter (hybrid)"]
+    [keeper] = [
+        connector
+        for connector in host.receive_connectors()
+        if connector.name == "Mail from filter (hybrid)"
+    ]
     given = {
         "Identity": keeper.distinguished_name,
         "User": rights.ANONYMOUS,
@@ -386,9 +396,11 @@ def test_users_whose_rights_are_no_whole_group_log_in_as_before(
         PermissionGroups="AnonymousUsers, ExchangeUsers",
         AuthMechanism="Tls",
     )
-    [one] = [one for one in host.receive_connectors() if one.name == "Internet"]
+    [internet] = [
+        connector for connector in host.receive_connectors() if connector.name == "Internet"
+    ]
     taken = {
-        "Identity": one.distinguished_name,
+        "Identity": internet.distinguished_name,
         "User": account,
         "ExtendedRights": [rights.ANY_RECIPIENT],
     }
@@ -410,8 +422,10 @@ def test_users_to_whom_sending_is_denied_get_it_by_no_narrow_connector(
     tmp_path: pathlib.Path,
 ) -> None:
     host = defaults.site("2010", folder=tmp_path)
-    [one] = [one for one in host.receive_connectors() if one.name == "Default EX1"]
-    one.rights = (*one.rights, Ace(rights.AUTHENTICATED, rights.SUBMIT, True))
+    [default] = [
+        connector for connector in host.receive_connectors() if connector.name == "Default EX1"
+    ]
+    default.rights = (*default.rights, Ace(rights.AUTHENTICATED, rights.SUBMIT, True))
     assert not logs_in(host, COLLEAGUE, rights.AUTHENTICATED)
     done = do(Wire(host), INBOUND)
     assert not done.get("failed"), done["msg"]

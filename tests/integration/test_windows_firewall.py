@@ -37,9 +37,9 @@ def heard(server: Server, port: int = 25) -> set[str]:
     """Who gets in, by whatever listens."""
     listeners = ("MSExchangeFrontendTransport.exe", "EdgeTransport.exe", "System")
     return {
-        one
-        for one in EVERYBODY
-        if any(server.admits(one, port, listener) for listener in listeners)
+        sender
+        for sender in EVERYBODY
+        if any(server.admits(sender, port, listener) for listener in listeners)
     }
 
 
@@ -383,7 +383,7 @@ def test_the_lab_is_no_kinder_than_a_server() -> None:
     rules.call("Add", rule)
     rules.call("Add", rule)
     assert rules.get("Count") == t.cast("int", count) + 2
-    assert len({one.id for one in firewall.rules}) == len(firewall.rules)
+    assert len({rule.id for rule in firewall.rules}) == len(firewall.rules)
     firewall.version = (2, 0)
     assert "SecureFlags" not in FwRule(firewall).properties
 

@@ -47,7 +47,9 @@ def test_a_play_looks_sets_repeats_and_gives_back(lab: Lab, host: LabHost) -> No
     assert run.code == 0, run.output
     told = {task.task: task.result for task in run.tasks}
     assert told["look"]["findings"][0]["severity"] == "critical"
-    assert {one["id"] for one in told["look"]["findings"] if one["accepted"]} == {"exchange_build"}
+    assert {finding["id"] for finding in told["look"]["findings"] if finding["accepted"]} == {
+        "exchange_build"
+    }
     assert told["look"]["cost"] == {"powershell_starts": 1, "exchange_shells": 0}
     assert [told[name]["changed"] for name in ("look", "check", "make", "repeat", "give back")] == [
         False,

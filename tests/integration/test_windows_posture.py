@@ -41,12 +41,15 @@ WAY = pytest.mark.parametrize("engine", WAYS)
 UP_TO_DATE: dict[str, t.Any] = {"exchange_builds_as_of": NOW.date().isoformat()}
 
 
-def found(wire: Wire, **arguments: t.Any) -> dict[str, tuple[str, str]]:
+def posture_of(wire: Wire, **arguments: t.Any) -> dict[str, tuple[str, str]]:
     """Id → severity and sentence, the worst of each id."""
     result = do(ActionModule, wire, {**UP_TO_DATE, **arguments})
     assert not result.get("failed"), result["msg"]
     assert result["changed"] is False
-    return {one["id"]: (one["severity"], one["sentence"]) for one in reversed(result["findings"])}
+    return {
+        finding["id"]: (finding["severity"], finding["sentence"])
+        for finding in reversed(result["findings"])
+    }
 
 
 def wire_to(edition: str, engine: bool, folder: pathlib.Path) -> Wire:
@@ -78,12 +81,14 @@ def test_one_start_reads_everything_and_writes_nothing(
     }
     assert result["state"] == "drift"
     assert result["findings"][0]["severity"] == "critical"
-    assert all(one["link"].startswith("https://learn.microsoft.com/") for one in result["findings"])
+    assert all(
+        finding["link"].startswith("https://learn.microsoft.com/") for finding in result["findings"]
+    )
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_every_edition_can_be_read(edition: str, tmp_path: pathlib.Path) -> None:
-    told = found(wire_to(edition, False, tmp_path))
+    told = posture_of(wire_to(edition, False, tmp_path))
     unknown = {name for name, (severity, _sentence) in told.items() if severity == "unknown"}
     # The lab's first Exchange 2007 is one that Microsoft's table has with another last number.
     assert unknown <= ({"exchange_build_unknown"} if edition == "2007-rtm" else set())
@@ -109,7 +114,9 @@ def test_a_server_that_is_well_kept_is_in_order(engine: bool, tmp_path: pathlib.
     wire = wire_to("se", engine, tmp_path)
     kept_well(wire.host.windows)
     result = do(ActionModule, wire, UP_TO_DATE)
-    assert [one["sentence"] for one in result["findings"] if one["severity"] != "ok"] == []
+    assert [
+        finding["sentence"] for finding in result["findings"] if finding["severity"] != "ok"
+    ] == []
     assert result["state"] == "in order"
     # By a table that is old, the same server is not known to be.
     result = do(ActionModule, wire)
@@ -140,7 +147,7 @@ def test_what_cannot_be_read_is_unknown_and_hides_nothing(
     wire = wire_to("se", engine, tmp_path)
     kept_well(wire.host.windows)
     break_everything(wire.host.windows)
-    told = found(wire)
+    told = posture_of(wire)
     unknown = {name for name, (severity, _sentence) in told.items() if severity == "unknown"}
     assert unknown == {
         "windows_version_unknown",
@@ -189,7 +196,7 @@ def test_dates_of_updates_in_every_form(
         }
         for text in texts
     ]
-    assert found(wire)["last_update"][0] == severity
+    assert posture_of(wire)["last_update"][0] == severity
 
 
 @WAY
@@ -211,20 +218,20 @@ def test_a_history_that_is_huge_and_full_of_definitions(
         )
         for number in range(60 if engine else 3000)
     ]
-    severity, sentence = found(wire)["last_update"]
+    severity, sentence = posture_of(wire)["last_update"]
     assert severity == "unknown"
     assert "not known" in sentence
     windows.history.updates.append(Update("2026-11 Cumulative Update (KB5)", ago(1), result=FAILED))
-    assert found(wire)["last_update"][0] == "unknown"
+    assert posture_of(wire)["last_update"][0] == "unknown"
     windows.history.updates.append(Update("2026-11 Cumulative Update (KB5)", ago(1)))
-    severity, sentence = found(wire)["last_update"]
+    severity, sentence = posture_of(wire)["last_update"]
     assert (severity, "1 days ago" in sentence) == ("ok", True)
 
 
 @WAY
 def test_a_windows_before_2012_and_without_a_revision(engine: bool, tmp_path: pathlib.Path) -> None:
     wire = wire_to("2010", engine, tmp_path)
-    told = found(wire)
+    told = posture_of(wire)
     assert told["tls_12_incoming"][0] == "critical"
     assert told["windows_support"][0] == "critical"
     assert told["restart_pending"][0] == "ok"
@@ -232,18 +239,18 @@ def test_a_windows_before_2012_and_without_a_revision(engine: bool, tmp_path: pa
     wire.host.windows.registry.make(
         r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
     )
-    assert found(wire)["restart_pending"][0] == "warning"
+    assert posture_of(wire)["restart_pending"][0] == "warning"
     set_build(wire.host.windows, 29999)
-    assert found(wire)["windows_version_unknown"][0] == "unknown"
+    assert posture_of(wire)["windows_version_unknown"][0] == "unknown"
     named = [{"build": 29999, "name": "Windows Server 2028", "end_of_support": "2038-01-12"}]
-    assert found(wire, windows_versions=named)["windows_support"][0] == "ok"
+    assert posture_of(wire, windows_versions=named)["windows_support"][0] == "ok"
 
 
 @WAY
 def test_the_hybrid_s_services_and_versions(engine: bool, tmp_path: pathlib.Path) -> None:
     wire = wire_to("se", engine, tmp_path)
     windows = wire.host.windows
-    assert found(wire, hybrid="agent")["hybrid_agent"][0] == "critical"
+    assert posture_of(wire, hybrid="agent")["hybrid_agent"][0] == "critical"
     folder = r"C:\Program Files\Microsoft Hybrid Service"
     windows.services.install("mshybridsvc", rf'"{folder}\Agent.exe" -run "as service"')
     windows.files.put(rf"{folder}\Agent.exe", File((1, 5, 3370, 0), "1.5.3370.0"))
@@ -254,12 +261,12 @@ def test_the_hybrid_s_services_and_versions(engine: bool, tmp_path: pathlib.Path
         r"C:\Program Files\Microsoft Azure Active Directory Connect\AzureADConnect.exe",
         File((2, 5, 76, 0), "2.5.76.0"),
     )
-    told = found(wire, hybrid="agent")
+    told = posture_of(wire, hybrid="agent")
     assert told["hybrid_agent"] == ("ok", "The Hybrid Agent 1.5.3370.0 runs.")
     assert told["entra_connect"][0] == "critical"
     windows.services.install("mshybridsvc", status="Stopped")
-    assert found(wire, hybrid="agent")["hybrid_agent"][0] == "critical"
-    assert found(wire)["hybrid_agent"][0] == "warning"
+    assert posture_of(wire, hybrid="agent")["hybrid_agent"][0] == "critical"
+    assert posture_of(wire)["hybrid_agent"][0] == "warning"
 
 
 @WAY
@@ -276,13 +283,18 @@ def test_certificates_and_protection(engine: bool, tmp_path: pathlib.Path) -> No
     ]
     windows.files.put(APPLICATION_HOST, File(text=application_host(True, without=("owa",))))
     result = do(ActionModule, wire, UP_TO_DATE)
-    told = [one["sentence"] for one in result["findings"] if one["id"] == "certificate"]
-    assert [("gone" in one, "soon" in one) for one in told] == [(True, False), (False, True)]
+    told = [finding["sentence"] for finding in result["findings"] if finding["id"] == "certificate"]
+    assert [("gone" in sentence, "soon" in sentence) for sentence in told] == [
+        (True, False),
+        (False, True),
+    ]
     assert f"{soon.date()}" in told[1]
-    (protection,) = [one for one in result["findings"] if one["id"] == "extended_protection"]
+    (protection,) = [
+        finding for finding in result["findings"] if finding["id"] == "extended_protection"
+    ]
     assert protection["sentence"] == "Extended protection is off for owa."
     ignored = do(ActionModule, wire, {**UP_TO_DATE, "ignored_certificates": ["D4D4D4D4"]})
-    assert "gone" not in " ".join(one["sentence"] for one in ignored["findings"])
+    assert "gone" not in " ".join(finding["sentence"] for finding in ignored["findings"])
 
 
 @pytest.mark.parametrize(

@@ -300,10 +300,10 @@ def test_pypsrp_runs_a_script_with_lines_of_input(lab: Lab, how: str) -> None:
     with lab.psrp(how) as wsman, RunspacePool(wsman) as pool:
         shell = PowerShell(pool)
         shell.add_script("$input | Out-Null")
-        found = shell.invoke(lines)
+        output = shell.invoke(lines)
         assert not shell.had_errors
     stdin = "".join(f"{line}\n" for line in lines).encode()
-    assert found == ["ran ü", str(len(stdin))]
+    assert output == ["ran ü", str(len(stdin))]
     assert lab.engine.runs == [("$input | Out-Null", stdin, True)]
     assert lab.service.shells == 0
 

@@ -62,7 +62,9 @@ def test_a_real_server_prints_as_it_did() -> None:
 def test_every_edition_has_its_connectors_and_the_collection_reads_them(edition: str) -> None:
     host = site(edition)
     state = read(host)
-    groups = {key: sorted(one["permission_groups"]) for key, one in state.receive.items()}
+    groups = {
+        key: sorted(connector["permission_groups"]) for key, connector in state.receive.items()
+    }
     servers = ["ExchangeLegacyServers", "ExchangeServers"]
     if host.edition.frontend:
         assert groups == {

@@ -192,14 +192,14 @@ def batch(
 ) -> Answer:
     parts = []
     for number, (cmdlet, parameters) in enumerate(calls):
-        one = invoke(online, cmdlet, parameters)
+        invocation = invoke(online, cmdlet, parameters)
         parts.append(
             {
                 "id": str(number),
                 "method": "POST",
-                "url": f"{online.api_url}{one.path}",
-                "headers": one.headers,
-                "body": one.document,
+                "url": f"{online.api_url}{invocation.path}",
+                "headers": invocation.headers,
+                "body": invocation.document,
             }
         )
     request = invoke(online, "batch")
@@ -220,23 +220,27 @@ def test_a_batch_is_one_request(online: ExchangeOnline) -> None:
     ]
     online.reset_counters()
     answer = batch(online, calls, Prefer="odata.continue-on-error").document["responses"]
-    assert [(one["id"], one["status"]) for one in answer] == [("0", 200), ("1", 400), ("2", 200)]
+    assert [(response["id"], response["status"]) for response in answer] == [
+        ("0", 200),
+        ("1", 400),
+        ("2", 200),
+    ]
     assert answer[2]["body"]["value"][0]["RejectDirectSend"] is False
     assert online.requests == 1
     assert online.writes == 1
     ended = batch(online, calls).document["responses"]
-    assert [one["status"] for one in ended] == [200, 400]
+    assert [response["status"] for response in ended] == [200, 400]
     assert batch(online, [("Get-InboundConnector", {})] * 11).status == 400
     online.arm(forbidden={"Get-TransportRule"})
-    (one,) = batch(online, [("Get-TransportRule", {})]).document["responses"]
-    assert (one["status"], set(one["body"])) == (403, {"\0"})
+    (response,) = batch(online, [("Get-TransportRule", {})]).document["responses"]
+    assert (response["status"], set(response["body"])) == (403, {"\0"})
 
 
 def test_a_batch_goes_wrong_on_demand(online: ExchangeOnline) -> None:
     calls: list[tuple[str, dict[str, t.Any]]] = [("Get-InboundConnector", {})] * 4
     online.arm(parts={0: 401, 1: 429, 2: 503}, retry_after=3, shuffled=True)
     answers = batch(online, calls, Prefer="odata.continue-on-error").document["responses"]
-    assert [(one["id"], one["status"]) for one in answers] == [
+    assert [(response["id"], response["status"]) for response in answers] == [
         ("3", 200),
         ("2", 503),
         ("1", 429),

@@ -88,12 +88,12 @@ def test_envelopes(server: FortiGateServer) -> None:
     assert made["mkey"] == "a/b"
     assert made["revision_changed"]
     assert made["revision"] != made["old_revision"]
-    _status, one = ask(server, "GET", f"{ADDRESS}/a%2Fb")
-    assert one["results"][0]["subnet"] == "10.0.0.0 255.0.0.0"
+    _status, single = ask(server, "GET", f"{ADDRESS}/a%2Fb")
+    assert single["results"][0]["subnet"] == "10.0.0.0 255.0.0.0"
     _status, same = ask(server, "PUT", f"{ADDRESS}/a%2Fb", {"subnet": "10.0.0.0 255.0.0.0"})
     assert not same["revision_changed"]
     _status, listed = ask(server, "GET", f"{ADDRESS}?vdom=*")
-    assert [one["vdom"] for one in listed] == ["root", "guest"]
+    assert [row["vdom"] for row in listed] == ["root", "guest"]
     _status, policies = ask(server, "GET", POLICY)
     assert policies["results"][0]["dstaddr"] == [{"name": "VIP-mail", "q_origin_key": "VIP-mail"}]
 
@@ -188,9 +188,9 @@ def test_the_order_of_policies(server: FortiGateServer) -> None:
     assert ask(server, "POST", POLICY, {**row, "name": "new", "policyid": 0})[1]["mkey"] == 4
     assert error(ask(server, "POST", POLICY, {**row, "name": "new"})) == (424, -5)
     ask(server, "PUT", f"{POLICY}/4?action=move&before=2")
-    assert [one["policyid"] for one in ask(server, "GET", POLICY)[1]["results"]] == [1, 4, 2, 3]
+    assert [row["policyid"] for row in ask(server, "GET", POLICY)[1]["results"]] == [1, 4, 2, 3]
     ask(server, "PUT", f"{POLICY}/4?action=move&after=3")
-    assert [one["policyid"] for one in ask(server, "GET", POLICY)[1]["results"]] == [1, 2, 3, 4]
+    assert [row["policyid"] for row in ask(server, "GET", POLICY)[1]["results"]] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_feeds_are_pushed_from_7_2_1_on(server: FortiGateServer) -> None:
     }
     assert ask(server, "POST", "monitor/system/external-resource/dynamic", push)[0] == 200
     held = ask(server, "GET", "monitor/system/external-resource/entry-list?mkey=f")[1]["results"]
-    assert [one["entry"] for one in held] == ["198.51.100.0/24", "2001:db8::/32"]
+    assert [row["entry"] for row in held] == ["198.51.100.0/24", "2001:db8::/32"]
     for command, entries in (("add", ["203.0.113.0/24"]), ("remove", ["198.51.100.0/24"])):
         ask(
             server,
@@ -269,12 +269,12 @@ def test_internet_services() -> None:
 
 
 def test_filters_and_meta(server: FortiGateServer) -> None:
-    found = ask(
+    filtered = ask(
         server,
         "GET",
         f"{POLICY}?filter=name==Mail%20in,name==Web%20in&filter=policyid%3C2&with_meta=1",
     )[1]["results"]
-    assert [one["policyid"] for one in found] == [1]
+    assert [row["policyid"] for row in filtered] == [1]
     assert ask(server, "GET", f"{VIP}?with_meta=1&filter=name=@mail")[1]["results"][0]["q_ref"] == 1
 
 

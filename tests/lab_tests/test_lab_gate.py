@@ -21,10 +21,10 @@ PROVIDER, STRANGER, OFFICE = "127.0.3.1", "127.0.2.1", "127.0.4.1"
 
 @pytest.fixture
 def listener() -> t.Iterator[socket.socket]:
-    with socket.socket() as one:
-        one.bind(("127.0.1.1", 0))
-        one.listen(8)
-        yield one
+    with socket.socket() as opened:
+        opened.bind(("127.0.1.1", 0))
+        opened.listen(8)
+        yield opened
 
 
 def connects(listener: socket.socket, source: str) -> bool:

@@ -119,14 +119,14 @@ def test_the_history_of_updates_fails_for_none_and_gives_what_there_is(host: Exc
         Update("newer", now, categories=None),
     ]
     assert searcher.call("GetTotalHistoryCount") == 2
-    found = t.cast(ComObject, searcher.call("QueryHistory", 0, 50))
-    assert found.get("Count") == 2
-    first = t.cast(ComObject, found.call("Item", 0))
+    updates = t.cast(ComObject, searcher.call("QueryHistory", 0, 50))
+    assert updates.get("Count") == 2
+    first = t.cast(ComObject, updates.call("Item", 0))
     assert first.get("Title") == "newer"
     with pytest.raises(ComError):
         first.get("Categories")
     assert refused(searcher, "QueryHistory", 2, 1) == "ArgumentException"
-    assert refused(found, "Item", 2) == "ArgumentException"
+    assert refused(updates, "Item", 2) == "ArgumentException"
     history.updates.clear()
     assert refused(searcher, "QueryHistory", 0, 0) == "ArgumentException"
 

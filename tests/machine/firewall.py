@@ -135,10 +135,10 @@ def story(
 
 def ends(pair: Pair, version: str = "v7.4.4") -> dict[str, End]:
     """What the runs leave one after the other, and alone."""
-    found = {only: story(pair, "", only, version) for only in ("ab", "a", "b", "")}
-    found["ba"] = story(pair, "b" * 200, "ab", version)
-    assert all(end.green == "".join(sorted(order)) for order, end in found.items())
-    return found
+    stories = {only: story(pair, "", only, version) for only in ("ab", "a", "b", "")}
+    stories["ba"] = story(pair, "b" * 200, "ab", version)
+    assert all(end.green == "".join(sorted(order)) for order, end in stories.items())
+    return stories
 
 
 def check(pair: Pair, known: t.Mapping[str, End], schedule: str, version: str = "v7.4.4") -> End:

@@ -70,18 +70,18 @@ def _own_address(
 def _rights(host: ExchangeHost, stored: Stored) -> Granted:
     denied = {(entry.user, entry.right) for entry in stored.rights if entry.deny}
     held = {(entry.user, entry.right) for entry in stored.rights if not entry.deny} - denied
-    found = set()
+    rights_held = set()
     if (host.rights.anonymous, rights.SUBMIT) in held:
-        found.add(SEND)
+        rights_held.add(SEND)
         if (host.rights.anonymous, rights.ANY_RECIPIENT) in held:
-            found.add(RELAY)
+            rights_held.add(RELAY)
     if "ExternalAuthoritative" in stored.values["AuthMechanism"]:
-        found |= {SEND, RELAY}
+        rights_held |= {SEND, RELAY}
     if (rights.AUTHENTICATED, rights.SUBMIT) in held:
-        found.add(LOGIN)
+        rights_held.add(LOGIN)
     if (_SERVERS, rights.SUBMIT) in held:
-        found.add(SERVER)
-    return frozenset(found)
+        rights_held.add(SERVER)
+    return frozenset(rights_held)
 
 
 Site = dict[str, dict[str, t.Any]]
@@ -89,21 +89,21 @@ Site = dict[str, dict[str, t.Any]]
 
 def configuration(host: ExchangeHost) -> Site:
     """All connectors that the server can see, for comparing: lists without order, unset is None."""
-    found: Site = {}
+    site: Site = {}
     for stored in host.directory.view(""):
         if stored.server in ("", host.name):
             # The groups are what the entries make up.
             values = {
-                name: _plain(one)
-                for name, one in stored.values.items()
+                name: _plain(value)
+                for name, value in stored.values.items()
                 if name != "PermissionGroups"
             }
             entries = frozenset(stored.rights)
-            found[f"{'receive' if stored.server else 'send'} {stored.name}"] = {
+            site[f"{'receive' if stored.server else 'send'} {stored.name}"] = {
                 **values,
                 "rights": entries,
             }
-    return found
+    return site
 
 
 def _plain(value: t.Any) -> t.Any:

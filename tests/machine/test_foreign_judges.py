@@ -93,7 +93,8 @@ class Aerleon:
         pytest.importorskip("absl.logging").set_verbosity("fatal")
         self._names = pytest.importorskip("aerleon.lib.naming").Naming()
         networks = {
-            name: {"values": [{"address": one} for one in held]} for name, held in NETWORKS.items()
+            name: {"values": [{"address": address} for address in held]}
+            for name, held in NETWORKS.items()
         }
         services = {
             name: [{"protocol": "tcp", "port": port} for port in held]
@@ -103,10 +104,10 @@ class Aerleon:
         named = [
             {
                 "name": f"t{number}",
-                **one,
-                **({"protocol": "tcp"} if "destination-port" in one else {}),
+                **term,
+                **({"protocol": "tcp"} if "destination-port" in term else {}),
             }
-            for number, one in enumerate(terms)
+            for number, term in enumerate(terms)
         ]
         header = {"targets": {"fortigate": "from-zone wan1 to-zone internal inet"}}
         self._policy = {"filename": "here", "filters": [{"header": header, "terms": named}]}
@@ -118,13 +119,13 @@ class Aerleon:
     def passes(self, source: str, to: str, port: int) -> bool:
         """Whether it lets a packet through, by its own answer; what no term matches is refused."""
         asked = {"src": source, "dst": to, "sport": "any", "dport": str(port), "proto": "tcp"}
-        found = [
-            one
+        answers = [
+            answer
             for terms in self._api.AclCheck(self._policy, self._names, **asked).values()
-            for one in terms.values()
+            for answer in terms.values()
         ]
-        assert not any(one["possibles"] for one in found)
-        return bool(found) and found[0]["message"].split()[-1] == "accept"
+        assert not any(answer["possibles"] for answer in answers)
+        return bool(answers) and answers[0]["message"].split()[-1] == "accept"
 
 
 def all_agree(terms: Terms) -> None:
@@ -210,7 +211,10 @@ class Recorder:
         given = self._answer(method, target, headers, body)
         assert given is not None
         url = urllib.parse.urlsplit(target)
-        parts = [urllib.parse.unquote(one) for one in url.path.removeprefix("/api/v2/").split("/")]
+        parts = [
+            urllib.parse.unquote(segment)
+            for segment in url.path.removeprefix("/api/v2/").split("/")
+        ]
         moves = "move" in urllib.parse.parse_qs(url.query).get("action", [])
         if method != "GET" and parts[0] == "cmdb" and len(parts) > 2 and not moves:
             path = "/".join(parts[1:3])
@@ -231,7 +235,9 @@ class Recorder:
                 if method == "POST":
                     # The device makes the rest of a new entry.
                     made = {
-                        name: one.default for name, one in fields.items() if one.here(self._version)
+                        name: field.default
+                        for name, field in fields.items()
+                        if field.here(self._version)
                     }
                     row = {
                         name: value

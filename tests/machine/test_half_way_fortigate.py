@@ -132,7 +132,7 @@ def edit(config: Config, chance: Chance) -> None:
             config.move(POLICY, str(config.create(POLICY, any_policy(chance))), before=place)
         elif kind == "group":
             name = str(chance.choice(groups))
-            members = [str(one) for one in config.all("firewall/addrgrp")[name]["member"]]
+            members = [str(member) for member in config.all("firewall/addrgrp")[name]["member"]]
             others = chance.choice(
                 [[*members, "all"], ["half"], ["office"], [*members, "half"], members[1:]]
             )

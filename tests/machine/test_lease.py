@@ -62,11 +62,13 @@ def test_a_second_run_is_refused_and_told_whose_the_server_is_and_until_when(
         {**LOCK, "lease": {"run_id": "other"}},
     ):
         for check in (True, False):
-            met = server.run(check=check, **arguments)
-            assert met["failed"]
-            assert not met["changed"]
-            assert met.get("state", "unknown") == "unknown", "what is not proven is not in order"
-            sentence = met["msg"]
+            refused = server.run(check=check, **arguments)
+            assert refused["failed"]
+            assert not refused["changed"]
+            assert refused.get("state", "unknown") == "unknown", (
+                "what is not proven is not in order"
+            )
+            sentence = refused["msg"]
             until = done["lease"]["until"]
             assert "night42" in sentence
             assert f"until {until[:10]} {until[11:19]} UTC" in sentence
@@ -169,10 +171,10 @@ def test_a_lock_that_is_undone_while_a_drift_reads_is_not_in_order(server: Excha
             assert server.done("exchange_lease_end", lease=back["lease"])["ended"]
 
     server.host.hooks.append(meanwhile)
-    met = server.run(check=True, **LOCK)
+    told = server.run(check=True, **LOCK)
     assert server.host.hooks == []
-    assert (met["failed"], met["state"], met["plan"]) == (True, "unknown", [])
-    assert "While the server was read" in met["msg"]
+    assert (told["failed"], told["state"], told["plan"]) == (True, "unknown", [])
+    assert "While the server was read" in told["msg"]
     assert server.run(check=True, **LOCK)["state"] == "open"
 
 
@@ -188,14 +190,14 @@ def test_a_lease_that_comes_or_goes_while_a_drift_reads_or_cannot_be_read_settle
             lease_file(server).unlink()
 
     server.host.hooks.append(meanwhile)
-    met = server.run(check=True, **LOCK)
-    assert (met["failed"], met["state"]) == (True, "unknown")
-    assert "Run it again, or" in met["msg"]
+    result = server.run(check=True, **LOCK)
+    assert (result["failed"], result["state"]) == (True, "unknown")
+    assert "Run it again, or" in result["msg"]
     assert server.done(check=True, **LOCK)["state"] == "in order"
-    lost = {"ok": False, "error": {"message": "The network path was not found."}}
+    unreadable = {"ok": False, "error": {"message": "The network path was not found."}}
     now = datetime.datetime(2026, 1, 14, tzinfo=datetime.timezone.utc)
     unread = _agent_lease.understand(
-        {"host": {"name": "EX1"}, "steps": {"lease": lost, "lease-again": lost}}, now
+        {"host": {"name": "EX1"}, "steps": {"lease": unreadable, "lease-again": unreadable}}, now
     )
     told = leases.finding(
         None, now, "night42", undoes=False, meanwhile=unread.meanwhile, unknown=unread.unknown
@@ -274,9 +276,9 @@ def test_a_file_that_is_no_lease_is_named_and_passed_over(
     server.done(**LOCK, **OURS)
     file = lease_file(server)
     file.write_text(edit(json.loads(file.read_text(encoding="utf-8"))), encoding="utf-8")
-    met = server.done(check=True, **LOCK)
-    assert any(FILE in warning and why in warning for warning in met["warnings"]), met["warnings"]
-    assert "everything" not in str(met)
+    told = server.done(check=True, **LOCK)
+    assert any(FILE in warning and why in warning for warning in told["warnings"]), told["warnings"]
+    assert "everything" not in str(told)
     # The next writer puts its own in its place.
     assert server.done(**MORE_RANGES)["warnings"]
     assert server.done(check=True, **MORE_RANGES)["warnings"] == []
@@ -291,8 +293,8 @@ def test_a_lease_that_a_user_planted_is_named_and_passed_over(server: ExchangeSe
     folder = pathlib.Path(f"{planted.host.environment['ProgramData']}\\mailedge")
     folder.mkdir(parents=True)
     (folder / FILE).write_text(text, encoding="utf-8")
-    met = planted.done(check=True, **LOCK)
-    assert any(FILE in warning and "belongs to S-1-5-21" in warning for warning in met["warnings"])
+    told = planted.done(check=True, **LOCK)
+    assert any(FILE in warning and "belongs to S-1-5-21" in warning for warning in told["warnings"])
     assert planted.done(**LOCK)["changed"]
 
 
@@ -311,8 +313,8 @@ def test_a_planted_file_that_is_too_long_to_be_read_does_not_lock_us_out(
     tmp_path: pathlib.Path,
 ) -> None:
     server = planted_server(tmp_path, lambda path: path.write_bytes(b"x" * (9 << 20)))
-    met = server.done(check=True, **LOCK)
-    assert any(FILE in warning and "belongs to S-1-5-21" in warning for warning in met["warnings"])
+    told = server.done(check=True, **LOCK)
+    assert any(FILE in warning and "belongs to S-1-5-21" in warning for warning in told["warnings"])
     assert server.done(**LOCK, **OURS)["lease"]["held"]
     assert lease_file(server).stat().st_size < 1000
 
@@ -333,6 +335,6 @@ def test_a_clock_that_was_put_back_does_not_lease_a_server_for_ever(
 ) -> None:
     server.done(**LOCK, **OURS)
     server.host.clock_ahead += seconds
-    met = server.run(check=True, **LOCK)
-    assert met["failed"] is counts
-    assert counts or any("put back" in warning for warning in met["warnings"])
+    told = server.run(check=True, **LOCK)
+    assert told["failed"] is counts
+    assert counts or any("put back" in warning for warning in told["warnings"])

@@ -86,7 +86,7 @@ def live(edition: str, lives: t.Sequence[t.Mapping[str, Values]]) -> None:
         assert not again["changed"], again["plan"]
         itself = clean(server.run("exchange_mail_flow_info"))
         told: dict[str, t.Any] = {
-            section: [_as_input(one) for one in itself[section] if one["name"] == NAME]
+            section: [_as_input(row) for row in itself[section] if row["name"] == NAME]
             for section in SECTIONS.values()
         }
         same = clean(server.run(check=True, **told))
@@ -115,9 +115,9 @@ def test_every_property_has_a_value_and_an_edition() -> None:
     for table in TABLES.values():
         for prop in table.properties.values():
             assert values(table, prop), f"{table.name}.{prop.option}: name a value in samples.py"
-            assert any(prop.exists(version_of(one), one.edge) for one in EDITIONS.values()), (
-                prop.option
-            )
+            assert any(
+                prop.exists(version_of(edition), edition.edge) for edition in EDITIONS.values()
+            ), prop.option
 
 
 def version_of(edition: Edition) -> t.Any:
@@ -148,8 +148,8 @@ def singles(edition: str) -> t.Iterator[tuple[str, str, tuple[Values, ...]]]:
                 continue
             lives = tuple(
                 {
-                    key: one
-                    for key, one in beside(table, prop.option, value).items()
+                    key: changed
+                    for key, changed in beside(table, prop.option, value).items()
                     if exists(table, key, about)
                 }
                 for value in values(table, prop)
@@ -159,17 +159,19 @@ def singles(edition: str) -> t.Iterator[tuple[str, str, tuple[Values, ...]]]:
 
 def batches(edition: str) -> list[dict[str, Values]]:
     """All properties at once, with their first values and with their last."""
-    found: list[dict[str, Values]] = []
+    shared: list[dict[str, Values]] = []
     for at, together in zip((0, -1), TOGETHER):
         life: dict[str, Values] = {name: {} for name in TABLES}
         for name, option, lives in singles(edition):
             life[name][option] = together[name].get(option, lives[at][option])
-        found.append(life)
-    return found
+        shared.append(life)
+    return shared
 
 
 # A Small Business Server has the Exchange of another edition.
-@pytest.mark.parametrize("edition", [one for one in EDITIONS if MORE or not EDITIONS[one].sbs])
+@pytest.mark.parametrize(
+    "edition", [edition for edition in EDITIONS if MORE or not EDITIONS[edition].sbs]
+)
 def test_the_life_of_all_properties_at_once(edition: str) -> None:
     live(edition, batches(edition))
 
@@ -182,7 +184,7 @@ if MORE:
         failures = []
         for name, option, lives in singles(edition):
             try:
-                live(edition, [{name: one} for one in lives])
+                live(edition, [{name: life} for life in lives])
             except AssertionError as error:
                 failures.append(f"{name}.{option}: {str(error).splitlines()[0]}")
         assert not failures, "\n".join(failures)

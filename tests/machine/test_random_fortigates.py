@@ -118,10 +118,10 @@ def test_the_model_agrees_with_every_packet(policies: list[dict[str, t.Any]], ve
     for vip, port in (("VIP-mail", 25), ("VIP-web", 443), ("VIP-both", 25), ("VIP-both", 443)):
         for source in SOURCES:
             through = server.device.admits(source, PLACES[vip], port)
-            found = model.lookup(source, Target(port, vip=vip)) is not None
+            admitted = model.lookup(source, Target(port, vip=vip)) is not None
             # Which interface the server is behind is not in the policies, so that the model may see
             # more ways than there are.
-            assert found == through or (found and not one_way), (vip, port, source)
+            assert admitted == through or (admitted and not one_way), (vip, port, source)
 
 
 @examples(75)
@@ -143,9 +143,9 @@ def test_what_is_shut_no_packet_passes(
         for source in SOURCES:
             passage = model.lookup(source, Target(port, vip=vip))
             if device.admits(source, PLACES[vip], port):
-                behind = [one for name in reached.opaque for one in truth[name.name]]
+                behind = [network for name in reached.opaque for network in truth[name.name]]
                 assert parse_address(source) in reached.known or any(
-                    within(source, one) for one in behind
+                    within(source, network) for network in behind
                 ), vip
                 assert passage is not None
             else:
@@ -168,12 +168,12 @@ def shut(
     targets = [(Target(port, vip=vip), PLACES[vip]) for vip, port in (*MAIL, ("VIP-both", 443))]
     for target, place in (*targets, (Target(25, address=parse_range(SERVER)), SERVER)):
         reached = model.reached(target)
-        behind = [one for name in reached.opaque for one in truth.get(name.name, ())]
+        behind = [network for name in reached.opaque for network in truth.get(name.name, ())]
         for source in SOURCES:
             for interface in INTERFACES:
                 if arrives(device, source, place, target.port, interface):
                     inside = parse_address(source) in reached.known or any(
-                        within(source, one) for one in behind
+                        within(source, network) for network in behind
                     )
                     assert inside or model.free_zones(target), (target, source, interface, around)
                     assert model.lookup(source, target) is not None
@@ -277,7 +277,7 @@ def promises(
                 return
             # It stops where the provider would not get through everywhere, and nothing else stops
             # it.
-            stops = {one["id"] for one in result["guards"] if one["severity"] == "stop"}
+            stops = {finding["id"] for finding in result["guards"] if finding["severity"] == "stop"}
             assert stops == {"provider_shut_out"}, result["msg"]
             lock["accept_risks"] = ["provider_shut_out"]
             result = firewall.done(fortios_inbound_lock, **lock)

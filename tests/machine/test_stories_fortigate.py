@@ -369,7 +369,10 @@ class Story(RuleBasedStateMachine):
         """A policy is moved, or removed where it is not the installer's."""
         key = data.draw(st.sampled_from(self._policies()), "policy")
         place = data.draw(
-            st.sampled_from(["remove", *(one for one in self._policies() if one != key)]), "place"
+            st.sampled_from(
+                ["remove", *(policy_key for policy_key in self._policies() if policy_key != key)]
+            ),
+            "place",
         )
         if place != "remove":
             self.colleague(POLICY, "move", key, before=place, key=key)
@@ -385,8 +388,8 @@ class Story(RuleBasedStateMachine):
             return
         name = data.draw(st.sampled_from(groups), "group")
         members = [
-            str(one)
-            for one in self.firewall.device.rows("root", "firewall/addrgrp")[name]["member"]
+            str(member)
+            for member in self.firewall.device.rows("root", "firewall/addrgrp")[name]["member"]
         ]
         if data.draw(st.booleans(), "loses"):
             self.colleague(

@@ -79,9 +79,9 @@ def test_a_run_that_meets_a_lease_is_refused_and_does_not_call_it_in_order(
     for check in (True, False):
         # The ranges that are let in are strangers to the second one.
         for task, state in ((lock(), "unknown"), (lock(ranges=["203.0.113.0/25"]), "open")):
-            met = firewall.run(task[0], check=check, **task[1])
-            assert (met["failed"], met["state"]) == (True, state)
-            assert "leased by the run night42" in met["msg"]
+            refused = firewall.run(task[0], check=check, **task[1])
+            assert (refused["failed"], refused["state"]) == (True, state)
+            assert "leased by the run night42" in refused["msg"]
     assert firewall.run(fortios_rollback)["failed"]
     listed = firewall.done(fortios_snapshots_info)["snapshots"]
     assert [row["state"] for row in listed] == ["usable"]
@@ -163,8 +163,8 @@ def test_a_lease_that_cannot_be_read_is_unknown_and_named_with_what_to_do(
     make(file)
     before = firewall.dump()
     for check in (True, False):
-        met = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
-        assert (met["failed"], met["changed"], met["state"]) == (True, False, "unknown")
+        told_of = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
+        assert (told_of["failed"], told_of["changed"], told_of["state"]) == (True, False, "unknown")
         for part in (
             file.name,
             str(firewall.snapshots),
@@ -172,7 +172,7 @@ def test_a_lease_that_cannot_be_read_is_unknown_and_named_with_what_to_do(
             "remove it where no run is at work",
             "leased",
         ):
-            assert part in met["msg"], part
+            assert part in told_of["msg"], part
     assert firewall.dump() == before
     assert not firewall.done(fortios_lease_end, run_id="night42")["ended"]
     over = firewall.run(fortios_inbound_lock, accept_risks=["leased"], **lock()[1])
@@ -191,8 +191,8 @@ def of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     about = os.fstat
 
     def told(number: int) -> t.Any:
-        found = about(number)
-        return os.stat_result((*found[:4], 4712, *found[5:10]))
+        status = about(number)
+        return os.stat_result((*status[:4], 4712, *status[5:10]))
 
     monkeypatch.setattr(os, "fstat", told)
 
@@ -203,18 +203,18 @@ def test_a_lease_of_another_user_counts(
     firewall.done(fortios_inbound_lock, **lock()[1], **OURS)
     of_another_user(monkeypatch)
     for check in (True, False):
-        met = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
-        assert (met["failed"], met["state"]) == (True, "unknown")
-        assert "leased by the run night42" in met["msg"]
+        told_of = firewall.run(fortios_inbound_lock, check=check, **lock()[1])
+        assert (told_of["failed"], told_of["state"]) == (True, "unknown")
+        assert "leased by the run night42" in told_of["msg"]
     # Nor is it in the way for ever.
     file = lease_file(firewall)
     held = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**held, "ended": True}))
     assert firewall.done(fortios_inbound_lock, check=True, **lock()[1])["state"] == "in order"
     file.write_text("{")
-    met = firewall.run(fortios_inbound_lock, check=True, **lock()[1])
-    assert (met["failed"], met["state"]) == (True, "unknown")
-    assert "belongs to another user, of the number 4712" in met["msg"]
+    told_of = firewall.run(fortios_inbound_lock, check=True, **lock()[1])
+    assert (told_of["failed"], told_of["state"]) == (True, "unknown")
+    assert "belongs to another user, of the number 4712" in told_of["msg"]
 
 
 def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:

@@ -91,13 +91,13 @@ def references(name: str, edition: str) -> References:
     """What the runs leave one after the other, alone, and where both are refused."""
     if (name, edition) not in _references:
         pair = PAIRS[name]
-        found = {only: story(pair, edition, "", only) for only in ("ab", "a", "b")}
-        found["ba"] = story(pair, edition, "bbbb")
-        for order, end in found.items():
-            assert not any(one["failed"] for one in end.told.values()), (order, end.told)
+        stories = {only: story(pair, edition, "", only) for only in ("ab", "a", "b")}
+        stories["ba"] = story(pair, edition, "bbbb")
+        for order, end in stories.items():
+            assert not any(result["failed"] for result in end.told.values()), (order, end.told)
         start = story(pair, edition, "", "")
         _references[name, edition] = {
-            key: end.configuration for key, end in {**found, "": start}.items()
+            key: end.configuration for key, end in {**stories, "": start}.items()
         }
     return _references[name, edition]
 
@@ -123,7 +123,8 @@ def test_every_order_of_the_calls_of_two_runs(name: str, edition: str) -> None:
     if PAIRS[name].first == PAIRS[name].second:
         orders = [order for order in orders if order.startswith("a")]
     refused = sum(
-        any(one["failed"] for one in check(name, edition, order).told.values()) for order in orders
+        any(result["failed"] for result in check(name, edition, order).told.values())
+        for order in orders
     )
     assert refused or name == "two rollbacks", "no order of their calls makes them meet"
 

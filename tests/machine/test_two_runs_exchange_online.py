@@ -54,7 +54,7 @@ def play(online: ExchangeOnline, name: str, schedule: str) -> None:
         end = story(online, {"a": first, "b": second}, schedule, before=before, undo=undo)
         check(end)
         if name == "the same lock":
-            green = [one for one in end.told.values() if not one["failed"]]
+            green = [result for result in end.told.values() if not result["failed"]]
             assert green, f"{end.events}: each has stopped the other"
             assert end.left == locked(online), end.events
 
@@ -117,7 +117,7 @@ def test_what_a_snapshot_holds_is_what_there_was_before_its_run(online: Exchange
 @pytest.mark.parametrize("name", PAIRS)
 def test_every_order_of_the_requests_of_two_runs(online: ExchangeOnline, name: str) -> None:
     first, second, before = PAIRS[name]
-    counts = [len(story(online, {"a": one}, "", before=before).events) for one in (first, second)]
+    counts = [len(story(online, {"a": task}, "", before=before).events) for task in (first, second)]
     for schedule in schedules(*counts):
         play(online, name, schedule)
 
@@ -125,6 +125,6 @@ def test_every_order_of_the_requests_of_two_runs(online: ExchangeOnline, name: s
 @pytest.mark.long
 def test_every_order_of_two_runs_is_one_after_the_other(online: ExchangeOnline) -> None:
     *tasks, before = LISTS
-    counts = [len(story(online, {"a": one}, "", before=before).events) for one in tasks]
+    counts = [len(story(online, {"a": task}, "", before=before).events) for task in tasks]
     for schedule in schedules(*counts):
         one_after_the_other(online, schedule)

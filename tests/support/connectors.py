@@ -242,7 +242,7 @@ def snapshot_text(changes: t.Iterable[Change[str]], reason: str = "apply") -> st
         run_id="4f1c2a",
         desired=taken_back,
         made=TABLES.made(changes),
-        lost=not_restorable,
+        not_restorable=not_restorable,
     )
     return made.text()
 

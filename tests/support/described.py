@@ -41,11 +41,11 @@ def described(
     return describe(variables, around, TODAY)
 
 
-def parts(found: Description) -> dict[str, str]:
-    assert not found.errors, found.errors
+def parts(description: Description) -> dict[str, str]:
+    assert not description.errors, description.errors
     unused = {"iis", "windows firewall", "windows tls", "windows posture", "hybrid"}
     return {
         name: part.how
-        for name, part in found.parts.items()
+        for name, part in description.parts.items()
         if name not in unused or part.how != "not managed"
     }

@@ -27,7 +27,7 @@ SITE: dict[str, t.Any] = {
 
 def layers(run: Run) -> dict[str, dict[str, t.Any]]:
     """The results of the layers in the last task that has them."""
-    return [found for task in run.tasks if (found := run.layers_of(task))][-1]
+    return [layer_records for task in run.tasks if (layer_records := run.layers_of(task))][-1]
 
 
 def whole(host: LabHost) -> tuple[t.Any, ...]:

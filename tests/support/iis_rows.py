@@ -67,7 +67,7 @@ def rule(
             "match": {"values": match},
             "conditions": {
                 "values": {"logicalGrouping": grouping},
-                "items": [{"values": one} for one in conditions],
+                "items": [{"values": condition} for condition in conditions],
             },
             "action": {"values": target},
         },
@@ -135,10 +135,10 @@ class Rows:
 
     def _rules(self, path: str) -> Row:
         inherited = [
-            {"values": {"name": one["values"]["name"]}, "metadata": one["metadata"]}
+            {"values": {"name": rule["values"]["name"]}, "metadata": rule["metadata"]}
             if path
-            else one
-            for one in self.rules
+            else rule
+            for rule in self.rules
         ]
         return {"items": [*([] if path in self.cleared else inherited), *self.below.get(path, [])]}
 

@@ -30,8 +30,8 @@ NOT_ANONYMOUS = "530 5.7.57 Client was not authenticated to send anonymous mail 
 
 
 def door(port: int, address: str = "127.0.0.1") -> Door:
-    doors, lost = find_doors([address], port, "any", 1.0)
-    assert not lost
+    doors, unresolved = find_doors([address], port, "any", 1.0)
+    assert not unresolved
     return doors[0]
 
 

@@ -25,12 +25,13 @@ def wide_intervals(draw: st.DrawFn, version: int | None = None) -> Interval:
     return Interval(family, first, last)
 
 
-def as_netaddr(found: t.Iterable[Interval]) -> netaddr.IPSet:
+def as_netaddr(intervals: t.Iterable[Interval]) -> netaddr.IPSet:
     return netaddr.IPSet(
         block
-        for one in found
+        for interval in intervals
         for block in netaddr.iprange_to_cidrs(
-            netaddr.IPAddress(one.first, one.version), netaddr.IPAddress(one.last, one.version)
+            netaddr.IPAddress(interval.first, interval.version),
+            netaddr.IPAddress(interval.last, interval.version),
         )
     )
 

@@ -170,16 +170,16 @@ def _returns(path: Path, *names: str, markdown: bool, width: int) -> list[str]:
 @functools.lru_cache(maxsize=1)
 def _shared_returns() -> dict[str, list[str]]:
     """FAMILY.KEY → its lines, word for word."""
-    found: dict[str, list[str]] = {}
+    shared: dict[str, list[str]] = {}
     family, lines = "", []
     for line in read(Path(__file__).with_name("returns.yml")).splitlines():
         if re.fullmatch(r"\w+:", line):
             family = line[:-1]
         elif re.fullmatch(r"  \w+:", line):
-            lines = found.setdefault(f"{family}.{line.strip()[:-1]}", [line[2:]])
+            lines = shared.setdefault(f"{family}.{line.strip()[:-1]}", [line[2:]])
         elif line.startswith("    "):
             lines.append(line[2:])
-    return found
+    return shared
 
 
 def findings(layer: str) -> dict[str, str]:
@@ -247,7 +247,8 @@ def _option(module: str, name: str, option: t.Mapping[str, t.Any], width: int) -
         lines.append(f"  elements: {option['elements']}")
     if "choices" in option:
         choices = ", ".join(
-            f"'{one}'" if yaml.safe_load(one) != one else one for one in option["choices"]
+            f"'{choice}'" if yaml.safe_load(choice) != choice else choice
+            for choice in option["choices"]
         )
         lines.append(f"  choices: [{choices}]")
     if name == "password":

@@ -72,14 +72,14 @@ def mutants(path: pathlib.Path) -> list[Mutant]:
     """All mutants of a module."""
     tree = get_ast(path.read_text(encoding="utf-8"))
     nodes = list(ast_nodes(tree))
-    found = []
+    places = []
     for name in operator_names():
         if _LEFT_OUT.search(name):
             continue
         operator = get_operator(name)()
         count = sum(len(list(operator.mutation_positions(node))) for node in nodes)
-        found += [Mutant(path, name, occurrence) for occurrence in range(count)]
-    return found
+        places += [Mutant(path, name, occurrence) for occurrence in range(count)]
+    return places
 
 
 class _Bare(ast.NodeTransformer):
@@ -111,7 +111,9 @@ def importers(path: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
     names = rf"\b{package}(\.{stem}\b| import [^\n(]*\b{stem}\b| import \([^)]*\b{stem}\b)"
     files = sorted(folder.rglob("*.py"))
     return [
-        one for one in files if one != path and re.search(names, one.read_text(encoding="utf-8"))
+        file
+        for file in files
+        if file != path and re.search(names, file.read_text(encoding="utf-8"))
     ]
 
 
@@ -190,7 +192,14 @@ def main() -> None:
     )
     limits: dict[pathlib.Path, float] = {}
     killed, survived, end = 0, 0, time.monotonic() + given.seconds
-    for mutant in sorted(drawn, key=lambda one: (one.path, one.operator, one.occurrence)):
+    for mutant in sorted(
+        drawn,
+        key=lambda mutant_drawn: (
+            mutant_drawn.path,
+            mutant_drawn.operator,
+            mutant_drawn.occurrence,
+        ),
+    ):
         if time.monotonic() > end:
             print("The time is over.")
             break

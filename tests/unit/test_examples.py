@@ -71,7 +71,7 @@ def unknown(options: t.Any, spec: t.Mapping[str, t.Any], where: str) -> t.Iterat
     for entry in options if isinstance(options, list) else [options]:
         for name, value in entry.items() if isinstance(entry, dict) else ():
             known = spec.get(name) or next(
-                (one for one in spec.values() if name in one.get("aliases", ())), None
+                (option for option in spec.values() if name in option.get("aliases", ())), None
             )
             if known is None:
                 yield f"{where}.{name}"

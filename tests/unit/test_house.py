@@ -38,16 +38,16 @@ def imports() -> dict[str, set[str]]:
         ".".join(path.relative_to(PLUGINS).with_suffix("").parts): path
         for path in PLUGINS.rglob("*.py")
     }
-    found: dict[str, set[str]] = {}
+    graph: dict[str, set[str]] = {}
     for name, path in names.items():
-        found[name] = set()
+        graph[name] = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PREFIX):
                 module = str(node.module)[len(PREFIX) :]
                 # What is imported may be a module itself, or something in one.
-                inside = {f"{module}.{one.name}" for one in node.names} & set(names)
-                found[name] |= inside or {module}
-    return found
+                inside = {f"{module}.{alias.name}" for alias in node.names} & set(names)
+                graph[name] |= inside or {module}
+    return graph
 
 
 # What the judges may know of the judged, each with its reason. Nothing here decides who gets in,
@@ -69,14 +69,14 @@ ORACLE_MAY_IMPORT = {
 
 def imported(path: pathlib.Path) -> set[str]:
     """What of the collection a file imports, wherever in it, as ``package.module.name``."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports something by its place"
-            found |= {f"{node.module}.{one.name}" for one in node.names}
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {one.name for one in node.names}
-    return {name[len(COLLECTION) :] for name in found if name.startswith(COLLECTION)}
+            modules |= {alias.name for alias in node.names}
+    return {name[len(COLLECTION) :] for name in modules if name.startswith(COLLECTION)}
 
 
 def of_the_product(path: pathlib.Path) -> set[str]:
@@ -101,7 +101,7 @@ def test_the_engine_knows_no_layer() -> None:
     for name, needed in GRAPH.items():
         if name.startswith("module_utils._transaction"):
             assert {
-                one for one in needed if not one.startswith("module_utils._transaction")
+                module for module in needed if not module.startswith("module_utils._transaction")
             } == set(), name
 
 
@@ -109,7 +109,9 @@ def test_no_layer_knows_its_sibling() -> None:
     for name, needed in GRAPH.items():
         mine = [layer for layer in LAYERS if name.startswith(layer)]
         others = [layer for layer in LAYERS if mine and layer not in mine]
-        assert [one for one in needed if one.startswith(tuple(others) or ("nothing",))] == [], name
+        assert [
+            module for module in needed if module.startswith(tuple(others) or ("nothing",))
+        ] == [], name
 
 
 def test_the_lab_knows_nothing_of_the_product_that_decides() -> None:
@@ -204,6 +206,56 @@ def test_no_line_is_wider_than_100_columns_outside_of_python() -> None:
     assert {path: lines for path, lines in wide.items() if lines} == {}
     agent = ROOT / "plugins/plugin_utils/agent.ps1"
     assert len(agent.read_text(encoding="ascii").splitlines()) < 500
+
+
+# A name says what the thing is; these say nothing.
+FILLERS = {"found", "lost", "met", "one", "spoken"}
+
+
+def fillers_in(text: str) -> set[str]:
+    """The filler words that a file has as variables, parameters, attributes or names of its own."""
+    names: set[str | None] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname)
+        elif isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
+        ):
+            names.add(node.name)
+    return {name for name in names if name in FILLERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "fillers"),
+    [
+        ("[one for one in range(3)]", {"one"}),
+        ("found: int = 1", {"found"}),
+        ("(met := 1)", {"met"}),
+        ("def f(*, lost): ...", {"lost"}),
+        ("def spoken(): ...", {"spoken"}),
+        ("import os as found", {"found"}),
+        ("self.lost = f'{one}'", {"lost", "one"}),
+        ("try: ...\nexcept OSError as met: ...", {"met"}),
+        ("f(one=1, two='one')  # one is found", set()),
+    ],
+)
+def test_a_filler_is_seen(text: str, fillers: set[str]) -> None:
+    assert fillers_in(text) == fillers
+
+
+def test_names_say_what_a_thing_is() -> None:
+    paths = [path for folder in (ROOT / "plugins", TESTS) for path in folder.rglob("*.py")]
+    assert len(paths) > 500
+    fillers = {
+        str(path.relative_to(ROOT)): fillers_in(path.read_text(encoding="utf-8")) for path in paths
+    }
+    assert {path: names for path, names in fillers.items() if names} == {}
 
 
 def test_unit_tests_mirror_the_code() -> None:

@@ -50,16 +50,16 @@ class Described:
 
 def findings(names: Names, described: Described, resolver: Resolver) -> list[Finding]:
     """Everything that is found, in the order of domains and names."""
-    found: list[Finding] = []
+    findings_of_domain: list[Finding] = []
     for domain in described.domains:
-        found += _mx(domain, names, described)
-        found += _spf(domain, described, resolver)
-        found += _dmarc(domain, resolver)
-        found += _mta_sts(domain, names, described, resolver)
-        found += _tls_rpt(domain, resolver)
-        found += _wildcard(domain, names)
+        findings_of_domain += _mx(domain, names, described)
+        findings_of_domain += _spf(domain, described, resolver)
+        findings_of_domain += _dmarc(domain, resolver)
+        findings_of_domain += _mta_sts(domain, names, described, resolver)
+        findings_of_domain += _tls_rpt(domain, resolver)
+        findings_of_domain += _wildcard(domain, names)
     for name in names.names.values():
-        found += _name(name)
+        findings_of_domain += _name(name)
     outside = [
         f"{each.name} ({each.why}; told by {', '.join(each.sources)})"
         for each in names.outside.values()
@@ -67,8 +67,8 @@ def findings(names: Names, described: Described, resolver: Resolver) -> list[Fin
     if outside:
         sentence = f"Not looked at: {'; '.join(outside)}."
         remedy = "Name the domain of those that are the site's own."
-        found.append(Finding("not_looked_at", NOTE, "names", sentence, remedy))
-    return [*found, *_pointers(names, resolver)]
+        findings_of_domain.append(Finding("not_looked_at", NOTE, "names", sentence, remedy))
+    return [*findings_of_domain, *_pointers(names, resolver)]
 
 
 def _mx(domain: str, names: Names, described: Described) -> t.Iterator[Finding]:

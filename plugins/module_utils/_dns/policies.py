@@ -41,13 +41,13 @@ class Policy:
 
 def _tags(text: str) -> dict[str, str] | None:
     """`a=b; c=d` as a dictionary; None for what is no such text."""
-    found: dict[str, str] = {}
+    tags: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals:
             return None
-        found.setdefault(name.strip().lower(), value.strip())
-    return found
+        tags.setdefault(name.strip().lower(), value.strip())
+    return tags
 
 
 def _record(resolver: Resolver, name: str, version: str) -> Policy:
@@ -55,14 +55,14 @@ def _record(resolver: Resolver, name: str, version: str) -> Policy:
     answer = resolver.ask(name, "TXT")
     if not answer.known:
         return Policy(UNKNOWN, name, {}, f"DNS does not answer for {name}: {answer.why}")
-    found = [
+    records = [
         text for text in texts(answer) if text.replace(" ", "").lower().startswith(version.lower())
     ]
-    if not found:
+    if not records:
         return Policy(ABSENT, name, {})
-    if len(found) > 1:
-        return Policy(BROKEN, name, {}, f"{name} has {len(found)} records of this kind, not one")
-    tags = _tags(found[0])
+    if len(records) > 1:
+        return Policy(BROKEN, name, {}, f"{name} has {len(records)} records of this kind, not one")
+    tags = _tags(records[0])
     if tags is None:
         return Policy(BROKEN, name, {}, f"the record of {name} cannot be read")
     return Policy(PRESENT, name, tags)

@@ -103,13 +103,13 @@ class Resolver:
         self._dns: t.Any = dns
         if server is None:
             try:
-                found = dns.resolver.Resolver()
+                system = dns.resolver.Resolver()
             except dns.exception.DNSException:
                 raise DnsError(
                     "This host has no DNS server in its configuration. Name one: resolver."
                 ) from None
-            self._servers = [str(each) for each in found.nameservers][:3]
-            self._port = int(found.port)
+            self._servers = [str(each) for each in system.nameservers][:3]
+            self._port = int(system.port)
         else:
             try:
                 parse_address(server)

@@ -77,15 +77,15 @@ def _records(answer: Answer) -> list[str]:
 
 def hosts_named(answer: Answer, domain: str) -> list[str]:
     """The hosts that an SPF record names for itself (`a:`, `mx:` are hints of mail servers)."""
-    found = []
+    targets = []
     for record in _records(answer):
         for term in record.split()[1:]:
             parts = _TERM.fullmatch(term)
             if parts and parts["name"].lower() == "a" and parts["target"]:
                 target = parts["target"].rstrip(".").lower()
                 if "%" not in target and target != domain:
-                    found.append(target)
-    return found
+                    targets.append(target)
+    return targets
 
 
 def read(domain: str, resolver: Resolver) -> Spf:
@@ -143,15 +143,15 @@ class _Chain:
         if not answer.known:
             self._spf.unknown = f"DNS does not say which TXT records {domain} has: {answer.why}"
             raise _Stop
-        found = _records(answer)
-        if len(found) == 1:
-            return found[0]
-        if not above and not found:
+        records = _records(answer)
+        if len(records) == 1:
+            return records[0]
+        if not above and not records:
             self._spf.missing = f"{domain} has no SPF record"
             raise _Stop
-        if not found:
+        if not records:
             return self._broken(f"{domain}, which it includes, has no SPF record")
-        return self._broken(f"{domain} has {len(found)} SPF records, where one is allowed")
+        return self._broken(f"{domain} has {len(records)} SPF records, where one is allowed")
 
     def _term(self, term: str, domain: str, above: tuple[str, ...]) -> tuple[str, RangeSet, bool]:
         """Sign, addresses, and whether it is the last one that counts."""
@@ -176,15 +176,15 @@ class _Chain:
 
     def _network(self, network: re.Match[str], domain: str) -> RangeSet:
         try:
-            found = RangeSet.parse([network["target"]])
+            ranges = RangeSet.parse([network["target"]])
         except RangeError:
-            found = RangeSet()
-        right = found.v4 if network["name"].lower() == "ip4" else found.v6
-        if not found or right != found:
+            ranges = RangeSet()
+        right = ranges.v4 if network["name"].lower() == "ip4" else ranges.v6
+        if not ranges or right != ranges:
             self._broken(
                 f"the record of {domain} holds '{network[0][:80]}', which is no network of its kind"
             )
-        return found
+        return ranges
 
     def _hosts(self, name: str, target: str, four: str | None, six: str | None) -> RangeSet:
         hosts = [target]
@@ -194,7 +194,7 @@ class _Chain:
             if len(hosts) > MX_HOSTS:
                 self._broken(f"{target} has more than {MX_HOSTS} MX hosts")
             self._spf.void += answer.status != FOUND
-        found = RangeSet()
+        ranges = RangeSet()
         for host in hosts:
             answers = [self._ask(host, kind) for kind in ("A", "AAAA")]
             # Which of the two is asked depends on who sends, so that one that is there is enough.
@@ -203,10 +203,10 @@ class _Chain:
             for answer in answers:
                 length = (four or "32") if answer.kind == "A" else (six or "128")
                 for record in answer.records:
-                    found |= _around(str(record.address), int(length))
+                    ranges |= _around(str(record.address), int(length))
         if self._spf.void > VOID_LOOKUPS:
             self._broken(f"more than {VOID_LOOKUPS} of its names are not there")
-        return found
+        return ranges
 
     def _ask(self, name: str, kind: str) -> Answer:
         answer = self._resolver.ask(name, kind)

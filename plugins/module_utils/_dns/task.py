@@ -56,13 +56,13 @@ class OptionError(ValueError):
 
 
 def _names(params: t.Mapping[str, t.Any], option: str, wrong: list[str]) -> tuple[str, ...]:
-    found = []
+    names = []
     for text in params[option]:
         try:
-            found.append(ascii_name(text))
+            names.append(ascii_name(text))
         except (ValueError, UnicodeError):
             wrong.append(f"{option} has '{text}', which is not a name.")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(names))
 
 
 def _is_address(text: str) -> bool:
@@ -117,8 +117,8 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     )
     names = Names(resolver, wanted)
     names.read()
-    found = ordered(findings(names, described, resolver))
-    told_findings = [each.as_dict(params["accept_findings"]) for each in found]
+    findings_in_order = ordered(findings(names, described, resolver))
+    told_findings = [each.as_dict(params["accept_findings"]) for each in findings_in_order]
     shown = [*names.names.values(), *names.outside.values()]
     known = known_as(names.looked_at)
     return {

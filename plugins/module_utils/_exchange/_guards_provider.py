@@ -48,16 +48,18 @@ def check(view: Sides) -> t.Iterator[Finding]:
     shut_out = {
         port: view.losing(doors.accepts_anonymous, [port]) & provider for port in (25, *view.ports)
     }
-    for port, lost in shut_out.items():
-        if lost:
+    for port, senders_losing in shut_out.items():
+        if senders_losing:
             yield Finding(
                 "provider_shut_out",
                 STOP,
-                f"The provider's {ranges(lost)} would no longer be accepted on port "
-                f"{port}.{_coming_in(view, lost, port)}",
+                f"The provider's {ranges(senders_losing)} would no longer be accepted on port "
+                f"{port}.{_coming_in(view, senders_losing, port)}",
             )
-    lost = shut_out[25]
-    refused = ((provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)) - lost
+    senders_losing = shut_out[25]
+    refused = (
+        (provider & heard) - doors.holding(view.new, doors.surely_accepts_anonymous)
+    ) - senders_losing
     if refused:
         severity = STOP if view.networks.inbound_lock else WARN
         yield Finding(
@@ -66,7 +68,7 @@ def check(view: Sides) -> t.Iterator[Finding]:
             f"The provider's {ranges(refused)} would not be accepted on port "
             f"25.{_refusing(view, refused)}",
         )
-    yield from _partly_refused(view, provider - lost - refused)
+    yield from _partly_refused(view, provider - senders_losing - refused)
     public = doors.public(NOBODY)
     if view.same or doors.holding(view.new, doors.accepts_anonymous) & public:
         return

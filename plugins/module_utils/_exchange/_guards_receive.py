@@ -115,12 +115,12 @@ def _own_networks(view: Sides) -> t.Iterator[Finding]:
         (_users, "send with a login"),
         (strangers.relays, "relay without a login"),
     ):
-        lost = view.losing(right) & own
-        if lost:
+        losing = view.losing(right) & own
+        if losing:
             yield Finding(
                 "own_networks_shut_out",
                 STOP,
-                f"The own networks {ranges(lost)} could no longer {text}, which they can today.",
+                f"The own networks {ranges(losing)} could no longer {text}, which they can today.",
             )
 
 
@@ -136,7 +136,7 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
             "which they can today: scanners and applications that do so would be refused.",
         )
         sending = NOBODY
-    lost = {
+    losing = {
         "send without a login": sending,
         "log in as users": view.losing(_users) & unnamed,
         # Where no server is named at all, that is another guard's.
@@ -145,9 +145,9 @@ def _unnamed(view: Sides) -> t.Iterator[Finding]:
         else NOBODY,
         "relay": (view.losing(strangers.relays) & unnamed) - view.losing(doors.accepts_anonymous),
     }
-    verbs = [verb for verb, senders in lost.items() if senders]
+    verbs = [verb for verb, senders in losing.items() if senders]
     if verbs:
-        who = RangeSet(interval for senders in lost.values() for interval in senders.intervals)
+        who = RangeSet(interval for senders in losing.values() for interval in senders.intervals)
         yield Finding(
             "unnamed_senders_shut_out",
             WARN,
@@ -179,15 +179,15 @@ def _server_itself(view: Sides) -> t.Iterator[Finding]:
     """
     if view.same:
         return
-    lost: dict[str, list[Interval]] = {}
+    losing: dict[str, list[Interval]] = {}
     for port in view.ports:
         for senders, (old, new) in doors.answers_by_server(
             (view.old, view.new), view.networks.itself, port
         ):
             for verb, right in _BY_RIGHT.items():
                 if right(old) and not right(new):
-                    lost.setdefault(verb, []).extend(senders.intervals)
-    for verb, senders_found in lost.items():
+                    losing.setdefault(verb, []).extend(senders.intervals)
+    for verb, senders_found in losing.items():
         yield Finding(
             "server_shut_out",
             STOP,
@@ -206,13 +206,13 @@ def _logins(view: Sides) -> t.Iterator[Finding]:
     public = doors.public(view.named | view.networks.itself)
     for port in [] if view.same else view.ports:
         views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
-        lost = {
+        losing = {
             noun: doors.where(views, _taken(groups)) & public for noun, groups in _LOGINS.items()
         }
         # That a narrow connector is none for servers goes without saying.
         who = [
             noun
-            for noun, senders in lost.items()
+            for noun, senders in losing.items()
             if senders and (noun != _FAR_SERVERS or builtin_connectors.is_wide(senders))
         ]
         if who:
@@ -275,11 +275,11 @@ def _left_over(connectors: t.Sequence[t.Mapping[str, t.Any]], group: RangeSet) -
 def _exchange_servers(view: Sides) -> t.Iterator[Finding]:
     if view.same:
         return
-    lost = NOBODY
+    losing = NOBODY
     for port in view.ports:
         views = (doors.view_of(view.old, port), doors.view_of(view.new, port))
-        lost = lost | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
-    named = lost & view.networks.exchange_servers
+        losing = losing | doors.where(views, lambda answers: _server_loses(answers[0], answers[1]))
+    named = losing & view.networks.exchange_servers
     if named:
         yield Finding(
             "exchange_servers_shut_out",
@@ -312,7 +312,7 @@ def _loses_group(view: Sides) -> RangeSet:
 
 def _hybrid(view: Sides) -> t.Iterator[Finding]:
     hybrid = view.networks.hybrid
-    lost = view.losing(doors.accepts_anonymous, [25])
+    losing = view.losing(doors.accepts_anonymous, [25])
     for port in view.ports:
         shut_out = view.losing(doors.accepts_anonymous, [port]) & hybrid
         if shut_out:
@@ -343,11 +343,11 @@ def _hybrid(view: Sides) -> t.Iterator[Finding]:
 
     views = (doors.view_of(view.old, 25), doors.view_of(view.new, 25))
     untagged = doors.where(views, lambda answers: not tag(old, answers[0]) <= tag(new, answers[1]))
-    if hybrid and (untagged & hybrid) - lost:
+    if hybrid and (untagged & hybrid) - losing:
         yield Finding(
             "hybrid_shut_out",
             STOP,
-            f"Exchange Online's {ranges((untagged & hybrid) - lost)} would meet a connector "
+            f"Exchange Online's {ranges((untagged & hybrid) - losing)} would meet a connector "
             "without the hybrid capability.",
         )
     if not hybrid and untagged & doors.public(view.named):

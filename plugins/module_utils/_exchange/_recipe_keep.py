@@ -475,8 +475,8 @@ def _losing(
                 for name in doors.openers(then, old, doors.accepts_anonymous):
                     key = (name.casefold(), only_logins)
                     losing[key] = losing.get(key, RangeSet(())) | senders
-            for (source, only_logins), lost in losing.items():
-                part = lost & coming & (whole if only_logins else group)
+            for (source, only_logins), heard in losing.items():
+                part = heard & coming & (whole if only_logins else group)
                 if part:
                     losses.append(_Loss(source, endpoint, part))
     return losses

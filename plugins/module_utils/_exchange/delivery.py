@@ -79,14 +79,14 @@ def _of(log: Log, rule: str, senders: RangeSet) -> int:
 
 def blind(state: State, provider: RangeSet) -> list[str]:
     """A sentence where a connector that the provider meets on port 25 logs nothing."""
-    met = {
+    connectors_met = {
         name
         for answer in doors.answers_of(tuple(state.receive.values()), provider)
         for name in answer.names
     }
     silent = sorted(
         name
-        for name in met
+        for name in connectors_met
         if state.receive[name.casefold()].get("protocol_logging_level") != "Verbose"
     )
     if not silent:
@@ -97,35 +97,36 @@ def blind(state: State, provider: RangeSet) -> list[str]:
     ]
 
 
-def words(found: Seen, since: str, minutes: int) -> str:
+def words(seen_mail: Seen, since: str, minutes: int) -> str:
     """The verdict as a sentence."""
-    if found.verdict is Verdict.DELIVERED:
-        return f"The provider delivered {found.messages} of its messages since {since}."
-    if found.verdict is Verdict.REFUSED:
+    if seen_mail.verdict is Verdict.DELIVERED:
+        return f"The provider delivered {seen_mail.messages} of its messages since {since}."
+    if seen_mail.verdict is Verdict.REFUSED:
         return (
-            f"The provider is shut out: since {since} it came {found.sessions} times, was refused "
-            f"{found.shut_out} times as somebody who may not send, and delivered nothing."
+            f"The provider is shut out: since {since} it came {seen_mail.sessions} times, was "
+            f"refused {seen_mail.shut_out} times as somebody who may not send, and delivered "
+            "nothing."
         )
     came = (
-        f"It came {found.sessions} times and delivered no message."
-        if found.sessions
+        f"It came {seen_mail.sessions} times and delivered no message."
+        if seen_mail.sessions
         else "Nothing of it was seen."
     )
     return " ".join(
         [
             f"Whether the provider's mail comes in is unknown: {minutes} minutes were waited since "
             f"{since}. {came}",
-            *found.unknown,
+            *seen_mail.unknown,
         ]
     )
 
 
-def facts(found: Seen) -> dict[str, t.Any]:
+def facts(seen_mail: Seen) -> dict[str, t.Any]:
     """As data, for a result."""
     return {
-        "verdict": found.verdict.value,
-        "messages": found.messages,
-        "sessions": found.sessions,
-        "shut_out": found.shut_out,
-        "unknown": list(found.unknown),
+        "verdict": seen_mail.verdict.value,
+        "messages": seen_mail.messages,
+        "sessions": seen_mail.sessions,
+        "shut_out": seen_mail.shut_out,
+        "unknown": list(seen_mail.unknown),
     }

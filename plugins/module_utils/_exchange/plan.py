@@ -236,8 +236,8 @@ class Connectors(Table[State, str]):
         if change.action == Action.CREATE:
             return Desired(change.table, change.key, None), ()
         options = self.plain(change.before)
-        lost = _undone_login(change, options) if CREDENTIAL in change.before else []
-        return Desired(change.table, change.key, options), lost
+        not_restorable = _undone_login(change, options) if CREDENTIAL in change.before else []
+        return Desired(change.table, change.key, options), not_restorable
 
     def complaints(self, state: State, change: Change) -> list[str]:
         return _complaints(self._resource, state, change)

@@ -166,12 +166,14 @@ class ExchangeOnline:
         try:
             responses = json.loads(text)["responses"]
             return {
-                str(one["id"]): (
-                    int(one["status"]),
-                    one["body"] if isinstance(one["body"], str) else json.dumps(one["body"]),
+                str(response["id"]): (
+                    int(response["status"]),
+                    response["body"]
+                    if isinstance(response["body"], str)
+                    else json.dumps(response["body"]),
                 )
-                for one in responses
-                if "body" in one
+                for response in responses
+                if "body" in response
             }
         except (ValueError, KeyError, TypeError):
             raise Unreadable(

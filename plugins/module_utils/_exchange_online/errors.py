@@ -74,7 +74,9 @@ def told(body: str) -> tuple[str, str]:
     if not isinstance(error, dict):
         return "", plain(error) if isinstance(error, str) else ""
     texts = [*_details(error), _inner(error), error.get("message")]
-    text = next((one for one in texts if isinstance(one, str) and one.strip()), "")
+    text = next(
+        (candidate for candidate in texts if isinstance(candidate, str) and candidate.strip()), ""
+    )
     typed = _TYPED.match(text)
     if typed:
         return typed["kind"].rpartition(".")[2], plain(typed["text"])

@@ -253,7 +253,7 @@ def _on_premises(before: TenantState, after: TenantState) -> t.Iterator[Finding]
         if model.is_admitted(row, after):
             continue
         had = before.connectors.get(str(row["name"]).casefold())
-        lost = had is None or not model.closing(before) or model.is_admitted(had, before)
+        admitted_before = had is None or not model.closing(before) or model.is_admitted(had, before)
         who = (
             f"certificate {row['tls_sender_certificate_name']}"
             if row.get("tls_sender_certificate_name")
@@ -261,10 +261,10 @@ def _on_premises(before: TenantState, after: TenantState) -> t.Iterator[Finding]
         )
         yield Finding(
             "on_premises_shut_out",
-            STOP if lost else WARN,
+            STOP if admitted_before else WARN,
             f"The own servers of the connector '{row['name']}' ({who}) are let in by none of "
             f"{model.names(model.closing(after))}, so that their mail to the tenant "
-            f"{'would be' if lost else 'is'} refused.",
+            f"{'would be' if admitted_before else 'is'} refused.",
             remedy=(
                 "name their certificate in on_premises_certificate, or their addresses in "
                 "on_premises_ranges"

@@ -216,32 +216,32 @@ def some(ranges: RangeSet) -> str:
 
 def strangers(state: TenantState, named: Named) -> list[str]:
     """Who may deliver and is not named, in sentences, each once; empty where nobody may."""
-    found: list[str] = []
+    ways_in: list[str] = []
     if not closing(state) and not rules_in_force(state):
         where = _to(state)
-        found.append(
+        ways_in.append(
             f"Anybody on the internet may deliver{where} straight to the tenant, past the filter "
             "(direct delivery): no Partner connector for all senders refuses them, and no rule "
             "that is in force quarantines it."
         )
         if not state.organization.get("reject_direct_send"):
-            found.append(
+            ways_in.append(
                 f"Anybody on the internet may do so with a sender of the tenant's own domains "
                 f"(Direct Send){where}: RejectDirectSend is not set."
             )
     ranges, certificates = admitted(state)
     if ranges - named.ranges:
-        found.append(
+        ways_in.append(
             f"{some(ranges - named.ranges)} may deliver past the filter, by "
             f"{_by(state, named)}, and the description names them nowhere."
         )
     for certificate in sorted(certificates - named.certificates):
         rows = [row for row in admitting(state) if by_certificate(row) == certificate]
-        found.append(
+        ways_in.append(
             f"Whoever has a certificate for {certificate} may deliver past the filter, by the "
             f"connector {names(rows)}, and the description names it nowhere."
         )
-    return found
+    return ways_in
 
 
 def ways_past_rules(state: TenantState) -> list[str]:
@@ -329,14 +329,14 @@ def _matches(name: str, certificates: t.Collection[str]) -> bool:
 
 def bypasses(state: TenantState) -> list[str]:
     """What goes past the tenant's own filtering, in sentences."""
-    found = []
+    sentences = []
     if state.allowed:
-        found.append(
+        sentences.append(
             f"The connection filter lets {', '.join(state.allowed[:ENOUGH])} past spam filtering "
             "(IPAllowList)."
         )
     if state.gateways:
-        found.append(
+        sentences.append(
             f"The perimeter configuration names the gateways {', '.join(state.gateways[:ENOUGH])}, "
             "whose own senders are judged in their place."
         )
@@ -346,5 +346,5 @@ def bypasses(state: TenantState) -> list[str]:
         if row.get("enabled") and str(row.get("set_scl")) == "-1"
     ]
     if rows:
-        found.append(f"The rule {names(rows)} lets mail past spam filtering (SetSCL -1).")
-    return found
+        sentences.append(f"The rule {names(rows)} lets mail past spam filtering (SetSCL -1).")
+    return sentences

@@ -286,7 +286,9 @@ def _listed(params: t.Mapping[str, t.Any]) -> Result:
         for file in folder.files()
         if snapshots.is_name(file.name)
     ]
-    return as_result([one for one in held if one is not None], "tenant", str(folder.path))
+    return as_result(
+        [snapshot for snapshot in held if snapshot is not None], "tenant", str(folder.path)
+    )
 
 
 def _untouched(error: Exception) -> str:

@@ -163,10 +163,10 @@ def _further(row: Row) -> frozenset[str]:
     """
     conditions = row.get("Conditions")
     if not isinstance(conditions, list):
-        found = {"conditions that are not told"}
+        names = {"conditions that are not told"}
     else:
-        found = {_name(one) for one in conditions} - {"FromScope"}
-    found |= {
+        names = {_name(condition) for condition in conditions} - {"FromScope"}
+    names |= {
         name
         for name, value in row.items()
         # ExceptIfSenderIpRanges@odata.type says of what type the property is.
@@ -175,12 +175,12 @@ def _further(row: Row) -> frozenset[str]:
         and value not in (None, False, "", [], {})
         and name not in _KNOWN_EXCEPTIONS
     }
-    return frozenset(found)
+    return frozenset(names)
 
 
-def _name(one: t.Any) -> str:
-    match = _CLASS.fullmatch(str(one))
-    return match["name"] if match else str(one)
+def _name(condition: t.Any) -> str:
+    match = _CLASS.fullmatch(str(condition))
+    return match["name"] if match else str(condition)
 
 
 def _texts(rows: t.Iterable[Row], name: str) -> tuple[str, ...]:

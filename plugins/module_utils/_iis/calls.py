@@ -75,7 +75,7 @@ def _rule_changes(change: Change, state: State) -> list[Step]:
     remove = {"do": "remove", "match": {"name": name}}
     if change.action == Action.REMOVE:
         return [remove]
-    others = [one for one in names if one != name]
+    others = [other for other in names if other != name]
     if change.action == Action.MOVE:
         return [remove, _inserted(name, row, change.place, others)]
     follower = names[names.index(name) + 1 :]

@@ -144,12 +144,12 @@ def _own(
     }
     for block in blocks:
         for who, ranges in named.items():
-            lost = (ranges & old[block.path].certain) - new[block.path].at_most
-            if lost:
+            losing = (ranges & old[block.path].certain) - new[block.path].at_most
+            if losing:
                 yield Finding(
                     "own_networks_shut_out",
                     STOP,
-                    f"{who} ({_ranges(lost)}) would no longer reach {state.site}{block.path}.",
+                    f"{who} ({_ranges(losing)}) would no longer reach {state.site}{block.path}.",
                 )
 
 

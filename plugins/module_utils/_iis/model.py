@@ -116,9 +116,9 @@ def _through_rules(state: State, place: Place, path: str) -> tuple[Matched, list
         )
     elif blocks and place.ends == UNSURE:
         because.append(f"{where} has rules of its own, which may end those of the site.")
-    lost = sorted(rule.name for rule in blocks if rule.name.casefold() in place.removed)
-    if lost:
-        because.append(f"At {where} the rule '{lost[0]}' is removed.")
+    taken_away = sorted(rule.name for rule in blocks if rule.name.casefold() in place.removed)
+    if taken_away:
+        because.append(f"At {where} the rule '{taken_away[0]}' is removed.")
     open_certain = open_most = EVERYBODY
     out_certain = out_most = NOBODY
     for rule in (*state.global_rules, *rules):

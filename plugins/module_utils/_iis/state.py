@@ -225,7 +225,7 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
         above=_rules(sections.get((RULES, APPHOST.casefold())), known) or (),
         directories=_directories(wanted),
         others=types.MappingProxyType(
-            {str(one["name"]): _directories(one) for one in sites["sites"] if one is not wanted}
+            {str(site["name"]): _directories(site) for site in sites["sites"] if site is not wanted}
         ),
         locations=locations,
     )

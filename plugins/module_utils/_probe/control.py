@@ -65,14 +65,17 @@ def silence_doubted(result: Plain, now: t.Iterable[Plain], before: t.Iterable[Pl
     addresses = result.get("addresses") or ()
     if not any(_is_silent(address) for address in addresses):
         return result
-    seen, earlier = list(_answering(now)), {one["address"] for one in _answering(before)}
+    seen, earlier = (
+        list(_answering(now)),
+        {answering["address"] for answering in _answering(before)},
+    )
     # One host that is taken once and refused once at the same door has met a limit, and no lock.
     there = [
         address["address"] in earlier
         or any(
-            one["address"] == address["address"]
-            and (one["peer"], one["source"]) != (address["peer"], address["source"])
-            for one in seen
+            answering["address"] == address["address"]
+            and (answering["peer"], answering["source"]) != (address["peer"], address["source"])
+            for answering in seen
         )
         for address in addresses
     ]
@@ -177,7 +180,9 @@ def _address(address: Plain, allowed: t.Sequence[_Allowed]) -> Plain:
         return address
     cases = dict(address["cases"])
     for case, answer in asked(address):
-        control = next((one for one in allowed if _counts(one.address, address, case)), None)
+        control = next(
+            (candidate for candidate in allowed if _counts(candidate.address, address, case)), None
+        )
         if control is None:
             continue
         named = f"An allowed sender ({control.name})" if control.name else "An allowed sender"

@@ -262,20 +262,29 @@ def expected_of(answer: t.Mapping[str, t.Any], expect: str) -> str:
 
 def _web_shortfall(result: t.Mapping[str, t.Any], expect: str) -> Shortfall | None:
     """`closed` is asked of a path at every address; for `open`, one address is enough."""
-    found = [
+    answers_by_path = [
         (address, path, answer, expected_of(answer, expect))
         for address in result["addresses"]
         for path, answer in asked(address)
     ]
-    answering = {path for _address, path, answer, _wanted in found if answer["verdict"] == OPEN}
+    answering = {
+        path for _address, path, answer, _wanted in answers_by_path if answer["verdict"] == OPEN
+    }
     wrong = [
         each
-        for each in found
+        for each in answers_by_path
         if (each[3] == CLOSED and each[2]["verdict"] != CLOSED)
         or (each[3] == OPEN and each[1] not in answering)
     ]
     verdicts = {answer["verdict"] for _address, _path, answer, _wanted in wrong}
-    worst = next((one for one in (OPEN, INCONCLUSIVE, CLOSED) if one in verdicts), None)
+    worst = next(
+        (
+            verdict_of_path
+            for verdict_of_path in (OPEN, INCONCLUSIVE, CLOSED)
+            if verdict_of_path in verdicts
+        ),
+        None,
+    )
     if worst is None:
         return None
     sentence = {

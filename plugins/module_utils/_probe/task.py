@@ -12,7 +12,6 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.known import (
-    as_addresses,
     check_known,
     with_names,
 )
@@ -62,7 +61,7 @@ class _Doors:
     """What there is to look at in one look, and what was found there, in the same order."""
 
     doors: list[Door] = field(default_factory=list)
-    lost: list[tuple[str, str]] = field(default_factory=list)
+    unresolved: list[tuple[str, str]] = field(default_factory=list)
     looks: dict[int, Look] = field(default_factory=dict)
 
 
@@ -94,7 +93,7 @@ class LookTask:
         )
         self._web_egress = WebEgress(*about)
         self._egress = Egress(*about, self.question.helo_name if self.question else None)
-        self.found = _Doors()
+        self.doors_found = _Doors()
 
     def share(self, locks: dict[str, t.Any]) -> None:
         """Ask the control host when no other look does."""
@@ -104,23 +103,20 @@ class LookTask:
 
     def find(self) -> list[Door]:
         """The doors behind the targets; of a web, one for each name that leads to it."""
-        doors, lost = find_doors(
-            as_addresses(self._targets, self._known),
-            self._port,
-            self._params["address_family"],
-            self.asked.reply_seconds,
+        doors, unresolved = find_doors(
+            self._targets, self._port, self._params["address_family"], self.asked.reply_seconds
         )
         doors = with_names(doors, self._targets, self._known)
         if self.protocol == HTTPS:
             # A web site is chosen by the name that is asked for.
             doors = [replace(door, names=(name,)) for door in doors for name in door.names]
-        self.found = _Doors(doors, lost)
+        self.doors_found = _Doors(doors, unresolved)
         return doors
 
     def look(self, index: int) -> None:
         """Look at one of the doors."""
-        door = self.found.doors[index]
-        self.found.looks[index] = (
+        door = self.doors_found.doors[index]
+        self.doors_found.looks[index] = (
             look_at_web(door, self._web, self._web_egress)
             if self._web is not None
             else look_at(door, t.cast(Question, self.question), self._egress)
@@ -128,9 +124,9 @@ class LookTask:
 
     def result(self) -> Taken:
         """What was found, when all doors were looked at."""
-        found = self.found
-        looks = [found.looks[index] for index in range(len(found.doors))]
-        for target, what in found.lost:
+        doors_found = self.doors_found
+        looks = [doors_found.looks[index] for index in range(len(doors_found.doors))]
+        for target, what in doors_found.unresolved:
             look = nowhere(target, self._port, self.asked, what, self.protocol)
             look.expects = self._web.paths if self._web is not None else {}
             looks.append(look)
@@ -162,7 +158,7 @@ def take_all(tasks: t.Sequence[LookTask]) -> list[Taken]:
             functools.partial(task.look, index),
         )
         for task in tasks
-        for index, door in enumerate(task.found.doors)
+        for index, door in enumerate(task.doors_found.doors)
     ]
     at_once([functools.partial(_one_by_one, chain) for chain in one_host_each(visits)])
     return [task.result() for task in tasks]

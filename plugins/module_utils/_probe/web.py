@@ -225,7 +225,7 @@ class _Visit:
     def _settle(self) -> None:
         """A refusal is the path's where another path of the same server answers this host."""
         decisions = self.look.decisions
-        shown = [path for path, one in decisions.items() if one.judgement.verdict == OPEN]
+        shown = [path for path, decided in decisions.items() if decided.judgement.verdict == OPEN]
         for path, decision in decisions.items():
             if shown and decision.judgement.reason == REFUSED:
                 judgement = beside(decision.judgement, shown[0])
@@ -237,7 +237,9 @@ class _Visit:
         if look.tls is None or look.tls.certificate is None:
             return
         judgements = [decision.judgement for decision in look.decisions.values()]
-        if all(one.verdict == INCONCLUSIVE and not one.needs_control for one in judgements):
+        if all(
+            decided.verdict == INCONCLUSIVE and not decided.needs_control for decided in judgements
+        ):
             return
         elsewhere = self._egress.elsewhere(look.door)
         if elsewhere is None or elsewhere.certificate is None:
@@ -300,8 +302,8 @@ class WebEgress:
         return None if sockaddr[:2] == door.sockaddr[:2] else tls
 
     def _look(self, family: str) -> tuple[Tls | None, tuple[t.Any, ...]]:
-        doors, lost = find_doors([self._host or ""], self._port, family, self._reply_seconds)
-        self.transcript += [f"* {target} {what}" for target, what in lost]
+        doors, unresolved = find_doors([self._host or ""], self._port, family, self._reply_seconds)
+        self.transcript += [f"* {target} {what}" for target, what in unresolved]
         for door in doors:
             source = local_address(door, self._source)
             try:

@@ -73,7 +73,7 @@ def kept(
         time=snapshot.time,
         reason=snapshot.reason,
         run_id=snapshot.run_id,
-        restores=(*restores, *snapshot.lost),
+        restores=(*restores, *snapshot.not_restorable),
     )
 
 

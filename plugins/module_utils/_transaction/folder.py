@@ -78,7 +78,9 @@ class Folder:
                 desired=layer.tables.fold(snapshot.desired, first.desired),
                 made=layer.tables.fold(first.made, snapshot.made),
                 plan=(*first.plan, *snapshot.plan),
-                lost=tuple(dict.fromkeys((*first.lost, *snapshot.lost))),
+                not_restorable=tuple(
+                    dict.fromkeys((*first.not_restorable, *snapshot.not_restorable))
+                ),
             )
         text = snapshot.text()
         self.write(name, text)

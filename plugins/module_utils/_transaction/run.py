@@ -193,7 +193,7 @@ class _Run(t.Generic[State, Key]):
         self._result.update(
             restored=choice.restored, further=list(choice.further), not_restored=list(gone)
         )
-        notes += [*choice.passed_over, *choice.lost, *gone]
+        notes += [*choice.passed_over, *choice.not_restorable, *gone]
         return desired
 
     def _write(
@@ -266,7 +266,7 @@ class _Run(t.Generic[State, Key]):
             desired=taken_back,
             made=self._layer.tables.made(changes),
             plan=tuple(plan),
-            lost=not_restorable,
+            not_restorable=not_restorable,
         )
 
     def _stopped(self, stopped: Stopped) -> Refused:

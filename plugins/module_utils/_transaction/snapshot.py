@@ -46,7 +46,7 @@ class Snapshot(t.Generic[Key]):
     """A snapshot. `origin` says what it is of, `time` is by the clock of that server or device.
 
     `desired` takes the run back, `made` is what the run led to. `plan` says in sentences what the
-    run was about to do, `lost` what of it cannot be taken back.
+    run was about to do, `not_restorable` what of it cannot be taken back.
     """
 
     layer: str
@@ -57,18 +57,19 @@ class Snapshot(t.Generic[Key]):
     desired: tuple[Desired[Key], ...]
     made: tuple[Desired[Key], ...] = ()
     plan: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
+    not_restorable: tuple[str, ...] = ()
 
     @property
     def gives_back(self) -> bool:
         """Whether a rollback that names none takes it: it is none of a rollback, and not of a run
         that was refused at its first step and made nothing.
         """
-        return self.reason == APPLY and bool(self.desired or self.lost)
+        return self.reason == APPLY and bool(self.desired or self.not_restorable)
 
     def text(self) -> str:
         """The snapshot as JSON; plain ASCII, so that no code page on its way can harm it."""
         document = dataclasses.asdict(self)
+        document["lost"] = document.pop("not_restorable")  # its name in FORMAT
         return json.dumps({"format": FORMAT, **document}, indent=2, ensure_ascii=True) + "\n"
 
 
@@ -139,7 +140,7 @@ def parse(text: str, layer: str, tables: Tables[State, Key]) -> Snapshot[Key]:
             desired=tuple(_desired(row, tables) for row in document["desired"]),
             made=tuple(_desired(row, tables) for row in document["made"]),
             plan=tuple(map(str, document["plan"])),
-            lost=tuple(map(str, document["lost"])),
+            not_restorable=tuple(map(str, document["lost"])),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, SnapshotError):
@@ -183,7 +184,7 @@ class Choice(t.Generic[Key]):
     desired: tuple[Desired[Key], ...]
     made: tuple[Desired[Key], ...]
     further: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
+    not_restorable: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
 
 
@@ -242,8 +243,10 @@ def choose(
         desired=tables.fold(*(snapshot.desired for _name, snapshot in chosen)),
         made=tables.fold(*(snapshot.made for _name, snapshot in reversed(chosen))),
         further=tuple(further),
-        lost=tuple(
-            dict.fromkeys(sentence for _name, snapshot in chosen for sentence in snapshot.lost)
+        not_restorable=tuple(
+            dict.fromkeys(
+                sentence for _name, snapshot in chosen for sentence in snapshot.not_restorable
+            )
         ),
         passed_over=tuple(passed_over),
     )

@@ -155,9 +155,9 @@ def _active(state: State) -> t.Iterator[Profile]:
 
 def _management(before: State, after: State, came_by: int | None) -> t.Iterator[Finding]:
     for port in sorted({*MANAGEMENT_PORTS, *([came_by] if came_by else [])}):
-        lost = model.senders_losing(before, after, port)
+        losing = model.senders_losing(before, after, port)
         peers = before.peers.get(port, model.NOBODY)
-        shut_out = peers & lost
+        shut_out = peers & losing
         if shut_out:
             yield Finding(
                 "management_shut_out",
@@ -166,12 +166,12 @@ def _management(before: State, after: State, came_by: int | None) -> t.Iterator[
                 "by which this server is managed, and would not get in again.",
                 remedy="name the addresses that manage it in own_networks",
             )
-        elif lost and port == came_by and not peers:
+        elif losing and port == came_by and not peers:
             yield Finding(
                 "management_shut_out",
                 STOP,
                 f"This task came by port {port}, from where is not known to the server, "
-                f"and {words.ranges(lost)} would not get in there again.",
+                f"and {words.ranges(losing)} would not get in there again.",
                 remedy="leave that port alone",
             )
 
@@ -257,15 +257,15 @@ def _unnamed_servers(site: Site) -> t.Iterator[Finding]:
 
 def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Finding]:
     old, new = model.reach_of(before, port).possible, model.reach_of(after, port).possible
-    lost = model.senders_losing(before, after, port)
-    named = lost & site.named
+    losing = model.senders_losing(before, after, port)
+    named = losing & site.named
     if named:
         yield Finding(
             "named_shut_out",
             STOP,
             f"{words.capital(words.ranges(named))} would no longer reach port {port}.",
         )
-    if port in site.in_use and lost & INTERNET - site.named:
+    if port in site.in_use and losing & INTERNET - site.named:
         yield Finding(
             "client_access_shut_out",
             STOP,
@@ -273,7 +273,7 @@ def _lost(before: State, after: State, site: Site, port: int) -> t.Iterator[Find
             "in use from there.",
             remedy="leave the port alone, or say no more that it is in use",
         )
-    private = lost & PRIVATE - site.named
+    private = losing & PRIVATE - site.named
     if private and not site.own_networks:
         yield Finding(
             "own_networks_shut_out",
@@ -324,8 +324,8 @@ def _other_ports(
         if not set(change.after) & {"enabled", "remote_addresses"} or not ports:
             continue
         others = rule.ports.without(ports)
-        lost = any(model.senders_losing(before, after, first) for first, _last in others.spans)
-        if rule.protocol is None or lost or others.words:
+        loses = any(model.senders_losing(before, after, first) for first, _last in others.spans)
+        if rule.protocol is None or loses or others.words:
             what = (
                 "all other ports and protocols"
                 if rule.protocol is None

@@ -58,15 +58,15 @@ def read_old(rows: t.Iterable[Row], standard: Row) -> tuple[Old, ...]:
     """The settings in rows of the agent that let somebody in, or may; `standard` are the values of
     the standard profile.
     """
-    found = []
+    entries = []
     values = {name.casefold(): value for name, value in standard.items()}
     if str(values.get("enablefirewall", 1)) != "1":
         text = f"EnableFirewall of the StandardProfile is {values['enablefirewall']}"
-        found.append(Old(STANDARD, text))
+        entries.append(Old(STANDARD, text))
     for row in sorted(rows, key=lambda row: (str(row["profile"]), str(row["text"]))):
         old = _exception(str(row["profile"]), str(row["list"]), str(row["text"]))
-        found += [old] if old else []
-    return tuple(found)
+        entries += [old] if old else []
+    return tuple(entries)
 
 
 def _exception(profile: str, held: str, text: str) -> Old | None:

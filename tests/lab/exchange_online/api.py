@@ -284,7 +284,7 @@ class AdminApi:
         if name is None or name not in allowed(app) or name in faults.forbidden:
             return refusals.forbidden()
         self.calls[name] = self.calls.get(name, 0) + 1
-        select = [one for part in query.get("$select", ()) for one in part.split(",") if one]
+        select = [field for part in query.get("$select", ()) for field in part.split(",") if field]
         try:
             if name in faults.fail:
                 raise CmdletError(*faults.fail[name])

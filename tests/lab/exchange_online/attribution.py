@@ -168,7 +168,7 @@ def answer(tenants: t.Iterable[Tenant], hop: Hop, sender: str, recipient: str) -
 
 def _of_tenant(tenant: Tenant, domain: Row, hop: Hop, sender: str, recipient: str) -> str:
     tables = tenant.in_force()
-    known = recipient.casefold() in {one.casefold() for one in tenant.recipients}
+    known = recipient.casefold() in {address.casefold() for address in tenant.recipients}
     if domain["DomainType"] == "Authoritative" and not known:
         return NO_SUCH_RECIPIENT
     name = domain["DomainName"]
@@ -181,10 +181,10 @@ def _of_tenant(tenant: Tenant, domain: Row, hop: Hop, sender: str, recipient: st
     partners = [row for row in connectors(tables, "Partner", recipient) if sends_for(row, sender)]
     if not (on_premises and tenant.on_premises_first):
         restricting = [row for row in partners if _restricts(row)]
-        met = [row for row in restricting if _met(row, hop)]
-        if restricting and not met:
+        matching = [row for row in restricting if _met(row, hop)]
+        if restricting and not matching:
             return NOT_BY_THE_FILTER
-        if not hop.tls and any(row["RequireTls"] for row in met or partners):
+        if not hop.tls and any(row["RequireTls"] for row in matching or partners):
             return TLS_FIRST
     own = tenant.accepts(domain_of(sender)) is not None if sender else False
     (organization,) = tables["OrganizationConfig"]

@@ -298,7 +298,7 @@ class Authority:
         """Whether the holder of a certificate of the app wrote it, to here, not long ago."""
         try:
             header, _claims = tokens.opened(assertion)
-            held = [one for one in app.certificates if one.named_by(header)]
+            held = [certificate for certificate in app.certificates if certificate.named_by(header)]
             if not held:
                 raise tokens.BadToken("The key was not found.")
             key = held[0].certificate.public_key()

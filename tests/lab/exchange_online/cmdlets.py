@@ -70,7 +70,7 @@ def _size(name: str, value: t.Any) -> str:
 def _get(table: str) -> Run:
     def run(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
         if values.get("Identity") is not None:
-            return [tenant.found(table, values["Identity"])]
+            return [tenant.row_of(table, values["Identity"])]
         return list(tenant.rows(table))
 
     return run
@@ -96,7 +96,7 @@ def _set_organization(tenant: Tenant, values: Values, warnings: list[str]) -> li
 
 
 def _set_filter(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
-    row = tenant.found("HostedConnectionFilterPolicy", values["Identity"])
+    row = tenant.row_of("HostedConnectionFilterPolicy", values["Identity"])
     for name in ("IPAllowList", "IPBlockList"):
         if name in values:
             row[name] = values[name].of(row[name])

@@ -139,7 +139,7 @@ def new_inbound(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row
 
 def set_inbound(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
     """Set-InboundConnector."""
-    row = tenant.found("InboundConnector", values["Identity"])
+    row = tenant.row_of("InboundConnector", values["Identity"])
     was_enabled = row["Enabled"]
     if values.get("Name"):
         if values["Name"].casefold() != row["Name"].casefold():
@@ -158,7 +158,7 @@ def remove(table: str) -> t.Callable[[Tenant, Values, list[str]], list[Row]]:
     """Remove- of a table."""
 
     def cmdlet(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
-        row = tenant.found(table, values["Identity"])
+        row = tenant.row_of(table, values["Identity"])
         tenant.rows(table).remove(row)
         if table == "TransportRule":
             for position, rule in enumerate(tenant.rows(table)):
@@ -180,7 +180,7 @@ def new_outbound(tenant: Tenant, values: Values, warnings: list[str]) -> list[Ro
 
 def set_outbound(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
     """Set-OutboundConnector."""
-    row = tenant.found("OutboundConnector", values["Identity"])
+    row = tenant.row_of("OutboundConnector", values["Identity"])
     if values.get("Name"):
         _rename(row, values["Name"])
     _write_outbound(row, values)

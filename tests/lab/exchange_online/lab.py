@@ -78,7 +78,7 @@ class ExchangeOnline:
             WebServer(self.api.answer, certificate.context, self.api.now),
             WebServer(self.authority.answer_identity),
         ]
-        self.login_url, self.api_url, self.identity_url = (one.url for one in self._servers)
+        self.login_url, self.api_url, self.identity_url = (server.url for server in self._servers)
         self.authority.url, self.api.url = self.login_url, self.api_url
         self.tenants = [self.tenant]
         self._mail: MailFront | None = None

@@ -122,13 +122,15 @@ def _seen(connector: Row | None, hop: Hop, message: Message) -> str:
 
 def _applies(tenant: Tenant, rule: Row, hop: Hop, message: Message, connector: Row | None) -> bool:
     known = _facts(tenant, rule, hop, message, connector)
-    met = [test(rule[name]) for name, test in known.items() if rule[name] not in (None, False, [])]
+    conditions_met = [
+        test(rule[name]) for name, test in known.items() if rule[name] not in (None, False, [])
+    ]
     excepted = [
         test(rule[f"ExceptIf{name}"])
         for name, test in known.items()
         if rule[f"ExceptIf{name}"] not in (None, False, [])
     ]
-    return all(met) and not any(excepted) and _headers(rule, message)
+    return all(conditions_met) and not any(excepted) and _headers(rule, message)
 
 
 def _facts(
@@ -142,7 +144,7 @@ def _facts(
     trusted = connector is not None and (
         connector["CloudServicesMailEnabled"] or connector["TreatMessagesAsInternal"]
     )
-    inside = trusted and any(tenant.accepts(domain_of(one)) is not None for one in senders)
+    inside = trusted and any(tenant.accepts(domain_of(sender)) is not None for sender in senders)
     scope = "InOrganization" if inside else "NotInOrganization"
     to_scope = (
         "InOrganization" if tenant.accepts(domain_of(message.recipient)) else "NotInOrganization"
@@ -154,15 +156,15 @@ def _facts(
 
     def patterns(texts: t.Sequence[str]) -> t.Callable[[t.Any], bool]:
         return lambda value: any(
-            re.search(one, text, re.IGNORECASE) for one in value for text in texts
+            re.search(pattern, text, re.IGNORECASE) for pattern in value for text in texts
         )
 
     def domains(addresses: t.Iterable[str]) -> t.Callable[[t.Any], bool]:
         held = [domain_of(address) for address in addresses]
         return lambda value: any(
-            one == domain.casefold() or one.endswith(f".{domain.casefold()}")
+            subdomain == domain.casefold() or subdomain.endswith(f".{domain.casefold()}")
             for domain in value
-            for one in held
+            for subdomain in held
         )
 
     return {
@@ -187,21 +189,21 @@ def _headers(rule: Row, message: Message) -> bool:
     held = {name.casefold(): text for name, text in message.headers.items()}
 
     def meets(prefix: str) -> list[bool]:
-        found = []
+        matches = []
         name, words = (
             rule[f"{prefix}HeaderContainsMessageHeader"],
             rule[f"{prefix}HeaderContainsWords"],
         )
         if name:
             text = held.get(name.casefold(), "").casefold()
-            found.append(any(word.casefold() in text for word in words))
+            matches.append(any(word.casefold() in text for word in words))
         name, patterns = (
             rule[f"{prefix}HeaderMatchesMessageHeader"],
             rule[f"{prefix}HeaderMatchesPatterns"],
         )
         if name:
             text = held.get(name.casefold(), "")
-            found.append(any(re.search(one, text, re.IGNORECASE) for one in patterns))
-        return found
+            matches.append(any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns))
+        return matches
 
     return all(meets("")) and not any(meets("ExceptIf"))

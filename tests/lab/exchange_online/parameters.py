@@ -99,9 +99,9 @@ def many(name: str, value: t.Any) -> Many:
 
 def _strings(name: str, value: t.Any) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
-    for one in values:
-        if not isinstance(one, str):
-            raise _cannot_convert(name, one, "Microsoft.Exchange.Data.MultiValuedProperty")
+    for text in values:
+        if not isinstance(text, str):
+            raise _cannot_convert(name, text, "Microsoft.Exchange.Data.MultiValuedProperty")
     return tuple(values)
 
 

@@ -187,7 +187,7 @@ def new_rule(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
 
 def set_rule(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
     """Set-TransportRule."""
-    row = tenant.found("TransportRule", values["Identity"])
+    row = tenant.row_of("TransportRule", values["Identity"])
     rules = tenant.rows("TransportRule")
     if values.get("Name"):
         if values["Name"].casefold() != row["Name"].casefold():
@@ -205,7 +205,7 @@ def switch_rule(state: str) -> t.Callable[[Tenant, Values, list[str]], list[Row]
     """Enable-TransportRule and Disable-TransportRule; Enable takes a mode."""
 
     def cmdlet(tenant: Tenant, values: Values, warnings: list[str]) -> list[Row]:
-        row = tenant.found("TransportRule", values["Identity"])
+        row = tenant.row_of("TransportRule", values["Identity"])
         row["State"] = state
         if values.get("Mode"):
             row["Mode"] = values["Mode"]
@@ -295,7 +295,7 @@ def _check(tenant: Tenant, row: Row) -> None:
     if status is not None and row["RejectMessageReasonText"] is None:
         row["RejectMessageReasonText"] = "Delivery not authorized, message refused"
     if row["RouteMessageOutboundConnector"] is not None:
-        tenant.found("OutboundConnector", row["RouteMessageOutboundConnector"])
+        tenant.row_of("OutboundConnector", row["RouteMessageOutboundConnector"])
 
 
 def _ip_range(given: str) -> None:

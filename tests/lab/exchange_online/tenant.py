@@ -91,11 +91,13 @@ class Tenant:
         """An inbound connector that somebody made before."""
         return self.add("InboundConnector", objects.INBOUND, name, **values)
 
-    def found(self, table: str, identity: str | None) -> Row:
+    def row_of(self, table: str, identity: str | None) -> Row:
         """The row with this name, number or distinguished name. Raises CmdletError."""
         for row in self.tables[table]:
             names = (row["Name"], row["Identity"], row["Guid"], row["DistinguishedName"])
-            if identity is not None and identity.casefold() in (one.casefold() for one in names):
+            if identity is not None and identity.casefold() in (
+                known_by.casefold() for known_by in names
+            ):
                 return row
         raise CmdletError(
             NOT_FOUND,

@@ -350,7 +350,7 @@ def _fill(element: ComObject, wish: Spec, order: t.Sequence[str]) -> None:
     """What the step's order does not name is refused, as the agent refuses it."""
     values, children = wish.get("values") or {}, wish.get("children") or {}
     for name in [*values, *children]:
-        if name.casefold() not in [one.casefold() for one in order]:
+        if name.casefold() not in [module.casefold() for module in order]:
             raise AgentError(
                 "BadRequest",
                 f"A step writes '{name}', for which it names no place. Nothing of this step was "

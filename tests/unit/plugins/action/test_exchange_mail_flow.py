@@ -203,9 +203,9 @@ MISTAKES = [
     ("option", "texts", "meant"),
     [
         *(
-            (option, *one)
+            (option, *mistake)
             for option in ("own_networks", "hybrid_ranges", "exchange_servers")
-            for one in MISTAKES
+            for mistake in MISTAKES
         ),
         # Of a provider that is all of the internet the guard range_too_wide tells.
         ("provider_ranges", *MISTAKES[0]),

@@ -25,14 +25,17 @@ def handed_on(entry: t.Mapping[str, t.Any], **more: t.Any) -> Description:
 
 
 def test_a_rollback_takes_what_an_earlier_run_handed_on() -> None:
-    found = handed_on(SAVED)
-    assert parts(found) == {"exchange": "managed", "fortigate": "managed"}
-    assert found.values["exchange_snapshot"] == NAME
-    assert (found.values["fortigate_snapshot"], found.values["fortigate_snapshot_content"]) == (
+    description = handed_on(SAVED)
+    assert parts(description) == {"exchange": "managed", "fortigate": "managed"}
+    assert description.values["exchange_snapshot"] == NAME
+    assert (
+        description.values["fortigate_snapshot"],
+        description.values["fortigate_snapshot_content"],
+    ) == (
         "birke-apply.json",
         "{}",
     )
-    assert not {"snapshots", "report"} & set(found.values), (
+    assert not {"snapshots", "report"} & set(description.values), (
         "it speaks of all hosts, and is not handed around"
     )
 
@@ -59,9 +62,9 @@ def test_something_else_than_what_a_run_hands_on_is_an_error(entry: t.Any) -> No
 
 
 def test_a_name_counts_more_than_what_was_handed_on() -> None:
-    found = handed_on(SAVED, exchange_snapshot="original")
-    assert found.values["exchange_snapshot"] == "original"
-    assert parts(found) == {"exchange": "managed", "fortigate": "not managed"}
+    description = handed_on(SAVED, exchange_snapshot="original")
+    assert description.values["exchange_snapshot"] == "original"
+    assert parts(description) == {"exchange": "managed", "fortigate": "not managed"}
 
 
 @pytest.mark.parametrize("playbook", ["apply", "drift", "snapshots", "probe"])
@@ -71,9 +74,9 @@ def test_other_playbooks_are_given_it_as_well_and_do_not_mind(playbook: str) -> 
         "mailedge_snapshots": {"birke-ex1": SAVED},
         "mailedge_report": {"birke": {}},
     }
-    found = described(variables, playbook=playbook)
-    assert not found.errors
-    assert found.values["exchange_snapshot"] is None
+    description = described(variables, playbook=playbook)
+    assert not description.errors
+    assert description.values["exchange_snapshot"] is None
 
 
 def test_the_snapshots_are_listed_of_what_could_be_given_back() -> None:

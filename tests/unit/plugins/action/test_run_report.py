@@ -35,13 +35,13 @@ def registered(playbook: str, *layers: str, **variables: t.Any) -> dict[str, t.A
 def test_outside_is_in_order_only_where_a_stranger_was_refused(
     looks: list[dict[str, t.Any]], state: str
 ) -> None:
-    found = Judge("drift", TODAY).host(
+    verdict_of_host = Judge("drift", TODAY).host(
         "ex1", registered("drift", "outside", __mailedge_result_outside={"results": looks})
     )
-    assert found.state == state
+    assert verdict_of_host.state == state
     if state == "not judged":
-        assert "nobody knows what a stranger gets" in found.records[0].findings[0]
-        assert found.breaks("drift")
+        assert "nobody knows what a stranger gets" in verdict_of_host.records[0].findings[0]
+        assert verdict_of_host.breaks("drift")
 
 
 @pytest.mark.parametrize("playbook", ["drift", "apply", "probe"])
@@ -96,8 +96,8 @@ def test_an_undo_that_could_not_give_all_back_is_not_called_done() -> None:
         __mailedge_failure="The proof failed.",
         __mailedge_undo_host={"exchange": "20260114T101500.250Z-4f1c2a-apply.json"},
     )
-    found = Judge("apply", TODAY).host("ex1", variables)
-    assert found.trouble == (
+    verdict_of_host = Judge("apply", TODAY).host("ex1", variables)
+    assert verdict_of_host.trouble == (
         "The proof failed. What this run had changed could not be undone as a whole: "
         "The receive connector 'x' is gone."
     )
@@ -120,8 +120,10 @@ def test_nothing_looked_at_is_nothing_to_report() -> None:
     off = {"how": "not managed", "why": ""}
     parts = {"exchange": off, "outside": {"how": "not looked at", "why": ""}}
     judge = Judge("drift", TODAY)
-    found = judge.host("ex1", {"__mailedge": {"parts": parts, "described": {"site": "birke"}}})
-    assert set(judge.failing([found], report_only=True, check_mode=False)) == {"ex1"}
+    verdict_of_host = judge.host(
+        "ex1", {"__mailedge": {"parts": parts, "described": {"site": "birke"}}}
+    )
+    assert set(judge.failing([verdict_of_host], report_only=True, check_mode=False)) == {"ex1"}
 
 
 def test_the_description_may_come_with_the_answer_of_the_server() -> None:
@@ -129,9 +131,9 @@ def test_the_description_may_come_with_the_answer_of_the_server() -> None:
     layers = {"exchange": {"changed": False, "state": "in order", "plan": []}}
     answer = {"changed": False, "layers": layers, "description": about}
     assert Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": answer}).state == "in order"
-    lost = {"unreachable": True, "msg": "It does not answer.", "description": about}
-    found = Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": lost})
-    assert (found.site, found.state, found.records[0].findings) == (
+    unreachable = {"unreachable": True, "msg": "It does not answer.", "description": about}
+    verdict_of_host = Judge("drift", TODAY).host("ex1", {"__mailedge_result_host": unreachable})
+    assert (verdict_of_host.site, verdict_of_host.state, verdict_of_host.records[0].findings) == (
         "birke",
         "unknown",
         ("It does not answer.",),

@@ -91,12 +91,14 @@ def test_a_text_of_a_survey_becomes_a_list(text: str, entries: list[str]) -> Non
 
 
 def test_names_of_firewall_objects_keep_their_blanks() -> None:
-    found = described({**WHOLE, "mailedge_fortigate_vips": "VIP mail 1, VIP mail 2\nVIP mail 3"})
-    assert found.values["fortigate_vips"] == ["VIP mail 1", "VIP mail 2", "VIP mail 3"]
+    description = described(
+        {**WHOLE, "mailedge_fortigate_vips": "VIP mail 1, VIP mail 2\nVIP mail 3"}
+    )
+    assert description.values["fortigate_vips"] == ["VIP mail 1", "VIP mail 2", "VIP mail 3"]
 
 
 def test_lists_inside_of_dictionaries_are_converted_too() -> None:
-    found = described(
+    description = described(
         {
             **SITE,
             "mailedge_exchange_outbound": {
@@ -104,17 +106,20 @@ def test_lists_inside_of_dictionaries_are_converted_too() -> None:
             },
         }
     )
-    assert found.values["exchange_outbound"] == {
+    assert description.values["exchange_outbound"] == {
         "smart_hosts": ["out1.filter.example", "out2.filter.example"]
     }
-    assert found.values["exchange_outbound_enabled"] is True
+    assert description.values["exchange_outbound_enabled"] is True
 
 
 def test_numbers_and_truths_of_a_survey_are_converted() -> None:
-    found = described(
+    description = described(
         {**WHOLE, "mailedge_exchange_time_limit": "60", "mailedge_exchange_enabled": "no"}
     )
-    assert (found.values["exchange_time_limit"], found.values["exchange_enabled"]) == (60, False)
+    assert (description.values["exchange_time_limit"], description.values["exchange_enabled"]) == (
+        60,
+        False,
+    )
 
 
 @pytest.mark.parametrize("value", ["198.51.100.0/33", "198.51.100.9-198.51.100.1", "nonsense"])
@@ -158,9 +163,9 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
     }
     errors = described({**WHOLE, "mailedge_fortigate_outbound": outbound}).errors
     assert [
-        one
-        for one in errors
-        if one.startswith("mailedge_fortigate_outbound.mail_servers cannot be used: ")
+        error
+        for error in errors
+        if error.startswith("mailedge_fortigate_outbound.mail_servers cannot be used: ")
     ]
 
 
@@ -197,15 +202,15 @@ def test_a_rollback_asks_for_nothing_that_it_does_not_need() -> None:
 
 
 def test_a_site_may_name_its_provider_and_no_lock_file() -> None:
-    found = described(
+    description = described(
         {
             "mailedge_site": "birke",
             "mailedge_provider": "mimecast",
             "mailedge_provider_region": "us",
         }
     )
-    assert not found.errors
-    assert len(found.values["provider_ranges"]) > 1
+    assert not description.errors
+    assert len(description.values["provider_ranges"]) > 1
 
 
 def test_a_lock_file_that_is_not_there_stops_the_run() -> None:
@@ -238,15 +243,15 @@ def test_what_is_handed_around_has_no_place_for_what_nobody_knows() -> None:
     given = {
         name: {"ex1": entry} if options()[name]["type"] == "dict" else [entry] for name in unchecked
     }
-    found = described({**WHOLE, **given})
-    assert not found.errors
-    assert "canary" not in repr(found.values)
+    description = described({**WHOLE, **given})
+    assert not description.errors
+    assert "canary" not in repr(description.values)
 
 
 def test_no_secret_is_in_what_is_handed_around() -> None:
     secret = "canary-Secret-7"
     login = {"username": "u", "password": secret}
-    found = described(
+    description = described(
         {
             **WHOLE,
             "mailedge_fortigate_token": secret,
@@ -261,8 +266,8 @@ def test_no_secret_is_in_what_is_handed_around() -> None:
             ],
         }
     )
-    assert not found.errors
-    assert secret not in repr(found.values)
+    assert not description.errors
+    assert secret not in repr(description.values)
 
 
 def test_who_does_what() -> None:
@@ -285,15 +290,15 @@ def test_who_does_what() -> None:
 
 def test_what_belongs_to_the_site_is_left_out_where_its_host_was_not_selected() -> None:
     outbound = {**WHOLE, "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"]}}
-    found = described(outbound, host="birke-ex2", selected=["birke-ex2"])
-    assert parts(found) == {
+    description = described(outbound, host="birke-ex2", selected=["birke-ex2"])
+    assert parts(description) == {
         "exchange": "managed",
         "exchange way out": "left out",
         "fortigate": "left out",
         "outside": "managed",
         "birke-ex1": "not looked at",
     }
-    assert found.parts["fortigate"].why == (
+    assert description.parts["fortigate"].why == (
         "The firewall belongs to the whole site and is managed through birke-ex1, "
         "which was not selected."
     )
@@ -312,10 +317,10 @@ def test_every_slice_of_a_job_takes_the_same_host_for_the_owner() -> None:
         "it seems to be the only host"
     )
     named = {**variables, "mailedge_site_hosts": "birke-ex1, birke-ex2"}
-    found = described(named, **alone)
-    assert not found.errors
-    assert parts(found)["fortigate"] == parts(found)["exchange way out"] == "left out"
-    assert "managed through birke-ex1" in found.parts["fortigate"].why
+    description = described(named, **alone)
+    assert not description.errors
+    assert parts(description)["fortigate"] == parts(description)["exchange way out"] == "left out"
+    assert "managed through birke-ex1" in description.parts["fortigate"].why
     owner = described(named, host="birke-ex1", selected=["birke-ex1"], site_hosts=["birke-ex1"])
     assert parts(owner)["fortigate way in"] == "managed"
 
@@ -388,7 +393,7 @@ def test_a_named_snapshot_is_of_one_layer() -> None:
 
 
 def test_every_look_has_all_that_it_needs() -> None:
-    found = described(
+    description = described(
         {
             **WHOLE,
             "mailedge_probe_control_host": "mx.service.example",
@@ -405,7 +410,7 @@ def test_every_look_has_all_that_it_needs() -> None:
         "control_host": "mx.service.example",
         "expect": "closed",
     }
-    assert found.values["vantage_points"] == [
+    assert description.values["vantage_points"] == [
         {
             "from": "localhost",
             "looks": [
@@ -425,10 +430,12 @@ def test_the_roles_take_the_options_of_the_modules() -> None:
         ("mailedge_exchange_outbound", argspec.OUTBOUND_LOCK_OPTIONS),
     ):
         ours = {
-            key: {field: one.get(field) for field in fields}
-            for key, one in options()[name]["options"].items()
+            key: {field: option.get(field) for field in fields}
+            for key, option in options()[name]["options"].items()
         }
-        theirs = {key: {field: one.get(field) for field in fields} for key, one in spec.items()}
+        theirs = {
+            key: {field: option.get(field) for field in fields} for key, option in spec.items()
+        }
         assert ours == theirs
 
 

@@ -42,9 +42,9 @@ def test_one_host_of_the_site_does_it() -> None:
 
 
 def test_no_secret_is_in_the_description() -> None:
-    found = described(TENANT)
-    assert found.errors == []
-    assert "canary" not in str(found)
+    description = described(TENANT)
+    assert description.errors == []
+    assert "canary" not in str(description)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_what_a_tenant_lacks_is_told(more: dict[str, t.Any], words: str) -> None
 
 def test_a_named_snapshot_is_given_back_alone() -> None:
     name = {"mailedge_exchange_online_snapshot": "latest"}
-    found = parts(described({**TENANT, **name}, playbook="rollback"))
-    assert (found[LAYER], found["exchange"]) == ("managed", "not managed")
+    states = parts(described({**TENANT, **name}, playbook="rollback"))
+    assert (states[LAYER], states["exchange"]) == ("managed", "not managed")
     gone = parts(described({**SITE, **name}, playbook="rollback"))
     assert gone[LAYER] == "left out"
 

@@ -61,8 +61,11 @@ def test_what_was_not_expected_is_told_open_doors_first() -> None:
     ]
     assert disproof({"results": looks[3:]}) == []
     point = {"looks": [{"name": "a stranger"}, {"name": "the filter", "expect": "open"}]}
-    lost = {"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}
-    assert disproof({"results": [lost]}) == ["a stranger: No route.", "the filter: No route."]
+    unreachable = {"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}
+    assert disproof({"results": [unreachable]}) == [
+        "a stranger: No route.",
+        "the filter: No route.",
+    ]
     assert disproof({"results": [{"unreachable": True, "msg": "No route."}]}) == [
         "A look: No route."
     ]

@@ -45,7 +45,10 @@ def path(tmp_path: pathlib.Path) -> str:
 
 
 def keep(path: str, **providers: Locked) -> None:
-    lock = {name.replace("_in_", "/").replace("_", "-"): one for name, one in providers.items()}
+    lock = {
+        name.replace("_in_", "/").replace("_", "-"): provider
+        for name, provider in providers.items()
+    }
     lockfile.write(path, lockfile.render(lock))
 
 

@@ -44,7 +44,9 @@ def test_without_a_report_nobody_can_fail_by_it() -> None:
 def test_hosts_of_which_more_than_the_server_is_managed() -> None:
     layers = {"ex1": ["exchange"], "ex2": ["exchange", "outside"], "ex3": ["fortigate way in"]}
     known = {
-        host: {"__mailedge_result_host": {"unreachable": True, "description": {"layers": found}}}
-        for host, found in layers.items()
+        host: {
+            "__mailedge_result_host": {"unreachable": True, "description": {"layers": described}}
+        }
+        for host, described in layers.items()
     }
     assert _with_more_layers([*HOSTS, "lost"], Hostvars(known)) == ["ex2", "ex3"]

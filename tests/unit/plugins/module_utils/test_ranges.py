@@ -49,9 +49,11 @@ def _intervals(draw: st.DrawFn) -> Interval:
     return Interval(version, base + first, base + last)
 
 
-def _numbers(found: RangeSet) -> set[tuple[int, int]]:
+def _numbers(ranges: RangeSet) -> set[tuple[int, int]]:
     return {
-        (one.version, value) for one in found.intervals for value in range(one.first, one.last + 1)
+        (interval.version, value)
+        for interval in ranges.intervals
+        for value in range(interval.first, interval.last + 1)
     }
 
 
@@ -209,15 +211,15 @@ class TestParse:
 
 class TestSets:
     def test_sets_are_equal_by_their_addresses_and_keep_what_was_written(self) -> None:
-        one = RangeSet.parse(["10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/16"])
+        ranges = RangeSet.parse(["10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/16"])
         other = RangeSet.parse(["10.128.0.0-10.255.255.255", "10.0.0.0/9"])
-        assert one == other
-        assert hash(one) == hash(other)
-        assert one != RangeSet.parse("10.0.0.0/9")
-        assert one != "10.0.0.0/8"
-        assert [str(entry) for entry in one.entries] == ["10.0.0.0/8", "10.1.0.0/16"]
-        assert [str(entry) for entry in one.intervals] == ["10.0.0.0/8"]
-        assert (one - RangeSet()).entries == one.intervals
+        assert ranges == other
+        assert hash(ranges) == hash(other)
+        assert ranges != RangeSet.parse("10.0.0.0/9")
+        assert ranges != "10.0.0.0/8"
+        assert [str(entry) for entry in ranges.entries] == ["10.0.0.0/8", "10.1.0.0/16"]
+        assert [str(entry) for entry in ranges.intervals] == ["10.0.0.0/8"]
+        assert (ranges - RangeSet()).entries == ranges.intervals
 
     def test_ranges_that_touch_become_one_but_never_across_the_families(self) -> None:
         assert RangeSet.parse("192.0.2.1, 192.0.2.2").to_texts() == ["192.0.2.1-192.0.2.2"]
@@ -230,50 +232,50 @@ class TestSets:
     def test_the_algebra_is_that_of_plain_sets(
         self, some: list[Interval], others: list[Interval]
     ) -> None:
-        one, other = RangeSet(some), RangeSet(others)
-        ours, theirs = _numbers(one), _numbers(other)
-        assert _numbers(one | other) == ours | theirs
-        assert _numbers(one & other) == ours & theirs
-        assert _numbers(one - other) == ours - theirs
-        assert (one <= other) == (ours <= theirs)
-        assert one.isdisjoint(other) == ours.isdisjoint(theirs)
-        assert (one == other) == (ours == theirs)
-        assert bool(one) == bool(ours)
-        assert one.size == len(ours)
-        assert (one.v4 | one.v6) == one
-        assert _numbers(one.v4) == {number for number in ours if number[0] == 4}
+        ranges, other = RangeSet(some), RangeSet(others)
+        ours, theirs = _numbers(ranges), _numbers(other)
+        assert _numbers(ranges | other) == ours | theirs
+        assert _numbers(ranges & other) == ours & theirs
+        assert _numbers(ranges - other) == ours - theirs
+        assert (ranges <= other) == (ours <= theirs)
+        assert ranges.isdisjoint(other) == ours.isdisjoint(theirs)
+        assert (ranges == other) == (ours == theirs)
+        assert bool(ranges) == bool(ours)
+        assert ranges.size == len(ours)
+        assert (ranges.v4 | ranges.v6) == ranges
+        assert _numbers(ranges.v4) == {number for number in ours if number[0] == 4}
 
     @given(wide, wide)
     def test_the_algebra_is_that_of_netaddr(
         self, some: list[Interval], others: list[Interval]
     ) -> None:
-        one, other = RangeSet(some), RangeSet(others)
+        ranges, other = RangeSet(some), RangeSet(others)
         ours, theirs = as_netaddr(some), as_netaddr(others)
         for mine, peers in (
-            (one | other, ours | theirs),
-            (one & other, ours & theirs),
-            (one - other, ours - theirs),
+            (ranges | other, ours | theirs),
+            (ranges & other, ours & theirs),
+            (ranges - other, ours - theirs),
         ):
             assert blocks(mine.to_cidrs()) == blocks(peers.iter_cidrs())
             assert mine.size == peers.size
 
     @given(small | wide, small | wide)
     def test_every_result_is_normalised(self, some: list[Interval], others: list[Interval]) -> None:
-        one, other = RangeSet(some), RangeSet(others)
-        for found in (one, one | other, one & other, one - other):
-            for before, after in zip(found.intervals, found.intervals[1:]):
+        ranges, other = RangeSet(some), RangeSet(others)
+        for result in (ranges, ranges | other, ranges & other, ranges - other):
+            for before, after in zip(result.intervals, result.intervals[1:]):
                 assert before.version < after.version or before.last + 1 < after.first
-            assert RangeSet(found.intervals) == found
-            assert RangeSet(found.intervals).intervals == found.intervals
+            assert RangeSet(result.intervals) == result
+            assert RangeSet(result.intervals).intervals == result.intervals
 
     @given(small, _intervals())
     def test_contains_asks_for_the_whole_range(self, some: list[Interval], asked: Interval) -> None:
-        found = RangeSet(some)
+        ranges = RangeSet(some)
         numbers = {(asked.version, value) for value in range(asked.first, asked.last + 1)}
-        assert (asked in found) == (numbers <= _numbers(found))
-        assert (str(asked) in found) == (asked in found)
-        assert (Address(asked.version, asked.first) in found) == (
-            (asked.version, asked.first) in _numbers(found)
+        assert (asked in ranges) == (numbers <= _numbers(ranges))
+        assert (str(asked) in ranges) == (asked in ranges)
+        assert (Address(asked.version, asked.first) in ranges) == (
+            (asked.version, asked.first) in _numbers(ranges)
         )
 
     def test_contains_tells_the_families_apart(self) -> None:
@@ -283,14 +285,14 @@ class TestSets:
             assert "nonsense" in EVERYTHING
 
     def test_a_set_survives_being_copied_and_pickled(self) -> None:
-        found = RangeSet.parse(["198.51.100.0/24", "198.51.100.7", "2001:db8::/48"])
-        for twin in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
-            assert twin == found
-            assert twin.entries == found.entries
+        ranges = RangeSet.parse(["198.51.100.0/24", "198.51.100.7", "2001:db8::/48"])
+        for twin in (copy.deepcopy(ranges), pickle.loads(pickle.dumps(ranges))):
+            assert twin == ranges
+            assert twin.entries == ranges.entries
 
     def test_the_representation_is_the_code_that_makes_the_set(self) -> None:
-        found = RangeSet.parse(["198.51.100.0/24", "2001:db8::1"])
-        assert eval(repr(found)) == found
+        ranges = RangeSet.parse(["198.51.100.0/24", "2001:db8::1"])
+        assert eval(repr(ranges)) == ranges
 
     def test_what_is_no_set_is_no_operand(self) -> None:
         for operation in ("__or__", "__and__", "__sub__"):

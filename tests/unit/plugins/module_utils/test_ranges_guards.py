@@ -26,12 +26,13 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers impor
 from ansible_collections.mailedge.lockdown.tests.support import connectors as sites
 
 
-def _set(found: t.Iterable[Interval]) -> netaddr.IPSet:
+def _set(intervals: t.Iterable[Interval]) -> netaddr.IPSet:
     return netaddr.IPSet(
         block
-        for one in found
+        for interval in intervals
         for block in netaddr.iprange_to_cidrs(
-            netaddr.IPAddress(one.first, one.version), netaddr.IPAddress(one.last, one.version)
+            netaddr.IPAddress(interval.first, interval.version),
+            netaddr.IPAddress(interval.last, interval.version),
         )
     )
 
@@ -67,15 +68,16 @@ def test_every_layer_judges_a_provider_s_ranges_alike() -> None:
         "0.1.2.3",
         "4000::/32",
     ):
-        found = RangeSet.parse([text])
-        told = {(one.id, one.severity) for one in _ranges_guards.check(found, "It")}
+        ranges = RangeSet.parse([text])
+        told = {(finding.id, finding.severity) for finding in _ranges_guards.check(ranges, "It")}
         assert told, text
         of_exchange = guards.findings(
-            sites.modern(), sites.modern(), SiteNetworks(provider=found), ()
+            sites.modern(), sites.modern(), SiteNetworks(provider=ranges), ()
         )
-        assert told <= {(one.id, one.severity) for one in of_exchange}
+        assert told <= {(finding.id, finding.severity) for finding in of_exchange}
         assert told <= {
-            (one.id, one.severity) for one in refresh.judge(found, found, refresh.Limits())
+            (finding.id, finding.severity)
+            for finding in refresh.judge(ranges, ranges, refresh.Limits())
         }
     assert (
         list(_ranges_guards.check(RangeSet.parse(["198.51.100.0/24", "2001:db8:100::/48"]), "It"))
@@ -166,7 +168,7 @@ def test_a_sizeable_part_of_the_internet_is_no_friend(texts: list[str]) -> None:
         _ranges_guards.friends(texts)
     assert not _ranges_guards.believed(RangeSet.parse(texts)) & _INTERNET
     # A provider's ranges are told by the guard, which may be accepted, but are not believed either.
-    assert {one.id for one in _ranges_guards.check(_ranges_guards.named(texts), "It")} >= {
+    assert {finding.id for finding in _ranges_guards.check(_ranges_guards.named(texts), "It")} >= {
         "range_too_wide"
     }
 
@@ -187,5 +189,5 @@ def test_private_networks_may_be_as_wide_as_they_like() -> None:
     )
     assert list(_ranges_guards.check_friends(RangeSet.parse(private), "It")) == []
     assert [
-        one.id for one in _ranges_guards.check_friends(RangeSet.parse(["11.0.0.0/9"]), "It")
+        finding.id for finding in _ranges_guards.check_friends(RangeSet.parse(["11.0.0.0/9"]), "It")
     ] == ["range_too_wide"]

@@ -38,9 +38,9 @@ from ansible_collections.mailedge.lockdown.tests.support.random_ranges import (
 class TestTexts:
     @given(wide)
     def test_cidrs_are_the_fewest(self, some: list[Interval]) -> None:
-        found = RangeSet(some)
-        cidrs = found.to_cidrs()
-        assert RangeSet.parse(cidrs) == found
+        ranges = RangeSet(some)
+        cidrs = ranges.to_cidrs()
+        assert RangeSet.parse(cidrs) == ranges
         assert blocks(cidrs) == blocks(as_netaddr(some).iter_cidrs())
 
     def test_cidrs_have_a_prefix_length_each(self) -> None:
@@ -52,8 +52,8 @@ class TestTexts:
         ]
 
     def test_wide_ranges_are_cut_to_slash24s_and_narrow_ones_stay(self) -> None:
-        found = RangeSet.parse(["198.51.100.0/22", "192.0.2.0/25", "203.0.113.7"])
-        assert to_slash24s(found) == [
+        ranges = RangeSet.parse(["198.51.100.0/22", "192.0.2.0/25", "203.0.113.7"])
+        assert to_slash24s(ranges) == [
             "192.0.2.0/25",
             "198.51.100.0/24",
             "198.51.101.0/24",
@@ -64,9 +64,9 @@ class TestTexts:
 
     @given(st.integers(0, LAST[4] - 5000), st.integers(0, 5000))
     def test_slash24s_hold_the_same_addresses(self, first: int, more: int) -> None:
-        found = RangeSet([Interval(4, first, first + more)])
-        pieces = to_slash24s(found)
-        assert RangeSet.parse(pieces) == found
+        ranges = RangeSet([Interval(4, first, first + more)])
+        pieces = to_slash24s(ranges)
+        assert RangeSet.parse(pieces) == ranges
         assert all(24 <= int(piece.split("/")[1]) <= 32 for piece in pieces)
 
     def test_slash24s_refuse_what_has_none(self) -> None:
@@ -83,20 +83,20 @@ class TestTexts:
     def test_a_regex_matches_exactly_the_addresses_of_the_set(
         self, some: list[Interval], asked: list[int]
     ) -> None:
-        found = RangeSet(some)
-        if found == EVERYTHING_V4:
+        ranges = RangeSet(some)
+        if ranges == EVERYTHING_V4:
             return
-        regex = re.compile(to_regex(found))
+        regex = re.compile(to_regex(ranges))
         borders = {
             edge + step
-            for one in some
-            for edge in (one.first, one.last)
+            for interval in some
+            for edge in (interval.first, interval.last)
             for step in (-257, -1, 0, 1, 256)
         }
         for value in borders | set(asked):
             if 0 <= value <= LAST[4]:
                 address = Address(4, value)
-                assert bool(regex.search(str(address))) == (address in found)
+                assert bool(regex.search(str(address))) == (address in ranges)
 
     def test_a_regex_of_every_possible_octet_range_is_right(self) -> None:
         for first in range(0, 256, 3):
@@ -131,13 +131,13 @@ class TestTexts:
         assert "\\d" not in regex
 
     def test_a_regex_is_refused_where_it_would_allow_all_or_none(self) -> None:
-        for found, says in (
+        for ranges, says in (
             (RangeSet(), "empty"),
             (EVERYTHING_V4, "all of IPv4"),
             (LOOPBACK, "is IPv6"),
         ):
             with pytest.raises(RangeError, match=says):
-                to_regex(found)
+                to_regex(ranges)
 
 
 class TestEndpoints:

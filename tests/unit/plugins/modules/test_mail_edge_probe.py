@@ -146,7 +146,7 @@ def test_a_family_can_be_left_out_but_not_everything(
     four = street.server(NOT_ANONYMOUS)
     six = street.server(address="::1", port=four.port)
     result = run(targets=targets, port=four.port, expect="closed", address_family="ipv4")
-    assert (result["failed"], [one["address"] for one in result["addresses"]]) == (
+    assert (result["failed"], [address["address"] for address in result["addresses"]]) == (
         False,
         ["127.0.0.1"],
     )
@@ -170,10 +170,10 @@ def test_an_open_relay_is_not_what_a_look_for_mail_flow_expects(street: Street, 
 def test_several_looks_in_one_task_are_as_good_as_one_task_each(street: Street, run: Run) -> None:
     shut, wide = street.server(NOT_ANONYMOUS), street.server()
     looks = [{"name": "a stranger", "port": shut.port}, {"name": "the filter", "port": wide.port}]
-    found = run(looks=looks)
-    assert "verdict" not in found
-    assert [look["name"] for look in found["looks"]] == ["a stranger", "the filter"]
-    for look, given in zip(found["looks"], looks):
+    result = run(looks=looks)
+    assert "verdict" not in result
+    assert [look["name"] for look in result["looks"]] == ["a stranger", "the filter"]
+    for look, given in zip(result["looks"], looks):
         alone = run(port=given["port"])
         assert set(look) - {"name"} == set(alone) - OF_ANSIBLE
         assert (look["verdict"], look["reachable_addresses"]) == (
@@ -194,13 +194,13 @@ def test_what_one_look_says_is_its_own(street: Street, run: Run) -> None:
         {"name": "from nowhere", "targets": ["::1"], "address_family": "ipv4"},
         {"name": "a stranger"},
     ]
-    found = run(port=server.port, looks=looks)
-    assert [look["verdict"] for look in found["looks"]] == [
+    result = run(port=server.port, looks=looks)
+    assert [look["verdict"] for look in result["looks"]] == [
         "inconclusive",
         "inconclusive",
         "closed",
     ]
-    assert any(warning.startswith("from the filter: ") for warning in found["warnings"])
+    assert any(warning.startswith("from the filter: ") for warning in result["warnings"])
 
 
 NOT_HEARD: dict[str, Answer] = {
@@ -277,10 +277,10 @@ def test_a_name_that_leads_nowhere_is_never_closed(
 def test_a_resolver_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_question: never.wait(30))
-    doors, lost = find_doors(["mail.hafen.example"], 25, "any", 0.1)
+    doors, unresolved = find_doors(["mail.hafen.example"], 25, "any", 0.1)
     never.set()
     assert doors == []
-    assert "no answer from the resolver" in lost[0][1]
+    assert "no answer from the resolver" in unresolved[0][1]
 
 
 @pytest.mark.parametrize(

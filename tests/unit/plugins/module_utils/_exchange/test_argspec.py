@@ -111,10 +111,10 @@ def test_documentation_and_spec_say_the_same(module: str) -> None:
 
 
 def secrets(spec: t.Mapping[str, t.Any]) -> set[str]:
-    found = {name for name, option in spec.items() if option.get("no_log")}
+    names = {name for name, option in spec.items() if option.get("no_log")}
     for option in spec.values():
-        found |= secrets(option.get("options") or {})
-    return found
+        names |= secrets(option.get("options") or {})
+    return names
 
 
 def test_passwords_are_secret() -> None:

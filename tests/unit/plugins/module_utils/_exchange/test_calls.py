@@ -295,7 +295,7 @@ def test_texts_go_out_as_they_are() -> None:
 def test_everything_is_read_in_one_go_by_server_and_never_by_identity() -> None:
     steps = {step["id"]: step for step in calls.read_steps("EX1", "dc1.birke.example")}
     assert list(steps) == ["receive", "rights", "send", "accepted-domains", "commands"]
-    assert [one for ids in calls.DIGESTS.values() for one in ids] == list(steps)[:3]
+    assert [step_id for ids in calls.DIGESTS.values() for step_id in ids] == list(steps)[:3]
     assert steps["receive"]["parameters"] == {
         "Server": "EX1",
         "DomainController": "dc1.birke.example",

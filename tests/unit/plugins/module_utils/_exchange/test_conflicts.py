@@ -53,7 +53,9 @@ def _connector(draw: st.DrawFn) -> dict[str, t.Any]:
 @given(st.lists(_connector(), max_size=6))
 def test_one_sweep_finds_the_conflicts_of_all_pairs(some: list[dict[str, t.Any]]) -> None:
     connectors = [{"name": f"C{number}", **connector} for number, connector in enumerate(some)]
-    pairs = [between(one, other) for one, other in itertools.combinations(connectors, 2)]
+    pairs = [
+        between(connector, other) for connector, other in itertools.combinations(connectors, 2)
+    ]
     assert conflicts(connectors) == [conflict for conflict in pairs if conflict is not None]
 
 
@@ -72,11 +74,11 @@ def _pair(*, roles: tuple[str, str] | None = None, **ranges: list[str]) -> list[
 
 @given(_connector(), _connector())
 def test_two_conflict_exactly_where_brute_force_says_so(
-    one: dict[str, t.Any], other: dict[str, t.Any]
+    connector_a: dict[str, t.Any], other: dict[str, t.Any]
 ) -> None:
     both = [
         {**connector, "name": name, "transport_role": connector["transport_role"] or "HubTransport"}
-        for name, connector in (("Alpha", one), ("Beta", other))
+        for name, connector in (("Alpha", connector_a), ("Beta", other))
     ]
     conflict = between(*both)
     assert (conflict is not None) is bool(oracle.clashes(sites.site(Version.E2019, both)))
@@ -130,15 +132,15 @@ def test_equal_claims_are_those_of_connectors_in_service(
     expected = {
         tuple(names)
         for where in _BINDINGS
-        for entry in {held for one in some for held in one["remote_ip_ranges"].entries}
+        for entry in {held for claimant in some for held in claimant["remote_ip_ranges"].entries}
         if entry.version == where.version
         for names in [
             [
-                one["name"]
-                for one in connectors
-                if one["enabled"]
-                and where in one["bindings"]
-                and entry in one["remote_ip_ranges"].entries
+                connector["name"]
+                for connector in connectors
+                if connector["enabled"]
+                and where in connector["bindings"]
+                and entry in connector["remote_ip_ranges"].entries
             ]
         ]
         if len(names) > 1
@@ -146,10 +148,10 @@ def test_equal_claims_are_those_of_connectors_in_service(
     claims = equal_claims(connectors)
     assert {names for _where, _range, names in claims} == expected
     for where, heard, names in claims:
-        for one in connectors:
-            if one["name"] in names:
-                assert where in map(str, one["bindings"])
-                assert heard in map(str, one["remote_ip_ranges"].entries)
+        for claimant in connectors:
+            if claimant["name"] in names:
+                assert where in map(str, claimant["bindings"])
+                assert heard in map(str, claimant["remote_ip_ranges"].entries)
 
 
 def test_of_two_with_the_same_claim_the_most_generous_one_is_named() -> None:

@@ -479,7 +479,9 @@ def test_an_accepted_risk_that_is_no_guard_is_refused() -> None:
 def test_those_that_stop_come_first() -> None:
     changes = plan(sites.modern(), desired(receive=[STRIP]))
     accepted = ["no_provider_range"]
-    found = findings_of(sites.modern(), SiteNetworks(), changes, accepted)
+    findings = findings_of(sites.modern(), SiteNetworks(), changes, accepted)
 
-    assert [one.severity for one in found] == sorted(one.severity for one in found)
-    assert {one.severity for one in found} == {"stop", "warn"}
+    assert [finding.severity for finding in findings] == sorted(
+        finding.severity for finding in findings
+    )
+    assert {finding.severity for finding in findings} == {"stop", "warn"}

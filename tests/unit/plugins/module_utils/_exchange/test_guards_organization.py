@@ -40,7 +40,8 @@ def _findings(
 ) -> dict[str, Finding]:
     changes = plan(state, desired(receive=receive, send=send))
     return {
-        one.id: one for one in guards.findings(state, apply_all(changes, state), networks, changes)
+        finding.id: finding
+        for finding in guards.findings(state, apply_all(changes, state), networks, changes)
     }
 
 
@@ -81,9 +82,9 @@ def test_guard_source_servers_lost() -> None:
         "smart_hosts": ["out.filter.example"],
     }
     closed = {"name": "Internet", "enabled": False}
-    found = _findings(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"]
-    assert found.severity == "stop"
-    assert "The server EX2 sends mail" in found.sentence
+    finding = _findings(state, SiteNetworks(), send=[wish, closed])["source_servers_lost"]
+    assert finding.severity == "stop"
+    assert "The server EX2 sends mail" in finding.sentence
     both = {**wish, "source_transport_servers": ["EX2", "EX1"]}
     assert "source_servers_lost" not in _findings(state, SiteNetworks(), send=[both, closed])
 
@@ -134,12 +135,12 @@ def test_guard_provider_starved() -> None:
     )
     starving = dataclasses.replace(state, receive={**state.receive, "by hand": made})
     locked = dataclasses.replace(NAMED, inbound_lock=True)
-    found = _findings(starving, locked)["provider_starved"]
-    assert found.severity == "warn"
+    finding = _findings(starving, locked)["provider_starved"]
+    assert finding.severity == "warn"
     assert (
         f"'By hand' lets less of the provider's mail through than '{DEFAULT}' would: "
         "max_message_size 64KB"
-    ) in found.sentence
+    ) in finding.sentence
     assert "provider_starved" not in _findings(starving, NAMED)
     roomy = {**made, "max_message_size": 100 << 20}
     assert "provider_starved" not in _findings(

@@ -60,7 +60,7 @@ def log(*rows: t.Any, names: t.Sequence[t.Any] = (), **more: t.Any) -> dict[str,
     }
 
 
-def found(
+def findings_of(
     answered: dict[str, t.Any] | None, *changes: t.Mapping[str, t.Any], level: str = "Verbose"
 ) -> dict[str, Finding]:
     """What the guards find on a lock, or other changes, by their ids."""
@@ -78,7 +78,7 @@ def found(
 
 def test_guard_recent_senders_refused() -> None:
     rows = [("203.0.113.9", 3), ("203.0.113.70", 4), ("203.0.113.10", 1), ("198.51.100.3", 50)]
-    (finding,) = found(log(*rows)).values()
+    (finding,) = findings_of(log(*rows)).values()
     assert (finding.id, finding.severity) == ("recent_senders_refused", "stop")
     assert finding.sentence.startswith(
         "These 2 addresses delivered 7 messages in 14 days and would be refused: "
@@ -86,9 +86,9 @@ def test_guard_recent_senders_refused() -> None:
         "203.0.113.9 (3 messages, the last on 2026-01-14)."
     )
     # Where nobody loses anything, there is nothing to say, whoever came.
-    assert found(log(*rows), FILTER) == {}
-    assert found(None, FILTER) == {}
-    assert found(log(("198.51.100.3", 50), ("[fe80::1%11]", 1))) == {}
+    assert findings_of(log(*rows), FILTER) == {}
+    assert findings_of(None, FILTER) == {}
+    assert findings_of(log(("198.51.100.3", 50), ("[fe80::1%11]", 1))) == {}
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,6 @@ def test_guard_recent_senders_refused() -> None:
 def test_guard_recent_senders_unknown(
     answered: dict[str, t.Any] | None, level: str, severity: str, words: str
 ) -> None:
-    finding = found(answered, level=level)["recent_senders_unknown"]
+    finding = findings_of(answered, level=level)["recent_senders_unknown"]
     assert finding.severity == severity
     assert words in finding.sentence

@@ -75,9 +75,11 @@ def test_guard_smart_host_unreachable() -> None:
 def test_guard_protected_send_connector(theirs: dict[str, t.Any]) -> None:
     state = sites.site(Version.E2019, [], [theirs])
 
-    found = severities_of(state, SiteNetworks(), send=[{"name": theirs["name"], "enabled": False}])
+    severities = severities_of(
+        state, SiteNetworks(), send=[{"name": theirs["name"], "enabled": False}]
+    )
 
-    assert found["protected_send_connector"] == "stop"
+    assert severities["protected_send_connector"] == "stop"
 
 
 def test_guard_protected_send_connector__all_of_them_on_a_subscribed_edge_server() -> None:

@@ -255,12 +255,12 @@ class TestExposure:
             connector("Fax", bindings=["127.0.0.1:25"], enabled=True),
             connector("Off", bindings=["192.0.2.1:25"], enabled=False),
         ]
-        assert [str(one) for one in listeners(some, 25)] == [
+        assert [str(endpoint) for endpoint in listeners(some, 25)] == [
             "0.0.0.0:25",
             "127.0.0.1:25",
             "[::]:25",
         ]
-        assert [str(one) for one in listeners(some, 587)] == ["0.0.0.0:587"]
+        assert [str(endpoint) for endpoint in listeners(some, 587)] == ["0.0.0.0:587"]
         assert listeners([], 25) == ()
 
     def test_a_stranger_and_the_provider_meet_different_answers(self) -> None:
@@ -268,35 +268,37 @@ class TestExposure:
             connector("Default Frontend", groups=("ExchangeServers",)),
             connector("Provider", PROVIDER),
         ]
-        found = {(str(one.listener), one.answer.connector): one for one in exposure(some)}
+        shares = {(str(share.listener), share.answer.connector): share for share in exposure(some)}
         provider = RangeSet.parse(PROVIDER)
-        assert found["0.0.0.0:25", "Provider"].ranges == provider
-        assert found["0.0.0.0:25", "Default Frontend"].ranges == EVERYTHING_V4 - provider
-        assert found["[::]:25", "Default Frontend"].ranges == EVERYTHING_V6
-        assert len(found) == 3
+        assert shares["0.0.0.0:25", "Provider"].ranges == provider
+        assert shares["0.0.0.0:25", "Default Frontend"].ranges == EVERYTHING_V4 - provider
+        assert shares["[::]:25", "Default Frontend"].ranges == EVERYTHING_V6
+        assert len(shares) == 3
 
     def test_the_very_last_address_of_a_family_is_told_from_the_one_before(self) -> None:
         for text, last in (
             ("255.255.255.254", "255.255.255.255"),
             ("ffff" + ":ffff" * 6 + ":fffe", "ffff" + ":ffff" * 7),
         ):
-            found = exposure(
+            shares = exposure(
                 [connector("All but one", f"{'::' if ':' in text else '0.0.0.0'}-{text}")]
             )
-            assert {one.answer for one in found if last in one.ranges} == {REFUSED}
-            assert {one.answer.connector for one in found if text in one.ranges} == {"All but one"}
+            assert {share.answer for share in shares if last in share.ranges} == {REFUSED}
+            assert {share.answer.connector for share in shares if text in share.ranges} == {
+                "All but one"
+            }
 
     def test_who_is_not_heard_is_part_of_the_exposure(self) -> None:
         (heard, refused) = sorted(
             exposure([connector("P", PROVIDER, bindings=["0.0.0.0:25"])]),
-            key=lambda one: one.answer.refused,
+            key=lambda share: share.answer.refused,
         )
         assert refused.answer == REFUSED
         assert refused.ranges == EVERYTHING_V4 - heard.ranges
 
     def test_a_range_is_not_cut_where_a_wider_one_of_the_same_connector_begins(self) -> None:
         some = [connector("One", ["198.51.0.0/16", "198.51.100.0/24"], bindings=["0.0.0.0:25"])]
-        shown = {one.answer.connector: one.ranges for one in exposure(some)}["One"]
+        shown = {share.answer.connector: share.ranges for share in exposure(some)}["One"]
         assert [str(entry) for entry in shown.entries] == ["198.51.0.0/16"]
 
     def test_the_same_connectors_in_another_order_give_the_same_exposure(self) -> None:
@@ -305,8 +307,8 @@ class TestExposure:
         ]
         shuffled = random.Random(5).sample(some, len(some))
         assert exposure(some) == exposure(shuffled)
-        assert [one.ranges.entries for one in exposure(some)] == [
-            one.ranges.entries for one in exposure(shuffled)
+        assert [share.ranges.entries for share in exposure(some)] == [
+            share.ranges.entries for share in exposure(shuffled)
         ]
 
     def test_ten_thousand_ranges_fold_in_no_more_than_sorting_takes(self) -> None:
@@ -317,17 +319,17 @@ class TestExposure:
             connector("Every other", [piece[:-3] for piece in pieces[::2]]),
         ]
         began = time.process_time()
-        found = exposure(some)
+        shares = exposure(some)
         assert time.process_time() - began < 2
-        assert {one.answer.connector for one in found} == {"Wide", "Many", "Every other"}
+        assert {share.answer.connector for share in shares} == {"Wide", "Many", "Every other"}
 
 
 class TestAnswers:
     def test_senders_are_told_apart_by_what_they_meet(self) -> None:
         some = [connector("Wide", groups=()), connector("Provider", PROVIDER)]
         asked = RangeSet.parse(["198.51.0.0/16", "2001:db8::/32"])
-        found = {answer.connector: ranges for answer, ranges in answers(some, asked).items()}
-        assert found == {
+        senders_of = {answer.connector: ranges for answer, ranges in answers(some, asked).items()}
+        assert senders_of == {
             "Provider": RangeSet.parse(PROVIDER),
             "Wide": asked - RangeSet.parse(PROVIDER),
         }
@@ -341,10 +343,10 @@ class TestAnswers:
 
     def test_a_loopback_listener_is_for_loopback_senders(self) -> None:
         some = [connector("Fax", bindings=["127.0.0.1:25"])]
-        found = {
+        senders_of = {
             answer.connector: ranges for answer, ranges in answers(some, EVERYTHING_V4).items()
         }
-        assert found == {"Fax": LOOPBACK.v4, None: EVERYTHING_V4 - LOOPBACK}
+        assert senders_of == {"Fax": LOOPBACK.v4, None: EVERYTHING_V4 - LOOPBACK}
 
     def test_a_sender_stands_with_each_answer_that_it_can_meet(self) -> None:
         some = [connector("Wildcard"), connector("Named", groups=(), bindings=["192.0.2.1:25"])]
@@ -376,17 +378,17 @@ def test_a_real_exchange_2019_as_set_up_answers_any_stranger() -> None:
     )
     some = [
         connector(
-            one["Name"],
-            one["RemoteIPRanges"],
-            (group.strip() for group in one["PermissionGroups"].split(",")),
-            one["Bindings"],
-            auth_mechanism=frozenset(word.strip() for word in one["AuthMechanism"].split(",")),
+            entry["Name"],
+            entry["RemoteIPRanges"],
+            (group.strip() for group in entry["PermissionGroups"].split(",")),
+            entry["Bindings"],
+            auth_mechanism=frozenset(word.strip() for word in entry["AuthMechanism"].split(",")),
         )
-        for one in dump
+        for entry in dump
     ]
     for sender in ("203.0.113.9", "2001:db8::9"):
         for port, accepted in ((25, True), (587, False), (717, False), (465, False), (2525, False)):
             answer = match(some, sender, port)
             assert answer.connector is not None
             assert answer.accepts_anonymous is accepted
-    assert {one.answer.words() for one in exposure(some)} == {"anonymous mail accepted"}
+    assert {share.answer.words() for share in exposure(some)} == {"anonymous mail accepted"}

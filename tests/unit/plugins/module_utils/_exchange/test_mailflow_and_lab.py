@@ -119,25 +119,25 @@ def _hosts(draw: st.DrawFn) -> ExchangeHost:
 
 def _borders(host: ExchangeHost) -> list[str]:
     """A sender on either side of every border, and strangers."""
-    found = {STRANGER, "2001:db8:bad::9"}
+    edges = {STRANGER, "2001:db8:bad::9"}
     for connector in host.receive_connectors():
         for entry in connector.values["RemoteIPRanges"]:
             kind = ipaddress.IPv4Address if entry.version == 4 else ipaddress.IPv6Address
             for value in (entry.first - 1, entry.first, entry.last, entry.last + 1):
                 with contextlib.suppress(ipaddress.AddressValueError):
-                    found.add(str(kind(value)))
-    return sorted(found)
+                    edges.add(str(kind(value)))
+    return sorted(edges)
 
 
 def _agree(host: ExchangeHost, answer: Answer, admission: Admission) -> None:
     """Whether one answer of the model is the lab's, for those that log in as well."""
-    met = admission.connector
-    assert answer.connector == (met.name if met else None)
+    answering = admission.connector
+    assert answer.connector == (answering.name if answering else None)
     assert answer.accepts_anonymous == admission.submit
     assert answer.relay == admission.relays
     assert answer.require_tls == admission.tls_first
     for group, account in ACCOUNTS.items():
-        may = met is not None and may_on(met, [account], rights.SUBMIT)
+        may = answering is not None and may_on(answering, [account], rights.SUBMIT)
         assert (group in answer.groups) == may, group
 
 
@@ -195,8 +195,10 @@ def test_who_gets_in_anywhere_is_told_and_nobody_else(host: ExchangeHost) -> Non
                     port,
                     right,
                 )
-            met = {answer.connector for answer in answers(connectors, RangeSet.parse(sender), port)}
-            assert {door.connector.name for door in doors if door.connector} <= met
+            reached = {
+                answer.connector for answer in answers(connectors, RangeSet.parse(sender), port)
+            }
+            assert {door.connector.name for door in doors if door.connector} <= reached
 
 
 # ---------------------------------------------------------------- where both once parted

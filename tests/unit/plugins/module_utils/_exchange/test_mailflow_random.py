@@ -84,16 +84,16 @@ def brute_force(
     fewest addresses.
     """
     held: set[tuple[int, str]] = set()
-    for one in connectors:
+    for listed in connectors:
         if (
-            not one["enabled"]
-            or endpoint not in one["bindings"]
+            not listed["enabled"]
+            or endpoint not in listed["bindings"]
             or endpoint.version != sender.version
         ):
             continue
-        for entry in one["remote_ip_ranges"].entries:
+        for entry in listed["remote_ip_ranges"].entries:
             if entry.version == sender.version and entry.first <= sender.value <= entry.last:
-                held.add((entry.last - entry.first, one["name"]))
+                held.add((entry.last - entry.first, listed["name"]))
     return tuple(sorted({name for size, name in held if size == min(held)[0]}))
 
 
@@ -105,36 +105,48 @@ def test_match_is_the_brute_force_reading_of_the_rule(
         here if sender.version == (6 if ":" in here else 4) else LOCALS[sender.version == 6]
     )
     named, wildcard = Endpoint(came_to.version, came_to.value, 25), Endpoint(came_to.version, 0, 25)
-    taken = any(one["enabled"] and named in one["bindings"] for one in some)
+    taken = any(connector["enabled"] and named in connector["bindings"] for connector in some)
     expected = brute_force(some, sender, named if taken else wildcard)
     answer = match(some, sender, 25, came_to)
     assert answer.names == expected
-    chosen = [one for one in some if one["name"] in expected]
+    chosen = [connector for connector in some if connector["name"] in expected]
     # Whoever gets in by one of several connectors with the same claim gets in.
-    external = [one for one in chosen if "ExternalAuthoritative" in one["auth_mechanism"]]
-    anonymous = [one for one in chosen if "AnonymousUsers" in one["permission_groups"]]
-    assert answer.groups == frozenset().union(*(one["permission_groups"] for one in chosen))
+    external = [
+        connector for connector in chosen if "ExternalAuthoritative" in connector["auth_mechanism"]
+    ]
+    anonymous = [
+        connector for connector in chosen if "AnonymousUsers" in connector["permission_groups"]
+    ]
+    assert answer.groups == frozenset().union(
+        *(connector["permission_groups"] for connector in chosen)
+    )
     assert answer.external is bool(external)
-    assert answer.relay is bool(external or [one for one in anonymous if one["anonymous_relay"]])
-    open_ones = [one for one in chosen if one in external or one in anonymous]
+    assert answer.relay is bool(
+        external or [connector for connector in anonymous if connector["anonymous_relay"]]
+    )
+    open_ones = [
+        connector for connector in chosen if connector in external or connector in anonymous
+    ]
     assert answer.accepts_anonymous is bool(open_ones)
     assert answer.doubtful is (0 < len(open_ones) < len(chosen))
     if open_ones:
-        assert answer.connector in [one["name"] for one in open_ones]
-        assert answer.require_tls is all(one["require_tls"] for one in open_ones)
+        assert answer.connector in [connector["name"] for connector in open_ones]
+        assert answer.require_tls is all(connector["require_tls"] for connector in open_ones)
 
 
 @given(_connectors(), st.lists(senders, min_size=1, max_size=12))
 def test_exposure_says_of_every_sender_what_match_says(
     some: list[Connector], asked: list[Address]
 ) -> None:
-    found = exposure(some)
-    assert tuple(dict.fromkeys(one.listener for one in found)) == listeners(some)
+    shares = exposure(some)
+    assert tuple(dict.fromkeys(share.listener for share in shares)) == listeners(some)
     for endpoint in listeners(some):
         for sender in asked:
             if sender.version == endpoint.version:
                 (held,) = (
-                    one.answer for one in found if one.listener == endpoint and sender in one.ranges
+                    share.answer
+                    for share in shares
+                    if share.listener == endpoint and sender in share.ranges
                 )
                 assert held.names == brute_force(some, sender, endpoint)
                 assert held == match(some, sender, 25, Address(endpoint.version, endpoint.address))
@@ -143,7 +155,7 @@ def test_exposure_says_of_every_sender_what_match_says(
 @given(_connectors())
 def test_exposure_covers_the_whole_family_of_each_listener_once(some: list[Connector]) -> None:
     for endpoint in listeners(some):
-        parts = [one.ranges for one in exposure(some) if one.listener == endpoint]
+        parts = [share.ranges for share in exposure(some) if share.listener == endpoint]
         whole = EVERYTHING_V4 if endpoint.version == 4 else EVERYTHING_V6
         assert all(parts)
         assert sum(part.size for part in parts) == whole.size
@@ -157,18 +169,18 @@ def test_exposure_covers_the_whole_family_of_each_listener_once(some: list[Conne
 def test_answers_are_the_exposure_cut_to_the_senders(
     some: list[Connector], asked: RangeSet
 ) -> None:
-    found = answers(some, asked)
-    met = RangeSet()
-    for answer, ranges in found.items():
+    shares = answers(some, asked)
+    covered = RangeSet()
+    for answer, ranges in shares.items():
         assert ranges
         assert ranges <= asked
-        met = met | ranges
+        covered = covered | ranges
         sender = Address(ranges.intervals[0].version, ranges.intervals[0].first)
-        reachable = [one for one in listeners(some) if one.version == sender.version]
+        reachable = [endpoint for endpoint in listeners(some) if endpoint.version == sender.version]
         names = {
-            brute_force(some, sender, one)
-            for one in reachable
-            if sender in LOOPBACK or Address(one.version, one.address) not in LOOPBACK
+            brute_force(some, sender, endpoint)
+            for endpoint in reachable
+            if sender in LOOPBACK or Address(endpoint.version, endpoint.address) not in LOOPBACK
         }
         assert answer.names in (names or {()})
-    assert met == asked
+    assert covered == asked

@@ -57,7 +57,7 @@ def test_the_new_door_opens_before_the_old_one_closes_whatever_the_order_of_the_
     wishes: list[list[dict[str, t.Any]]] = [[OPEN, CLOSE], [CLOSE, OPEN]]
     for entries in wishes:
         steps = _ordered(sites.modern(), desired(receive=tuple(entries)))
-        assert [one.key for one in steps] == ["Mail from filter", DEFAULT]
+        assert [step.key for step in steps] == ["Mail from filter", DEFAULT]
 
 
 def test_the_way_back_opens_the_old_door_first() -> None:
@@ -68,7 +68,7 @@ def test_the_way_back_opens_the_old_door_first() -> None:
             {"name": DEFAULT, "permission_groups": {"add": ["AnonymousUsers"]}},
         ]
     )
-    assert [one.key for one in _ordered(locked, back)] == [DEFAULT, "Mail from filter"]
+    assert [step.key for step in _ordered(locked, back)] == [DEFAULT, "Mail from filter"]
 
 
 def _two(first: list[str], second: list[str], **options: t.Any) -> State:
@@ -91,7 +91,7 @@ def test_a_range_leaves_one_connector_before_another_may_have_it() -> None:
         ]
     )
 
-    assert [one.key for one in _ordered(state, wish)] == ["A", "B"]
+    assert [step.key for step in _ordered(state, wish)] == ["A", "B"]
 
 
 def test_ranges_are_changed_in_two_steps_where_whole_changes_would_conflict() -> None:
@@ -201,7 +201,7 @@ def test_the_right_to_relay_is_a_step_of_its_own() -> None:
         ),
     )
 
-    assert [set(one.after) for one in steps] == [{"anonymous_relay"}, {"permission_groups"}]
+    assert [set(step.after) for step in steps] == [{"anonymous_relay"}, {"permission_groups"}]
 
 
 def test_a_connector_that_relays_is_created_closed_where_those_behind_it_relay_today() -> None:
@@ -212,9 +212,9 @@ def test_a_connector_that_relays_is_created_closed_where_those_behind_it_relay_t
     unnamed = _ordered(state, desired(receive=[relay]))
     fresh = _ordered(sites.modern(), desired(receive=[relay]))
 
-    assert [dict(one.after).get("enabled") for one in named] == [False, True]
-    assert [dict(one.after).get("enabled") for one in unnamed] == [False, True]
-    assert [one.action for one in fresh] == ["create", "modify"]
+    assert [dict(step.after).get("enabled") for step in named] == [False, True]
+    assert [dict(step.after).get("enabled") for step in unnamed] == [False, True]
+    assert [step.action for step in fresh] == ["create", "modify"]
     assert fresh[1].after == {"anonymous_relay": True}
 
 
@@ -227,7 +227,7 @@ def test_a_send_connector_is_created_disabled_and_the_old_one_goes_last() -> Non
     }
     steps = _ordered(sites.modern(), desired(send=[{"name": "Internet", "enabled": False}, new]))
 
-    assert [(one.action, one.key, one.after["enabled"]) for one in steps] == [
+    assert [(step.action, step.key, step.after["enabled"]) for step in steps] == [
         ("create", "Mail to filter", False),
         ("modify", "Mail to filter", True),
         ("modify", "Internet", False),
@@ -268,7 +268,7 @@ def test_mail_never_waits_and_never_takes_a_third_way() -> None:
             },
         ]
     )
-    names = [one.key for one in _ordered(state, wish)]
+    names = [step.key for step in _ordered(state, wish)]
 
     assert names[-1] == "A"
     assert names.index("B") < names.index("A")
@@ -325,7 +325,7 @@ def test_twelve_changes_that_hang_together_are_ordered_at_once() -> None:
     begun = time.monotonic()
     steps = _ordered(state, wish)
 
-    assert [one.key for one in steps] == [f"C{number:02}" for number in reversed(range(count))]
+    assert [step.key for step in steps] == [f"C{number:02}" for number in reversed(range(count))]
     assert time.monotonic() - begun < 20
 
 

@@ -218,10 +218,10 @@ def test_a_password_stands_neither_in_a_change_nor_in_the_state_after_it() -> No
     (change,) = plan(sites.modern(), _send(WITH_LOGIN))
     (again,) = plan(state, _send({**WITH_LOGIN, "update_credential": "always"}))
 
-    for one in (change, again, *_send(WITH_LOGIN)):
-        assert "hunter2" not in repr(one)
-    for one in (change, again):
-        assert "hunter2" not in f"{change_sentence(one)} {dict(one.after)!r}"
+    for held in (change, again, *_send(WITH_LOGIN)):
+        assert "hunter2" not in repr(held)
+    for held in (change, again):
+        assert "hunter2" not in f"{change_sentence(held)} {dict(held.after)!r}"
     assert state.send["out"]["authentication_credential"].password is None
     assert "hunter2" not in str(words.before_after(sites.modern(), state, [change]))
 

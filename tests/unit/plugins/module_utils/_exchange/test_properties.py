@@ -92,9 +92,9 @@ def _sites(draw: st.DrawFn) -> State:
         options = draw(_send_options)
         sends.append(sites.send(name, **options))
     kept: list[t.Any] = []
-    for one in connectors:
-        if not oracle.clashes(sites.site(Version.E2010, [*kept, one])):
-            kept.append(one)
+    for connector in connectors:
+        if not oracle.clashes(sites.site(Version.E2010, [*kept, connector])):
+            kept.append(connector)
     return sites.site(Version.E2010, kept, sends)
 
 
@@ -115,7 +115,7 @@ def _entries(
             drawn = {option: value for option, value in drawn.items() if option in named}
         return {"name": name, **drawn}
 
-    return st.lists(entry(), max_size=3, unique_by=lambda one: str(one["name"]))
+    return st.lists(entry(), max_size=3, unique_by=lambda made: str(made["name"]))
 
 
 _wishes = st.builds(desired, receive=_entries(_receive_options), send=_entries(_send_options))
@@ -151,7 +151,8 @@ def test_the_inverse_gives_back_the_start(state: State, wish: tuple[Desired[str]
 
     assert apply_all(back, apply_all(changes, state)) == state
     assert [change.invert() for change in back] == [
-        Change(one.table, one.action, one.key, one.before, one.after) for one in reversed(changes)
+        Change(change.table, change.action, change.key, change.before, change.after)
+        for change in reversed(changes)
     ]
 
 
@@ -166,11 +167,11 @@ def test_the_snapshot_gives_back_the_start_wherever_the_run_was_cut(
 
     restored = apply_all(plan(reached, sites.saved(text)), reached)
 
-    assert {key: _seen(one) for key, one in restored.receive.items()} == {
-        key: _seen(one) for key, one in state.receive.items()
+    assert {key: _seen(connector) for key, connector in restored.receive.items()} == {
+        key: _seen(connector) for key, connector in state.receive.items()
     }
-    assert {key: _seen(one) for key, one in restored.send.items()} == {
-        key: _seen(one) for key, one in state.send.items()
+    assert {key: _seen(connector) for key, connector in restored.send.items()} == {
+        key: _seen(connector) for key, connector in state.send.items()
     }
 
 
@@ -244,9 +245,9 @@ def _crowds(draw: st.DrawFn) -> tuple[State, tuple[Desired[str], ...]]:
 
     connectors: list[t.Any] = []
     for name in _NAMES[:3]:
-        one = sites.receive(name, **options(name))
-        if not oracle.clashes(sites.site(Version.E2010, [*connectors, one])):
-            connectors.append(one)
+        connector = sites.receive(name, **options(name))
+        if not oracle.clashes(sites.site(Version.E2010, [*connectors, connector])):
+            connectors.append(connector)
     sends = [sites.send(name, **draw(_crowded_sends)) for name in _NAMES[:2]]
     side = draw(st.sampled_from(["receive", "send"]))
     entries = [
@@ -342,7 +343,7 @@ def test_every_lock_opens_before_it_closes_and_is_done_after_one_run(
         for network in later:
             sender = network.split("/")[0].replace(".0.0", ".7.7")
             could = [
-                match(one.receive.values(), sender).accepts_anonymous for one in (state, wider)
+                match(site.receive.values(), sender).accepts_anonymous for site in (state, wider)
             ]
             assert could in ([True, True], [False, False])
     back = plan(goal, sites.saved(sites.snapshot_text(changes)))
@@ -356,9 +357,11 @@ def test_guards_speak_of_any_plan_without_a_fault_and_say_nothing_new_of_none(
 ) -> None:
     changes = _planned(state, wish)
 
-    spoken = list(guards.findings(state, apply_all(changes, state), SiteNetworks(), changes))
+    findings = list(guards.findings(state, apply_all(changes, state), SiteNetworks(), changes))
 
-    assert {one.id for one in spoken} <= set(guards.GUARDS)
+    assert {finding.id for finding in findings} <= set(guards.GUARDS)
     assert [
-        one for one in guards.findings(state, state, SiteNetworks(), ()) if one.severity == "stop"
+        finding
+        for finding in guards.findings(state, state, SiteNetworks(), ())
+        if finding.severity == "stop"
     ] == []

@@ -43,7 +43,10 @@ def _with(state: State, *by_hand: t.Mapping[str, t.Any]) -> State:
     return dataclasses.replace(
         state,
         server=dataclasses.replace(state.server, addresses=addresses),
-        receive={**state.receive, **{one["name"].casefold(): one for one in by_hand}},
+        receive={
+            **state.receive,
+            **{connector["name"].casefold(): connector for connector in by_hand},
+        },
     )
 
 
@@ -85,7 +88,7 @@ def test_a_part_of_the_provider_that_one_address_refuses_is_told_with_who_refuse
 
     findings = guarded.findings_of(state, _networks(state), changes)
 
-    [told] = [one for one in findings if one.id == "provider_shut_out"]
+    [told] = [finding for finding in findings if finding.id == "provider_shut_out"]
     assert told.severity == "warn"
     assert (
         "198.51.100.0/26 would not be accepted on 0.0.0.0:25, "
@@ -127,7 +130,7 @@ def _shut_out(state: State, options: dict[str, t.Any]) -> list[str]:
     findings = guarded.findings_of(
         state, _networks(state), plan(state, recipes.inbound_lock(state, options))
     )
-    return [one.sentence for one in findings if one.id == "provider_shut_out"]
+    return [finding.sentence for finding in findings if finding.id == "provider_shut_out"]
 
 
 _BINDINGS = [
@@ -192,8 +195,8 @@ def test_a_lock_is_done_after_one_run_and_the_provider_keeps_every_address(state
             ):
                 continue
             could, can = (
-                "AnonymousUsers" in oracle.rights(one, version, sender, local, port)
-                for one in (state, goal)
+                "AnonymousUsers" in oracle.rights(site, version, sender, local, port)
+                for site in (state, goal)
             )
             assert can or not could, (version, sender, local, port)
 

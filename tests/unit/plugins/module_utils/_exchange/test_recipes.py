@@ -58,7 +58,11 @@ def test_by_default_a_modern_server_loses_the_anonymous_right_and_nothing_else()
     state = sites.modern()
     after = lock(state)
 
-    changed = {key: one for key, one in after.receive.items() if state.receive.get(key) != one}
+    changed = {
+        key: connector
+        for key, connector in after.receive.items()
+        if state.receive.get(key) != connector
+    }
     assert set(changed) == {
         "mail from filter",
         "mail from filter (own networks)",
@@ -71,21 +75,21 @@ def test_by_default_a_modern_server_loses_the_anonymous_right_and_nothing_else()
 
 
 def test_the_provider_connector_is_what_a_filter_needs() -> None:
-    found = lock(sites.modern()).receive["mail from filter"]
+    connector = lock(sites.modern()).receive["mail from filter"]
 
-    assert found["permission_groups"] == frozenset({"AnonymousUsers"})
-    assert found["auth_mechanism"] == frozenset({"Tls"})
-    assert found["anonymous_relay"] is False
-    assert found["transport_role"] == "FrontendTransport"
-    assert found["max_inbound_connection_per_source"] == "unlimited"
-    assert found["max_inbound_connection_percentage_per_source"] == 100
-    assert found["protocol_logging_level"] == "Verbose"
-    assert sorted(map(str, found["bindings"])) == ["0.0.0.0:25", "[::]:25"]
-    assert found["remote_ip_ranges"] == RangeSet.parse(OPTIONS["provider_ranges"])
+    assert connector["permission_groups"] == frozenset({"AnonymousUsers"})
+    assert connector["auth_mechanism"] == frozenset({"Tls"})
+    assert connector["anonymous_relay"] is False
+    assert connector["transport_role"] == "FrontendTransport"
+    assert connector["max_inbound_connection_per_source"] == "unlimited"
+    assert connector["max_inbound_connection_percentage_per_source"] == 100
+    assert connector["protocol_logging_level"] == "Verbose"
+    assert sorted(map(str, connector["bindings"])) == ["0.0.0.0:25", "[::]:25"]
+    assert connector["remote_ip_ranges"] == RangeSet.parse(OPTIONS["provider_ranges"])
 
 
 def test_the_options_of_the_lock_reach_the_provider_connector() -> None:
-    found = lock(
+    connector = lock(
         sites.modern(),
         name="Filter",
         fqdn="mail.birke.example",
@@ -97,13 +101,16 @@ def test_the_options_of_the_lock_reach_the_provider_connector() -> None:
         protocol_logging_level="None",
     ).receive["filter"]
 
-    assert (found["fqdn"], found["banner"]) == ("mail.birke.example", "220 mail.birke.example")
-    assert (found["require_tls"], found["max_inbound_connection_per_source"]) == (True, 50)
+    assert (connector["fqdn"], connector["banner"]) == (
+        "mail.birke.example",
+        "220 mail.birke.example",
+    )
+    assert (connector["require_tls"], connector["max_inbound_connection_per_source"]) == (True, 50)
     assert (
-        found["max_inbound_connection_percentage_per_source"],
-        found["protocol_logging_level"],
+        connector["max_inbound_connection_percentage_per_source"],
+        connector["protocol_logging_level"],
     ) == (5, "None")
-    assert len(found["bindings"]) == 3
+    assert len(connector["bindings"]) == 3
 
 
 def test_a_connector_that_has_drifted_is_brought_back() -> None:
@@ -152,7 +159,8 @@ def test_a_connector_that_another_one_hid_is_closed_as_well() -> None:
     after = lock(sites.site(Version.E2010, [hidden, front, behind]))
 
     assert [
-        one["enabled"] for one in (after.receive[key] for key in ("hidden", "front", "behind"))
+        connector["enabled"]
+        for connector in (after.receive[key] for key in ("hidden", "front", "behind"))
     ] == [False] * 3
     assert all(meets(after, stranger).refused for stranger in STRANGERS)
 
@@ -202,14 +210,14 @@ def test_own_networks_get_no_connector_of_their_own_where_they_lose_nothing() ->
 
     # The server itself sends from loopback, and from its own address, which the LAN connector
     # hears.
-    for found, more in (
+    for locked, more in (
         (lock(state), []),
         (lock(sites.modern(), own_networks=[]), [sites.LAN_ADDRESS]),
     ):
-        keeper = found.receive["mail from filter (own networks)"]
+        keeper = locked.receive["mail from filter (own networks)"]
         assert keeper["remote_ip_ranges"] == RangeSet.parse(["127.0.0.0/8", "::1", *more])
-        assert match(found.receive.values(), "127.0.0.1") == match(found.receive.values(), "::1")
-        assert match(found.receive.values(), sites.LAN_ADDRESS).accepts_anonymous
+        assert match(locked.receive.values(), "127.0.0.1") == match(locked.receive.values(), "::1")
+        assert match(locked.receive.values(), sites.LAN_ADDRESS).accepts_anonymous
     assert "mail from filter (own networks)" not in lock(sites.older(anonymous=False)).receive
 
 
@@ -226,7 +234,7 @@ def test_own_networks_stand_as_the_site_wrote_them_unless_another_connector_is_i
 
     name = "mail from filter (own networks)"
     assert {"10.20.0.0/16", "10.21.0.0/16"} <= {
-        str(one) for one in plain.receive[name]["remote_ip_ranges"].entries
+        str(interval) for interval in plain.receive[name]["remote_ip_ranges"].entries
     }
     assert "10.20.1.2" not in crossed.receive[name]["remote_ip_ranges"]
     assert "10.20.1.4" in crossed.receive[name]["remote_ip_ranges"]
@@ -251,7 +259,7 @@ def test_a_network_that_is_named_later_gets_what_it_had_before_the_lock(
     after = lock(locked, method=method, own_networks=[sites.LAN, BRANCH])
 
     assert meets(after, "192.168.40.9") == meets(after, LAN_HOST)
-    changed = {key for key, one in after.receive.items() if locked.receive[key] != one}
+    changed = {key for key, connector in after.receive.items() if locked.receive[key] != connector}
     assert changed == {OWN}
     assert lock(after, method=method, keep_unnamed=True) == after
     assert lock(after, method=method) == locked, "a network that is named no longer is taken out"
@@ -327,11 +335,11 @@ def test_the_server_itself_keeps_sending_with_its_own_networks() -> None:
 
 def test_the_hybrid_path_keeps_its_capability_and_its_rights() -> None:
     after = lock(sites.modern(**HYBRID), hybrid_ranges=["192.0.2.0/24"])
-    found = after.receive["mail from filter (hybrid)"]
+    hybrid = after.receive["mail from filter (hybrid)"]
 
-    assert meets(after, "192.0.2.9").connector == found["name"]
+    assert meets(after, "192.0.2.9").connector == hybrid["name"]
     assert meets(after, "192.0.2.9").accepts_anonymous
-    assert found["tls_domain_capabilities"] == frozenset(HYBRID["tls_domain_capabilities"])
+    assert hybrid["tls_domain_capabilities"] == frozenset(HYBRID["tls_domain_capabilities"])
 
 
 @pytest.mark.parametrize("version", [Version.E2007RTM, Version.E2007, Version.E2010])
@@ -351,10 +359,10 @@ def test_an_older_server_whose_default_connector_was_opened_loses_that_opening(
 
 
 def test_exchange_2007_rtm_is_spoken_to_in_ipv4() -> None:
-    found = lock(sites.older(Version.E2007RTM)).receive["mail from filter"]
+    connector = lock(sites.older(Version.E2007RTM)).receive["mail from filter"]
 
-    assert found["remote_ip_ranges"] == RangeSet.parse([sites.PROVIDER])
-    assert [str(one) for one in found["bindings"]] == ["0.0.0.0:25"]
+    assert connector["remote_ip_ranges"] == RangeSet.parse([sites.PROVIDER])
+    assert [str(binding) for binding in connector["bindings"]] == ["0.0.0.0:25"]
     with pytest.raises(PlanError, match="no usable provider range"):
         inbound_lock(sites.older(Version.E2007RTM), {"provider_ranges": ["2001:db8:100::/48"]})
 
@@ -367,7 +375,7 @@ def test_the_internet_connector_of_a_small_business_server_is_disabled_and_kept(
     assert after.receive[key] == {**state.receive[key], "enabled": False}
     # The provider comes in where the Internet connector listened: on the LAN address, which beats
     # all addresses.
-    assert [str(one) for one in after.receive["mail from filter"]["bindings"]] == [
+    assert [str(binding) for binding in after.receive["mail from filter"]["bindings"]] == [
         f"{sites.LAN_ADDRESS}:25"
     ]
     assert meets(after, PROVIDER).accepts_anonymous

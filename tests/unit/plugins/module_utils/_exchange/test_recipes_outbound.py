@@ -48,14 +48,14 @@ def _out(state: State, **options: t.Any) -> State:
 def test_mail_goes_to_the_smart_hosts_and_the_old_way_is_kept_disabled() -> None:
     after = _out(sites.modern(), port=2525, require_tls=True)
 
-    found = after.send["mail to filter"]
+    connector = after.send["mail to filter"]
     assert route(after.send.values(), "anywhere.example") == "Mail to filter"
-    assert (found["port"], found["require_tls"], found["dns_routing_enabled"]) == (
+    assert (connector["port"], connector["require_tls"], connector["dns_routing_enabled"]) == (
         2525,
         True,
         False,
     )
-    assert found["source_transport_servers"] == frozenset({"ex1"})
+    assert connector["source_transport_servers"] == frozenset({"ex1"})
     assert after.send["internet"] == {**sites.modern().send["internet"], "enabled": False}
 
 
@@ -71,7 +71,7 @@ def test_what_leaks_by_a_closer_space_is_closed_and_what_belongs_to_others_is_no
     ]
     after = _out(sites.site(Version.E2016, [], others))
 
-    assert {key for key, one in after.send.items() if not one["enabled"]} == {"com"}
+    assert {key for key, connector in after.send.items() if not connector["enabled"]} == {"com"}
 
 
 def test_a_lock_of_one_space_closes_that_space_only() -> None:
@@ -80,7 +80,7 @@ def test_a_lock_of_one_space_closes_that_space_only() -> None:
     )
     after = _out(state, address_spaces=["a.example"])
 
-    assert {key for key, one in after.send.items() if not one["enabled"]} == {"a"}
+    assert {key for key, connector in after.send.items() if not connector["enabled"]} == {"a"}
 
 
 def test_old_connectors_can_be_kept_and_named_sources_are_used() -> None:

@@ -78,12 +78,12 @@ def test_every_class_of_messages_is_asked() -> None:
     ]
     asked = messages(connectors)
 
-    assert {one.domain for one in asked} >= {"other.example", "b.example"}
+    assert {mail.domain for mail in asked} >= {"other.example", "b.example"}
     # A domain that no connector names, and one below the wildcard, whatever the names are.
-    assert any(one.domain.endswith(".other.example") for one in asked)
-    assert any("example" not in one.domain for one in asked)
-    assert {one.size for one in asked} == {0, 1 << 20, (1 << 20) + 1}
-    assert {one.server for one in asked} == {None, "ex1"}
+    assert any(mail.domain.endswith(".other.example") for mail in asked)
+    assert any("example" not in mail.domain for mail in asked)
+    assert {mail.size for mail in asked} == {0, 1 << 20, (1 << 20) + 1}
+    assert {mail.server for mail in asked} == {None, "ex1"}
 
 
 def test_the_administrators_own_connectors_are_not_protected() -> None:

@@ -130,11 +130,11 @@ def test_the_steps_of_a_split_change_are_taken_together() -> None:
     steps = order(changes, state, SiteNetworks())
     assert len(steps) > len(changes)
 
-    found = sites.saved(sites.snapshot_text(steps))
+    saved = sites.saved(sites.snapshot_text(steps))
 
-    assert sorted(one.key for one in found) == sorted(change.key for change in changes)
+    assert sorted(wish.key for wish in saved) == sorted(change.key for change in changes)
     locked = apply_all(steps, state)
-    assert apply_all(plan(locked, found), locked) == state
+    assert apply_all(plan(locked, saved), locked) == state
 
 
 def test_what_others_changed_since_is_left_alone() -> None:
@@ -221,12 +221,12 @@ def test_no_password_is_ever_in_a_snapshot() -> None:
 def test_a_login_that_cannot_come_back_is_told_and_the_connector_comes_back_disabled() -> None:
     state, _wish = _with_login()
     removal = plan(state, desired(send=[{"name": "Out", "state": "absent"}]))
-    found = snapshot.parse(sites.snapshot_text(removal), "exchange", TABLES)
+    saved = snapshot.parse(sites.snapshot_text(removal), "exchange", TABLES)
     gone = apply_all(removal, state)
 
-    back = apply_all(plan(gone, found.desired), gone).send["out"]
+    back = apply_all(plan(gone, saved.desired), gone).send["out"]
 
-    assert "'site@filter.example'" in found.lost[0]
+    assert "'site@filter.example'" in saved.not_restorable[0]
     assert (back["enabled"], back["smart_host_auth_mechanism"]) == (False, "None")
     assert back["smart_hosts"] == state.send["out"]["smart_hosts"]
 
@@ -250,15 +250,15 @@ def test_names_sort_by_time_and_are_known_again() -> None:
 
 
 def test_what_is_read_back_says_what_it_is() -> None:
-    found = snapshot.parse(sites.snapshot_text((), "rollback"), "exchange", TABLES)
+    saved = snapshot.parse(sites.snapshot_text((), "rollback"), "exchange", TABLES)
 
-    assert (found.reason, found.origin, found.time, found.run_id) == (
+    assert (saved.reason, saved.origin, saved.time, saved.run_id) == (
         "rollback",
         {"server": sites.NAME},
         "2026-01-14T10:15:00.250Z",
         "4f1c2a",
     )
-    assert not found.desired
+    assert not saved.desired
 
 
 def test_a_snapshot_is_plain_ascii_whatever_it_holds() -> None:

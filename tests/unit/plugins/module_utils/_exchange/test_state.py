@@ -192,12 +192,16 @@ def test_the_rights_of_a_group_are_those_of_the_group() -> None:
     assert not read_state(host(), {"receive": [whole], "send": [], "rights": preset}).receive[
         "birke"
     ]["anonymous_rights"]
-    lacking = [one for one in preset if "Authoritative" not in one["ExtendedRights"][0]]
+    lacking = [
+        connector for connector in preset if "Authoritative" not in connector["ExtendedRights"][0]
+    ]
     hardened = row(PermissionGroups="Custom")
     birke = read_state(host(), {"receive": [hardened], "send": [], "rights": lacking}).receive[
         "birke"
     ]
-    assert birke["anonymous_rights"] == {f"anonymous:{one['ExtendedRights'][0]}" for one in lacking}
+    assert birke["anonymous_rights"] == {
+        f"anonymous:{connector['ExtendedRights'][0]}" for connector in lacking
+    }
     assert "ms-Exch-SMTP-Submit" in rights.held(birke)
 
 

@@ -66,7 +66,7 @@ def counted(way: str, count: int) -> tuple[int, int, int, int]:
         unittest.mock.patch.object(
             Model, "__init__", autospec=True, side_effect=Model.__init__
         ) as models,
-        unittest.mock.patch.object(Fold, "meet", autospec=True, side_effect=Fold.meet) as met,
+        unittest.mock.patch.object(Fold, "meet", autospec=True, side_effect=Fold.meet) as meet,
         unittest.mock.patch.object(
             Entries, "apply_all", autospec=True, side_effect=Entries.apply_all
         ) as made,
@@ -74,9 +74,9 @@ def counted(way: str, count: int) -> tuple[int, int, int, int]:
         wishes = RECIPES[way](networks(count)).wishes()
     return (
         models.call_count,
-        met.call_count,
+        meet.call_count,
         made.call_count,
-        len({one.place for one in wishes} - {None}),
+        len({wish.place for wish in wishes} - {None}),
     )
 
 

@@ -53,13 +53,13 @@ def model(**tables: Rows) -> Model:
     ],
 )
 def test_services(row: dict[str, t.Any], port: int, answer: Match) -> None:
-    one = model(service={"s": row}, service_group={"g": {"member": ["s", "g"]}})
+    built = model(service={"s": row}, service_group={"g": {"member": ["s", "g"]}})
     for name in ("s", "g"):
-        assert one.services.matches({"service": [name]}, port) is answer
-        assert one.services.matches({"service": [name], "service-negate": "enable"}, port) is Match(
-            2 - answer
-        )
-    assert one.services.matches({"service": ["nobody knows"]}, port) is Match.PERHAPS
+        assert built.services.matches({"service": [name]}, port) is answer
+        assert built.services.matches(
+            {"service": [name], "service-negate": "enable"}, port
+        ) is Match(2 - answer)
+    assert built.services.matches({"service": ["nobody knows"]}, port) is Match.PERHAPS
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_services(row: dict[str, t.Any], port: int, answer: Match) -> None:
     ],
 )
 def test_a_service_for_one_port_alone(row: dict[str, t.Any], only: bool) -> None:
-    one = model(service={"s": row}, service_group={"g": {"member": ["s"]}})
-    assert one.services.only({"service": ["s"]}, 25) is only
-    assert one.services.only({"service": ["g"]}, 25) is only
-    assert not one.services.only({"service": ["s"], "service-negate": "enable"}, 25)
-    assert not one.services.only({"service": []}, 25)
+    built = model(service={"s": row}, service_group={"g": {"member": ["s"]}})
+    assert built.services.only({"service": ["s"]}, 25) is only
+    assert built.services.only({"service": ["g"]}, 25) is only
+    assert not built.services.only({"service": ["s"], "service-negate": "enable"}, 25)
+    assert not built.services.only({"service": []}, 25)
 
 
 def test_addresses_and_groups() -> None:
-    one = model(
+    built = model(
         address={
             "net": {"type": "ipmask", "subnet": "198.51.100.0 255.255.255.0"},
             "span": {"type": "iprange", "start-ip": "203.0.113.10", "end-ip": "203.0.113.20"},
@@ -100,20 +100,20 @@ def test_addresses_and_groups() -> None:
         feed={"feed": {}, "unread": {}},
         feed_entries={"feed": {"entries": ["192.0.2.0/24", "2001:db8::/32"]}},
     )
-    assert one.names.named("both", 4).known == RangeSet.parse(
+    assert built.names.named("both", 4).known == RangeSet.parse(
         ["198.51.100.0/24", "203.0.113.10-203.0.113.20"]
     )
-    assert one.names.named("but", 4).known == RangeSet.parse(["198.51.100.128/25"])
-    assert one.names.named("round", 4) == one.names.named("both", 4)
-    assert one.names.named("feed", 4).known == RangeSet.parse(["192.0.2.0/24"])
-    assert one.names.named("feed", 6).known == RangeSet.parse(["2001:db8::/32"])
-    assert {str(opaque) for opaque in one.names.named("odd", 4).opaque} == {
+    assert built.names.named("but", 4).known == RangeSet.parse(["198.51.100.128/25"])
+    assert built.names.named("round", 4) == built.names.named("both", 4)
+    assert built.names.named("feed", 4).known == RangeSet.parse(["192.0.2.0/24"])
+    assert built.names.named("feed", 6).known == RangeSet.parse(["2001:db8::/32"])
+    assert {str(opaque) for opaque in built.names.named("odd", 4).opaque} == {
         "FQDN 'name'",
         "country 'land'",
         "ipmask 'broken'",
         "source 'missing'",
     }
-    assert [str(opaque) for opaque in one.names.named("unread", 4).opaque] == ["feed 'unread'"]
+    assert [str(opaque) for opaque in built.names.named("unread", 4).opaque] == ["feed 'unread'"]
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_addresses_and_groups() -> None:
     ],
 )
 def test_the_ports_behind_a_virtual_ip(row: dict[str, t.Any], served: set[int], only: bool) -> None:
-    one = model(vip={"v": row})
-    assert {port for port in served | {24, 2525} if one.serves("v", port)} >= served
-    assert one.only("v", 25) is only
+    built = model(vip={"v": row})
+    assert {port for port in served | {24, 2525} if built.serves("v", port)} >= served
+    assert built.only("v", 25) is only
     if row["portforward"] == "enable":
-        assert not one.serves("v", 443)
+        assert not built.serves("v", 443)
 
 
 def test_a_filter_of_the_virtual_ip_a_schedule_and_a_login() -> None:
@@ -161,7 +161,9 @@ def test_a_filter_of_the_virtual_ip_a_schedule_and_a_login() -> None:
             "a deny that does not always hold stops nobody for sure"
         )
         shadowed = t.cast("Rows", {1: {**policy, **doubt}, 2: policy})
-        assert [one.policy for one in model(policy=shadowed, **tables).admissions(target)] == [1, 2]
+        assert [
+            admission.policy for admission in model(policy=shadowed, **tables).admissions(target)
+        ] == [1, 2]
     assert not model(policy=t.cast("Rows", {1: deny, 2: policy}), **tables).reached(target)
 
 
@@ -176,16 +178,16 @@ def test_an_address_without_a_virtual_ip() -> None:
         "service": ["ALL"],
     }
     rows = t.cast("Rows", {1: policy})
-    found = model(
+    reached = model(
         policy=rows, address6={"srv": {"ip6": "2001:db8:20::25/128"}, "all": {"ip6": "::/0"}}
     ).reached(target)
-    assert words(found) == "everybody over IPv6"
+    assert words(reached) == "everybody over IPv6"
     assert not model(policy=rows, address6={"srv": {"ip6": "2001:db8:20::26/128"}}).reached(target)
 
 
 def test_words() -> None:
-    one = model()
-    assert words(one.names.named("all", 4)) == "everybody"
+    built = model()
+    assert words(built.names.named("all", 4)) == "everybody"
     many = model(
         address={"a": {"type": "iprange", "start-ip": "0.0.0.1", "end-ip": "255.255.255.255"}}
     )

@@ -76,8 +76,8 @@ def test_another_rule_of_the_same_name_at_the_path_is_not_the_one_above(levels: 
     rows.below["/ecp"] = [disabled]
     rows.cleared.add("/ecp")
     if levels == "not told":
-        for one in (*rows.rules, disabled):
-            one["metadata"] = {"deepestPathSet": None, "deepestFileNameSet": None}
+        for row in (*rows.rules, disabled):
+            row["metadata"] = {"deepestPathSet": None, "deepestFileNameSet": None}
     assert both(rows, "/ecp") == (EVERYBODY, EVERYBODY)
     # A copy that says the same refuses as well.
     disabled["values"]["enabled"] = True
@@ -235,4 +235,4 @@ def test_rules_that_lead_into_a_blocked_path_are_named() -> None:
         rule("in", "^admin", action="Rewrite", target="/ecp/default.aspx"),
         rule("out", "^x", action="Rewrite", target="/y"),
     )
-    assert [one.name for one in rewrites_into(rows.state(), ["/ecp", "/owa"])] == ["in"]
+    assert [rule.name for rule in rewrites_into(rows.state(), ["/ecp", "/owa"])] == ["in"]

@@ -37,8 +37,10 @@ def networks(dice: random.Random) -> RangeSet:
 
 
 def near(ranges: RangeSet, dice: random.Random) -> int:
-    one = dice.choice(ranges.intervals)
-    edge = dice.choice([one.first, one.last, dice.randrange(one.first, one.last + 1)])
+    interval = dice.choice(ranges.intervals)
+    edge = dice.choice(
+        [interval.first, interval.last, dice.randrange(interval.first, interval.last + 1)]
+    )
     return max(0, min(LAST, edge + dice.choice([-256, -1, 0, 0, 1, 256])))
 
 

@@ -34,7 +34,7 @@ def planned(
     state = rows.state()
     wish = Wish(SITE, blocks, published, own_networks=LAN)
     changes = TABLES.plan(state, desired(wish, state))
-    return [(one.action.value, one.key) for one in changes if one.table != "sections"]
+    return [(change.action.value, change.key) for change in changes if change.table != "sections"]
 
 
 def without_levels(node: dict[str, object]) -> dict[str, object]:
@@ -46,7 +46,7 @@ def test_our_own_rules_are_known_where_iis_tells_no_levels() -> None:
     assert planned(Rows(), block) == [("create", "mailedge: /ecp")]
     rows = Rows(without_levels(rule("mailedge: /ecp")), without_levels(rule("old")))
     assert planned(rows, block) == [("modify", "mailedge: /ecp")]
-    assert [one.name for one in rows.state().effective(rows.state().root) or ()] == [
+    assert [rule.name for rule in rows.state().effective(rows.state().root) or ()] == [
         "mailedge: /ecp",
         "old",
     ]

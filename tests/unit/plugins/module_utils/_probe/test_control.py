@@ -34,14 +34,14 @@ def allowed(verdict: str = "open", expect: str = "open", **about: t.Any) -> Regi
 
 
 def states(*hosts: Registered) -> list[str]:
-    return [judge_look(one.result, one.expect)[0] for one in taken({"results": list(hosts)})]
+    return [judge_look(look.result, look.expect)[0] for look in taken({"results": list(hosts)})]
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_allowed_sender_that_is_accepted_makes_it_a_proof(order: int) -> None:
     hosts = [stranger(), allowed()][::order]
     assert states(*hosts) == ["in order", "in order"]
-    [shut] = [one for one in taken({"results": hosts}) if one.name == "a stranger"]
+    [shut] = [look for look in taken({"results": hosts}) if look.name == "a stranger"]
     assert (shut.result["verdict"], shut.result["delivery"]) == ("closed", "closed")
     address = shut.result["addresses"][0]
     assert (address["verdict"], address["delivery"], address["cases"]["delivery"]["reason"]) == (
@@ -123,7 +123,7 @@ def silent(**about: t.Any) -> Registered:
 
 def weighed_states(*hosts: Registered, before: t.Sequence[Registered] = ()) -> list[str]:
     now, _then = weighed(taken({"results": list(hosts)}), taken({"results": list(before)}))
-    return [judge_look(one.result, one.expect)[0] for one in now]
+    return [judge_look(look.result, look.expect)[0] for look in now]
 
 
 def test_silence_alone_is_no_proof_of_a_lock() -> None:

@@ -24,9 +24,9 @@ KNOWN = {
 
 
 def doors(targets: list[str], family: str = "any") -> dict[str, tuple[str, ...]]:
-    found, lost = find_doors(as_addresses(targets, KNOWN), 25, family, 1.0)
-    assert lost == []
-    return {door.address: door.names for door in with_names(found, targets, KNOWN)}
+    doors, unresolved = find_doors(as_addresses(targets, KNOWN), 25, family, 1.0)
+    assert unresolved == []
+    return {door.address: door.names for door in with_names(doors, targets, KNOWN)}
 
 
 def test_each_address_is_a_door_with_all_names_that_led_there() -> None:

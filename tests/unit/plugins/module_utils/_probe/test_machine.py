@@ -58,8 +58,8 @@ def seen(server: Server, control: Server | None, question: Question = QUESTION) 
     return look_at(doors[0], question, egress)
 
 
-def reason(found: Look) -> str:
-    return found.decisions["delivery"].judgement.reason
+def reason(look: Look) -> str:
+    return look.decisions["delivery"].judgement.reason
 
 
 PROXY: dict[str, Answer] = {
@@ -82,11 +82,15 @@ def test_a_proxy_that_answers_for_everybody_is_named(
     street: Street, refusal: dict[str, Answer]
 ) -> None:
     """With a login of its own, with an Exchange of its own, or with open arms."""
-    found = seen(street.server({**PROXY, **refusal}), street.server({**PROXY, **refusal}))
-    assert (found.verdict, reason(found), found.compared) == ("inconclusive", "interceptor", False)
-    [*sentences] = address_result(found)["sentences"]
+    outcome = seen(street.server({**PROXY, **refusal}), street.server({**PROXY, **refusal}))
+    assert (outcome.verdict, reason(outcome), outcome.compared) == (
+        "inconclusive",
+        "interceptor",
+        False,
+    )
+    [*sentences] = address_result(outcome)["sentences"]
     assert all("both greet as proxy.isp.example" in sentence for sentence in sentences)
-    assert not address_result(found)["needs_positive_control"]
+    assert not address_result(outcome)["needs_positive_control"]
 
 
 @pytest.mark.parametrize(
@@ -96,19 +100,23 @@ def test_a_proxy_that_refuses_everybody_at_once_is_named_where_that_would_count(
     street: Street, banner: str
 ) -> None:
     shut: dict[str, Answer] = {"banner": banner}
-    found = seen(street.server(shut), street.server(shut))
-    assert (found.verdict, address_result(found)["needs_positive_control"]) == (
+    outcome = seen(street.server(shut), street.server(shut))
+    assert (outcome.verdict, address_result(outcome)["needs_positive_control"]) == (
         "inconclusive",
         False,
     )
     if banner.startswith("421"):
-        assert reason(found) == "interceptor"
+        assert reason(outcome) == "interceptor"
 
 
 def test_another_machine_is_another_machine(street: Street) -> None:
     control = street.server(ELSEWHERE)
-    found = seen(street.server({"MAIL": NOT_ANONYMOUS}), control)
-    assert (found.verdict, reason(found), found.compared) == ("closed", "anonymous_refused", True)
+    outcome = seen(street.server({"MAIL": NOT_ANONYMOUS}), control)
+    assert (outcome.verdict, reason(outcome), outcome.compared) == (
+        "closed",
+        "anonymous_refused",
+        True,
+    )
     assert control.verbs == ["EHLO", "QUIT"]
     assert control.commands[0] == "EHLO [127.0.0.1]"
 
@@ -130,8 +138,12 @@ def test_a_proxy_that_hands_on_greetings_is_known_by_what_it_refuses(
     street: Street, says: Answer, reason_: str, compared: bool
 ) -> None:
     control = street.server({**ELSEWHERE, "MAIL": says})
-    found = seen(street.server({"MAIL": LOGIN}), control)
-    assert (found.verdict, reason(found), found.compared) == ("inconclusive", reason_, compared)
+    outcome = seen(street.server({"MAIL": LOGIN}), control)
+    assert (outcome.verdict, reason(outcome), outcome.compared) == (
+        "inconclusive",
+        reason_,
+        compared,
+    )
     assert control.verbs[:4] == ["EHLO", "QUIT", "EHLO", "MAIL"]
 
 
@@ -143,15 +155,19 @@ def test_two_locked_exchange_servers_are_two_machines(street: Street) -> None:
         {"banner": "220 EX9.watchtower.example Microsoft ESMTP MAIL Service", "MAIL": NOT_ANONYMOUS}
     )
     control.answers["EHLO"] = "250 EX9.watchtower.example Hello [{peer}]"
-    found = seen(street.server({"MAIL": NOT_ANONYMOUS}), control)
-    assert (found.verdict, found.compared) == ("closed", True)
+    outcome = seen(street.server({"MAIL": NOT_ANONYMOUS}), control)
+    assert (outcome.verdict, outcome.compared) == ("closed", True)
     assert control.verbs == ["EHLO", "QUIT"]
 
 
 def test_a_control_host_is_not_asked_where_nothing_would_come_of_it(street: Street) -> None:
     control = street.server(ELSEWHERE)
-    found = seen(street.server({"RCPT": "451 4.7.500 Server busy"}), control)
-    assert (found.verdict, reason(found), control.connections) == ("inconclusive", "try_later", 0)
+    outcome = seen(street.server({"RCPT": "451 4.7.500 Server busy"}), control)
+    assert (outcome.verdict, reason(outcome), control.connections) == (
+        "inconclusive",
+        "try_later",
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,15 +186,15 @@ def test_a_control_host_that_shows_nothing_takes_nothing_back(
     street: Street, control: dict[str, Answer] | None
 ) -> None:
     asked = None if control is None else street.server(control)
-    found = seen(street.server({"MAIL": NOT_ANONYMOUS}), asked)
-    assert (found.verdict, reason(found)) == ("closed", "anonymous_refused")
-    assert found.compared is (control is not None and "mx.watchtower" in str(control["banner"]))
+    outcome = seen(street.server({"MAIL": NOT_ANONYMOUS}), asked)
+    assert (outcome.verdict, reason(outcome)) == ("closed", "anonymous_refused")
+    assert outcome.compared is (control is not None and "mx.watchtower" in str(control["banner"]))
 
 
 def test_a_control_host_that_is_the_target_itself_shows_nothing(street: Street) -> None:
     server = street.server({"MAIL": NOT_ANONYMOUS})
-    found = seen(server, server)
-    assert (found.verdict, found.compared) == ("closed", False)
+    outcome = seen(server, server)
+    assert (outcome.verdict, outcome.compared) == ("closed", False)
 
 
 def test_a_control_host_that_refuses_to_greet_proves_no_way_out(street: Street) -> None:
@@ -196,8 +212,8 @@ def test_the_greeting_of_another_server_in_exchanges_words_is_no_exchange(street
         "EHLO": "250 mx.hafen.example",
     }
     question = dataclasses.replace(QUESTION, relay_recipient=None)
-    found = seen(street.server({**gateway, "MAIL": NOT_ANONYMOUS}), None, question)
-    assert (found.verdict, reason(found)) == ("inconclusive", "login_required")
+    outcome = seen(street.server({**gateway, "MAIL": NOT_ANONYMOUS}), None, question)
+    assert (outcome.verdict, reason(outcome)) == ("inconclusive", "login_required")
 
 
 EXCHANGE = (

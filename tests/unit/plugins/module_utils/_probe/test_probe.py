@@ -178,13 +178,13 @@ ANSWERS: dict[str, tuple[dict[str, Answer], tuple[str, str, str], str]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_answer_of_the_table_has_its_verdict(street: Street, name: str) -> None:
     answers, verdicts, reason = ANSWERS[name]
-    found = look(street, answers)
-    assert tuple(found.verdict_of(case) for case in verdict.CASES) == verdicts
-    assert found.decisions["delivery"].judgement.reason == reason
+    outcome = look(street, answers)
+    assert tuple(outcome.verdict_of(case) for case in verdict.CASES) == verdicts
+    assert outcome.decisions["delivery"].judgement.reason == reason
     said = next(iter(answers.values()), "250 2.1.5 Recipient OK")
     assert isinstance(said, str)
-    assert any(said in sentence for sentence in address_result(found)["sentences"])
-    assert f"S: {said}" in found.transcript
+    assert any(said in sentence for sentence in address_result(outcome)["sentences"])
+    assert f"S: {said}" in outcome.transcript
 
 
 def test_the_whole_sequence_is_this_and_nothing_else(street: Street) -> None:
@@ -208,18 +208,18 @@ def test_the_whole_sequence_is_this_and_nothing_else(street: Street) -> None:
 
 def test_relay_and_spoofing_are_asked_only_on_request(street: Street) -> None:
     server = street.server({"MAIL": NOT_ANONYMOUS})
-    found = look_at(
+    outcome = look_at(
         door(server.port),
         dataclasses.replace(QUESTION, relay_recipient=None, own_domain_sender=None),
         NO_CONTROL,
     )
     assert server.verbs == ["EHLO", "MAIL", "RSET", "QUIT"]
-    assert (found.verdict, found.verdict_of("relay"), found.verdict_of("spoof")) == (
+    assert (outcome.verdict, outcome.verdict_of("relay"), outcome.verdict_of("spoof")) == (
         "closed",
         None,
         None,
     )
-    result = whole_result([found], NO_CONTROL)
+    result = whole_result([outcome], NO_CONTROL)
     assert (result["verdict"], result["relay"], result["addresses"][0]["cases"]["spoof"]) == (
         "closed",
         None,
@@ -228,20 +228,20 @@ def test_relay_and_spoofing_are_asked_only_on_request(street: Street) -> None:
 
 
 def test_an_open_relay_is_open_even_where_delivery_is_not(street: Street) -> None:
-    found = look(street, {f"RCPT TO:<{RECIPIENT}>": LOCKED["RCPT"]})
-    assert (found.verdict_of("delivery"), found.verdict_of("relay"), found.verdict) == (
+    outcome = look(street, {f"RCPT TO:<{RECIPIENT}>": LOCKED["RCPT"]})
+    assert (outcome.verdict_of("delivery"), outcome.verdict_of("relay"), outcome.verdict) == (
         "closed",
         "open",
         "open",
     )
-    assert any("open relay" in caution for caution in cautions([found]))
+    assert any("open relay" in caution for caution in cautions([outcome]))
 
 
 def test_ipv6_is_asked_like_ipv4(street: Street) -> None:
     server = street.server(address="::1")
-    found = look_at(door(server.port, "::1"), QUESTION, NO_CONTROL)
+    outcome = look_at(door(server.port, "::1"), QUESTION, NO_CONTROL)
     assert server.commands[0] == "EHLO [IPv6:::1]"
-    result = address_result(found)
+    result = address_result(outcome)
     assert (result["family"], result["peer"], result["verdict"]) == (
         "ipv6",
         f"[::1]:{server.port}",
@@ -265,13 +265,13 @@ def test_each_address_of_a_name_has_its_own_verdict(
         )
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
-    doors, lost = find_doors(
+    doors, unresolved = find_doors(
         ["mail.hafen.example", "owa.hafen.example", "127.0.0.1"], four.port, "any", 1.0
     )
-    assert lost == []
-    looks = [look_at(one, QUESTION, NO_CONTROL) for one in doors]
+    assert unresolved == []
+    looks = [look_at(door_found, QUESTION, NO_CONTROL) for door_found in doors]
     result = whole_result(looks, NO_CONTROL)
-    assert [(one["address"], one["delivery"]) for one in result["addresses"]] == [
+    assert [(address["address"], address["delivery"]) for address in result["addresses"]] == [
         ("127.0.0.1", "closed"),
         ("::1", "open"),
     ]
@@ -300,32 +300,32 @@ class TestConnection:
 
     def test_a_refused_connection_is_closed_if_another_server_greets(self, street: Street) -> None:
         egress = self.control(street)
-        found = look_at(door(free_port()), QUESTION, egress)
-        assert (found.verdict, found.decisions["relay"].judgement.reason) == (
+        outcome = look_at(door(free_port()), QUESTION, egress)
+        assert (outcome.verdict, outcome.decisions["relay"].judgement.reason) == (
             "closed",
             "no_connection",
         )
-        assert whole_result([found], egress)["needs_positive_control"] is True
-        assert whole_result([found], egress)["control"] == {"ipv4": True, "ipv6": None}
+        assert whole_result([outcome], egress)["needs_positive_control"] is True
+        assert whole_result([outcome], egress)["control"] == {"ipv4": True, "ipv6": None}
         assert street.servers[0].verbs == ["EHLO", "QUIT"]
 
     def test_without_another_server_it_is_inconclusive(self) -> None:
-        found = look_at(door(free_port()), QUESTION, NO_CONTROL)
-        assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+        outcome = look_at(door(free_port()), QUESTION, NO_CONTROL)
+        assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
             "inconclusive",
             "egress_unproven",
         )
-        assert "control_host" in address_result(found)["sentences"][0]
-        assert address_result(found)["reachable"] is False
+        assert "control_host" in address_result(outcome)["sentences"][0]
+        assert address_result(outcome)["reachable"] is False
 
     @pytest.mark.parametrize("silence", [hang_up, stay_silent, b"HTTP/1.1 400 Bad Request\r\n"])
     def test_another_server_that_does_not_greet_proves_nothing(
         self, street: Street, silence: Answer
     ) -> None:
         egress = self.control(street, {"banner": silence}, seconds=0.5)
-        found = look_at(door(free_port()), QUESTION, egress)
-        assert found.verdict == "inconclusive"
-        assert "either" in address_result(found)["sentences"][0]
+        outcome = look_at(door(free_port()), QUESTION, egress)
+        assert outcome.verdict == "inconclusive"
+        assert "either" in address_result(outcome)["sentences"][0]
 
     def test_ipv4_proves_nothing_for_ipv6(self, street: Street) -> None:
         egress = self.control(street)
@@ -345,9 +345,9 @@ class TestConnection:
                 waiting.setblocking(False)
                 waiting.connect_ex(listener.getsockname())
             port = listener.getsockname()[1]
-            found = look_at(door(port), QUESTION, self.control(street))
-            assert (found.verdict, found.decisions["delivery"].stage) == ("closed", "connect")
-            assert found.decisions["delivery"].seconds >= 0.4
+            outcome = look_at(door(port), QUESTION, self.control(street))
+            assert (outcome.verdict, outcome.decisions["delivery"].stage) == ("closed", "connect")
+            assert outcome.decisions["delivery"].seconds >= 0.4
             assert look_at(door(port), QUESTION, NO_CONTROL).verdict == "inconclusive"
 
     @pytest.mark.parametrize(
@@ -387,13 +387,13 @@ class TestConnection:
             hang_up(sock)
 
         server.answers["RCPT"] = vanish
-        found = look_at(door(server.port), QUESTION, NO_CONTROL)
-        assert (found.verdict_of("delivery"), found.verdict_of("relay")) == (
+        outcome = look_at(door(server.port), QUESTION, NO_CONTROL)
+        assert (outcome.verdict_of("delivery"), outcome.verdict_of("relay")) == (
             "closed",
             "inconclusive",
         )
-        assert found.decisions["relay"].judgement.reason == "second_connection"
-        assert found.verdict == "inconclusive"
+        assert outcome.decisions["relay"].judgement.reason == "second_connection"
+        assert outcome.verdict == "inconclusive"
 
     def test_a_server_that_hangs_up_after_each_refusal_is_asked_everything(
         self, street: Street
@@ -403,8 +403,8 @@ class TestConnection:
             hang_up(sock)
 
         server = street.server({"MAIL": refuse})
-        found = look_at(door(server.port), QUESTION, NO_CONTROL)
-        assert [found.verdict_of(case) for case in verdict.CASES] == ["closed"] * 3
+        outcome = look_at(door(server.port), QUESTION, NO_CONTROL)
+        assert [outcome.verdict_of(case) for case in verdict.CASES] == ["closed"] * 3
         assert server.connections == 3
 
 

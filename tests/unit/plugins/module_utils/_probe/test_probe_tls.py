@@ -48,23 +48,23 @@ class TestSource:
 
     def test_the_own_address_is_checked_before_anything_is_sent(self, street: Street) -> None:
         server = street.server()
-        found = look_at(
+        outcome = look_at(
             door(server.port),
             dataclasses.replace(QUESTION, allowed=RangeSet.parse(["127.0.0.0/8"])),
             NO_CONTROL,
         )
-        assert (found.verdict, server.connections, found.source_allowed) == (
+        assert (outcome.verdict, server.connections, outcome.source_allowed) == (
             "inconclusive",
             0,
             True,
         )
-        assert "127.0.0.1, which is in allowed_ranges" in cautions([found])[0]
+        assert "127.0.0.1, which is in allowed_ranges" in cautions([outcome])[0]
 
     def test_the_address_that_the_server_sees_is_checked_too(self, street: Street) -> None:
         answers = {"EHLO": "250-EX1.hafen.example Hello [198.51.100.9]\r\n250 SIZE"}
         question = dataclasses.replace(QUESTION, allowed=RangeSet.parse(["198.51.100.0/24"]))
-        found = look(street, answers, question)
-        assert (found.verdict, found.seen_as, found.source_allowed) == (
+        outcome = look(street, answers, question)
+        assert (outcome.verdict, outcome.seen_as, outcome.source_allowed) == (
             "inconclusive",
             "198.51.100.9",
             True,
@@ -72,16 +72,20 @@ class TestSource:
         assert look(street, answers).verdict == "open"
 
     def test_it_looks_from_the_address_that_is_named(self, street: Street) -> None:
-        found = look(street, {}, dataclasses.replace(QUESTION, source="127.0.2.1"))
-        assert (found.source, found.seen_as, found.verdict) == ("127.0.2.1", "127.0.2.1", "open")
+        outcome = look(street, {}, dataclasses.replace(QUESTION, source="127.0.2.1"))
+        assert (outcome.source, outcome.seen_as, outcome.verdict) == (
+            "127.0.2.1",
+            "127.0.2.1",
+            "open",
+        )
 
     def test_an_address_of_the_other_family_cannot_look(self, street: Street) -> None:
         server = street.server(address="::1")
-        found = look_at(
+        outcome = look_at(
             door(server.port, "::1"), dataclasses.replace(QUESTION, source="127.0.2.1"), NO_CONTROL
         )
-        assert (found.verdict, server.connections) == ("inconclusive", 0)
-        assert found.decisions["delivery"].judgement.reason == "no_source_address"
+        assert (outcome.verdict, server.connections) == ("inconclusive", 0)
+        assert outcome.decisions["delivery"].judgement.reason == "no_source_address"
 
     @pytest.mark.parametrize(
         ("address", "seen_as", "hidden"),
@@ -92,12 +96,12 @@ class TestSource:
         ],
     )
     def test_a_hidden_sender_is_named(self, address: str, seen_as: str, hidden: bool) -> None:
-        found = Look(Door(address, 25, "ipv4", (address,), (address, 25)), seen_as=seen_as)
-        found.decisions["delivery"] = look_at(door(free_port()), QUESTION, NO_CONTROL).decisions[
+        outcome = Look(Door(address, 25, "ipv4", (address,), (address, 25)), seen_as=seen_as)
+        outcome.decisions["delivery"] = look_at(door(free_port()), QUESTION, NO_CONTROL).decisions[
             "delivery"
         ]
-        assert found.address_hidden is hidden
-        assert any("load balancer" in caution for caution in cautions([found])) is hidden
+        assert outcome.address_hidden is hidden
+        assert any("load balancer" in caution for caution in cautions([outcome])) is hidden
 
 
 class TestTls:
@@ -111,10 +115,10 @@ class TestTls:
         self, street: Street, tmp_path: pathlib.Path
     ) -> None:
         server = street.server({**self.OFFERED, "MAIL": NOT_ANONYMOUS}, tls=certificate(tmp_path))
-        found = look_at(door(server.port), QUESTION, NO_CONTROL)
+        outcome = look_at(door(server.port), QUESTION, NO_CONTROL)
         assert server.verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
-        assert found.verdict == "closed"
-        tls = address_result(found)["tls"]
+        assert outcome.verdict == "closed"
+        tls = address_result(outcome)["tls"]
         assert tls["version"].startswith("TLSv1.")
         assert tls["subject"] == tls["issuer"] == "O=Hafen Größe, CN=mail.hafen.example"
         assert tls["names"] == ["mail.hafen.example", "owa.hafen.example"]
@@ -126,11 +130,11 @@ class TestTls:
 
     def test_never_is_never(self, street: Street, tmp_path: pathlib.Path) -> None:
         server = street.server(self.OFFERED, tls=certificate(tmp_path))
-        found = look_at(
+        outcome = look_at(
             door(server.port), dataclasses.replace(QUESTION, starttls="never"), NO_CONTROL
         )
         assert "STARTTLS" not in server.verbs
-        assert (found.verdict, found.tls) == ("open", None)
+        assert (outcome.verdict, outcome.tls) == ("open", None)
 
     @pytest.mark.parametrize("broken", [b"this is no handshake\r\n", b""])
     def test_a_handshake_that_fails_is_tried_again_in_clear(
@@ -143,9 +147,9 @@ class TestTls:
             hang_up(sock)
 
         server = street.server({**self.OFFERED, "STARTTLS": no_handshake})
-        found = look_at(door(server.port), QUESTION, NO_CONTROL)
-        assert (found.verdict, server.connections, found.tls) == ("open", 2, None)
-        assert "handshake failed" in str(found.tls_error)
+        outcome = look_at(door(server.port), QUESTION, NO_CONTROL)
+        assert (outcome.verdict, server.connections, outcome.tls) == ("open", 2, None)
+        assert "handshake failed" in str(outcome.tls_error)
         required = look_at(
             door(server.port), dataclasses.replace(QUESTION, starttls="require"), NO_CONTROL
         )
@@ -155,8 +159,8 @@ class TestTls:
         )
 
     def test_what_is_slipped_in_before_the_handshake_ends_the_look(self, street: Street) -> None:
-        found = look(street, {**self.OFFERED, "STARTTLS": b"220 ready\r\n250 slipped in\r\n"})
-        assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+        outcome = look(street, {**self.OFFERED, "STARTTLS": b"220 ready\r\n250 slipped in\r\n"})
+        assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
             "inconclusive",
             "trouble_unasked",
         )
@@ -169,25 +173,25 @@ class TestTls:
             time.sleep(1)
 
         begin = time.monotonic()
-        found = look(
+        outcome = look(
             street,
             {**self.OFFERED, "STARTTLS": never},
             dataclasses.replace(QUESTION, starttls="require", reply_seconds=0.5),
         )
-        assert found.verdict == "inconclusive"
+        assert outcome.verdict == "inconclusive"
         assert time.monotonic() - begin < 5
 
     def test_required_and_not_there_is_inconclusive(self, street: Street) -> None:
         question = dataclasses.replace(QUESTION, starttls="require")
-        found = look(street, {"STARTTLS": "502 5.3.3 Command not implemented"}, question)
-        assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+        outcome = look(street, {"STARTTLS": "502 5.3.3 Command not implemented"}, question)
+        assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
             "inconclusive",
             "tls_unavailable",
         )
 
     def test_not_now_goes_on_in_clear(self, street: Street) -> None:
-        found = look(street, {**self.OFFERED, "STARTTLS": "454 4.7.0 TLS not available"})
-        assert (found.verdict, found.tls_error) == ("open", "454 4.7.0 TLS not available")
+        outcome = look(street, {**self.OFFERED, "STARTTLS": "454 4.7.0 TLS not available"})
+        assert (outcome.verdict, outcome.tls_error) == ("open", "454 4.7.0 TLS not available")
 
 
 @given(
@@ -204,13 +208,13 @@ class TestTls:
 def test_only_a_reasoned_refusal_is_closed_and_only_an_accepted_recipient_open(
     case: str, stage: str, code: int, enhanced: str | None, text: str
 ) -> None:
-    found = verdict.judge_reply(
+    judgement = verdict.judge_reply(
         case, stage, Reply(code, enhanced, text, (text,), 0.0), SENDER, RECIPIENT
     )
-    if found.verdict == "open":
+    if judgement.verdict == "open":
         assert (stage, code // 100) == ("rcpt", 2)
-    if found.verdict == "closed":
+    if judgement.verdict == "closed":
         assert stage in ("mail", "rcpt")
         assert code // 100 == 5
     if stage == "rcpt" and code // 100 == 2:
-        assert found.verdict == "open"
+        assert judgement.verdict == "open"

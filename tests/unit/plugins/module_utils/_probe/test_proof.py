@@ -96,9 +96,9 @@ def look_at_all(
     targets: t.Sequence[str], port: int, question: Question, control: Egress | None = None
 ) -> Result:
     egress = control or Egress(None, 25, None, 0.5, 0.5)
-    doors, lost = find_doors(targets, port, "any", 5.0)
+    doors, unresolved = find_doors(targets, port, "any", 5.0)
     looks = [look_at(door, question, egress) for door in doors]
-    looks += [nowhere(target, port, question, what) for target, what in lost]
+    looks += [nowhere(target, port, question, what) for target, what in unresolved]
     return t.cast("Result", json.loads(json.dumps(whole_result(looks, egress))))
 
 

@@ -92,17 +92,17 @@ def test_a_reply_that_is_quoted_decides_nothing(row: Answer) -> None:
 @pytest.mark.parametrize("row", DECISIVE, ids=[row.text[:60] for row in DECISIVE])
 def test_a_reply_at_another_stage_is_another_answer(row: Answer) -> None:
     allowed = {
-        (one.stage, one.product, one.lines, one.verdicts)
-        for one in ROWS
-        if "C" in one.verdicts or "+" in one.verdicts
+        (row.stage, row.product, row.lines, row.verdicts)
+        for row in ROWS
+        if "C" in row.verdicts or "+" in row.verdicts
     }
     for stage in STAGE_WORDS:
-        found = verdicts(stage, row.product, row.lines)
-        if "C" in found or "+" in found:
+        judged = verdicts(stage, row.product, row.lines)
+        if "C" in judged or "+" in judged:
             # Exchange Online's own words may come to either command of the envelope.
             online = "TenantInboundAttribution" in row.lines[0] and stage in ("mail", "rcpt")
             postfix = "not logged in" in row.lines[0] and stage in ("mail", "rcpt")
-            assert online or postfix or (stage, row.product, row.lines, found) in allowed
+            assert online or postfix or (stage, row.product, row.lines, judged) in allowed
 
 
 @given(
@@ -117,9 +117,11 @@ def test_whatever_stands_beside_decisive_words_takes_their_force(
 ) -> None:
     if before or after:
         lines = [f"{line[:4]:4}{before}{line[4:]}{after}" for line in row.lines]
-        found = verdicts(row.stage, row.product, lines)
+        judged = verdicts(row.stage, row.product, lines)
         # A login that anybody wants is no more than that, whatever the words.
-        assert (found == "+++" and lines[0].startswith("530")) or not set("C+") & set(found), lines
+        assert (judged == "+++" and lines[0].startswith("530")) or not set("C+") & set(judged), (
+            lines
+        )
 
 
 WORDS = re.compile(r"\d{3}[ -](?:\d\.\d+\.\d+ )?(?:<[^<>]*>\S* ?)?")
@@ -137,8 +139,8 @@ def test_a_sign_among_decisive_words_takes_their_force(row: Answer, place: int, 
     before, words = row.lines[0][: begun.end()], row.lines[0][begun.end() :]
     # What a server calls itself, or whom it refuses, may be anything.
     if place < len(words) and not re.search(r"[\[<@]| (?:for|to) \S*\Z", words[:place]):
-        found = verdicts(row.stage, row.product, [before + words[:place] + sign + words[place:]])
-        assert found == "+++" or not set("C+") & set(found), (before, words[:place], sign)
+        judged = verdicts(row.stage, row.product, [before + words[:place] + sign + words[place:]])
+        assert judged == "+++" or not set("C+") & set(judged), (before, words[:place], sign)
 
 
 def test_an_endless_reply_is_judged_in_no_time() -> None:

@@ -96,11 +96,14 @@ def test_noise_is_inconclusive_at_every_stage_and_ends_in_time(
     # Only silence is waited for to the end; whatever else must be told from it however busy this
     # machine is.
     seconds = 0.4 if reason == "trouble_timeout" else 10.0
-    found = look(street, {stage: answer}, seconds)
-    assert (found.verdict, found.decisions["delivery"].judgement.reason) == ("inconclusive", reason)
-    assert found.decisions["delivery"].stage == stage.lower()
+    outcome = look(street, {stage: answer}, seconds)
+    assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
+        "inconclusive",
+        reason,
+    )
+    assert outcome.decisions["delivery"].stage == stage.lower()
     assert time.monotonic() - begin < 9
-    assert sum(map(len, found.transcript)) < 100_000
+    assert sum(map(len, outcome.transcript)) < 100_000
 
 
 def test_noise_after_the_answer_does_not_change_it(street: Street) -> None:
@@ -115,26 +118,26 @@ def test_a_reply_too_many_is_not_taken_for_the_next_answer(street: Street, stage
         if stage == "banner"
         else b"250 2.1.0 OK\r\n250 2.1.5 OK\r\n"
     )
-    found = look(street, {stage: twice, "RCPT": "550 5.7.51 TenantInboundAttribution; Rejecting"})
-    assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+    outcome = look(street, {stage: twice, "RCPT": "550 5.7.51 TenantInboundAttribution; Rejecting"})
+    assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
         "inconclusive",
         "trouble_unasked",
     )
 
 
 def test_a_reply_of_ten_thousand_lines_is_read_and_not_kept(street: Street) -> None:
-    found = look(street, {"EHLO": b"250-one more\r\n" * 9999 + b"250 the last\r\n"})
-    assert found.verdict == "open"
-    assert len(found.extensions) == session.KEPT_LINES
-    assert found.extensions[-1] == "the last"
-    assert f"* {10_000 - session.KEPT_LINES - 1} lines left out" in found.transcript
+    outcome = look(street, {"EHLO": b"250-one more\r\n" * 9999 + b"250 the last\r\n"})
+    assert outcome.verdict == "open"
+    assert len(outcome.extensions) == session.KEPT_LINES
+    assert outcome.extensions[-1] == "the last"
+    assert f"* {10_000 - session.KEPT_LINES - 1} lines left out" in outcome.transcript
 
 
 def test_a_very_long_line_is_read_and_not_kept(street: Street) -> None:
-    found = look(street, {"RCPT": b"250 2.1.5 " + b"x" * 500_000 + b"\r\n"})
-    assert found.verdict == "open"
-    assert max(map(len, found.transcript)) < 1000
-    assert any("(500010 bytes)" in line for line in found.transcript)
+    outcome = look(street, {"RCPT": b"250 2.1.5 " + b"x" * 500_000 + b"\r\n"})
+    assert outcome.verdict == "open"
+    assert max(map(len, outcome.transcript)) < 1000
+    assert any("(500010 bytes)" in line for line in outcome.transcript)
 
 
 def test_words_among_lines_that_are_not_kept_decide_nothing(street: Street) -> None:
@@ -158,8 +161,8 @@ def test_words_that_are_cut_off_decide_nothing(street: Street, multi: bytes, end
         sock.sendall(words)
         hang_up(sock)
 
-    found = look(street, {"MAIL": cut})
-    assert found.verdict == (
+    outcome = look(street, {"MAIL": cut})
+    assert outcome.verdict == (
         "closed" if multi.endswith(b" ") and end == b"\r\n" else "inconclusive"
     )
 
@@ -167,8 +170,8 @@ def test_words_that_are_cut_off_decide_nothing(street: Street, multi: bytes, end
 def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
     for text in (b"530-5.7.57 no\r\n250 2.1.0 yes\r\n", b"250-2.1.0 yes\r\n530 5.7.57 no\r\n"):
         for command in ("MAIL", "RCPT"):
-            found = look(street, {command: text})
-            assert (found.verdict, found.decisions["delivery"].judgement.reason) == (
+            outcome = look(street, {command: text})
+            assert (outcome.verdict, outcome.decisions["delivery"].judgement.reason) == (
                 "inconclusive",
                 "trouble_malformed",
             )
@@ -207,17 +210,17 @@ def test_two_codes_in_one_reply_are_two_answers(street: Street) -> None:
 def test_answers_that_are_out_of_step_decide_nothing(
     street: Street, answers: dict[str, Answer], verdict: str
 ) -> None:
-    found = look(street, answers)
-    assert found.verdict == verdict
+    outcome = look(street, answers)
+    assert outcome.verdict == verdict
     if verdict == "inconclusive":
-        assert found.decisions["delivery"].judgement.reason == "trouble_unasked"
+        assert outcome.decisions["delivery"].judgement.reason == "trouble_unasked"
 
 
 def test_letters_are_shown_and_controls_escaped(street: Street) -> None:
-    found = look(
+    outcome = look(
         street, {"RCPT": "550 5.7.1 Empfänger \x1b[31mrot\x07 \u202e ".encode() + b"\xff\xe4\r\n"}
     )
-    reply = found.decisions["delivery"].reply
+    reply = outcome.decisions["delivery"].reply
     assert reply is not None
     assert reply.text == "5.7.1 Empfänger \\x1b[31mrot\\x07 \\u202e \\xff\\xe4"
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
@@ -350,10 +353,10 @@ def test_a_certificate_with_a_list_of_names_that_is_none(value: bytes) -> None:
         .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), value), False)
         .sign(key, hashes.SHA256())
     )
-    found = read_certificate(made.public_bytes(Encoding.DER))
-    assert found is not None
-    assert found.names == ()
-    assert found.sha256 == made.fingerprint(hashes.SHA256()).hex()
+    certificate = read_certificate(made.public_bytes(Encoding.DER))
+    assert certificate is not None
+    assert certificate.names == ()
+    assert certificate.sha256 == made.fingerprint(hashes.SHA256()).hex()
 
 
 def test_a_server_that_speaks_only_the_oldest_tls_is_understood(

@@ -24,12 +24,12 @@ OLD, NEW = "20260114T101500.250Z-4f1c2a-apply.json", "20260115T101500.250Z-5f1c2
 def test_newest_first_and_long_lists_are_counted() -> None:
     restores = tuple(f"the receive connector '{number}': enabled" for number in range(7))
     old = Kept(OLD, time="2026-01-14T10:15:00Z", reason="apply", run_id="4f1c2a", restores=restores)
-    found = as_result(
+    result = as_result(
         [old, Kept(NEW, time="2026-01-15T10:15:00Z", reason="rollback")], "connectors", "a folder"
     )
-    assert [one["name"] for one in found["snapshots"]] == [NEW, OLD]
-    assert found["snapshots"][1]["restores"] == list(restores)
-    assert found["lines"] == [
+    assert [snapshot["name"] for snapshot in result["snapshots"]] == [NEW, OLD]
+    assert result["snapshots"][1]["restores"] == list(restores)
+    assert result["lines"] == [
         "connectors, in a folder: 2 snapshots, newest first",
         f"  {NEW}  2026-01-15T10:15:00Z, before a rollback",
         f"  {OLD}  2026-01-14T10:15:00Z, before an apply, run 4f1c2a",
@@ -52,9 +52,9 @@ def test_a_file_name_cannot_forge_a_line() -> None:
 
 def test_what_was_listed_is_told_and_what_could_not_be_read_is_unknown() -> None:
     def told(**result: object) -> HostVerdict:
-        found = record("exchange", "ex1", Part(MANAGED), result, playbook="snapshots")
-        assert found
-        return HostVerdict("ex1", "birke", (found,))
+        layer_record = record("exchange", "ex1", Part(MANAGED), result, playbook="snapshots")
+        assert layer_record
+        return HostVerdict("ex1", "birke", (layer_record,))
 
     listed = told(changed=False, lines=["connectors, in there: no snapshot"])
     assert listed.state == "listed"

@@ -49,18 +49,18 @@ def judged(
 
 
 def state(result: t.Mapping[str, t.Any] | None, how: str = MANAGED, **more: t.Any) -> str:
-    found = judged(result, how, **more)
-    assert found is not None
-    return found.state
+    judgement = judged(result, how, **more)
+    assert judgement is not None
+    return judgement.state
 
 
 def test_who_is_to_blame_comes_before_who_had_to_wait() -> None:
     waited = {"state": "open", "failed": True, "held_back": True, "msg": "It had to wait."}
     blamed = {"failed": True, "msg": "It cannot be changed."}
     records = [
-        found
+        layer_record
         for layer, result in (("exchange", waited), ("iis", blamed))
-        if (found := record(layer, "ex1", Part(MANAGED), result, playbook="apply"))
+        if (layer_record := record(layer, "ex1", Part(MANAGED), result, playbook="apply"))
     ]
     verdict = HostVerdict("ex1", "birke", tuple(records))
     assert verdict.state == "open"
@@ -88,10 +88,10 @@ def test_who_is_to_blame_comes_before_who_had_to_wait() -> None:
     ],
 )
 def test_a_result_that_proves_nothing_is_unknown(result: dict[str, t.Any] | None) -> None:
-    found = judged(result)
-    assert found is not None
-    assert found.state == "unknown"
-    assert found.findings
+    judgement = judged(result)
+    assert judgement is not None
+    assert judgement.state == "unknown"
+    assert judgement.findings
 
 
 def test_what_a_result_says() -> None:
@@ -149,8 +149,8 @@ def verdict(
     return HostVerdict(host, site, tuple(records), trouble)
 
 
-def of(layer: str, found: str, *findings: str, left_out: bool = False) -> Record:
-    return Record(layer, "ex1", found, findings, left_out=left_out)
+def of(layer: str, state: str, *findings: str, left_out: bool = False) -> Record:
+    return Record(layer, "ex1", state, findings, left_out=left_out)
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_trouble_is_never_in_order() -> None:
 def test_what_breaks_a_promise() -> None:
     broken = {
         playbook: {
-            one
-            for one in ("open", "unknown", "drift", "accepted", "not judged", "in order")
-            if verdict(of("x", one)).breaks(playbook)
+            state_of_layer
+            for state_of_layer in ("open", "unknown", "drift", "accepted", "not judged", "in order")
+            if verdict(of("x", state_of_layer)).breaks(playbook)
         }
         for playbook in PLAYBOOKS
     }
@@ -211,9 +211,9 @@ def test_a_rollback_that_leaves_the_door_open_says_so_and_is_no_failure() -> Non
         "strangers": {"before": [], "after": [STRANGERS]},
         "snapshot": {"name": "x"},
     }
-    found = judged(result, playbook="rollback")
-    assert found is not None
-    assert (found.state, found.findings) == ("open", (STRANGERS,))
+    judgement = judged(result, playbook="rollback")
+    assert judgement is not None
+    assert (judgement.state, judgement.findings) == ("open", (STRANGERS,))
 
 
 @pytest.mark.parametrize("state", ["open", "drift", "unknown", "in order", ""])
@@ -232,7 +232,7 @@ def test_a_rollback_that_was_refused_fails_whatever_is_known_of_the_door(state: 
 
 def test_sites_are_told_worst_first() -> None:
     states = ["in order", "accepted", "drift", "unknown", "open"]
-    hosts = [verdict(of("exchange", one), host=one, site=f"s-{one}") for one in states]
+    hosts = [verdict(of("exchange", state), host=state, site=f"s-{state}") for state in states]
     assert [site.state for site in by_site(hosts)] == [
         "open",
         "unknown",
@@ -244,7 +244,9 @@ def test_sites_are_told_worst_first() -> None:
     both = by_site(
         [verdict(of("exchange", "in order")), verdict(of("exchange", "drift"), host="ex2")]
     )
-    assert [(one.site, one.state) for one in both] == [("birke", "drift")]
+    assert [(host_verdict.site, host_verdict.state) for host_verdict in both] == [
+        ("birke", "drift")
+    ]
 
 
 def test_the_line_of_a_site() -> None:
@@ -298,9 +300,9 @@ def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
         "msg": "No.",
         "plan": ["Close it."],
     }
-    found = judged(stopped, playbook="apply")
-    assert found is not None
-    lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
+    judgement = judged(stopped, playbook="apply")
+    assert judgement is not None
+    lines = detail_lines(verdict(judgement), "apply", check_mode=False, verbose=False)
     assert "    a run would: Close it." in lines
     assert not any("done:" in line for line in lines)
     # Nor was that of a firewall that was only tried before the connectors, in check mode.
@@ -332,11 +334,11 @@ def test_a_check_of_apply_shows_an_open_door_and_fails_only_where_it_would_stay_
     }
     staying = {**closing, "strangers": {"before": [STRANGERS], "after": [STRANGERS]}}
     for result, fails in ((closing, False), (staying, True), ({"failed": True, "msg": "x"}, True)):
-        found = judged(result, playbook="apply")
-        assert found is not None
-        assert verdict(found).breaks("apply", check_mode=True) is fails
-        assert verdict(found).breaks("apply")
-        assert verdict(found).breaks("drift", check_mode=True)
+        judgement = judged(result, playbook="apply")
+        assert judgement is not None
+        assert verdict(judgement).breaks("apply", check_mode=True) is fails
+        assert verdict(judgement).breaks("apply")
+        assert verdict(judgement).breaks("drift", check_mode=True)
 
 
 def test_a_run_that_wrote_something_names_the_way_back() -> None:
@@ -346,28 +348,31 @@ def test_a_run_that_wrote_something_names_the_way_back() -> None:
         "plan": ["Close it."],
         "snapshot": {"name": "20260114T101500.250Z-4f1c2a-apply.json"},
     }
-    found = judged(result, playbook="apply")
-    assert found is not None
-    lines = detail_lines(verdict(found), "apply", check_mode=False, verbose=False)
+    judgement = judged(result, playbook="apply")
+    assert judgement is not None
+    lines = detail_lines(verdict(judgement), "apply", check_mode=False, verbose=False)
     assert "    the state before is kept as 20260114T101500.250Z-4f1c2a-apply.json" in lines
 
 
 def test_a_rollback_says_what_it_left_as_it_is() -> None:
     back = {"changed": True, "plan": ["Enable it."], "state": "in order"}
-    found = judged({**back, "further": ["a.json", "b.json"]}, playbook="rollback")
-    assert found is not None
-    assert found.state == "restored"
-    [sentence] = found.findings
+    judgement = judged({**back, "further": ["a.json", "b.json"]}, playbook="rollback")
+    assert judgement is not None
+    assert judgement.state == "restored"
+    [sentence] = judgement.findings
     assert "the door may still be locked: name 'original'" in sentence
     assert sentence.endswith("goes further back: a.json, b.json.")
-    found = judged(
+    judgement = judged(
         {**back, "not_restored": ["The receive connector 'x' is gone."]}, playbook="rollback"
     )
-    assert found is not None
-    assert (found.state, found.findings) == ("unknown", ("The receive connector 'x' is gone.",))
-    found = judged({**back, "further": []}, playbook="rollback")
-    assert found is not None
-    assert found.findings == ()
+    assert judgement is not None
+    assert (judgement.state, judgement.findings) == (
+        "unknown",
+        ("The receive connector 'x' is gone.",),
+    )
+    judgement = judged({**back, "further": []}, playbook="rollback")
+    assert judgement is not None
+    assert judgement.findings == ()
 
 
 def test_a_host_whose_site_is_done_by_another_one_is_no_failure() -> None:

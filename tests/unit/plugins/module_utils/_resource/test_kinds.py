@@ -101,7 +101,7 @@ def test_what_is_printed_equals_what_is_typed(kind: Kind, printed: t.Any, typed:
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "other"),
+    ("kind", "given", "other"),
     [
         (Text(), "Banner", "banner"),
         (GROUPS, ["AnonymousUsers"], ["ExchangeUsers"]),
@@ -111,8 +111,8 @@ def test_what_is_printed_equals_what_is_typed(kind: Kind, printed: t.Any, typed:
         (Choice("None", "Verbose"), "", "None"),
     ],
 )
-def test_different_meanings_are_not_equal(kind: Kind, one: t.Any, other: t.Any) -> None:
-    assert kind.parse(one) != kind.parse(other)
+def test_different_meanings_are_not_equal(kind: Kind, given: t.Any, other: t.Any) -> None:
+    assert kind.parse(given) != kind.parse(other)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class After:
         self.needs = needs
 
     def fault(self, state: Effects, last: Change[str]) -> str | None:
-        early = sorted(one for one in state if not self.needs.get(one, frozenset()) <= state)
+        early = sorted(held for held in state if not self.needs.get(held, frozenset()) <= state)
         return f"{last.key}: {early[0]} is too early." if early else None
 
 

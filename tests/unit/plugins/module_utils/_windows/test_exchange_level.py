@@ -28,9 +28,9 @@ LATER: dict[str, t.Any] = {
 
 
 def build(text: str) -> tuple[int, int, int, int]:
-    found = parse_build(text)
-    assert found is not None
-    return found
+    parsed = parse_build(text)
+    assert parsed is not None
+    return parsed
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,15 @@ def test_the_table_is_whole_and_in_order() -> None:
     releases = builtin().releases
     assert len(releases) == 338
     assert list(releases) == sorted(releases)
-    assert {one.product for one in releases} == {"2007", "2010", "2013", "2016", "2019", "SE"}
-    assert all(one.day <= builtin().as_of for one in releases)
+    assert {release.product for release in releases} == {
+        "2007",
+        "2010",
+        "2013",
+        "2016",
+        "2019",
+        "SE",
+    }
+    assert all(release.day <= builtin().as_of for release in releases)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding
 )
 
 
-def found(name: str, severity: str) -> PostureFinding:
+def posture_finding(name: str, severity: str) -> PostureFinding:
     return FINDINGS.make(name, severity, "A sentence.")
 
 
@@ -29,11 +29,11 @@ def found(name: str, severity: str) -> PostureFinding:
     ],
 )
 def test_unknown_comes_before_everything_else(severities: list[str], state: str) -> None:
-    assert finding.state([found("memory", severity) for severity in severities]) == state
+    assert finding.state([posture_finding("memory", severity) for severity in severities]) == state
 
 
 def test_what_is_accepted_is_told_and_does_not_count() -> None:
-    both = [found("memory", "warning"), found("processors", "warning")]
+    both = [posture_finding("memory", "warning"), posture_finding("processors", "warning")]
     assert finding.state(both, ["memory"]) == "drift"
     assert finding.state(both, ["memory", "processors"]) == "in order"
     assert both[0].as_dict(["memory"])["accepted"] is True
@@ -48,8 +48,10 @@ def test_an_id_that_is_none_is_refused_with_those_that_there_are() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    mixed = [found("memory", severity) for severity in ("ok", "warning", "critical", "unknown")]
-    assert [one.severity for one in finding.ordered(mixed)] == [
+    mixed = [
+        posture_finding("memory", severity) for severity in ("ok", "warning", "critical", "unknown")
+    ]
+    assert [subject.severity for subject in finding.ordered(mixed)] == [
         "critical",
         "unknown",
         "warning",
@@ -59,4 +61,4 @@ def test_the_worst_comes_first() -> None:
 
 def test_a_finding_that_nobody_could_read_about_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        found("no_such_finding", "ok")
+        posture_finding("no_such_finding", "ok")

@@ -56,9 +56,9 @@ def windows(build: str, kind: str = "Server") -> Key:
 
 
 STRONG = {
-    one.key: key(**dict.fromkeys(tls.DOTNET_VALUES, 1))
-    for one in tls.SETTINGS.values()
-    if "NET" in one.key
+    setting.key: key(**dict.fromkeys(tls.DOTNET_VALUES, 1))
+    for setting in tls.SETTINGS.values()
+    if "NET" in setting.key
 }
 KEYS: dict[str, Key | None] = {
     **dict.fromkeys(tls.SIDES.values(), Key(False)),
@@ -98,11 +98,14 @@ FINE = Facts(
 
 def judged(facts: Facts, **site: t.Any) -> dict[str, tuple[str, str]]:
     """Id → severity and sentence, the worst of each id."""
-    found = posture.findings(facts, dataclasses.replace(SITE, **site))
-    return {one.id: (one.severity, one.sentence) for one in reversed(finding.ordered(found))}
+    findings = posture.findings(facts, dataclasses.replace(SITE, **site))
+    return {
+        subject.id: (subject.severity, subject.sentence)
+        for subject in reversed(finding.ordered(findings))
+    }
 
 
-def one(facts: Facts, name: str, **site: t.Any) -> tuple[str, str]:
+def finding_of(facts: Facts, name: str, **site: t.Any) -> tuple[str, str]:
     return judged(facts, **site)[name]
 
 
@@ -120,21 +123,21 @@ def with_services(**changes: Service | None) -> Facts:
 
 
 def test_a_server_that_is_well_kept_is_in_order() -> None:
-    found = posture.findings(FINE, SITE)
-    assert {one.severity for one in found} == {finding.OK}
-    assert finding.state(found) == "in order"
-    assert all(one.link.startswith("https://") and not one.remedy for one in found)
+    findings = posture.findings(FINE, SITE)
+    assert {subject.severity for subject in findings} == {finding.OK}
+    assert finding.state(findings) == "in order"
+    assert all(subject.link.startswith("https://") and not subject.remedy for subject in findings)
 
 
 def test_what_could_not_be_read_is_unknown_in_every_subject() -> None:
     nothing = Facts("EX1", exchange_installed=True, edge=False)
-    found = judged(nothing)
+    findings = judged(nothing)
     assert {
         name: severity
-        for name, (severity, _sentence) in found.items()
+        for name, (severity, _sentence) in findings.items()
         if severity != finding.UNKNOWN
     } == {}
-    assert len(found) > 12
+    assert len(findings) > 12
     assert finding.state(posture.findings(nothing, SITE)) == "unknown"
 
 
@@ -152,19 +155,21 @@ UNREAD: tuple[tuple[str, Facts], ...] = (
     ("restart_pending", but(keys={**KEYS, RESTART_KEYS[1]: None})),
     (
         "hybrid_agent",
-        but(services={name: one for name, one in SERVICES.items() if name != "mshybridsvc"}),
+        but(
+            services={name: service for name, service in SERVICES.items() if name != "mshybridsvc"}
+        ),
     ),
     (
         "app_proxy_connector",
-        but(services={name: one for name, one in SERVICES.items() if name != "WAPCSvc"}),
+        but(services={name: service for name, service in SERVICES.items() if name != "WAPCSvc"}),
     ),
     (
         "entra_connect",
-        but(services={name: one for name, one in SERVICES.items() if name != "ADSync"}),
+        but(services={name: service for name, service in SERVICES.items() if name != "ADSync"}),
     ),
     (
         "mitigation_service",
-        but(services={name: one for name, one in SERVICES.items() if "Miti" not in name}),
+        but(services={name: service for name, service in SERVICES.items() if "Miti" not in name}),
     ),
     ("extended_protection", but(protection=None)),
     ("extended_protection", but(protection={"other site/owa": "require"})),
@@ -174,13 +179,13 @@ UNREAD: tuple[tuple[str, Facts], ...] = (
 
 @pytest.mark.parametrize(("name", "facts"), UNREAD, ids=[name for name, _facts in UNREAD])
 def test_each_subject_alone_makes_the_server_unknown(name: str, facts: Facts) -> None:
-    assert one(facts, name)[0] == finding.UNKNOWN
+    assert finding_of(facts, name)[0] == finding.UNKNOWN
     assert finding.state(posture.findings(facts, SITE)) == "unknown"
 
 
 def test_the_newest_of_an_old_table_is_not_called_the_newest() -> None:
     old = overridden([], "")
-    severity, sentence = one(FINE, "exchange_table_old", builds=old)
+    severity, sentence = finding_of(FINE, "exchange_table_old", builds=old)
     assert severity == finding.UNKNOWN
     assert "2026-08-19" in sentence
     assert "exchange_build" not in judged(FINE, builds=old)
@@ -196,11 +201,11 @@ def test_the_newest_of_an_old_table_is_not_called_the_newest() -> None:
     ],
 )
 def test_builds_of_exchange(build: t.Any, name: str, severity: str) -> None:
-    assert one(but(exchange_build=build), name)[0] == severity
+    assert finding_of(but(exchange_build=build), name)[0] == severity
 
 
 def test_an_exchange_without_support_is_critical_whatever_its_build() -> None:
-    severity, sentence = one(but(exchange_build=(15, 1, 2507, 72)), "exchange_support")
+    severity, sentence = finding_of(but(exchange_build=(15, 1, 2507, 72)), "exchange_support")
     assert severity == finding.CRITICAL
     assert "2025-10-14" in sentence
     assert "2026-10-31" in sentence
@@ -209,9 +214,9 @@ def test_an_exchange_without_support_is_critical_whatever_its_build() -> None:
 def test_who_pays_is_warned_until_that_ends_too() -> None:
     paid: dict[str, t.Any] = {"today": datetime.date(2026, 10, 1), "paid_updates": True}
     old = but(exchange_build=(15, 1, 2507, 72))
-    assert one(old, "exchange_support", **paid)[0] == finding.WARNING
-    assert one(old, "exchange_support", paid_updates=True)[0] == finding.CRITICAL
-    severity, sentence = one(old, "exchange_support", today=datetime.date(2026, 10, 1))
+    assert finding_of(old, "exchange_support", **paid)[0] == finding.WARNING
+    assert finding_of(old, "exchange_support", paid_updates=True)[0] == finding.CRITICAL
+    severity, sentence = finding_of(old, "exchange_support", today=datetime.date(2026, 10, 1))
     assert (severity, "paid_updates" in sentence) == (finding.CRITICAL, True)
 
 
@@ -228,51 +233,58 @@ def test_who_pays_is_warned_until_that_ends_too() -> None:
     ],
 )
 def test_versions_of_windows(system: Key, name: str, severity: str) -> None:
-    assert one(with_keys(system=system), name)[0] == severity
+    assert finding_of(with_keys(system=system), name)[0] == severity
 
 
 def test_memory_is_a_little_less_than_is_built_in() -> None:
-    assert one(FINE, "memory")[0] == finding.OK
+    assert finding_of(FINE, "memory")[0] == finding.OK
     computer = {"NumberOfLogicalProcessors": 2, "TotalPhysicalMemory": str(12 * GB)}
-    assert one(but(computer=computer), "memory")[0] == finding.WARNING
-    assert one(but(computer=computer), "processors")[0] == finding.WARNING
-    assert one(but(computer=computer), "memory", min_memory_gb=12)[0] == finding.OK
+    assert finding_of(but(computer=computer), "memory")[0] == finding.WARNING
+    assert finding_of(but(computer=computer), "processors")[0] == finding.WARNING
+    assert finding_of(but(computer=computer), "memory", min_memory_gb=12)[0] == finding.OK
 
 
 @pytest.mark.parametrize("side", tls.SIDES)
 def test_tls_12_that_is_off_is_critical(side: str) -> None:
-    assert one(with_keys(**{side: key(Enabled=0)}), f"tls_12_{side}")[0] == finding.CRITICAL
-    assert one(with_keys(system=windows("7601")), f"tls_12_{side}")[0] == finding.CRITICAL
+    assert finding_of(with_keys(**{side: key(Enabled=0)}), f"tls_12_{side}")[0] == finding.CRITICAL
+    assert finding_of(with_keys(system=windows("7601")), f"tls_12_{side}")[0] == finding.CRITICAL
     on = key(Enabled=1, DisabledByDefault=0)
-    assert one(with_keys(system=windows("7601"), **{side: on}), f"tls_12_{side}")[0] == finding.OK
+    assert (
+        finding_of(with_keys(system=windows("7601"), **{side: on}), f"tls_12_{side}")[0]
+        == finding.OK
+    )
 
 
 def test_of_net_missing_and_0_are_told_apart() -> None:
     four = tls.dotnet_keys("4")
-    sentence = one(but(keys={**KEYS, four[0]: key(SchUseStrongCrypto=0)}), "tls_12_dotnet")[1]
+    sentence = finding_of(but(keys={**KEYS, four[0]: key(SchUseStrongCrypto=0)}), "tls_12_dotnet")[
+        1
+    ]
     assert "SystemDefaultTlsVersions is missing for .NET 4 (64 bits)" in sentence
     assert "SchUseStrongCrypto is not 1 for .NET 4 (64 bits)" in sentence
 
 
 def test_a_net_that_is_not_there_is_none_that_is_weak() -> None:
     keys = {**KEYS, **dict.fromkeys(tls.dotnet_keys("3.5"), Key(False))}
-    assert one(but(keys=keys), "tls_12_dotnet")[0] == finding.OK
+    assert finding_of(but(keys=keys), "tls_12_dotnet")[0] == finding.OK
     keys = {**KEYS, **dict.fromkeys(tls.dotnet_keys("4"), Key(False))}
-    assert one(but(keys=keys), "tls_12_dotnet")[0] == finding.WARNING
+    assert finding_of(but(keys=keys), "tls_12_dotnet")[0] == finding.WARNING
 
 
 def test_updates_are_old_or_perhaps_old() -> None:
-    assert one(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update")[0] == finding.WARNING
+    assert finding_of(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update")[0] == finding.WARNING
     assert (
-        one(but(fixes=[{"InstalledOn": "7/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
+        finding_of(but(fixes=[{"InstalledOn": "7/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
         == finding.UNKNOWN
     )
     assert (
-        one(but(fixes=[{"InstalledOn": "11/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
+        finding_of(but(fixes=[{"InstalledOn": "11/1/2026"}, {"InstalledOn": ""}]), "last_update")[0]
         == finding.OK
     )
     assert (
-        one(but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update", max_update_age_days=200)[0]
+        finding_of(
+            but(fixes=[{"InstalledOn": "7/1/2026"}]), "last_update", max_update_age_days=200
+        )[0]
         == finding.OK
     )
 
@@ -302,13 +314,13 @@ def test_updates_are_old_or_perhaps_old() -> None:
     ],
 )
 def test_who_looks_after_updates(facts: Facts, name: str, severity: str) -> None:
-    assert one(facts, name)[0] == severity
+    assert finding_of(facts, name)[0] == severity
 
 
 @pytest.mark.parametrize("path", RESTART_KEYS)
 def test_what_waits_for_a_restart_is_told_also_where_the_other_key_is_unread(path: str) -> None:
     keys = {**KEYS, **dict.fromkeys(RESTART_KEYS), path: Key(True)}
-    assert one(but(keys=keys), "restart_pending")[0] == finding.WARNING
+    assert finding_of(but(keys=keys), "restart_pending")[0] == finding.WARNING
 
 
 @pytest.mark.parametrize("service", ["himds", "GCArcService", "ExtensionService", "CcmExec"])
@@ -317,9 +329,9 @@ def test_an_agent_is_no_schedule(service: str) -> None:
         with_keys(update=Key(False), automatic=Key(False)),
         services={**SERVICES, service: Service("Running", 2)},
     )
-    assert one(facts, "update_schedule")[0] == finding.UNKNOWN
+    assert finding_of(facts, "update_schedule")[0] == finding.UNKNOWN
     stopped = dataclasses.replace(facts, services={**SERVICES, service: Service("Stopped", 4)})
-    assert one(stopped, "update_service")[0] == finding.WARNING
+    assert finding_of(stopped, "update_service")[0] == finding.WARNING
 
 
 @pytest.mark.parametrize(
@@ -337,9 +349,11 @@ def test_an_agent_is_no_schedule(service: str) -> None:
 def test_the_hybrid_agent_is_asked_for_where_the_site_needs_it(
     service: Service | None, hybrid: str, severity: str
 ) -> None:
-    assert one(with_services(mshybridsvc=service), "hybrid_agent", hybrid=hybrid)[0] == severity
     assert (
-        one(with_services(WAPCSvc=None), "app_proxy_connector", hybrid="app_proxy")[0]
+        finding_of(with_services(mshybridsvc=service), "hybrid_agent", hybrid=hybrid)[0] == severity
+    )
+    assert (
+        finding_of(with_services(WAPCSvc=None), "app_proxy_connector", hybrid="app_proxy")[0]
         == finding.CRITICAL
     )
 
@@ -347,11 +361,11 @@ def test_the_hybrid_agent_is_asked_for_where_the_site_needs_it(
 def test_a_connector_whose_updater_stands_still_grows_old() -> None:
     running = Service("Running", 2)
     assert (
-        one(with_services(WAPCSvc=running, WAPCUpdaterSvc=running), "app_proxy_connector")[0]
+        finding_of(with_services(WAPCSvc=running, WAPCUpdaterSvc=running), "app_proxy_connector")[0]
         == finding.OK
     )
     stopped = with_services(WAPCSvc=running, WAPCUpdaterSvc=Service("Stopped", 4))
-    assert one(stopped, "app_proxy_connector")[0] == finding.WARNING
+    assert finding_of(stopped, "app_proxy_connector")[0] == finding.WARNING
 
 
 @pytest.mark.parametrize(
@@ -368,14 +382,19 @@ def test_entra_connect_by_its_version(version: str, status: str, name: str, seve
     facts = dataclasses.replace(
         with_services(ADSync=Service(status, 2)), versions={"ADSync": version} if version else {}
     )
-    assert one(facts, name)[0] == severity
-    assert one(but(services=SERVICES), "entra_connect")[0] == finding.OK
+    assert finding_of(facts, name)[0] == severity
+    assert finding_of(but(services=SERVICES), "entra_connect")[0] == finding.OK
 
 
 def test_the_mitigation_service_is_asked_for_where_exchange_has_one() -> None:
-    assert one(with_services(MSExchangeMitigation=None), "mitigation_service")[0] == finding.WARNING
     assert (
-        one(with_services(MSExchangeMitigation=Service("Stopped", 4)), "mitigation_service")[0]
+        finding_of(with_services(MSExchangeMitigation=None), "mitigation_service")[0]
+        == finding.WARNING
+    )
+    assert (
+        finding_of(with_services(MSExchangeMitigation=Service("Stopped", 4)), "mitigation_service")[
+            0
+        ]
         == finding.WARNING
     )
     assert "mitigation_service" not in judged(but(exchange_build=(15, 0, 1497, 48)))
@@ -384,14 +403,14 @@ def test_the_mitigation_service_is_asked_for_where_exchange_has_one() -> None:
 
 def test_extended_protection_that_is_off_is_told_by_name() -> None:
     held = dict(FINE.protection or {})
-    severity, sentence = one(
+    severity, sentence = finding_of(
         but(protection={**held, "default web site/owa": "none"}), "extended_protection"
     )
     assert severity == finding.WARNING
     assert "owa" in sentence
     # Not in the file at all, which is its default: none.
     assert (
-        one(but(protection={**held, "default web site/ecp": ""}), "extended_protection")[0]
+        finding_of(but(protection={**held, "default web site/ecp": ""}), "extended_protection")[0]
         == finding.WARNING
     )
     assert "extended_protection" not in judged(but(edge=True))
@@ -400,8 +419,8 @@ def test_extended_protection_that_is_off_is_told_by_name() -> None:
 
 def test_the_hybrid_agent_needs_ews_without_it() -> None:
     held = {**(FINE.protection or {}), "default web site/ews": "none"}
-    assert one(but(protection=held), "extended_protection")[0] == finding.WARNING
-    assert one(but(protection=held), "extended_protection", hybrid="agent")[0] == finding.OK
+    assert finding_of(but(protection=held), "extended_protection")[0] == finding.WARNING
+    assert finding_of(but(protection=held), "extended_protection", hybrid="agent")[0] == finding.OK
 
 
 def certificate(day: datetime.date, thumbprint: str = "CD" * 20) -> Certificate:
@@ -415,7 +434,10 @@ def certificate(day: datetime.date, thumbprint: str = "CD" * 20) -> Certificate:
 )
 def test_the_end_of_a_certificate(days: int, severity: str) -> None:
     ends = certificate(TODAY + datetime.timedelta(days=days))
-    assert one(but(certificates=(*(FINE.certificates or ()), ends)), "certificate")[0] == severity
+    assert (
+        finding_of(but(certificates=(*(FINE.certificates or ()), ends)), "certificate")[0]
+        == severity
+    )
 
 
 def test_a_certificate_that_is_ignored_hides_no_other() -> None:
@@ -425,19 +447,21 @@ def test_a_certificate_that_is_ignored_hides_no_other() -> None:
     )
     ignored = {"ignored_certificates": ["cd cd cd cd"]}
     assert (
-        one(but(certificates=(*(FINE.certificates or ()), old)), "certificate", **ignored)[0]
+        finding_of(but(certificates=(*(FINE.certificates or ()), old)), "certificate", **ignored)[0]
         == finding.OK
     )
-    assert one(but(certificates=(old, other)), "certificate", **ignored)[0] == finding.CRITICAL
-    assert one(but(certificates=(old,)), "certificate", **ignored)[0] == finding.UNKNOWN
-    assert one(but(certificates=()), "certificate")[0] == finding.WARNING
+    assert (
+        finding_of(but(certificates=(old, other)), "certificate", **ignored)[0] == finding.CRITICAL
+    )
+    assert finding_of(but(certificates=(old,)), "certificate", **ignored)[0] == finding.UNKNOWN
+    assert finding_of(but(certificates=()), "certificate")[0] == finding.WARNING
 
 
 def test_a_server_without_exchange_is_judged_as_a_windows() -> None:
-    found = judged(but(exchange_installed=False, exchange_build=None))
-    assert found["exchange_absent"][0] == finding.OK
-    assert "mitigation_service" not in found
-    assert "windows_support" in found
+    findings = judged(but(exchange_installed=False, exchange_build=None))
+    assert findings["exchange_absent"][0] == finding.OK
+    assert "mitigation_service" not in findings
+    assert "windows_support" in findings
 
 
 def test_every_finding_of_the_catalogue_can_come_about() -> None:

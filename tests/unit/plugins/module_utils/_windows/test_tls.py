@@ -60,8 +60,8 @@ def key(enabled: t.Any = None, disabled: t.Any = None) -> Key:
 def test_missing_is_what_this_windows_makes_of_it(
     enabled: t.Any, disabled: t.Any, default: Default, protocol: Protocol
 ) -> None:
-    found, why = tls.protocol(key(enabled, disabled), default)
-    assert found is protocol
+    state, why = tls.protocol(key(enabled, disabled), default)
+    assert state is protocol
     assert why
 
 

@@ -53,7 +53,7 @@ def states(draw: st.DrawFn) -> State:
     """Registries that there can be: a key is there where one below it is."""
     keys: dict[str, Key] = {}
     for key in {setting.key for setting in tls.SETTINGS.values()}:
-        names = [one.name.casefold() for one in tls.SETTINGS.values() if one.key == key]
+        names = [setting.name.casefold() for setting in tls.SETTINGS.values() if setting.key == key]
         values = {name: value for name in names if (value := draw(DATA)) is not None}
         exists = bool(values) or draw(st.booleans())
         keys[key.casefold()] = Key(exists, values, others=draw(st.integers(0, 1)) if exists else 0)
@@ -83,7 +83,7 @@ WISHES = st.builds(
     Wish,
     st.booleans(),
     st.booleans(),
-    st.sets(st.sampled_from(tls.FRAMEWORKS)).map(lambda found: tuple(sorted(found))),
+    st.sets(st.sampled_from(tls.FRAMEWORKS)).map(lambda frameworks: tuple(sorted(frameworks))),
 )
 
 
@@ -102,8 +102,8 @@ def test_what_is_wished_comes_about_and_goes_away_again(start: State, wish: Wish
         assert {tls.protocol(after.key(key), default)[0] for key in tls.SIDES.values()} == {
             tls.Protocol.ON
         }
-    taken_back, lost = TABLES.way_back(changes)
-    assert not lost
+    taken_back, not_restorable = TABLES.way_back(changes)
+    assert not not_restorable
     back = TABLES.apply_all(TABLES.plan(after, taken_back), after)
     assert there(back) == there(start)
     assert TABLES.plan(back, taken_back) == ()

@@ -76,12 +76,16 @@ def judged(
     wished = wished or site()
     changes = tables.TABLES.plan(before, recipe.lock(before, wished))
     after = tables.TABLES.apply_all(changes, before)
-    return {one.id: one for one in guards.findings(before, after, wished, changes, came_by)}
+    return {
+        finding.id: finding for finding in guards.findings(before, after, wished, changes, came_by)
+    }
 
 
 def stops(firewall: Firewall, wished: Site | None = None, came_by: int = 5986) -> set[str]:
     return {
-        name for name, one in judged(firewall, wished, came_by).items() if one.severity == "stop"
+        name
+        for name, finding in judged(firewall, wished, came_by).items()
+        if finding.severity == "stop"
     }
 
 
@@ -112,9 +116,9 @@ def test_without_own_networks_private_senders_are_not_shut_out_unasked(firewall:
 def test_a_profile_that_is_off_or_lets_everybody_in_is_told(firewall: Firewall) -> None:
     firewall.settings[store.DOMAIN].enabled = False
     firewall.settings[store.PUBLIC].enabled = False
-    found = judged(firewall)
-    assert found["firewall_off"].severity == "stop"
-    assert found["inactive_profile_open"].severity == "warn"
+    findings = judged(firewall)
+    assert findings["firewall_off"].severity == "stop"
+    assert findings["inactive_profile_open"].severity == "warn"
     state = state_of(firewall)
     assert words.stranger_sentences(state, (25,), site().named) == [
         "Everybody can reach port 25: Windows Firewall is off in the domain profile."
@@ -143,9 +147,9 @@ def test_a_rule_of_group_policy_wins(firewall: Firewall) -> None:
     firewall.policy_rules.append(
         Rule(name="Mail for all", ports=[(25, 25)], enabled=True, action=ALLOW)
     )
-    found = judged(firewall)
-    assert found["policy_rule"].severity == "stop"
-    assert "'Mail for all' of group policy" in found["policy_rule"].sentence
+    findings = judged(firewall)
+    assert findings["policy_rule"].severity == "stop"
+    assert "'Mail for all' of group policy" in findings["policy_rule"].sentence
     # A block rule of group policy wins over it.
     firewall.policy_rules.append(Rule(name="No mail", ports=[(25, 25)], enabled=True, action=BLOCK))
     assert words.stranger_sentences(state_of(firewall), (25,), site().named) == []
@@ -153,9 +157,9 @@ def test_a_rule_of_group_policy_wins(firewall: Firewall) -> None:
 
 def test_where_local_rules_are_ignored_nothing_is_changed(firewall: Firewall) -> None:
     firewall.policy[store.DOMAIN]["AllowLocalPolicyMerge"] = 0
-    found = judged(firewall)["local_rules_ignored"]
-    assert found.final
-    assert "AllowLocalPolicyMerge" in found.sentence
+    finding = judged(firewall)["local_rules_ignored"]
+    assert finding.final
+    assert "AllowLocalPolicyMerge" in finding.sentence
     firewall.current = store.DOMAIN | store.PUBLIC
     assert not judged(firewall)["local_rules_ignored"].final
     firewall.policy[store.DOMAIN].clear()
@@ -165,13 +169,15 @@ def test_where_local_rules_are_ignored_nothing_is_changed(firewall: Firewall) ->
 
 def test_a_rule_whose_addresses_do_not_count_is_disabled(firewall: Firewall) -> None:
     rule = extra(firewall, remote=[(4, 0xC6336400, 0xC63364FF)], tokens=(store.IGNORES_ADDRESSES,))
-    desired = {one.key: one.options for one in recipe.lock(state_of(firewall), site())}
+    desired = {wish.key: wish.options for wish in recipe.lock(state_of(firewall), site())}
     assert desired[f"Extra [{rule.id}]"] == {"enabled": False}
 
 
 def test_a_rule_that_is_narrow_enough_is_left_alone(firewall: Firewall) -> None:
     rule = extra(firewall, remote=[(4, 0x0A140005, 0x0A140005)])
-    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(state_of(firewall), site())}
+    assert f"Extra [{rule.id}]" not in {
+        wish.key for wish in recipe.lock(state_of(firewall), site())
+    }
 
 
 def test_the_registry_tells_of_a_rule_that_com_does_not_show(
@@ -187,9 +193,9 @@ def test_the_registry_tells_of_a_rule_that_com_does_not_show(
         return values
 
     monkeypatch.setattr(firewall, "key", key)
-    found = judged(firewall)["uncertain_rule"]
-    assert "'Hidden'" in found.sentence
-    assert "COM does not show it" in found.sentence
+    finding = judged(firewall)["uncertain_rule"]
+    assert "'Hidden'" in finding.sentence
+    assert "COM does not show it" in finding.sentence
     assert "uncertain_rule" in guards.UNREAD
 
 
@@ -201,7 +207,9 @@ def test_without_texts_nothing_is_certain(firewall: Firewall) -> None:
 def test_a_rule_for_ipsec_is_told_and_left(firewall: Firewall) -> None:
     rule = extra(firewall, secure=1)
     assert judged(firewall)["ipsec_rule"].severity == "warn"
-    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(state_of(firewall), site())}
+    assert f"Extra [{rule.id}]" not in {
+        wish.key for wish in recipe.lock(state_of(firewall), site())
+    }
 
 
 def test_who_manages_the_server_is_not_shut_out(firewall: Firewall) -> None:
@@ -213,8 +221,8 @@ def test_who_manages_the_server_is_not_shut_out(firewall: Firewall) -> None:
     ]
     assert "management_shut_out" not in stops(firewall, wished)
     firewall.lines.append("  TCP    10.20.1.11:5986    203.0.113.77:50124    ESTABLISHED")
-    found = judged(firewall, wished)["management_shut_out"]
-    assert found.sentence.startswith("203.0.113.77 is connected to port 5986")
+    finding = judged(firewall, wished)["management_shut_out"]
+    assert finding.sentence.startswith("203.0.113.77 is connected to port 5986")
     # Also at a port that is not the one that this task came by.
     firewall.lines = ["  TCP    10.20.1.11:5985    203.0.113.77:50124    ESTABLISHED"]
     assert "management_shut_out" in stops(firewall, site(ports=(25, 5985)))
@@ -224,8 +232,8 @@ def test_who_manages_the_server_is_not_shut_out(firewall: Firewall) -> None:
 def test_other_ports_of_a_rule_are_told(firewall: Firewall) -> None:
     assert "other_ports_shut_out" in stops(firewall, site(other_ports="narrow"))
     extra(firewall, protocol=store.ANY_PROTOCOL, ports=None)
-    found = judged(firewall)["other_ports_shut_out"]
-    assert "all other ports and protocols" in found.sentence
+    finding = judged(firewall)["other_ports_shut_out"]
+    assert "all other ports and protocols" in finding.sentence
 
 
 def test_a_port_that_nobody_opened_stays_shut(firewall: Firewall) -> None:
@@ -233,8 +241,8 @@ def test_a_port_that_nobody_opened_stays_shut(firewall: Firewall) -> None:
     for rule in list(firewall.rules):
         if rule.ports is None:
             firewall.rules.remove(rule)
-    found = judged(firewall, wished)
-    assert found["unreached"].severity == "warn"
+    findings = judged(firewall, wished)
+    assert findings["unreached"].severity == "warn"
     assert recipe.lock(state_of(firewall), wished) == []
 
 
@@ -242,9 +250,13 @@ def test_twins_are_told_apart_by_what_they_show_and_keep_their_ids(firewall: Fir
     for _each in range(3):
         extra(firewall, name="Twin", remote=["*"])
     extra(firewall, name="Twin", remote=[(4, 0x0A140005, 0x0A140005)])
-    held = [one for one in state_of(firewall).rules.values() if one.rule.name == "Twin"]
-    assert len({one.key for one in held}) == 4
-    assert sorted(one.number for one in held) == [0, 0, 1, 2]
+    held = [
+        held_rule
+        for held_rule in state_of(firewall).rules.values()
+        if held_rule.rule.name == "Twin"
+    ]
+    assert len({held_rule.key for held_rule in held}) == 4
+    assert sorted(held_rule.number for held_rule in held) == [0, 0, 1, 2]
 
 
 def test_a_rule_whose_name_is_a_reference_is_found_by_its_content(firewall: Firewall) -> None:
@@ -266,12 +278,12 @@ def test_a_rule_for_a_program_that_does_not_listen_there_is_left_alone(firewall:
     assert "other_ports_shut_out" in stops(firewall)
     wished = site(ignore_programs=frozenset({"agent.exe"}))
     before = recipe.ignoring(state_of(firewall), wished)
-    assert f"Extra [{rule.id}]" not in {one.key for one in recipe.lock(before, wished)}
+    assert f"Extra [{rule.id}]" not in {wish.key for wish in recipe.lock(before, wished)}
 
 
 def test_a_rule_for_a_keyword_of_ports_keeps_443_uncertain(firewall: Firewall) -> None:
-    found = judged(firewall, site(ports=(443,)))
-    assert "IPHTTPS may stand for that port" in found["uncertain_rule"].sentence
+    findings = judged(firewall, site(ports=(443,)))
+    assert "IPHTTPS may stand for that port" in findings["uncertain_rule"].sentence
 
 
 @pytest.mark.parametrize(
@@ -301,7 +313,7 @@ def test_policies_in_the_way_of_windows_xp_are_never_called_in_order(
     assert firewall.rules
     firewall.rules.clear()
     assert admits(firewall, packet), "the lab heeds it"
-    (finding,) = [one for name, one in judged(firewall).items() if name == "policy_unread"]
+    (finding,) = [finding for name, finding in judged(firewall).items() if name == "policy_unread"]
     assert finding.severity == "warn"
     assert "in the way of Windows XP" in finding.sentence
 

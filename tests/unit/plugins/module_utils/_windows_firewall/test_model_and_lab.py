@@ -73,7 +73,7 @@ def test_what_the_model_calls_shut_no_packet_passes(
 ) -> None:
     state = read(host_of(firewall))
     possible = model.reach(state, port, state.profiles[bit], authenticated=authenticated).possible
-    shut = {one for one in SOURCES if one not in possible}
+    shut = {source for source in SOURCES if source not in possible}
     assert shut & passing(firewall, port, bit, authenticated=authenticated, of=shut) == set()
 
 
@@ -84,7 +84,7 @@ def test_whom_the_model_lets_in_for_certain_some_packet_passes(
 ) -> None:
     state = read(host_of(firewall))
     reach = model.reach(state, port, state.profiles[bit])
-    certain = {one for one in SOURCES if one in reach.certain}
+    certain = {source for source in SOURCES if source in reach.certain}
     assert certain - passing(firewall, port, bit, of=certain) == set()
 
 
@@ -144,7 +144,7 @@ def test_after_the_lock_no_stranger_passes_and_on_the_way_nobody_loses_or_gains(
     ways: list[dict[int, set[str]]] = [start]
     for _step in write(host, changes, state):
         ways.append({bit: passing(firewall, 25, bit) for bit in PROFILES})
-    named = {one for one in SOURCES if one in SITE.named}
+    named = {source for source in SOURCES if source in SITE.named}
     goal = ways[-1]
     for bit in PROFILES:
         assert goal[bit] <= named

@@ -95,11 +95,11 @@ def test_rules_for_authenticated_senders_and_loose_ones_are_seen() -> None:
 
 
 def test_addresses_mean_the_same_however_the_server_writes_them() -> None:
-    one = read_addresses(
+    spelled = read_addresses(
         "198.51.100.7/255.255.255.255,10.0.0.0/255.0.0.0,LOCALSUBNET,2001:db8::1-2001:db8::9"
     )
     other = read_addresses(["LocalSubnet", "2001:db8::1-2001:db8::9", "10.0.0.0/8", "198.51.100.7"])
-    assert one == other
+    assert spelled == other
     assert read_addresses("") == read_addresses("*") == read_addresses(None)
     assert read_addresses("Ply2Renders") == read_addresses("PlayToDevice")
     odd = read_addresses("10.0.0.0/8,Somewhere")

@@ -66,7 +66,10 @@ def test_each_region_of_seppmail_has_its_own_certificate_and_addresses() -> None
         (region, (f"*.{region}.seppmail.cloud",)) for region in ("ch", "de", "prv")
     ]
     assert not any(
-        one.ranges & other.ranges for one in regions for other in regions if one is not other
+        region.ranges & other.ranges
+        for region in regions
+        for other in regions
+        if region is not other
     )
     with pytest.raises(ProviderError, match=r"Name one of its regions: ch, de, prv.*Deliver hosts"):
         catalogue.find("seppmail-cloud")
@@ -86,10 +89,10 @@ def test_a_region_of_spamtitan_is_a_pair_of_mx_records() -> None:
         # As many names of servers as addresses, and none of another pair.
         assert len(entry.source.split()) == len(entry.ranges.to_cidrs())
     assert len({name for entry in pairs for name in entry.source.split()}) == sum(
-        len(one.source.split()) for one in pairs
+        len(pair.source.split()) for pair in pairs
     )
     assert not any(
-        one.ranges & other.ranges for one in pairs for other in pairs if one is not other
+        pair.ranges & other.ranges for pair in pairs for other in pairs if pair is not other
     )
     with pytest.raises(ProviderError, match="MX records of your domain name the pair"):
         catalogue.find("spamtitan")
@@ -224,8 +227,8 @@ def test_what_is_written_is_read_again(lock: lockfile.Lock) -> None:
     again = lockfile.parse(text, "x")
     assert lockfile.render(again) == text
     day = datetime.date(2026, 6, 1)
-    assert {name: one.counting(day) for name, one in again.items()} == {
-        name: one.counting(day) for name, one in lock.items()
+    assert {name: locked.counting(day) for name, locked in again.items()} == {
+        name: locked.counting(day) for name, locked in lock.items()
     }
 
 
@@ -233,11 +236,11 @@ def test_what_is_written_is_read_again(lock: lockfile.Lock) -> None:
     "day", ["2027-W04-7", "20270131", "2027-01-31 10:00:00", "2027-01-31T10:00:00Z"]
 )
 def test_a_lock_file_takes_days_in_one_form(day: str) -> None:
-    one = Locked(
+    locked = Locked(
         "url", "x", TODAY, ranges("198.51.100.0/24"), ((ranges("198.51.100.0/25"), TODAY),)
     )
-    text = lockfile.render({"a": one})
-    assert lockfile.parse(text, "x")["a"].leaving == one.leaving
+    text = lockfile.render({"a": locked})
+    assert lockfile.parse(text, "x")["a"].leaving == locked.leaving
     assert f"until: '{TODAY}'" in text
     with pytest.raises(ProviderError, match="is not a day such as 2027-01-31"):
         lockfile.parse(text.replace(f"until: '{TODAY}'", f"until: {day}"), "x")
@@ -263,11 +266,13 @@ def test_a_lock_file_that_somebody_has_broken(text: str, tmp_path: pathlib.Path)
 
 
 def test_one_range_a_line_in_a_stable_order() -> None:
-    one = Locked("url", "x", TODAY, ranges("203.0.113.0/24", "2001:db8::/48", "198.51.100.0/24"))
-    lines = lockfile.render({"b": one, "a": one}).splitlines()
+    locked = Locked("url", "x", TODAY, ranges("203.0.113.0/24", "2001:db8::/48", "198.51.100.0/24"))
+    lines = lockfile.render({"b": locked, "a": locked}).splitlines()
     assert [line.strip() for line in lines if "/" in line and line.strip().startswith("- ")] == [
         "- 198.51.100.0/24",
         "- 203.0.113.0/24",
         "- 2001:db8::/48",
     ] * 2
-    assert lockfile.render({"a": one, "b": one}) == lockfile.render({"b": one, "a": one})
+    assert lockfile.render({"a": locked, "b": locked}) == lockfile.render(
+        {"b": locked, "a": locked}
+    )

@@ -38,9 +38,9 @@ def options(host: str, **more: t.Any) -> dict[str, t.Any]:
     assert not description.errors
     described = {key: value for key, value in description.values.items() if value is not None}
     assert "canary" not in str(described)
-    found = HOST_LAYERS[0].locking(SiteOfHost(host, described, variables.get))
-    assert not ArgumentSpecValidator(**MAIL_FLOW_MODULE).validate(found).error_messages
-    return found
+    arguments = HOST_LAYERS[0].locking(SiteOfHost(host, described, variables.get))
+    assert not ArgumentSpecValidator(**MAIL_FLOW_MODULE).validate(arguments).error_messages
+    return arguments
 
 
 def test_the_owner_locks_both_ways_and_the_other_servers_the_way_in() -> None:
@@ -63,7 +63,7 @@ def test_a_login_of_its_own_counts_more_than_the_one_in_the_description() -> Non
 
 
 def test_what_is_not_managed_or_left_empty_is_not_asked_for() -> None:
-    found = options(
+    asked = options(
         HOSTS[0],
         exchange_inbound_enabled=False,
         exchange_outbound_enabled=False,
@@ -76,4 +76,4 @@ def test_what_is_not_managed_or_left_empty_is_not_asked_for() -> None:
         "exchange_password",
         "domain_controller",
         "receive_connectors",
-    } & set(found)
+    } & set(asked)
