@@ -107,6 +107,7 @@ def words(seen_mail: Seen, since: str, minutes: int) -> str:
             f"refused {seen_mail.shut_out} times as somebody who may not send, and delivered "
             "nothing."
         )
+    waited = "1 minute was" if minutes == 1 else f"{minutes} minutes were"
     came = (
         f"It came {seen_mail.sessions} times and delivered no message."
         if seen_mail.sessions
@@ -114,7 +115,7 @@ def words(seen_mail: Seen, since: str, minutes: int) -> str:
     )
     return " ".join(
         [
-            f"Whether the provider's mail comes in is unknown: {minutes} minutes were waited since "
+            f"Whether the provider's mail comes in is unknown: {waited} waited since "
             f"{since}. {came}",
             *seen_mail.unknown,
         ]

@@ -127,6 +127,14 @@ def describe(
         wrong = check_minutes(values[name])
         if wrong:
             description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
+    if not 0 <= values["prove_delivery_minutes"] <= min(240, values["exchange_lease_minutes"]):
+        # Another run may work on the server when the lease is over.
+        description.errors.append(
+            "mailedge_prove_delivery_minutes must be between 0 and 240, and no more than "
+            "mailedge_exchange_lease_minutes."
+        )
+    if not 10 <= values["prove_delivery_every"] <= 600:
+        description.errors.append("mailedge_prove_delivery_every must be between 10 and 600.")
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, description)
         _check_fortigate(values, description)

@@ -124,9 +124,10 @@ def test_passwords_are_secret() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_spec_is_one_that_ansible_takes(module: str) -> None:
-    result = ArgumentSpecValidator(**MODULES[module]).validate(
-        {("name"): "Birke"} if "connector" in module else {}
-    )
+    given: dict[str, t.Any] = {"name": "Birke"} if "connector" in module else {}
+    if "delivery" in module:
+        given = {"provider_ranges": ["198.51.100.0/24"], "minutes": 5}
+    result = ArgumentSpecValidator(**MODULES[module]).validate(given)
     assert result.error_messages == []
     assert result.validated_parameters["time_limit"] == 300
 
