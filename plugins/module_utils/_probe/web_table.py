@@ -171,9 +171,8 @@ def _of_exchange(answer: Answer) -> Judgement:
 
 
 def _redirected(answer: Answer, host: str) -> Judgement:
-    parts = urllib.parse.urlsplit(answer.header("location"))
     try:
-        there = parts.hostname or host
+        there = urllib.parse.urlsplit(answer.header("location")).hostname or host
     except ValueError:
         there = ""
     if there.lower() != host.lower():
