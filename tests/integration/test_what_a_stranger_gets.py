@@ -13,7 +13,8 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look
-from ansible_collections.mailedge.lockdown.tests.lab.lab import LabHost
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
+from ansible_collections.mailedge.lockdown.tests.lab.playing import play
 from ansible_collections.mailedge.lockdown.tests.lab.site import SOURCES
 from ansible_collections.mailedge.lockdown.tests.support.strangers import (
     Result,
@@ -135,3 +136,25 @@ def test_the_lab_hears_what_must_never_be_sent(host: LabHost) -> None:
         with pytest.raises(AssertionError, match="The probe sent"):
             assert_harmless(host)
         web.requests.clear()
+
+
+@pytest.mark.long
+def test_the_playbook_tells_what_is_blocked_and_what_is_not(lab: Lab, host: LabHost) -> None:
+    assert host.web
+    block(host, "/PowerShell")
+    smtp = {"name": "internet", "source_address": SOURCES["internet"], "expect": "any"}
+    variables = {
+        "mailedge_probe_looks": [smtp],
+        "mailedge_probe_web_targets": [host.web.address],
+        "mailedge_probe_web_port": host.web.port,
+        "mailedge_iis_blocks": [{"path": "/PowerShell"}, {"path": "/ecp"}],
+    }
+    run = play("probe", lab.inventory, variables=variables)
+    assert run.code != 0
+    assert "birke: open" in run.output
+    assert "is open at /ecp: Exchange answers a stranger and asks for a login" in run.output
+    assert "is open at /PowerShell" not in run.output
+    block(host, "/ecp")
+    run = play("probe", lab.inventory, variables=variables)
+    assert "closed at /PowerShell, /ecp" in run.output
+    assert "birke: open" not in run.output

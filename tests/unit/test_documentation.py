@@ -295,6 +295,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_drift_accepted_reason",
         "mailedge_drift_accepted_until",
         "mailedge_probe_control_host",
+        "mailedge_probe_web_control_host",
         "mailedge_probe_own_domain_sender",
         "mailedge_probe_recipient",
         "mailedge_probe_relay_recipient",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import types
 import typing as t
 from dataclasses import dataclass, field
 
@@ -40,6 +39,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
     unknown,
     validator,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
     BACK,
     OF_THE_SITE,
@@ -160,34 +160,9 @@ def describe(
         description.errors.append(
             "mailedge_published_folder is not set: name the folder that the web server shows."
         )
-    values["vantage_points"] = _vantage_points(values)
+    values["vantage_points"] = vantage_points(values)
     description.values = _public(values)
     return description
-
-
-_STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
-
-
-def _vantage_points(values: Values) -> list[dict[str, t.Any]]:
-    """The hosts that look, each with its looks, and each look with everything that it needs.
-
-    One task a host takes all its looks: {from, looks: [{name, expect, options of
-    mail_edge_probe}]}.
-    """
-    everybody = {
-        "targets": values["probe_targets"],
-        "port": values["probe_port"],
-        "address_family": values["probe_address_family"],
-        "control_host": values["probe_control_host"],
-        "expect": values["probe_expect"],
-    }
-    points: dict[str, list[dict[str, t.Any]]] = {}
-    for probe in values["probe_looks"] or [_STRANGER]:
-        look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
-        if values["probe_expect"] == "any":
-            look["expect"] = "any"
-        points.setdefault(look.pop("from", None) or "localhost", []).append(look)
-    return [{"from": host, "looks": looks} for host, looks in points.items()]
 
 
 def _said(value: t.Any) -> t.Any:

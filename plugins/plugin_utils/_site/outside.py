@@ -1,0 +1,103 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who looks at a site from where, and what must be found: from the description of the site."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.publish import (
+    SERVICES,
+    services,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import Values
+
+Look = dict[str, t.Any]
+
+CONTROLLER = "localhost"
+_STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
+_AT_THE_WEB = "a stranger at the web"
+# Of SMTP: said for all looks, and nothing that a look at a web could take.
+_OF_SMTP = ("targets", "port", "control_host")
+
+
+def vantage_points(values: Values) -> list[dict[str, t.Any]]:
+    """The hosts that look, each with its looks, and each look with everything that it needs.
+
+    One task a host takes all its looks: {from, looks: [{name, expect, options of
+    mail_edge_probe}]}.
+    """
+    everybody = {
+        "targets": values["probe_targets"],
+        "port": values["probe_port"],
+        "address_family": values["probe_address_family"],
+        "control_host": values["probe_control_host"],
+        "expect": values["probe_expect"],
+    }
+    hosts = values["probe_hosts"] or [CONTROLLER]
+    points: dict[str, list[Look]] = {}
+    for probe in [*(values["probe_looks"] or [_STRANGER]), *_web(values)]:
+        of_web = probe.get("protocol") == "https"
+        look = {
+            **{
+                name: value
+                for name, value in everybody.items()
+                if value is not None and not (of_web and name in _OF_SMTP)
+            },
+            **probe,
+        }
+        if values["own_networks"] and look["expect"] == "closed":
+            look.setdefault("own_networks", values["own_networks"])
+        if values["probe_expect"] == "any":
+            look = _unjudged(look)
+        named = look.pop("from", None)
+        for host in [named] if named else hosts:
+            several = not named and len(hosts) > 1
+            name = f"{look.get('name')}, from {host}" if several else look.get("name")
+            points.setdefault(host, []).append({**look, "name": name})
+    return [{"from": host, "looks": looks} for host, looks in points.items()]
+
+
+def _unjudged(look: Look) -> Look:
+    """The same look where nothing is to be found in particular: what it asks for stays."""
+    paths = [*look.get("paths", ()), *look.get("closed_paths", ()), *look.get("open_paths", ())]
+    rest = {key: value for key, value in look.items() if not key.endswith("paths")}
+    return {**rest, **({"paths": paths} if paths else {}), "expect": "any"}
+
+
+def _web(values: Values) -> list[Look]:
+    """The look at the web of a site that names one. What is blocked must be refused; what is
+    published is told, and measures the refusals.
+    """
+    if not values["probe_web_targets"]:
+        return []
+    look: Look = {
+        "name": _AT_THE_WEB,
+        "protocol": "https",
+        "targets": values["probe_web_targets"],
+        "port": values["probe_web_port"],
+        "expect": "any",
+    }
+    if values["probe_web_control_host"]:
+        look["control_host"] = values["probe_web_control_host"]
+    if values["own_networks"]:
+        look["own_networks"] = values["own_networks"]
+    if values["iis_enabled"]:
+        look.update(_paths(values))
+    return [look]
+
+
+def _paths(values: Values) -> dict[str, list[str]]:
+    """The paths that the description blocks, and those that it leaves to strangers."""
+    publish, blocks = values["exchange_publish"], values["iis_blocks"]
+    published = services(publish) if publish or not blocks else frozenset(SERVICES)
+    named = [block["path"] for block in blocks if block.get("state") != "absent"]
+    closed = {SERVICES[service][0]: None for service in SERVICES if service not in published}
+    closed.update(dict.fromkeys(named))
+    known = {path.casefold() for path in closed}
+    left = [
+        SERVICES[service][0] for service in SERVICES if SERVICES[service][0].casefold() not in known
+    ]
+    return {"closed_paths": list(closed), "paths": left}
