@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 
@@ -44,9 +45,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     OPEN,
     UNKNOWN,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
+    told_of_dns,
+    with_unknown_names,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
@@ -266,6 +271,10 @@ class Judge:
         )
         records: list[Record] = []
         looks: list[str] = []
+        unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
+        names = told_of_dns(
+            variables.get(f"{_RESULT}{DNS}"), taken(variables.get(f"{_RESULT}{_OUTSIDE}"))
+        )
         for layer, part in about["parts"].items():
             given = _result_of(layer, variables)
             if (
@@ -276,8 +285,10 @@ class Judge:
                 given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
             if layer == _OUTSIDE and part["how"] == "managed":
                 seen, looks = self._outside(host, given, variables.get(_BEFORE))
-                records.append(seen)
+                records.append(seen if unjudged else with_unknown_names(seen, names))
                 continue
+            if layer == DNS:
+                given = names
             layer_record = record(
                 layer,
                 host,
@@ -288,6 +299,8 @@ class Judge:
                 today=self.today,
             )
             if layer_record is not None:
+                if layer == DNS and unjudged and layer_record.state in (UNKNOWN, DRIFT, IN_ORDER):
+                    layer_record = dataclasses.replace(layer_record, state=NOT_JUDGED)
                 records.append(layer_record)
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"

@@ -258,6 +258,13 @@ mail_exchangers:
   returned: success
   type: dict
   sample: {"hafen.example": {"status": "found", "hosts": ["mx1.filter.example"], "to_tenant": []}}
+pointers:
+  description: Every address of RV(target_addresses) → the C(hosts) of its PTR record, those of them
+    that lead back to it (C(back)), and why it is C(unknown).
+  returned: success
+  type: dict
+  sample: {"203.0.113.25": {"hosts": ["mail.hafen.example"], "back": ["mail.hafen.example"],
+    "unknown": ""}}
 questions:
   description: How many questions were sent to DNS servers.
   returned: success

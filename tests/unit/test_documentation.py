@@ -267,6 +267,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_site_owner",
     },
     "the module has a default of its own, or leaves it as it is": {
+        "mailedge_dns_resolver",
         "mailedge_exchange_domain_controller",
         "mailedge_exchange_online_enhanced_filtering",
         "mailedge_exchange_online_reject_direct_send",

@@ -48,7 +48,9 @@ class Described:
     domains: tuple[str, ...] = field(default_factory=tuple)
 
 
-def findings(names: Names, described: Described, resolver: Resolver) -> list[Finding]:
+def findings(
+    names: Names, described: Described, resolver: Resolver, pointers: t.Mapping[str, Pointer]
+) -> list[Finding]:
     """Everything that is found, in the order of domains and names."""
     findings_of_domain: list[Finding] = []
     for domain in described.domains:
@@ -68,7 +70,7 @@ def findings(names: Names, described: Described, resolver: Resolver) -> list[Fin
         sentence = f"Not looked at: {'; '.join(outside)}."
         remedy = "Name the domain of those that are the site's own."
         findings_of_domain.append(Finding("not_looked_at", NOTE, "names", sentence, remedy))
-    return [*findings_of_domain, *_pointers(names, resolver)]
+    return [*findings_of_domain, *_pointers(pointers)]
 
 
 def _mx(domain: str, names: Names, described: Described) -> t.Iterator[Finding]:
@@ -292,27 +294,40 @@ def _name(name: Name) -> t.Iterator[Finding]:
         yield Finding(identity, NOTE, name.name, f"{name.name} is not looked at: {name.why}.")
 
 
-def _pointers(names: Names, resolver: Resolver) -> t.Iterator[Finding]:
-    """PTR records of the addresses that are looked at, and whether they lead back."""
+class Pointer(t.NamedTuple):
+    """What the PTR record of an address says: its hosts, those of them that lead back to it."""
+
+    hosts: list[str]
+    back: list[str]
+    unknown: str = ""
+
+
+def read_pointers(names: Names, resolver: Resolver) -> dict[str, Pointer]:
+    """The PTR records of the addresses that are looked at."""
     addresses = dict.fromkeys(address for name in names.looked_at for address in name.addresses)
+    pointers: dict[str, Pointer] = {}
     for address in addresses:
         answer = resolver.pointer(address)
-        if not answer.known:
-            sentence = f"The PTR record of {address} is not known: {answer.why}."
-            yield Finding("ptr", NOTE, address, sentence)
-            continue
         hosts = [record.target.to_text(omit_final_dot=True).lower() for record in answer.records]
-        if not hosts:
+        back = [host for host in hosts if address in _texts(_addresses(host, resolver)[0])]
+        pointers[address] = Pointer(hosts, back, answer.why)
+    return pointers
+
+
+def _pointers(pointers: t.Mapping[str, Pointer]) -> t.Iterator[Finding]:
+    for address, pointer in pointers.items():
+        if pointer.unknown:
+            sentence = f"The PTR record of {address} is not known: {pointer.unknown}."
+            yield Finding("ptr", NOTE, address, sentence)
+        elif not pointer.hosts:
             sentence = f"{address} has no PTR record."
             remedy = "Where the server sends by itself, others refuse its mail for that."
             yield Finding("ptr", NOTE, address, sentence, remedy)
-            continue
-        back = [host for host in hosts if address in _texts(_addresses(host, resolver)[0])]
-        if back:
-            sentence = f"{address} is {_and(back)}, and DNS leads back from there."
+        elif pointer.back:
+            sentence = f"{address} is {_and(pointer.back)}, and DNS leads back from there."
             yield Finding("ptr", OK, address, sentence)
         else:
-            sentence = f"{address} says that it is {_and(hosts)}, and that does not lead back."
+            sentence = f"{address} says that it is {_and(pointer.hosts)}, which does not lead back."
             remedy = "Let the PTR record name a host that has this address."
             yield Finding("ptr", NOTE, address, sentence, remedy)
 

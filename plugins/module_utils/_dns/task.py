@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding imp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.judge import (
     Described,
     findings,
+    read_pointers,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names import (
     Names,
@@ -117,7 +118,8 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     )
     names = Names(resolver, wanted)
     names.read()
-    findings_in_order = ordered(findings(names, described, resolver))
+    pointers = read_pointers(names, resolver)
+    findings_in_order = ordered(findings(names, described, resolver, pointers))
     told_findings = [each.as_dict(params["accept_findings"]) for each in findings_in_order]
     shown = [*names.names.values(), *names.outside.values()]
     known = known_as(names.looked_at)
@@ -135,5 +137,6 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             }
             for domain in domains
         },
+        "pointers": {address: pointer._asdict() for address, pointer in pointers.items()},
         "questions": resolver.asked,
     }

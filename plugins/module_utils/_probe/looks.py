@@ -62,20 +62,26 @@ def _of_host(item: Plain) -> t.Iterator[Sought]:
         )
 
 
-def to_take(looks: t.Iterable[Plain], before: Plain | None) -> list[dict[str, t.Any]]:
+def to_take(
+    looks: t.Iterable[Plain], before: Plain | None, names: t.Iterable[str] | None = None
+) -> list[dict[str, t.Any]]:
     """The option `looks` of mail_edge_probe.
 
-    `before`: what the same host found when it looked before.
+    `before`: what the same host found when it looked before. `names`: further targets of each look
+    that goes `by_names`.
     """
     earlier = (before or {}).get("looks") or []
     asked = []
     for index, look in enumerate(looks):
         # What answered in the look before proves that this host gets out, as a control host does.
         reached = earlier[index].get("reachable_addresses") if index < len(earlier) else None
+        told = {option: look[option] for option in LOOK_OPTIONS if look.get(option) is not None}
+        if look.get("by_names"):
+            told["targets"] = list(dict.fromkeys([*(told.get("targets") or ()), *(names or ())]))
         asked.append(
             {
                 "name": look["name"],
-                **{option: look[option] for option in LOOK_OPTIONS if look.get(option) is not None},
+                **told,
                 **({"reached_before": reached} if reached else {}),
             }
         )

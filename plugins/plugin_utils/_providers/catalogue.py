@@ -108,6 +108,14 @@ def find(provider: str, region: str = "") -> Entry:
     return entries[0]
 
 
+def mx_suffixes(provider: str) -> list[str]:
+    """What the names of a provider's MX hosts end with, of all its regions; none if not known."""
+    suffixes = [
+        suffix for entry in load() if entry.provider == provider for suffix in entry.mx_suffixes
+    ]
+    return list(dict.fromkeys(suffixes))
+
+
 def usable(entry: Entry, accept_grade: str) -> RangeSet:
     """The ranges of the catalogue, where they are good enough for the site.
 

@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lea
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._day import day
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
     ProviderError,
+    mx_suffixes,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
@@ -42,6 +43,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
     BACK,
+    DNS,
     OF_THE_SITE,
     Surroundings,
     Values,
@@ -160,9 +162,38 @@ def describe(
         description.errors.append(
             "mailedge_published_folder is not set: name the folder that the web server shows."
         )
-    values["vantage_points"] = vantage_points(values)
+    by_names = description.parts.get(DNS, Part(NOT_LOOKED_AT)).how == MANAGED
+    values["vantage_points"] = _vantage_points(values, by_names=by_names)
     description.values = _public(values)
     return description
+
+
+_STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
+
+
+def _vantage_points(values: Values, *, by_names: bool) -> list[dict[str, t.Any]]:
+    """The hosts that look, each with its looks, and each look with everything that it needs.
+
+    One task a host takes all its looks: {from, looks: [{name, expect, options of
+    mail_edge_probe}]}.
+    """
+    everybody = {
+        "targets": values["probe_targets"],
+        "port": values["probe_port"],
+        "address_family": values["probe_address_family"],
+        "control_host": values["probe_control_host"],
+        "expect": values["probe_expect"],
+    }
+    points: dict[str, list[dict[str, t.Any]]] = {}
+    for probe in values["probe_looks"] or [_STRANGER]:
+        look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
+        # What DNS says comes to what is named; a look that names its own targets keeps to them.
+        if by_names and "targets" not in probe:
+            look["by_names"] = True
+        if values["probe_expect"] == "any":
+            look["expect"] = "any"
+        points.setdefault(look.pop("from", None) or "localhost", []).append(look)
+    return [{"from": host, "looks": looks} for host, looks in points.items()]
 
 
 def _said(value: t.Any) -> t.Any:
@@ -183,6 +214,7 @@ def _complete(values: Values, around: Surroundings) -> None:
     short = _UNFIT.sub("-", values["site"])
     values["published_name"] = values["published_name"] or short
     values["fortigate_name"] = values["fortigate_name"] or short[:15]
+    values["mx_suffixes"] = values["mx_suffixes"] or mx_suffixes(values["provider"])
     if values["exchange_outbound_enabled"] is None:
         values["exchange_outbound_enabled"] = bool(values["exchange_outbound"].get("smart_hosts"))
     if values["iis_enabled"] is None:
@@ -418,11 +450,11 @@ def _check_probe(values: Values, description: Description) -> None:
     missing = [
         f"mailedge_{name} ({what})"
         for name, what in (
-            ("probe_targets", "host names or addresses of the mail server"),
+            ("probe_targets", "host names or addresses of the mail server, or mailedge_domains"),
             ("probe_sender", "an address of your own, outside the site"),
             ("probe_recipient", "a mailbox at the site"),
         )
-        if not values[name]
+        if not values[name] and not (name == "probe_targets" and DNS in description.parts)
     ]
     if missing:
         description.errors.append(

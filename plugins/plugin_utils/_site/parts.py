@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
 # The way back, and what there is to go back to.
 BACK = ("rollback", "snapshots")
 TENANT = "exchange online"
+DNS = "dns"
 OF_THE_SITE = {"fortigate": "fortigate", TENANT: "exchange_online"}
 """What a site has once and keeps snapshots of beside it, by its variables' prefix."""
 _OF_THE_SITE = "belongs to the whole site and is managed through"
@@ -54,7 +55,7 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         else Part(NOT_LOOKED_AT, "mailedge_probe_targets is not set.")
     )
     if around.playbook == "probe":
-        return {"outside": Part(MANAGED)}
+        return _probe_parts(values, around)
     parts = {
         **_exchange_parts(values, around),
         **_host_parts(values, around),
@@ -67,6 +68,14 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         host for host in values["site_hosts"] or around.site_hosts if host not in around.selected
     ]
     return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
+
+
+def _probe_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+    """Names belong to the whole site: one of its hosts asks for them, and looks at them."""
+    if not values["domains"]:
+        return {"outside": Part(MANAGED)}
+    names = _owned("DNS", values["site_owner"], around)
+    return {DNS: names, "outside": Part(MANAGED) if values["probe_targets"] else names}
 
 
 def _owned(what: str, owner: str, around: Surroundings) -> Part:

@@ -1,0 +1,139 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook probe on a site that names its domains: what DNS tells is looked at, what it does
+not tell is unknown, and what is wrong in it is in the report.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import (
+    HOST,
+    report,
+    site,
+)
+from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+from ansible_collections.mailedge.lockdown.tests.lab.names import NameServer, Zones
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+
+DOMAIN = "birke.example"
+FILTER = "filter.example"
+
+
+def states(run: Run) -> dict[str, str]:
+    """Host → the state that the run gave it."""
+    return t.cast("dict[str, str]", run.of("Say what was found")[-1].result["verdicts"])
+
+
+def zones_of(address: str) -> Zones:
+    """The site's zone in order, its server at one address by two names."""
+    zones = Zones([DOMAIN, FILTER, "in-addr.arpa"])
+    zones.add(DOMAIN, "MX", f"10 mx1.{FILTER}.")
+    zones.add(DOMAIN, "TXT", '"v=spf1 ip4:198.51.100.0/24 -all"')
+    zones.add(f"_dmarc.{DOMAIN}", "TXT", '"v=DMARC1; p=reject"')
+    zones.add(f"mail.{DOMAIN}", "A", address)
+    zones.add(f"webmail.{DOMAIN}", "CNAME", f"mail.{DOMAIN}.")
+    return zones
+
+
+@pytest.fixture(scope="module")
+def lab() -> t.Iterator[Lab]:
+    with site("2016") as running:
+        run = play("apply", running.inventory)
+        assert run.code == 0, run.output
+        yield running
+
+
+@pytest.fixture
+def dns(lab: Lab) -> t.Iterator[NameServer]:
+    with NameServer(zones_of(lab.hosts[HOST].front_end.address)) as server:
+        yield server
+
+
+def probe(lab: Lab, dns: NameServer, **variables: t.Any) -> Run:
+    return play(
+        "probe",
+        lab.inventory,
+        variables={
+            "mailedge_probe_targets": "",
+            "mailedge_domains": [DOMAIN],
+            "mailedge_mx_suffixes": [FILTER],
+            "mailedge_dns_resolver": "127.0.0.1",
+            "mailedge_dns_resolver_port": dns.port,
+            "mailedge_dns_timeout": 1,
+            **variables,
+        },
+    )
+
+
+def test_a_locked_site_is_proven_by_the_names_that_dns_has(lab: Lab, dns: NameServer) -> None:
+    run = probe(lab, dns)
+    assert run.code == 0, run.output
+    assert states(run) == {HOST: "in order"}
+    looks = run.of("Look at the server from outside")[0].result["looks"]
+    seen = looks[0]["addresses"][0]
+    assert seen["targets"] == [f"mail.{DOMAIN}", f"webmail.{DOMAIN}"]
+    assert "Looked at: dns, outside" in report(run)
+
+
+def test_a_name_that_dns_does_not_tell_is_never_closed(lab: Lab, dns: NameServer) -> None:
+    dns.faults[f"remote.{DOMAIN}"] = "SERVFAIL"
+    run = probe(lab, dns)
+    assert run.code != 0
+    assert states(run) == {HOST: "unknown"}
+    assert f"DNS does not say where remote.{DOMAIN} leads" in " ".join(report(run).split())
+    assert probe(lab, dns, mailedge_names_left_out=[f"remote.{DOMAIN}"]).code == 0
+
+
+def test_a_resolver_that_is_silent_leaves_the_site_unknown(lab: Lab, dns: NameServer) -> None:
+    dns.faults["*"] = "silent"
+    run = probe(lab, dns)
+    assert run.code != 0
+    assert states(run) == {HOST: "unknown"}
+
+
+def test_what_is_wrong_in_dns_is_drift_until_it_is_accepted(lab: Lab, dns: NameServer) -> None:
+    dns.zones.records[DOMAIN, "MX"].append(f"90 mail.{DOMAIN}.")
+    run = probe(lab, dns)
+    assert run.code != 0
+    assert states(run) == {HOST: "drift"}
+    assert f"its MX records name mail.{DOMAIN}" in " ".join(report(run).split())
+    run = probe(lab, dns, mailedge_dns_accept_findings=["mx"])
+    assert run.code == 0, run.output
+    assert "Accepted: " in report(run)
+
+
+def test_a_forgotten_name_that_leads_past_the_lock_is_open(lab: Lab, dns: NameServer) -> None:
+    opened = [
+        {
+            "name": "the filtering provider, taken for a stranger",
+            "source_address": "127.0.1.1",
+            "expect": "closed",
+        }
+    ]
+    looks = probe(lab, dns).of("Look at the server from outside")[0].result["looks"]
+    provider = next(each for each in looks if each["delivery"] == "open")
+    opened[0]["source_address"] = provider["addresses"][0]["source"]
+    run = probe(lab, dns, mailedge_probe_looks=opened)
+    assert run.code != 0
+    assert states(run) == {HOST: "open"}
+    assert f"mail.{DOMAIN}" in report(run)
+
+
+def test_without_judging_dns_is_told_and_fails_nothing(lab: Lab, dns: NameServer) -> None:
+    dns.zones.records.pop((f"_dmarc.{DOMAIN}", "TXT"))
+    dns.faults[f"remote.{DOMAIN}"] = "SERVFAIL"
+    run = probe(lab, dns, mailedge_probe_expect="any")
+    assert run.code == 0, run.output
+    assert states(run) == {HOST: "not judged"}
+
+
+def test_a_wrong_domain_is_a_sentence(lab: Lab, dns: NameServer) -> None:
+    run = probe(lab, dns, mailedge_domains=["203.0.113.25"])
+    assert run.code != 0
+    assert states(run) == {HOST: "unknown"}
+    assert "which is no domain such as" in " ".join(report(run).split())
