@@ -9,10 +9,12 @@ its certificate verified: who sends mail takes no other. No redirect is followed
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
 import ssl
+import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -155,10 +157,20 @@ class _Connection(http.client.HTTPSConnection):
         plain = socket.create_connection((self._address, self.port), _left(self._end))
         try:
             plain.settimeout(_left(self._end))
-            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+            self.sock = self._tls.wrap_socket(
+                plain, server_hostname=self.host, do_handshake_on_connect=False
+            )
         except BaseException:
             plain.close()
             raise
+        self.sock.do_handshake()
+
+    def cut(self) -> None:
+        """End the connection from another thread: a host that drips keeps every single read."""
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                # Not that of SSLSocket, which would go on in clear.
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 def _left(until: float) -> float:
@@ -173,6 +185,9 @@ def _fetch(host: str, address: str, port: int, until: float, ca_path: str | None
     """The policy's text. Raises _Refused, OSError, HTTPException or ValueError."""
     tls = ssl.create_default_context(cafile=ca_path)
     connection = _Connection(host, address, port, until, tls)
+    watch = threading.Timer(_left(until), connection.cut)
+    watch.daemon = True
+    watch.start()
     try:
         connection.request("GET", _PATH, headers={"User-Agent": "mailedge.lockdown"})
         answer = connection.getresponse()
@@ -185,7 +200,10 @@ def _fetch(host: str, address: str, port: int, until: float, ca_path: str | None
             if not piece:
                 break
             data += piece
+        if len(data) <= _LARGEST and (answer.length or _left(until) <= 0):
+            raise OSError("it ended too soon")
     finally:
+        watch.cancel()
         connection.close()
     if len(data) > _LARGEST:
         raise _Refused(f"https://{host}{_PATH} is longer than {_LARGEST} bytes")
