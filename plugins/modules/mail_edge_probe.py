@@ -42,6 +42,11 @@ options:
       - Needed, unless every entry of O(looks) names its own.
     type: list
     elements: str
+  target_addresses:
+    description: Names among the targets → their addresses, which are not looked up then. See
+      M(mailedge.lockdown.mail_edge_names).
+    type: dict
+    default: {}
   protocol:
     description:
       - What is looked at. V(smtp) is a mail server, V(https) a web.

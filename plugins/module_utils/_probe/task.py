@@ -104,7 +104,10 @@ class LookTask:
     def find(self) -> list[Door]:
         """The doors behind the targets; of a web, one for each name that leads to it."""
         doors, unresolved = find_doors(
-            self._targets, self._port, self._params["address_family"], self.asked.reply_seconds
+            as_addresses(self._targets, self._known),
+            self._port,
+            self._params["address_family"],
+            self.asked.reply_seconds,
         )
         doors = with_names(doors, self._targets, self._known)
         if self.protocol == HTTPS:
