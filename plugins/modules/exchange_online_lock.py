@@ -85,6 +85,23 @@ options:
     type: list
     elements: str
     default: []
+  mx_from_dns:
+    description:
+      - Whether DNS is asked as well where the MX of the tenant's own domains points. It is asked
+        before a lock that would shut strangers out, and needs the Python library dnspython on the
+        host that runs the module.
+      - What DNS does not tell is unknown, and stops the lock until O(mx_hosts) names it (guard
+        V(mx_unknown)).
+    type: bool
+    default: false
+  resolver:
+    description: The address of the DNS server to ask for O(mx_from_dns). Those of the host that
+      runs the module, where not set.
+    type: str
+  resolver_port:
+    description: The port of O(resolver).
+    type: int
+    default: 53
   snapshot:
     description: Give back what a snapshot holds, in place of a lock - its name, V(latest), or
       V(original), which is the state before the first change.

@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution
     Hop,
     answer,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.names import NameServer, Zones
 from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
     BY_ADDRESS,
     CERTIFICATE,
@@ -118,7 +119,7 @@ def test_what_was_changed_a_moment_ago_is_told_as_not_in_force_yet(tenant: Tenan
         row["WhenChangedUTC"] = row["WhenChanged"] = "2026-01-01T10:00:00Z"
     later = tenant.locked()
     assert "in_force_by" not in later["tenant"]
-    assert later["warnings"] == []
+    assert not later.get("warnings")
 
 
 def test_a_wide_range_becomes_networks_of_24_bits(tenant: Tenant) -> None:
@@ -313,6 +314,51 @@ def test_a_guard_stops_the_lock(tenant: Tenant, guard: str, options: dict[str, t
     assert guard in ids(stopped), stopped["msg"]
     assert "Nothing was changed." in stopped["msg"]
     assert tenant.dump() == start
+
+
+@pytest.mark.parametrize(
+    ("records", "fault", "guard", "words"),
+    [
+        (["10 mx1.filter.example."], "", "", ""),
+        (["10 hafen-example.mail.protection.outlook.com."], "", "mx_here", "hafen-example.mail."),
+        (["10 mx1.filter.example.", "20 h.a1b2.mx.microsoft."], "", "mx_here", "h.a1b2.mx"),
+        (["10 mx1.filter.example."], "SERVFAIL", "mx_unknown", "hafen.example"),
+        (["10 mx1.filter.example."], "lame", "mx_unknown", "hafen.example"),
+        ([], "", "mx_unknown", "DNS has no MX for hafen.example"),
+        (["0 ."], "", "mx_unknown", "DNS has no MX for hafen.example"),
+    ],
+)
+def test_dns_says_where_the_mx_points_or_it_is_unknown(
+    tenant: Tenant, records: list[str], fault: str, guard: str, words: str
+) -> None:
+    zones = Zones(["hafen.example"])
+    zones.add("hafen.example", "A", "192.0.2.80")
+    if records:
+        zones.add("hafen.example", "MX", *records)
+    start = tenant.dump()
+    with NameServer(zones) as server:
+        if fault:
+            server.faults["hafen.example"] = fault
+        asking = {"mx_from_dns": True, "resolver": "127.0.0.1", "resolver_port": server.port}
+        told = tenant.lock(mx_hosts=[], **asking)
+        assert told["failed"] == bool(guard), told.get("msg")
+        if guard:
+            assert guard in ids(told)
+            assert words in told["msg"]
+            assert tenant.dump() == start
+        asked = len(server.asked)
+        if guard == "mx_unknown":
+            assert tenant.locked(**asking)["state"] == "in order", "it is named"
+        elif not guard:
+            assert tenant.locked(mx_hosts=[], **asking)["state"] == "in order"
+            assert len(server.asked) == asked, "who is locked already asks nobody"
+
+
+def test_dns_is_not_asked_where_nobody_said_so(tenant: Tenant) -> None:
+    with NameServer(Zones(["hafen.example"])) as server:
+        named = {"resolver": "127.0.0.1", "resolver_port": server.port}
+        assert "mx_unknown" in ids(tenant.lock(mx_hosts=[], **named))
+        assert server.asked == []
 
 
 def test_an_open_tenant_that_is_in_order_needs_no_mx(tenant: Tenant) -> None:

@@ -49,6 +49,9 @@ LOCK_OPTIONS: Spec = {
     "rule_mode": {"type": "str", "choices": ["audit", "enforce"], "default": "audit"},
     "enhanced_filtering": {"type": "str", "choices": list(FILTERING)},
     "mx_hosts": {"type": "list", "elements": "str", "default": []},
+    "mx_from_dns": {"type": "bool", "default": False},
+    "resolver": {"type": "str"},
+    "resolver_port": {"type": "int", "default": 53},
 }
 
 TASK_OPTIONS: Spec = {

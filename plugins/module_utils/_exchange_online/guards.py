@@ -9,6 +9,9 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import model
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.exchangers import (
+    Source,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
     BY_CONNECTOR,
     LAST_HOP,
@@ -98,7 +101,7 @@ _OURS = (
 
 def judge(
     wish: Wish | None,
-    mx_hosts: t.Sequence[str],
+    mx: Source,
     before: TenantState,
     after: TenantState,
     changes: t.Sequence[Change],
@@ -118,7 +121,7 @@ def judge(
         yield from _provider(wish, after)
         yield from _order(wish, before, changes)
     if newly:
-        yield from _mx(mx_hosts)
+        yield from _mx(mx, after)
         yield from _others(after)
     yield from _on_premises(before, after)
     for sentence in model.ways_past_rules(after):
@@ -212,8 +215,9 @@ def _order(wish: Wish, before: TenantState, changes: t.Sequence[Change]) -> t.It
         )
 
 
-def _mx(mx_hosts: t.Sequence[str]) -> t.Iterator[Finding]:
-    here = [host for host in mx_hosts if f".{host.strip().lower().rstrip('.')}".endswith(_OURS)]
+def _mx(mx: Source, after: TenantState) -> t.Iterator[Finding]:
+    told = mx.of(after.domains)
+    here = [host for host in told.hosts if f".{host.strip().lower().rstrip('.')}".endswith(_OURS)]
     if here:
         yield Finding(
             "mx_here",
@@ -223,14 +227,17 @@ def _mx(mx_hosts: t.Sequence[str]) -> t.Iterator[Finding]:
             "on-premises servers that are locked, to this tenant.",
             remedy="let the MX point to the filter first",
         )
-    elif not mx_hosts:
+    elif told.unknown or not told.hosts:
         yield Finding(
             "mx_unknown",
             STOP,
-            "Nothing says where the MX of the tenant's domains points. If it is Exchange Online "
-            "itself, the lock would refuse the mail of the whole internet.",
+            f"{' '.join(told.unknown) or _NOTHING_SAYS} If it is Exchange Online itself, the lock "
+            "would refuse the mail of the whole internet.",
             remedy="name the MX hosts in mx_hosts",
         )
+
+
+_NOTHING_SAYS = "Nothing says where the MX of the tenant's domains points."
 
 
 def _others(after: TenantState) -> t.Iterator[Finding]:

@@ -15,6 +15,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.client import (
     ExchangeOnline,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.exchangers import (
+    Source,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.guards import (
     ABOUT_STATE,
     GUARDS,
@@ -58,10 +61,10 @@ class TenantLayer(Layer[TenantState, str]):
         client: ExchangeOnline,
         wish: Wish | None,
         *,
-        mx_hosts: t.Sequence[str] = (),
+        mx: Source | None = None,
         may_write: bool = True,
     ) -> None:
-        self._client, self._wish, self._mx_hosts = client, wish, tuple(mx_hosts)
+        self._client, self._wish, self._mx = client, wish, mx or Source()
         self._may_write = may_write
 
     @property
@@ -77,7 +80,7 @@ class TenantLayer(Layer[TenantState, str]):
         after: TenantState,
         changes: t.Sequence[Change],
     ) -> t.Iterable[Finding]:
-        return judge(self._wish, self._mx_hosts, reading.state, after, changes)
+        return judge(self._wish, self._mx, reading.state, after, changes)
 
     def order(self, changes: t.Sequence[Change], state: TenantState) -> tuple[Change, ...]:
         """What lets somebody in comes first, what shuts somebody out last.

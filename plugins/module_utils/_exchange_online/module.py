@@ -19,6 +19,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.errors import (
     ExchangeOnlineError,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.exchangers import (
+    Source,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.layer import (
     TenantLayer,
 )
@@ -178,7 +181,12 @@ def lock(arguments: t.Mapping[str, t.Any]) -> None:
             layer = TenantLayer(
                 client,
                 None if wanted is not None else wish_of(params),
-                mx_hosts=params["mx_hosts"],
+                mx=Source(
+                    tuple(params["mx_hosts"]),
+                    params["mx_from_dns"],
+                    params["resolver"],
+                    params["resolver_port"],
+                ),
                 may_write=params["check_permissions"] or not module.check_mode,
             )
             port = TenantPort(

@@ -1,0 +1,67 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the MX of a tenant's domains points: as it is named, or as DNS says."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver import (
+    FOUND,
+    DnsError,
+    Resolver,
+)
+
+# The domains that Microsoft gives; their MX is always the tenant. Unverified: the last two.
+_GIVEN = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
+
+
+@dataclass(frozen=True)
+class Exchangers:
+    """The MX `hosts`, and in sentences why others are not known."""
+
+    hosts: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whom to believe. `named` are hosts that the description names; `ask`: DNS is asked as well,
+    the server `resolver` where it is named.
+    """
+
+    named: tuple[str, ...] = ()
+    ask: bool = False
+    resolver: str | None = None
+    port: int = 53
+
+    def of(self, domains: t.Sequence[str]) -> Exchangers:
+        """The MX hosts of these domains. What is named need not be known by DNS."""
+        if not self.ask:
+            return Exchangers(self.named)
+        told = self._by_dns([domain for domain in domains if not domain.endswith(_GIVEN)])
+        hosts = dict.fromkeys([*self.named, *told.hosts])
+        return Exchangers(tuple(hosts), () if self.named else told.unknown)
+
+    def _by_dns(self, domains: t.Sequence[str]) -> Exchangers:
+        if not domains:
+            return Exchangers(unknown=("The tenant tells no domain of its own.",))
+        try:
+            resolver = Resolver(self.resolver, self.port)
+        except DnsError as error:
+            return Exchangers(unknown=(str(error),))
+        hosts: list[str] = []
+        unknown: list[str] = []
+        for domain in domains:
+            answer = resolver.ask(domain, "MX")
+            if not answer.known:
+                unknown.append(f"DNS does not tell the MX of {domain}: {answer.why}.")
+            if answer.status == FOUND:
+                named = [one.exchange.to_text(omit_final_dot=True) for one in answer.records]
+                # A host without a name says that the domain takes no mail (RFC 7505).
+                hosts += [name.lower() for name in named if name.strip(".")]
+        if not hosts and not unknown:
+            unknown.append(f"DNS has no MX for {' and '.join(domains)}.")
+        return Exchangers(tuple(dict.fromkeys(hosts)), tuple(unknown))
