@@ -171,6 +171,31 @@ def test_a_cut_at_every_request_can_be_finished_or_given_back(tenant: Tenant, wh
             return
 
 
+@pytest.mark.parametrize("when", ["cut_before", "cut_after"])
+def test_a_cut_at_every_request_of_a_rollback_can_be_finished(tenant: Tenant, when: str) -> None:
+    start = tenant.dump()
+    for number in range(1, 20):
+        tenant.locked()
+        (name,) = (path.name for path in tenant.snapshots.glob("*-apply.json"))
+        locked = tenant.dump()
+        tenant.online.arm(**{when: number})
+        result = tenant.rollback(name)
+        seen = tenant.online.api.faults.seen
+        tenant.online.arm()
+        assert result["failed"] or tenant.dump() == start, number
+        if result["failed"]:
+            assert "cannot be reached" in result["msg"]
+            assert result["changed"] or tenant.dump() == locked, number
+        again = tenant.rollback(name)
+        assert not again["failed"], again["msg"]
+        assert tenant.dump() == start, number
+        for file in tenant.snapshots.glob("*.json"):
+            file.unlink()
+        if number > seen:
+            return
+    raise AssertionError("The rollback never ended before its cut.")
+
+
 def test_a_service_that_goes_away_leaves_a_story(tenant: Tenant) -> None:
     # Read, permissions, read again, and the first of two writes.
     tenant.online.arm(unreachable_after=4)

@@ -1,0 +1,68 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the MX of a tenant's domains points, by a real DNS server on loopback."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.tests.lab.names import NameServer, Zones
+from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
+    Tenant,
+    ids,
+    running,
+)
+
+
+@pytest.fixture
+def tenant(tmp_path: pathlib.Path) -> t.Iterator[Tenant]:
+    yield from running(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("records", "fault", "guard", "words"),
+    [
+        (["10 mx1.filter.example."], "", "", ""),
+        (["10 hafen-example.mail.protection.outlook.com."], "", "mx_here", "hafen-example.mail."),
+        (["10 mx1.filter.example.", "20 h.a1b2.mx.microsoft."], "", "mx_here", "h.a1b2.mx"),
+        (["10 mx1.filter.example."], "SERVFAIL", "mx_unknown", "hafen.example"),
+        (["10 mx1.filter.example."], "lame", "mx_unknown", "hafen.example"),
+        ([], "", "mx_unknown", "DNS has no MX for hafen.example"),
+        (["0 ."], "", "mx_unknown", "DNS has no MX for hafen.example"),
+    ],
+)
+def test_dns_says_where_the_mx_points_or_it_is_unknown(
+    tenant: Tenant, records: list[str], fault: str, guard: str, words: str
+) -> None:
+    zones = Zones(["hafen.example"])
+    zones.add("hafen.example", "A", "192.0.2.80")
+    if records:
+        zones.add("hafen.example", "MX", *records)
+    start = tenant.dump()
+    with NameServer(zones) as server:
+        if fault:
+            server.faults["hafen.example"] = fault
+        asking = {"mx_from_dns": True, "resolver": "127.0.0.1", "resolver_port": server.port}
+        told = tenant.lock(mx_hosts=[], **asking)
+        assert told["failed"] == bool(guard), told.get("msg")
+        if guard:
+            assert guard in ids(told)
+            assert words in told["msg"]
+            assert tenant.dump() == start
+        asked = len(server.asked)
+        if guard == "mx_unknown":
+            assert tenant.locked(**asking)["state"] == "in order", "it is named"
+        elif not guard:
+            assert tenant.locked(mx_hosts=[], **asking)["state"] == "in order"
+            assert len(server.asked) == asked, "who is locked already asks nobody"
+
+
+def test_dns_is_not_asked_where_nobody_said_so(tenant: Tenant) -> None:
+    with NameServer(Zones(["hafen.example"])) as server:
+        named = {"resolver": "127.0.0.1", "resolver_port": server.port}
+        assert "mx_unknown" in ids(tenant.lock(mx_hosts=[], **named))
+        assert server.asked == []
