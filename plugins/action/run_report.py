@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import FIREWALL, Seen
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
     EXPECTED,
     taken,
@@ -51,7 +52,13 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
+    WAY_IN,
+    Edge,
+    edge_of,
+    seen_of,
+)
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
@@ -97,8 +104,10 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         # Each look costs Ansible as much as a small task.
         of_hosts = {host: hostvars.raw_get(host) for host in hosts}
-        judge = Judge(playbook, datetime.datetime.now(datetime.timezone.utc).date())
-        verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
+        judge = Judge(
+            playbook, datetime.datetime.now(datetime.timezone.utc).date(), fronts(of_hosts)
+        )
+        verdicts = [judge.host(host, found) for host, found in of_hosts.items()]
         sites = by_site(verdicts)
         check_mode = bool(variables.get("ansible_check_mode"))
         failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)
@@ -123,6 +132,7 @@ class ActionModule(ActionBase):
                         "state": name.state,
                         "trouble": name.trouble,
                         "looks": list(name.looks),
+                        "edge": list(name.edge),
                         "layers": [layer.as_dict() for layer in name.records],
                     }
                     for name in site.hosts
@@ -239,6 +249,17 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     return answer if answer.get("failed") or answer.get("unreachable") else None
 
 
+def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
+    """Site → the firewall in front of it, which one of its hosts has read."""
+    found = {}
+    for variables in of_hosts.values():
+        about = _about(variables)
+        seen = seen_of(WAY_IN, FIREWALL, about.get("parts") or {}, _result_of(WAY_IN, variables))
+        if seen.told is not None and about.get("described"):
+            found[str(about["described"]["site"])] = seen
+    return found
+
+
 def _fails(of_hosts: OfHosts) -> bool:
     """Whether drift fails a host. It is said of a run, so any host with a description can tell."""
     for variables in of_hosts.values():
@@ -251,8 +272,13 @@ def _fails(of_hosts: OfHosts) -> bool:
 class Judge:
     """Turns what hosts registered into verdicts, for one playbook on one day."""
 
-    def __init__(self, playbook: str, today: datetime.date) -> None:
-        self.playbook, self.today = playbook, today
+    def __init__(
+        self,
+        playbook: str,
+        today: datetime.date,
+        fronts: t.Mapping[str, Seen] | None = None,
+    ) -> None:
+        self.playbook, self.today, self._fronts = playbook, today, fronts or {}
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
@@ -271,9 +297,10 @@ class Judge:
         )
         records: list[Record] = []
         looks: list[str] = []
-        unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
-        names = told_of_dns(
-            variables.get(f"{_RESULT}{DNS}"), taken(variables.get(f"{_RESULT}{_OUTSIDE}"))
+        edge = edge_of(
+            about["parts"],
+            lambda layer: _result_of(layer, variables),
+            self._fronts.get(described["site"]),
         )
         for layer, part in about["parts"].items():
             given = _result_of(layer, variables)
@@ -284,8 +311,8 @@ class Judge:
             ):
                 given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
             if layer == _OUTSIDE and part["how"] == "managed":
-                seen, looks = self._outside(host, given, variables.get(_BEFORE))
-                records.append(seen if unjudged else with_unknown_names(seen, names))
+                seen, looks = self._outside(host, given, variables.get(_BEFORE), edge)
+                records.append(seen)
                 continue
             if layer == DNS:
                 given = names
@@ -314,6 +341,7 @@ class Judge:
             trouble.strip(),
             tuple(looks),
             elsewhere=elsewhere,
+            edge=tuple(edge.lines),
         )
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:
@@ -342,7 +370,9 @@ class Judge:
             return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
         return "What this run had changed was undone."
 
-    def _outside(self, host: str, given: t.Any, before: t.Any) -> tuple[Record, list[str]]:
+    def _outside(
+        self, host: str, given: t.Any, before: t.Any, edge: Edge
+    ) -> tuple[Record, list[str]]:
         """All looks from outside as one record, and a line for each."""
         looks, earlier = taken(given), taken(before)
         if all(look.result.get("skipped") for look in looks):
@@ -363,6 +393,9 @@ class Judge:
             then = earlier[index].result if index < len(earlier) else None
             if self.playbook != "drift" or state != IN_ORDER:
                 lines += looks_as_lines(then, look.result, look.name, look.expect)
+        against, sentences = edge.held_against(given, looks)
+        states.append(against)
+        findings += sentences
         worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
         if worst == IN_ORDER and not any(look.expect == EXPECTED for look in looks):
             worst = NOT_JUDGED

@@ -313,19 +313,13 @@ before:
     C(receive_connectors) and C(send_connectors).
   returned: success
   type: dict
-  sample:
-    receive_connectors:
-      Default Frontend EX1:
-        permission_groups: [AnonymousUsers, ExchangeServers]
+  sample: {"receive_connectors": {"Default Frontend EX1": {"enabled": true}}}
 after:
   description: The same options as they are now, read back from the server. In check mode, as they
     would be.
   returned: success
   type: dict
-  sample:
-    receive_connectors:
-      Default Frontend EX1:
-        permission_groups: [ExchangeServers]
+  sample: {"receive_connectors": {"Default Frontend EX1": {"enabled": false}}}
 exposure:
   description: What senders meet on port 25, before and after.
   returned: success, and on a refusal after the server was read
@@ -393,7 +387,13 @@ strangers:
 # end of generated
   returned: when the task names O(provider_ranges), O(inbound_lock) or O(outbound_lock), and the
     state of the server is known in the end
-# generated: returns layer.state
+# generated: returns layer.edge layer.state
+edge:
+  description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
+    V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
+  returned: when what was read holds
+  type: dict
+  sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
 state:
   description:
     - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where

@@ -183,7 +183,13 @@ plan:
   elements: str
 # end of generated
   sample: ["Change the policy 1 'Mail in': srcaddr without 'all' and with 'birke-provider'."]
-# generated: returns layer.guards
+# generated: returns layer.edge layer.guards
+edge:
+  description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
+    V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
+  returned: when what was read holds
+  type: dict
+  sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
 guards:
   description: The guards that spoke.
   type: list
@@ -297,6 +303,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import (
+    edge,
     inbound,
     inbound_guards,
     interfaces,
@@ -449,6 +456,11 @@ class InboundLock(FortiOSLayer):
                 for zone in model.free_zones(target)
             ]
         return openings
+
+    def edge(self, before: DeviceState, state: DeviceState) -> dict[str, t.Any] | None:
+        lock = self._lock(before)
+        allowed = {version: lock.allowed(version) for version in self._wanted.versions}
+        return edge.of(state, self._wanted, allowed)
 
     def told(
         self, before: DeviceState, after: DeviceState, changes: t.Sequence[Change]

@@ -78,8 +78,9 @@ snapshots:
 report:
   description:
     - Every site → its C(state) and its C(hosts); every host → its C(state), C(trouble), C(looks)
-      from outside and C(layers), one record each with C(layer), C(host), C(state), C(findings),
-      C(plan) and C(exposure).
+      from outside, C(edge), what a stranger gets at each published door by all layers together,
+      and C(layers), one record each with C(layer), C(host), C(state), C(findings), C(plan) and
+      C(exposure).
   returned: success
   type: dict
 """

@@ -255,7 +255,13 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["port 25: everybody → 10.20.0.0/16 and 198.51.100.0/24"]}
-# generated: returns layer.guards
+# generated: returns layer.edge layer.guards
+edge:
+  description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
+    V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
+  returned: when what was read holds
+  type: dict
+  sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
 guards:
   description: The guards that spoke.
   type: list

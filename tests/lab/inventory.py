@@ -57,8 +57,14 @@ def _probes(host: LabHost) -> list[Variables]:
     """
     front = host.front_end
     stranger, provider = "a stranger on the internet", "the filtering provider"
+    published = {"stands_for": f"{host.place.public_address}:25"} if host.firewall else {}
     probes: list[Variables] = [
-        {"name": stranger, "source_address": SOURCES["internet"], "expect": "closed"},
+        {
+            "name": stranger,
+            "source_address": SOURCES["internet"],
+            "expect": "closed",
+            **published,
+        },
         {"name": provider, "source_address": SOURCES["provider"], "expect": "open"},
     ]
     if not host.exchange.edition.sbs:
@@ -78,6 +84,7 @@ def _probes(host: LabHost) -> list[Variables]:
                 "targets": ["::1"],
                 "port": port,
                 "expect": expect,
+                "stands_for": f"[{host.place.addresses[1]}]:25",
             }
             # A machine's localhost need not be ::1 as well.
             probes.append({**about, "control_host": "::1"})

@@ -229,7 +229,7 @@ def test_every_dictionary_has_its_options() -> None:
 
 
 # Options that a role has for itself.
-OF_THE_ROLE = {"mailedge_probe_looks": {"from", "expect"}}
+OF_THE_ROLE = {"mailedge_probe_looks": {"from", "expect", "stands_for"}}
 
 
 @pytest.mark.parametrize("name", HANDED_TO)

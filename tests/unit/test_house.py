@@ -105,6 +105,14 @@ def test_the_engine_knows_no_layer() -> None:
             } == set(), name
 
 
+def test_the_whole_edge_knows_no_layer() -> None:
+    """Nor the engine, nor the probe: the layers tell it what they are."""
+    known = ("module_utils._edge", "module_utils._ranges")
+    for name, needed in imports().items():
+        if name.startswith("module_utils._edge"):
+            assert [one for one in needed if not one.startswith(known)] == [], name
+
+
 def test_no_layer_knows_its_sibling() -> None:
     for name, needed in GRAPH.items():
         mine = [layer for layer in LAYERS if name.startswith(layer)]

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
     _guards_recent,
+    edge,
     mail_logs,
     recent,
     strangers,
@@ -151,6 +152,10 @@ class ExchangeLayer(HostLayer[State]):
             "exposure": words.exposure(before, after, self._networks.on(before.server)),
             **({"recent_senders": self._recent} if self._recent else {}),
         }
+
+    def edge(self, before: State, state: State) -> dict[str, t.Any] | None:
+        networks = self._networks.on(state.server)
+        return edge.of(state, networks) if strangers.judged(networks) else None
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
         sides = (

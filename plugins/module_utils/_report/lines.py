@@ -105,6 +105,8 @@ def detail_lines(host: HostVerdict, playbook: str, *, check_mode: bool, verbose:
     for record in host.records:
         lines += _record_lines(record, playbook, check_mode=check_mode, verbose=verbose)
     lines += [f"  outside: {look}" for look in host.looks]
+    if lines or playbook != "drift" or verbose:
+        lines += [f"  {text}" for text in shown(host.edge, 1000 if verbose else _MOST)]
     if host.trouble:
         lines.append(f"  {host.trouble}")
     return [f"{host.host}:", *lines] if lines else []

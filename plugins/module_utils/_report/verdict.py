@@ -268,6 +268,8 @@ class HostVerdict:
     never_ran: bool = False
     # Whether all that there is to do is done by another host of the site.
     elsewhere: bool = False
+    # What a stranger and the provider get at each published door, by all layers together.
+    edge: tuple[str, ...] = ()
 
     @property
     def to_blame(self) -> Record | None:

@@ -91,6 +91,12 @@ class Layer(abc.ABC, t.Generic[State, Key]):
         """
         return {}
 
+    def edge(self, before: State, state: State) -> dict[str, t.Any] | None:
+        """The layer as a stage of the whole edge (_edge.stage), as it is in `state`; None where the
+        task says too little to tell. `before` as in strangers().
+        """
+        return None
+
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change[Key]]) -> dict[str, str]:
         """What --diff shows of what told() gave."""
         return {"before": "", "after": ""}

@@ -4,9 +4,10 @@
 """The result of every module that locks: its shape, and what of it a failure repeats.
 
 ``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see
-judged()), ``exposure``, ``before``, ``after`` and ``diff``, ``snapshot`` (where the state before is
-kept), ``lease`` (of this run), ``cost``, ``warnings``; of a rollback ``restored``, ``further`` and
-``not_restored``; of a write that ended early ``done`` and ``not_done``.
+judged()), ``edge`` (see _edge.stage), ``exposure``, ``before``, ``after`` and ``diff``,
+``snapshot`` (where the state before is kept), ``lease`` (of this run), ``cost``, ``warnings``; of a
+rollback ``restored``, ``further`` and ``not_restored``; of a write that ended early ``done`` and
+``not_done``.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def judged(
 
 def forget(result: Result) -> None:
     """Take back what was said of the layer, where it was written to and could not be read again."""
-    for key in ("state", "strangers"):
+    for key in ("state", "strangers", "edge"):
         result.pop(key, None)
 
 

@@ -135,6 +135,7 @@ class _Run(t.Generic[State, Key]):
             for finding in findings
         )
         self._tell(before, wished, changes)
+        self._tell_edge(before, before)
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
         # As long as nothing is written, what was read is how it is.
@@ -163,6 +164,7 @@ class _Run(t.Generic[State, Key]):
         elif leased:
             # Who goes on from what another run has made must not lose it to that run's undo.
             self._take_over(reading)
+            self._tell_edge(before, before)
             self._judge(strangers, strangers, strangers, unfinished=unfinished)
 
     def _take_over(self, reading: Reading[State]) -> None:
@@ -234,6 +236,7 @@ class _Run(t.Generic[State, Key]):
                 if change.key not in written.kept and layer.is_visible(change)
             ]
             self._tell(reading.state, after, changes)
+            self._tell_edge(after, after)
             still = layer.strangers(after, after)
             locked = layer.is_locked(after, after)
         except PlanError as error:
@@ -311,6 +314,12 @@ class _Run(t.Generic[State, Key]):
         self._result.update(told)
         if self._task.diff:
             self._result["diff"] = self._layer.diff(told, changes)
+
+    def _tell_edge(self, before: State, now: State) -> None:
+        # What another run may take back says nothing of what will be.
+        edge = None if self._unsettled else self._layer.edge(before, now)
+        if edge is not None:
+            self._result["edge"] = edge
 
     def _judge(
         self,

@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lay
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.port import Reading
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall import (
     calls,
+    edge,
     recipe,
     words,
 )
@@ -107,6 +108,9 @@ class WindowsFirewallLayer(HostLayer[State]):
         spans = [span for rule in rules for span in rule.ports.spans if span[1] - span[0] < 8]
         told = {port for first, last in spans for port in range(first, last + 1)}
         return sorted(port for port in told if any(covered(rule, (port,)) for rule in rules))
+
+    def edge(self, before: State, state: State) -> dict[str, t.Any] | None:
+        return None if self._site is None else edge.of(state, self._site)
 
     def diff(self, told: t.Mapping[str, t.Any], changes: t.Sequence[Change]) -> dict[str, str]:
         sides = (

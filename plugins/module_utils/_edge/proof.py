@@ -1,0 +1,122 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks from outside, held against what the layers say: which doors nobody looked at, and where the
+one contradicts the other.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
+    REFUSED,
+    RELAYS,
+    TAKEN,
+    UNKNOWN,
+    Answer,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
+    ALL,
+    STRANGERS,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Address,
+    RangeError,
+    parse_address,
+    parse_endpoint,
+)
+
+MAIL = 25
+_SAID = {RELAYS: "taken, and relayed", TAKEN: "taken", REFUSED: "refused"}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a stranger's look found at one address and port: `open`, `closed`, or neither."""
+
+    name: str
+    address: str
+    port: int
+    verdict: str
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Where it looked."""
+        return self.address, self.port
+
+
+def standing_for(text: str, address: str, port: int) -> tuple[str, int]:
+    """The published address and port that a look is about: those that it names, such as
+    `203.0.113.25:25`, else those that it looked at.
+    """
+    try:
+        named = parse_endpoint(text)
+    except RangeError:
+        return _plain(address), port
+    return str(Address(named.version, named.address)), named.port
+
+
+def _plain(address: str) -> str:
+    try:
+        return str(parse_address(address))
+    except RangeError:
+        return address
+
+
+def forgotten(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> list[Answer]:
+    """The doors for strangers that are known and that no look was at: those of mail, and any other
+    one that is not certainly shut. Without anything in front of a server that was read, nobody
+    knows at which addresses its doors are.
+    """
+    places = {look.at for look in looks}
+    return [
+        answer
+        for answer in answers
+        if answer.group == STRANGERS
+        and answer.place.address
+        and (answer.place.address, answer.place.port) not in places
+        and (answer.place.port_inside == MAIL or answer.answer != REFUSED)
+    ]
+
+
+def contradicted(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> list[str]:
+    """Where a look found what cannot be, by what the layers say, in sentences."""
+    sentences = []
+    for answer in answers:
+        if answer.group != STRANGERS or not answer.place.address:
+            continue
+        for look in looks:
+            if look.at == (answer.place.address, answer.place.port) and _differ(answer, look):
+                found = TAKEN if look.verdict == "open" else REFUSED
+                by = f" by {answer.by}" if answer.by else ""
+                sentences.append(
+                    f"{look.name} at {answer.place}: the layers say {_SAID[answer.answer]}{by}, "
+                    f"the look says {found}. There is a way in, or something on the way, that "
+                    "nobody has described."
+                )
+    return sentences
+
+
+def _differ(answer: Answer, look: Looked) -> bool:
+    if answer.answer == UNKNOWN:
+        return False
+    if look.verdict == "open":
+        return answer.answer == REFUSED
+    # Of those who look, nobody knows whether they are among some who certainly get in.
+    return look.verdict == "closed" and answer.answer != REFUSED and answer.certain == ALL
+
+
+def sentences(answers: t.Iterable[Answer]) -> list[str]:
+    """One sentence for each door; ports of one address that answer alike share one."""
+    ports: dict[tuple[str, ...], list[int]] = {}
+    said: dict[tuple[str, ...], Answer] = {}
+    for answer in answers:
+        text = answer.words()
+        key = (answer.group, answer.place.address, answer.place.name, text)
+        ports.setdefault(key, [])
+        if answer.place.port not in ports[key]:
+            ports[key].append(answer.place.port)
+        said.setdefault(key, answer)
+    return [answer.sentence(sorted(ports[key])) for key, answer in said.items()]

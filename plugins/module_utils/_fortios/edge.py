@@ -1,0 +1,128 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A FortiGate as the first stage of the whole edge: which addresses and ports it publishes, where
+they lead to, and who gets through.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
+    INTERNET,
+    PORTS,
+    REACH,
+    Door,
+    Groups,
+    Plain,
+    stage,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import unread, virtual
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import Sources
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import Row
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound_options import (
+    InboundOptions,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Model,
+    Target,
+    model_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    VIP,
+    DeviceState,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    Interval,
+    RangeError,
+    parse_range,
+)
+
+_MOST = 64
+"""So many doors are told of one device."""
+
+
+def of(state: DeviceState, wanted: InboundOptions, allowed: t.Mapping[int, Sources]) -> Plain:
+    """Every virtual IP that leads to a port of mail or of the web, and the named addresses.
+
+    `allowed`: version of IP → who may get through, as the lock means it.
+    """
+    model = model_of(state, wanted.interfaces)
+    named = wanted.ranges | wanted.own_networks
+    for sources in allowed.values():
+        named = named | sources.known
+    groups = Groups(named, named - wanted.own_networks)
+    ports = sorted({*PORTS, wanted.port})
+    told = [
+        door
+        for name, row in state.table(VIP).items()
+        for door in _of_vip(model, name, row, ports, allowed)
+    ]
+    told += [
+        _door(model, Target(port, address=address), str(address), port, (address,), allowed)
+        for address in wanted.addresses
+        for port in ports
+    ]
+    lost = [f"{len(told) - _MOST} more doors are not told."] if len(told) > _MOST else []
+    ways = list(unread.ways(model, wanted.port, wanted.interfaces, six=6 in wanted.versions))
+    return stage("firewall", groups, told[:_MOST], unread=[*ways, *lost])
+
+
+def _of_vip(
+    model: Model,
+    name: t.Any,
+    row: Row,
+    ports: t.Sequence[int],
+    allowed: t.Mapping[int, Sources],
+) -> t.Iterator[Door]:
+    outside = _outside(row)
+    behind = model.mapped(str(name))
+    for port in ports:
+        if model.serves(str(name), port):
+            yield _door(
+                model,
+                Target(port, vip=str(name)),
+                outside,
+                virtual.in_front(row, port),
+                behind.intervals,
+                allowed,
+                str(name),
+            )
+
+
+def _door(
+    model: Model,
+    target: Target,
+    outside: str,
+    port: int,
+    behind: t.Sequence[Interval],
+    allowed: t.Mapping[int, Sources],
+    name: str = "",
+) -> Door:
+    reached = model.reached(target)
+    might, certain = reached.known, reached.certain
+    # A name that the lock is for may hold whom it will; any other one may hold a stranger.
+    mine = allowed.get(target.version, Sources()).opaque
+    untold = bool(reached.opaque - mine)
+    if model.free_zones(target):
+        might = INTERNET
+    return Door(
+        (target.version,),
+        (port,),
+        {REACH: (might, certain)},
+        (outside,),
+        tuple(str(one) for one in behind if one.size == 1),
+        target.port,
+        name,
+        untold=untold,
+    )
+
+
+def _outside(row: Row) -> str:
+    """The address in front, as the row writes it; a range of one as the address."""
+    text = str(row.get("extip") or "")
+    try:
+        return str(parse_range(text))
+    except RangeError:
+        return text

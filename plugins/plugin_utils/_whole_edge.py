@@ -1,0 +1,121 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the layers of a site registered, as the stages of the whole edge of each of its servers."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
+    EXCHANGE,
+    FIREWALL,
+    WINDOWS_FIREWALL,
+    Answer,
+    Seen,
+    answers,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import (
+    MAIL,
+    Looked,
+    contradicted,
+    forgotten,
+    sentences,
+    standing_for,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
+    PROVIDER,
+    STRANGERS,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
+    EXPECTED,
+    VANTAGE,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import CLOSED, OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    MANAGED,
+    NOT_MANAGED,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import UNKNOWN
+
+WAY_IN = "fortigate way in"
+_STAGES = {FIREWALL: WAY_IN, WINDOWS_FIREWALL: "windows firewall", EXCHANGE: "exchange"}
+
+Plain = t.Mapping[str, t.Any]
+Parts = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The whole edge of one server."""
+
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """One sentence for each published door; of the provider at those of mail alone."""
+        return sentences(
+            answer
+            for answer in self.answers
+            if answer.group == STRANGERS or answer.place.port_inside == MAIL
+        )
+
+    def held_against(self, registered: t.Any, looks: t.Sequence[t.Any]) -> tuple[str, list[str]]:
+        """A state, empty where nothing is wrong, and sentences: known doors that no look of a
+        stranger was at, and what a look found that cannot be.
+        """
+        if not self.answers:
+            return "", []
+        seen = list(_looked(registered, looks))
+        against = contradicted(self.answers, seen)
+        unseen = [
+            f"A known door was not looked at from outside: {answer.sentence()}, by what the layers "
+            "say."
+            for answer in forgotten(self.answers, seen)
+        ]
+        return OPEN if against else UNKNOWN if unseen else "", [*against, *unseen]
+
+
+def seen_of(layer: str, stage: str, parts: Parts, result: Plain | None) -> Seen:
+    """A layer as a stage."""
+    told = (result or {}).get("edge")
+    if isinstance(told, dict):
+        return Seen(stage, told)
+    how = (parts.get(layer) or {}).get("how")
+    if how == MANAGED:
+        return Seen(stage, None, "is not known")
+    return Seen(
+        stage, None, "is not managed" if how in (None, NOT_MANAGED) else "was not looked at"
+    )
+
+
+def edge_of(parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | None) -> Edge:
+    """The edge of a server; `front` is the firewall of its site, which one of its hosts reads."""
+    stages = [seen_of(layer, stage, parts, result_of(layer)) for stage, layer in _STAGES.items()]
+    if stages[0].told is None and front is not None:
+        stages[0] = front
+    if all(stage.told is None for stage in stages):
+        return Edge()
+    return Edge(tuple(answers(stages, (STRANGERS, PROVIDER))))
+
+
+def _looked(registered: t.Any, looks: t.Sequence[t.Any]) -> t.Iterator[Looked]:
+    """Every address that a look of a stranger was at."""
+    asked = [
+        look
+        for item in (registered or {}).get("results") or []
+        for look in (item.get(VANTAGE) or {}).get("looks") or [{}]
+    ]
+    for options, look in zip(asked, looks):
+        if look.expect == EXPECTED:
+            for address in look.result.get("addresses") or ():
+                where = standing_for(
+                    str(options.get("stands_for") or ""),
+                    str(address.get("address") or ""),
+                    int(address.get("port") or 0),
+                )
+                verdict = str(address.get("verdict"))
+                yield Looked(
+                    look.name, *where, verdict if verdict in (OPEN, CLOSED) else "inconclusive"
+                )
