@@ -52,7 +52,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
     WAY_IN,
     Edge,
@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
         judge = Judge(
             playbook, datetime.datetime.now(datetime.timezone.utc).date(), fronts(of_hosts)
         )
-        verdicts = [judge.host(host, found) for host, found in of_hosts.items()]
+        verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
         check_mode = bool(variables.get("ansible_check_mode"))
         failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)
@@ -297,6 +297,10 @@ class Judge:
         )
         records: list[Record] = []
         looks: list[str] = []
+        unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
+        names = told_of_dns(
+            variables.get(f"{_RESULT}{DNS}"), taken(variables.get(f"{_RESULT}{_OUTSIDE}"))
+        )
         edge = edge_of(
             about["parts"],
             lambda layer: _result_of(layer, variables),
@@ -312,7 +316,7 @@ class Judge:
                 given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
             if layer == _OUTSIDE and part["how"] == "managed":
                 seen, looks = self._outside(host, given, variables.get(_BEFORE), edge)
-                records.append(seen)
+                records.append(seen if unjudged else with_unknown_names(seen, names))
                 continue
             if layer == DNS:
                 given = names

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.known import (
+    as_addresses,
     check_known,
     with_names,
 )

@@ -163,37 +163,9 @@ def describe(
             "mailedge_published_folder is not set: name the folder that the web server shows."
         )
     by_names = description.parts.get(DNS, Part(NOT_LOOKED_AT)).how == MANAGED
-    values["vantage_points"] = _vantage_points(values, by_names=by_names)
+    values["vantage_points"] = vantage_points(values, by_names=by_names)
     description.values = _public(values)
     return description
-
-
-_STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger on the internet"})
-
-
-def _vantage_points(values: Values, *, by_names: bool) -> list[dict[str, t.Any]]:
-    """The hosts that look, each with its looks, and each look with everything that it needs.
-
-    One task a host takes all its looks: {from, looks: [{name, expect, options of
-    mail_edge_probe}]}.
-    """
-    everybody = {
-        "targets": values["probe_targets"],
-        "port": values["probe_port"],
-        "address_family": values["probe_address_family"],
-        "control_host": values["probe_control_host"],
-        "expect": values["probe_expect"],
-    }
-    points: dict[str, list[dict[str, t.Any]]] = {}
-    for probe in values["probe_looks"] or [_STRANGER]:
-        look = {**{name: value for name, value in everybody.items() if value is not None}, **probe}
-        # What DNS says comes to what is named; a look that names its own targets keeps to them.
-        if by_names and "targets" not in probe:
-            look["by_names"] = True
-        if values["probe_expect"] == "any":
-            look["expect"] = "any"
-        points.setdefault(look.pop("from", None) or "localhost", []).append(look)
-    return [{"from": host, "looks": looks} for host, looks in points.items()]
 
 
 def _said(value: t.Any) -> t.Any:

@@ -23,11 +23,11 @@ _AT_THE_WEB = "a stranger at the web"
 _OF_SMTP = ("targets", "port", "control_host")
 
 
-def vantage_points(values: Values) -> list[dict[str, t.Any]]:
+def vantage_points(values: Values, *, by_names: bool = False) -> list[dict[str, t.Any]]:
     """The hosts that look, each with its looks, and each look with everything that it needs.
 
     One task a host takes all its looks: {from, looks: [{name, expect, options of
-    mail_edge_probe}]}.
+    mail_edge_probe}]}. `by_names`: at the names that DNS has for the site as well.
     """
     everybody = {
         "targets": values["probe_targets"],
@@ -48,6 +48,9 @@ def vantage_points(values: Values) -> list[dict[str, t.Any]]:
             },
             **probe,
         }
+        # What DNS says comes to what is named; a look that names its own targets keeps to them.
+        if by_names and not of_web and "targets" not in probe:
+            look["by_names"] = True
         if values["own_networks"] and look["expect"] == "closed":
             look.setdefault("own_networks", values["own_networks"])
         if values["probe_expect"] == "any":

@@ -64,7 +64,7 @@ class Crowd:
 
         The last number of an address is that of its host.
         """
-        host = task.found.doors[index].address.rpartition(".")[2]
+        host = task.doors_found.doors[index].address.rpartition(".")[2]
         with self._lock:
             self._now[host] += 1
             self.most[host] = max(self.most[host], self._now[host])
