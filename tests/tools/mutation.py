@@ -125,23 +125,18 @@ def tests_of(path: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     by_the_lab = _BY_THE_LAB.get(f"{path.parent.name}/{path.name}")
     if by_the_lab:
         return [root / "tests" / "integration" / name for name in by_the_lab]
-    unit, used_in = root / "tests" / "unit", [root / "plugins", root / "tests" / "support"]
-    seen, ring = {path}, [path]
+    unit, plugins, support = (root / name for name in ("tests/unit", "plugins", "tests/support"))
+    seen, ring = {path}, {path}
     while ring:
-        tests = {
-            test
-            for module in ring
-            for test in importers(module, unit)
-            if test.name.startswith("test_")
-        }
+        tests = {test for module in ring for test in importers(module, unit)}
+        tests = {test for test in tests if test.name.startswith("test_")}
         if tests:
-            stem = path.stem.strip("_")
-            return sorted(tests, key=lambda test: (test.stem != f"test_{stem}", test))
-        users = {
-            user for module in ring for folder in used_in for user in importers(module, folder)
-        }
-        ring = sorted(users - seen)
-        seen |= users
+            name = f"test_{path.stem.strip('_')}"
+            return sorted(tests, key=lambda test: (test.stem != name, test))
+        users = {user for module in ring for user in importers(module, plugins)} | ring
+        ring = users | {helper for module in users for helper in importers(module, support)}
+        ring -= seen
+        seen |= ring
     return []
 
 
