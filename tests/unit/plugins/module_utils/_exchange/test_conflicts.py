@@ -33,6 +33,7 @@ _RANGES = [
     "10.0.0.0-10.1.0.5",
     "10.1.0.0/16",
     "10.1.0.0/24",
+    "10.1.255.0/24",
     "10.1.0.0-10.2.0.0",
     "::/0",
     "2001:db8::/32",
@@ -113,6 +114,12 @@ def test_a_conflict_says_what_both_hear_and_where() -> None:
         "listen on 0.0.0.0:25, which Exchange refuses."
     )
     assert mixed.pair == ("role", ("alpha", "beta"))
+
+
+def test_a_range_inside_another_one_is_no_conflict_at_either_end() -> None:
+    for inside in ("10.1.0.0/24", "10.1.7.0/24", "10.1.255.0/24"):
+        for one, other in (("10.1.0.0/16", inside), (inside, "10.1.0.0/16")):
+            assert conflicts(_pair(Alpha=[one], Beta=[other])) == []
 
 
 def test_an_entry_of_the_other_family_crosses_nothing() -> None:

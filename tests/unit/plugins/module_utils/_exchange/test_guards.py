@@ -289,6 +289,7 @@ def test_guard_ipv6_open() -> None:
     told = networks_of(**NAMED, inbound_lock=True)
 
     assert severities_of(state, told, STRIP, FILTER, six)["ipv6_open"] == "stop"
+    assert "through 'Six', while IPv4 is shut." in sentences_of(state, told, STRIP, FILTER, six)
     assert "ipv6_open" not in severities_of(state, told, STRIP, FILTER)
     # Also where a task that claims no lock shuts IPv4 alone, and not where it shuts nothing.
     plain = networks_of(**NAMED)
@@ -435,6 +436,14 @@ def test_guard_range_conflict() -> None:
     )
     way = f" Take 0.0.0.0-255.255.255.255 out of the remote_ip_ranges of '{DEFAULT}' in "
     assert way in sentences_of(sites.modern(), SiteNetworks(), same)
+    # A new lock may take over the one that is there, and one that is widened has its own already.
+    lock, adopt = networks_of(inbound_lock=True), f"name '{DEFAULT}' in the option name"
+    assert adopt in sentences_of(sites.modern(), lock, same)
+    assert adopt not in sentences_of(sites.modern(), SiteNetworks(), same)
+    made = apply_all(plan(sites.modern(), desired(receive=[FILTER])), sites.modern())
+    widened = sentences_of(made, lock, same)
+    assert way in widened
+    assert adopt not in widened
     # Of two that the task makes, neither is the one that is there already.
     assert "Take" not in sentences_of(sites.modern(), SiteNetworks(), FILTER, cross)
     other_port = {**cross, "bindings": ["0.0.0.0:26"]}

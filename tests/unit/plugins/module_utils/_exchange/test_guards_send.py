@@ -30,6 +30,16 @@ def test_guard_send_leak() -> None:
     assert severities_of(closer, SiteNetworks(), send=[new])["send_leak"] == "stop"
 
 
+def test_guard_send_leak__not_of_a_connector_whose_place_stays() -> None:
+    rivals = [sites.send("Internet"), sites.send("Old", address_spaces=["*.com"])]
+    state = sites.site(Version.E2016, [], rivals)
+
+    told = severities_of(state, SiteNetworks(), send=[{"name": "Internet", "comment": "Ours"}])
+    assert "send_leak" not in told
+    again = {"name": "Internet", "address_spaces": ["*;5"]}
+    assert severities_of(state, SiteNetworks(), send=[again])["send_leak"] == "stop"
+
+
 def test_guard_send_leak__a_route_to_a_partner_is_told_of_and_not_forbidden() -> None:
     partner = sites.send(
         "Partner", address_spaces=["partner.example"], smart_hosts=["gw.partner.example"]

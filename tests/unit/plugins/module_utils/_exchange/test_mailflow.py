@@ -392,3 +392,13 @@ def test_a_real_exchange_2019_as_set_up_answers_any_stranger() -> None:
             assert answer.connector is not None
             assert answer.accepts_anonymous is accepted
     assert {share.answer.words() for share in exposure(some)} == {"anonymous mail accepted"}
+
+    assert {one.answer.words() for one in exposure(some)} == {"anonymous mail accepted"}
+
+
+def test_a_range_that_ends_with_a_wider_one_is_heard_by_its_own_connector_alone() -> None:
+    for inside in ("198.51.100.255", "198.51.100.128/25"):
+        some = [connector("Provider", PROVIDER), connector("Inside", inside)]
+        for order in (some, some[::-1]):
+            heard = answers(order, RangeSet.parse([inside]))
+            assert [answer.names for answer in heard] == [("Inside",)]

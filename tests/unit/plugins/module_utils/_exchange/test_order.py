@@ -165,6 +165,21 @@ def test_a_refusal_names_those_who_would_be_shut_out() -> None:
     assert "shut out the provider (198.51.100.0/24) on port 25" in str(caught.value)
 
 
+def test_a_refusal_names_the_address_that_nobody_has_listened_on_by_itself() -> None:
+    # Whichever of the two comes first, the senders of the other are heard by nobody there.
+    halves = [
+        {**OPEN, "name": name, "bindings": ["10.20.1.11:25"], "remote_ip_ranges": [ranges]}
+        for name, ranges in (("Filter", sites.PROVIDER), ("Printers", sites.LAN))
+    ]
+    named = SiteNetworks(
+        provider=RangeSet.parse([sites.PROVIDER]), own_networks=RangeSet.parse([sites.LAN])
+    )
+    with pytest.raises(NoSafeOrder) as caught:
+        order(plan(sites.modern(), desired(receive=halves)), sites.modern(), named)
+
+    assert "would be the first connector on 10.20.1.11:25" in str(caught.value)
+
+
 def test_a_stranger_is_never_let_in_on_the_way() -> None:
     # Widening first and taking the anonymous right second would open the server to the world in
     # between.

@@ -185,6 +185,38 @@ def test_an_address_without_a_virtual_ip() -> None:
     assert not model(policy=rows, address6={"srv": {"ip6": "2001:db8:20::26/128"}}).reached(target)
 
 
+def test_a_virtual_ip_of_which_nobody_knows_where_it_is_met_is_open_where_two_ways_lead_in() -> (
+    None
+):
+    policy = {
+        "dstintf": ["lan"],
+        "action": "accept",
+        "srcaddr": ["all"],
+        "dstaddr": ["v"],
+        "service": ["ALL"],
+    }
+    ways = t.cast("Rows", {1: {**policy, "srcintf": ["in"]}, 2: {**policy, "srcintf": ["out"]}})
+    for interface, is_open in (("wan1", True), ("abroad", True), ("any", False)):
+        vip = {"v": {"extintf": interface, "mappedip": ["10.20.1.11"]}}
+        one = model(policy=ways, vip=vip)
+        assert one.is_open(Target(25, vip="v")) is is_open, interface
+        # Nobody knows where the server is either, so that the device has to be asked.
+        assert one.is_unsettled(Target(25, vip="v")), interface
+
+
+def test_an_address_is_reached_by_its_virtual_ips_and_by_the_groups_that_hold_them() -> None:
+    one = model(
+        vip={
+            "v": {"mappedip": ["10.20.1.11"]},
+            "w": {"mappedip": ["10.20.1.12"]},
+        },
+        vip_group={"g": {"member": ["w", "v"]}},
+    )
+    target = Target(25, address=parse_range("10.20.1.11"))
+    for names, leading in ((["v"], ["v"]), (["g"], ["v"]), (["w"], []), (["all"], [])):
+        assert one.translating({"dstaddr": names}, target) == leading
+
+
 def test_words() -> None:
     built = model()
     assert words(built.names.named("all", 4)) == "everybody"

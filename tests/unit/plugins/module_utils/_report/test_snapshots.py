@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import detail_lines
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshots import (
+    FOREIGN,
     UNREADABLE,
     Kept,
     as_result,
+    kept,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     MANAGED,
@@ -17,6 +19,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     Part,
     record,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import Held
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
 
 OLD, NEW = "20260114T101500.250Z-4f1c2a-apply.json", "20260115T101500.250Z-5f1c2a-rollback.json"
 
@@ -36,6 +40,20 @@ def test_newest_first_and_long_lists_are_counted() -> None:
         *(f"    restores {text}" for text in restores[:4]),
         "    ... and 3 more.",
     ]
+
+
+def test_a_file_that_must_not_be_used_is_named_with_its_reason_and_is_no_snapshot() -> None:
+    none = Tables[object, str]({})
+    reasons = {
+        Held("notes.txt", "{}"): (FOREIGN, "No run of this collection gives a file such a name."),
+        Held(OLD, "{}", "It belongs to S-1-5-21-7."): (FOREIGN, "It belongs to S-1-5-21-7."),
+        Held(OLD, "", unread="it is locked"): (UNREADABLE, "It could not be read: it is locked."),
+    }
+    for held, (state, why) in reasons.items():
+        assert kept(held, "exchange", none, lambda origin: "") == Kept(held.name, state, why=why)
+    cut = kept(Held(OLD, '{"format": 2'), "exchange", none, lambda origin: "")
+    assert cut is not None
+    assert cut.state == UNREADABLE
 
 
 def test_a_file_name_cannot_forge_a_line() -> None:

@@ -292,6 +292,17 @@ def test_a_plan_is_never_told_as_if_it_were_done() -> None:
     assert "    before → after: any: a → b" in lines
 
 
+def test_what_cannot_be_told_pair_by_pair_is_told_as_two_lists() -> None:
+    both: dict[str, t.Any] = {"before": ("everybody",), "after": ("the provider", "the office")}
+    drift = Record("fortigate", "ex1", "drift", (), ("Change the policy 7.",), **both)
+    lines = detail_lines(verdict(drift), "drift", check_mode=True, verbose=False)
+    assert lines[-3:] == [
+        "    now: everybody",
+        "    as described: the provider",
+        "    as described: the office",
+    ]
+
+
 def test_the_plan_of_a_run_that_a_guard_stopped_was_not_carried_out() -> None:
     stopped = {
         "failed": True,
