@@ -103,24 +103,33 @@ def reach(state: State, port: int, profile: Profile, *, authenticated: bool = Fa
     if profile.blocks_all:
         return Reach(NOBODY, NOBODY)
     upper, lower, stopped, may_stop, past = set(), set(), set(), set(), set()
+    # Of those who come through a tunnel, such as Teredo: no rule is known to be about them that
+    # does not say so, whether it lets in or blocks (MS-FASP; unverified for blocks).
+    tunnelled, stopped_tunnelled = set(), set()
     for held in counting(state, profile):
         rule = held.rule
         if not rule.covers(port) or not rule.in_profile(profile.bit):
             continue
         if rule.action == BLOCK:
             stopped.add(_stopped(rule, port))
+            if rule.edge:
+                stopped_tunnelled.add(_stopped(rule, port))
             may_stop.add(WORLD if rule.unknown or rule.loose else rule.remote.possible)
             continue
         if for_anybody(rule) or authenticated:
             upper.add(possible(rule))
+            if rule.edge:
+                tunnelled.add(possible(rule))
             if rule.action == BYPASS:
                 past.add(possible(rule))
         if rule.action == ALLOW:
             lower.add(certain(rule, port))
     if profile.lets_in:
         upper.add(WORLD)
+        tunnelled.add(WORLD)
         lower.add(WORLD)
     may = (_union(frozenset(upper)) - _union(frozenset(stopped))) | _union(frozenset(past))
+    may = may | (_union(frozenset(tunnelled)) - _union(frozenset(stopped_tunnelled)))
     return Reach(may, _union(frozenset(lower)) - _union(frozenset(may_stop)))
 
 

@@ -23,9 +23,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewal
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.texts import (
     PROFILES,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import store
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.rules import install
-from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall, Rule
 from ansible_collections.mailedge.lockdown.tests.support.random_windows_firewalls import (
     PORTS,
     SOURCES,
@@ -181,3 +182,24 @@ def test_many_addresses_are_shared_out_among_rules_and_nobody_named_loses() -> N
     for _step in write(host, changes, state):
         assert kept <= model.reach_of(read(host), 25).certain
     assert model.reach_of(read(host), 25).certain == fewer.named
+
+
+def test_a_block_rule_that_says_nothing_of_tunnels_may_leave_one_open() -> None:
+    firewall = Firewall()
+    block: dict[str, t.Any] = {"action": store.BLOCK, "ports": [(25, 25)], "enabled": True}
+    firewall.rules = [Rule(name="blocked", **block)]
+    state = read(host_of(firewall))
+    shut = model.reach(state, 25, state.profiles[1])
+    assert shut.possible == RangeSet()
+    # Where the profile lets everybody in, whoever comes through a tunnel may be one of them.
+    firewall.settings[1].inbound = store.ALLOW
+    state = read(host_of(firewall))
+    reach = model.reach(state, 25, state.profiles[1])
+    assert "2001:db8:bad::1" in reach.possible
+    assert reach.certain == RangeSet()
+    assert passing(firewall, 25, 1)
+    # One that speaks of tunnels stops them too.
+    firewall.rules = [Rule(name="blocked", edge=True, **block)]
+    state = read(host_of(firewall))
+    assert model.reach(state, 25, state.profiles[1]).possible == RangeSet()
+    assert not passing(firewall, 25, 1)
