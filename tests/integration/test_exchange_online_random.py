@@ -137,7 +137,7 @@ def test_the_model_and_the_mail_servers_agree_and_a_lock_holds(
 
 
 @pytest.mark.long
-@examples(600)
+@examples(120)
 @given(*ANY)
 def test_they_agree_on_many_more_tenants(
     online: ExchangeOnline, connectors: Rows, rules: Rows, refuses: bool, lock: Options

@@ -113,18 +113,26 @@ def test_what_a_snapshot_holds_is_what_there_was_before_its_run(online: Exchange
         one_after_the_other(online, "".join(chance.choices("ab", k=30)))
 
 
+def orders(*counts: int) -> list[str]:
+    """Every order of so many requests of two runs with MAILEDGE_EXAMPLES, which takes hours; else
+    some of them.
+    """
+    every = list(schedules(*counts))
+    return every if MORE else random.Random(0).sample(every, min(len(every), 20))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", PAIRS)
-def test_every_order_of_the_requests_of_two_runs(online: ExchangeOnline, name: str) -> None:
+def test_orders_of_the_requests_of_two_runs(online: ExchangeOnline, name: str) -> None:
     first, second, before = PAIRS[name]
     counts = [len(story(online, {"a": task}, "", before=before).events) for task in (first, second)]
-    for schedule in schedules(*counts):
+    for schedule in orders(*counts):
         play(online, name, schedule)
 
 
 @pytest.mark.long
-def test_every_order_of_two_runs_is_one_after_the_other(online: ExchangeOnline) -> None:
+def test_any_order_of_two_runs_is_one_after_the_other(online: ExchangeOnline) -> None:
     *tasks, before = LISTS
     counts = [len(story(online, {"a": task}, "", before=before).events) for task in tasks]
-    for schedule in schedules(*counts):
+    for schedule in orders(*counts):
         one_after_the_other(online, schedule)
