@@ -49,8 +49,8 @@ def lease(lab: Lab) -> dict[str, t.Any]:
     ("at", "nth", "cut"),
     [
         ("start", SECOND_LAYER, "windows firewall"),
-        ("end", SECOND_LAYER, "windows firewall"),
-        ("end", THIRD_LAYER, "iis"),
+        pytest.param("end", SECOND_LAYER, "windows firewall", marks=pytest.mark.long),
+        pytest.param("end", THIRD_LAYER, "iis", marks=pytest.mark.long),
     ],
 )
 def test_what_was_locked_is_undone_where_the_server_comes_back(
@@ -69,7 +69,7 @@ def test_what_was_locked_is_undone_where_the_server_comes_back(
     assert reaches(host, STRANGER) == (False, False)
 
 
-@pytest.mark.parametrize("then", ["apply", "rollback"])
+@pytest.mark.parametrize("then", ["rollback", pytest.param("apply", marks=pytest.mark.long)])
 @pytest.mark.parametrize("accepted", [True, False], ids=["leased accepted", "lease over"])
 def test_where_it_stays_away_the_next_run_or_a_rollback_mends_it(
     lab: Lab, host: LabHost, client: LabClient, then: str, accepted: bool

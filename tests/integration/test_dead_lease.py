@@ -110,6 +110,7 @@ def test_the_leases_of_a_dead_run_stop_a_rollback_and_an_apply_until_they_are_to
         assert back.code == 0, back.output
 
 
+@pytest.mark.long
 def test_what_a_late_run_may_take_back_is_unknown_until_an_apply_has_taken_it_over() -> None:
     over = {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T01:00:00.000Z"}
     with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:

@@ -97,6 +97,7 @@ def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
         assert CANARY not in run.output
 
 
+@pytest.mark.long
 def test_a_rollback_in_another_container_has_the_snapshot_of_the_apply(
     lab: Lab, tenant: Tenant
 ) -> None:

@@ -53,6 +53,7 @@ def requests(lab: Lab) -> int:
     return int(lab.client().firewall_dump(HOST)["requests"])
 
 
+@pytest.mark.long
 def test_a_site_with_two_servers_is_locked_at_one_firewall() -> None:
     with Lab([Site("birke", ("2016", "2019"), "7.4.4")], pwsh="") as lab:
         before = {host: state(lab, host) for host in lab.hosts}

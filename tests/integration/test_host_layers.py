@@ -146,6 +146,7 @@ def test_a_rollback_of_one_layer_leaves_the_others(lab: Lab, host: LabHost, name
     assert whole(host) == (*locked[:place], start[place], *locked[place + 1 :])
 
 
+@pytest.mark.long
 def test_the_snapshots_of_every_layer_are_listed_as_its_own(
     lab: Lab, host: LabHost, client: LabClient
 ) -> None:
@@ -173,11 +174,18 @@ def test_the_snapshots_of_every_layer_are_listed_as_its_own(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"mailedge_iis_accept_risks": ["nonsense"]}, "nonsense"),
-        ({"mailedge_iis_snapshot": "the one of yesterday"}, "is not the name of a snapshot"),
-        (
+        pytest.param(
+            {"mailedge_iis_accept_risks": ["nonsense"]}, "nonsense", marks=pytest.mark.long
+        ),
+        pytest.param(
+            {"mailedge_iis_snapshot": "the one of yesterday"},
+            "is not the name of a snapshot",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             {"mailedge_iis_snapshot": "20260114T101500.250Z-4f1c2a-apply.json"},
             "There is no snapshot named",
+            marks=pytest.mark.long,
         ),
         ({"mailedge_iis_site": "Elsewhere"}, "There is no site 'Elsewhere'"),
     ],
@@ -242,6 +250,7 @@ def test_a_snapshot_without_a_name_is_refused(lab: Lab, host: LabHost, name: str
     assert whole(host) == start
 
 
+@pytest.mark.long
 def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(
     lab: Lab, host: LabHost
 ) -> None:

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.support.iis_blocks import Server
-from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import LONG_WAYS, WAYS
 
 OWN: dict[str, t.Any] = {"own_networks": ["10.20.0.0/16"]}
 TWO: dict[str, t.Any] = {**OWN, "blocks": [{"path": "/ecp"}, {"path": "/owa"}]}
@@ -70,7 +70,7 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize("behind", [False, True], ids=["one foreign rule", "among foreign rules"])
-@pytest.mark.parametrize("engine", WAYS)
+@pytest.mark.parametrize("engine", LONG_WAYS)
 def test_a_move_is_taken_back(behind: bool, engine: bool) -> None:
     server = Server(engine=engine)
     if behind:

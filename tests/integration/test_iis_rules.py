@@ -81,6 +81,7 @@ def address(dice: random.Random) -> str:
     return dice.choice(["::1", "2001:db8::25", "2001:db8::26", "fe80::1%4", "2001:db8:1::1"])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REWRITE, reason="no reading of Microsoft's: set IIS_REWRITE")
 def test_a_hundred_thousand_requests_are_let_through_as_the_model_says() -> None:
     server = Server()

@@ -89,6 +89,7 @@ def test_a_name_that_dns_does_not_tell_is_never_closed(lab: Lab, dns: NameServer
     assert probe(lab, dns, mailedge_names_left_out=[f"remote.{DOMAIN}"]).code == 0
 
 
+@pytest.mark.long
 def test_a_resolver_that_is_silent_leaves_the_site_unknown(lab: Lab, dns: NameServer) -> None:
     dns.faults["*"] = "silent"
     run = probe(lab, dns)

@@ -49,7 +49,7 @@ def test_become_is_refused_before_anything_is_sent() -> None:
         assert lab.client().ask("counters", host=HOST)["http_requests"] == 0
 
 
-@pytest.mark.parametrize("connection", ["winrm", "psrp"])
+@pytest.mark.parametrize("connection", ["winrm", pytest.param("psrp", marks=pytest.mark.long)])
 def test_a_call_that_hangs_ends_in_a_clear_error_inside_the_time_limit(connection: str) -> None:
     with site("2016") as lab:
         lab.client().fault(HOST, kind="hang", at="call:Get-ReceiveConnector", seconds=600)

@@ -238,6 +238,7 @@ def test_an_apply_and_a_drift_that_meet_another_run_say_whose_the_server_is() ->
         assert play("drift", lab.inventory, variables=NO_LOOK).code == 0
 
 
+@pytest.mark.long
 def test_a_proof_that_fails_where_nothing_was_changed_undoes_nothing() -> None:
     with site("2016") as lab:
         assert play("apply", lab.inventory, variables=NO_LOOK).code == 0

@@ -96,6 +96,7 @@ def test_it_is_judged_without_any_other_layer_and_writes_nothing(
     assert run.changed == []
 
 
+@pytest.mark.long
 def test_a_lock_stands_whatever_the_posture_and_tls_is_judged_as_the_run_leaves_it(
     lab: Lab, host: LabHost, client: LabClient
 ) -> None:

@@ -61,6 +61,7 @@ def state(lab: Lab) -> t.Any:
     )
 
 
+@pytest.mark.long
 def test_what_could_be_given_back_is_listed_and_nothing_is_changed(lab: Lab) -> None:
     assert play("apply", lab.inventory, variables=NO_LOOK).code == 0
     assert play("rollback", lab.inventory, variables=NO_LOOK).code == 0

@@ -192,6 +192,7 @@ def test_lists_may_be_texts_of_a_survey_in_every_layer(lab: Lab) -> None:
             assert plans[0] == plans[1], run.output
 
 
+@pytest.mark.long
 def test_an_empty_answer_counts_as_not_set() -> None:
     """All variables that a survey could leave empty, at once, in every playbook; what it needs
     comes from the inventory.
@@ -248,6 +249,7 @@ def test_a_firewall_variable_of_the_wrong_type_is_found_before_the_connectors_ar
     assert untouched(lab) == before
 
 
+@pytest.mark.long
 def test_a_stranger_is_the_control_of_its_own_look_where_a_firewall_drops_packets() -> None:
     with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
         text = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))

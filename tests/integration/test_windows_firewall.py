@@ -18,7 +18,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.com import ComError
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import packets, store
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.com import FwRule, FwRules
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import ALLOW, Rule
-from ansible_collections.mailedge.lockdown.tests.support.lab_answers import WAYS
+from ansible_collections.mailedge.lockdown.tests.support.lab_answers import LONG_WAYS, WAYS
 from ansible_collections.mailedge.lockdown.tests.support.windows_firewall import (
     COLLEAGUE,
     EXCHANGE,
@@ -48,7 +48,7 @@ def done(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return result
 
 
-@pytest.mark.parametrize("engine", WAYS)
+@pytest.mark.parametrize("engine", LONG_WAYS)
 def test_locked_again_widened_seen_put_back_and_given_back(engine: bool) -> None:
     server = Server(engine=engine)
     # Twins, of which one is not for us, and one whose addresses do not count.
@@ -155,7 +155,7 @@ def test_what_somebody_else_changes_between_the_calls_stops_the_write(
     assert "mailedge" not in str(server.firewall.shown())
 
 
-@pytest.mark.parametrize("engine", WAYS)
+@pytest.mark.parametrize("engine", LONG_WAYS)
 def test_what_the_server_refuses_half_way_is_told_with_the_way_back(engine: bool) -> None:
     server = Server("2010", engine)
     server.firewall.version = (2, 0)

@@ -17,6 +17,12 @@ from ansible_collections.mailedge.lockdown.tests.support.engine import in_a_runs
 WAYS = [pytest.param(False, id="stand-in"), pytest.param(True, id="engine", marks=needs_engine)]
 """Whether a host answers by a real engine."""
 
+LONG_WAYS = [
+    WAYS[0],
+    pytest.param(True, id="engine", marks=[needs_engine, pytest.mark.long]),
+]
+"""The same, for what takes an engine long."""
+
 
 def lab_answer(host: ExchangeHost, stdin: bytes, engine: bool) -> tuple[int, bytes, bytes]:
     """Exit code, output and error output of one start of PowerShell, which the host counts."""
