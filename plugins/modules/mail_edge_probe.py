@@ -55,11 +55,6 @@ options:
     type: str
     choices: [smtp, https]
     default: smtp
-  target_addresses:
-    description: Names among the targets → their addresses, which are not looked up then. See
-      M(mailedge.lockdown.mail_edge_names).
-    type: dict
-    default: {}
   port:
     description: The port. 25 where this is not set, and 443 with O(protocol=https).
     type: int

@@ -170,7 +170,7 @@ def test_bounds_are_checked_before_anything_is_sent(
 def test_messages_since_a_time_are_counted_by_connector_in_the_same_call(host: LabHost) -> None:
     host.mailbox.takes_mail = True
     before = host.exchange.logs.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-    for _ in range(3):
+    for _number in range(3):
         assert Sender(host, "provider").deliver() == "250"
     Sender(host, "internet").deliver("nobody@elsewhere.example")
     result, starts = asked(Info, host, **SITE, messages_since=before)

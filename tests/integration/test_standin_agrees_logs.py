@@ -54,7 +54,7 @@ def some(host: ExchangeHost, sessions: int = 60) -> Written:
     """Sessions of four days at random, some of them at once and over the end of a file."""
     chance = random.Random(3)
     log = writer(host.logs)
-    for _ in range(sessions):
+    for _number in range(sessions):
         begins = BEGIN + chance.random() * 4 * DAY
         connector = chance.choice(["Default Frontend EX1", "Relay, of the LAN"])
         log.session(
