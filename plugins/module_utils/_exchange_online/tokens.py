@@ -43,8 +43,9 @@ CLOUDS: t.Mapping[str, Cloud] = types.MappingProxyType(
         "worldwide": Cloud("https://login.microsoftonline.com", "https://outlook.office365.com"),
         "us_gov_high": Cloud("https://login.microsoftonline.us", "https://outlook.office365.us"),
         "us_gov_dod": Cloud("https://login.microsoftonline.us", "https://outlook-dod.office365.us"),
-        # Unverified: the addresses of the cloud that 21Vianet runs.
-        "china": Cloud("https://login.partner.microsoftonline.cn", "https://partner.outlook.cn"),
+        # Run by 21Vianet. Its API as the Admin API's documentation has it; that its login goes
+        # with it is unverified.
+        "china": Cloud("https://login.partner.microsoftonline.cn", "https://outlook.office365.cn"),
     }
 )
 
