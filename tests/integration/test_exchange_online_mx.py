@@ -53,6 +53,7 @@ def test_dns_says_where_the_mx_points_or_it_is_unknown(
             assert guard in ids(told)
             assert words in told["msg"]
             assert tenant.dump() == start
+            assert told["state"] in ("open", "unknown")
         asked = len(server.asked)
         if guard == "mx_unknown":
             assert tenant.locked(**asking)["state"] == "in order", "it is named"
@@ -66,3 +67,14 @@ def test_dns_is_not_asked_where_nobody_said_so(tenant: Tenant) -> None:
         named = {"resolver": "127.0.0.1", "resolver_port": server.port}
         assert "mx_unknown" in ids(tenant.lock(mx_hosts=[], **named))
         assert server.asked == []
+
+
+def test_a_rollback_that_locks_says_no_state_where_nothing_tells_the_mx(tenant: Tenant) -> None:
+    tenant.locked()
+    opened = tenant.rollback("original")
+    assert not tenant.dump()["InboundConnector"]
+    back = tenant.rollback(opened["snapshot"]["name"])
+    (row,) = tenant.dump()["InboundConnector"]
+    assert row["RestrictDomainsToCertificate"], "it is locked again"
+    assert "mx_unknown" in ids(back)
+    assert "state" not in back
