@@ -163,6 +163,7 @@ SENDERS_MODULE: dict[str, t.Any] = {
         "addresses": {"type": "bool", "default": False},
     }
 }
+NAMES_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS}}
 SNAPSHOTS_MODULE: dict[str, t.Any] = {
     "argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}
 }

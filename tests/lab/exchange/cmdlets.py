@@ -11,6 +11,7 @@ import fnmatch
 import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import (
+    published,
     receive,
     receive_rules,
     rows,
@@ -87,6 +88,11 @@ class Cmdlets:
         trial = bool(parameters.pop("WhatIf", False))
         if noun == "AcceptedDomain":
             return rows.domain_rows(self.directory, parameters.get("Identity"))
+        if noun == "ExchangeCertificate":
+            named = parameters.get("Server")
+            server = self.server if named is None else self._server(named, controller)
+            held = self.directory.certificates.get(server.name, [])
+            return published.certificate_rows(server, held)
         if noun == "ADPermission":
             if verb == "Get":
                 return self._get_rights(parameters, controller)

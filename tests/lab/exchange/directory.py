@@ -48,6 +48,8 @@ class Directory:
         self.controllers = tuple(f"{name}.{domain}" for name in controllers)
         # Domain, or *, or *.domain → its type.
         self.accepted_domains: dict[str, str] = {domain: "Authoritative"}
+        # Server → certificates beside setup's own.
+        self.certificates: dict[str, list[t.Any]] = {}
         # Whether objects that are not valid refuse to be set is unverified; both are played.
         self.refuses_invalid = False
         self.servers: dict[str, Server] = {}

@@ -45,6 +45,12 @@ def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
         "Get-ReceiveConnector": ("Identity", "Server", "DomainController"),
         "Get-SendConnector": ("Identity", "DomainController"),
         "Get-AcceptedDomain": ("Identity", "DomainController"),
+        # TechNet has no -Server for 2007, where it reads the local server.
+        "Get-ExchangeCertificate": (
+            ("Thumbprint", "DomainName", "DomainController")
+            if edition.generation < Generation.E2010
+            else ("Identity", "Server", "Thumbprint", "DomainName", "DomainController")
+        ),
         "Get-ADPermission": ("Identity", "User", "DomainController"),
         "Add-ADPermission": (*_RIGHTS, *asks),
         "Remove-ADPermission": (*_RIGHTS, *asks),

@@ -49,6 +49,7 @@ MODULES = {
     "exchange_delivery_proof": argspec.DELIVERY_MODULE,
     "exchange_mail_flow": argspec.MAIL_FLOW_MODULE,
     "exchange_mail_flow_info": argspec.INFO_MODULE,
+    "exchange_names_info": argspec.NAMES_MODULE,
     "exchange_receive_connector": argspec.RECEIVE_MODULE,
     "exchange_send_connector": argspec.SEND_MODULE,
     "exchange_senders_info": argspec.SENDERS_MODULE,
