@@ -11,11 +11,14 @@ module: exchange_names_info
 short_description: Read by which names an Exchange server can be reached, as it says itself
 version_added: 0.1.0
 description:
-  - Reads the accepted domains, the names that connectors greet with, and the names in the
-    certificates that Exchange knows, and says of each where it is from.
+  - Reads the accepted domains, the names that connectors greet with, those in the certificates
+    that Exchange knows, the URLs of virtual directories, the address of autodiscover, and the
+    domains of the hybrid configuration, and says of each name where it is from.
   - A door that is left open is most often at a name that nobody thought of; a server's certificate
     and connectors have it. RV(names) are for
     O(mailedge.lockdown.mail_edge_names#module:server_names).
+  - URLs are read on Exchange 2013 and later only, which tell them without asking IIS.
+    B(Unverified) is whether service packs of Exchange 2010 could.
   - What could not be read is told in RV(not_read), with what the server said, and never guessed.
   - Connectors of other servers are left out. Send connectors and accepted domains are those of the
     organization.
@@ -57,8 +60,8 @@ names:
     - name: mail.hafen.example
       from: ["the certificate 0A1B2C3D (services: IIS, SMTP)", "the send connector 'Internet'"]
 domains:
-  description: The accepted domains. One for all domains below another is told as that one, and one
-    for all domains of the internet only in RV(not_read).
+  description: The accepted domains, and those of the hybrid configuration. One for all domains
+    below another is told as that one, and one for all domains of the internet only in RV(not_read).
   returned: success
   type: list
   elements: str

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS, Generation
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.published import Certificate
 from ansible_collections.mailedge.lockdown.tests.machine.server import ExchangeServer
 
@@ -59,7 +59,9 @@ def test_every_edition_tells_its_names(edition: str, tmp_path: pathlib.Path) -> 
     assert told["wildcards"] == ["*.shop.example"]
     assert told["short_names"] == ["ex1"]
     assert "10.0.0.1" not in names
-    assert told["not_read"] == []
+    old = host.edition.generation < Generation.E2013 and not host.edition.edge
+    assert len(told["not_read"]) == old
+    assert all("only Exchange 2013 and later" in sentence for sentence in told["not_read"])
 
 
 @pytest.mark.parametrize("edition", ["2007", "2010", "2019", "edge"])
@@ -76,9 +78,10 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_there(
     cmdlet: str, edition: str, tmp_path: pathlib.Path
 ) -> None:
     server = ExchangeServer(edition, tmp_path)
+    before = ask(server)["not_read"]
     server.host.hidden.add(cmdlet)
-    told = ask(server)
-    (sentence,) = told["not_read"]
+    told = server.done("exchange_names_info")
+    (sentence,) = [text for text in told["not_read"] if text not in before]
     assert cmdlet in sentence
     assert told["warnings"] == told["not_read"]
     assert (told["domains"] == []) is (cmdlet == "Get-AcceptedDomain")
@@ -98,3 +101,43 @@ def test_an_accepted_domain_for_everything_is_no_domain_to_look_at(tmp_path: pat
     told = ask(server)
     assert told["domains"] == ["site.example"]
     assert "'*' (ExternalRelay)" in told["not_read"][0]
+
+
+@pytest.mark.parametrize("edition", ["2013", "2016", "2019", "se"])
+def test_urls_and_hybrid_domains_are_told_with_where_they_are_from(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
+    server = ExchangeServer(edition, tmp_path)
+    host = server.host
+    host.directory.external[host.name] = "outside.site.example"
+    host.directory.hybrid = ["site.example", "autod:hybrid.example"]
+    told = ask(server)
+    names = sources(told)
+    assert len(names["outside.site.example"]) == 7
+    assert "ExternalUrl of Get-OwaVirtualDirectory" in names["outside.site.example"]
+    assert "ExternalHostname of Get-OutlookAnywhere" in names["outside.site.example"]
+    (source,) = names["autodiscover.site.example"]
+    assert source.startswith("AutoDiscoverServiceInternalUri of Get-ClientAccess")
+    assert told["domains"] == ["hybrid.example", "site.example"]
+    assert told["not_read"] == []
+
+    # Which of the two names a version has is no matter, as long as it has one.
+    host.hidden.add("Get-MapiVirtualDirectory")
+    host.hidden.add("Get-ClientAccessServer")
+    lacking = server.done("exchange_names_info")
+    assert "Get-MapiVirtualDirectory said: " in lacking["not_read"][0]
+    assert len(lacking["not_read"]) == (2 if edition == "2013" else 1)
+
+
+@pytest.mark.parametrize("edition", ["2007", "2010"])
+def test_versions_that_would_ask_iis_are_told_and_tell_autodiscover(
+    edition: str, tmp_path: pathlib.Path
+) -> None:
+    server = ExchangeServer(edition, tmp_path)
+    server.host.directory.external[server.host.name] = "outside.site.example"
+    told = ask(server)
+    names = sources(told)
+    assert "outside.site.example" not in names
+    assert "autodiscover.site.example" in names
+    (sentence,) = told["not_read"]
+    assert "The URLs of virtual directories were not read" in sentence

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import accepted
@@ -24,6 +25,23 @@ _RECEIVE, _SEND = "names-receive", "names-send"
 _CERTIFICATES, _CERTIFICATES_HERE = "names-certificates", "names-certificates-here"
 _CERTIFICATE = ["Thumbprint", "Subject", "CertificateDomains", "Services"]
 _NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}")
+_URLS = ("InternalUrl", "ExternalUrl")
+_HOSTS = ("InternalHostname", "ExternalHostname")
+_DIRECTORIES: t.Mapping[str, tuple[str, ...]] = {
+    "Get-OwaVirtualDirectory": _URLS,
+    "Get-EcpVirtualDirectory": _URLS,
+    "Get-WebServicesVirtualDirectory": (*_URLS, "InternalNLBBypassUrl"),
+    "Get-ActiveSyncVirtualDirectory": _URLS,
+    "Get-OabVirtualDirectory": _URLS,
+    "Get-AutodiscoverVirtualDirectory": _URLS,
+    "Get-MapiVirtualDirectory": _URLS,
+    "Get-OutlookAnywhere": _HOSTS,
+}
+# The newer name of a cmdlet that newer versions may have under both (since which one is
+# unverified); one of them is enough.
+_ACCESS = ("Get-ClientAccessServer", "Get-ClientAccessService")
+_ACCESS_URI = "AutoDiscoverServiceInternalUri"
+_HYBRID = "Get-HybridConfiguration"
 _COMMON_NAME = re.compile(r"(?:^|,)\s*CN=([^,\s]+)", re.IGNORECASE)
 
 
@@ -38,6 +56,16 @@ def read_steps(host_name: t.Any, domain_controller: str | None = None) -> list[S
         _step(_CERTIFICATES, "Get-ExchangeCertificate", here, _CERTIFICATE),
         # Exchange 2007 has no -Server; that Edge servers take it is unverified.
         _step(_CERTIFICATES_HERE, "Get-ExchangeCertificate", {}, _CERTIFICATE),
+        *(
+            # Else IIS is asked as well, which is slow, and where it does not answer is an error.
+            _step(cmdlet, cmdlet, {**here, "ADPropertiesOnly": True, **shared}, ["Name", *urls])
+            for cmdlet, urls in _DIRECTORIES.items()
+        ),
+        *(
+            _step(cmdlet, cmdlet, {"Identity": host_name, **shared}, ["Name", _ACCESS_URI])
+            for cmdlet in _ACCESS
+        ),
+        _step(_HYBRID, _HYBRID, shared, ["Domains"]),
     ]
 
 
@@ -106,6 +134,11 @@ def of(steps: t.Mapping[str, Answer], server: Server) -> Names:
     for row in _rows(names, steps, _SEND, "Get-SendConnector", "FQDNs of send connectors"):
         names.add(row.get("Fqdn"), f"the send connector '{row.get('Name')}'")
     _certificates(names, steps, server)
+    if not server.edge:
+        # An Edge server has none of all this.
+        _directories(names, steps, server)
+        _autodiscover(names, steps)
+        _hybrid(names, steps, server)
     return names
 
 
@@ -137,6 +170,53 @@ def _certificates(names: Names, steps: t.Mapping[str, Answer], server: Server) -
         ]
         if not any(said):
             names.not_read.append(f"No name could be read of the certificate {thumbprint}.")
+
+
+def _directories(names: Names, steps: t.Mapping[str, Answer], server: Server) -> None:
+    if server.version < Version.E2013:
+        names.not_read.append(
+            "The URLs of virtual directories were not read: only Exchange 2013 and later tell them "
+            f"without asking IIS, and the server has {server.version}. Name them in server_names."
+        )
+        return
+    for cmdlet, keys in _DIRECTORIES.items():
+        what = f"URLs of {cmdlet[len('Get-') :]}"
+        for row in _rows(names, steps, cmdlet, cmdlet, what):
+            for key in keys:
+                _url(names, row.get(key), f"{key} of {cmdlet}")
+
+
+def _autodiscover(names: Names, steps: t.Mapping[str, Answer]) -> None:
+    told = [cmdlet for cmdlet in _ACCESS if (steps.get(cmdlet) or {}).get("ok")]
+    cmdlet = told[0] if told else _ACCESS[0]
+    for row in _rows(names, steps, cmdlet, cmdlet, "address of autodiscover"):
+        _url(names, row.get(_ACCESS_URI), f"{_ACCESS_URI} of {cmdlet}")
+
+
+def _hybrid(names: Names, steps: t.Mapping[str, Answer], server: Server) -> None:
+    if server.version < Version.E2010:
+        # It came with a service pack of 2010: before, nothing can be hybrid.
+        return
+    for row in _rows(names, steps, _HYBRID, _HYBRID, "domains of the hybrid configuration"):
+        for text in _texts(row.get("Domains")):
+            # One of them may be marked as that of autodiscover.
+            domain = text.strip().lower()
+            _append(names.domains, domain[len("autod:") :] if domain[:6] == "autod:" else domain)
+
+
+def _url(names: Names, value: t.Any, source: str) -> None:
+    """Take the host of a URL, or a host; what is neither is told."""
+    text = str(value or "").strip()
+    if not text:
+        return
+    try:
+        host = urllib.parse.urlsplit(text if "//" in text else f"//{text}").hostname
+    except ValueError:
+        host = None
+    if not host:
+        names.not_read.append(f"The {source} has no name that can be read: {text}")
+        return
+    names.add(host, source)
 
 
 def _rows(

@@ -93,6 +93,11 @@ class Cmdlets:
             server = self.server if named is None else self._server(named, controller)
             held = self.directory.certificates.get(server.name, [])
             return published.certificate_rows(server, held)
+        if cmdlet in published.commands(self.edition):
+            named = parameters.get("Server", parameters.get("Identity"))
+            server = self.server if named is None else self._server(named, controller)
+            external = self.directory.external.get(server.name, "")
+            return published.rows(cmdlet, server, external, self.directory.hybrid)
         if noun == "ADPermission":
             if verb == "Get":
                 return self._get_rights(parameters, controller)

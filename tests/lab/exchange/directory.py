@@ -50,6 +50,9 @@ class Directory:
         self.accepted_domains: dict[str, str] = {domain: "Authoritative"}
         # Server → certificates beside setup's own.
         self.certificates: dict[str, list[t.Any]] = {}
+        # Server → the host in its external URLs; and the domains of the hybrid configuration.
+        self.external: dict[str, str] = {}
+        self.hybrid: list[str] = []
         # Whether objects that are not valid refuse to be set is unverified; both are played.
         self.refuses_invalid = False
         self.servers: dict[str, Server] = {}

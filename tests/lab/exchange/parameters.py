@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.tests.lab.exchange import receive, send
+from ansible_collections.mailedge.lockdown.tests.lab.exchange import published, receive, send
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import Edition, Generation
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.errors import unknown_parameter
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import Setting
@@ -51,6 +51,7 @@ def commands(edition: Edition) -> dict[str, tuple[str, ...]]:
             if edition.generation < Generation.E2010
             else ("Identity", "Server", "Thumbprint", "DomainName", "DomainController")
         ),
+        **published.commands(edition),
         "Get-ADPermission": ("Identity", "User", "DomainController"),
         "Add-ADPermission": (*_RIGHTS, *asks),
         "Remove-ADPermission": (*_RIGHTS, *asks),
