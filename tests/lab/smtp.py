@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # aiosmtpd finds commands by the names of methods.
-# ruff: noqa: N802, N815
+# ruff: noqa: N802
 """Port 25 as a sender sees it: the rights on a host's live connectors answer, in Exchange's words.
 
 A sender is whom its loopback address plays. Known from receive-connectors.md: the banner, 530
@@ -146,6 +146,11 @@ class Remembering(WholeReplies):
         self.heard("VRFY", arg)
         await self.push("252 2.1.5 Cannot VRFY user")
 
+    async def smtp_EXPN(self, arg: str | None) -> None:
+        """Exchange has no lists to tell."""
+        self.heard("EXPN", arg)
+        await self.push("500 5.3.3 Unrecognized command")
+
     async def smtp_DATA(self, arg: str | None) -> None:
         """A message. It is heard, so that a test sees that somebody sends one, and refused: the lab
         has no queue.
@@ -153,7 +158,10 @@ class Remembering(WholeReplies):
         self.heard("DATA", arg)
         await self.push("452 4.3.1 Insufficient system resources")
 
-    smtp_BDAT = smtp_DATA
+    async def smtp_BDAT(self, arg: str | None) -> None:
+        """A message in pieces, as above."""
+        self.heard("BDAT", arg)
+        await self.push("452 4.3.1 Insufficient system resources")
 
     async def smtp_QUIT(self, arg: str | None) -> None:
         """The end."""
