@@ -251,13 +251,13 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
 
 def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
     """Site → the firewall in front of it, which one of its hosts has read."""
-    found = {}
+    seen_of_sites = {}
     for variables in of_hosts.values():
         about = _about(variables)
         seen = seen_of(WAY_IN, FIREWALL, about.get("parts") or {}, _result_of(WAY_IN, variables))
         if seen.told is not None and about.get("described"):
-            found[str(about["described"]["site"])] = seen
-    return found
+            seen_of_sites[str(about["described"]["site"])] = seen
+    return seen_of_sites
 
 
 def _fails(of_hosts: OfHosts) -> bool:

@@ -68,8 +68,8 @@ def test_dmarc_is_told(
 ) -> None:
     for name, texts in records.items():
         dns.zones.add(name, "TXT", *(f'"{text}"' for text in texts))
-    (found,) = _dmarc(DOMAIN, resolver(dns))
-    assert (found.severity, words in found.sentence) == (severity, True), found
+    (finding,) = _dmarc(DOMAIN, resolver(dns))
+    assert (finding.severity, words in finding.sentence) == (severity, True), finding
 
 
 def test_a_domain_below_another_has_the_policy_for_such(dns: NameServer) -> None:
@@ -161,8 +161,8 @@ def found_of(dns: NameServer, certificate: pathlib.Path, port: int) -> tuple[str
     names = Names(asks, Wanted((DOMAIN,)))
     names.mx[DOMAIN] = asks.ask(DOMAIN, "MX")
     described = Described(ca_path=str(certificate), https_port=port)
-    (found,) = _mta_sts(DOMAIN, names, described, asks)
-    return found.severity, found.sentence
+    (finding,) = _mta_sts(DOMAIN, names, described, asks)
+    return finding.severity, finding.sentence
 
 
 POLICIES = [

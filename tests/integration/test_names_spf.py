@@ -118,7 +118,7 @@ def judged(dns: NameServer, sender: str) -> str:
     def look_up(name: str, kind: str, *_more: t.Any, **_others: t.Any) -> list[t.Any]:
         """As pyspf wants it: ((name, kind), value) of every record, aliases included."""
         answer = resolver.ask(name, kind)
-        found: list[t.Any] = []
+        findings: list[t.Any] = []
         for record in answer.records:
             if kind == "TXT":
                 value: t.Any = tuple(record.strings)
@@ -126,8 +126,8 @@ def judged(dns: NameServer, sender: str) -> str:
                 value = (record.preference, record.exchange.to_text(omit_final_dot=True))
             else:
                 value = str(record.address)
-            found.append(((name, kind), value))
-        return found
+            findings.append(((name, kind), value))
+        return findings
 
     kept, judge.DNSLookup = judge.DNSLookup, look_up
     try:
@@ -183,8 +183,8 @@ FOUND = [
 def test_each_record_has_its_finding(
     dns: NameServer, records: list[str], severity: str, words: str
 ) -> None:
-    found = next(iter(_spf(DOMAIN, Described(), publish(dns, *records))))
-    assert (found.severity, words in found.sentence) == (severity, True), found
+    findings = next(iter(_spf(DOMAIN, Described(), publish(dns, *records))))
+    assert (findings.severity, words in findings.sentence) == (severity, True), findings
 
 
 SMART = [
@@ -200,16 +200,16 @@ SMART = [
 def test_smart_hosts_are_asked_for_by_all_their_addresses(
     dns: NameServer, record: str, hosts: list[str], severity: str
 ) -> None:
-    found = list(_spf(DOMAIN, Described(smart_hosts=tuple(hosts)), publish(dns, record)))
-    (about,) = [each for each in found if each.id == "spf_smart_hosts"]
-    assert about.severity == severity, found
+    findings = list(_spf(DOMAIN, Described(smart_hosts=tuple(hosts)), publish(dns, record)))
+    (about,) = [each for each in findings if each.id == "spf_smart_hosts"]
+    assert about.severity == severity, findings
 
 
 def test_a_term_that_dns_does_not_answer_is_unknown(dns: NameServer) -> None:
     dns.faults["_spf.filter.example"] = "SERVFAIL"
     try:
         resolver = publish(dns, "v=spf1 include:_spf.filter.example -all")
-        (found,) = _spf(DOMAIN, Described(smart_hosts=("198.51.100.7",)), resolver)
+        (findings,) = _spf(DOMAIN, Described(smart_hosts=("198.51.100.7",)), resolver)
     finally:
         dns.faults.clear()
-    assert found.severity == "unknown"
+    assert findings.severity == "unknown"

@@ -135,7 +135,7 @@ def stages(
     networks = SiteNetworks(provider=PROVIDER, own_networks=OWN, inbound_lock=True)
     connectors = of_exchange.of(read_state, networks.on(read_state.server))
     told = zip(fold.STAGES, (front, rules, connectors))
-    return tuple(fold.Seen(name, None if name in left_out else one) for name, one in told)
+    return tuple(fold.Seen(name, None if name in left_out else stage) for name, stage in told)
 
 
 @contextlib.contextmanager
@@ -176,8 +176,8 @@ def look(front_end: FrontEnd, source: str, domain: str) -> str:
         reply_seconds=10.0,
     )
     egress = Egress(None, 25, None, 0.5, 0.5)
-    found = whole_result([look_at(door(front_end.port, "127.0.1.1"), question, egress)], egress)
-    return str(found["verdict"])
+    result = whole_result([look_at(door(front_end.port, "127.0.1.1"), question, egress)], egress)
+    return str(result["verdict"])
 
 
 @examples(12)

@@ -110,7 +110,7 @@ def test_the_whole_edge_knows_no_layer() -> None:
     known = ("module_utils._edge", "module_utils._ranges")
     for name, needed in imports().items():
         if name.startswith("module_utils._edge"):
-            assert [one for one in needed if not one.startswith(known)] == [], name
+            assert [module for module in needed if not module.startswith(known)] == [], name
 
 
 def test_no_layer_knows_its_sibling() -> None:

@@ -34,7 +34,7 @@ def _fits(host: str, names: t.Iterable[str]) -> bool:
 
 def findings(pointers: t.Mapping[str, Plain], looked: t.Iterable[Plain]) -> list[Finding]:
     """One finding for each address that greeted. `looked`: the addresses of all looks."""
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for seen in looked:
         address, greeting = str(seen.get("address") or ""), greeted_as(seen.get("banner"))
         if not greeting or address not in pointers:
@@ -49,8 +49,8 @@ def findings(pointers: t.Mapping[str, Plain], looked: t.Iterable[Plain]) -> list
         if wrong:
             sentence = f"{address} greets as {greeting}, but {', and '.join(wrong)}."
             remedy = "Where it sends by itself, give all of them one name."
-            found[address] = Finding("identity", NOTE, address, sentence, remedy)
-        elif address not in found and certificate:
+            findings[address] = Finding("identity", NOTE, address, sentence, remedy)
+        elif address not in findings and certificate:
             sentence = f"{address} is {greeting} by greeting, PTR record and certificate."
-            found[address] = Finding("identity", OK, address, sentence)
-    return list(found.values())
+            findings[address] = Finding("identity", OK, address, sentence)
+    return list(findings.values())

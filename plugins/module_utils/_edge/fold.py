@@ -137,27 +137,27 @@ def _shown(senders: Part) -> str:
     return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
 
 
-def both_might(one: Part, other: Part) -> Part:
+def both_might(first: Part, other: Part) -> Part:
     """Who might be in both."""
-    if not one or not other:
+    if not first or not other:
         return _NOBODY
-    if ALL in (one, other):
-        return other if one == ALL else one
-    if SOME in (one, other):
-        return other if one == SOME else one
-    return (RangeSet.parse(one) & RangeSet.parse(other)).to_texts()
+    if ALL in (first, other):
+        return other if first == ALL else first
+    if SOME in (first, other):
+        return other if first == SOME else first
+    return (RangeSet.parse(first) & RangeSet.parse(other)).to_texts()
 
 
-def both_certain(one: Part, other: Part, *, same: bool) -> Part:
+def both_certain(first: Part, other: Part, *, same: bool) -> Part:
     """Who certainly is in both. `same`: whether both mean the same group by ALL."""
-    if not one or not other:
+    if not first or not other:
         return _NOBODY
-    if isinstance(one, list) and isinstance(other, list):
-        return (RangeSet.parse(one) & RangeSet.parse(other)).to_texts()
-    if one == ALL and other == ALL:
+    if isinstance(first, list) and isinstance(other, list):
+        return (RangeSet.parse(first) & RangeSet.parse(other)).to_texts()
+    if first == ALL and other == ALL:
         return ALL
-    if same and ALL in (one, other):
-        return other if one == ALL else one
+    if same and ALL in (first, other):
+        return other if first == ALL else first
     return _NOBODY
 
 
@@ -165,14 +165,14 @@ def places(stages: t.Sequence[Seen]) -> list[tuple[Place, int]]:
     """The published doors of a server, each with its family of IP, in order."""
     front, last = stages[0].told, stages[-1].told
     own = set((last or {}).get("addresses") or ())
-    found: dict[tuple[Place, int], None] = {}
+    doors: dict[tuple[Place, int], None] = {}
     if front is None:
         for door in (last or {}).get("doors") or ():
             for family in door["families"]:
                 for port in door["ports"]:
                     for at in door.get("at") or [""]:
-                        found[Place("", port, at, port), family] = None
-        return sorted(found, key=_ranked)
+                        doors[Place("", port, at, port), family] = None
+        return sorted(doors, key=_ranked)
     for door in front["doors"]:
         inside = [address for address in door["leads_to"] if not own or address in own]
         if door["leads_to"] and not inside:
@@ -182,8 +182,8 @@ def places(stages: t.Sequence[Seen]) -> list[tuple[Place, int]]:
                 for address in inside or [""]:
                     behind = door.get("port_behind") or port
                     place = Place(door["at"][0], port, address, behind, door.get("name", ""))
-                    found[place, family] = None
-    return sorted(found, key=_ranked)
+                    doors[place, family] = None
+    return sorted(doors, key=_ranked)
 
 
 def _ranked(item: tuple[Place, int]) -> tuple[t.Any, ...]:
@@ -298,11 +298,11 @@ def _door(told: Plain, family: int, port: int, address: str) -> Plain | None:
     return next(iter([*named, *everywhere]), None)
 
 
-def _either(one: Part, other: Part) -> Part:
+def _either(first: Part, other: Part) -> Part:
     """Who might be in one of them."""
-    if not one or not other:
-        return one or other
+    if not first or not other:
+        return first or other
     for word in (ALL, SOME):
-        if word in (one, other):
+        if word in (first, other):
             return word
-    return (RangeSet.parse(one) | RangeSet.parse(other)).to_texts()
+    return (RangeSet.parse(first) | RangeSet.parse(other)).to_texts()

@@ -89,11 +89,11 @@ def contradicted(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> li
             continue
         for look in looks:
             if look.at == (answer.place.address, answer.place.port) and _differ(answer, look):
-                found = TAKEN if look.verdict == "open" else REFUSED
+                looked = TAKEN if look.verdict == "open" else REFUSED
                 by = f" by {answer.by}" if answer.by else ""
                 sentences.append(
                     f"{look.name} at {answer.place}: the layers say {_SAID[answer.answer]}{by}, "
-                    f"the look says {found}. There is a way in, or something on the way, that "
+                    f"the look says {looked}. There is a way in, or something on the way, that "
                     "nobody has described."
                 )
     return sentences

@@ -59,7 +59,7 @@ class Source:
             if not answer.known:
                 unknown.append(f"DNS does not tell the MX of {domain}: {answer.why}.")
             if answer.status == FOUND:
-                named = [one.exchange.to_text(omit_final_dot=True) for one in answer.records]
+                named = [each.exchange.to_text(omit_final_dot=True) for each in answer.records]
                 # A host without a name says that the domain takes no mail (RFC 7505).
                 hosts += [name.lower() for name in named if name.strip(".")]
         if not hosts and not unknown:

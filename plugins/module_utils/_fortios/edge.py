@@ -64,9 +64,9 @@ def of(state: DeviceState, wanted: InboundOptions, allowed: t.Mapping[int, Sourc
         for address in wanted.addresses
         for port in ports
     ]
-    lost = [f"{len(told) - _MOST} more doors are not told."] if len(told) > _MOST else []
+    left_out = [f"{len(told) - _MOST} more doors are not told."] if len(told) > _MOST else []
     ways = list(unread.ways(model, wanted.port, wanted.interfaces, six=6 in wanted.versions))
-    return stage("firewall", groups, told[:_MOST], unread=[*ways, *lost])
+    return stage("firewall", groups, told[:_MOST], unread=[*ways, *left_out])
 
 
 def _of_vip(
@@ -112,7 +112,7 @@ def _door(
         (port,),
         {REACH: (might, certain)},
         (outside,),
-        tuple(str(one) for one in behind if one.size == 1),
+        tuple(str(each) for each in behind if each.size == 1),
         target.port,
         name,
         untold=untold,

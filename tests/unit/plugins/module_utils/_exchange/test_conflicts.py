@@ -118,8 +118,8 @@ def test_a_conflict_says_what_both_hear_and_where() -> None:
 
 def test_a_range_inside_another_one_is_no_conflict_at_either_end() -> None:
     for inside in ("10.1.0.0/24", "10.1.7.0/24", "10.1.255.0/24"):
-        for one, other in (("10.1.0.0/16", inside), (inside, "10.1.0.0/16")):
-            assert conflicts(_pair(Alpha=[one], Beta=[other])) == []
+        for first, other in (("10.1.0.0/16", inside), (inside, "10.1.0.0/16")):
+            assert conflicts(_pair(Alpha=[first], Beta=[other])) == []
 
 
 def test_an_entry_of_the_other_family_crosses_nothing() -> None:

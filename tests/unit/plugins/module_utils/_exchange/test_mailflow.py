@@ -393,7 +393,7 @@ def test_a_real_exchange_2019_as_set_up_answers_any_stranger() -> None:
             assert answer.accepts_anonymous is accepted
     assert {share.answer.words() for share in exposure(some)} == {"anonymous mail accepted"}
 
-    assert {one.answer.words() for one in exposure(some)} == {"anonymous mail accepted"}
+    assert {exposed.answer.words() for exposed in exposure(some)} == {"anonymous mail accepted"}
 
 
 def test_a_range_that_ends_with_a_wider_one_is_heard_by_its_own_connector_alone() -> None:

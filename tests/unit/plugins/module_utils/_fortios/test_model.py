@@ -198,14 +198,14 @@ def test_a_virtual_ip_of_which_nobody_knows_where_it_is_met_is_open_where_two_wa
     ways = t.cast("Rows", {1: {**policy, "srcintf": ["in"]}, 2: {**policy, "srcintf": ["out"]}})
     for interface, is_open in (("wan1", True), ("abroad", True), ("any", False)):
         vip = {"v": {"extintf": interface, "mappedip": ["10.20.1.11"]}}
-        one = model(policy=ways, vip=vip)
-        assert one.is_open(Target(25, vip="v")) is is_open, interface
+        judged = model(policy=ways, vip=vip)
+        assert judged.is_open(Target(25, vip="v")) is is_open, interface
         # Nobody knows where the server is either, so that the device has to be asked.
-        assert one.is_unsettled(Target(25, vip="v")), interface
+        assert judged.is_unsettled(Target(25, vip="v")), interface
 
 
 def test_an_address_is_reached_by_its_virtual_ips_and_by_the_groups_that_hold_them() -> None:
-    one = model(
+    judged = model(
         vip={
             "v": {"mappedip": ["10.20.1.11"]},
             "w": {"mappedip": ["10.20.1.12"]},
@@ -214,7 +214,7 @@ def test_an_address_is_reached_by_its_virtual_ips_and_by_the_groups_that_hold_th
     )
     target = Target(25, address=parse_range("10.20.1.11"))
     for names, leading in ((["v"], ["v"]), (["g"], ["v"]), (["w"], []), (["all"], [])):
-        assert one.translating({"dstaddr": names}, target) == leading
+        assert judged.translating({"dstaddr": names}, target) == leading
 
 
 def test_words() -> None:

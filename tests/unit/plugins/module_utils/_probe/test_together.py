@@ -94,10 +94,10 @@ def test_a_whole_site_is_looked_at_in_time(
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     crowd = Crowd()
 
-    def look(task: LookTask, index: int) -> None:
+    def counted(task: LookTask, index: int) -> None:
         crowd.look(task, index)
 
-    monkeypatch.setattr(LookTask, "look", look)
+    monkeypatch.setattr(LookTask, "look", counted)
     addresses = [*first.values(), *second.values()]
     mails = [Server(addresses[0], 0, {}, None), Server(addresses[0], 0, {}, None)]
     webs = [WebServer(pem, address=addresses[0])]

@@ -48,11 +48,11 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def serve(pem: pathlib.Path) -> t.Iterator[Serve]:
     servers: list[WebServer] = []
 
-    def one(answers: t.Mapping[str, Answer] | None = None, **more: t.Any) -> WebServer:
+    def serving(answers: t.Mapping[str, Answer] | None = None, **more: t.Any) -> WebServer:
         servers.append(WebServer(pem, answers, **more))
         return servers[-1]
 
-    yield one
+    yield serving
     for server in servers:
         server.stop()
 
@@ -67,7 +67,7 @@ def looked(
     return look_at_web(door, question, egress)
 
 
-def found(look: Look, path: str = "/ecp") -> tuple[str, str]:
+def judgement_at(look: Look, path: str = "/ecp") -> tuple[str, str]:
     judgement = look.decisions[path].judgement
     return judgement.verdict, judgement.reason
 
@@ -139,10 +139,10 @@ ANSWERS: dict[str, tuple[str, tuple[str, str]]] = {
 def test_what_an_answer_is_taken_for(serve: Serve, name: str) -> None:
     answer, expected = ANSWERS[name]
     look = looked(serve({"/ecp": answer}).port, "/owa", "/ecp")
-    assert found(look) == expected
-    assert found(look, "/owa") == ("open", "login_asked")
+    assert judgement_at(look) == expected
+    assert judgement_at(look, "/owa") == ("open", "login_asked")
     # With nothing besides that answers as Exchange, no refusal is a lock.
-    alone = found(looked(serve({"/ecp": answer}).port, "/ecp"))
+    alone = judgement_at(looked(serve({"/ecp": answer}).port, "/ecp"))
     assert alone == expected if expected[0] != "closed" else alone[0] == "inconclusive"
 
 
@@ -151,7 +151,7 @@ def test_the_build_is_told(serve: Serve) -> None:
     assert looked(serve({"/ecp": signed}).port, "/ecp").web["build"] == "15.2.1544.9"
     form = page("200 OK", body='<link href="/owa/auth/15.1.2507/themes/resources/x.css">')
     look = looked(serve({"/owa": form}).port, "/owa")
-    assert (look.web["build"], found(look, "/owa")) == ("15.1.2507", ("open", "answered"))
+    assert (look.web["build"], judgement_at(look, "/owa")) == ("15.1.2507", ("open", "answered"))
 
 
 def wait(sock: socket.socket) -> None:
@@ -219,7 +219,7 @@ def test_a_fault_at_any_stage_ends_in_time_and_is_no_lock(serve: Serve, name: st
     begin = time.monotonic()
     look = looked(server.port, "/owa", "/ecp", seconds=0.3)
     assert time.monotonic() - begin < 5
-    assert {one.judgement.verdict for one in look.decisions.values()} == {"inconclusive"}
+    assert {serving.judgement.verdict for serving in look.decisions.values()} == {"inconclusive"}
     decision = look.decisions["/ecp"]
     assert decision.stage == stage
     assert words in decision.sentence
@@ -228,34 +228,34 @@ def test_a_fault_at_any_stage_ends_in_time_and_is_no_lock(serve: Serve, name: st
 
 def test_a_page_that_hangs_is_no_lock(serve: Serve) -> None:
     look = looked(serve({"/ecp": half_a_page}).port, "/owa", "/ecp", seconds=0.3)
-    assert found(look) == ("inconclusive", "trouble_timeout")
+    assert judgement_at(look) == ("inconclusive", "trouble_timeout")
     assert look.decisions["/ecp"].stage == "body"
-    assert found(look, "/owa")[0] == "open"
+    assert judgement_at(look, "/owa")[0] == "open"
 
 
 def test_a_path_that_drops_is_closed_only_beside_one_that_answers(serve: Serve) -> None:
-    assert found(looked(serve({"/ecp": hang_up}).port, "/owa", "/ecp")) == (
+    assert judgement_at(looked(serve({"/ecp": hang_up}).port, "/owa", "/ecp")) == (
         "closed",
         "path_refused",
     )
-    assert found(looked(serve({"/": hang_up}).port, "/owa", "/ecp"))[0] == "inconclusive"
+    assert judgement_at(looked(serve({"/": hang_up}).port, "/owa", "/ecp"))[0] == "inconclusive"
 
 
 def test_silence_is_closed_only_where_the_way_out_is_proven(serve: Serve) -> None:
     port = free_port()
-    assert found(looked(port)) == ("inconclusive", "egress_unproven")
+    assert judgement_at(looked(port)) == ("inconclusive", "egress_unproven")
     gone = WebEgress("127.0.0.1", free_port(), None, 0.3, 0.3)
-    assert found(looked(port, egress=gone)) == ("inconclusive", "egress_unproven")
+    assert judgement_at(looked(port, egress=gone)) == ("inconclusive", "egress_unproven")
     there = WebEgress("127.0.0.1", serve().port, None, 0.3, 5.0)
     look = looked(port, egress=there)
-    assert found(look) == ("closed", "no_connection")
+    assert judgement_at(look) == ("closed", "no_connection")
     assert look.decisions["/ecp"].judgement.needs_control
 
 
 def test_one_certificate_at_both_is_something_on_the_way(serve: Serve) -> None:
     elsewhere = WebEgress("127.0.0.1", serve().port, None, 0.3, 5.0)
     look = looked(serve({"/ecp": FORBIDDEN}).port, "/owa", "/ecp", egress=elsewhere)
-    assert {found(look), found(look, "/owa")} == {("inconclusive", "interceptor")}
+    assert {judgement_at(look), judgement_at(look, "/owa")} == {("inconclusive", "interceptor")}
 
 
 def test_one_connection_serves_all_paths(serve: Serve) -> None:
