@@ -28,6 +28,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import For
 from ansible_collections.mailedge.lockdown.tests.lab.playing import play
 
 OBJECTS, MANY = 40, 10_000
+# Of the peer, which takes more than a second for each.
+FEW = 10
 # Three tables, and two that say whether a change would stay.
 REQUESTS = 5
 Playbook = list[dict[str, t.Any]]
@@ -100,6 +102,10 @@ def vendor_tasks(server: FortiGateServer, ranges: t.Sequence[str]) -> list[dict[
     ]
 
 
+class DidNotRun(Exception):
+    """A playbook ended otherwise than well; the end of what it said."""
+
+
 def main() -> int:
     """Print a table; give 1 where a promise is broken."""
     peer = os.environ.get("MAILEDGE_PEER_PYTHON", "")
@@ -113,8 +119,21 @@ def main() -> int:
             begun = time.monotonic()
             run = play(playbook, hosts, python=python, timeout=900)
             if run.code:
-                raise SystemExit(run.output[-4000:])
+                raise DidNotRun(run.output[-4000:])
             return time.monotonic() - begun
+
+        def compared() -> None:
+            few = addresses(FEW)
+            net = timed(book("vendor", *vendor_tasks(server, few)), peer)
+            requests = server.requests
+            net -= timed(empty, peer)
+            theirs = net / (FEW + 1)
+            task = f"  peer: fortinet.fortios, {FEW} addresses, a task for each"
+            times = f"{net:9.2f}{1000 * theirs:11.1f}{theirs / ours:8.0f}"
+            print(f"{task:52}{requests:>9}{times}")
+            members = server.device.rows("root", "firewall/addrgrp")["vendor"]["member"]
+            if len(members) != FEW:
+                broken.append(f"{FEW} addresses in the vendor's group")
 
         empty = book("ours", {"name": "Nothing", "ansible.builtin.ping": {}})
         ranges = addresses(OBJECTS)
@@ -131,19 +150,12 @@ def main() -> int:
         task = f"{OBJECTS} addresses and a group, one task"
         print(f"{task:52}{requests:>9}{net:9.2f}{1000 * ours:11.1f}")
         if peer:
-            playbook = book("vendor", *vendor_tasks(server, ranges))
-            net = timed(playbook, peer)
-            requests = server.requests
-            net -= timed(empty, peer)
-            theirs = net / (OBJECTS + 1)
-            same = (
-                len(server.device.rows("root", "firewall/addrgrp")["vendor"]["member"]) == OBJECTS
-            )
-            task = "  peer: fortinet.fortios, a task for each object"
-            times = f"{net:9.2f}{1000 * theirs:11.1f}{theirs / ours:8.0f}"
-            print(f"{task:52}{requests:>9}{times}")
-            if not same:
-                broken.append(f"{OBJECTS} addresses in the vendor's group")
+            try:
+                compared()
+            except DidNotRun as reason:
+                # Its connections are processes of their own, which may not start in time on a busy
+                # machine. That says nothing of ours.
+                print(f"  peer: left out, it did not run to its end: ...{str(reason)[-300:]}")
         else:
             print("  peer: left out, MAILEDGE_PEER_PYTHON is not set (make peer)")
         for count, name in ((OBJECTS, "a"), (MANY, "many")):

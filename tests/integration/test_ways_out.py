@@ -203,7 +203,16 @@ def test_in_order_means_that_all_mail_but_that_of_partners_leaves_by_the_lock(
         ]
         before = {letter: leaves(host, letter[0], letter[2], letter[1]) for letter in mail}
         wire = Wire(host)
-        ok(do(wire, OUT))
+        done = do(wire, OUT)
+        if done.get("failed"):
+            # Mail of one server, which another one would have to carry from now on, stays where it
+            # is.
+            assert {guard["id"] for guard in done["guards"]} >= {"source_servers_lost"}, done["msg"]
+            assert {letter: leaves(host, letter[0], letter[2], letter[1]) for letter in mail} == (
+                before
+            )
+            event("stopped")
+            return
         seen = ok(do(wire, OUT, check=True))
         assert not seen["changed"], seen["plan"]
         past = set()
