@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import delivery, recent
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (
@@ -22,7 +24,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import (
+    Agent,
+    AgentError,
+    AgentNoise,
+    AgentTimeout,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
     AgentReading,
@@ -31,6 +38,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port impo
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._mail_flow import ExchangeAction
 
 _MOST_MINUTES = 240
+_NO_LOOK = (AgentError, AgentTimeout, AgentNoise, AnsibleConnectionFailure, Failure)
+_REQUIRED = "A message was required of it, and no refusal."
 
 
 class ActionModule(ExchangeAction):
@@ -61,15 +70,22 @@ class ActionModule(ExchangeAction):
         refused_before = False
         # Each look is a remote call, so that their number is bounded by the time.
         looks = max(1, minutes * 60 // int(params["every"]))
-        for _look in range(looks):
+        # What the last of them is the first to see is looked at once more.
+        for look in range(looks + 1):
+            if look == looks and not refused_before:
+                break
             type(self).sleep(minutes * 60 / looks)
-            reading = self._read(params, agent, provider, since)
+            try:
+                reading = self._read(params, agent, provider, since)
+            except _NO_LOOK as error:
+                # A look that could not be taken is no proof, neither for the change nor against it.
+                seen, refused_before = seen.without_a_look(self._scrub(str(error))), False
+                continue
             seen = delivery.seen(reading.answers, reading.state, provider)
-            if seen.verdict is delivery.Verdict.DELIVERED:
+            refused = seen.verdict in (delivery.Verdict.REFUSED, delivery.Verdict.PARTLY)
+            if seen.verdict is delivery.Verdict.DELIVERED or (refused and refused_before):
                 break
-            if seen.verdict is delivery.Verdict.REFUSED and refused_before:
-                break
-            refused_before = seen.verdict is delivery.Verdict.REFUSED
+            refused_before = refused
         said = delivery.words(seen, since, minutes)
         result = {
             "changed": False,
@@ -77,13 +93,13 @@ class ActionModule(ExchangeAction):
             **delivery.facts(seen),
             "cost": {"powershell_starts": agent.starts, "exchange_shells": agent.shells},
         }
+        if seen.verdict is delivery.Verdict.DELIVERED:
+            return {**result, "msg": said}
         if seen.verdict is delivery.Verdict.REFUSED:
             raise Failure(said, **result)
-        if seen.verdict is delivery.Verdict.UNKNOWN:
-            if params["required"]:
-                raise Failure(f"{said} A message was required.", **result)
-            result["warnings"] = [said]
-        return {**result, "msg": said}
+        if params["required"]:
+            raise Failure(f"{said} {_REQUIRED}", **result)
+        return {**result, "warnings": [said], "msg": said}
 
     def _read(
         self, params: dict[str, t.Any], agent: Agent, provider: RangeSet, since: str

@@ -24,12 +24,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof imp
     looks_as_lines,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.delivery import proven
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
     detail_lines,
     site_line,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
+    MANAGED,
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
@@ -68,6 +70,15 @@ _FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
 _UNDONE_TENANT = "__mailedge_undone_tenant"
 _OUTSIDE = "outside"
+_DELIVERED = "__mailedge_delivery"
+# The layers by which the provider's mail comes in; a change of one of them is what apply waits for.
+_ON_THE_WAY = (
+    "exchange",
+    "windows firewall",
+    "windows tls",
+    "fortigate feed",
+    "fortigate way in",
+)
 
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
 """Host → its variables, with what its tasks registered."""
@@ -104,12 +115,15 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         # Each look costs Ansible as much as a small task.
         of_hosts = {host: hostvars.raw_get(host) for host in hosts}
+        check_mode = bool(variables.get("ansible_check_mode"))
         judge = Judge(
-            playbook, datetime.datetime.now(datetime.timezone.utc).date(), fronts(of_hosts)
+            playbook,
+            datetime.datetime.now(datetime.timezone.utc).date(),
+            fronts(of_hosts),
+            check_mode=check_mode,
         )
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
-        check_mode = bool(variables.get("ansible_check_mode"))
         failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)
         lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
@@ -249,6 +263,12 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     return answer if answer.get("failed") or answer.get("unreachable") else None
 
 
+def _on_the_way(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether the run has changed a layer by which the provider's mail comes in."""
+    results = (_result_of(layer, variables) or {} for layer in _ON_THE_WAY)
+    return any(result.get("changed") for result in results)
+
+
 def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
     """Site → the firewall in front of it, which one of its hosts has read."""
     seen_of_sites = {}
@@ -277,8 +297,11 @@ class Judge:
         playbook: str,
         today: datetime.date,
         fronts: t.Mapping[str, Seen] | None = None,
+        *,
+        check_mode: bool = False,
     ) -> None:
         self.playbook, self.today, self._fronts = playbook, today, fronts or {}
+        self._writes = playbook == "apply" and not check_mode
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
@@ -335,6 +358,14 @@ class Judge:
                 records.append(layer_record)
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"
+        elif self._writes and (about["parts"].get("exchange") or {}).get("how") == MANAGED:
+            seen_mail = proven(
+                host,
+                variables.get(_DELIVERED),
+                minutes=int(described.get("prove_delivery_minutes") or 0),
+                changed=_on_the_way(variables),
+            )
+            records += [seen_mail] if seen_mail else []
         elsewhere = not records and any(
             part["how"] == ELSEWHERE for part in about["parts"].values()
         )

@@ -14,9 +14,12 @@ description:
   - Looks into the logs of one server, again and again, until the filtering provider has delivered a
     message since the task began, or is seen to be shut out, or the time is over.
   - Fails where the provider comes, is refused as somebody who may not send, and delivers nothing;
-    that has to be seen by two looks in a row.
-  - That nothing came in the time is V(unknown). It is told, and fails only where O(required) says
-    so, since a small site may have no mail for an hour.
+    that has to be seen by two looks in a row, for which there is one more look after the time
+    where need be.
+  - Where some addresses of the provider deliver, and others are refused and deliver nothing, that
+    is V(partly). It has to be seen twice as well, and fails only where O(required) says so.
+  - That nothing came in the time, or that the last look could not be taken, is V(unknown). It is
+    told, and fails only where O(required) says so, since a small site may have no mail for an hour.
   - Costs one PowerShell start and one load of the Exchange shell, and one more of each for every
     look. Writes nothing.
   - Replies that say that somebody may not send are told by their codes. Those of Exchange 2007 and
@@ -43,7 +46,8 @@ options:
     type: int
     default: 60
   required:
-    description: Whether the task fails where nothing of the provider was delivered in the time.
+    description: Whether the task fails where nothing of the provider was delivered in the time, or
+      only a part of its addresses could deliver.
     type: bool
     default: false
 seealso:
@@ -60,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(delivered), V(refused) or V(unknown).
+  description: V(delivered), V(partly), V(refused) or V(unknown).
   returned: when the server was read
   type: str
   sample: delivered
@@ -84,6 +88,12 @@ shut_out:
   returned: when the server was read
   type: int
   sample: 0
+refused:
+  description: The addresses of the provider that were told so and delivered nothing.
+  returned: when the server was read
+  type: list
+  elements: str
+  sample: []
 unknown:
   description: What the logs cannot tell, one sentence each.
   returned: when the server was read

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.mailedge.lockdown.plugins.action.exchange_delivery_proof import (
     ActionModule as Proof,
@@ -17,10 +18,12 @@ from ansible_collections.mailedge.lockdown.plugins.action.exchange_delivery_proo
 from ansible_collections.mailedge.lockdown.plugins.action.exchange_mail_flow_info import (
     ActionModule as Info,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import AgentTimeout
 from ansible_collections.mailedge.lockdown.tests.integration.in_process import SITE, Wire
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender, change
 from ansible_collections.mailedge.lockdown.tests.lab.control import LabClient
 from ansible_collections.mailedge.lockdown.tests.lab.lab import LabHost
+from ansible_collections.mailedge.lockdown.tests.support.mail_logs import writer
 from ansible_collections.mailedge.lockdown.tests.support.scripted_server import Connection, Task
 
 FRONT_END = "Default Frontend EX1"
@@ -115,6 +118,92 @@ def test_a_refusal_that_passes_is_none(
     result, _starts, _waited = proof(host, monkeypatch, comes, comes_again)
     assert not result.get("failed"), result["msg"]
     assert result["verdict"] == "delivered"
+
+
+def comes_from(host: LabHost, sender: str, name: str, **session: t.Any) -> None:
+    """A session of an address that the lab cannot send from, written by a colleague's hand."""
+    log = writer(host.exchange.logs)
+    log.session(host.exchange.logs.now(), sender, FRONT_END, spread=0.001, **session)
+    log.save(name=lambda at: f"RECV{at:%Y%m%d%H}-{name}.LOG")
+
+
+@pytest.mark.parametrize("other", ["203.0.113.77", "2001:db8:77::9"])
+def test_an_address_of_the_provider_that_is_refused_is_told_though_another_one_delivers(
+    host: LabHost, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    host.mailbox.takes_mail = True
+    ranges = [host.place.players(4)["provider"], other]
+
+    def come() -> None:
+        assert Sender(host, "provider").deliver() == "250"
+        comes_from(host, other, "99", refused="530 5.7.57 Client not authenticated to send mail")
+
+    result, starts, _waited = proof(host, monkeypatch, come, provider_ranges=ranges)
+    assert not result.get("failed"), result["msg"]
+    assert (result["verdict"], result["refused"]) == ("partly", [other])
+    (warning,) = result["warnings"]
+    assert f"but {other} was told not to send, and delivered nothing" in warning
+    assert starts == 3, "seen twice"
+    result, _starts, _waited = proof(host, monkeypatch, come, provider_ranges=ranges, required=True)
+    assert result["failed"]
+    assert result["verdict"] == "partly"
+
+    result, _starts, _waited = proof(
+        host,
+        monkeypatch,
+        come,
+        lambda: comes_from(host, other, "98"),
+        provider_ranges=ranges,
+        required=True,
+    )
+    assert not result.get("failed"), result["msg"]
+    assert (result["verdict"], result["refused"]) == ("delivered", [])
+    assert "warnings" not in result
+
+
+def test_a_refusal_that_the_last_look_is_the_first_to_see_is_looked_at_once_more(
+    host: LabHost, client: LabClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.mailbox.takes_mail = True
+    change(client, FRONT_END, PermissionGroups="ExchangeServers")
+
+    def comes() -> None:
+        assert Sender(host, "provider").deliver().startswith("530")
+
+    def delivers() -> None:
+        change(client, FRONT_END, PermissionGroups="AnonymousUsers")
+        assert Sender(host, "provider").deliver() == "250"
+
+    result, _starts, waited = proof(host, monkeypatch, comes, delivers, minutes=1)
+    assert waited == [60.0, 60.0]
+    assert result["verdict"] == "delivered"
+
+
+def test_a_look_that_cannot_be_taken_proves_nothing(
+    host: LabHost, client: LabClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.mailbox.takes_mail = True
+    read = Proof._read
+    reasons = [AgentTimeout("The server did not answer."), AnsibleConnectionFailure("No route.")]
+
+    def cut(*arguments: t.Any) -> t.Any:
+        if broken and arguments[-1]:
+            raise broken.pop(0)
+        return read(*arguments)
+
+    monkeypatch.setattr(Proof, "_read", cut)
+    broken = list(reasons)
+    result, _starts, _waited = proof(
+        host, monkeypatch, lambda: None, lambda: None, lambda: Sender(host, "provider").deliver()
+    )
+    assert (result["verdict"], broken) == ("delivered", [])
+
+    change(client, FRONT_END, PermissionGroups="ExchangeServers")
+    broken = reasons * 9
+    result, _starts, _waited = proof(host, monkeypatch, lambda: Sender(host, "provider").deliver())
+    assert not result.get("failed"), result["msg"]
+    assert result["verdict"] == "unknown"
+    assert "The last look could not be taken: The server did not answer." in result["msg"]
 
 
 def test_nothing_in_the_time_is_unknown_and_fails_only_where_a_message_is_required(

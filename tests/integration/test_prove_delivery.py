@@ -17,24 +17,31 @@ from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs impor
     connectors,
     report,
     site,
+    summary,
 )
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab, LabHost
-from ansible_collections.mailedge.lockdown.tests.lab.playing import play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 
 pytestmark = pytest.mark.long
 
 WAIT = {
     **NO_LOOK,
     "mailedge_prove_delivery_minutes": 1,
-    "mailedge_prove_delivery_every": 10,
+    "mailedge_prove_delivery_every": 20,
 }
 FILTER = "Mail from filter"
 
 
+def apply(lab: Lab, **variables: t.Any) -> Run:
+    """A run whose minute has a second."""
+    return play("apply", lab.inventory, variables={**WAIT, **variables}, faster=60)
+
+
 @contextlib.contextmanager
 def provider_comes(lab: Lab, first: t.Callable[[], object]) -> t.Iterator[list[str]]:
-    """The provider comes every second once the server was locked and read again; `first` happens
+    """The provider comes again and again once the server was locked and read again; `first` happens
     before. Gives the answers.
     """
     host, over = lab.hosts[HOST], threading.Event()
@@ -42,7 +49,7 @@ def provider_comes(lab: Lab, first: t.Callable[[], object]) -> t.Iterator[list[s
     host.mailbox.takes_mail = True
 
     def come() -> None:
-        while not over.wait(1):
+        while not over.wait(0.1):
             # The run has read, has written, and looks.
             if host.exchange.counters["powershell_starts"] < 3:
                 continue
@@ -63,15 +70,21 @@ def strangers_may(host: LabHost) -> bool:
 
 def test_the_provider_s_message_is_the_proof() -> None:
     with site("2016") as lab, provider_comes(lab, lambda: None) as answers:
-        run = play("apply", lab.inventory, variables=WAIT)
+        run = apply(lab)
         assert run.code == 0, run.output
         assert set(answers) == {"250"}
         (proof,) = run.of("Wait for the provider's next message")
         assert proof.result["verdict"] == "delivered"
         assert not strangers_may(lab.hosts[HOST])
-        # Where nothing is changed, nothing is waited for.
-        again = play("apply", lab.inventory, variables=WAIT)
+        assert "Looked at: exchange, delivery." in summary(run)[0]
+        # Where nothing is changed, nothing is waited for, and nobody says that mail comes.
+        again = apply(lab)
+        assert again.code == 0, again.output
         assert again.of("Wait for the provider's next message") == []
+        assert (
+            "Not looked at: outside (mailedge_probe_targets is not set); delivery (nothing"
+            in (summary(again)[0])
+        )
 
 
 def test_a_provider_that_is_refused_undoes_the_change() -> None:
@@ -85,7 +98,7 @@ def test_a_provider_that_is_refused_undoes_the_change() -> None:
             )
 
         with provider_comes(lab, shut_out) as answers:
-            run = play("apply", lab.inventory, variables=WAIT)
+            run = apply(lab)
         assert run.code != 0
         assert all(answer.startswith("530 ") for answer in answers[:3]), answers
         assert "The provider is shut out: " in report(run)
@@ -95,14 +108,27 @@ def test_a_provider_that_is_refused_undoes_the_change() -> None:
 def test_a_provider_that_does_not_come_is_told_and_undoes_nothing_unless_the_site_says_so() -> None:
     with site("2016") as lab:
         start = connectors(lab)
-        required = {**WAIT, "mailedge_prove_delivery_required": True}
-        run = play("apply", lab.inventory, variables=required)
+        run = apply(lab, mailedge_prove_delivery_required=True)
         assert run.code != 0
         assert "Whether the provider's mail comes in is unknown: " in report(run)
         assert connectors(lab) == start
-        run = play("apply", lab.inventory, variables=WAIT)
-        assert run.code == 0, run.output
+        run = apply(lab)
+        # What was locked stays so; nobody calls it done.
+        assert run.code != 0
+        assert not strangers_may(lab.hosts[HOST])
+        assert summary(run)[0].startswith("birke: unknown. birke-ex1, delivery: Whether the ")
+        assert "is unknown: 1 minute was waited" in summary(run)[0]
+        layers = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"][HOST]["layers"]
+        (delivery,) = [layer for layer in layers if layer["layer"] == "delivery"]
+        assert delivery["state"] == "unknown"
+
+
+def test_a_change_of_the_firewall_alone_is_waited_after_as_well() -> None:
+    with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
+        server = {"mailedge_fortigate_enabled": False, "mailedge_prove_delivery_minutes": 0}
+        assert apply(lab, **server).code == 0
+        run = apply(lab)
+        assert run.of("Lock the layers of the server")[-1].result["changed"] is False
         (proof,) = run.of("Wait for the provider's next message")
         assert proof.result["verdict"] == "unknown"
-        assert "is unknown: 1 minute was waited" in " ".join(proof.result["warnings"])
-        assert not strangers_may(lab.hosts[HOST])
+        assert summary(run)[0].startswith("birke: unknown. birke-ex1, delivery: ")

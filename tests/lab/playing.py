@@ -164,13 +164,14 @@ def play(
     env: t.Mapping[str, str] | None = None,
     timeout: float = 300,
     python: str | None = None,
+    faster: float = 1,
 ) -> Run:
     """Run a playbook of the collection by its name, or one given as data, against the lab's
     inventory.
 
     By the Python that runs the tests, so that the ansible-core of this virtual environment is the
     one tested, or by another one. With a Python or an environment of its own it is a command, else
-    a run of the process that has ansible-playbook loaded.
+    a run of the process that has ansible-playbook loaded, which may wait `faster` between looks.
     """
     with tempfile.TemporaryDirectory(prefix="mailedge-play-") as folder:
         record = pathlib.Path(folder, "record.jsonl")
@@ -192,7 +193,7 @@ def play(
             MAILEDGE_RECORD=str(record), ANSIBLE_CONFIG=str(configuration), **(env or {})
         )
         if env is None and python is None:
-            code, output = warm(environment()).run(command, told, folder, timeout)
+            code, output = warm(environment()).run(command, told, folder, timeout, faster=faster)
         else:
             done = subprocess.run(
                 [python or sys.executable, "-m", "ansible", "playbook", *command],

@@ -129,18 +129,11 @@ def describe(
         wrong = check_minutes(values[name])
         if wrong:
             description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
-    if not 0 <= values["prove_delivery_minutes"] <= min(240, values["exchange_lease_minutes"]):
-        # Another run may work on the server when the lease is over.
-        description.errors.append(
-            "mailedge_prove_delivery_minutes must be between 0 and 240, and no more than "
-            "mailedge_exchange_lease_minutes."
-        )
-    if not 10 <= values["prove_delivery_every"] <= 600:
-        description.errors.append("mailedge_prove_delivery_every must be between 10 and 600.")
     if around.playbook in ("apply", "drift"):
         _check_exchange(values, description)
         _check_fortigate(values, description)
         _check_tenant(values, description)
+    _check_delivery(values, around, description)
     if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in BACK:
         _check_token(values, description)
     if (
@@ -166,6 +159,33 @@ def describe(
     values["vantage_points"] = vantage_points(values, by_names=by_names)
     description.values = _public(values)
     return description
+
+
+def _check_delivery(values: Values, around: Surroundings, description: Description) -> None:
+    """Whether the provider's mail can be waited for as the site asks for it."""
+    minutes = values["prove_delivery_minutes"]
+    # Another run may work on the server, or on the firewall, when the lease is over.
+    leases = ["exchange", *(["fortigate"] if values["fortigate_enabled"] else [])]
+    longest = min(240, *(values[f"{layer}_lease_minutes"] for layer in leases))
+    if not 0 <= minutes <= longest:
+        names = " and ".join(f"mailedge_{layer}_lease_minutes" for layer in leases)
+        description.errors.append(
+            f"mailedge_prove_delivery_minutes is {minutes}: it must be between 0 and 240, and no "
+            f"more than {names}."
+        )
+    if not 10 <= values["prove_delivery_every"] <= 600:
+        description.errors.append("mailedge_prove_delivery_every must be between 10 and 600.")
+    waits = around.playbook == "apply" and minutes > 0
+    if (
+        waits
+        and description.parts.get("exchange", Part(NOT_LOOKED_AT)).how == MANAGED
+        and not values["provider_ranges"]
+        and not description.errors
+    ):
+        description.errors.append(
+            "mailedge_prove_delivery_minutes waits for the provider's mail, and nothing names the "
+            "provider: set mailedge_provider_ranges or mailedge_provider, or no minutes."
+        )
 
 
 def _said(value: t.Any) -> t.Any:

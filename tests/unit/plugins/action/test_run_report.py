@@ -11,6 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge, _snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import site_line
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import by_site
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 TODAY = datetime.date(2026, 1, 14)
@@ -174,3 +176,68 @@ def test_what_a_run_saved_is_handed_on_and_not_what_its_undo_saved(undone: bool)
     assert _snapshots(
         {"ex1": variables, "ex2": {"__mailedge_result_host": {"changed": False}}}
     ) == {"ex1": {"exchange": "of-the-apply", "fortigate": {"name": "f", "content": "the whole"}}}
+
+
+def _waited(changed: bool, given: t.Any, **variables: t.Any) -> dict[str, t.Any]:
+    """What a host registered that is to wait for the provider's mail."""
+    registered_there = registered(
+        "apply",
+        "exchange",
+        __mailedge_result_exchange={"state": "in order", "changed": changed},
+        **({} if given is None else {"__mailedge_delivery": given}),
+        **variables,
+    )
+    registered_there["__mailedge"]["described"]["prove_delivery_minutes"] = 15
+    return registered_there
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ({"verdict": "delivered"}, "in order"),
+        ({"verdict": "partly"}, "drift"),
+        ({"verdict": "unknown"}, "unknown"),
+        ({"verdict": "a word of another version"}, "unknown"),
+        ({}, "unknown"),
+        ({"verdict": "delivered", "unreachable": True}, "unknown"),
+        ({"unreachable": True}, "unknown"),
+    ],
+)
+def test_what_the_provider_s_mail_has_proven_decides_the_site_s_line(
+    given: dict[str, t.Any], state: str
+) -> None:
+    told = Judge("apply", TODAY).host("ex1", _waited(True, {**given, "msg": "What was seen."}))
+    line = site_line(by_site([told])[0], check_mode=False)
+    assert told.state == state
+    assert line.startswith(f"birke: {state}.")
+    assert ("ex1, delivery: What was seen." in line) == (state != "in order")
+    assert told.breaks("apply") == (state != "in order")
+
+
+def test_mail_that_was_not_waited_for_is_named_and_never_in_order() -> None:
+    told = Judge("apply", TODAY).host("ex1", _waited(False, {"skipped": True}))
+    assert told.state == "in order"
+    line = site_line(by_site([told])[0])
+    assert "Looked at: exchange. Not looked at: delivery (nothing was changed" in line
+    # A change that nobody waited after.
+    for way in (
+        _waited(True, {"skipped": True}),
+        _waited(True, None),
+        _waited(False, None, __mailedge_result_fortigate_way_in={"changed": True}),
+    ):
+        told = Judge("apply", TODAY).host("ex1", way)
+        assert told.state == "unknown"
+        assert told.records[-1].findings == (
+            "The provider's mail was not waited for, because the run ended before.",
+        )
+
+
+def test_nobody_waits_for_mail_in_a_check_nor_where_the_site_does_not_ask_for_it() -> None:
+    silent = _waited(True, None)
+    del silent["__mailedge"]["described"]["prove_delivery_minutes"]
+    for judge, variables in (
+        (Judge("apply", TODAY), silent),
+        (Judge("apply", TODAY, check_mode=True), _waited(True, {"skipped": True})),
+        (Judge("drift", TODAY), _waited(True, None)),
+    ):
+        assert [each.layer for each in judge.host("ex1", variables).records] == ["exchange"]

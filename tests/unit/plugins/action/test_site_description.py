@@ -186,12 +186,37 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
         ({"mailedge_drift_accepted_until": "soon"}, "not a day such as"),
         ({"mailedge_drift_accepted_until": "2027-W04-7"}, "not a day such as"),
         ({"mailedge_exchange_outbound_enabled": True}, "names no smart_hosts"),
+        (
+            {"mailedge_prove_delivery_minutes": 61},
+            "no more than mailedge_exchange_lease_minutes and mailedge_fortigate_lease_minutes",
+        ),
+        (
+            {"mailedge_prove_delivery_minutes": 61, "mailedge_exchange_lease_minutes": 90},
+            "mailedge_prove_delivery_minutes is 61",
+        ),
+        ({"mailedge_prove_delivery_minutes": -1}, "must be between 0 and 240"),
+        ({"mailedge_prove_delivery_every": 9}, "must be between 10 and 600"),
     ],
 )
 def test_what_a_layer_needs_is_asked_for_before_anything_is_sent(
     wrong: dict[str, t.Any], clause: str
 ) -> None:
     assert clause in " ".join(described({**WHOLE, **wrong}).errors)
+
+
+def test_who_waits_for_the_provider_s_mail_says_who_that_is() -> None:
+    out = {
+        "mailedge_site": "birke",
+        "mailedge_prove_delivery_minutes": 15,
+        "mailedge_exchange_inbound_enabled": False,
+        "mailedge_exchange_outbound": {"smart_hosts": ["out.filter.example"]},
+    }
+    assert "nothing names the provider" in " ".join(described(out).errors)
+    assert not described(out, playbook="drift").errors
+    assert not described({**out, **SITE}).errors
+    assert not described({**out, "mailedge_prove_delivery_minutes": 0}).errors
+    # No server of Exchange, no mail to wait for.
+    assert not described({**out, "mailedge_exchange_enabled": False}).errors
 
 
 def test_a_rollback_asks_for_nothing_that_it_does_not_need() -> None:
