@@ -322,7 +322,10 @@ class Judge:
         looks: list[str] = []
         unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
         names = told_of_dns(
-            variables.get(f"{_RESULT}{DNS}"), taken(variables.get(f"{_RESULT}{_OUTSIDE}"))
+            variables.get(f"{_RESULT}{DNS}"),
+            taken(variables.get(f"{_RESULT}{_OUTSIDE}")),
+            variables.get(f"{_RESULT}names"),
+            described,
         )
         edge = edge_of(
             about["parts"],

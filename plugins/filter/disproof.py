@@ -22,6 +22,7 @@ short_description: What looks from outside found that was not expected
 description:
   - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over the hosts that look, each
     look with what it is to find.
+  - What a look at further names found, beside targets that the site names, is left to the report.
 options:
   _input:
     description: The registered result of the loop.
@@ -48,9 +49,11 @@ _value:
 
 
 def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
-    """The sentences of all looks, each once."""
+    """The sentences of all looks, each once; not of those beside the named targets, see Sought."""
     told: list[tuple[bool, str]] = []
     for look in taken(looks):
+        if look.beside:
+            continue
         state, sentences = judge_look(look.result, look.expect)
         if state not in (IN_ORDER, NOT_JUDGED):
             told += [(state != "open", f"{look.name}: {sentence}") for sentence in sentences]

@@ -28,11 +28,6 @@ options:
       looks before.
     type: dict
     default: {}
-  names:
-    description: Names that M(mailedge.lockdown.mail_edge_names) found, which are targets as well.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -54,6 +49,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name → filter."""
-        return {
-            "looks_to_take": lambda looks, before=None, names=None: to_take(looks, before, names)
-        }
+        return {"looks_to_take": lambda looks, before=None: to_take(looks, before)}

@@ -55,7 +55,7 @@ _value:
 def unprovable(looks: t.Mapping[str, t.Any], method: str = "") -> list[str]:
     """The sentences of all looks, each once. A look that is to find an open door proves itself."""
     sentences: list[str] = []
-    seen = taken(looks)
+    seen = [look for look in taken(looks) if not look.beside]
     for look in seen:
         if look.expect == EXPECTED:
             sentences += [f"{look.name}: {sentence}" for sentence in proof_possible(look.result)]

@@ -25,10 +25,11 @@ options:
     description:
       - V(more_layers) for the hosts at which more than the layers of the server is managed, as
         M(mailedge.lockdown.host_lock) found.
+      - V(names) for those of them that ask DNS for the names of their site.
       - V(failing) for those that the last M(mailedge.lockdown.run_report) let fail, and one that
         does not fail, if there are both.
     type: str
-    choices: [more_layers, failing]
+    choices: [more_layers, names, failing]
     required: true
 """
 
@@ -62,6 +63,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection impor
     selected_hosts,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS
 
 _ANSWER = "__mailedge_result_host"
 _REPORT = "__mailedge_report"
@@ -76,17 +78,22 @@ class LookupModule(LookupBase):
         if context.CLIARGS.get("syntax"):
             return [NOBODY]
         hosts = selected_hosts(self._loader, ",".join(patterns(terms)), variables)
-        chosen = {"more_layers": _with_more_layers, "failing": _failing}[self.get_option("which")]
+        which = {"more_layers": _with_more_layers, "names": _with_names, "failing": _failing}
+        chosen = which[self.get_option("which")]
         return [",".join(chosen(hosts, variables["hostvars"])) or NOBODY]
 
 
 def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
-    chosen = []
-    for host in hosts:
-        about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
-        if set(about.get("layers") or ()) - HOST_PARTS:
-            chosen.append(host)
-    return chosen
+    return [host for host in hosts if _layers(host, hostvars) - HOST_PARTS]
+
+
+def _with_names(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:
+    return [host for host in hosts if DNS in _layers(host, hostvars)]
+
+
+def _layers(host: str, hostvars: t.Any) -> set[str]:
+    about = (hostvars.raw_get(host).get(_ANSWER) or {}).get("description") or {}
+    return set(about.get("layers") or ())
 
 
 def _failing(hosts: t.Sequence[str], hostvars: t.Any) -> list[str]:

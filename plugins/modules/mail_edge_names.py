@@ -111,6 +111,8 @@ options:
       - "V(name_unknown): DNS does not say where a name leads, so that nobody looks there."
       - "V(not_looked_at): Names that are not looked at, and why."
       - "V(ptr): Whether an address has a PTR record that leads back to it."
+      - "V(server_domains): A server takes mail for a domain that the site does not name."
+      - "V(server_names): A server did not tell by which names it can be reached."
       - "V(spf): Whether SPF can be evaluated, ends in a refusal, and is not too wide."
       - "V(spf_smart_hosts): Whether SPF names the hosts that send for the domain."
       - "V(tls_rpt): Whether others report when they cannot send over TLS."

@@ -16,12 +16,14 @@ from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs impor
     report,
     site,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.published import Certificate
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.names import NameServer, Zones
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 
 DOMAIN = "birke.example"
 FILTER = "filter.example"
+NAMES = [f"mail.{DOMAIN}", f"webmail.{DOMAIN}"]
 
 
 def states(run: Run) -> dict[str, str]:
@@ -42,9 +44,17 @@ def zones_of(address: str) -> Zones:
 
 @pytest.fixture(scope="module")
 def lab() -> t.Iterator[Lab]:
-    with site("2016") as running:
-        run = play("apply", running.inventory)
+    with (
+        site("2016") as running,
+        NameServer(zones_of(running.hosts[HOST].front_end.address)) as server,
+    ):
+        run = probe(running, server, "apply")
         assert run.code == 0, run.output
+        assert states(run) == {HOST: "in order"}
+        looks = [task.result for task in run.of("Look at the server from outside")]
+        stranger = [each["looks"][0] for each in looks if "looks" in each]
+        assert [each["verdict"] for each in stranger] == ["open", "closed"]
+        assert stranger[-1]["addresses"][0]["targets"] == NAMES
         yield running
 
 
@@ -54,9 +64,9 @@ def dns(lab: Lab) -> t.Iterator[NameServer]:
         yield server
 
 
-def probe(lab: Lab, dns: NameServer, **variables: t.Any) -> Run:
+def probe(lab: Lab, dns: NameServer, playbook: str = "probe", **variables: t.Any) -> Run:
     return play(
-        "probe",
+        playbook,
         lab.inventory,
         variables={
             "mailedge_probe_targets": "",
@@ -76,8 +86,24 @@ def test_a_locked_site_is_proven_by_the_names_that_dns_has(lab: Lab, dns: NameSe
     assert states(run) == {HOST: "in order"}
     looks = run.of("Look at the server from outside")[0].result["looks"]
     seen = looks[0]["addresses"][0]
-    assert seen["targets"] == [f"mail.{DOMAIN}", f"webmail.{DOMAIN}"]
+    assert seen["targets"] == NAMES
     assert "Looked at: dns, outside" in report(run)
+
+
+def test_a_drift_looks_at_a_name_that_only_the_server_tells(lab: Lab, dns: NameServer) -> None:
+    directory = lab.hosts[HOST].exchange.directory
+    certificate = Certificate((f"owa-alt.{DOMAIN}",), ("IIS",), "")
+    directory.certificates.setdefault(lab.hosts[HOST].exchange.name, []).append(certificate)
+    dns.zones.add(f"owa-alt.{DOMAIN}", "A", lab.hosts[HOST].front_end.address)
+    run = probe(lab, dns, "drift", mailedge_names_from_server=True)
+    assert run.code == 0, run.output
+    looks = run.of("Look at the server from outside")[0].result["looks"]
+    assert set(looks[0]["addresses"][0]["targets"]) == {*NAMES, f"owa-alt.{DOMAIN}"}
+    # A server that does not tell them leaves it unknown what else there is.
+    wrong = {"mailedge_exchange_username": "nobody", "mailedge_exchange_password": "wrong"}
+    run = probe(lab, dns, "probe", mailedge_names_from_server=True, **wrong)
+    assert states(run) == {HOST: "unknown"}
+    assert f"{HOST} did not tell by which names it can be reached" in report(run)
 
 
 def test_a_name_that_dns_does_not_tell_is_never_closed(lab: Lab, dns: NameServer) -> None:

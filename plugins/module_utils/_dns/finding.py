@@ -24,6 +24,8 @@ FINDINGS: t.Mapping[str, str] = types.MappingProxyType(
         "name_unknown": "DNS does not say where a name leads, so that nobody looks there.",
         "not_looked_at": "Names that are not looked at, and why.",
         "ptr": "Whether an address has a PTR record that leads back to it.",
+        "server_domains": "A server takes mail for a domain that the site does not name.",
+        "server_names": "A server did not tell by which names it can be reached.",
         "spf": "Whether SPF can be evaluated, ends in a refusal, and is not too wide.",
         "spf_smart_hosts": "Whether SPF names the hosts that send for the domain.",
         "tls_rpt": "Whether others report when they cannot send over TLS.",

@@ -31,11 +31,16 @@ _SILENCE, _INTERCEPTOR = "no_connection", "interceptor"
 
 
 class Sought(t.NamedTuple):
-    """One look of a run: who looked, what it was to find, what mail_edge_probe found."""
+    """One look of a run: who looked, what it was to find, what mail_edge_probe found.
+
+    `beside`: whether it is at further names of the site. What is found there is told and judged,
+    and is no reason to undo a change: these doors may be those of another server.
+    """
 
     name: str
     expect: str
     result: Plain
+    beside: bool = False
 
 
 class _Allowed(t.NamedTuple):

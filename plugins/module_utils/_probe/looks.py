@@ -59,30 +59,54 @@ def _of_host(item: Plain) -> t.Iterator[Sought]:
             results[index]
             if index < len(results)
             else {name: item.get(name) for name in ("msg", "skipped")},
+            bool(look.get("beside")),
         )
 
 
-def to_take(
-    looks: t.Iterable[Plain], before: Plain | None, names: t.Iterable[str] | None = None
-) -> list[dict[str, t.Any]]:
+def to_take(looks: t.Iterable[Plain], before: Plain | None) -> list[dict[str, t.Any]]:
     """The option `looks` of mail_edge_probe.
 
-    `before`: what the same host found when it looked before. `names`: further targets of each look
-    that goes `by_names`.
+    `before`: what the same host found when it looked before.
     """
     earlier = (before or {}).get("looks") or []
     asked = []
     for index, look in enumerate(looks):
         # What answered in the look before proves that this host gets out, as a control host does.
         reached = earlier[index].get("reachable_addresses") if index < len(earlier) else None
-        told = {option: look[option] for option in LOOK_OPTIONS if look.get(option) is not None}
-        if look.get("by_names"):
-            told["targets"] = list(dict.fromkeys([*(told.get("targets") or ()), *(names or ())]))
         asked.append(
             {
                 "name": look["name"],
-                **told,
+                **{option: look[option] for option in LOOK_OPTIONS if look.get(option) is not None},
                 **({"reached_before": reached} if reached else {}),
             }
         )
     return asked
+
+
+def at_names(points: t.Iterable[Plain], dns: Plain | None) -> list[dict[str, t.Any]]:
+    """Hosts that look, each with its looks: those that go `by_names` at the names that DNS has too.
+
+    `dns` is the result of mail_edge_names. A look `beside` the named targets leaves out what leads
+    to those, and is not taken where nothing else is left.
+    """
+    names = list((dns or {}).get("targets") or ())
+    addresses = (dns or {}).get("target_addresses") or {}
+    told = []
+    for point in points:
+        looks = []
+        for look in point["looks"]:
+            if not look.get("by_names"):
+                looks.append(look)
+                continue
+            beside = {str(target).lower().rstrip(".") for target in look.get("beside") or ()}
+            known = beside.union(*(addresses.get(name) or () for name in beside))
+            more = [
+                name
+                for name in names
+                if name not in beside and not known.issuperset(addresses.get(name) or [name])
+            ]
+            if more or not beside:
+                targets = [*(look.get("targets") or ()), *more]
+                looks.append({**look, "targets": list(dict.fromkeys(targets))})
+        told.append({**point, "looks": looks})
+    return told

@@ -155,8 +155,14 @@ def describe(
         description.errors.append(
             "mailedge_published_folder is not set: name the folder that the web server shows."
         )
+    names_of = values["site_hosts"] or around.site_hosts or (around.host,)
+    values["names_from"] = [
+        host for host in names_of if values["names_from_server"] and host in around.selected
+    ]
     by_names = description.parts.get(DNS, Part(NOT_LOOKED_AT)).how == MANAGED
-    values["vantage_points"] = vantage_points(values, by_names=by_names)
+    values["vantage_points"] = vantage_points(
+        values, by_names=by_names, beside=around.playbook == "apply"
+    )
     description.values = _public(values)
     return description
 

@@ -23,11 +23,14 @@ _AT_THE_WEB = "a stranger at the web"
 _OF_SMTP = ("targets", "port", "control_host")
 
 
-def vantage_points(values: Values, *, by_names: bool = False) -> list[dict[str, t.Any]]:
+def vantage_points(
+    values: Values, *, by_names: bool = False, beside: bool = False
+) -> list[dict[str, t.Any]]:
     """The hosts that look, each with its looks, and each look with everything that it needs.
 
     One task a host takes all its looks: {from, looks: [{name, expect, options of
-    mail_edge_probe}]}. `by_names`: at the names that DNS has for the site as well.
+    mail_edge_probe}]}. `by_names`: at the names that DNS has for the site as well. `beside`: in a
+    look of their own where targets are named, which proves no change of a run.
     """
     everybody = {
         "targets": values["probe_targets"],
@@ -49,8 +52,7 @@ def vantage_points(values: Values, *, by_names: bool = False) -> list[dict[str, 
             **probe,
         }
         # What DNS says comes to what is named; a look that names its own targets keeps to them.
-        if by_names and not of_web and "targets" not in probe:
-            look["by_names"] = True
+        names = by_names and not of_web and "targets" not in probe
         if values["own_networks"] and look["expect"] == "closed":
             look.setdefault("own_networks", values["own_networks"])
         if values["probe_expect"] == "any":
@@ -59,7 +61,13 @@ def vantage_points(values: Values, *, by_names: bool = False) -> list[dict[str, 
         for host in [named] if named else hosts:
             several = not named and len(hosts) > 1
             name = f"{look.get('name')}, from {host}" if several else look.get("name")
-            points.setdefault(host, []).append({**look, "name": name})
+            looks = points.setdefault(host, [])
+            if names and beside and look.get("targets"):
+                looks.append({**look, "name": name})
+                extra = {"targets": [], "by_names": True, "beside": list(look["targets"])}
+                looks.append({**look, "name": f"{name}, at the names in DNS", **extra})
+            else:
+                looks.append({**look, "name": name, **({"by_names": True} if names else {})})
     return [{"from": host, "looks": looks} for host, looks in points.items()]
 
 

@@ -49,13 +49,8 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         return {"ranges": _refresh_part(values, around)}
     if around.playbook == "publish_ranges":
         return {"published ranges": _owned("The list", values["site_owner"], around)}
-    outside = (
-        Part(MANAGED)
-        if values["probe_targets"]
-        else Part(NOT_LOOKED_AT, "mailedge_probe_targets is not set.")
-    )
     if around.playbook == "probe":
-        return _probe_parts(values, around)
+        return _outside_parts(values, around)
     parts = {
         **_exchange_parts(values, around),
         **_host_parts(values, around),
@@ -63,19 +58,28 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         **_tenant_parts(values, around),
     }
     if around.playbook not in BACK:
-        parts["outside"] = outside
+        parts |= _outside_parts(values, around)
     others = [
         host for host in values["site_hosts"] or around.site_hosts if host not in around.selected
     ]
     return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
 
 
-def _probe_parts(values: Values, around: Surroundings) -> dict[str, Part]:
+def _outside_parts(values: Values, around: Surroundings) -> dict[str, Part]:
     """Names belong to the whole site: one of its hosts asks for them, and looks at them."""
-    if not values["domains"]:
+    wanted = around.playbook == "probe"
+    asks = values["domains"] and (wanted or (values["probe_sender"] and values["probe_recipient"]))
+    if asks:
+        names = _owned("DNS", values["site_owner"], around)
+        return {DNS: names, "outside": Part(MANAGED) if values["probe_targets"] else names}
+    if wanted or values["probe_targets"]:
         return {"outside": Part(MANAGED)}
-    names = _owned("DNS", values["site_owner"], around)
-    return {DNS: names, "outside": Part(MANAGED) if values["probe_targets"] else names}
+    lacking = (
+        "mailedge_domains is set without mailedge_probe_sender and mailedge_probe_recipient."
+        if values["domains"]
+        else "mailedge_probe_targets is not set, nor is mailedge_domains."
+    )
+    return {"outside": Part(NOT_LOOKED_AT, lacking)}
 
 
 def _owned(what: str, owner: str, around: Surroundings) -> Part:

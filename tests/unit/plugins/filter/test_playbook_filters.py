@@ -12,7 +12,10 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.filter.disproof import disproof
 from ansible_collections.mailedge.lockdown.plugins.filter.reason import reason
 from ansible_collections.mailedge.lockdown.plugins.filter.unprovable import unprovable
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import to_take
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
+    at_names,
+    to_take,
+)
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 
@@ -97,6 +100,39 @@ def test_what_a_look_reached_is_held_for_it_in_the_next_one_of_the_same_host() -
     assert to_take(looks, None) == to_take(looks, {"msg": "No route."}) == asked
     before = {"looks": [{"reachable_addresses": ["192.0.2.9"]}, {"reachable_addresses": []}]}
     assert to_take(looks, before) == [{**asked[0], "reached_before": ["192.0.2.9"]}, asked[1]]
+
+
+def test_names_of_dns_are_targets_and_beside_named_ones_only_what_leads_elsewhere() -> None:
+    dns = {
+        "targets": ["mail.birke.example", "owa.birke.example", "old.birke.example"],
+        "target_addresses": {
+            "mail.birke.example": ["203.0.113.25"],
+            "owa.birke.example": ["203.0.113.25"],
+            "old.birke.example": ["203.0.113.77"],
+        },
+    }
+    first = {"name": "a stranger", "targets": ["mail.birke.example"]}
+    at_name = {"name": "names", "targets": [], "by_names": True, "beside": first["targets"]}
+    (point,) = at_names([{"from": "localhost", "looks": [first, at_name]}], dns)
+    assert point["looks"] == [first, {**at_name, "targets": ["old.birke.example"]}]
+    by_address = {**at_name, "beside": ["203.0.113.25", "203.0.113.77"]}
+    assert at_names([{"from": "localhost", "looks": [first, by_address]}], dns)[0]["looks"] == [
+        first
+    ]
+    alone = {"name": "a stranger", "targets": [], "by_names": True}
+    (point,) = at_names([{"from": "localhost", "looks": [alone]}], dns)
+    assert point["looks"][0]["targets"] == dns["targets"]
+    # Without an answer the look stays, and finds nothing to look at.
+    assert at_names([{"from": "localhost", "looks": [alone]}], None)[0]["looks"] == [alone]
+
+
+def test_a_door_beside_those_that_the_site_names_undoes_nothing() -> None:
+    beside = look("a stranger, at the names in DNS", "closed", "open")
+    beside["__mailedge_vantage"]["looks"][0]["beside"] = ["mail.birke.example"]
+    assert disproof({"results": [beside]}) == []
+    silent = look("a stranger, at the names in DNS", "closed", "inconclusive", "egress_unproven")
+    silent["__mailedge_vantage"]["looks"][0]["beside"] = ["mail.birke.example"]
+    assert unprovable({"results": [silent]}, "narrow") == []
 
 
 def test_a_lock_that_narrows_needs_a_look_of_who_is_let_in() -> None:

@@ -9,7 +9,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.lookup.subset import _failing, _with_more_layers
+from ansible_collections.mailedge.lockdown.plugins.lookup.subset import (
+    _failing,
+    _with_more_layers,
+    _with_names,
+)
 
 HOSTS = ["ex1", "ex2", "ex3"]
 
@@ -42,7 +46,7 @@ def test_without_a_report_nobody_can_fail_by_it() -> None:
 
 
 def test_hosts_of_which_more_than_the_server_is_managed() -> None:
-    layers = {"ex1": ["exchange"], "ex2": ["exchange", "outside"], "ex3": ["fortigate way in"]}
+    layers = {"ex1": ["exchange"], "ex2": ["exchange", "outside"], "ex3": ["dns", "outside"]}
     known = {
         host: {
             "__mailedge_result_host": {"unreachable": True, "description": {"layers": described}}
@@ -50,3 +54,4 @@ def test_hosts_of_which_more_than_the_server_is_managed() -> None:
         for host, described in layers.items()
     }
     assert _with_more_layers([*HOSTS, "lost"], Hostvars(known)) == ["ex2", "ex3"]
+    assert _with_names([*HOSTS, "lost"], Hostvars(known)) == ["ex3"]

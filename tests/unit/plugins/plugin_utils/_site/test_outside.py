@@ -82,3 +82,21 @@ def test_a_web_that_iis_does_not_manage_is_told_and_not_judged() -> None:
     site = {**SITE, "probe_web_targets": ["mail.birke.example"], "iis_enabled": False}
     web = vantage_points(site)[0]["looks"][1]
     assert not {"paths", "closed_paths", "open_paths"} & set(web)
+
+
+def test_a_run_that_changes_something_looks_at_further_names_in_a_look_of_its_own() -> None:
+    (point,) = vantage_points(SITE, by_names=True, beside=True)
+    named, at_names = point["looks"]
+    assert "by_names" not in named
+    assert at_names == {
+        **named,
+        "name": "a stranger on the internet, at the names in DNS",
+        "targets": [],
+        "by_names": True,
+        "beside": ["mail.birke.example"],
+    }
+    (point,) = vantage_points({**SITE, "probe_targets": []}, by_names=True, beside=True)
+    assert [look["by_names"] for look in point["looks"]] == [True]
+    looks = [{"name": "c", "targets": ["192.0.2.9"]}]
+    (point,) = vantage_points({**SITE, "probe_looks": looks}, by_names=True, beside=True)
+    assert [look["name"] for look in point["looks"]] == ["c"]

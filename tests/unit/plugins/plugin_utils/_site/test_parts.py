@@ -1,0 +1,39 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each host of a site is to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mailedge.lockdown.tests.support.described import (
+    PROBE,
+    SITE,
+    described,
+    parts,
+)
+
+
+@pytest.mark.parametrize("playbook", ["apply", "drift"])
+def test_the_owner_looks_at_the_names_of_a_site(playbook: str) -> None:
+    named = {**SITE, "mailedge_domains": ["birke.example"]}
+    asked = {name: value for name, value in PROBE.items() if name != "mailedge_probe_targets"}
+    whole = {**named, **asked, "mailedge_names_from_server": True}
+    owner = described(whole, playbook=playbook)
+    assert {name: parts(owner)[name] for name in ("dns", "outside")} == {
+        "dns": "managed",
+        "outside": "managed",
+    }
+    assert owner.values["names_from"] == ["birke-ex1", "birke-ex2"]
+    second = parts(described(whole, playbook=playbook, host="birke-ex2"))
+    assert (second["dns"], second["outside"]) == ("elsewhere", "elsewhere")
+    alone = described(whole, playbook=playbook, host="birke-ex2", selected=["birke-ex2"])
+    assert parts(alone)["outside"] == "left out"
+    # Its own targets are looked at by each host.
+    second = parts(described({**whole, **PROBE}, playbook=playbook, host="birke-ex2"))
+    assert (second["dns"], second["outside"]) == ("elsewhere", "managed")
+    # Who names domains for the playbook probe alone is told, and not refused.
+    lacking = described(named, playbook=playbook)
+    assert parts(lacking)["outside"] == "not looked at"
+    assert "without mailedge_probe_sender" in lacking.parts["outside"].why
