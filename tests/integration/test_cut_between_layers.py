@@ -23,6 +23,7 @@ from ansible_collections.mailedge.lockdown.tests.support.host_layers import (
     reaches,
     whole,
 )
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 # The first start reads, then exchange, windows firewall, iis and windows tls are written.
 SECOND_LAYER, THIRD_LAYER = 3, 4
@@ -70,7 +71,9 @@ def test_what_was_locked_is_undone_where_the_server_comes_back(
 
 
 @pytest.mark.parametrize("then", ["rollback", pytest.param("apply", marks=pytest.mark.long)])
-@pytest.mark.parametrize("accepted", [True, False], ids=["leased accepted", "lease over"])
+@pytest.mark.parametrize(
+    "accepted", long_after(1, [True, False]), ids=["leased accepted", "lease over"]
+)
 def test_where_it_stays_away_the_next_run_or_a_rollback_mends_it(
     lab: Lab, host: LabHost, client: LabClient, then: str, accepted: bool
 ) -> None:

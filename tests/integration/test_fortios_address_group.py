@@ -249,6 +249,7 @@ def test_ranges_that_no_provider_has_stop_a_run(firewall: Firewall, wide: str, g
     ]
 
 
+@pytest.mark.long
 def test_cut_at_every_request_and_run_again(firewall: Firewall) -> None:
     """Whichever request is the last: a second run finishes the work, and a rollback of the first
     snapshot gives everything back.

@@ -410,8 +410,8 @@ def test_trap_more_policies_than_the_licence_has(tmp_path: pathlib.Path) -> None
     ("version", "fault"),
     [
         ("v7.4.4", "cut_before"),
-        ("v7.4.4", "reboot_after"),
-        ("v6.2.16", "cut_after"),
+        pytest.param("v7.4.4", "reboot_after", marks=pytest.mark.long),
+        pytest.param("v6.2.16", "cut_after", marks=pytest.mark.long),
         pytest.param("v7.4.4", "cut_after", marks=pytest.mark.long),
         pytest.param("v6.2.16", "cut_before", marks=pytest.mark.long),
         pytest.param("v6.2.16", "reboot_after", marks=pytest.mark.long),

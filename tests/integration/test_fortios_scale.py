@@ -49,6 +49,7 @@ def calls(wide: int, tmp_path: pathlib.Path, *, anywhere: bool, options: dict[st
         return t.cast("int", t.cast("t.Any", pstats.Stats(profile)).total_calls)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("anywhere", [False, True], ids=["between two networks", "from any"])
 @pytest.mark.parametrize(
     "options",

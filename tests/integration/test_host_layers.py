@@ -24,6 +24,7 @@ from ansible_collections.mailedge.lockdown.tests.support.host_layers import (
     reaches,
     whole,
 )
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 COLLEAGUE, PROVIDER = "10.20.3.4", "198.51.100.7"
 LAYERS = {"exchange", "iis", "windows firewall", "windows tls"}
@@ -113,6 +114,7 @@ def test_a_later_layer_that_fails_has_the_earlier_ones_undone(lab: Lab, host: La
     assert layers(run)["exchange"]["restored"]
 
 
+@pytest.mark.long
 def test_the_lease_of_a_dead_run_is_taken_over_once_for_all_layers(lab: Lab, host: LabHost) -> None:
     assert play("apply", lab.inventory, variables=SITE).code == 0
     (file,) = lab.inventory.parent.rglob("0-lease.json")
@@ -133,7 +135,7 @@ def test_the_lease_of_a_dead_run_is_taken_over_once_for_all_layers(lab: Lab, hos
     assert (left["run_id"], left["ended"]) == (written, True)
 
 
-@pytest.mark.parametrize("named", ["iis", "windows_tls"])
+@pytest.mark.parametrize("named", long_after(1, ["iis", "windows_tls"]))
 def test_a_rollback_of_one_layer_leaves_the_others(lab: Lab, host: LabHost, named: str) -> None:
     start = whole(host)
     assert play("apply", lab.inventory, variables=SITE).code == 0

@@ -273,7 +273,9 @@ def check(path: str, client: str, sure: Passing, judge: t.Any) -> None:
     ("file", "method"),
     [
         ("exchange2013_cas_applicationHost.config", "ip_security"),
-        ("exchange2016_applicationHost_mixed.config", "rewrite"),
+        pytest.param(
+            "exchange2016_applicationHost_mixed.config", "rewrite", marks=pytest.mark.long
+        ),
         ("exchange2019_applicationHost.config", "rewrite"),
     ],
 )

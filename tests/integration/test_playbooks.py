@@ -138,9 +138,8 @@ def test_sites_are_locked_proven_checked_and_given_back(
                 assert not {"DATA", "BDAT", "VRFY", "AUTH"} & verbs
 
 
-@pytest.mark.parametrize(
-    "editions", [("2007", "2013"), pytest.param(("2010", "2016"), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("editions", [("2007", "2013"), ("2010", "2016")])
 def test_two_versions_in_one_organization(editions: tuple[str, str]) -> None:
     with Lab([Site("birke", editions)], pwsh=STAND_IN) as lab:
 
@@ -269,6 +268,7 @@ def test_two_runs_at_once_leave_one_consistent_lock() -> None:
         assert recap(run)["changed"] == 0
 
 
+@pytest.mark.long
 def test_several_sites_at_once_and_one_owner_of_each_sites_send_connectors() -> None:
     with Lab(pwsh=STAND_IN) as lab:
         outbound = {

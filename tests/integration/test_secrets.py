@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import play
 from ansible_collections.mailedge.lockdown.tests.lab.runner import find_pwsh
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 LOGIN, SMART_HOST = "canary-Login-91!", "canary-Smart$Host'92\""
 HOST = "birke-ex1"
@@ -233,7 +234,7 @@ def test_a_password_that_is_a_word_of_the_description_changes_nothing() -> None:
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("own_process", [False, True])
+@pytest.mark.parametrize("own_process", long_after(1, [False, True]))
 def test_a_module_that_does_not_know_an_option_does_not_print_its_secret(
     own_process: bool, tmp_path: pathlib.Path
 ) -> None:

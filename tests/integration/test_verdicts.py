@@ -170,6 +170,7 @@ def test_a_lock_file_that_is_not_there_stops_every_playbook_but_the_one_that_wri
     assert len(run.mail_flow("hafen-ex1")["plan"]) > 1, run.output
 
 
+@pytest.mark.long
 def test_lists_may_be_texts_of_a_survey_in_every_layer(lab: Lab) -> None:
     given = lab.inventory.read_text(encoding="utf-8")
     site = yaml.safe_load(given)["mailedge"]["children"]["birke"]["vars"]

@@ -23,6 +23,7 @@ EVERY_LAYER = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.core
 def test_a_worker_loads_nothing_by_itself(tmp_path: pathlib.Path) -> None:
     profile = tmp_path / "profile"

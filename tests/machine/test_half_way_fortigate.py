@@ -15,6 +15,7 @@ import tempfile
 import typing as t
 import unittest.mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -209,6 +210,7 @@ def test_nobody_loses_or_gains_a_way_at_any_request(number: int) -> None:
                     edit(config, chance)
 
 
+@pytest.mark.long
 def test_what_is_remembered_of_the_policies_is_how_they_are_in_every_half_way_state() -> None:
     """Each form of a policy is looked at once, and found again by its interfaces."""
     remembered = questions.Views.meetings_of

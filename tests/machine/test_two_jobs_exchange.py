@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.tests.machine.server_of_two import (
     server_of_two,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns, schedules
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 BACK: dict[str, t.Any] = {**OWN, "snapshot": "latest"}
 
@@ -156,7 +157,7 @@ def check(name: str, schedule: str, *, inside: bool = False) -> End:
     return end
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", long_after(2, PAIRS))
 def test_every_order_of_the_calls_of_two_jobs(name: str) -> None:
     known = references(name)
     calls = {run: known[run].events.count(run) for run in "ab"}

@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.tests.machine.server_of_two import (
     server_of_two,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.turns import Turns, schedules
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 WAY_OUT: dict[str, t.Any] = {
     "outbound_lock": {"smart_hosts": ["127.0.0.1"], "port": 9},
@@ -116,7 +117,7 @@ def check(name: str, edition: str, schedule: str, *, inside: bool = False) -> En
     return end
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", long_after(2, PAIRS))
 @pytest.mark.parametrize("edition", ["2007", "2016", "se", "edge"] if MORE else ["2007"])
 def test_every_order_of_the_calls_of_two_runs(name: str, edition: str) -> None:
     orders = schedules(2, 2)

@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.tests.machine.tenant import (
     story,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.turns import schedules
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 PAIRS: dict[str, tuple[Options, Options, Options | None]] = {
     "the same lock": (BY_CERTIFICATE, BY_CERTIFICATE, None),
@@ -69,7 +70,7 @@ def locked(online: ExchangeOnline) -> dict[str, t.Any]:
     return _LOCKED[0]
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", long_after(1, PAIRS))
 def test_a_whole_run_between_any_two_requests_of_another(online: ExchangeOnline, name: str) -> None:
     first, _second, before = PAIRS[name]
     events = story(online, {"a": first}, "", before=before).events
@@ -78,6 +79,7 @@ def test_a_whole_run_between_any_two_requests_of_another(online: ExchangeOnline,
         play(online, name, "b" * number + "a" * 99)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_runs_mixed_by_chance(online: ExchangeOnline, name: str) -> None:
     chance = random.Random(name)
@@ -106,6 +108,7 @@ def one_after_the_other(online: ExchangeOnline, schedule: str) -> None:
 OPEN: dict[str, t.Any] = {"direct send": False, "connectors": {}}
 
 
+@pytest.mark.long
 def test_what_a_snapshot_holds_is_what_there_was_before_its_run(online: ExchangeOnline) -> None:
     chance = random.Random("lists")
     for number in range(1, 6):

@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.tests.machine.firewall import (
     way_out,
 )
 from ansible_collections.mailedge.lockdown.tests.machine.searching import MORE
+from ansible_collections.mailedge.lockdown.tests.support.marking import long_after
 
 PAIRS = {
     "the same lock": Pair(lock(), lock()),
@@ -29,7 +30,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("version", ["v7.4.4", "v6.2.9"] if MORE else ["v7.4.4"])
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", long_after(1, PAIRS))
 def test_a_whole_run_between_any_two_requests_of_another(name: str, version: str) -> None:
     pair = PAIRS[name]
     known = ends(pair, version)

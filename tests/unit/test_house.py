@@ -8,6 +8,7 @@ that asks the judged.
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import pathlib
 import re
@@ -67,7 +68,8 @@ ORACLE_MAY_IMPORT = {
 }
 
 
-def imported(path: pathlib.Path) -> set[str]:
+@functools.cache
+def imported(path: pathlib.Path) -> frozenset[str]:
     """What of the collection a file imports, wherever in it, as ``package.module.name``."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -76,7 +78,7 @@ def imported(path: pathlib.Path) -> set[str]:
             modules |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-    return {name[len(COLLECTION) :] for name in modules if name.startswith(COLLECTION)}
+    return frozenset(name[len(COLLECTION) :] for name in modules if name.startswith(COLLECTION))
 
 
 def of_the_product(path: pathlib.Path) -> set[str]:

@@ -92,7 +92,7 @@ ICU = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "0"}
     "environment",
     [
         {},
-        {"PWSH_CODEPAGE": "437"},
+        pytest.param({"PWSH_CODEPAGE": "437"}, marks=pytest.mark.long),
         pytest.param({"PWSH_CODEPAGE": "850"}, marks=pytest.mark.long),
         pytest.param({"PWSH_CODEPAGE": "932"}, marks=pytest.mark.long),
         pytest.param({"LANG": "de_DE.UTF-8", **ICU}, marks=pytest.mark.long),
