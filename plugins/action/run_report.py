@@ -79,6 +79,7 @@ _ON_THE_WAY = (
     "fortigate feed",
     "fortigate way in",
 )
+_EDGE = "whole edge"
 
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
 """Host → its variables, with what its tasks registered."""
@@ -359,6 +360,7 @@ class Judge:
                 if layer == DNS and unjudged and layer_record.state in (UNKNOWN, DRIFT, IN_ORDER):
                     layer_record = dataclasses.replace(layer_record, state=NOT_JUDGED)
                 records.append(layer_record)
+        records += self._whole_edge(host, about, edge, {each.state for each in records})
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"
         elif self._writes and (about["parts"].get("exchange") or {}).get("how") == MANAGED:
@@ -381,6 +383,23 @@ class Judge:
             elsewhere=elsewhere,
             edge=tuple(edge.lines),
         )
+
+    def _whole_edge(
+        self, host: str, about: t.Mapping[str, t.Any], edge: Edge, states: t.Collection[str]
+    ) -> list[Record]:
+        """What all layers together say of strangers, where no layer says as bad by itself.
+
+        A rollback opens doors on purpose.
+        """
+        if self.playbook not in ("apply", "drift") or OPEN in states:
+            return []
+        state, sentences = edge.judged(
+            about["described"].get("fortigate_vips") or (),
+            looked=(about["parts"].get(_OUTSIDE) or {}).get("how") == MANAGED,
+        )
+        if not state or state in states:
+            return []
+        return [Record(_EDGE, host, state, tuple(sentences))]
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:
         """What became of what a run had changed before it failed."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
     EXCHANGE,
     FIREWALL,
+    RELAYS,
+    TAKEN,
     WINDOWS_FIREWALL,
     Answer,
     Seen,
@@ -21,6 +23,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof impo
     Looked,
     contradicted,
     forgotten,
+    perhaps_open,
     sentences,
     standing_for,
 )
@@ -51,6 +54,10 @@ class Edge:
     """The whole edge of one server."""
 
     answers: tuple[Answer, ...] = ()
+    # Whether the way in at the firewall in front was read, which is read where it is locked.
+    locked_in_front: bool = False
+    # Whether the addresses of the server are known.
+    own: bool = False
 
     @property
     def lines(self) -> list[str]:
@@ -60,6 +67,24 @@ class Edge:
             for answer in self.answers
             if answer.group == STRANGERS or answer.place.port_inside == MAIL
         )
+
+    def judged(self, named: t.Collection[str], *, looked: bool) -> tuple[str, list[str]]:
+        """A state, empty where no stranger gets in, and the sentences of the doors that are why.
+
+        `named`: the virtual IPs that the site locks. `looked`: whether looks from outside judge
+        the doors of which the layers do not know enough.
+        """
+        certain = [
+            answer
+            for answer in self.answers
+            if answer.group == STRANGERS and answer.answer in (RELAYS, TAKEN)
+        ]
+        if certain:
+            return OPEN, sentences(certain)
+        if looked or not self.locked_in_front:
+            return "", []
+        perhaps = perhaps_open(self.answers, named, own=self.own)
+        return UNKNOWN if perhaps else "", sentences(perhaps)
 
     def held_against(self, registered: t.Any, looks: t.Sequence[t.Any]) -> tuple[str, list[str]]:
         """A state, empty where nothing is wrong, and sentences: known doors that no look of a
@@ -97,7 +122,11 @@ def edge_of(parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | Non
         stages[0] = front
     if all(stage.told is None for stage in stages):
         return Edge()
-    return Edge(tuple(answers(stages, (STRANGERS, PROVIDER))))
+    return Edge(
+        tuple(answers(stages, (STRANGERS, PROVIDER))),
+        locked_in_front=stages[0].told is not None,
+        own=bool((stages[-1].told or {}).get("addresses")),
+    )
 
 
 def _looked(registered: t.Any, looks: t.Sequence[t.Any]) -> t.Iterator[Looked]:

@@ -108,6 +108,48 @@ def test_the_web_is_left_alone(lab: Lab) -> None:
     assert _web(lab) == 302
 
 
+def test_a_second_way_past_the_lock_is_green_only_where_it_leads_to_another_server(
+    lab: Lab,
+) -> None:
+    """Nobody looks from outside, nobody manages what is behind the firewall."""
+    only = {"mailedge_exchange_enabled": False, **NO_LOOK}
+    assert play("apply", lab.inventory, variables=only).code == 0
+    config = lab.firewalls["birke"].device.configs["root"]
+    ports = {"portforward": "enable", "extport": "25", "mappedport": "25", "extintf": "wan1"}
+    config.create(
+        "firewall/vip",
+        {
+            "name": "VIP-second",
+            "extip": "203.0.113.82",
+            "mappedip": [{"range": "10.20.1.99"}],
+            **ports,
+        },
+    )
+    config.create(
+        "firewall/policy",
+        {
+            "name": "Second way in",
+            "action": "accept",
+            "srcintf": [{"name": "wan1"}],
+            "dstintf": [{"name": "internal"}],
+            "srcaddr": [{"name": "all"}],
+            "dstaddr": [{"name": "VIP-second"}],
+            "service": [{"name": "ALL"}],
+        },
+    )
+    told = "a stranger at 203.0.113.82 port 25 (VIP-second) gets: taken, unless refused by"
+    run = play("drift", lab.inventory, variables=only)
+    assert run.code == 0, run.output
+    somewhere = {"type": "fqdn", "mapped-addr": "mail", "mappedip": []}
+    to_server = {"type": "static-nat", "mappedip": [{"range": "10.20.1.11"}]}
+    for leads_to, state in ((somewhere, "unknown"), (to_server, "open")):
+        config.update("firewall/vip", "VIP-second", leads_to)
+        run = play("drift", lab.inventory, variables=only)
+        assert run.code != 0, run.output
+        assert summary(run).startswith(f"birke: {state}."), summary(run)
+        assert told in summary(run), "without -v"
+
+
 @pytest.mark.long
 def test_the_firewall_alone_keeps_a_stranger_from_an_open_server(lab: Lab) -> None:
     only = {"mailedge_exchange_enabled": False}

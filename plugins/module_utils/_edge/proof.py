@@ -81,6 +81,33 @@ def forgotten(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> list[
     ]
 
 
+def perhaps_open(
+    answers: t.Iterable[Answer], named: t.Collection[str], *, own: bool
+) -> list[Answer]:
+    """The doors of mail at which a stranger perhaps gets in, and which lead to the server.
+
+    `own`: whether its addresses are known, so that all doors are its own; else it is where those
+    lead to that are `named`. Of a door of which nobody knows where it leads the firewall tells.
+    """
+    mail = [
+        answer
+        for answer in answers
+        if answer.group == STRANGERS and answer.place.port_inside == MAIL
+    ]
+    servers = {
+        answer.place.inside
+        for answer in mail
+        if not answer.place.name or answer.place.name in named
+    }
+    return [
+        answer
+        for answer in mail
+        if answer.answer == UNKNOWN
+        and answer.place.inside
+        and (own or answer.place.inside in servers)
+    ]
+
+
 def contradicted(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> list[str]:
     """Where a look found what cannot be, by what the layers say, in sentences."""
     sentences = []

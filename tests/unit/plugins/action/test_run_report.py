@@ -11,6 +11,14 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge, _snapshots
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
+    DELIVER,
+    REACH,
+    Door,
+    Groups,
+    stage,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import EVERYTHING, RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import site_line
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import by_site
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
@@ -241,3 +249,98 @@ def test_nobody_waits_for_mail_in_a_check_nor_where_the_site_does_not_ask_for_it
         (Judge("drift", TODAY), _waited(True, None)),
     ):
         assert [each.layer for each in judge.host("ex1", variables).records] == ["exchange"]
+
+
+PROVIDER = RangeSet.parse(["198.51.100.0/24"])
+GROUPS = Groups(PROVIDER, PROVIDER)
+SERVER, ELSEWHERE = "10.20.1.11", "10.20.1.99"
+WAY_IN, LAYERS = "fortigate way in", ("fortigate way in", "windows firewall", "exchange")
+
+
+def edge_of(layer: str, doors: list[Door], **more: t.Any) -> dict[str, t.Any]:
+    """The result of a layer in order that tells of these doors."""
+    return {"state": "in order", "edge": stage(layer, GROUPS, doors, **more)}
+
+
+def firewall(leads_to: tuple[str, ...] = (SERVER,), inside: int = 25) -> dict[str, t.Any]:
+    """One with the site's virtual IP, locked, and a second one open to everybody."""
+    shut, gaping = {REACH: (PROVIDER, PROVIDER)}, {REACH: (EVERYTHING, EVERYTHING)}
+    mail = Door((4,), (25,), shut, ("203.0.113.25",), (SERVER,), 25, "VIP-mail")
+    second = Door((4,), (2525,), gaping, ("203.0.113.82",), leads_to, inside, "VIP-second")
+    return edge_of("firewall", [mail, second])
+
+
+def behind(right: str, who: RangeSet) -> dict[str, t.Any]:
+    more = {"addresses": [SERVER], "complete": True} if right == DELIVER else {}
+    return edge_of(right, [Door((4,), (25,), {right: (who, who)})], **more)
+
+
+def edge_verdict(
+    playbook: str,
+    front: dict[str, t.Any],
+    rules: dict[str, t.Any] | None = None,
+    connectors: dict[str, t.Any] | None = None,
+    *more: str,
+    **variables: t.Any,
+) -> t.Any:
+    results = dict(zip(LAYERS, (front, rules, connectors)))
+    layers = [layer for layer, result in results.items() if result]
+    known = registered(playbook, *layers, *more, **variables)
+    known["__mailedge"]["described"]["fortigate_vips"] = ["VIP-mail"]
+    known["__mailedge_result_fortigate_way_in"] = front
+    known["__mailedge_result_host"] = {
+        "layers": {layer: result for layer, result in results.items() if result and layer != WAY_IN}
+    }
+    return Judge(playbook, TODAY).host("ex1", known)
+
+
+@pytest.mark.parametrize("playbook", ["apply", "drift"])
+def test_a_door_at_which_strangers_perhaps_get_in_is_not_green(playbook: str) -> None:
+    verdict = edge_verdict(playbook, firewall())
+    assert verdict.state == "unknown"
+    assert verdict.breaks(playbook)
+    assert verdict.reason == (
+        "a stranger at 203.0.113.82 port 2525 (VIP-second) gets: taken, unless refused by Windows "
+        "Firewall (which is not managed) or Exchange (which is not managed)"
+    )
+    perhaps = [Door((4,), (25,), {DELIVER: (EVERYTHING, RangeSet())})]
+    connectors = edge_of("exchange", perhaps, addresses=[SERVER, ELSEWHERE])
+    beside = edge_verdict(playbook, firewall((ELSEWHERE,)), None, connectors)
+    assert beside.state == "unknown", "by another address of the server"
+
+
+@pytest.mark.parametrize(
+    ("front", "rules", "connectors"),
+    [
+        (firewall((ELSEWHERE,)), None, None),
+        (firewall(()), None, None),
+        (firewall(inside=587), None, None),
+        (firewall(), behind(REACH, PROVIDER), None),
+        (firewall(), None, behind(DELIVER, PROVIDER)),
+    ],
+)
+def test_a_door_that_a_layer_shuts_or_that_is_not_the_servers_stays_green(
+    front: dict[str, t.Any], rules: dict[str, t.Any] | None, connectors: dict[str, t.Any] | None
+) -> None:
+    assert edge_verdict("drift", front, rules, connectors).state == "in order"
+
+
+def test_a_door_at_which_strangers_certainly_get_in_is_open() -> None:
+    layers = firewall(), behind(REACH, EVERYTHING), behind(DELIVER, EVERYTHING)
+    verdict = edge_verdict("drift", *layers)
+    assert verdict.state == "open"
+    assert verdict.reason == "a stranger at 203.0.113.82 port 2525 (VIP-second) gets: taken"
+    assert edge_verdict("rollback", *layers).state == "restored"
+
+
+def test_a_door_that_is_known_too_little_of_is_judged_by_the_looks_where_there_are_any() -> None:
+    def looked_at(*verdicts: tuple[str, str]) -> str:
+        looks = [look("a stranger", "closed", verdict) for _at, verdict in verdicts]
+        for seen, (at, _verdict) in zip(looks, verdicts):
+            seen["__mailedge_vantage"]["looks"][0]["stands_for"] = at
+        outside = {"__mailedge_result_outside": {"results": looks}}
+        return str(edge_verdict("drift", firewall(), None, None, "outside", **outside).state)
+
+    mail, second = "203.0.113.25:25", "203.0.113.82:2525"
+    assert looked_at((mail, "closed"), (second, "closed")) == "in order"
+    assert looked_at((mail, "closed")) == "unknown"
