@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
+
 Spec = dict[str, dict[str, t.Any]]
 
 TIME_LIMIT: Spec = {"time_limit": {"type": "int", "default": 300}}
@@ -24,6 +26,7 @@ RUN_OPTIONS: Spec = {
             "goes_on": {"type": "bool", "default": True},
         },
     },
+    **approval.OPTION,
 }
 
 WRITE_OPTIONS: Spec = {

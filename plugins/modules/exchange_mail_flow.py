@@ -387,13 +387,20 @@ strangers:
 # end of generated
   returned: when the task names O(provider_ranges), O(inbound_lock) or O(outbound_lock), and the
     state of the server is known in the end
-# generated: returns layer.edge layer.state
+# generated: returns layer.edge layer.plan_digest layer.state
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
   returned: when what was read holds
   type: dict
   sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 state:
   description:
     - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where

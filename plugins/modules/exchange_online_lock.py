@@ -163,6 +163,22 @@ options:
     type: list
     elements: str
     default: []
+  approved_plan:
+    description:
+      - The plan that somebody has approved. Another one is not carried out; the task fails before
+        it writes anything, and says what is different.
+      - What changes nothing needs no approval. In check mode another plan fails the task as well.
+    type: dict
+    suboptions:
+      digest:
+        description: RV(plan_digest) of the task in check mode. Where it is empty, nothing may be
+          changed.
+        type: str
+        default: ""
+      plan:
+        description: RV(plan) of that task, for the words on what is different.
+        type: list
+        elements: str
 seealso:
   - module: mailedge.lockdown.exchange_online_info
 """
@@ -206,7 +222,7 @@ plan:
   elements: str
   sample:
     - "Create the inbound connector 'mailedge by certificate': enabled true, ..."
-# generated: returns layer.guards
+# generated: returns layer.guards layer.plan_digest
 guards:
   description: The guards that spoke.
   type: list
@@ -224,6 +240,13 @@ guards:
       description: What the guard found.
       type: str
       returned: always
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: when the tenant could be read
 # generated: returns layer.state

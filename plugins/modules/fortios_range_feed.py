@@ -115,7 +115,7 @@ plan:
 # end of generated
   sample: ["Create the range feed 'birke-provider'
     (https://lists.example/mailedge/birke-ipv4.txt)."]
-# generated: returns layer.guards
+# generated: returns layer.guards layer.plan_digest
 guards:
   description: The guards that spoke.
   type: list
@@ -133,6 +133,13 @@ guards:
       description: What the guard found.
       type: str
       returned: always
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.state fortios.device

@@ -240,7 +240,7 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["/ecp: any internet address: let in → refused"]}
-# generated: returns layer.guards
+# generated: returns layer.guards layer.plan_digest
 guards:
   description: The guards that spoke.
   type: list
@@ -258,6 +258,13 @@ guards:
       description: What the guard found.
       type: str
       returned: always
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: success, and on a refusal by a guard
 strangers:

@@ -17,6 +17,9 @@ description:
     RV(failed_hosts) says which are to fail.
   - Hands RV(report) on as the statistic C(mailedge_report) of the run, and RV(snapshots) of an
     C(apply) as C(mailedge_snapshots), as M(ansible.builtin.set_stats) would.
+  - An C(apply) in check mode hands its plan on as C(mailedge_plan), for C(mailedge_approved_plan).
+    C(digest) is a text that tells it from every other plan, C(hosts) the same as a dictionary,
+    host → layer → digest, and C(summary) a list of lines.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:

@@ -255,7 +255,7 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["port 25: everybody → 10.20.0.0/16 and 198.51.100.0/24"]}
-# generated: returns layer.edge layer.guards
+# generated: returns layer.edge layer.guards layer.plan_digest
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
@@ -279,6 +279,13 @@ guards:
       description: What the guard found.
       type: str
       returned: always
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: success, and on a refusal by a guard
 strangers:

@@ -119,7 +119,7 @@ restart_needed:
     whether it would be. It says nothing of what earlier runs have changed.
   returned: success
   type: bool
-# generated: returns layer.guards
+# generated: returns layer.guards layer.plan_digest
 guards:
   description: The guards that spoke.
   type: list
@@ -137,6 +137,13 @@ guards:
       description: What the guard found.
       type: str
       returned: always
+plan_digest:
+  description: What tells the plan from every other one, for C(approved_plan) of the modules that
+    have that option. Independent of the order of the changes, without secrets; empty where there
+    is nothing to change.
+  returned: success, and on a refusal after the plan was made
+  type: str
+  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: success, and on a refusal by a guard
 # generated: returns layer.state

@@ -10,7 +10,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import snapshot
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
+    approval,
+    snapshot,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import Registry
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.layer import HostLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
@@ -52,7 +55,7 @@ class LayerAction(HostAction):
     """Brings one layer of a server into a described state. A subclass says what its options mean.
 
     Its module has, as far as it wants them, the options accept_risks, snapshot, snapshot_copy,
-    keep_later_changes, time_limit and lease, with the meaning that they have in
+    keep_later_changes, time_limit, lease and approved_plan, with the meaning that they have in
     exchange_mail_flow.
     """
 
@@ -118,6 +121,7 @@ class LayerAction(HostAction):
             snapshot=options.snapshot,
             keep_later_changes=bool(params.get("keep_later_changes")),
             run_id=options.hold.run_id if options.hold else None,
+            approved=approval.given(params.get("approved_plan")),
         )
         return Prepared(self.layer(params), options, task)
 

@@ -245,7 +245,11 @@ def test_the_options_of_a_dictionary_are_those_of_its_module(name: str) -> None:
 
 # Options without a default, by the reason why they have none.
 WITHOUT_DEFAULT: dict[str, set[str]] = {
-    "handed on by an earlier job of a workflow": {"mailedge_report", "mailedge_snapshots"},
+    "handed on by an earlier job of a workflow": {
+        "mailedge_plan",
+        "mailedge_report",
+        "mailedge_snapshots",
+    },
     "follows from other variables, which site_description looks up": {
         "mailedge_exchange_online_enabled",
         "mailedge_exchange_online_name",
@@ -293,6 +297,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_exchange_outbound_credential",
     },
     "only the site knows it, and without it nothing of the kind is done": {
+        "mailedge_approved_plan",
         "mailedge_drift_accepted_reason",
         "mailedge_drift_accepted_until",
         "mailedge_probe_control_host",

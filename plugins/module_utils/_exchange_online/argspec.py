@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     CLOUDS,
     GUID,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
 
 Spec = dict[str, dict[str, t.Any]]
 
@@ -62,6 +63,7 @@ TASK_OPTIONS: Spec = {
     "check_permissions": {"type": "bool", "default": True},
     "run_id": {"type": "str"},
     "accept_risks": {"type": "list", "elements": "str", "default": []},
+    **approval.OPTION,
 }
 
 # A line break at the end comes from a file; a library would show the whole of what it refuses.

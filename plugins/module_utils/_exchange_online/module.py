@@ -60,6 +60,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.snapshot
     as_result,
     kept,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
     snapshot as snapshots,
 )
@@ -204,6 +205,7 @@ def lock(arguments: t.Mapping[str, t.Any]) -> None:
                 snapshot=wanted,
                 keep_later_changes=params["keep_later_changes"],
                 run_id=params["run_id"],
+                approved=approval.given(params["approved_plan"]),
             )
             result = execute(layer, port, task)
             _tell_propagation(result, port)

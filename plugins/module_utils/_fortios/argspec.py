@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
+
 Spec = dict[str, dict[str, t.Any]]
 
 DEVICE_OPTIONS: Spec = {
@@ -27,4 +29,5 @@ WRITE_OPTIONS: Spec = {
     "run_id": {"type": "str"},
     "lease_minutes": {"type": "int"},
     "accept_risks": {"type": "list", "elements": "str", "default": []},
+    **approval.OPTION,
 }

@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._module import (
     tell_warnings,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeError
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
     snapshot as snapshots,
 )
@@ -101,6 +102,7 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
                 snapshot=wanted,
                 keep_later_changes=bool(params.get("keep_later_changes")),
                 run_id=run_id,
+                approved=approval.given(params["approved_plan"]),
             )
             result = execute(layer, port, task)
         except Refused as refused:

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The result of every module that locks: its shape, and what of it a failure repeats.
 
-``changed``, ``plan`` (sentences), ``guards`` (findings), ``state`` and ``strangers`` (see
-judged()), ``edge`` (see _edge.stage), ``exposure``, ``before``, ``after`` and ``diff``,
-``snapshot`` (where the state before is kept), ``lease`` (of this run), ``cost``, ``warnings``; of a
-rollback ``restored``, ``further`` and ``not_restored``; of a write that ended early ``done`` and
-``not_done``.
+``changed``, ``plan`` (sentences), ``plan_digest`` (see approval.py), ``guards`` (findings),
+``state`` and ``strangers`` (see judged()), ``edge`` (see _edge.stage), ``exposure``, ``before``,
+``after`` and ``diff``, ``snapshot`` (where the state before is kept), ``lease`` (of this run),
+``cost``, ``warnings``; of a rollback ``restored``, ``further`` and ``not_restored``; of a write
+that ended early ``done`` and ``not_done``.
 """
 
 from __future__ import annotations

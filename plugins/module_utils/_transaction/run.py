@@ -12,6 +12,7 @@ import secrets
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import approval
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import (
     snapshot as snapshots,
@@ -53,7 +54,7 @@ class Task:
     `snapshot` is what is to be restored: LATEST, ORIGINAL or a name; None: the layer's own
     options are to be so. `keep_later_changes`: only of rows that are still as the run of that
     snapshot left them. `run_id` joins the snapshots of several tasks of one run; a lease of it is
-    its own.
+    its own. `approved`: the only plan that may be carried out; None: any.
     """
 
     check_mode: bool = False
@@ -62,6 +63,7 @@ class Task:
     snapshot: str | None = None
     keep_later_changes: bool = False
     run_id: str | None = None
+    approved: approval.Approved | None = None
 
 
 def execute(layer: Layer[State, Key], port: Port[State, Key, t.Any], task: Task) -> Result:
@@ -128,6 +130,7 @@ class _Run(t.Generic[State, Key]):
         )
         result.update(
             plan=self._sentences(changes),
+            plan_digest=approval.digest(layer.tables, changes),
             guards=[finding.as_dict() for finding in findings],
         )
         self._unread = any(
@@ -148,7 +151,9 @@ class _Run(t.Generic[State, Key]):
         ]
         if notes:
             result["warnings"] = notes
-        refused = refusal(findings)
+        refused = refusal(findings) or approval.refusal(
+            task.approved, result["plan_digest"], result["plan"]
+        )
         if refused:
             raise Refused(refused, result)
         steps = layer.order(changes, before)

@@ -32,6 +32,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
     mx_suffixes,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.approved import approved_for
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
@@ -77,7 +78,7 @@ _RANGES = (
 )
 # What an earlier job of a workflow hands on as extra variables: it speaks of every host, and the
 # part of one host is taken out.
-HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots"})
+HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots", "mailedge_plan"})
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -125,6 +126,11 @@ def describe(
     if around.playbook in ("apply", "drift", "publish_ranges"):
         _provider(values, today, description)
     description.parts = parts_of(values, around)
+    plan = values["approved_plan"] if around.playbook == "apply" else None
+    values["approved_plan"] = None
+    if plan is not None:
+        values["approved_plan"], wrong_plan = approved_for(plan, around.host, description.parts)
+        description.errors += wrong_plan
     for name in ("exchange_lease_minutes", "fortigate_lease_minutes"):
         wrong = check_minutes(values[name])
         if wrong:

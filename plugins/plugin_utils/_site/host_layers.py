@@ -34,7 +34,9 @@ class HostLayerOfSite:
 
     def locking(self, site: SiteOfHost) -> Values:
         """The module's options that lock; nothing that is not set among them."""
-        return _given(self.lock(site))
+        options = _given(self.lock(site))
+        approved = site.described.get("approved_plan")
+        return options if approved is None else {**options, "approved_plan": approved[self.name]}
 
     def restoring(self, site: SiteOfHost, snapshot: str) -> Values:
         """The module's options that give a snapshot back."""
