@@ -206,14 +206,11 @@ EXAMPLES = r"""
 RETURN = r"""
 # generated: returns exchange.plan exchange.before exchange.after exchange.exposure layer.guards
 plan:
-  description: What was changed, or in check mode would be, in the order of the changes. One
-    sentence each.
+  description: What was changed, or in check mode would be, one sentence each, in this order.
   returned: success, and on a refusal after the server was read
   type: list
   elements: str
-  sample:
-    - "Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25 and
-      [::]:25."
+  sample: ["Create the receive connector 'Mail from filter' for 198.51.100.0/24 on 0.0.0.0:25."]
 before:
   description: The options that differ, as they were. Names of connectors below
     C(receive_connectors) and C(send_connectors).
@@ -300,12 +297,9 @@ edge:
   type: dict
   sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
 plan_digest:
-  description: What tells the plan from every other one, for C(approved_plan) of the modules that
-    have that option. Independent of the order of the changes, without secrets; empty where there
-    is nothing to change.
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
   returned: success, and on a refusal after the plan was made
   type: str
-  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 state:
   description:
     - How the layer is when the task ends. V(open) where there are strangers now, V(unknown) where

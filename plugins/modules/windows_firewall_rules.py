@@ -280,12 +280,9 @@ guards:
       type: str
       returned: always
 plan_digest:
-  description: What tells the plan from every other one, for C(approved_plan) of the modules that
-    have that option. Independent of the order of the changes, without secrets; empty where there
-    is nothing to change.
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
   returned: success, and on a refusal after the plan was made
   type: str
-  sample: 5b0f6d2a91c34e78a0c1d2e3f4051627
 # end of generated
   returned: success, and on a refusal by a guard
 strangers:

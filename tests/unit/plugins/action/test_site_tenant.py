@@ -83,6 +83,7 @@ def test_a_role_takes_what_the_module_takes() -> None:
     ours = {name[len(prefix) :]: known[name] for name in known if name.startswith(prefix)}
     own = {"enabled", "from", "owner", "snapshot_content"}
     elsewhere = {"provider_ranges", "content", "keep_later_changes", "check_permissions", "run_id"}
+    elsewhere |= {"approved_plan"}
     # Those of mailedge_dns_*.
     elsewhere |= {"resolver", "resolver_port"}
     assert set(ours) - own == set(spec) - elsewhere
