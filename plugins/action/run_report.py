@@ -23,7 +23,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof imp
     judge_look,
     looks_as_lines,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report import plan as plans
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.delivery import proven
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
@@ -53,6 +52,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
     told_of_dns,
     with_unknown_names,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._planned import planned
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
@@ -167,7 +167,7 @@ class ActionModule(ActionBase):
             ansible_stats=_statistics(playbook, report, snapshots),
         )
         if playbook == "apply" and check_mode:
-            result["ansible_stats"]["data"]["mailedge_plan"] = _plan(of_hosts)
+            result["ansible_stats"]["data"]["mailedge_plan"] = planned(of_hosts, _about, _result_of)
         return result
 
 
@@ -200,19 +200,6 @@ def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
         if entry:
             handed_on[host] = entry
     return handed_on
-
-
-def _plan(of_hosts: OfHosts) -> dict[str, t.Any]:
-    """What a run in check mode would change, to be approved."""
-    planned: dict[str, dict[str, t.Any]] = {}
-    for host, variables in of_hosts.items():
-        results = {
-            layer: _result_of(layer, variables) for layer in _about(variables).get("parts") or {}
-        }
-        planned[host] = {
-            layer: result for layer, result in results.items() if isinstance(result, t.Mapping)
-        }
-    return plans.handed_on(planned)
 
 
 def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any]:
