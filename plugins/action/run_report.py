@@ -48,12 +48,20 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     OPEN,
     UNKNOWN,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import (
+    as_before,
+    taken_back,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
     told_of_dns,
     with_unknown_names,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._planned import planned
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import (
+    awaited_by,
+    of_sites,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
@@ -69,7 +77,6 @@ _RESULT = "__mailedge_result_"
 _BEFORE = "__mailedge_look_before"
 _FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
-_UNDONE_TENANT = "__mailedge_undone_tenant"
 _OUTSIDE = "outside"
 _DELIVERED = "__mailedge_delivery"
 # The layers by which the provider's mail comes in; a change of one of them is what apply waits for.
@@ -122,6 +129,7 @@ class ActionModule(ActionBase):
             playbook,
             datetime.datetime.now(datetime.timezone.utc).date(),
             fronts(of_hosts),
+            of_sites(of_hosts, _about),
             check_mode=check_mode,
         )
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
@@ -207,26 +215,6 @@ def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any
     return saved if isinstance(saved, t.Mapping) else {}
 
 
-def _given_back(
-    locked: t.Mapping[str, t.Any], undone: t.Mapping[str, t.Any]
-) -> t.Mapping[str, t.Any]:
-    """The result of a layer whose change was undone: it stands as it was read before."""
-    if undone.get("failed") or undone.get("unreachable") or not undone:
-        return undone
-    before = list((locked.get("strangers") or {}).get("before") or ())
-    return {
-        "state": "open" if before else "drift",
-        "strangers": {"before": before, "after": before},
-        "plan": [],
-    }
-
-
-def _taken_back(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """What became of the undo of a tenant, empty where there was none."""
-    undone = variables.get(_UNDONE_TENANT) or {}
-    return {} if undone.get("skipped") else undone
-
-
 def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """The description of a host: by a task of its own, or along with the answer of its layers.
 
@@ -246,8 +234,8 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     and its undo.
     """
     registered = variables.get(_RESULT + layer.replace(" ", "_"))
-    if layer == TENANT and _taken_back(variables):
-        return _given_back(registered or {}, _taken_back(variables))
+    if layer == TENANT and taken_back(variables):
+        return as_before(registered or {}, taken_back(variables))
     if registered is not None:
         return registered
     if layer not in HOST_PARTS:
@@ -260,7 +248,7 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
         return {**locked, "unreachable": True, "msg": given_back["msg"]}
     if given_back and given_back.get("restored") and "state" not in given_back:
         # A layer that does not judge what a snapshot gives back.
-        return {**given_back, **_given_back(locked or {}, given_back)}
+        return {**given_back, **as_before(locked or {}, given_back)}
     if given_back or locked:
         return given_back or locked
     # A task that broke before it had a result for each layer says why.
@@ -301,10 +289,12 @@ class Judge:
         playbook: str,
         today: datetime.date,
         fronts: t.Mapping[str, Seen] | None = None,
+        tenants: t.Mapping[str, str] | None = None,
         *,
         check_mode: bool = False,
     ) -> None:
         self.playbook, self.today, self._fronts = playbook, today, fronts or {}
+        self._tenants = tenants or {}
         self._writes = playbook == "apply" and not check_mode
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
@@ -325,9 +315,11 @@ class Judge:
         records: list[Record] = []
         looks: list[str] = []
         unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
+        until = awaited_by(variables, self._tenants.get(described["site"], ""))
+        seen_outside = taken(variables.get(f"{_RESULT}{_OUTSIDE}"), until)
         names = told_of_dns(
             variables.get(f"{_RESULT}{DNS}"),
-            taken(variables.get(f"{_RESULT}{_OUTSIDE}")),
+            seen_outside,
             variables.get(f"{_RESULT}names"),
             described,
         )
@@ -343,9 +335,9 @@ class Judge:
                 and variables.get("__mailedge_undo_firewall")
                 and layer.startswith("fortigate")
             ):
-                given = _given_back(given or {}, variables.get(f"{_RESULT}fortigate") or {})
+                given = as_before(given or {}, variables.get(f"{_RESULT}fortigate") or {})
             if layer == _OUTSIDE and part["how"] == "managed":
-                seen, looks = self._outside(host, given, variables.get(_BEFORE), edge)
+                seen, looks = self._outside(host, given, seen_outside, variables.get(_BEFORE), edge)
                 records.append(seen if unjudged else with_unknown_names(seen, names))
                 continue
             if layer == DNS:
@@ -414,7 +406,7 @@ class Judge:
             else []
         )
         if variables.get("__mailedge_undo_tenant"):
-            undos.append(_taken_back(variables))
+            undos.append(taken_back(variables))
         if variables.get("__mailedge_undo_host"):
             undone = variables.get(_UNDONE) or {}
             undos += list((undone.get("layers") or {}).values()) or [undone]
@@ -431,10 +423,10 @@ class Judge:
         return "What this run had changed was undone."
 
     def _outside(
-        self, host: str, given: t.Any, before: t.Any, edge: Edge
+        self, host: str, given: t.Any, looks: t.Sequence[t.Any], before: t.Any, edge: Edge
     ) -> tuple[Record, list[str]]:
         """All looks from outside as one record, and a line for each."""
-        looks, earlier = taken(given), taken(before)
+        earlier = taken(before)
         if all(look.result.get("skipped") for look in looks):
             why = str(
                 (given or {}).get("msg")

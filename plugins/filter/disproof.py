@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force import (
+    is_awaited,
+    is_of_tenant,
+    only,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     IN_ORDER,
     NOT_JUDGED,
     judge_look,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import in_force_by
 
 DOCUMENTATION = r"""
 name: disproof
@@ -23,11 +29,22 @@ description:
   - Judges what M(mailedge.lockdown.mail_edge_probe) found in a loop over the hosts that look, each
     look with what it is to find.
   - What a look at further names found, beside targets that the site names, is left to the report.
+  - What was seen of a tenant of Exchange Online while a change of it is not in force yet disproves
+    nothing.
 options:
   _input:
     description: The registered result of the loop.
     type: dict
     required: true
+  tenant:
+    description: What M(mailedge.lockdown.exchange_online_lock) or
+      M(mailedge.lockdown.exchange_online_info) returned for the site's tenant.
+    type: dict
+    default: {}
+  only_tenant:
+    description: Whether only what was seen of the tenant counts.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -48,13 +65,24 @@ _value:
 """
 
 
-def disproof(looks: t.Mapping[str, t.Any]) -> list[str]:
+def disproof(
+    looks: t.Mapping[str, t.Any],
+    tenant: t.Mapping[str, t.Any] | None = None,
+    only_tenant: bool = False,
+) -> list[str]:
     """The sentences of all looks, each once; not of those beside the named targets, see Sought."""
+
+    def counts(address: t.Mapping[str, t.Any]) -> bool:
+        return not is_awaited(address) and (is_of_tenant(address) or not only_tenant)
+
     told: list[tuple[bool, str]] = []
-    for look in taken(looks):
+    for look in taken(looks, in_force_by(tenant)):
         if look.beside:
             continue
-        state, sentences = judge_look(look.result, look.expect)
+        result = only(look.result, counts)
+        if result is None or (only_tenant and not result.get("addresses")):
+            continue
+        state, sentences = judge_look(result, look.expect)
         if state not in (IN_ORDER, NOT_JUDGED):
             told += [(state != "open", f"{look.name}: {sentence}") for sentence in sentences]
     return list(

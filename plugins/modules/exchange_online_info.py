@@ -29,6 +29,19 @@ options:
     description: Whether only the snapshots are listed, for which no request is sent.
     type: bool
     default: false
+  wait_minutes:
+    description:
+      - Whether to wait until what was changed in the tenant is in force, and for how many minutes
+        at most, up to 240. The tenant is read before and afterwards.
+      - Microsoft says that it takes up to 30 minutes. Where nothing is awaited any more, RV(tenant)
+        has no C(in_force_by).
+    type: int
+    default: 0
+  in_force_by:
+    description: Until when to wait, as M(mailedge.lockdown.exchange_online_lock) returned it. The
+      tenant tells by itself when a connector or a rule was changed, and not when one was removed,
+      or RejectDirectSend was set.
+    type: str
 seealso:
   - module: mailedge.lockdown.exchange_online_lock
 """

@@ -137,11 +137,12 @@ def test_what_was_changed_a_moment_ago_is_told_as_not_in_force_yet(tenant: Tenan
     done = tenant.locked()
     assert done["tenant"]["in_force_by"]
     assert [text for text in done["warnings"] if "not be in force everywhere" in text]
-    for row in connectors(tenant).values():
-        row["WhenChangedUTC"] = row["WhenChanged"] = "2026-01-01T10:00:00Z"
+    assert tenant.info()["tenant"]["in_force_by"]
+    tenant.online.clock.advance(1801)
     later = tenant.locked()
     assert "in_force_by" not in later["tenant"]
     assert not later.get("warnings")
+    assert "in_force_by" not in tenant.info()["tenant"]
 
 
 def test_a_wide_range_becomes_networks_of_24_bits(tenant: Tenant) -> None:

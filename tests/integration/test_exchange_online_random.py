@@ -105,6 +105,8 @@ def delivered(online: ExchangeOnline, who: str, *, direct_send: bool = False) ->
 def online() -> t.Iterator[ExchangeOnline]:
     """One for all: a new one takes longer than what is done with it."""
     with ExchangeOnline() as running:
+        # It is about the end, when all is in force.
+        running.tenant.propagation = 0.0
         yield running
 
 

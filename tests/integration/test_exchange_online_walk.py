@@ -15,16 +15,15 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import (
     HOST,
-    NO_LOOK,
     report,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
-from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
+from ansible_collections.mailedge.lockdown.tests.lab.playing import play
 from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
-    CERTIFICATE,
-    MX,
     Tenant,
+    described,
     running,
+    state_of,
 )
 
 CANARY = "lab-secret-of-the-writer"
@@ -35,32 +34,6 @@ def tenant(tmp_path: pathlib.Path) -> t.Iterator[Tenant]:
     yield from running(tmp_path)
 
 
-def described(tenant: Tenant, **more: t.Any) -> dict[str, t.Any]:
-    """A site whose tenant is all that is managed, and not looked at from outside."""
-    online = tenant.online
-    return {
-        **NO_LOOK,
-        "mailedge_exchange_enabled": False,
-        "mailedge_windows_posture_enabled": False,
-        "mailedge_exchange_online_tenant_id": online.tenant.id,
-        "mailedge_exchange_online_client_id": online.writer.client_id,
-        "mailedge_exchange_online_client_secret": online.writer.secret,
-        "mailedge_exchange_online_authority_url": online.login_url,
-        "mailedge_exchange_online_api_url": online.api_url,
-        "mailedge_exchange_online_ca_path": str(online.ca_path),
-        "mailedge_exchange_online_snapshot_folder": str(tenant.snapshots),
-        "mailedge_exchange_online_provider_certificate": CERTIFICATE,
-        "mailedge_exchange_online_mx_hosts": " ".join(MX),
-        **more,
-    }
-
-
-def state(run: Run) -> str:
-    layers = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"][HOST]["layers"]
-    (verdict,) = [layer["state"] for layer in layers if layer["layer"] == "exchange online"]
-    return str(verdict)
-
-
 def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
     variables, start = described(tenant), tenant.dump()
     looked = play("apply", lab.inventory, "--check", variables=variables)
@@ -69,11 +42,11 @@ def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
 
     drift = play("drift", lab.inventory, variables=variables)
     assert drift.code != 0
-    assert state(drift) == "open"
+    assert state_of(drift) == "open"
 
     applied = play("apply", lab.inventory, variables=variables)
     assert applied.code == 0, applied.output
-    assert state(applied) == "in order"
+    assert state_of(applied) == "in order"
     assert tenant.dump() != start
 
     tenant.online.reset_counters()
@@ -83,7 +56,7 @@ def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
     }
     drift = play("drift", lab.inventory, variables={**variables, **reader})
     assert drift.code == 0, drift.output
-    assert state(drift) == "in order"
+    assert state_of(drift) == "in order"
     assert tenant.online.requests + tenant.online.logins <= 4
 
     listed = play("snapshots", lab.inventory, variables=variables)

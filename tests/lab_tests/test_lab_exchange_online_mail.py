@@ -26,7 +26,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.messages im
     Fate,
     Message,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import Tenant
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.tenant import (
+    PROPAGATION,
+    Tenant,
+)
 
 BY_ADDRESS = {
     "ConnectorType": "Partner",
@@ -58,6 +61,8 @@ LOCKED, DIRECT, OPEN = "5.7.51", "5.7.68", "2.1.5"
 @pytest.fixture
 def online() -> t.Iterator[ExchangeOnline]:
     with ExchangeOnline() as running:
+        # It is about the end, when all is in force.
+        running.tenant.propagation = 0.0
         yield running
 
 
@@ -297,11 +302,15 @@ def test_ipv6_is_a_door_of_its_own(online: ExchangeOnline) -> None:
 
 
 def test_a_change_reaches_port_25_later(online: ExchangeOnline) -> None:
-    online.tenant.propagation = 1800
-    online.tenant.inbound("filter", **BY_ADDRESS)
+    """What a test sets up is known at once, and what a cmdlet does half an hour later."""
+    online.tenant.propagation = PROPAGATION
+    call(online.tenant, "New-InboundConnector", {"Name": "filter", **BY_ADDRESS})
     assert said(online, STRANGER) == OPEN
-    online.clock.advance(1801)
+    online.clock.advance(PROPAGATION + 1)
     assert said(online, STRANGER) == LOCKED
+    online.tenant.rows("InboundConnector").clear()
+    online.tenant.changed()
+    assert said(online, STRANGER) == OPEN
 
 
 def test_what_senders_say_is_remembered(online: ExchangeOnline) -> None:

@@ -45,6 +45,8 @@ LISTS: tuple[Options, Options, Options] = (
 @pytest.fixture(scope="module")
 def online() -> t.Iterator[ExchangeOnline]:
     with ExchangeOnline() as running:
+        # It is about the end, when all is in force.
+        running.tenant.propagation = 0.0
         yield running
 
 

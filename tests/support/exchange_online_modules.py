@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_modu
     ControllerModule,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.lab import ExchangeOnline
+from ansible_collections.mailedge.lockdown.tests.lab.playing import Run
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import Result
 
 CERTIFICATE = "*.filter.example"
@@ -95,7 +96,11 @@ class Tenant:
             ]
             for noun in ("InboundConnector", "TransportRule")
         }
-        held["organization"] = dict(self.online.tenant.organization)  # type: ignore[assignment]
+        held["organization"] = {  # type: ignore[assignment]
+            name: value
+            for name, value in self.online.tenant.organization.items()
+            if not name.startswith("When")
+        }
         return t.cast("dict[str, t.Any]", json.loads(json.dumps(held, default=str)))
 
 
@@ -108,3 +113,30 @@ def running(tmp_path: pathlib.Path) -> t.Iterator[Tenant]:
 def ids(result: Result) -> set[str]:
     """The guards that spoke."""
     return {finding["id"] for finding in result["guards"]}
+
+
+def described(tenant: Tenant, **more: t.Any) -> dict[str, t.Any]:
+    """A site whose tenant is all that is managed, and not looked at from outside."""
+    online = tenant.online
+    return {
+        "mailedge_probe_targets": "",
+        "mailedge_exchange_enabled": False,
+        "mailedge_windows_posture_enabled": False,
+        "mailedge_exchange_online_tenant_id": online.tenant.id,
+        "mailedge_exchange_online_client_id": online.writer.client_id,
+        "mailedge_exchange_online_client_secret": online.writer.secret,
+        "mailedge_exchange_online_authority_url": online.login_url,
+        "mailedge_exchange_online_api_url": online.api_url,
+        "mailedge_exchange_online_ca_path": str(online.ca_path),
+        "mailedge_exchange_online_snapshot_folder": str(tenant.snapshots),
+        "mailedge_exchange_online_provider_certificate": CERTIFICATE,
+        "mailedge_exchange_online_mx_hosts": " ".join(MX),
+        **more,
+    }
+
+
+def state_of(run: Run, layer: str = "exchange online") -> str:
+    """The state of a layer in the report of a playbook on the lab's one host."""
+    (host,) = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"].values()
+    (state,) = [told["state"] for told in host["layers"] if told["layer"] == layer]
+    return str(state)

@@ -23,6 +23,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver im
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.spf import hosts_named
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import (
+    SUFFIXES,
+    is_tenant,
+)
 
 FORGOTTEN = (
     "mail", "webmail", "owa", "exchange", "smtp", "mx", "mx1", "mx2", "remote", "autodiscover",
@@ -31,9 +35,8 @@ FORGOTTEN = (
 """What companies call their mail servers. The last six are judgement; nobody has counted them."""
 
 TENANT = "mail.protection.outlook.com"
-TENANT_SUFFIXES = (TENANT, "mx.microsoft")
 # Names of a site that are Microsoft's servers: autodiscover of a tenant, and its web mail.
-_MICROSOFTS = (*TENANT_SUFFIXES, "outlook.com", "office365.com", "office.com")
+_MICROSOFTS = (*SUFFIXES, "outlook.com", "office365.com", "office.com")
 KINDS = {"ipv4": "A", "ipv6": "AAAA"}
 _AT_ONCE = 8
 
@@ -49,7 +52,7 @@ def under(name: str, suffixes: t.Iterable[str]) -> bool:
 
 def to_tenant(host: str) -> bool:
     """Whether an MX host is Exchange Online's."""
-    return under(host.rstrip(".").lower(), TENANT_SUFFIXES)
+    return is_tenant(host)
 
 
 def tenant_name(domain: str) -> str:

@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.tables import (
     Change,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Action
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
     STOP,
@@ -89,14 +90,6 @@ UNREAD = frozenset({"not_all_read", "rule_can_be_passed", "on_premises_unnamed"}
 """Strangers may get in by these: unknown, unless the site accepts it by name."""
 ABOUT_STATE = frozenset(GUARDS) - {"hybrid_connector"}
 """About the state that there would be."""
-
-_OURS = (
-    ".mail.protection.outlook.com",
-    ".mail.protection.office365.us",
-    ".mail.protection.partner.outlook.cn",
-    ".mx.microsoft",
-    ".mail.eo.outlook.com",
-)
 
 
 def judge(
@@ -217,7 +210,7 @@ def _order(wish: Wish, before: TenantState, changes: t.Sequence[Change]) -> t.It
 
 def _mx(mx: Source, after: TenantState) -> t.Iterator[Finding]:
     told = mx.of(after.domains)
-    here = [host for host in told.hosts if f".{host.strip().lower().rstrip('.')}".endswith(_OURS)]
+    here = list(filter(is_tenant, told.hosts))
     if here:
         yield Finding(
             "mx_here",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
@@ -22,15 +23,20 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.exchangers import (
     Source,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.in_force import (
+    PROPAGATION,
+    awaited,
+    problem,
+    propagating,
+    wait,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.layer import (
     TenantLayer,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.model import Named
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.port import (
-    PROPAGATION,
     TenantPort,
     another_tenant,
-    propagating,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
     BY_CONNECTOR,
@@ -43,6 +49,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.state import (
     TenantState,
+    moment_of,
     read,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.tokens import (
@@ -97,6 +104,8 @@ INFO: dict[str, t.Any] = {
             )
         },
         "only_snapshots": {"type": "bool", "default": False},
+        "wait_minutes": {"type": "int", "default": 0},
+        "in_force_by": {"type": "str"},
     },
     "supports_check_mode": True,
 }
@@ -240,26 +249,33 @@ def info(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that only reads."""
     module = made(**arguments)
     params = module.params
-    wrong = argspec.problems(params)
+    wrong = " ".join(filter(None, (argspec.problems(params), problem(params))))
     if wrong:
         module.fail_json(msg=wrong, changed=False, cost={"requests": 0})
+    told = moment_of(params["in_force_by"])
     listed = _listed(params)
     if params["only_snapshots"]:
         module.exit_json(changed=False, cost={"requests": 0}, **listed)
-    client, _web = connect(params)
+    client, web = connect(params)
     with client:
         try:
             named = named_by(params)
-            state = read(client)
+            state = wait(client, read(client), told, params["wait_minutes"], web.sleep)
         except (ExchangeOnlineError, PlanError, RangeError) as error:
             module.fail_json(
                 msg=_untouched(error), changed=False, cost={"requests": client.requests}
             )
-        result = {**_looked(client, state, named), **listed}
+        result = {**_looked(client, state, named, told), **listed}
     module.exit_json(changed=False, cost={"requests": client.requests}, **result)
 
 
-def _looked(client: ExchangeOnline, state: TenantState, named: Named) -> Result:
+def _looked(
+    client: ExchangeOnline,
+    state: TenantState,
+    named: Named,
+    told: datetime.datetime | None,
+) -> Result:
+    until = awaited(client, state, told)
     strangers = model.strangers(state, named)
     doubts = [
         *state.unread,
@@ -271,6 +287,7 @@ def _looked(client: ExchangeOnline, state: TenantState, named: Named) -> Result:
             "id": client.tenant,
             "domains": list(state.domains),
             "reject_direct_send": state.organization.get("reject_direct_send"),
+            **({"in_force_by": snapshots.stamp(until)} if until else {}),
         },
         **judged(strangers, strangers, strangers, unfinished=False, unsettled=bool(doubts)),
         "answers": words.answers(state),

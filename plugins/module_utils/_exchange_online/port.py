@@ -23,6 +23,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online
     TokenRefused,
     Unreachable,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.in_force import (
+    awaited,
+    clock_of,
+    propagating,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.layer import (
     TenantLayer,
 )
@@ -58,8 +63,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.sna
     Snapshot,
 )
 
-PROPAGATION = datetime.timedelta(minutes=30)
-"""What a change takes at most to be in force everywhere, as Microsoft says of RejectDirectSend."""
 _LOOKS = (2.0, 4.0, 8.0, 16.0)
 """How long is waited for what was written to be seen, in seconds, one time after the other."""
 
@@ -98,9 +101,10 @@ class TenantPort(Port[TenantState, str, Reading[TenantState]]):
             "tenant": {"id": self._client.tenant, "domains": list(state.domains)}
         }
         notes: tuple[str, ...] = ()
-        if state.changed and now < state.changed + PROPAGATION:
-            facts["tenant"]["in_force_by"] = snapshots.stamp(state.changed + PROPAGATION)
-            notes = (propagating(state.changed + PROPAGATION),)
+        until = awaited(self._client, state)
+        if until:
+            facts["tenant"]["in_force_by"] = snapshots.stamp(until)
+            notes = (propagating(until),)
         return Reading(
             state=state,
             time=now,
@@ -114,7 +118,7 @@ class TenantPort(Port[TenantState, str, Reading[TenantState]]):
 
     def now(self) -> datetime.datetime:
         """The time by the service's clock, or by this host's where it does not tell."""
-        return self._client.clock or datetime.datetime.now(datetime.timezone.utc)
+        return clock_of(self._client)
 
     def foreign(self, origin: t.Mapping[str, str], reading: Reading[TenantState]) -> str:
         return another_tenant(origin, self._client.tenant)
@@ -222,12 +226,3 @@ def another_tenant(origin: t.Mapping[str, str], tenant: str) -> str:
     if origin.get("tenant") == tenant.lower():
         return ""
     return f"It is of the tenant {origin.get('tenant')}."
-
-
-def propagating(until: datetime.datetime) -> str:
-    """What is said of a tenant that was changed a moment ago."""
-    return (
-        f"The tenant was changed less than {int(PROPAGATION.total_seconds() / 60)} minutes ago. "
-        f"Until {snapshots.stamp(until)} it may not be in force everywhere, so that who is let in "
-        "meanwhile says nothing about the lock."
-    )

@@ -43,6 +43,8 @@ CONNECTION_FILTER = Call("Get-HostedConnectionFilterPolicy")
 PERIMETER = Call("Get-PerimeterConfig")
 QUESTIONS = (CONNECTORS, SETTINGS, RULES, DOMAINS, CONNECTION_FILTER, PERIMETER)
 _NEEDED = (CONNECTORS, SETTINGS)
+# Who is let in is decided by these. That the settings tell when they were changed is unverified.
+_DECIDING = (CONNECTORS, RULES, SETTINGS)
 
 _MILLISECONDS = re.compile(r"/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
 # Microsoft.Exchange.MessagingPolicies.Rules.Tasks.FromScopePredicate
@@ -114,7 +116,7 @@ def read(client: ExchangeOnline) -> TenantState:
         gateways=_texts(rows.get(PERIMETER.cmdlet, ()), "GatewayIPAddresses"),
         allowed=_texts(rows.get(CONNECTION_FILTER.cmdlet, ()), "IPAllowList"),
         unread=tuple(unread),
-        changed=_last_change([*rows[CONNECTORS.cmdlet], *rows.get(RULES.cmdlet, ())]),
+        changed=_last_change([row for call in _DECIDING for row in rows.get(call.cmdlet, ())]),
     )
 
 
@@ -192,11 +194,11 @@ def _texts(rows: t.Iterable[Row], name: str) -> tuple[str, ...]:
 
 
 def _last_change(rows: t.Iterable[Row]) -> datetime.datetime | None:
-    moments = [_moment(row.get("WhenChangedUTC") or row.get("WhenChanged")) for row in rows]
+    moments = [moment_of(row.get("WhenChangedUTC") or row.get("WhenChanged")) for row in rows]
     return max((moment for moment in moments if moment), default=None)
 
 
-def _moment(text: t.Any) -> datetime.datetime | None:
+def moment_of(text: t.Any) -> datetime.datetime | None:
     """A time as these answers have it: ``/Date(1772500523000)/``, or ISO 8601."""
     match = _MILLISECONDS.fullmatch(str(text))
     try:

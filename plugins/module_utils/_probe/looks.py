@@ -12,6 +12,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control i
     settled,
     silence_doubted,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force import awaited
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import OPEN
 
@@ -23,12 +24,18 @@ EXPECTED = "closed"
 Plain = t.Mapping[str, t.Any]
 
 
-def taken(registered: Plain | None) -> list[Sought]:
+def taken(registered: Plain | None, in_force_by: str = "") -> list[Sought]:
     """Every look of the loop, in its order, each held against those from allowed senders.
 
     Where a host could not look at all, what its task said stands for each of its looks.
+    `in_force_by`: until when a change of the site's tenant may not be in force; empty where none
+    is awaited.
     """
-    looks = [look for item in (registered or {}).get("results") or [] for look in _of_host(item)]
+    looks = [
+        look._replace(result=awaited(look.result, in_force_by))
+        for item in (registered or {}).get("results") or []
+        for look in _of_host(item)
+    ]
     return [look._replace(result=result) for look, result in zip(looks, settled(looks))]
 
 

@@ -442,6 +442,10 @@ def _check_tenant(values: Values, description: Description) -> None:
             + ", ".join(f"mailedge_exchange_online_{way}" for way in ways)
             + "."
         )
+    if not 0 <= values["exchange_online_wait_minutes"] <= 240:
+        description.errors.append(
+            "mailedge_exchange_online_wait_minutes must be between 0 and 240."
+        )
     named = values["exchange_online_provider_certificate"] or values["provider_ranges"]
     if not named and values["exchange_online_method"] != "none" and not description.errors:
         description.errors.append(

@@ -24,7 +24,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority i
     SECURITY_READER,
     App,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.objects import Row
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.objects import Row, stamp
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.parameters import (
     COMMON,
     Kind,
@@ -92,6 +92,7 @@ def _set_organization(tenant: Tenant, values: Values, warnings: list[str]) -> li
                 BINDING, f"A parameter cannot be found that matches parameter name '{name}'."
             )
         row[name] = value
+    row["WhenChanged"] = row["WhenChangedUTC"] = stamp(tenant.clock.now())
     return []
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A tenant of the lab's Exchange Online: what is configured, and what of it is in force already.
 
-Known from: Microsoft and reports on RejectDirectSend (a change is in force after up to 30 minutes),
+Known from: Microsoft and reports on RejectDirectSend (a change is in force after up to 30 minutes;
+the lab takes all of them unless it is told otherwise),
 Microsoft's FAQ on inbound connectors (some subscriptions get connectors that are disabled, with a
 warning), New-InboundConnector (none at all in Microsoft 365 E5 developer subscriptions; the words
 of that refusal are unverified). That reading shows a change at once is unverified.
@@ -25,6 +26,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.refusals im
 
 Tables = dict[str, list[Row]]
 
+PROPAGATION = 1800.0
+LONG_AGO = "2024-08-16T12:09:31Z"
 BUSINESS, E5_DEVELOPER, RESTRICTED = "business", "e5_developer", "restricted"
 
 
@@ -32,8 +35,9 @@ class Tenant:
     """One organization.
 
     `subscription`: BUSINESS; E5_DEVELOPER gets no inbound connector; RESTRICTED gets those of type
-    OnPremises disabled. `propagation`: so many seconds pass before the mail servers know of a
-    change. `recipients`: who has a mailbox; mail to others of an authoritative domain is refused.
+    OnPremises disabled. `propagation`: so many seconds pass before the mail servers know of what a
+    cmdlet has changed; what a test sets up is known at once, as if it had always been there.
+    `recipients`: who has a mailbox; mail to others of an authoritative domain is refused.
     `on_premises_first`: whether mail that an OnPremises connector knows is let past a restricting
     Partner connector; facts §1.2 say that it bounces. `ipv6`: whether its names have AAAA records.
     """
@@ -45,12 +49,12 @@ class Tenant:
         self.initial = f"{name}.onmicrosoft.com"
         self.hybrid = f"{name}.mail.onmicrosoft.com"
         self.subscription = BUSINESS
-        self.propagation = 0.0
+        self.propagation = PROPAGATION
         self.on_premises_first = False
         self.ipv6 = True
         self.ignores_writes = False
         self.tables: Tables = {}
-        self._history: list[tuple[float, Tables]] = []
+        self._history: list[tuple[float, bool, Tables]] = []
         names = (self.initial, self.hybrid, *domains)
         for position, domain in enumerate(names):
             self.add(
@@ -65,13 +69,20 @@ class Tenant:
         self.recipients = {
             f"postmaster@{domain}" for domain in (self.initial, self.hybrid, *domains)
         }
-        self.add("OrganizationConfig", objects.ORGANIZATION, self.initial, DisplayName=name)
+        self.add(
+            "OrganizationConfig",
+            objects.ORGANIZATION,
+            self.initial,
+            DisplayName=name,
+            WhenChanged=LONG_AGO,
+            WhenChangedUTC=LONG_AGO,
+        )
         self.add("HostedConnectionFilterPolicy", objects.CONNECTION_FILTER, "Default")
         self.add("PerimeterConfig", objects.PERIMETER, "Tenant Perimeter Settings")
         self.add("TransportConfig", objects.TRANSPORT, "Transport Settings")
         for table in ("InboundConnector", "OutboundConnector", "TransportRule"):
             self.tables[table] = []
-        self._history = [(float("-inf"), copy.deepcopy(self.tables))]
+        self._history = [(float("-inf"), False, copy.deepcopy(self.tables))]
 
     # ------------------------------------------------------------ rows
 
@@ -129,17 +140,21 @@ class Tenant:
         return draft
 
     def take(self, draft: Tenant) -> None:
-        """What a write has made is held from now on."""
+        """What a cmdlet has made is held from now on."""
         if not self.ignores_writes:
             self.tables = draft.tables
-            self.changed()
+            self._history.append((self.clock.monotonic(), True, copy.deepcopy(self.tables)))
 
     def changed(self) -> None:
-        """Something was written; the mail servers will hear of it."""
-        self._history.append((self.clock.monotonic(), copy.deepcopy(self.tables)))
+        """A test has set something up; the mail servers know all that is held."""
+        self._history.append((self.clock.monotonic(), False, copy.deepcopy(self.tables)))
 
     def in_force(self) -> Tables:
         """The configuration that the mail servers go by at this moment."""
-        limit = self.clock.monotonic() - self.propagation
-        known = [tables for moment, tables in self._history if moment <= limit]
-        return known[-1] if known else self._history[0][1]
+        now = self.clock.monotonic()
+        known = [
+            tables
+            for moment, by_cmdlet, tables in self._history
+            if moment + (self.propagation if by_cmdlet else 0.0) <= now
+        ]
+        return known[-1] if known else self._history[0][2]

@@ -61,6 +61,7 @@ def test_no_secret_is_in_the_description() -> None:
             "Nothing says who may deliver to the tenant",
         ),
         ({"mailedge_exchange_online_on_premises_ranges": "0.0.0.0/1"}, "cannot be used"),
+        ({"mailedge_exchange_online_wait_minutes": 241}, "must be between 0 and 240"),
         ({"mailedge_exchange_online_method": "wall"}, "mailedge_exchange_online_method"),
     ],
 )
@@ -81,7 +82,7 @@ def test_a_role_takes_what_the_module_takes() -> None:
     prefix = "mailedge_exchange_online_"
     spec = module.LOCK["argument_spec"]
     ours = {name[len(prefix) :]: known[name] for name in known if name.startswith(prefix)}
-    own = {"enabled", "from", "owner", "snapshot_content"}
+    own = {"enabled", "from", "owner", "snapshot_content", "wait_minutes"}
     elsewhere = {"provider_ranges", "content", "keep_later_changes", "check_permissions", "run_id"}
     elsewhere |= {"approved_plan"}
     # Those of mailedge_dns_*.
