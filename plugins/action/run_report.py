@@ -10,32 +10,31 @@ import datetime
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import FIREWALL, Seen
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
-    EXPECTED,
-    taken,
-    weighed,
-)
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
-    judge_look,
-    looks_as_lines,
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
+    Register,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import RUN_REPORT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import report_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.delivery import proven
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import (
+    WARNING,
+    Note,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
     detail_lines,
     site_line,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ELSEWHERE,
+    FAIL_ON,
     MANAGED,
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
-    Acceptance,
     HostVerdict,
     Part,
     Record,
@@ -45,7 +44,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
     IN_ORDER,
-    OPEN,
     UNKNOWN,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import (
@@ -56,17 +54,25 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
     told_of_dns,
     with_unknown_names,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import (
+    OUTSIDE,
+    outside,
+    whole_edge,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._planned import planned
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import (
     awaited_by,
     of_sites,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._report_data import (
+    controls,
+    revision,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
     WAY_IN,
-    Edge,
     edge_of,
     seen_of,
 )
@@ -77,7 +83,6 @@ _RESULT = "__mailedge_result_"
 _BEFORE = "__mailedge_look_before"
 _FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
-_OUTSIDE = "outside"
 _DELIVERED = "__mailedge_delivery"
 # The layers by which the provider's mail comes in; a change of one of them is what apply waits for.
 _ON_THE_WAY = (
@@ -87,7 +92,9 @@ _ON_THE_WAY = (
     "fortigate feed",
     "fortigate way in",
 )
-_EDGE = "whole edge"
+# Playbooks that hold what is there against the description.
+_DESCRIBED = ("apply", "drift")
+_STRICTEST = "drift"
 
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
 """Host → its variables, with what its tasks registered."""
@@ -124,17 +131,19 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         # Each look costs Ansible as much as a small task.
         of_hosts = {host: hostvars.raw_get(host) for host in hosts}
+        now = datetime.datetime.now(datetime.timezone.utc)
         check_mode = bool(variables.get("ansible_check_mode"))
         judge = Judge(
             playbook,
-            datetime.datetime.now(datetime.timezone.utc).date(),
+            now.date(),
             fronts(of_hosts),
             of_sites(of_hosts, _about),
             check_mode=check_mode,
         )
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
-        failing = judge.failing(verdicts, report_only=not _fails(of_hosts), check_mode=check_mode)
+        failing = judge.failing(verdicts, fail_on=_fail_on(of_hosts), check_mode=check_mode)
+        unmatched = judge.accepted.unmatched() if playbook in _DESCRIBED else {}
         lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
             for host in site.hosts:
@@ -144,26 +153,24 @@ class ActionModule(ActionBase):
                     check_mode=check_mode,
                     verbose=self._display.verbosity > 0,
                 )
+        lines += [
+            f"{name}: mailedge_accepted_drift accepts nothing of this run by '{entry}'."
+            for name, entries in unmatched.items()
+            for entry in entries
+        ]
         # Printed here, and not as part of the result, which would be printed with the whole report
         # in it.
         for line in lines:
             self._display.display(line)
-        report = {
-            site.site: {
-                "state": site.state,
-                "hosts": {
-                    name.host: {
-                        "state": name.state,
-                        "trouble": name.trouble,
-                        "looks": list(name.looks),
-                        "edge": list(name.edge),
-                        "layers": [layer.as_dict() for layer in name.records],
-                    }
-                    for name in site.hosts
-                },
-            }
-            for site in sites
-        }
+        report = report_of(
+            sites,
+            at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            revision=revision(variables),
+            playbook=playbook,
+            check_mode=check_mode,
+            unmatched=unmatched,
+            controls=controls(),
+        )
         snapshots = _snapshots(of_hosts)
         result.update(
             changed=False,
@@ -272,13 +279,17 @@ def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
     return seen_of_sites
 
 
-def _fails(of_hosts: OfHosts) -> bool:
-    """Whether drift fails a host. It is said of a run, so any host with a description can tell."""
-    for variables in of_hosts.values():
-        described = _about(variables).get("described")
-        if described:
-            return bool(boolean(described.get("fail_on_drift", True)))
-    return True
+def _fail_on(of_hosts: OfHosts) -> dict[str, str]:
+    """Host → from which state on it fails. A host without a description fails by the strictest of
+    the others'.
+    """
+    levels = {
+        host: str(described.get("fail_on") or _STRICTEST)
+        for host, variables in of_hosts.items()
+        if (described := _about(variables).get("described"))
+    }
+    strictest = next((level for level in FAIL_ON if level in levels.values()), _STRICTEST)
+    return {host: levels.get(host, strictest) for host in of_hosts}
 
 
 class Judge:
@@ -296,6 +307,7 @@ class Judge:
         self.playbook, self.today, self._fronts = playbook, today, fronts or {}
         self._tenants = tenants or {}
         self._writes = playbook == "apply" and not check_mode
+        self.accepted = Register(today)
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
@@ -304,19 +316,16 @@ class Judge:
         if not about.get("parts"):
             why = str(about.get("msg") or trouble or _NEVER_RAN)
             site = str(about.get("site") or host)
-            nothing = (Record("description", host, UNKNOWN, (why,)),)
+            note = Note("not_described" if about else "never_ran", UNKNOWN, WARNING, why)
+            nothing = (Record("description", host, UNKNOWN, (why,), notes=(note,)),)
             return HostVerdict(host, site, nothing, never_ran=not about)
         described = about["described"]
-        until = described.get("drift_accepted_until")
-        acceptance = Acceptance(
-            datetime.date.fromisoformat(until) if until else None,
-            str(described.get("drift_accepted_reason") or ""),
-        )
+        acceptances = self.accepted.of(described)
         records: list[Record] = []
         looks: list[str] = []
         unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
         until = awaited_by(variables, self._tenants.get(described["site"], ""))
-        seen_outside = taken(variables.get(f"{_RESULT}{_OUTSIDE}"), until)
+        seen_outside = taken(variables.get(f"{_RESULT}{OUTSIDE}"), until)
         names = told_of_dns(
             variables.get(f"{_RESULT}{DNS}"),
             seen_outside,
@@ -336,8 +345,11 @@ class Judge:
                 and layer.startswith("fortigate")
             ):
                 given = as_before(given or {}, variables.get(f"{_RESULT}fortigate") or {})
-            if layer == _OUTSIDE and part["how"] == "managed":
-                seen, looks = self._outside(host, given, seen_outside, variables.get(_BEFORE), edge)
+            if layer == OUTSIDE and part["how"] == "managed":
+                before = taken(variables.get(_BEFORE))
+                seen, looks = outside(
+                    self.playbook, host, given, seen_outside, before, edge, acceptances
+                )
                 records.append(seen if unjudged else with_unknown_names(seen, names))
                 continue
             if layer == DNS:
@@ -348,14 +360,16 @@ class Judge:
                 Part(part["how"], part["why"]),
                 given,
                 playbook=self.playbook,
-                acceptance=acceptance,
-                today=self.today,
+                acceptances=acceptances,
             )
             if layer_record is not None:
                 if layer == DNS and unjudged and layer_record.state in (UNKNOWN, DRIFT, IN_ORDER):
                     layer_record = dataclasses.replace(layer_record, state=NOT_JUDGED)
                 records.append(layer_record)
-        records += self._whole_edge(host, about, edge, {each.state for each in records})
+        if self.playbook in _DESCRIBED:
+            # A rollback opens doors on purpose.
+            states = {each.state for each in records}
+            records += whole_edge(host, about["parts"], described, edge, states)
         if trouble:
             trouble = f"{trouble} {self._undone(variables)}"
         elif self._writes and (about["parts"].get("exchange") or {}).get("how") == MANAGED:
@@ -378,23 +392,6 @@ class Judge:
             elsewhere=elsewhere,
             edge=tuple(edge.lines),
         )
-
-    def _whole_edge(
-        self, host: str, about: t.Mapping[str, t.Any], edge: Edge, states: t.Collection[str]
-    ) -> list[Record]:
-        """What all layers together say of strangers, where no layer says as bad by itself.
-
-        A rollback opens doors on purpose.
-        """
-        if self.playbook not in ("apply", "drift") or OPEN in states:
-            return []
-        state, sentences = edge.judged(
-            about["described"].get("fortigate_vips") or (),
-            looked=(about["parts"].get(_OUTSIDE) or {}).get("how") == MANAGED,
-        )
-        if not state or state in states:
-            return []
-        return [Record(_EDGE, host, state, tuple(sentences))]
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:
         """What became of what a run had changed before it failed."""
@@ -422,40 +419,12 @@ class Judge:
             return f"What this run had changed could not be undone as a whole: {' '.join(failed)}"
         return "What this run had changed was undone."
 
-    def _outside(
-        self, host: str, given: t.Any, looks: t.Sequence[t.Any], before: t.Any, edge: Edge
-    ) -> tuple[Record, list[str]]:
-        """All looks from outside as one record, and a line for each."""
-        earlier = taken(before)
-        if all(look.result.get("skipped") for look in looks):
-            why = str(
-                (given or {}).get("msg")
-                or "Nobody looked from outside, because the run ended before."
-            )
-            return Record(_OUTSIDE, host, UNKNOWN, (why,)), []
-        looks, earlier = weighed(looks, earlier)
-        states: list[str] = []
-        findings: list[str] = []
-        lines: list[str] = []
-        for index, look in enumerate(looks):
-            state, sentences = judge_look(look.result, look.expect)
-            states.append(state)
-            if state not in (IN_ORDER, NOT_JUDGED):
-                findings += [f"{look.name}: {sentence}" for sentence in sentences]
-            then = earlier[index].result if index < len(earlier) else None
-            if self.playbook != "drift" or state != IN_ORDER:
-                lines += looks_as_lines(then, look.result, look.name, look.expect)
-        against, sentences = edge.held_against(given, looks)
-        states.append(against)
-        findings += sentences
-        worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
-        if worst == IN_ORDER and not any(look.expect == EXPECTED for look in looks):
-            worst = NOT_JUDGED
-            findings.append("No look expects 'closed', so that nobody knows what a stranger gets.")
-        return Record(_OUTSIDE, host, worst, tuple(dict.fromkeys(findings))), lines
-
     def failing(
-        self, verdicts: t.Sequence[HostVerdict], *, report_only: bool, check_mode: bool
+        self,
+        verdicts: t.Sequence[HostVerdict],
+        *,
+        fail_on: t.Mapping[str, str],
+        check_mode: bool,
     ) -> dict[str, str]:
         """The hosts that fail → the sentence each fails with."""
         looked = any(
@@ -463,14 +432,19 @@ class Judge:
             for verdict in verdicts
             for layer_record in verdict.records
         )
-        told_only = report_only and self.playbook == "drift" and looked
+
+        def spared(verdict: HostVerdict) -> bool:
+            """Whether its state is to be told only."""
+            level = FAIL_ON[fail_on.get(verdict.host, _STRICTEST)]
+            return self.playbook == "drift" and looked and verdict.state not in level
+
         # A host that never ran has nothing to report, so that it fails in any case.
         failing = [
             verdict
             for verdict in verdicts
             if verdict.never_ran
             or (
-                not told_only
+                not spared(verdict)
                 and (verdict.breaks(self.playbook, check_mode=check_mode) or not looked)
             )
         ]

@@ -354,7 +354,13 @@ guards:
       returned: always
 # end of generated
   returned: success, and on a refusal by a guard
-# generated: returns exchange.strangers
+# generated: returns layer.differences exchange.strangers
+differences:
+  description: What is described and not so, and not written. C(table), C(noun), C(object),
+    C(action), and the C(properties) that differ, by their names.
+  returned: when something differs
+  type: list
+  elements: dict
 strangers:
   description:
     - Who may send without a login, or relay, that the site has not named, from the internet, on
@@ -376,10 +382,7 @@ strangers:
       type: list
       elements: str
       returned: always
-  sample:
-    before:
-      - The internet may send without a login on port 25, through 'Default Frontend EX1'.
-    after: []
+  sample: {before: ["The internet may send without a login on port 25."], after: []}
 # end of generated
   returned: when the task names O(provider_ranges), O(inbound_lock) or O(outbound_lock), and the
     state of the server is known in the end
@@ -437,13 +440,7 @@ lease:
       where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
-  sample:
-    server: EX1
-    run_id: 4f1c2a90
-    by: job 812 of jana, root at automation-job-812
-    since: '2026-01-14T10:15:00.250Z'
-    until: '2026-01-14T11:15:00.250Z'
-    held: true
+  sample: {server: EX1, run_id: 4f1c2a90, until: "2026-01-14T11:15:00.250Z", held: true}
 # end of generated
   returned: with O(lease), where the run has one
 # generated: returns exchange.cost exchange.error layer.restored

@@ -55,13 +55,7 @@ lease:
       where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
-  sample:
-    server: EX1
-    run_id: 4f1c2a90
-    by: job 812 of jana, root at automation-job-812
-    since: '2026-01-14T10:15:00.250Z'
-    until: '2026-01-14T11:15:00.250Z'
-    held: true
+  sample: {server: EX1, run_id: 4f1c2a90, until: "2026-01-14T11:15:00.250Z", held: true}
 # end of generated
   returned: success; null where no run has ever worked on the server with a lease
 receive_connectors:

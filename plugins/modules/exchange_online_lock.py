@@ -222,7 +222,13 @@ plan:
   elements: str
   sample:
     - "Create the inbound connector 'mailedge by certificate': enabled true, ..."
-# generated: returns layer.guards layer.plan_digest
+# generated: returns layer.differences layer.guards layer.plan_digest
+differences:
+  description: What is described and not so, and not written. C(table), C(noun), C(object),
+    C(action), and the C(properties) that differ, by their names.
+  returned: when something differs
+  type: list
+  elements: dict
 guards:
   description: The guards that spoke.
   type: list

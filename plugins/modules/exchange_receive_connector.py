@@ -381,7 +381,13 @@ guards:
       returned: always
 # end of generated
   returned: success, and on a refusal by a guard
-# generated: returns exchange.strangers
+# generated: returns layer.differences exchange.strangers
+differences:
+  description: What is described and not so, and not written. C(table), C(noun), C(object),
+    C(action), and the C(properties) that differ, by their names.
+  returned: when something differs
+  type: list
+  elements: dict
 strangers:
   description:
     - Who may send without a login, or relay, that the site has not named, from the internet, on
@@ -403,10 +409,7 @@ strangers:
       type: list
       elements: str
       returned: always
-  sample:
-    before:
-      - The internet may send without a login on port 25, through 'Default Frontend EX1'.
-    after: []
+  sample: {before: ["The internet may send without a login on port 25."], after: []}
 # end of generated
   returned: when the task names O(provider_ranges), and the state of the server is known in the end
 # generated: returns layer.edge layer.plan_digest layer.state

@@ -110,7 +110,13 @@ plan:
   elements: str
 # end of generated
   sample: ["Create the policy 'birke-3-held' that refuses 'all' to 'all', right before policy 3."]
-# generated: returns layer.guards layer.plan_digest
+# generated: returns layer.differences layer.guards layer.plan_digest
+differences:
+  description: What is described and not so, and not written. C(table), C(noun), C(object),
+    C(action), and the C(properties) that differ, by their names.
+  returned: when something differs
+  type: list
+  elements: dict
 guards:
   description: The guards that spoke.
   type: list
@@ -180,13 +186,7 @@ lease:
       where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
-  sample:
-    server: EX1
-    run_id: 4f1c2a90
-    by: job 812 of jana, root at automation-job-812
-    since: '2026-01-14T10:15:00.250Z'
-    until: '2026-01-14T11:15:00.250Z'
-    held: true
+  sample: {server: EX1, run_id: 4f1c2a90, until: "2026-01-14T11:15:00.250Z", held: true}
 # end of generated
   returned: with O(lease_minutes), where the run has one
 # generated: returns fortios.snapshot fortios.cost

@@ -79,13 +79,139 @@ snapshots:
   type: dict
   sample: {"birke-ex1": {"exchange": "20260114T101500.250Z-4f1c2a-apply.json"}}
 report:
-  description:
-    - Every site → its C(state) and its C(hosts); every host → its C(state), C(trouble), C(looks)
-      from outside, C(edge), what a stranger gets at each published door by all layers together,
-      and C(layers), one record each with C(layer), C(host), C(state), C(findings), C(plan) and
-      C(exposure).
+  description: What was found, as data. Its form is V(1) as long as C(format) is.
   returned: success
   type: dict
+  contains:
+    format:
+      description: The form of the report.
+      type: int
+      returned: always
+    at:
+      description: When the run ended, in UTC.
+      type: str
+      returned: always
+    revision:
+      description: The git revision of the repository that holds the inventory, or that AWX tells
+        the job; empty where there is none.
+      type: str
+      returned: always
+    playbook:
+      description: What the run was to do.
+      type: str
+      returned: always
+    check_mode:
+      description: Whether it was to change nothing.
+      type: bool
+      returned: always
+    sites:
+      description: The sites by their names, worst first.
+      type: dict
+      returned: always
+      contains:
+        state:
+          description: The worst state of its hosts.
+          type: str
+          returned: always
+        line:
+          description: The site in one line, as it is printed.
+          type: str
+          returned: always
+        accepted_until:
+          description: Of a site whose drift is accepted, the first day on which an acceptance ends.
+          type: str
+          returned: always
+        hosts:
+          description:
+            - Every host → its C(state), C(trouble), C(looks) from outside, C(edge), what a stranger
+              gets at each published door by all layers together, and C(layers), one record each
+              with C(layer), C(host), C(state), C(findings), C(plan), C(exposure), C(before),
+              C(after), C(snapshot) and C(changed).
+          type: dict
+          returned: always
+        findings:
+          description: All that was found, worst first.
+          type: list
+          elements: dict
+          returned: always
+          contains:
+            id:
+              description:
+                - The site, the host, the layer, what was found, and of which object and property.
+                  It stays the same as long as the finding does, in any language, whatever else is
+                  found. Entries of C(mailedge_accepted_drift) name it.
+                - C(/), C(%), C(*) and control characters in one of these are written as in a URL.
+              type: str
+              returned: always
+            layer:
+              description: The layer; C(run) where it is about the run itself.
+              type: str
+              returned: always
+            host:
+              description: The host.
+              type: str
+              returned: always
+            what:
+              description: The id of the guard or of the kind of finding, such as C(strangers),
+                C(differs), C(missing) or C(no_answer).
+              type: str
+              returned: always
+            object:
+              description: The objects that it is about.
+              type: str
+              returned: always
+            property:
+              description: The property, such as C(receive_connectors.remote_ip_ranges) or C(port
+                25).
+              type: str
+              returned: always
+            severity:
+              description: V(critical), V(warning) or V(info).
+              type: str
+              returned: always
+            words:
+              description: What was found, in sentences.
+              type: str
+              returned: always
+            remedy:
+              description: What to do, where that is known.
+              type: str
+              returned: always
+            since:
+              description: Since when it is there, by the reports that are kept.
+              type: str
+              returned: always
+            accepted_until:
+              description: The last day on which the site accepts it.
+              type: str
+              returned: always
+            accepted_reason:
+              description: Why.
+              type: str
+              returned: always
+            accepted_by:
+              description: Who has decided it.
+              type: str
+              returned: always
+            due:
+              description: The day by which it is to be mended.
+              type: str
+              returned: always
+            wrong_result:
+              description: Whether the site says that the finding is wrong.
+              type: bool
+              returned: always
+            controls:
+              description: The controls of frameworks that it is about.
+              type: list
+              elements: str
+              returned: always
+        not_looked_at:
+          description: Every layer that was not looked at or is not managed, with C(host), C(layer),
+            C(state) and C(why).
+          type: list
+          elements: dict
+          returned: always
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._host_module import (

@@ -255,13 +255,19 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["port 25: everybody → 10.20.0.0/16 and 198.51.100.0/24"]}
-# generated: returns layer.edge layer.guards layer.plan_digest
+# generated: returns layer.edge layer.differences layer.guards layer.plan_digest
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
   returned: when what was read holds
   type: dict
   sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}
+differences:
+  description: What is described and not so, and not written. C(table), C(noun), C(object),
+    C(action), and the C(properties) that differ, by their names.
+  returned: when something differs
+  type: list
+  elements: dict
 guards:
   description: The guards that spoke.
   type: list
@@ -357,13 +363,7 @@ lease:
       where that was started, C(since) when and C(until) when by its own clock.
     - C(held) is whether the run has not ended it. It is over at that time in any case.
   type: dict
-  sample:
-    server: EX1
-    run_id: 4f1c2a90
-    by: job 812 of jana, root at automation-job-812
-    since: '2026-01-14T10:15:00.250Z'
-    until: '2026-01-14T11:15:00.250Z'
-    held: true
+  sample: {server: EX1, run_id: 4f1c2a90, until: "2026-01-14T11:15:00.250Z", held: true}
 # end of generated
   returned: with O(lease), where the run has one
 cost:

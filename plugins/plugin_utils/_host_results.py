@@ -108,7 +108,11 @@ def handed_on(about: Result, own: t.AbstractSet[str]) -> Result:
     """
     if set(about.get("layers") or ()) - own:
         return {key: value for key, value in about.items() if key != "warnings"}
-    described = {key: value for key, value in about.get("described", {}).items() if key in REPORTED}
+    described = {
+        key: value
+        for key, value in about.get("described", {}).items()
+        if key in REPORTED and value != []
+    }
     return {
         **{key: about[key] for key in ("site", "msg", "failed", "parts", "layers") if key in about},
         "described": described,

@@ -137,13 +137,13 @@ class HybridReader:
         `exchange` is the result of their layer.
         """
         state, sentence = self._service()
-        states, sentences = {state}, [sentence] if sentence else []
+        states, told = {state}, [("hybrid_service", sentence)] if sentence else []
         if self._described["hybrid_ranges"]:
             if port and exchange.get("changed") and not check_mode:
                 port.forget()
             state, path = self._path(port)
             states.add(state)
-            sentences += path
+            told += [("hybrid_path", text) for text in path]
         if check_mode or not exchange.get("changed"):
             undone = [
                 str(guard["sentence"])
@@ -151,11 +151,14 @@ class HybridReader:
                 if guard.get("id") == "hybrid_wizard_undone"
             ]
             states.update({"drift"} if undone else set())
-            sentences += undone
+            told += [("hybrid_wizard_undone", text) for text in undone]
         return {
             "changed": False,
             "state": next(each for each in _WORST_FIRST if each in states),
-            "findings": [{"sentence": text, "remedy": "", "accepted": False} for text in sentences],
+            "findings": [
+                {"id": name, "sentence": text, "remedy": "", "accepted": False}
+                for name, text in told
+            ],
         }
 
     def _path(self, port: AgentPort[t.Any] | None) -> tuple[str, list[str]]:

@@ -12,6 +12,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns import find
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding import Finding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names import under
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import (
+    WARNING,
+    Note,
+    named,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import Record
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     OPEN,
@@ -81,4 +86,7 @@ def with_unknown_names(seen: Record, result: Plain | None) -> Record:
     if not unknown:
         return seen
     state = seen.state if seen.state == OPEN else UNKNOWN
-    return dataclasses.replace(seen, state=state, findings=(*seen.findings, *unknown))
+    noted = tuple(Note(_NAME, UNKNOWN, WARNING, text, named(text)) for text in unknown)
+    return dataclasses.replace(
+        seen, state=state, findings=(*seen.findings, *unknown), notes=(*seen.notes, *noted)
+    )

@@ -57,3 +57,11 @@ def summary(run: Run) -> list[str]:
 def report(run: Run) -> str:
     """The report of the run, in one text."""
     return "\n".join(summary(run))
+
+
+def handed_on(run: Run) -> dict[str, t.Any]:
+    """The statistics of the run, as a later job of a workflow gets them for variables."""
+    stats: dict[str, t.Any] = {}
+    for task in run.tasks:
+        stats.update(task.result.get("ansible_stats", {"data": {}})["data"])
+    return stats

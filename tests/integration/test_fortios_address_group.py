@@ -67,6 +67,23 @@ def test_made_shown_and_made_once(firewall: Firewall) -> None:
     assert {method for method, _path, _status in firewall.server.log} == {"GET"}
 
 
+def test_what_differs_is_told_by_names_until_it_is_written(firewall: Firewall) -> None:
+    wanted = {"name": "filter", "ranges": ["198.51.100.0/24", "203.0.113.7"]}
+    checked = firewall.done(fortios_address_group, check=True, **wanted)
+    told = {(each["object"], each["action"]) for each in checked["differences"]}
+    assert told == {
+        ("filter-198.51.100.0_24", "create"),
+        ("filter-203.0.113.7", "create"),
+        ("filter", "create"),
+    }
+    assert {each["noun"] for each in checked["differences"]} == {"address", "address group"}
+    assert "differences" not in firewall.done(fortios_address_group, **wanted)
+    assert "differences" not in firewall.done(fortios_address_group, check=True, **wanted)
+    firewall.device.rows("root", GROUP)["filter"]["member"].pop()
+    [group] = firewall.done(fortios_address_group, check=True, **wanted)["differences"]
+    assert (group["action"], group["properties"]) == ("modify", ["member"])
+
+
 def test_nothing_to_change_costs_three_requests_whatever_the_size(firewall: Firewall) -> None:
     ranges = many(600)
     firewall.device.group_members = 100

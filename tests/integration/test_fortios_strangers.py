@@ -13,7 +13,7 @@ import unittest.mock
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report import verdict
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report import acceptance, verdict
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_inbound_lock,
     fortios_outbound_lock,
@@ -130,7 +130,9 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
     """Inwards and outwards: the guard still_open alone, with nothing left to change."""
     config = firewall.device.configs["root"]
     config.update("firewall/policy", "1", {"service": refs("ALL"), "dstaddr": refs("all")})
-    part, until = verdict.Part(verdict.MANAGED), verdict.Acceptance(datetime.date.max, "They know.")
+    part = verdict.Part(verdict.MANAGED)
+    entry = {"id": "*", "until": "9999-12-31", "reason": "They know."}
+    accepted = acceptance.Acceptances("birke", [entry], datetime.date(2026, 1, 14))
     for lock, options, barrier in (
         (fortios_inbound_lock, LOCK, "birke-1-stop"),
         (fortios_outbound_lock, OUT, "birke-3-held"),
@@ -146,7 +148,9 @@ def test_what_a_lock_leaves_open_is_open_in_drift_and_never_accepted(firewall: F
         assert [finding["id"] for finding in told["guards"]] == ["still_open"]
         assert (told["plan"], told["state"]) == ([], "open")
         assert told["strangers"]["before"]
-        record = verdict.record("fortigate", "fw", part, told, playbook="drift", acceptance=until)
+        record = verdict.record(
+            "fortigate", "fw", part, told, playbook="drift", acceptances=accepted
+        )
         assert record is not None
         assert record.state == "open"
         assert record.stays_open

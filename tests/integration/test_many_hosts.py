@@ -13,7 +13,11 @@ import sys
 import pytest
 import yaml
 
-from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import NO_LOOK, summary
+from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import (
+    NO_LOOK,
+    handed_on,
+    summary,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import environment, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
@@ -109,12 +113,9 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
             ProtocolLoggingLevel="None",
         )
         text = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))
-        text["mailedge"]["children"]["sitee"]["vars"]["mailedge_drift_accepted_until"] = (
-            "2999-12-31"
-        )
-        text["mailedge"]["children"]["sitee"]["vars"]["mailedge_drift_accepted_reason"] = (
-            "the new filter comes in May"
-        )
+        text["mailedge"]["children"]["sitee"]["vars"]["mailedge_accepted_drift"] = [
+            {"id": "sitee/*", "until": "2999-12-31", "reason": "the new filter comes in May"}
+        ]
         text["mailedge"]["children"]["siteg"]["vars"]["mailedge_own_network"] = ["10.0.0.0/8"]
         lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
         run = play("drift", lab.inventory, "--forks", "12", variables=NO_LOOK)
@@ -133,6 +134,16 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
         assert failed == {"sitea-ex1", "siteb-ex1", "sitec-ex1", "sited-ex1", "siteg-ex1"}
         assert run.of("Count the hosts that were selected"), "the run goes on where hosts fail"
         assert len(run.output) < 40_000
+        sites = handed_on(run)["mailedge_report"]["sites"]
+        assert [(name, site["state"]) for name, site in sites.items()][:6] == [
+            tuple(line.split(": ")) for line in first[:6]
+        ]
+        drifted = [each["id"] for each in sites["siteb"]["findings"]]
+        assert any(name.startswith("siteb/siteb-ex1/exchange/differs/") for name in drifted)
+        assert [each["accepted_until"] for each in sites["sitee"]["findings"]] == ["2999-12-31"]
+        assert "siteg/siteg-ex1/description/not_described//" in {
+            each["id"] for each in sites["siteg"]["findings"]
+        }
         at = run.output.index("sitea: open")
         assert run.output[at:].splitlines()[11].startswith("sitel: in order")
         # Asked again, with nothing but a report.
@@ -142,7 +153,7 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
                 lab.inventory,
                 "--limit",
                 "sitea",
-                variables={**NO_LOOK, "mailedge_fail_on_drift": "false"},
+                variables={**NO_LOOK, "mailedge_fail_on": "never"},
             ).code
             == 0
         )

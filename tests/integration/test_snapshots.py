@@ -13,12 +13,15 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import (
+    NO_LOOK,
+    handed_on,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 
 HOST = "birke-ex1"
-NO_LOOK = {"mailedge_probe_targets": ""}
 A_PROOF_THAT_FAILS = {
     "mailedge_probe_looks": [
         {
@@ -137,17 +140,9 @@ def test_a_server_that_cannot_be_asked_is_unknown_and_not_without_snapshots(lab:
 # ---------------------------------------------------------------- handed on to another container
 
 
-def handed_on(run: Run) -> dict[str, t.Any]:
-    """The statistics of the run, as a later job of a workflow gets them for variables."""
-    stats: dict[str, t.Any] = {}
-    for task in run.tasks:
-        stats.update(task.result.get("ansible_stats", {"data": {}})["data"])
-    return stats
-
-
 @pytest.mark.core
 def test_ansible_takes_what_is_handed_on_for_statistics_of_the_run(lab: Lab) -> None:
-    variables = {**NO_LOOK, "mailedge_fail_on_drift": False}
+    variables = {**NO_LOOK, "mailedge_fail_on": "never"}
     env = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
     run = play("drift", lab.inventory, variables=variables, env=env)
     shown = run.output.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2].strip()

@@ -34,7 +34,7 @@ def test_a_worker_loads_nothing_by_itself(tmp_path: pathlib.Path) -> None:
         run = play(
             "drift",
             lab.inventory,
-            variables={"mailedge_probe_targets": "", "mailedge_fail_on_drift": False},
+            variables={"mailedge_probe_targets": "", "mailedge_fail_on": "never"},
             env={"MAILEDGE_PROFILE": str(profile)},
         )
     assert run.code == 0, run.output

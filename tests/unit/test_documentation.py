@@ -221,11 +221,15 @@ DICTIONARIES = {
 }
 
 
+# What no module is given.
+OF_THE_SITE = {"mailedge_accepted_drift"}
+
+
 def test_every_dictionary_has_its_options() -> None:
     assert {name for name, option in DICTIONARIES.items() if not option.get("options")} == set(
         ELSEWHERE
     )
-    assert set(DICTIONARIES) == {*ELSEWHERE, *HANDED_TO}
+    assert set(DICTIONARIES) == {*ELSEWHERE, *HANDED_TO, *OF_THE_SITE}
 
 
 # Options that a role has for itself.
@@ -298,8 +302,6 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
     },
     "only the site knows it, and without it nothing of the kind is done": {
         "mailedge_approved_plan",
-        "mailedge_drift_accepted_reason",
-        "mailedge_drift_accepted_until",
         "mailedge_probe_control_host",
         "mailedge_probe_web_control_host",
         "mailedge_probe_own_domain_sender",

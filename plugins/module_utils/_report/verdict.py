@@ -9,11 +9,17 @@ no state, a host that never answered are none of them green.
 
 from __future__ import annotations
 
-import datetime
 import types
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
+    UNDECIDED,
+    Acceptances,
+    Decision,
+    settled,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import Note, notes
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
     IN_ORDER,
@@ -61,6 +67,16 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
     }
 )
 PLAYBOOKS = tuple(_BROKEN_BY)
+
+# What mailedge_fail_on may say → the states that fail a host of a drift then, strictest first.
+FAIL_ON: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {
+        "drift": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
+        "unknown": frozenset({OPEN, UNKNOWN, NOT_JUDGED}),
+        "open": frozenset({OPEN}),
+        "never": frozenset(),
+    }
+)
 
 _FURTHER = (
     "This was the state before the last change. What was changed before it stays, and the door may "
@@ -113,14 +129,23 @@ class Record:
     failed: bool = False
     # Whether it only failed because another layer did.
     held_back: bool = False
+    # The findings with a stable identity, and what the site says of each; no decision: nothing.
+    notes: tuple[Note, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def to_blame(self) -> bool:
         """Whether it failed by itself."""
         return self.failed and not self.held_back
 
+    @property
+    def decided(self) -> t.Iterator[tuple[Note, Decision]]:
+        """Each note with what the site says of it."""
+        missing = [UNDECIDED] * (len(self.notes) - len(self.decisions))
+        return zip(self.notes, [*self.decisions, *missing])
+
     def as_dict(self) -> dict[str, t.Any]:
-        """{layer, host, state, findings, plan, exposure, before, after, snapshot}."""
+        """{layer, host, state, findings, plan, exposure, before, after, snapshot, changed}."""
         return {
             "layer": self.layer,
             "host": self.host,
@@ -131,15 +156,8 @@ class Record:
             "before": list(self.before),
             "after": list(self.after),
             "snapshot": self.snapshot,
+            "changed": self.changed,
         }
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """Until when, and why, a site accepts that it differs from its description."""
-
-    until: datetime.date | None = None
-    reason: str = ""
 
 
 def record(
@@ -149,8 +167,7 @@ def record(
     result: t.Mapping[str, t.Any] | None,
     *,
     playbook: str,
-    acceptance: Acceptance | None = None,
-    today: datetime.date | None = None,
+    acceptances: Acceptances | None = None,
 ) -> Record | None:
     """The record of one layer, from the result of its task; None for a layer done elsewhere."""
     if part.how == ELSEWHERE:
@@ -160,9 +177,8 @@ def record(
     if part.how in (LEFT_OUT, NOT_LOOKED_AT):
         return Record(layer, host, NOT_LOOKED_AT, (part.why,), left_out=part.how == LEFT_OUT)
     if not result or result.get("skipped"):
-        return Record(
-            layer, host, UNKNOWN, ("It was not looked at, because the run ended before.",)
-        )
+        why = "It was not looked at, because the run ended before."
+        return Record(layer, host, UNKNOWN, (why,), notes=notes({"msg": why}, playbook, UNKNOWN))
     if result.get("not_looked_at"):
         return Record(layer, host, NOT_LOOKED_AT, (str(result["not_looked_at"]),))
     findings = _findings(result)
@@ -183,13 +199,12 @@ def record(
             findings = (*findings, _FURTHER.format(", ".join(further)))
     elif state not in (OPEN, UNKNOWN, DRIFT, IN_ORDER):
         state, findings = UNKNOWN, (*findings, "Its result does not say what was found.")
-    if state == DRIFT and acceptance is not None and acceptance.until is not None:
-        day = acceptance.until.isoformat()
-        if (today or datetime.date.today()) <= acceptance.until:
-            why = f": {acceptance.reason}" if acceptance.reason else ""
-            state, findings = ACCEPTED, (f"Accepted until {day}{why}.", *findings)
-        else:
-            findings = (f"It was accepted until {day}, which is over.", *findings)
+    noted = notes({"msg": " ".join(findings), **result}, playbook, state)
+    decisions: tuple[Decision, ...] = ()
+    if acceptances is not None and acceptances.entries:
+        decisions = tuple(acceptances.decide(host, layer, note) for note in noted)
+        accepted, told_of_it = settled(state, noted, decisions)
+        state, findings = ACCEPTED if accepted else state, (*told_of_it, *findings)
     exposure = result.get("exposure")
     told: t.Mapping[str, t.Any] = exposure if isinstance(exposure, t.Mapping) else {}
     before, after = _texts(told.get("before")), _texts(told.get("after"))
@@ -209,6 +224,8 @@ def record(
         listed=_texts(result.get("lines")),
         failed=bool(result.get("failed") or result.get("unreachable")),
         held_back=bool(result.get("held_back")),
+        notes=noted,
+        decisions=decisions,
     )
 
 

@@ -3,16 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The result of every module that locks: its shape, and what of it a failure repeats.
 
-``changed``, ``plan`` (sentences), ``plan_digest`` (see approval.py), ``guards`` (findings),
-``state`` and ``strangers`` (see judged()), ``edge`` (see _edge.stage), ``exposure``, ``before``,
-``after`` and ``diff``, ``snapshot`` (where the state before is kept), ``lease`` (of this run),
-``cost``, ``warnings``; of a rollback ``restored``, ``further`` and ``not_restored``; of a write
-that ended early ``done`` and ``not_done``.
+``changed``, ``plan`` (sentences), ``plan_digest`` (see approval.py), ``differences`` (what is not
+as it shall be, see difference()), ``guards`` (findings), ``state`` and ``strangers`` (see
+judged()), ``edge`` (see _edge.stage), ``exposure``, ``before``, ``after`` and ``diff``,
+``snapshot`` (where the state before is kept), ``lease`` (of this run), ``cost``, ``warnings``; of a
+rollback ``restored``, ``further`` and ``not_restored``; of a write that ended early ``done`` and
+``not_done``.
 """
 
 from __future__ import annotations
 
 import typing as t
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import (
+    Action,
+    Change,
+)
 
 Result = dict[str, t.Any]
 
@@ -64,9 +70,23 @@ def judged(
     return keys
 
 
+def difference(change: Change[t.Any], noun: str) -> Result:
+    """One row that is not as it shall be: {table, noun, object, action, properties}, by names that
+    no language and no value changes.
+    """
+    properties = sorted({*change.before, *change.after}) if change.action == Action.MODIFY else []
+    return {
+        "table": change.table,
+        "noun": noun,
+        "object": str(change.key),
+        "action": change.action.value,
+        "properties": list(map(str, properties)),
+    }
+
+
 def forget(result: Result) -> None:
     """Take back what was said of the layer, where it was written to and could not be read again."""
-    for key in ("state", "strangers", "edge"):
+    for key in ("state", "strangers", "edge", "differences"):
         result.pop(key, None)
 
 

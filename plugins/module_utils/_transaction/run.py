@@ -39,6 +39,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.por
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     Refused,
     Result,
+    difference,
     forget,
     judged,
 )
@@ -133,6 +134,7 @@ class _Run(t.Generic[State, Key]):
             plan_digest=approval.digest(layer.tables, changes),
             guards=[finding.as_dict() for finding in findings],
         )
+        self._differ(changes)
         self._unread = any(
             finding.id in layer.unread and finding.id not in task.accept_risks
             for finding in findings
@@ -228,6 +230,7 @@ class _Run(t.Generic[State, Key]):
             raise self._stopped(stopped) from None
         after = written.state
         result["changed"] = True
+        self._differ(())
         self._unsettled = False
         if written.kept:
             keys = ", ".join(map(str, written.kept))
@@ -240,6 +243,7 @@ class _Run(t.Generic[State, Key]):
                 for change in layer.tables.plan(after, desired)
                 if change.key not in written.kept and layer.is_visible(change)
             ]
+            self._differ(pending)
             self._tell(reading.state, after, changes)
             self._tell_edge(after, after)
             still = layer.strangers(after, after)
@@ -313,6 +317,18 @@ class _Run(t.Generic[State, Key]):
 
     def _sentences(self, changes: t.Iterable[Change[Key]]) -> list[str]:
         return [self._layer.sentence(change) for change in changes]
+
+    def _differ(self, changes: t.Iterable[Change[Key]]) -> None:
+        """Put in what is not as it shall be, for a report that needs more than sentences."""
+        layer = self._layer
+        rows = [
+            difference(change, layer.tables[change.table].noun)
+            for change in changes
+            if layer.is_visible(change)
+        ]
+        self._result.pop("differences", None)
+        if rows:
+            self._result["differences"] = rows
 
     def _tell(self, before: State, after: State, changes: t.Sequence[Change[Key]]) -> None:
         told = self._layer.told(before, after, changes)

@@ -288,15 +288,24 @@ def _check_owners(values: Values, around: Surroundings, description: Description
 
 
 def _accepted(values: Values, description: Description) -> None:
-    until = values["drift_accepted_until"]
-    if until:
-        try:
-            values["drift_accepted_until"] = day(until).isoformat()
-        except ValueError:
+    """The findings that the site accepts: each with an id, a reason, and a last day."""
+    for number, entry in enumerate(values["accepted_drift"], 1):
+        where = f"Entry {number} of mailedge_accepted_drift"
+        lacking = [name for name in ("id", "until", "reason") if not str(entry.get(name) or "")]
+        if lacking:
             description.errors.append(
-                f"mailedge_drift_accepted_until is '{until}', which is not a day such as "
-                "2027-01-31."
+                f"{where} has no {' and no '.join(lacking)}: say which finding of the report is "
+                "accepted, until which day, and why."
             )
+        for name in ("until", "due"):
+            text = entry.get(name)
+            try:
+                if text:
+                    entry[name] = day(text).isoformat()
+            except ValueError:
+                description.errors.append(
+                    f"{where} has the {name} '{text}', which is not a day such as 2027-01-31."
+                )
 
 
 def _check_ranges(values: Values, description: Description) -> None:

@@ -24,15 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
 # What the role `site` registers: its hosts, for all of them, and the description of each.
 SITES, DESCRIPTION = "__mailedge_sites", "__mailedge"
 # What run_report reads of a description.
-REPORTED = frozenset(
-    {
-        "site",
-        "fail_on_drift",
-        "drift_accepted_until",
-        "drift_accepted_reason",
-        "fortigate_vips",
-    }
-)
+REPORTED = frozenset({"site", "fail_on", "accepted_drift", "fortigate_vips"})
 _UNTOUCHED = "Nothing was sent to any server."
 
 Result = dict[str, t.Any]

@@ -10,7 +10,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge, _snapshots
+from ansible_collections.mailedge.lockdown.plugins.action.run_report import (
+    Judge,
+    _fail_on,
+    _snapshots,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
     DELIVER,
     REACH,
@@ -133,7 +137,81 @@ def test_nothing_looked_at_is_nothing_to_report() -> None:
     verdict_of_host = judge.host(
         "ex1", {"__mailedge": {"parts": parts, "described": {"site": "birke"}}}
     )
-    assert set(judge.failing([verdict_of_host], report_only=True, check_mode=False)) == {"ex1"}
+    for level in ("never", "open", "unknown", "drift"):
+        told = judge.failing([verdict_of_host], fail_on={"ex1": level}, check_mode=False)
+        assert set(told) == {"ex1"}
+
+
+@pytest.mark.parametrize(
+    ("level", "failing"),
+    [
+        ("drift", {"open", "unknown", "drift"}),
+        ("unknown", {"open", "unknown"}),
+        ("open", {"open"}),
+        ("never", set()),
+    ],
+)
+def test_from_which_state_on_a_drift_fails_a_host(level: str, failing: set[str]) -> None:
+    judge = Judge("drift", TODAY)
+    verdicts = [
+        judge.host(state, registered("drift", "exchange", __mailedge_result_exchange=result))
+        for state, result in {
+            "open": {"state": "open", "strangers": {"before": ["They get in."], "after": []}},
+            "unknown": {"unreachable": True, "msg": "no answer"},
+            "drift": {"state": "drift"},
+            "in order": {"state": "in order"},
+        }.items()
+    ]
+    levels = dict.fromkeys(("open", "unknown", "drift", "in order"), level)
+    assert set(judge.failing(verdicts, fail_on=levels, check_mode=False)) == failing
+    # A host whose tasks never ran fails whatever is asked, and no other playbook reads it.
+    never = judge.host("never", {})
+    assert "never" in judge.failing([*verdicts, never], fail_on=levels, check_mode=False)
+    apply = Judge("apply", TODAY)
+    assert {"open", "unknown", "drift"} == set(
+        apply.failing(verdicts, fail_on=levels, check_mode=False)
+    )
+
+
+def test_a_host_without_a_description_fails_by_the_strictest_of_the_others() -> None:
+    def host(level: str) -> dict[str, t.Any]:
+        return {"__mailedge": {"parts": {}, "described": {"site": "s", "fail_on": level}}}
+
+    assert _fail_on({"a": host("never"), "b": {}}) == {"a": "never", "b": "never"}
+    assert _fail_on({"a": host("never"), "b": host("open"), "c": {}})["c"] == "open"
+    assert _fail_on({"a": {}}) == {"a": "drift"}
+
+
+def test_an_acceptance_that_fits_nothing_at_any_host_of_its_site_is_told() -> None:
+    def host(*ids: str) -> dict[str, t.Any]:
+        entries = [{"id": name, "until": "2027-01-31", "reason": "known"} for name in ids]
+        result = {
+            "state": "drift",
+            "guards": [{"id": "unsaved", "severity": "warn", "sentence": "It is not saved."}],
+        }
+        variables = registered("drift", "exchange", __mailedge_result_exchange=result)
+        variables["__mailedge"]["described"]["accepted_drift"] = entries
+        return variables
+
+    judge = Judge("drift", TODAY)
+    told = judge.host("ex1", host("birke/ex1/exchange/unsaved//", "birke/ex2/*", "birke/nobody"))
+    assert told.state == "drift", "a guard that is told only makes no drift, accepted or not"
+    assert judge.accepted.unmatched() == {"birke": ["birke/ex2/*", "birke/nobody"]}
+    assert judge.host("ex2", host("birke/ex2/*")).state == "accepted"
+    assert judge.accepted.unmatched() == {"birke": ["birke/nobody"]}
+
+
+def test_what_a_look_found_is_a_finding_of_its_own_name() -> None:
+    looks = [look("a stranger", "closed", "open"), look("the filter", "open", "closed")]
+    outside = Judge("drift", TODAY).host(
+        "ex1", registered("drift", "outside", __mailedge_result_outside={"results": looks})
+    )
+    [record] = outside.records
+    assert [(note.key, note.state, note.severity) for note in record.notes] == [
+        (("look", "a stranger", ""), "open", "critical"),
+        (("look", "the filter", ""), "drift", "warning"),
+    ]
+    assert record.findings == tuple(note.words for note in record.notes)
 
 
 def test_the_description_may_come_with_the_answer_of_the_server() -> None:

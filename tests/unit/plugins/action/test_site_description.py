@@ -183,8 +183,28 @@ def test_the_networks_of_a_site_are_not_the_internet() -> None:
         ),
         ({"mailedge_probe_sender": ""}, "mailedge_probe_sender"),
         ({"mailedge_probe_looks": [{"from": "watchtower"}]}, "has no name"),
-        ({"mailedge_drift_accepted_until": "soon"}, "not a day such as"),
-        ({"mailedge_drift_accepted_until": "2027-W04-7"}, "not a day such as"),
+        (
+            {"mailedge_accepted_drift": [{"id": "x", "reason": "y", "until": "soon"}]},
+            "Entry 1 of mailedge_accepted_drift has the until 'soon', which is not a day such as",
+        ),
+        (
+            {"mailedge_accepted_drift": [{"id": "x", "reason": "y", "until": "2027-W04-7"}]},
+            "not a day such as",
+        ),
+        (
+            {
+                "mailedge_accepted_drift": [
+                    {"id": "x", "reason": "y", "until": "2027-01-31", "due": "May"}
+                ]
+            },
+            "has the due 'May', which is not a day such as",
+        ),
+        (
+            {"mailedge_accepted_drift": [{"by": "Eva"}]},
+            "Entry 1 of mailedge_accepted_drift has no id and no until and no reason",
+        ),
+        ({"mailedge_accepted_drift": [{"ids": "x"}]}, "ids"),
+        ({"mailedge_fail_on": "driff"}, "driff"),
         ({"mailedge_exchange_outbound_enabled": True}, "names no smart_hosts"),
         (
             {"mailedge_prove_delivery_minutes": 61},

@@ -10,6 +10,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
+    Acceptances,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import (
     detail_lines,
     site_line,
@@ -21,7 +24,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     NOT_LOOKED_AT,
     NOT_MANAGED,
     PLAYBOOKS,
-    Acceptance,
     HostVerdict,
     Part,
     Record,
@@ -31,7 +33,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 
 TODAY = datetime.date(2026, 11, 25)
 IN_ORDER: dict[str, t.Any] = {"changed": False, "state": "in order", "plan": [], "guards": []}
-NEVER = Acceptance()
 STRANGERS = "The internet may send without a login."
 
 
@@ -40,12 +41,16 @@ def judged(
     how: str = MANAGED,
     *,
     playbook: str = "drift",
-    acceptance: Acceptance = NEVER,
+    acceptances: Acceptances | None = None,
 ) -> Record | None:
     part = Part(how, "" if how == MANAGED else "A reason.")
-    return record(
-        "exchange", "ex1", part, result, playbook=playbook, acceptance=acceptance, today=TODAY
-    )
+    return record("exchange", "ex1", part, result, playbook=playbook, acceptances=acceptances)
+
+
+def accepting(until: str | None) -> Acceptances:
+    """Everything of the site, until a day."""
+    entry = {"id": "*", "until": until, "reason": "moving next week"}
+    return Acceptances("birke", [entry] if until else [], TODAY)
 
 
 def state(result: t.Mapping[str, t.Any] | None, how: str = MANAGED, **more: t.Any) -> str:
@@ -128,19 +133,20 @@ def test_a_result_does_not_count_for_a_layer_that_was_not_to_be_looked_at(how: s
 @pytest.mark.parametrize(
     ("until", "expected"),
     [
-        (datetime.date(2026, 11, 25), "accepted"),
-        (datetime.date(2026, 11, 24), "drift"),
+        ("2026-11-26", "accepted"),
+        ("2026-11-25", "accepted"),
+        ("2026-11-24", "drift"),
         (None, "drift"),
     ],
 )
-def test_drift_is_accepted_until_a_day(until: datetime.date | None, expected: str) -> None:
+def test_drift_is_accepted_until_a_day(until: str | None, expected: str) -> None:
     result = {**IN_ORDER, "state": "drift", "plan": ["Change it."]}
-    assert state(result, acceptance=Acceptance(until, "moving next week")) == expected
+    assert state(result, acceptances=accepting(until)) == expected
 
 
 def test_an_open_door_is_never_accepted() -> None:
     result = {**IN_ORDER, "state": "open", "strangers": {"before": [STRANGERS], "after": []}}
-    assert state(result, acceptance=Acceptance(datetime.date(2027, 1, 1))) == "open"
+    assert state(result, acceptances=accepting("2027-01-01")) == "open"
 
 
 def verdict(
