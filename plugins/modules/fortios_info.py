@@ -89,6 +89,13 @@ exposure:
   type: list
   elements: str
   sample: ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
+targets:
+  description: What was looked at, which is a virtual IP by its name (C(vip)) or an C(address); the
+    other is empty. C(port) is the one of the server.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{vip: VIP-mail, address: '', port: 25}]
 policies:
   description: The policies that are for the port, in their order.
   returned: success
@@ -301,6 +308,14 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             **decides.facts(),
         },
         "exposure": [policy for target in wanted.targets for policy in reaching(model, target)],
+        "targets": [
+            {
+                "vip": str(target.vip or ""),
+                "address": str(target.address or ""),
+                "port": target.port,
+            }
+            for target in wanted.targets
+        ],
         "policies": [
             {
                 "policy": policy.key,

@@ -17,7 +17,11 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
-from ansible_collections.mailedge.lockdown.tests.lab.site import DEFAULT_SITES, parse_sites
+from ansible_collections.mailedge.lockdown.tests.lab.site import (
+    DEFAULT_SITES,
+    PROVIDER_RANGES,
+    parse_sites,
+)
 
 _EXAMPLE = " ".join(f"{site.name}={','.join(site.editions)}" for site in DEFAULT_SITES)
 
@@ -56,6 +60,11 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="as slow as real servers: 0.6 s a PowerShell, 8 s a shell",
     )
+    parser.add_argument(
+        "--undescribed",
+        action="store_true",
+        help="leave the sites' descriptions out of the inventory, for the playbook discover",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     arguments = parser.parse_args(given)
     try:
@@ -63,6 +72,26 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
     except ValueError as error:
         parser.error(str(error))
     return arguments
+
+
+def _to_try(lab: Lab, *, described: bool) -> list[str]:
+    """Three commands, in their order."""
+    if described:
+        return ["probe -e mailedge_probe_expect=any", "apply --check --diff", "apply"]
+    # What only a person can answer; the rest is in the draft, which is the site's group_vars.
+    place = next(iter(lab.hosts.values())).place
+    answers = {
+        "mailedge_hosts": place.site.name,
+        "mailedge_provider_ranges": ",".join(PROVIDER_RANGES),
+        "mailedge_own_networks": ",".join(place.own_networks),
+    }
+    answered = " ".join(f"-e {name}={answer}" for name, answer in answers.items())
+    folder = lab.inventory.parent / "group_vars"
+    return [
+        f"discover -e mailedge_discover_folder={folder}",
+        f"apply --check --diff {answered}",
+        f"apply {answered}",
+    ]
 
 
 def main(given: t.Sequence[str] | None = None) -> int:
@@ -79,11 +108,15 @@ def main(given: t.Sequence[str] | None = None) -> int:
         pwsh=arguments.pwsh,
         start_seconds=start,
         shell_seconds=shell,
+        described=not arguments.undescribed,
     ) as lab:
         if not arguments.quiet:
             print(lab.inventory.read_text(encoding="utf-8"))
             print(f"# The lab is up: {', '.join(lab.hosts)}. Its inventory is {lab.inventory}.")
-            print(f"# It ends in {arguments.lifetime:g} seconds, or with Ctrl-C.", flush=True)
+            print(f"# It ends in {arguments.lifetime:g} seconds, or with Ctrl-C. Try:")
+            for command in _to_try(lab, described=not arguments.undescribed):
+                print(f"#   ansible-playbook -i {lab.inventory} mailedge.lockdown.{command}")
+            print(flush=True, end="")
         deadline = time.monotonic() + arguments.lifetime
         # Who started it may die without a word; its child then belongs to somebody else.
         while not ending.wait(0.5) and time.monotonic() < deadline and os.getppid() == parent:

@@ -20,6 +20,18 @@ if t.TYPE_CHECKING:
 
 Variables = dict[str, t.Any]
 
+# How the servers and the firewall of a site are reached, without which nobody can read them.
+_REACHED = frozenset(
+    {
+        "mailedge_site",
+        "mailedge_fortigate_host",
+        "mailedge_fortigate_port",
+        "mailedge_fortigate_token",
+        "mailedge_fortigate_ca_path",
+        "mailedge_fortigate_snapshot_folder",
+    }
+)
+
 
 def _connection(host: LabHost) -> Variables:
     """Variables of both plugins. ``-e lab_connection=psrp`` chooses the other one.
@@ -159,13 +171,29 @@ def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Varia
     return {"mailedge": {"children": sites, "vars": shared}}
 
 
+def _undescribed(inventory: Variables) -> Variables:
+    """The inventory of somebody who does not know the sites yet, only how they are reached."""
+    for site in inventory["mailedge"]["children"].values():
+        for variables in (site["vars"], *site["hosts"].values()):
+            for name in [name for name in variables if name.startswith("mailedge_")]:
+                if name not in _REACHED:
+                    del variables[name]
+    return inventory
+
+
 def write_inventory(
-    path: pathlib.Path, hosts: t.Sequence[LabHost], control_port: int, access: Variables
+    path: pathlib.Path,
+    hosts: t.Sequence[LabHost],
+    control_port: int,
+    access: Variables,
+    *,
+    described: bool = True,
 ) -> None:
     """Write the inventory; only its owner may read it, for it holds a password."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    inventory = build_inventory(hosts, control_port, access)
     text = yaml.safe_dump(
-        build_inventory(hosts, control_port, access), sort_keys=False, allow_unicode=True
+        inventory if described else _undescribed(inventory), sort_keys=False, allow_unicode=True
     )
     # At once and whole, since its appearance says that the lab is up.
     draft = path.with_name(f".{path.name}.new")

@@ -175,8 +175,8 @@ class Lab:
 
     `inventory` is where the inventory is written; without one it lies in the lab's own folder,
     which goes with it. `password` is that of all its users. `pwsh` is the PowerShell to run the
-    agent in; '' for the stand-in, None for what find_pwsh() finds. `hosts` by the names that they
-    have in the inventory.
+    agent in; '' for the stand-in, None for what find_pwsh() finds. `described` is whether the
+    inventory describes the sites. `hosts` by the names that they have in the inventory.
     """
 
     def __init__(
@@ -188,8 +188,10 @@ class Lab:
         pwsh: str | None = None,
         start_seconds: float = 0.0,
         shell_seconds: float = 0.0,
+        described: bool = True,
     ) -> None:
         self.sites = tuple(sites)
+        self._described = described
         self.clock = Clock()
         self.password = password or f"Lab-{secrets.token_urlsafe(12)}"
         self.folder = pathlib.Path()
@@ -233,6 +235,7 @@ class Lab:
                 list(self.hosts.values()),
                 self._greeter.port,
                 self._control.access(),
+                described=self._described,
             )
         except BaseException:
             self.stop()

@@ -14,7 +14,11 @@ _PLAYBOOK: dict[str, t.Any] = {"type": "str", "choices": list(PLAYBOOKS)}
 SITE_HOSTS: dict[str, t.Any] = {"argument_spec": {}}
 SITE_DESCRIPTION: dict[str, t.Any] = {
     "argument_spec": {
-        "playbook": {**_PLAYBOOK, "default": "apply"},
+        "playbook": {
+            **_PLAYBOOK,
+            "choices": [*PLAYBOOKS, "discover"],
+            "default": "apply",
+        },
         "sites": {"type": "dict"},
     }
 }
@@ -32,4 +36,7 @@ RUN_REPORT: dict[str, t.Any] = {
         "playbook": {**_PLAYBOOK, "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
     }
+}
+SITE_DRAFT: dict[str, t.Any] = {
+    "argument_spec": {"hosts": {"type": "list", "elements": "str", "required": True}}
 }

@@ -1,0 +1,177 @@
+# Copyright (c) mailedge.lockdown contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""site_draft: what the hosts of a run have read of their sites, as drafts of their descriptions."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import re
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_DRAFT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
+    write_whole,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import (
+    Draft,
+    Readings,
+    draft_of,
+    read_well,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.text import text_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import DESCRIPTION
+
+_RESULT = "__mailedge_result_"
+_FAILURE = "__mailedge_failure"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
+_NEVER_RAN = "No task of the run ever ended on it."
+
+Variables = t.Mapping[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """The action behind the module of the same name."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    @profiled
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Write a draft for each site. Never fails a host by itself."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        checked = ArgumentSpecValidator(**SITE_DRAFT).validate(dict(self._task.args))
+        if checked.error_messages:
+            result.update(
+                failed=True,
+                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
+            )
+            return result
+        hosts = checked.validated_parameters["hosts"]
+        of_hosts: dict[str, Variables] = {
+            host: variables["hostvars"].raw_get(host) for host in hosts
+        }
+        failed: dict[str, str] = {}
+        drafts: dict[str, dict[str, t.Any]] = {}
+        lines: list[str] = []
+        names: dict[str, str] = {}
+        for site, members in _sites(of_hosts, failed).items():
+            draft = draft_of(_readings(site, {host: of_hosts[host] for host in members}))
+            described = of_hosts[members[0]][DESCRIPTION]["described"]
+            path, text = _place(described, site), text_of(draft, f"made {_now()}.")
+            trouble = _twin(names, path, site) or _written(
+                text, path, overwrite=described["discover_overwrite"]
+            )
+            drafts[site] = {
+                "path": "" if trouble else str(path),
+                "text": text,
+                "variables": draft.variables,
+                "questions": draft.questions,
+                "not_read": draft.unread,
+            }
+            lines += _lines(draft, path, trouble)
+            for host in members:
+                why = trouble or _unread(of_hosts[host])
+                if why:
+                    failed[host] = why
+        lines += [f"{host}: {why}" for host, why in failed.items()]
+        for line in lines:
+            self._display.display(line)
+        result.update(
+            changed=False,
+            msg=lines,
+            drafts=drafts,
+            failed_hosts=failed,
+            verdicts={host: "unknown" if host in failed else "read" for host in hosts},
+        )
+        return result
+
+
+def _sites(of_hosts: t.Mapping[str, Variables], failed: dict[str, str]) -> dict[str, list[str]]:
+    """Site → its hosts that say which it is; the others are failed, with the reason."""
+    sites: dict[str, list[str]] = {}
+    for host, variables in of_hosts.items():
+        about = variables.get(DESCRIPTION) or {}
+        if about.get("described"):
+            sites.setdefault(str(about["described"]["site"]), []).append(host)
+        else:
+            failed[host] = str(about.get("msg") or variables.get(_FAILURE) or _NEVER_RAN)
+    return sites
+
+
+def _readings(site: str, of_hosts: t.Mapping[str, Variables]) -> Readings:
+    def results(name: str) -> dict[str, t.Any]:
+        return {host: variables.get(_RESULT + name) for host, variables in of_hosts.items()}
+
+    def of_the_site(name: str) -> dict[str, t.Any]:
+        """What the owner of the site has asked, and the others have skipped."""
+        told = [result for result in results(name).values() if result]
+        asked = [result for result in told if not result.get("skipped")]
+        return next(iter([*filter(read_well, asked), *asked]), {})
+
+    first = next(iter(of_hosts.values()))
+    return Readings(
+        site,
+        tuple(of_hosts),
+        described=first[DESCRIPTION]["described"],
+        mail_flow=results("mail_flow"),
+        senders=results("senders"),
+        names=results("server_names"),
+        firewall=of_the_site("fortigate"),
+        dns=of_the_site("dns"),
+    )
+
+
+def _place(described: Variables, site: str) -> pathlib.Path:
+    folder = pathlib.Path(os.path.expanduser(str(described["discover_folder"])))
+    return folder.absolute() / f"{_UNFIT.sub('-', site)}.yml"
+
+
+def _twin(names: dict[str, str], path: pathlib.Path, site: str) -> str:
+    """Two sites whose names differ in what no file name may hold."""
+    other = names.setdefault(str(path).lower(), site)
+    return "" if other == site else f"Its draft would be written over that of site '{other}'."
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _written(text: str, path: pathlib.Path, *, overwrite: bool) -> str:
+    """Write it; why it could not be written, empty where it was."""
+    if path.exists() and not overwrite:
+        return (
+            f"There is a draft at {path} already, which somebody may have worked on. It was left "
+            "as it is. Move it away, or set mailedge_discover_overwrite to true."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+    except OSError as error:
+        return f"The draft could not be written to {path}: {error.strerror}."
+    return ""
+
+
+def _unread(variables: Variables) -> str:
+    """Why a host was not read, empty where its connectors were."""
+    result = variables.get(f"{_RESULT}mail_flow")
+    if read_well(result):
+        return ""
+    why = str((result or {}).get("msg") or variables.get(_FAILURE) or _NEVER_RAN).strip()
+    return f"Its connectors could not be read, so that the draft does not know them. {why}"
+
+
+def _lines(draft: Draft, path: pathlib.Path, trouble: str) -> list[str]:
+    if trouble:
+        return [f"{draft.site}: no draft. {trouble}"]
+    lines = [f"{draft.site}: {path}"]
+    lines += [f"  {number}. {text}" for number, text in enumerate(draft.questions, 1)]
+    return lines + [f"  not read: {sentence}" for sentence in draft.unread]
