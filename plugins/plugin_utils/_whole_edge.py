@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
     EXCHANGE,
     FIREWALL,
+    IIS,
     RELAYS,
     TAKEN,
+    TENANT,
+    WEB_STAGES,
     WINDOWS_FIREWALL,
     Answer,
     Seen,
     answers,
+    tenant_answers,
+    web_answers,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import (
     MAIL,
@@ -35,6 +40,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks imp
     EXPECTED,
     VANTAGE,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import HTTPS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import CLOSED, OPEN
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     MANAGED,
@@ -42,8 +48,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import UNKNOWN
 
-WAY_IN = "fortigate way in"
+WAY_IN, CLOUD = "fortigate way in", "exchange online"
 _STAGES = {FIREWALL: WAY_IN, WINDOWS_FIREWALL: "windows firewall", EXCHANGE: "exchange"}
+_LAYERS = {**_STAGES, IIS: "iis"}
 
 Plain = t.Mapping[str, t.Any]
 Parts = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -61,7 +68,9 @@ class Edge:
 
     @property
     def lines(self) -> list[str]:
-        """One sentence for each published door; of the provider at those of mail alone."""
+        """One sentence for each published door, each path of a web and each domain of the tenant;
+        of the provider at the doors of mail alone.
+        """
         return sentences(
             answer
             for answer in self.answers
@@ -77,7 +86,7 @@ class Edge:
         certain = [
             answer
             for answer in self.answers
-            if answer.group == STRANGERS and answer.answer in (RELAYS, TAKEN)
+            if answer.group == STRANGERS and answer.answer in (RELAYS, TAKEN) and answer.of_mail
         ]
         if certain:
             return OPEN, sentences(certain)
@@ -90,7 +99,7 @@ class Edge:
         """A state, empty where nothing is wrong, and sentences: known doors that no look of a
         stranger was at, and what a look found that cannot be.
         """
-        if not self.answers:
+        if not any(not answer.place.tenant for answer in self.answers):
             return "", []
         seen = list(_looked(registered, looks))
         against = contradicted(self.answers, seen)
@@ -117,13 +126,18 @@ def seen_of(layer: str, stage: str, parts: Parts, result: Plain | None) -> Seen:
 
 def edge_of(parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | None) -> Edge:
     """The edge of a server; `front` is the firewall of its site, which one of its hosts reads."""
-    stages = [seen_of(layer, stage, parts, result_of(layer)) for stage, layer in _STAGES.items()]
-    if stages[0].told is None and front is not None:
-        stages[0] = front
+    seen = {
+        stage: seen_of(layer, stage, parts, result_of(layer)) for stage, layer in _LAYERS.items()
+    }
+    if seen[FIREWALL].told is None and front is not None:
+        seen[FIREWALL] = front
+    stages = [seen[stage] for stage in _STAGES]
+    web = web_answers([seen[stage] for stage in WEB_STAGES])
+    tenant = tenant_answers(seen_of(CLOUD, TENANT, parts, result_of(CLOUD)))
     if all(stage.told is None for stage in stages):
-        return Edge()
+        return Edge((*web, *tenant))
     return Edge(
-        tuple(answers(stages, (STRANGERS, PROVIDER))),
+        (*answers(stages, (STRANGERS, PROVIDER)), *web, *tenant),
         locked_in_front=stages[0].told is not None,
         own=bool((stages[-1].told or {}).get("addresses")),
     )
@@ -137,14 +151,16 @@ def _looked(registered: t.Any, looks: t.Sequence[t.Any]) -> t.Iterator[Looked]:
         for look in (item.get(VANTAGE) or {}).get("looks") or [{}]
     ]
     for options, look in zip(asked, looks):
-        if look.expect == EXPECTED:
-            for address in look.result.get("addresses") or ():
-                where = standing_for(
-                    str(options.get("stands_for") or ""),
-                    str(address.get("address") or ""),
-                    int(address.get("port") or 0),
-                )
-                verdict = str(address.get("verdict"))
-                yield Looked(
-                    look.name, *where, verdict if verdict in (OPEN, CLOSED) else "inconclusive"
-                )
+        of_web = options.get("protocol") == HTTPS
+        if look.expect != EXPECTED and not (of_web and look.expect != OPEN):
+            continue
+        for address in look.result.get("addresses") or ():
+            where = standing_for(
+                str(options.get("stands_for") or ""),
+                str(address.get("address") or ""),
+                int(address.get("port") or 0),
+            )
+            verdicts = (address.get("paths") or {}) if of_web else {"": address.get("verdict")}
+            for path, verdict in verdicts.items():
+                known = str(verdict) if verdict in (OPEN, CLOSED) else "inconclusive"
+                yield Looked(look.name, *where, known, path)

@@ -19,13 +19,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.attribution import Hop
-from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.cmdlets import call
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.lab import ExchangeOnline
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.messages import (
     DELIVERED,
     Message,
 )
-from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.refusals import CmdletError
 from ansible_collections.mailedge.lockdown.tests.machine.searching import examples
 from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
     CERTIFICATE,
@@ -33,11 +31,17 @@ from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules
     RANGES,
     Tenant,
 )
+from ansible_collections.mailedge.lockdown.tests.support.random_tenants import (
+    CONNECTORS,
+    OWN_SERVER,
+    RULES,
+    Rows,
+    fill,
+)
 
 Options = dict[str, t.Any]
-Rows = list[Options]
 
-STRANGER, PROVIDER, OWN_SERVER = "192.0.2.77", "198.51.100.7", "192.0.2.10"
+STRANGER, PROVIDER = "192.0.2.77", "198.51.100.7"
 RISKS = ["on_premises_shut_out", "no_safe_order", "mx_unknown", "not_all_read"]
 HOPS = {
     "stranger": Hop(STRANGER, tls=True),
@@ -45,32 +49,6 @@ HOPS = {
     "own server": Hop(OWN_SERVER, tls=True, subject=OWN),
 }
 
-_CONNECTORS = st.fixed_dictionaries(
-    {
-        "Enabled": st.booleans(),
-        "ConnectorType": st.sampled_from(["Partner", "Partner", "OnPremises"]),
-        "SenderDomains": st.sampled_from([["*"], ["*"], ["bank.example"]]),
-        "SenderIPAddresses": st.sampled_from([[], RANGES, ["192.0.2.0/24"], [OWN_SERVER]]),
-        "RestrictDomainsToIPAddresses": st.booleans(),
-        "RestrictDomainsToCertificate": st.booleans(),
-        "TlsSenderCertificateName": st.sampled_from([None, CERTIFICATE, OWN, "*.other.example"]),
-        "RequireTls": st.booleans(),
-        "AssociatedAcceptedDomains": st.sampled_from([[], [], ["hafen.example"]]),
-        "ConnectorSource": st.sampled_from(["Default", "AdminUI", "HybridWizard"]),
-    }
-)
-_RULES = st.fixed_dictionaries(
-    {
-        "FromScope": st.sampled_from([None, "NotInOrganization"]),
-        "Quarantine": st.sampled_from([True, True, False]),
-        "PrependSubject": st.just("[outside] "),
-        "Mode": st.sampled_from(["Audit", "Enforce"]),
-        "Enabled": st.booleans(),
-        "ExceptIfSenderIpRanges": st.sampled_from([None, RANGES, ["192.0.2.0/24"]]),
-        "SubjectContainsWords": st.sampled_from([None, None, ["invoice"]]),
-        "StopRuleProcessing": st.booleans(),
-    }
-)
 _LOCKS = st.sampled_from(
     [
         {"provider_certificate": CERTIFICATE},
@@ -110,24 +88,7 @@ def online() -> t.Iterator[ExchangeOnline]:
         yield running
 
 
-def fill(online: ExchangeOnline, connectors: Rows, rules: Rows, *, refuses: bool) -> None:
-    """A tenant of these, as far as Exchange Online would have them."""
-    online.tenant.tables.update(InboundConnector=[], TransportRule=[])
-    rows = [
-        ("New-InboundConnector", f"Connector {n}", values) for n, values in enumerate(connectors)
-    ]
-    rows += [("New-TransportRule", f"Rule {n}", values) for n, values in enumerate(rules)]
-    for cmdlet, name, values in rows:
-        given = {option: value for option, value in values.items() if value not in (None, [])}
-        try:
-            call(online.tenant, cmdlet, {"Name": name, **given})
-        except CmdletError as error:
-            event(f"{cmdlet}: {error}")
-    online.tenant.organization["RejectDirectSend"] = refuses
-    online.tenant.changed()
-
-
-ANY = (st.lists(_CONNECTORS, max_size=3), st.lists(_RULES, max_size=2), st.booleans(), _LOCKS)
+ANY = (st.lists(CONNECTORS, max_size=3), st.lists(RULES, max_size=2), st.booleans(), _LOCKS)
 
 
 @examples(30)

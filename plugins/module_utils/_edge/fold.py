@@ -11,12 +11,14 @@ where every stage lets somebody through.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
     ALL,
     DELIVER,
+    INTERNET,
     PROVIDER,
     REACH,
     RELAY,
@@ -27,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage impo
     Plain,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    RangeError,
     RangeSet,
     parse_address,
 )
@@ -36,7 +39,9 @@ ANSWERS = (RELAYS, TAKEN, UNKNOWN, REFUSED)
 """What somebody gets, worst first."""
 
 FIREWALL, WINDOWS_FIREWALL, EXCHANGE = "the firewall", "Windows Firewall", "Exchange"
+IIS, TENANT = "IIS", "Exchange Online"
 STAGES = (FIREWALL, WINDOWS_FIREWALL, EXCHANGE)
+WEB_STAGES = (FIREWALL, WINDOWS_FIREWALL, IIS)
 """Outside in, as a sentence calls them; the last one answers."""
 
 _WHO = {STRANGERS: "a stranger", PROVIDER: "the provider"}
@@ -54,16 +59,27 @@ class Seen:
 
 @dataclass(frozen=True)
 class Place:
-    """A published door. `address` is empty where nothing in front of the server was looked at."""
+    """A published door. `address` is empty where nothing in front of the server was looked at.
+
+    `direct`: an address of the server that the internet could reach past what is in front. The
+    tenant's door has the domain for its `name`, and no address.
+    """
 
     address: str
     port: int
     inside: str
     port_inside: int
     name: str = ""
+    direct: bool = False
+    tenant: bool = False
+    # That of the senders, where the tenant answers those of the other one otherwise.
+    family: int = 0
 
     def at(self, ports: t.Sequence[int]) -> str:
         """The same door at several ports, in words."""
+        if self.tenant:
+            over = f", over IPv{self.family}," if self.family else ""
+            return f"the tenant's own name for {self.name}{over}"
         where = self.address or "the server itself"
         named = f" ({self.name})" if self.name else ""
         return f"{where} port {', '.join(map(str, ports))}{named}"
@@ -78,7 +94,8 @@ class Answer:
 
     `might` and `certain` are the senders who could send mail there, and who certainly can. `by` is
     the stage that refuses everybody, `how` in what way. `unseen`: the stages of which nobody knows
-    enough, each as a phrase; `passed`: whether all others let somebody through for certain.
+    enough, each as a phrase; `passed`: whether all others let somebody through for certain. `path`:
+    what is asked for at a web; empty where it is about mail.
     """
 
     place: Place
@@ -90,11 +107,18 @@ class Answer:
     how: str = ""
     unseen: tuple[str, ...] = ()
     passed: bool = False
+    path: str = ""
 
-    def sentence(self, ports: t.Sequence[int] = ()) -> str:
-        """One sentence, of all these ports where they answer alike."""
+    @property
+    def of_mail(self) -> bool:
+        """Whether it is about mail at a door of the site's own."""
+        return not self.path and not self.place.tenant
+
+    def sentence(self, ports: t.Sequence[int] = (), paths: t.Sequence[str] = ()) -> str:
+        """One sentence, of all these ports, or paths, where they answer alike."""
         where = self.place.at(ports or [self.place.port])
-        return f"{_WHO[self.group]} at {where} gets: {self.words()}"
+        asked = _listed(paths or [self.path], " and ") if self.path else ""
+        return f"{_WHO[self.group]} at {where}{asked and ', ' + asked} gets: {self.words()}"
 
     def words(self) -> str:
         """What it is, as the end of a sentence."""
@@ -103,11 +127,15 @@ class Answer:
         if self.answer == UNKNOWN:
             who = f", from {_shown(self.might)}" if _shown(self.might) else ""
             if self.passed:
-                return f"taken{who}, unless refused by {_listed(self.unseen)}"
-            return f"perhaps taken{who}: not known enough of {_listed(self.unseen)}"
-        word = "taken, and relayed to any recipient" if self.answer == RELAYS else "taken"
+                return f"{self._taken}{who}, unless refused by {_listed(self.unseen)}"
+            return f"perhaps {self._taken}{who}: not known enough of {_listed(self.unseen)}"
+        word = "taken, and relayed to any recipient" if self.answer == RELAYS else self._taken
         who = _shown(self.certain)
-        return f"{word}{f', from {who}' if who else ''}"
+        return f"{word}{f', from {who}' if who else ''}{f', {self.how}' if self.how else ''}"
+
+    @property
+    def _taken(self) -> str:
+        return "answered" if self.path else "taken"
 
     def holds_for(self, address: str) -> bool | None:
         """Whether one sender of the group can send mail there; None where it is not known."""
@@ -124,8 +152,8 @@ def _holds(senders: Part, address: str, *, otherwise: bool) -> bool:
     return parse_address(address) in RangeSet.parse(senders)
 
 
-def _listed(phrases: t.Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(phrases[:-1]), *phrases[-1:]]))
+def _listed(phrases: t.Sequence[str], last: str = " or ") -> str:
+    return last.join(filter(None, [", ".join(phrases[:-1]), *phrases[-1:]]))
 
 
 def _shown(senders: Part) -> str:
@@ -183,7 +211,28 @@ def places(stages: t.Sequence[Seen]) -> list[tuple[Place, int]]:
                     behind = door.get("port_behind") or port
                     place = Place(door["at"][0], port, address, behind, door.get("name", ""))
                     doors[place, family] = None
+    published = {place.address for place, _family in doors}
+    for place, family in _direct(last, published):
+        doors[place, family] = None
     return sorted(doors, key=_ranked)
+
+
+def _direct(last: Plain | None, published: t.Collection[str]) -> t.Iterator[tuple[Place, int]]:
+    """The doors at addresses of the server itself that the internet knows a way to, and of which
+    what is in front tells nothing: IPv6 most of all, which nobody translates.
+    """
+    for text in (last or {}).get("addresses") or ():
+        try:
+            address = parse_address(text)
+        except RangeError:
+            continue
+        if text in published or address not in INTERNET:
+            continue
+        for door in (last or {}).get("doors") or ():
+            at = door.get("at") or [text]
+            if address.version in door["families"] and text in at:
+                for port in door["ports"]:
+                    yield Place(text, port, text, port, direct=True), address.version
 
 
 def _ranked(item: tuple[Place, int]) -> tuple[t.Any, ...]:
@@ -208,6 +257,54 @@ def answers(stages: t.Sequence[Seen], groups: t.Sequence[str] = (STRANGERS,)) ->
     return told
 
 
+def web_answers(stages: t.Sequence[Seen]) -> list[Answer]:
+    """What a stranger gets at the web of a server, path by path; `stages` as in WEB_STAGES. Nothing
+    where IIS was not looked at, of which then nobody knows a path.
+    """
+    last = stages[-1].told
+    paths = {
+        right for door in (last or {}).get("doors") or () for right in door if right[:1] == "/"
+    }
+    told: list[Answer] = []
+    for place, family in places(stages) if paths else ():
+        if place.port_inside != WEB:
+            continue
+        for path in sorted(paths):
+            way = _way(stages, place, family, STRANGERS, path)
+            answer = dataclasses.replace(_answer_of(place, STRANGERS, way, None), path=path)
+            if answer not in told:
+                told.append(answer)
+    return told
+
+
+def tenant_answers(tenant: Seen) -> list[Answer]:
+    """What a stranger gets by the tenant's own names, one for each domain, past the filter."""
+    told: list[Answer] = []
+    doors = (tenant.told or {}).get("doors") or ()
+    for name in dict.fromkeys(door["name"] for door in doors):
+        place = Place("", 25, "", 25, name, tenant=True)
+        of_name = [door for door in doors if door["name"] == name]
+        by_family = {
+            family: _at_tenant(tenant, place, family, door.get("then", ""))
+            for door in of_name
+            for family in door["families"]
+        }
+        if len(set(map(str, by_family.values()))) == 1:
+            told.append(next(iter(by_family.values())))
+            continue
+        told += [
+            dataclasses.replace(answer, place=dataclasses.replace(place, family=family))
+            for family, answer in sorted(by_family.items())
+        ]
+    return told
+
+
+def _at_tenant(tenant: Seen, place: Place, family: int, then: str) -> Answer:
+    way = _way([tenant], place, family, STRANGERS, DELIVER)
+    answer = _answer_of(place, STRANGERS, way, None)
+    return dataclasses.replace(answer, how=then) if answer.answer == TAKEN else answer
+
+
 def _listens(last: Plain | None, place: Place, family: int) -> bool:
     if last is None or not last.get("complete"):
         return True
@@ -229,7 +326,11 @@ class _Way:
 
 def _answer(stages: t.Sequence[Seen], place: Place, family: int, group: str) -> Answer:
     deliver = _way(stages, place, family, group, DELIVER)
-    relay = _way(stages, place, family, group, RELAY)
+    return _answer_of(place, group, deliver, _way(stages, place, family, group, RELAY))
+
+
+def _answer_of(place: Place, group: str, deliver: _Way, relay: _Way | None) -> Answer:
+    relay = relay or _refused("", "")
     might = _either(deliver.might, relay.might)
     for answer, certain in ((RELAYS, relay.certain), (TAKEN, deliver.certain)):
         if certain:
@@ -247,7 +348,9 @@ def _way(stages: t.Sequence[Seen], place: Place, family: int, group: str, right:
     for seen in stages:
         last = seen is stages[-1]
         door = (
-            None if seen.told is None else _met(seen.told, place, family, front=seen is stages[0])
+            None
+            if seen.told is None
+            else _met(seen.told, place, family, front=seen is stages[0] and not last)
         )
         if seen.told is None or door is None or group not in seen.told["means"]:
             if seen.told is not None and last and seen.told.get("complete") and door is None:
@@ -274,6 +377,9 @@ def _refused(by: str, how: str) -> _Way:
 
 def _met(told: Plain, place: Place, family: int, *, front: bool) -> Plain | None:
     """The door of a stage that a sender comes to; None where it has none, or tells of none."""
+    if place.tenant:
+        of_domain = [door for door in told["doors"] if door["name"] == place.name]
+        return next((door for door in of_domain if family in door["families"]), None)
     if not front:
         return _door(told, family, place.port_inside, place.inside)
     for door in told["doors"]:

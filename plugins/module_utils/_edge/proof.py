@@ -40,6 +40,8 @@ class Looked:
     address: str
     port: int
     verdict: str
+    # What was asked for at a web; empty for mail.
+    path: str = ""
 
     @property
     def at(self) -> tuple[str, int]:
@@ -68,16 +70,21 @@ def _plain(address: str) -> str:
 def forgotten(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> list[Answer]:
     """The doors for strangers that are known and that no look was at: those of mail, and any other
     one that is not certainly shut. Without anything in front of a server that was read, nobody
-    knows at which addresses its doors are.
+    knows at which addresses its doors are. Nor does an address of the server itself have to be
+    looked at that it certainly shuts: whether the internet has a way to it nobody has said.
     """
-    places = {look.at for look in looks}
+    places = {look.at for look in looks if not look.path}
     return [
         answer
         for answer in answers
         if answer.group == STRANGERS
+        and answer.of_mail
         and answer.place.address
         and (answer.place.address, answer.place.port) not in places
-        and (answer.place.port_inside == MAIL or answer.answer != REFUSED)
+        and (
+            answer.answer != REFUSED
+            or (answer.place.port_inside == MAIL and not answer.place.direct)
+        )
     ]
 
 
@@ -92,7 +99,7 @@ def perhaps_open(
     mail = [
         answer
         for answer in answers
-        if answer.group == STRANGERS and answer.place.port_inside == MAIL
+        if answer.group == STRANGERS and answer.of_mail and answer.place.port_inside == MAIL
     ]
     servers = {
         answer.place.inside
@@ -115,12 +122,15 @@ def contradicted(answers: t.Iterable[Answer], looks: t.Collection[Looked]) -> li
         if answer.group != STRANGERS or not answer.place.address:
             continue
         for look in looks:
-            if look.at == (answer.place.address, answer.place.port) and _differ(answer, look):
+            at = (answer.place.address, answer.place.port)
+            same = look.path.casefold() == answer.path.casefold()
+            if look.at == at and same and _differ(answer, look):
                 looked = TAKEN if look.verdict == "open" else REFUSED
                 by = f" by {answer.by}" if answer.by else ""
+                where = f"{answer.place}{answer.path and ', ' + answer.path}"
                 sentences.append(
-                    f"{look.name} at {answer.place}: the layers say {_SAID[answer.answer]}{by}, "
-                    f"the look says {looked}. There is a way in, or something on the way, that "
+                    f"{look.name} at {where}: the layers say {_SAID[answer.answer]}{by}, the "
+                    f"look says {looked}. There is a way in, or something on the way, that "
                     "nobody has described."
                 )
     return sentences
@@ -131,19 +141,27 @@ def _differ(answer: Answer, look: Looked) -> bool:
         return False
     if look.verdict == "open":
         return answer.answer == REFUSED
+    if answer.path:
+        # What gets through IIS, Exchange may refuse by itself.
+        return False
     # Of those who look, nobody knows whether they are among some who certainly get in.
     return look.verdict == "closed" and answer.answer != REFUSED and answer.certain == ALL
 
 
 def sentences(answers: t.Iterable[Answer]) -> list[str]:
-    """One sentence for each door; ports of one address that answer alike share one."""
-    ports: dict[tuple[str, ...], list[int]] = {}
-    said: dict[tuple[str, ...], Answer] = {}
+    """One sentence for each door; ports of one address that answer alike share one, and so do paths
+    of one web.
+    """
+    ports: dict[tuple[t.Any, ...], list[int]] = {}
+    paths: dict[tuple[t.Any, ...], list[str]] = {}
+    said: dict[tuple[t.Any, ...], Answer] = {}
     for answer in answers:
-        text = answer.words()
-        key = (answer.group, answer.place.address, answer.place.name, text)
-        ports.setdefault(key, [])
-        if answer.place.port not in ports[key]:
-            ports[key].append(answer.place.port)
+        place, text = answer.place, answer.words()
+        web = place.port if answer.path else 0
+        key = (answer.group, place.address, place.name, place.tenant, place.family, web, text)
+        for held, value in ((ports, place.port), (paths, answer.path)):
+            known = t.cast("dict[tuple[t.Any, ...], list[t.Any]]", held).setdefault(key, [])
+            if value not in known:
+                known.append(value)
         said.setdefault(key, answer)
-    return [answer.sentence(sorted(ports[key])) for key, answer in said.items()]
+    return [answer.sentence(sorted(ports[key]), paths[key]) for key, answer in said.items()]

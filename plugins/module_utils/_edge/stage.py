@@ -81,7 +81,8 @@ class Door:
     `families` of IP and `ports` that it is at; `at` the addresses, empty for every address of the
     server. `leads_to` are the addresses behind it, and `port_behind` the port there, of a stage
     that leads elsewhere. `rights`: right → (who might have it, who certainly has it). `untold`:
-    whether others might have it, whose addresses nobody knows.
+    whether others might have it, whose addresses nobody knows. `then`: what becomes of what is
+    taken, as the end of a sentence.
     """
 
     families: tuple[int, ...]
@@ -92,6 +93,7 @@ class Door:
     port_behind: int = 0
     name: str = ""
     untold: bool = False
+    then: str = ""
 
 
 def of_families(ranges: RangeSet, families: t.Collection[int]) -> RangeSet:
@@ -163,6 +165,8 @@ def _plain(door: Door, groups: Groups) -> Plain:
         plain["port_behind"] = door.port_behind
     if door.name:
         plain["name"] = door.name
+    if door.then:
+        plain["then"] = door.then
     for right, (might, certain) in door.rights.items():
         whose: Plain = {}
         for group in GROUPS:

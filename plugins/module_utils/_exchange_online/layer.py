@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
+    edge,
     model,
     recipe,
     words,
@@ -114,6 +115,9 @@ class TenantLayer(Layer[TenantState, str]):
 
     def strangers(self, before: TenantState, state: TenantState) -> list[str] | None:
         return model.strangers(state, self._named) if self._wish else None
+
+    def edge(self, before: TenantState, state: TenantState) -> dict[str, t.Any] | None:
+        return edge.of(state, self._named) if self._wish else None
 
     def sentence(self, change: Change) -> str:
         return words.sentence(change)

@@ -8,6 +8,7 @@ they lead to, and who gets through.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
     INTERNET,
@@ -34,13 +35,16 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     DeviceState,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
-    Interval,
+    Address,
     RangeError,
-    parse_range,
+    RangeSet,
 )
 
 _MOST = 64
 """So many doors are told of one device."""
+
+_FEW = 32
+"""So many addresses of one virtual IP are told one by one."""
 
 
 def of(state: DeviceState, wanted: InboundOptions, allowed: t.Mapping[int, Sources]) -> Plain:
@@ -60,7 +64,7 @@ def of(state: DeviceState, wanted: InboundOptions, allowed: t.Mapping[int, Sourc
         for door in _of_vip(model, name, row, ports, allowed)
     ]
     told += [
-        _door(model, Target(port, address=address), str(address), port, (address,), allowed)
+        _door(model, Target(port, address=address), str(address), port, (str(address),), allowed)
         for address in wanted.addresses
         for port in ports
     ]
@@ -76,19 +80,20 @@ def _of_vip(
     ports: t.Sequence[int],
     allowed: t.Mapping[int, Sources],
 ) -> t.Iterator[Door]:
-    outside = _outside(row)
-    behind = model.mapped(str(name))
+    held = pairs(row, model.mapped(str(name)))
     for port in ports:
         if model.serves(str(name), port):
-            yield _door(
+            door = _door(
                 model,
                 Target(port, vip=str(name)),
-                outside,
+                "",
                 virtual.in_front(row, port),
-                behind.intervals,
+                (),
                 allowed,
                 str(name),
             )
+            for outside, behind in held:
+                yield replace(door, at=(outside,), leads_to=behind)
 
 
 def _door(
@@ -96,7 +101,7 @@ def _door(
     target: Target,
     outside: str,
     port: int,
-    behind: t.Sequence[Interval],
+    behind: t.Sequence[str],
     allowed: t.Mapping[int, Sources],
     name: str = "",
 ) -> Door:
@@ -112,17 +117,36 @@ def _door(
         (port,),
         {REACH: (might, certain)},
         (outside,),
-        tuple(str(each) for each in behind if each.size == 1),
+        tuple(behind),
         target.port,
         name,
         untold=untold,
     )
 
 
-def _outside(row: Row) -> str:
-    """The address in front, as the row writes it; a range of one as the address."""
+def pairs(row: Row, mapped: RangeSet) -> list[tuple[str, tuple[str, ...]]]:
+    """Each address in front, with those behind it: a range in front is mapped one by one to a range
+    of the same size. What is too wide to tell leads nobody knows where.
+    """
     text = str(row.get("extip") or "")
+    behind = _each(mapped)
     try:
-        return str(parse_range(text))
+        outside = _each(RangeSet.parse([text]))
     except RangeError:
-        return text
+        return [(text, behind)]
+    if not outside:
+        return [(text, ())]
+    if len(outside) > 1 and len(outside) == len(behind) and not virtual.is_balancer(row):
+        return [(front, (inside,)) for front, inside in zip(outside, behind)]
+    return [(front, behind) for front in outside]
+
+
+def _each(ranges: RangeSet) -> tuple[str, ...]:
+    """The addresses one by one; none where they are too many."""
+    if ranges.size > _FEW:
+        return ()
+    return tuple(
+        str(Address(span.version, number))
+        for span in ranges.intervals
+        for number in range(span.first, span.last + 1)
+    )

@@ -9,7 +9,7 @@ import dataclasses
 import types
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import recipes, words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import edge, recipes, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.calls import Step, change_steps
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.guards import (
     ABOUT_STATE,
@@ -105,6 +105,9 @@ class IisLayer(HostLayer[State]):
 
     def strangers(self, before: State, state: State) -> list[str] | None:
         return open_sentences(self._wish, state) if self._describes else None
+
+    def edge(self, before: State, state: State) -> dict[str, t.Any] | None:
+        return edge.of(state, self._wish) if self._describes else None
 
     def sentence(self, change: Change) -> str:
         return words.change_sentence(change, self._wish.site)

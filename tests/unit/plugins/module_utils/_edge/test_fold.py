@@ -192,3 +192,81 @@ def test_ports_that_answer_alike_share_a_sentence() -> None:
     assert proof.sentences(answers) == [
         "a stranger at the server itself port 25, 587 gets: refused by Exchange"
     ]
+
+
+SIX = "2001:db8::25"
+
+
+def test_an_address_of_the_server_that_the_firewall_does_not_tell_of_is_a_door() -> None:
+    for who, answer in ((EVERYBODY, fold.UNKNOWN), (ALONE, fold.REFUSED)):
+        doors = [Door((4, 6), (25,), {DELIVER: who, RELAY: (NOBODY, NOBODY)})]
+        told = stage.stage("exchange", GROUPS, doors, addresses=[SERVER, SIX], complete=True)
+        four, six = of(firewall(ALONE), windows(), fold.Seen(fold.EXCHANGE, told))
+        assert (four.answer, six.answer) == (fold.REFUSED, answer)
+        assert str(six.place) == f"{SIX} port 25"
+        # Who reaches it nobody has said: it has to be looked at where strangers may get in.
+        forgotten = proof.forgotten([four, six], [LOOKS])
+        assert forgotten == ([six] if answer == fold.UNKNOWN else [])
+
+
+def iis(paths: dict[str, Who]) -> fold.Seen:
+    doors = [Door((family,), (443,), paths) for family in (4, 6)]
+    told = stage.stage("iis", GROUPS, doors, addresses=[SERVER])
+    return fold.Seen(fold.IIS, json.loads(json.dumps(told)))
+
+
+def web_front(who: Who) -> fold.Seen:
+    doors = [Door((4,), (443,), {REACH: who}, (OUTSIDE,), (SERVER,), 443, "VIP")]
+    return fold.Seen(fold.FIREWALL, stage.stage("firewall", GROUPS, doors))
+
+
+def test_each_path_of_a_web_has_its_answer_and_those_alike_share_a_sentence() -> None:
+    paths = {"/owa": EVERYBODY, "/EWS": EVERYBODY, "/ecp": ALONE, "/OAB": PERHAPS}
+    behind = [unseen(fold.WINDOWS_FIREWALL), iis(paths)]
+    answers = fold.web_answers([web_front(EVERYBODY), *behind])
+    where = f"a stranger at {OUTSIDE} port 443 (VIP)"
+    assert set(proof.sentences(answers)) == {
+        f"{where}, /EWS and /owa gets: answered, unless refused by Windows Firewall (which is not "
+        "managed)",
+        f"{where}, /OAB gets: perhaps answered: not known enough of Windows Firewall (which is not "
+        "managed) or IIS (which might let them through)",
+        f"{where}, /ecp gets: refused by IIS",
+    }
+    assert {each.by for each in fold.web_answers([web_front(ALONE), *behind])} == {fold.FIREWALL}
+    # Nobody knows a path of a web that was not looked at.
+    assert fold.web_answers([web_front(EVERYBODY), windows(), unseen(fold.IIS)]) == []
+    # What is published is meant to answer, and is no door of mail that was forgotten.
+    assert proof.forgotten(answers, []) == []
+
+
+def test_a_path_that_answers_though_it_is_refused_is_told() -> None:
+    web = [web_front(EVERYBODY), unseen(fold.WINDOWS_FIREWALL), iis({"/ecp": ALONE})]
+    answers = fold.web_answers(web)
+    look = proof.Looked("a stranger", OUTSIDE, 443, "open", "/ECP")
+    (sentence,) = proof.contradicted(answers, [look])
+    assert "(VIP), /ecp: the layers say refused by IIS, the look says taken" in sentence
+    other = proof.Looked("a stranger", OUTSIDE, 443, "open", "/owa")
+    assert proof.contradicted(answers, [other]) == []
+
+
+def tenant(doors: list[Door]) -> fold.Seen:
+    return fold.Seen(fold.TENANT, stage.stage("exchange online", GROUPS, doors))
+
+
+def test_what_a_stranger_gets_by_the_name_of_the_tenant() -> None:
+    def at(families: tuple[int, ...], who: Who, **more: t.Any) -> Door:
+        return Door(families, (25,), {DELIVER: who}, name="hafen.example", **more)
+
+    def told(*doors: Door) -> list[str]:
+        return proof.sentences(fold.tenant_answers(tenant(list(doors))))
+
+    where = "a stranger at the tenant's own name for hafen.example"
+    assert told(at((4, 6), EVERYBODY)) == [f"{where} gets: taken"]
+    assert told(at((4, 6), ALONE)) == [f"{where} gets: refused by Exchange Online"]
+    (sentence,) = told(at((4, 6), EVERYBODY, then="and quarantined by the rule 'x'"))
+    assert sentence == f"{where} gets: taken, and quarantined by the rule 'x'"
+    assert told(at((4,), (OFFICE, NOBODY)), at((6,), (NOBODY, NOBODY))) == [
+        f"{where}, over IPv4, gets: perhaps taken, from 203.0.113.0/28: not known enough of "
+        "Exchange Online (which might let them through)",
+        f"{where}, over IPv6, gets: refused by Exchange Online",
+    ]
