@@ -88,8 +88,11 @@ options:
   mx_from_dns:
     description:
       - Whether DNS is asked as well where the MX of the tenant's own domains points. It is asked
-        before a lock that would shut strangers out, and needs the Python library dnspython on the
-        host that runs the module.
+        before a lock that would shut strangers out and as long as there is one, since an MX that
+        is moved to Exchange Online makes the lock refuse the mail of the whole internet. It needs
+        the Python library dnspython on the host that runs the module.
+      - An MX of DNS that O(mx_hosts) does not name, where it names any, stops a run (guard
+        V(mx_elsewhere)).
       - What DNS does not tell is unknown, and stops the lock until O(mx_hosts) names it (guard
         V(mx_unknown)).
     type: bool
@@ -138,10 +141,12 @@ options:
         wizard makes again as it was."
       - "V(ipv6_shut_out): The provider has IPv6 addresses, which a connector or a rule cannot name:
         what it delivers over IPv6 would be refused."
-      - "V(mx_here): The MX of the domains is Exchange Online itself, so that a lock would refuse
-        the mail of the whole internet."
+      - "V(mx_elsewhere): DNS has an MX that the description does not name, so that its mail may be
+        refused."
+      - "V(mx_here): The MX of the domains is Exchange Online itself, so that a lock refuses the
+        mail of the whole internet."
       - "V(mx_unknown): Whether the MX of the domains is the filter is not known, and where it is
-        Exchange Online itself a lock would refuse the mail of the whole internet."
+        Exchange Online itself a lock refuses the mail of the whole internet."
       - "V(no_safe_order): Two connectors are needed, and the first that is made refuses what only
         the second lets in, until that one is in force."
       - "V(not_all_read): A part of the tenant that decides who gets in, or past its filtering, was

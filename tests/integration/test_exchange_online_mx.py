@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.tests.lab.names import NameServer, Zones
 from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules import (
+    MX,
     Tenant,
     ids,
     running,
@@ -54,12 +55,53 @@ def test_dns_says_where_the_mx_points_or_it_is_unknown(
             assert words in told["msg"]
             assert tenant.dump() == start
             assert told["state"] in ("open", "unknown")
-        asked = len(server.asked)
         if guard == "mx_unknown":
             assert tenant.locked(**asking)["state"] == "in order", "it is named"
         elif not guard:
             assert tenant.locked(mx_hosts=[], **asking)["state"] == "in order"
-            assert len(server.asked) == asked, "who is locked already asks nobody"
+
+
+@pytest.mark.parametrize(
+    ("named", "moved", "guard", "words"),
+    [
+        ([], ["10 mx1.filter.example."], "", ""),
+        ([], ["0 hafen-example.mail.protection.outlook.com."], "mx_here", "the tenant refuses the"),
+        (MX, ["0 hafen-example.A1b2.mx.microsoft."], "mx_here", "give the tenant back as it was"),
+        (MX, ["10 MX1.filter.example."], "", ""),
+        (MX, ["10 mx.other.example."], "mx_elsewhere", "DNS has mx.other.example as MX"),
+        ([], [], "mx_unknown", "DNS has no MX for hafen.example"),
+    ],
+)
+def test_an_mx_that_is_moved_after_the_lock_is_noticed(
+    tenant: Tenant, named: list[str], moved: list[str], guard: str, words: str
+) -> None:
+    """By whoever only reads as well, with as many requests as before."""
+    zones = Zones(["hafen.example"])
+    zones.add("hafen.example", "A", "192.0.2.80")
+    zones.add("hafen.example", "MX", "10 mx1.filter.example.")
+    with NameServer(zones) as server:
+        asking = {"mx_from_dns": True, "resolver": "127.0.0.1", "resolver_port": server.port}
+        tenant.locked(mx_hosts=named, **asking)
+        start = tenant.dump()
+        del zones.records["hafen.example", "MX"]
+        if moved:
+            zones.add("hafen.example", "MX", *moved)
+        tenant.online.reset_counters()
+        told = tenant.lock(mx_hosts=named, check=True, check_permissions=False, **asking)
+        assert tenant.online.requests + tenant.online.logins <= 4
+        assert ids(told) & {"mx_here", "mx_elsewhere", "mx_unknown"} == ({guard} - {""})
+        assert told["failed"] is (guard in ("mx_here", "mx_elsewhere")), told
+        assert told["plan"] == []
+        assert tenant.dump() == start
+        if not guard:
+            assert told["state"] == "in order"
+            return
+        sentences = [told.get("msg", ""), *(finding["sentence"] for finding in told["guards"])]
+        assert any(words in sentence for sentence in sentences), sentences
+        if guard == "mx_unknown":
+            assert told["state"] == "unknown"
+        accepted = tenant.lock(mx_hosts=named, accept_risks=[guard], check=True, **asking)
+        assert (accepted["failed"], accepted["state"]) == (False, "in order")
 
 
 def test_dns_is_not_asked_where_nobody_said_so(tenant: Tenant) -> None:

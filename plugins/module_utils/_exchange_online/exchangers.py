@@ -13,6 +13,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver im
     DnsError,
     Resolver,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
 
 # The domains that Microsoft gives; their MX is always the tenant. Unverified: the last two.
 _GIVEN = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
@@ -20,10 +21,17 @@ _GIVEN = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
 
 @dataclass(frozen=True)
 class Exchangers:
-    """The MX `hosts`, and in sentences why others are not known."""
+    """The MX `hosts`, in sentences why others are not known, and those that only DNS has where
+    others are named.
+    """
 
     hosts: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
+
+
+def _plain(host: str) -> str:
+    return host.strip().lower().rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,16 @@ class Source:
             return Exchangers(self.named)
         told = self._by_dns([domain for domain in domains if not domain.endswith(_GIVEN)])
         hosts = dict.fromkeys([*self.named, *told.hosts])
-        return Exchangers(tuple(hosts), () if self.named else told.unknown)
+        named = set(map(_plain, self.named))
+        return Exchangers(
+            tuple(hosts),
+            () if self.named else told.unknown,
+            tuple(
+                host
+                for host in told.hosts
+                if named and _plain(host) not in named and not is_tenant(host)
+            ),
+        )
 
     def _by_dns(self, domains: t.Sequence[str]) -> Exchangers:
         if not domains:

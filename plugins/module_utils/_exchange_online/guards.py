@@ -42,12 +42,15 @@ GUARDS = Registry(
     {
         **_ranges_guards.GUARDS,
         "mx_here": (
-            "The MX of the domains is Exchange Online itself, so that a lock would refuse the mail "
-            "of the whole internet."
+            "The MX of the domains is Exchange Online itself, so that a lock refuses the mail of "
+            "the whole internet."
+        ),
+        "mx_elsewhere": (
+            "DNS has an MX that the description does not name, so that its mail may be refused."
         ),
         "mx_unknown": (
             "Whether the MX of the domains is the filter is not known, and where it is Exchange "
-            "Online itself a lock would refuse the mail of the whole internet."
+            "Online itself a lock refuses the mail of the whole internet."
         ),
         "ipv6_shut_out": (
             "The provider has IPv6 addresses, which a connector or a rule cannot name: what it "
@@ -86,8 +89,8 @@ GUARDS = Registry(
     }
 )
 
-UNREAD = frozenset({"not_all_read", "rule_can_be_passed", "on_premises_unnamed"})
-"""Strangers may get in by these: unknown, unless the site accepts it by name."""
+UNREAD = frozenset({"not_all_read", "rule_can_be_passed", "on_premises_unnamed", "mx_unknown"})
+"""Strangers may get in by these, or nobody at all: unknown, unless the site accepts it by name."""
 ABOUT_STATE = frozenset(GUARDS) - {"hybrid_connector"}
 """About the state that there would be."""
 
@@ -113,8 +116,9 @@ def judge(
         yield from _ranges_guards.check_friends(named.on_premises, "The own servers' list")
         yield from _provider(wish, after)
         yield from _order(wish, before, changes)
+    if newly or (wish and closes(after)):
+        yield from _mx(mx, after, newly=newly)
     if newly:
-        yield from _mx(mx, after)
         yield from _others(after)
     yield from _on_premises(before, after)
     for sentence in model.ways_past_rules(after):
@@ -208,25 +212,44 @@ def _order(wish: Wish, before: TenantState, changes: t.Sequence[Change]) -> t.It
         )
 
 
-def _mx(mx: Source, after: TenantState) -> t.Iterator[Finding]:
+def _mx(mx: Source, after: TenantState, *, newly: bool) -> t.Iterator[Finding]:
+    """Whether the MX is the filter: before a lock, and as long as there is one, since it may be
+    moved. Without a name and without DNS nobody knows more of a lock than before.
+    """
+    if not newly and not (mx.named or mx.ask):
+        return
     told = mx.of(after.domains)
     here = list(filter(is_tenant, told.hosts))
     if here:
         yield Finding(
             "mx_here",
             STOP,
-            f"The MX {' and '.join(here)} is Exchange Online itself, so that the lock would refuse "
-            "the mail of the whole internet. Where Exchange Online is the filter, it is the "
-            "on-premises servers that are locked, to this tenant.",
-            remedy="let the MX point to the filter first",
+            f"The MX {' and '.join(here)} is Exchange Online itself, so that "
+            f"{'the lock would refuse' if newly else 'the tenant refuses'} the mail of the whole "
+            "internet. Where Exchange Online is the filter, it is the on-premises servers that are "
+            "locked, to this tenant.",
+            remedy=(
+                "let the MX point to the filter first"
+                if newly
+                else "let the MX point to the filter, or give the tenant back as it was"
+            ),
         )
     elif told.unknown or not told.hosts:
         yield Finding(
             "mx_unknown",
-            STOP,
-            f"{' '.join(told.unknown) or _NOTHING_SAYS} If it is Exchange Online itself, the lock "
-            "would refuse the mail of the whole internet.",
+            STOP if newly else WARN,
+            f"{' '.join(told.unknown) or _NOTHING_SAYS} If it is Exchange Online itself, "
+            f"{'the lock would refuse' if newly else 'the tenant refuses'} the mail of the whole "
+            "internet.",
             remedy="name the MX hosts in mx_hosts",
+        )
+    if told.unnamed:
+        yield Finding(
+            "mx_elsewhere",
+            STOP,
+            f"DNS has {' and '.join(told.unnamed)} as MX, which mx_hosts does not name. Whoever "
+            "takes mail there is let into the tenant only where it is the described filter.",
+            remedy="name it in mx_hosts where it is the filter's, and the provider as it is now",
         )
 
 
