@@ -155,8 +155,9 @@ options:
         OnPremises, and would be refused."
       - "V(on_premises_unnamed): A connector of the type OnPremises knows senders that the
         description does not name; whether they get past the lock is not known."
-      - "V(others_refused): Who delivers straight to the tenant today would be refused: forwarders
-        without SRS, cloud mailers, service mail to the onmicrosoft.com domains."
+      - "V(others_refused): Who delivers straight to the tenant today would be refused."
+      - "V(own_senders_refused): Mail with a sender of the own domains would be refused from whoever
+        no connector knows: forwarders without SRS, cloud mailers, devices."
       - "V(private_range): A range holds addresses that nobody on the internet sends from."
       - "V(provider_shut_out): The provider, or a part of its addresses, would be refused."
       - "V(range_too_wide): A range is wider than a /10 (IPv4) or a /24 (IPv6), or all of them
@@ -164,6 +165,8 @@ options:
         that it locks next to nothing."
       - "V(rule_can_be_passed): What keeps strangers out is a rule, and a header that anybody can
         write takes mail past it."
+      - "V(service_domains_refused): Mail to the onmicrosoft.com domains, hybrid mail among it,
+        would be refused from whoever is not named, because no filter relays it."
       # end of generated
     type: list
     elements: str

@@ -16,7 +16,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
 
 # The domains that Microsoft gives; their MX is always the tenant. Unverified: the last two.
-_GIVEN = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
+GIVEN = (".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn")
+HYBRID = tuple(f".mail{suffix}" for suffix in GIVEN)
+"""Where the servers of a hybrid organization deliver to."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Source:
         """The MX hosts of these domains. What is named need not be known by DNS."""
         if not self.ask:
             return Exchangers(self.named)
-        told = self._by_dns([domain for domain in domains if not domain.endswith(_GIVEN)])
+        told = self._by_dns([domain for domain in domains if not domain.endswith(GIVEN)])
         hosts = dict.fromkeys([*self.named, *told.hosts])
         named = set(map(_plain, self.named))
         return Exchangers(

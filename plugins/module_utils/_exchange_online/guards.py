@@ -10,8 +10,11 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import model
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.exchangers import (
+    GIVEN,
+    HYBRID,
     Source,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.model import Named
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.recipe import (
     BY_CONNECTOR,
     LAST_HOP,
@@ -69,9 +72,14 @@ GUARDS = Registry(
             "A connector of Microsoft's hybrid wizard would be changed, which the wizard makes "
             "again as it was."
         ),
-        "others_refused": (
-            "Who delivers straight to the tenant today would be refused: forwarders without SRS, "
-            "cloud mailers, service mail to the onmicrosoft.com domains."
+        "others_refused": "Who delivers straight to the tenant today would be refused.",
+        "own_senders_refused": (
+            "Mail with a sender of the own domains would be refused from whoever no connector "
+            "knows: forwarders without SRS, cloud mailers, devices."
+        ),
+        "service_domains_refused": (
+            "Mail to the onmicrosoft.com domains, hybrid mail among it, would be refused from "
+            "whoever is not named, because no filter relays it."
         ),
         "rule_can_be_passed": (
             "What keeps strangers out is a rule, and a header that anybody can write takes mail "
@@ -118,8 +126,7 @@ def judge(
         yield from _order(wish, before, changes)
     if newly or (wish and closes(after)):
         yield from _mx(mx, after, newly=newly)
-    if newly:
-        yield from _others(after)
+    yield from _others(before, after, named)
     yield from _on_premises(before, after)
     for sentence in model.ways_past_rules(after):
         yield Finding(
@@ -256,17 +263,56 @@ def _mx(mx: Source, after: TenantState, *, newly: bool) -> t.Iterator[Finding]:
 _NOTHING_SAYS = "Nothing says where the MX of the tenant's domains points."
 
 
-def _others(after: TenantState) -> t.Iterator[Finding]:
-    service = [domain for domain in after.domains if domain.endswith(".onmicrosoft.com")]
-    also = f" Mail to {' and '.join(service)} as well, which no filter relays." if service else ""
+def _others(before: TenantState, after: TenantState, named: Named | None) -> t.Iterator[Finding]:
+    """What else bounces that nobody has named: known from reports of tenants that were locked."""
+    newly = closes(after) and not closes(before)
     what = "refused" if model.closing(after) else "quarantined"
-    yield Finding(
-        "others_refused",
-        WARN,
-        f"Who delivers straight to the tenant today would be {what}: forwarders without SRS, cloud "
-        "mailers and devices that send to its own endpoint, mail from one tenant to another past "
-        f"the filter.{also} It may take up to 30 minutes until it is in force.",
+    if newly:
+        yield Finding(
+            "others_refused",
+            WARN,
+            f"Who delivers straight to the tenant today would be {what}: senders of partners and "
+            "services that were told the tenant's own endpoint, mail from one tenant to another "
+            f"past the filter. {_LATER}",
+        )
+        service = [domain for domain in after.domains if domain.endswith(GIVEN)]
+        if service:
+            yield Finding("service_domains_refused", WARN, _service(service, what, named))
+    direct_send = bool(after.organization.get("reject_direct_send"))
+    if newly or (direct_send and not before.organization.get("reject_direct_send")):
+        yield Finding(
+            "own_senders_refused",
+            WARN,
+            "Mail with a sender of the tenant's own domains would be "
+            f"{'refused' if direct_send else what} from whoever no connector knows by address or "
+            "certificate: forwarders without SRS, so that it bounces there and nobody here sees "
+            "it; cloud mailers and services, whatever SPF and DKIM say of them; devices and "
+            "relays. Name their addresses in on_premises_ranges, or let them send by a subdomain "
+            f"that the tenant does not accept. {_LATER}",
+        )
+
+
+_LATER = "It may take up to 30 minutes until it is in force."
+
+
+def _service(domains: t.Sequence[str], what: str, named: Named | None) -> str:
+    """What becomes of mail to the domains that Microsoft gives, which no MX of ours leads to."""
+    own = [model.some(named.on_premises.v4)] if named and named.on_premises.v4 else []
+    if named and named.on_premises_certificate:
+        own.append(f"a certificate for {named.on_premises_certificate}")
+    hybrid = [domain for domain in domains if domain.endswith(HYBRID)]
+    sentence = (
+        f"Mail to {' and '.join(domains)} comes past the filter, which does not relay it, and "
+        f"would be {what} from everybody else than the filter"
+        + (f" and {' and '.join(own)}." if own else ".")
     )
+    if hybrid and not own:
+        sentence += (
+            f" {' and '.join(hybrid)} is where on-premises servers deliver to in a hybrid "
+            "organization, and the description names none: name what they send from in "
+            "on_premises_certificate or on_premises_ranges."
+        )
+    return sentence
 
 
 def _on_premises(before: TenantState, after: TenantState) -> t.Iterator[Finding]:
