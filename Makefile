@@ -15,6 +15,7 @@ VENV ?= .venv
 LINT_VENV ?= .venv-lint
 PEER_VENV ?= .venv-peer
 MUTATION_VENV ?= .venv-mutation
+DOCS_VENV ?= .venv-docs
 # One more than the cores of a small machine: a test waits for what it has started.
 WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
@@ -84,6 +85,12 @@ $(MUTATION_VENV)/.ready: requirements-mutation.txt | new-enough
 	@echo "Installing what makes mutants into $(MUTATION_VENV) ..."
 	@$(PYTHON) -m venv $(MUTATION_VENV)
 	@$(MUTATION_VENV)/bin/python $(pip_install) -r requirements-mutation.txt
+	@touch $@
+
+$(DOCS_VENV)/.ready: requirements-docs.txt | new-enough
+	@echo "Installing what builds the documentation into $(DOCS_VENV) ..."
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python $(pip_install) -r requirements-docs.txt
 	@touch $@
 
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
@@ -207,10 +214,25 @@ docs-lint: $(LINT_VENV)/.ready copy ## documentation of modules and roles by ant
 	  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 	@echo "docs-lint: clean"
 
+# Every warning is an error, an unknown reference among them. Only the owner may write to the
+# folder: antsibull-docs asks for that.
+docs: $(DOCS_VENV)/.ready copy ## build the documentation site into .cache/docs/html
+	@rm -rf $(cache)/docs && mkdir -p -m 755 $(cache)/docs $(cache)/docs/rst
+	@cd $(cache)/docs && $(call in_venv,$(DOCS_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
+	  antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+	  --no-add-antsibull-docs-version --dest-dir rst mailedge.lockdown
+	@cp -r docs/docsite/conf.py docs/docsite/rst/images $(cache)/docs/rst/docsite/.
+	@mv $(cache)/docs/rst/docsite/conf.py $(cache)/docs/rst/
+	@PYTHONPATH="$(cache)/copy" $(DOCS_VENV)/bin/python -m $(package).tests.tools.unverified \
+	  $(cache)/docs/rst/docsite/unverified.rst
+	@$(DOCS_VENV)/bin/sphinx-build -q -W --keep-going -n -T -j 2 -b html \
+	  $(cache)/docs/rst $(cache)/docs/html
+	@echo "docs: $(cache)/docs/html/index.html"
+
 docs-generate: $(VENV)/.ready link ## write the generated parts of the documentation
 	@$(from_repository) $(VENV)/bin/python -m $(package).tests.tools.documentation
 
-.PHONY: static lint format ansible-lint docs-lint docs-generate
+.PHONY: static lint format ansible-lint docs-lint docs docs-generate
 
 # ---------------------------------------------------------------- the package
 

@@ -4,15 +4,24 @@
 """Write the documentation that repeats what stands elsewhere, from where it stands.
 
 A block begins with ``# generated: KIND NAME...`` and ends with ``# end of generated``, in Markdown
-between ``<!--`` and ``-->``. Its indentation is that of the first mark. Kinds:
+between ``<!--`` and ``-->``, in reStructuredText behind ``..``. Its indentation is that of the
+first mark. Kinds:
 
-``returns FAMILY.KEY...``            keys of RETURN, from returns.yml beside this file
-``guards LAYER``                     every guard of a layer, from its registry
-``findings LAYER``                   every finding of a layer, from its catalogue
-``options MODULE.OPTION NAME...``    options of an option, or of the module itself, from its
-                                     documentation; all of them where none is named, or all
-but those that follow the name ``without`` ``defaults``                         what
-roles/ROLE/defaults has to say, from meta/argument_specs.yml
+``returns FAMILY.KEY...``
+    keys of RETURN, from returns.yml beside this file
+``guards LAYER``
+    every guard of a layer, from its registry
+``findings LAYER``
+    every finding of a layer, from its catalogue
+``options MODULE.OPTION NAME...``
+    options of an option, or of the module itself, from its documentation; all of them where none is
+    named, or all but those that follow the name ``without``
+``defaults``
+    what roles/ROLE/defaults has to say, from meta/argument_specs.yml
+``failing``
+    which states of a site fail which playbook
+``providers``
+    the catalogue of filtering providers
 
 ``documentation.py`` writes them all (`make docs-generate`); a unit test calls `outdated`.
 """
@@ -30,6 +39,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIDTH = 100
+# What opens a block, by the markup of its file.
+MARKDOWN, RST = "<!--", ".."
 PLUGINS = "ansible_collections.mailedge.lockdown.plugins"
 
 # Layer → the module with its registry of guards.
@@ -47,13 +58,19 @@ CATALOGUES: t.Mapping[str, str] = {
     "dns": f"{PLUGINS}.module_utils._dns.finding",
     "windows": f"{PLUGINS}.module_utils._windows.catalogue",
 }
-_PLACES = ("plugins/modules/*.py", "plugins/doc_fragments/*.py", "roles/*/*/*.yml", "docs/**/*.md")
+_PLACES = (
+    "plugins/modules/*.py",
+    "plugins/doc_fragments/*.py",
+    "roles/*/*/*.yml",
+    "docs/**/*.md",
+    "docs/**/*.rst",
+)
 
 _BLOCK = re.compile(
-    r"^(?P<begin>(?P<indent>[ ]*)(?P<open>\#|<!--)[ ]generated:[ ](?P<kind>[a-z]+)(?P<names>[ "
+    r"^(?P<begin>(?P<indent>[ ]*)(?P<open>\#|<!--|\.\.)[ ]generated:[ ](?P<kind>[a-z]+)(?P<names>[ "
     r"\w.]*?)(?:[ ]-->)?\n)"
     r"(?P<body>.*?)"
-    r"(?P<end>^[ ]*(?:\#|<!--)[ ]end[ ]of[ ]generated)",
+    r"(?P<end>^[ ]*(?:\#|<!--|\.\.)[ ]end[ ]of[ ]generated)",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 
@@ -74,13 +91,13 @@ def render(text: str, path: Path) -> str:
         names = match["names"].split()
         try:
             kind = _KINDS[match["kind"]]
-            lines = kind(
-                path, *names, markdown=match["open"] != "#", width=WIDTH - len(match["indent"])
-            )
+            lines = kind(path, *names, markup=match["open"], width=WIDTH - len(match["indent"]))
         except (KeyError, TypeError) as error:
             raise DocumentationError(
                 f"{path}: '{match['begin'].strip()}' cannot be written: {error!r}"
             ) from error
+        if match["open"] == RST:  # where a comment ends at an empty line
+            lines = ["", *lines, ""]
         body = "".join(f"{match['indent']}{line}".rstrip() + "\n" for line in lines)
         return f"{match['begin']}{body}{match['end']}"
 
@@ -163,7 +180,7 @@ def _scalar(head: str, text: str, *, under: str, width: int) -> list[str]:
     raise DocumentationError(f"There is no way to write '{text}'.")
 
 
-def _returns(path: Path, *names: str, markdown: bool, width: int) -> list[str]:
+def _returns(path: Path, *names: str, markup: str, width: int) -> list[str]:
     return [line for name in names for line in _shared_returns()[name]]
 
 
@@ -191,25 +208,77 @@ def findings(layer: str) -> dict[str, str]:
     }
 
 
-def _guards(path: Path, layer: str, *, markdown: bool, width: int) -> list[str]:
-    return _listed(registry(layer), markdown=markdown, width=width)
+def _guards(path: Path, layer: str, *, markup: str, width: int) -> list[str]:
+    return _listed(registry(layer), markup=markup, width=width)
 
 
-def _findings(path: Path, layer: str, *, markdown: bool, width: int) -> list[str]:
-    return _listed(findings(layer), markdown=markdown, width=width)
+def _findings(path: Path, layer: str, *, markup: str, width: int) -> list[str]:
+    return _listed(findings(layer), markup=markup, width=width)
 
 
-def _listed(sentences: t.Mapping[str, str], *, markdown: bool, width: int) -> list[str]:
+def _listed(sentences: t.Mapping[str, str], *, markup: str, width: int) -> list[str]:
     lines: list[str] = []
     for guard, sentence in sorted(sentences.items()):
-        if markdown:
+        if markup == RST:
+            lines += _wrapped("- ", f"``{guard}``: {escaped(sentence)}", under="  ", width=width)
+        elif markup == MARKDOWN:
             lines += _wrapped("- ", f"`{guard}`: {sentence}", under="  ", width=width)
         else:
             lines += _scalar("- ", f"V({guard}): {sentence}", under="  ", width=width)
     return lines
 
 
-def _options(path: Path, source: str, *names: str, markdown: bool, width: int) -> list[str]:
+def escaped(text: str) -> str:
+    """Plain text as reStructuredText has it, on a line."""
+    return re.sub(r"([\\*`|])|(?<=\w)_(?=\W|$)", lambda match: f"\\{match[0]}", text)
+
+
+def _failing(path: Path, *, markup: str, width: int) -> list[str]:
+    """Which states of a site fail which playbook."""
+    verdict = importlib.import_module(f"{PLUGINS}.module_utils._report.verdict")
+    lines = []
+    for playbook, broken_by in verdict._BROKEN_BY.items():
+        broken = [state for state in verdict._WORST_FIRST if state in broken_by]
+        named = ", ".join(f"*{state}*" for state in broken)
+        lines += _wrapped("- ", f"``{playbook}``: {named}", under="  ", width=width)
+    return lines
+
+
+_MECHANISMS = {
+    "customer": "the customer is told them",
+    "dns": "names in DNS",
+    "json": "a web service of the provider",
+    "spf": "the provider's SPF record",
+    "static": "a page for people",
+}
+
+
+def _providers(path: Path, *, markup: str, width: int) -> list[str]:
+    """The catalogue: what a site writes, who it is, how sure, as of when, and how it is read."""
+    entries = importlib.import_module(f"{PLUGINS}.plugin_utils._providers.catalogue").load()
+    products: dict[str, list[t.Any]] = {}
+    for entry in entries:
+        products.setdefault(entry.provider, []).append(entry)
+    lines: list[str] = []
+    for provider, regions in products.items():
+        lines += _wrapped(
+            "", f"``{provider}``: {escaped(regions[0].product)}", under="  ", width=width
+        )
+        for entry in regions:
+            region = f"region ``{entry.region}``, " if entry.region else ""
+            known = (
+                f"grade {entry.grade}, as of {entry.as_of}, read from "
+                if entry.ranges
+                else "no ranges in the catalogue: "
+            )
+            text = f"{region}{known}{_MECHANISMS[entry.mechanism]}"
+            lines += _wrapped("  - ", text, under="    ", width=width)
+        if regions[0].ask:
+            lines += _wrapped("  - ", f"ask: {escaped(regions[0].ask)}", under="    ", width=width)
+    return lines
+
+
+def _options(path: Path, source: str, *names: str, markup: str, width: int) -> list[str]:
     module, *parts = source.split(".")
     option: dict[str, t.Any] = {"suboptions": documentation(module)["options"]}
     for part in parts:
@@ -278,7 +347,7 @@ def role_options(path: Path) -> dict[str, dict[str, t.Any]]:
     }
 
 
-def _defaults(path: Path, *, markdown: bool, width: int) -> list[str]:
+def _defaults(path: Path, *, markup: str, width: int) -> list[str]:
     lines: list[str] = []
     for name, option in role_options(path).items():
         if "default" in option:
@@ -295,6 +364,8 @@ _KINDS: dict[str, t.Callable[..., list[str]]] = {
     "findings": _findings,
     "options": _options,
     "defaults": _defaults,
+    "failing": _failing,
+    "providers": _providers,
 }
 
 

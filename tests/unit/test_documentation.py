@@ -56,7 +56,7 @@ def test_what_is_generated_says_what_its_source_says() -> None:
         ("plugins/doc_fragments/_fortios.py", '      - "V(no_source): ', '      - "V(no_sauce): '),
         ("roles/exchange/meta/argument_specs.yml", "The name of the send connector.", "The name."),
         ("roles/fortigate/defaults/main.yml", "mailedge_fortigate_vdom: root\n", ""),
-        ("docs/guards.md", "- `open_relay`: ", "- `open_delay`: "),
+        ("docs/docsite/rst/guards.rst", "- ``open_relay``: ", "- ``open_delay``: "),
     ],
 )
 def test_what_is_changed_by_hand_is_written_again(path: str, said: str, instead: str) -> None:
@@ -351,7 +351,15 @@ def test_every_exception_is_one_of_an_option_that_there_is() -> None:
 # ---------------------------------------------------------------- lines
 
 
-TEXTS = ("*.md", "docs/**/*.md", "docs/**/*.yml", "roles/**/*.md", "roles/*/[md]*/*.yml", "meta/*")
+TEXTS = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/**/*.rst",
+    "docs/**/*.yml",
+    "roles/**/*.md",
+    "roles/*/[md]*/*.yml",
+    "meta/*",
+)
 # Written by the collection itself.
 NOT_OURS = {REPOSITORY / "docs/example_inventory/ranges.lock.yml"}
 STRINGS = re.compile(r'^ *[A-Z_]+ = r?"""\n.*?^"""', re.DOTALL | re.MULTILINE)

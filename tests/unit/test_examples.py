@@ -6,39 +6,23 @@
 from __future__ import annotations
 
 import importlib
-import typing as t
 
 import pytest
 import yaml
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.task import (
-    ARGUMENTS as NAMES,
-)
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
-    ARGUMENTS as PROBE,
+from ansible_collections.mailedge.lockdown.tests.support.examples import (
+    OURS,
+    PLUGINS,
+    Task,
+    options_of,
+    tasks_of,
+    unknown,
 )
 from ansible_collections.mailedge.lockdown.tests.tools.documentation import REPOSITORY
 
-OURS = "mailedge.lockdown."
-PLUGINS = "ansible_collections.mailedge.lockdown.plugins"
 MODULES = sorted(
     path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py") if path.stem != "__init__"
 )
-SECTIONS = ("block", "rescue", "always")
-
-Task = dict[str, t.Any]
-
-
-def tasks_of(entries: t.Iterable[Task]) -> t.Iterator[Task]:
-    """All tasks, also those of plays and blocks."""
-    for entry in entries:
-        nested = [
-            entry[key] for key in (*SECTIONS, "tasks", "pre_tasks", "post_tasks") if key in entry
-        ]
-        for tasks in nested:
-            yield from tasks_of(tasks)
-        if not nested:
-            yield entry
 
 
 def calls_of(module: str) -> list[tuple[str, str, Task]]:
@@ -50,33 +34,6 @@ def calls_of(module: str) -> list[tuple[str, str, Task]]:
         for key in task
         if key.startswith(OURS)
     ]
-
-
-def options_of(module: str) -> t.Mapping[str, t.Any]:
-    """The argument spec of a module, which its file names."""
-    names = vars(importlib.import_module(f"{PLUGINS}.modules.{module}"))
-    specs = [
-        value for value in names.values() if isinstance(value, dict) and "argument_spec" in value
-    ]
-    return t.cast(
-        "t.Mapping[str, t.Any]",
-        specs[0]["argument_spec"]
-        if specs
-        else {"mail_edge_names": NAMES, "mail_edge_probe": PROBE}[module],
-    )
-
-
-def unknown(options: t.Any, spec: t.Mapping[str, t.Any], where: str) -> t.Iterator[str]:
-    """The names of options, and of options inside of them, that are none."""
-    for entry in options if isinstance(options, list) else [options]:
-        for name, value in entry.items() if isinstance(entry, dict) else ():
-            known = spec.get(name) or next(
-                (option for option in spec.values() if name in option.get("aliases", ())), None
-            )
-            if known is None:
-                yield f"{where}.{name}"
-            elif known.get("options"):
-                yield from unknown(value, known["options"], f"{where}.{name}")
 
 
 @pytest.mark.parametrize("module", MODULES)
