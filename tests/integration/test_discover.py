@@ -125,3 +125,17 @@ def test_a_server_that_does_not_answer_is_told_and_fails(tmp_path: pathlib.Path)
         assert run.code != 0
         assert "Its connectors could not be read" in run.output
         assert "Not read, so that nothing below" in (tmp_path / "drafts/birke.yml").read_text()
+
+
+def test_the_self_test_tells_what_holds_and_names_nobody() -> None:
+    with Lab([Site("birke", ("2016",), "7.4.4")], pwsh="") as lab:
+        delivered(lab)
+        sources = ["203.0.113.9", "198.51.100.25"]
+        run = play("selftest", lab.inventory, variables={"mailedge_selftest_sources": sources})
+        assert run.code == 0, run.output
+        told = run.of("Judge what was read")[-1].result
+        statuses = {name: check["status"] for name, check in told["results"][HOST].items()}
+        assert set(statuses.values()) <= {"success", "skipped"}
+        assert statuses["device_agrees"] == statuses["protocol_log_folder"] == "success"
+        sent = str(told["to_send"]).lower()
+        assert not [name for name in ("birke", "ex1", "203.0.113", "10.20.") if name in sent]

@@ -16,7 +16,7 @@ SITE_DESCRIPTION: dict[str, t.Any] = {
     "argument_spec": {
         "playbook": {
             **_PLAYBOOK,
-            "choices": [*PLAYBOOKS, "discover"],
+            "choices": [*PLAYBOOKS, "discover", "selftest"],
             "default": "apply",
         },
         "sites": {"type": "dict"},
@@ -36,6 +36,9 @@ RUN_REPORT: dict[str, t.Any] = {
         "playbook": {**_PLAYBOOK, "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
     }
+}
+SELFTEST_REPORT: dict[str, t.Any] = {
+    "argument_spec": {"hosts": {"type": "list", "elements": "str", "required": True}}
 }
 SITE_DRAFT: dict[str, t.Any] = {
     "argument_spec": {"hosts": {"type": "list", "elements": "str", "required": True}}

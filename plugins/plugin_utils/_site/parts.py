@@ -51,7 +51,7 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         return {"published ranges": _owned("The list", values["site_owner"], around)}
     if around.playbook == "probe":
         return _outside_parts(values, around)
-    if around.playbook == "discover":
+    if around.playbook in ("discover", "selftest"):
         firewall = {"fortigate": _owned("The firewall", values["fortigate_owner"], around)}
         return {"exchange": Part(MANAGED), **(firewall if values["fortigate_host"] else {})}
     parts = {
