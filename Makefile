@@ -16,6 +16,7 @@ LINT_VENV ?= .venv-lint
 PEER_VENV ?= .venv-peer
 MUTATION_VENV ?= .venv-mutation
 DOCS_VENV ?= .venv-docs
+PAGE_VENV ?= .venv-page
 # One more than the cores of a small machine: a test waits for what it has started.
 WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
@@ -93,6 +94,12 @@ $(DOCS_VENV)/.ready: requirements-docs.txt | new-enough
 	@$(DOCS_VENV)/bin/python $(pip_install) -r requirements-docs.txt
 	@touch $@
 
+$(PAGE_VENV)/.ready: requirements-page.txt | new-enough
+	@echo "Installing what looks at a report's page into $(PAGE_VENV) ..."
+	@$(PYTHON) -m venv $(PAGE_VENV)
+	@$(PAGE_VENV)/bin/python $(pip_install) -r requirements-page.txt
+	@touch $@
+
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
 
 link: ## make the repository importable, as .cache/ansible_collections/mailedge/lockdown
@@ -162,6 +169,11 @@ firewalls: $(VENV)/.ready link ## ten thousand random firewalls, and foreign jud
 	@MAILEDGE_EXAMPLES="$${MAILEDGE_EXAMPLES:-10000}" $(run_tests) -m "not long" \
 	  tests/machine/test_random_fortigates.py tests/machine/test_foreign_judges.py
 
+# The settings of the other tests need what this environment does not have.
+page: $(PAGE_VENV)/.ready link ## a report's page in the machine's Chromium; pictures in .cache/page
+	@$(from_repository) $(PAGE_VENV)/bin/python -m pytest -q --confcutdir tests/page \
+	  $(PYTEST_ARGS) tests/page
+
 # In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
 mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## what the unit tests notice
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
@@ -181,7 +193,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	    'import sys; print("%d.%d" % sys.version_info[:2])')"
 
 .PHONY: test quick quick-beside check pytest unit lab-tests integration machine firewalls
-.PHONY: mutation sanity
+.PHONY: page mutation sanity
 
 # ---------------------------------------------------------------- static checks
 

@@ -286,13 +286,19 @@ def test_what_is_called_unit_needs_no_running_lab() -> None:
         assert {name for name in lab if not name.startswith(models)} == set(), path
 
 
+# Its tests need an environment of their own, so that a target of its own runs them.
+BESIDE = {"tests/page": "page"}
+
+
 def test_every_folder_of_tests_is_run() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
     folders = {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.rglob("test_*.py")}
-    (named,) = [
-        line
-        for line in (ROOT / "Makefile").read_text("utf-8").splitlines()
-        if line.startswith("TESTS ?= ")
-    ]
+    for folder, target in BESIDE.items():
+        (recipe,) = re.findall(rf"^{target}: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        assert f" {folder}\n" in recipe
+        assert f"make {target}" in (ROOT / ".ci/run").read_text("utf-8")
+    folders -= set(BESIDE)
+    (named,) = [line for line in makefile.splitlines() if line.startswith("TESTS ?= ")]
     assert set(named.split()[2:]) == folders
     settings = (ROOT / "pyproject.toml").read_text("utf-8")
     assert all(f'"{folder}"' in settings for folder in folders)

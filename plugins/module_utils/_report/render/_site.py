@@ -239,13 +239,22 @@ def _pictures(
     ]
     if not now:
         return pictures, _sentences(page, host)
-    head = [element("th", title, scope="col") for title in ("Door", *(side for side, _ in sides))]
+    head = [element("th", title, scope="col") for title, _doors in sides]
     rows = _rows([doors for _title, doors in sides])
-    body = [
+    # A heading over each answer, so that the columns stay wide enough on a phone.
+    bodies = [
         element(
-            "tr",
-            element("th", f"{who} at {'; '.join(places)}", scope="row"),
-            [element("td", words or "not told") for words in told],
+            "tbody",
+            element(
+                "tr",
+                element(
+                    "th",
+                    f"{who} at {'; '.join(places)}",
+                    scope="rowgroup",
+                    colspan=len(sides) if len(sides) > 1 else None,
+                ),
+            ),
+            element("tr", [element("td", words or "not told") for words in told]),
         )
         for (who, *told), places in list(rows.items())[: page.most]
     ]
@@ -253,7 +262,7 @@ def _pictures(
         "table",
         element("caption", f"What a sender gets at each door of {name}"),
         element("thead", element("tr", head)),
-        element("tbody", body),
+        bodies,
     )
     more = sum(map(len, list(rows.values())[page.most :]))
     rest = element("p", f"and {count(more, 'door')} more.", class_="more") if more > 0 else None

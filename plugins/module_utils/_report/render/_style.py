@@ -148,7 +148,9 @@ summary { cursor: pointer; }
 .view { display: flex; flex-wrap: wrap; gap: 1.2rem 2rem; align-items: flex-start; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1.2rem 1.5rem; }
 .doors { flex: 1 1 30rem; min-width: 0; }
-.doors ul > li { padding-left: 0; }
+.doors table { table-layout: fixed; }
+.doors tbody th { font-weight: 600; padding-bottom: 0; }
+.doors tbody td { border-top: 0; padding-top: .1rem; }
 figcaption { font-size: .85rem; color: var(--soft); margin-bottom: .35rem; }
 .fold { margin-top: .7rem; }
 .fold > summary { color: var(--link); font-size: .93rem; padding: .15rem 0; }
@@ -183,9 +185,15 @@ footer { margin-top: 3rem; padding-top: 1.2rem; border-top: 1px solid var(--line
   color: var(--soft); font-size: .85rem; display: grid; gap: .3rem; }
 
 @media (max-width: 44rem) {
-  body { padding: 1.25rem 1rem 2rem; }
+  body { padding: 1rem 1rem 2rem; }
+  header { margin-bottom: 1rem; }
+  .headline { margin-bottom: 1.2rem; }
+  .headline .note { margin-top: .4rem; }
   .verdict { font-size: 1.55rem; }
-  .card { padding: 1rem; }
+  .bar { margin: .8rem 0 .6rem; }
+  .counts { gap: .1rem 1.1rem; }
+  .card { padding: .9rem 1rem; }
+  .card h2 { margin-bottom: .6rem; }
   .site > summary { grid-template-columns: 1fr 1rem; padding: .7rem 1rem; gap: .15rem .6rem; }
   .site > summary > * { grid-column: 1; }
   .site > summary::after { grid-column: 2; }
