@@ -118,7 +118,9 @@ def test_a_provider_that_does_not_come_is_told_and_undoes_nothing_unless_the_sit
         assert not strangers_may(lab.hosts[HOST])
         assert summary(run)[0].startswith("birke: unknown. birke-ex1, delivery: Whether the ")
         assert "is unknown: 1 minute was waited" in summary(run)[0]
-        layers = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"][HOST]["layers"]
+        layers = run.of("Say what was found")[-1].result["report"]["sites"]["birke"]["hosts"][HOST][
+            "layers"
+        ]
         (delivery,) = [layer for layer in layers if layer["layer"] == "delivery"]
         assert delivery["state"] == "unknown"
 

@@ -137,6 +137,6 @@ def described(tenant: Tenant, **more: t.Any) -> dict[str, t.Any]:
 
 def state_of(run: Run, layer: str = "exchange online") -> str:
     """The state of a layer in the report of a playbook on the lab's one host."""
-    (host,) = run.of("Say what was found")[-1].result["report"]["birke"]["hosts"].values()
+    (host,) = run.of("Say what was found")[-1].result["report"]["sites"]["birke"]["hosts"].values()
     (state,) = [told["state"] for told in host["layers"] if told["layer"] == layer]
     return str(state)

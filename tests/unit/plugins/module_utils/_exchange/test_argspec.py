@@ -29,7 +29,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspe
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
     HOST_LOCK,
     RUN_REPORT,
+    SELFTEST_REPORT,
     SITE_DESCRIPTION,
+    SITE_DRAFT,
     SITE_HOSTS,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
@@ -74,7 +76,9 @@ ALL = {
     "exchange_snapshots_info": argspec.SNAPSHOTS_MODULE,
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,
     "run_report": RUN_REPORT,
+    "selftest_report": SELFTEST_REPORT,
     "site_description": SITE_DESCRIPTION,
+    "site_draft": SITE_DRAFT,
     "site_hosts": SITE_HOSTS,
     "iis_path_blocks": PATH_BLOCKS_MODULE,
     "windows_firewall_rules": FIREWALL_MODULE,
