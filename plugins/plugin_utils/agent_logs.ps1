@@ -23,8 +23,7 @@ function Get-LogFile($folder, $prefix) {
         [void]$order.Add($key)
         $files[$key] = @{ path = $file.FullName; name = $file.Name; day = $day }
     }
-    $order.Sort([StringComparer]::Ordinal)
-    $order.Reverse()
+    $order.Sort([StringComparer]::Ordinal); $order.Reverse()
     $sorted = [System.Collections.ArrayList]@()
     foreach ($key in @($order)) { [void]$sorted.Add($files[$key]) }
     ,$sorted.ToArray()
@@ -128,8 +127,7 @@ function Read-LogFile($file, $step, $sums, $told, $clock) {
     $stream = New-Object System.IO.FileStream $file.path, ([System.IO.FileMode]::Open), (
         [System.IO.FileAccess]::Read), ([System.IO.FileShare]'ReadWrite, Delete'), 65536
     try {
-        $fields = Read-LogHeader $stream
-        $rules = $null
+        $fields = Read-LogHeader $stream; $rules = $null
         if ($null -ne $fields -and $fields[0] -ceq $step['time']) {
             $rules = Get-LogRule $step $fields $sums
         }
@@ -159,6 +157,7 @@ function Read-LogFile($file, $step, $sums, $told, $clock) {
             if (($lines -band 255) -eq 0 -and $clock.Elapsed.TotalSeconds -gt $step['seconds']) {
                 # What is missing of this file is newer than what was read of it.
                 $told.stopped = 'seconds'
+                $told.left++
                 break
             }
             if ($line.Length -lt 24 -or $line[0] -eq [char]'#') { continue }
@@ -182,9 +181,8 @@ function Read-LogFile($file, $step, $sums, $told, $clock) {
             }
         }
         $told.lines += $lines
-        if ($last -and [string]::CompareOrdinal($last.Substring(0, 24), [string]$told.last) -gt 0) {
-            $told.last = $last.Substring(0, 24)
-        }
+        if ($last) { $last = $last.Substring(0, 24) }
+        if ([string]::CompareOrdinal($last, [string]$told.last) -gt 0) { $told.last = $last }
         if ($told.stopped) { return }
         $told.read++
         if ($first) { $told.covered_from = $first }
@@ -226,7 +224,9 @@ function Read-Log($step) {
                 $told.oldest = $file.day
                 if ([string]::CompareOrdinal($file.day, $from) -lt 0) { continue }
                 $told.files++
+                $seconds = $clock.Elapsed.TotalSeconds
                 if ($told.bytes -ge $step['bytes']) { $told.stopped = 'bytes' }
+                elseif ($seconds -gt $step['seconds']) { $told.stopped = 'seconds' }
                 if ($told.stopped) { $told.left++; continue }
                 try { Read-LogFile $file $step $sums $told $clock }
                 catch {

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import mail_logs
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.versions import Version
 from ansible_collections.mailedge.lockdown.tests.integration.both_ways import SHELL, agree
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import ExchangeHost
 from ansible_collections.mailedge.lockdown.tests.support.engine import asking, needs_engine
@@ -143,6 +144,26 @@ def test_the_newest_bytes_are_read_and_the_rest_is_told(tmp_path: pathlib.Path) 
     assert row["stopped"] == "bytes"
     assert row["left"] > 0
     assert row["covered_from"] > SINCE
+
+
+def test_the_time_that_is_over_ends_the_reading_and_is_told(tmp_path: pathlib.Path) -> None:
+    def prepare(host: ExchangeHost) -> None:
+        log = writer(host.logs)
+        for count in range(3):
+            log.session(BEGIN + count * HOUR, f"203.0.113.{count}")
+        log.save()
+
+    # No time at all is over on every machine, and before the first file.
+    answer, *_hosts = agree("2019", request(seconds=0), tmp_path, prepare)
+    row = protocol(answer)
+    assert (row["stopped"], row["files"], row["left"], row["lines"]) == ("seconds", 3, 3, 0)
+    rows = {step: given["objects"] for step, given in answer["steps"].items()}
+    log = mail_logs.understand(mail_logs.PROTOCOL, rows, Version.E2019, edge=False)
+    assert log.told is False
+    assert log.read["files_left"] == 3
+    assert log.gaps == (
+        "Not even its newest was read: the limit of time for the protocol log was reached.",
+    )
 
 
 def test_a_file_that_may_not_be_opened_or_is_no_log_is_named(tmp_path: pathlib.Path) -> None:

@@ -38,6 +38,8 @@ MOST_VALUES = 20
 """Of the names that a sender gives itself no more are told apart; they never leave the server."""
 
 _MOST = 2000
+_NOTHING_READ = "Not even its newest was read"
+_LIMIT = "{}: the limit of {} for the {} was reached."
 _CMDLETS = {
     FRONTEND: "Get-FrontendTransportService",
     SERVICE: "Get-TransportService",
@@ -232,6 +234,8 @@ def understand(step: str, answers: Answers, version: Version, *, edge: bool) -> 
     if row.get("error"):
         return _nothing(name, f"The folder of the {name} could not be read: {row['error']}.", row)
     if not row.get("read") and not row.get("bytes"):
+        if row.get("stopped"):
+            return _nothing(name, _LIMIT.format(_NOTHING_READ, "time", name), row)
         return _nothing(name, f"The {name} holds nothing of that time.", row, _unread(name, row))
     counts: dict[str, dict[tuple[str, Address | str], Count]] = {}
     over: dict[str, int] = {}
@@ -299,8 +303,8 @@ def _span(name: str, row: t.Mapping[str, t.Any]) -> tuple[bool, list[str]]:
     older = str(row.get("oldest") or "9") < since[:10].replace("-", "")
     if row.get("stopped") and not (covered and covered <= since):
         limit = "size" if row["stopped"] == "bytes" else "time"
-        back = f"It was read back to {covered} only" if covered else "Not even its newest was read"
-        gaps.append(f"{back}: the limit of {limit} for the {name} was reached.")
+        back = f"It was read back to {covered} only" if covered else _NOTHING_READ
+        gaps.append(_LIMIT.format(back, limit, name))
     elif not reaches and not older:
         gaps.append(f"The {name} goes back to {covered or 'nothing'} only, and not to {since}.")
     return not gaps, gaps

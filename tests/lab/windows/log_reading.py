@@ -120,6 +120,8 @@ class _Reading:
             self.told["files"] += 1
             if self.told["bytes"] >= self.step["bytes"]:
                 self.told["stopped"] = "bytes"
+            elif time.monotonic() > self._end:
+                self.told["stopped"] = "seconds"
             if self.told["stopped"]:
                 self.told["left"] += 1
                 continue
@@ -153,6 +155,7 @@ class _Reading:
             counted += 1
             if counted % 256 == 0 and time.monotonic() > self._end:
                 self.told["stopped"] = "seconds"
+                self.told["left"] += 1
                 break
             if len(line) < 24 or line[0] == "#":
                 continue
