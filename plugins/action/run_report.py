@@ -391,6 +391,7 @@ class Judge:
             tuple(looks),
             elsewhere=elsewhere,
             edge=tuple(edge.lines),
+            doors=tuple(edge.doors),
         )
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:

@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold impor
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import (
     MAIL,
     Looked,
+    alike,
     contradicted,
     forgotten,
     perhaps_open,
@@ -71,11 +72,20 @@ class Edge:
         """One sentence for each published door, each path of a web and each domain of the tenant;
         of the provider at the doors of mail alone.
         """
-        return sentences(
+        return [doors.sentence for doors in alike(self._told)]
+
+    @property
+    def doors(self) -> list[dict[str, t.Any]]:
+        """The same in their parts (Alike.as_dict), for who draws them."""
+        return [doors.as_dict() for doors in alike(self._told)]
+
+    @property
+    def _told(self) -> list[Answer]:
+        return [
             answer
             for answer in self.answers
             if answer.group == STRANGERS or answer.place.port_inside == MAIL
-        )
+        ]
 
     def judged(self, named: t.Collection[str], *, looked: bool) -> tuple[str, list[str]]:
         """A state, empty where no stranger gets in, and the sentences of the doors that are why.

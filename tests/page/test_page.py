@@ -162,11 +162,10 @@ def test_nothing_is_said_by_colour_alone(opened: Opener) -> None:
         states,
     )
     assert without_words == []
-    lanes = page.evaluate(
-        "[...document.querySelectorAll('.lane')].map(each => each.querySelectorAll('text').length)"
-    )
-    assert lanes
-    assert set(lanes) == {2}
+    lanes = page.evaluate("[...document.querySelectorAll('.lane')].map(each => each.textContent)")
+    assert len(lanes) > 50
+    ends = ("taken", "taken?", "refused", "relayed", "unknown")
+    assert [words for words in lanes if not words.endswith(ends)] == []
 
 
 # ------------------------------------------------------------------------- how it looks

@@ -62,7 +62,7 @@ def finding(site: str, host: str, name: str, what: str, words: str, **more: t.An
 
 def door(who: str, at: str, answer: str, words: str, **more: t.Any) -> Plain:
     """What a group of senders gets at a published door."""
-    told = {"who": who, "at": at, "answer": answer, "words": words}
+    told = {"about": "mail", "who": who, "at": at, "answer": answer, "words": words}
     return {**told, "by": "", "unseen": [], "passed": False, **more}
 
 
@@ -341,7 +341,16 @@ def site_in_order(name: str) -> Plain:
         layer(each, host, "in order")
         for each in (*names, "fortigate way in", "fortigate way out", "exchange online", "outside")
     ]
-    hosts = {host: _host("in order", layers, doors=LOCKED)}
+    at_tenant = door(
+        "a stranger",
+        f"the tenant's own name for {name}.example",
+        "refused",
+        "refused by Exchange Online",
+        by="Exchange Online",
+        about="Exchange Online",
+    )
+    mailbox = door("a stranger", f"{_V4[:12]} port 443, /owa", "taken", "answered", about="web")
+    hosts = {host: _host("in order", layers, doors=[*LOCKED, mailbox, at_tenant])}
     return _site(name, "in order", hosts, [], "Looked at: exchange, windows firewall, outside.")
 
 

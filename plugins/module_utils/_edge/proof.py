@@ -14,6 +14,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold impor
     REFUSED,
     RELAYS,
     TAKEN,
+    TENANT,
     UNKNOWN,
     Answer,
 )
@@ -29,6 +30,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 )
 
 MAIL = 25
+MAIL_DOOR, WEB_DOOR = "mail", "web"
+"""What a door is about; that of a tenant is about TENANT."""
 _SAID = {RELAYS: "taken, and relayed", TAKEN: "taken", REFUSED: "refused"}
 
 
@@ -148,10 +151,40 @@ def _differ(answer: Answer, look: Looked) -> bool:
     return look.verdict == "closed" and answer.answer != REFUSED and answer.certain == ALL
 
 
-def sentences(answers: t.Iterable[Answer]) -> list[str]:
-    """One sentence for each door; ports of one address that answer alike share one, and so do paths
-    of one web.
-    """
+@dataclass(frozen=True)
+class Alike:
+    """Doors of one place that answer alike: ports of one address, or paths of one web."""
+
+    answer: Answer
+    ports: tuple[int, ...]
+    paths: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What somebody gets there."""
+        return self.answer.sentence(self.ports, self.paths)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """{about, who, at, answer, by, unseen, passed, words}: the sentence in its parts, `by` and
+        `unseen` as stages.
+        """
+        answer = self.answer
+        about = TENANT if answer.place.tenant else WEB_DOOR if answer.path else MAIL_DOOR
+        who, _at, rest = self.sentence.partition(" at ")
+        return {
+            "about": about,
+            "who": who,
+            "at": rest[: -len(f" gets: {answer.words()}")].rstrip(","),
+            "answer": answer.answer,
+            "by": answer.by,
+            "unseen": [phrase.partition(" (which ")[0] for phrase in answer.unseen],
+            "passed": answer.passed,
+            "words": answer.words(),
+        }
+
+
+def alike(answers: t.Iterable[Answer]) -> list[Alike]:
+    """The doors in their order, those of one place that answer alike together."""
     ports: dict[tuple[t.Any, ...], list[int]] = {}
     paths: dict[tuple[t.Any, ...], list[str]] = {}
     said: dict[tuple[t.Any, ...], Answer] = {}
@@ -164,4 +197,13 @@ def sentences(answers: t.Iterable[Answer]) -> list[str]:
             if value not in known:
                 known.append(value)
         said.setdefault(key, answer)
-    return [answer.sentence(sorted(ports[key]), paths[key]) for key, answer in said.items()]
+    return [
+        Alike(answer, tuple(sorted(ports[key])), tuple(paths[key])) for key, answer in said.items()
+    ]
+
+
+def sentences(answers: t.Iterable[Answer]) -> list[str]:
+    """One sentence for each door; ports of one address that answer alike share one, and so do paths
+    of one web.
+    """
+    return [doors.sentence for doors in alike(answers)]

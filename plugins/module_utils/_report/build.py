@@ -104,6 +104,7 @@ def _host(host: HostVerdict) -> Plain:
         "trouble": host.trouble,
         "looks": list(host.looks),
         "edge": list(host.edge),
+        "doors": [dict(door) for door in host.doors],
         "layers": [record.as_dict() for record in host.records],
     }
 

@@ -287,6 +287,8 @@ class HostVerdict:
     elsewhere: bool = False
     # What a stranger and the provider get at each published door, by all layers together.
     edge: tuple[str, ...] = ()
+    # The same, each in its parts (_edge.proof.Alike).
+    doors: tuple[t.Mapping[str, t.Any], ...] = ()
 
     @property
     def to_blame(self) -> Record | None:

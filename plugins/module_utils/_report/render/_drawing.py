@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
     EXCHANGE,
     FIREWALL,
+    IIS,
     REFUSED,
     RELAYS,
     TAKEN,
+    TENANT,
     UNKNOWN,
     WINDOWS_FIREWALL,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import MAIL_DOOR
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._html import (
     Html,
     element,
@@ -37,7 +40,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._
 INTERNET, CLOUD = "Internet", "Cloud"
 _STAGES = (INTERNET, "Firewall", "Windows", "Exchange", CLOUD)
 """Outside in, as the drawing calls them."""
-_ROWS = {FIREWALL: 1, WINDOWS_FIREWALL: 2, EXCHANGE: 3}
+_ROWS = {FIREWALL: 1, WINDOWS_FIREWALL: 2, EXCHANGE: 3, IIS: 3, TENANT: 4}
 _LAYERS = {
     "outside": 0,
     "dns": 0,
@@ -101,9 +104,14 @@ class Lane:
 
 
 def lanes(doors: t.Iterable[Plain]) -> list[Lane]:
-    """What the senders of each group get, each answer once, the worst for the site first."""
+    """What the senders of mail of each group get, each answer once, the worst for the site first.
+
+    What a stranger gets of the web is not drawn: some of it is meant for everybody.
+    """
     told: dict[Lane, None] = {}
     for door in doors:
+        if door.get("about", MAIL_DOOR) != MAIL_DOOR:
+            continue
         answer = str(door.get("answer"))
         answer = answer if answer in _SAYS else UNKNOWN
         row = _ROWS.get(str(door.get("by")), 3) if answer == REFUSED else 3
@@ -115,6 +123,12 @@ def lanes(doors: t.Iterable[Plain]) -> list[Lane]:
     return sorted(told, key=lambda lane: (lane.who != STRANGER, styles.index(lane.style), lane.row))
 
 
+def _of_the_tenant(doors: t.Iterable[Plain]) -> Lane | None:
+    """The worst that a stranger gets at the tenant's own name, which no drawn way leads to."""
+    told = lanes({**door, "about": MAIL_DOOR} for door in doors if door.get("about") == TENANT)
+    return next((lane for lane in told if lane.who == STRANGER), None)
+
+
 def drawing(layers: t.Iterable[Plain] | None, doors: t.Iterable[Plain], title: str) -> Html:
     """The drawing. `title` says of what and when; the states are those of `layers`, and there are
     none of what is only described.
@@ -124,13 +138,16 @@ def drawing(layers: t.Iterable[Plain] | None, doors: t.Iterable[Plain], title: s
         stage = stage_of(str(layer.get("layer")))
         if stage:
             states[stage].append(known(layer.get("state")))
-    told = lanes(doors)
+    doors = list(doors)
+    told, tenant = lanes(doors), _of_the_tenant(doors)
     shown = told[:_LANES]
     bands = [
         _band(row, None if layers is None else worst(states[stage]))
         for row, stage in enumerate(_STAGES)
     ]
     words = [lane.words for lane in told]
+    if tenant:
+        words.append(f"at the tenant's own name, {tenant.who}: {tenant.says}")
     if layers is not None:
         words = [f"{stage}: {worst(states[stage])}" for stage in _STAGES[1:]] + words
     return element(
@@ -139,6 +156,7 @@ def drawing(layers: t.Iterable[Plain] | None, doors: t.Iterable[Plain], title: s
         bands,
         element("use", href="#e-plain" if layers is None else "#e-now"),
         [_lane(_across(place, len(shown)), lane) for place, lane in enumerate(shown)],
+        _past_the_servers(tenant) if tenant else None,
         class_="edge",
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",
@@ -199,6 +217,13 @@ def shared() -> Html:
         "ask": element("path", class_="end-ask", d="M-6-6h12L0 2z", id="d-ask"),
     }
     return element("defs", link, bands, names, ends.values())
+
+
+def _past_the_servers(lane: Lane) -> Html:
+    """What a stranger gets at the tenant, in words alone: that way is beside the servers."""
+    words = f"{lane.who}: {lane.says}"
+    text = element("text", words, class_="who end", x=_across(0, 1), y=_top(4) + 23)
+    return element("g", text, class_=f"lane {lane.style}")
 
 
 def _lane(x: int, lane: Lane) -> Html:

@@ -194,6 +194,33 @@ def test_ports_that_answer_alike_share_a_sentence() -> None:
     ]
 
 
+def test_a_door_in_its_parts_says_what_its_sentence_says() -> None:
+    """For who draws it: stages by the names that the fold gives them, nothing to be read again."""
+    front = [firewall(), unseen(fold.WINDOWS_FIREWALL), exchange()]
+    web = [web_front(ALONE), unseen(fold.WINDOWS_FIREWALL), iis({"/ecp": ALONE, "/owa": ALONE})]
+    cloud = Door((4,), (25,), {DELIVER: ALONE}, name="hafen.example")
+    other = Door((6,), (25,), {DELIVER: EVERYBODY}, name="hafen.example")
+    answers = [
+        *of(*front),
+        *fold.web_answers(web),
+        *fold.tenant_answers(tenant([cloud, other])),
+    ]
+    told = [doors.as_dict() for doors in proof.alike(answers)]
+    assert [
+        f"{door['who']} at {door['at']}{',' if 'over' in door['at'] else ''} gets: {door['words']}"
+        for door in told
+    ] == proof.sentences(answers)
+    assert [(door["about"], door["answer"], door["by"], door["unseen"]) for door in told] == [
+        ("mail", fold.UNKNOWN, "", [fold.WINDOWS_FIREWALL]),
+        ("web", fold.REFUSED, fold.FIREWALL, []),
+        (fold.TENANT, fold.REFUSED, fold.TENANT, []),
+        (fold.TENANT, fold.TAKEN, "", []),
+    ]
+    assert told[0]["passed"] is True
+    assert told[1]["at"] == f"{OUTSIDE} port 443 (VIP), /ecp and /owa"
+    assert json.loads(json.dumps(told)) == told
+
+
 SIX = "2001:db8::25"
 
 

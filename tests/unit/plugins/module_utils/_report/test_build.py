@@ -107,7 +107,14 @@ def test_every_layer_tells_what_was_found_of_it() -> None:
             "why": "Its host was not selected.",
         }
     ]
-    assert set(site["hosts"]["ex1"]) == {"state", "trouble", "looks", "edge", "layers"}
+    assert set(site["hosts"]["ex1"]) == {
+        "state",
+        "trouble",
+        "looks",
+        "edge",
+        "doors",
+        "layers",
+    }
     assert [each["layer"] for each in site["hosts"]["ex1"]["layers"]] == [
         "exchange",
         "windows tls",

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge import fold
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render import (
     _drawing,
     _shown,
@@ -271,7 +272,10 @@ def test_the_drawing_says_who_passes_now_and_as_described() -> None:
         for svg in read(reports.report({"birke": "in order"})).of("svg")
         if svg.get("role") == "img"
     ]
-    assert picture.endswith("stranger: refused by Firewall; provider: taken.")
+    assert picture.endswith(
+        "stranger: refused by Firewall; provider: taken; "
+        "at the tenant's own name, stranger: refused."
+    )
 
 
 @pytest.mark.parametrize(
@@ -294,6 +298,23 @@ def test_what_is_good_for_a_stranger_is_bad_for_the_provider(
     door = reports.door(who, "203.0.113.91 port 25", answer, "", passed=passed, by="Exchange")
     (lane,) = _drawing.lanes([door])
     assert lane.style == style
+
+
+def test_every_stage_that_the_whole_edge_knows_is_a_row_of_the_drawing() -> None:
+    for stage in (*fold.STAGES, *fold.WEB_STAGES, fold.TENANT):
+        (lane,) = _drawing.lanes([reports.door("a stranger", "25", "refused", "", by=stage)])
+        named = {"the firewall": "Firewall", "Windows Firewall": "Windows", "IIS": "Exchange"}
+        place = named.get(stage, "Cloud" if stage == fold.TENANT else "Exchange")
+        assert lane.words == f"stranger: refused by {place}"
+    assert set(fold.ANSWERS) == {"relays", "taken", "unknown", "refused"}
+
+
+def test_what_the_web_answers_is_told_and_not_drawn() -> None:
+    whole = reports.report({"birke": "in order"})
+    reader = read(whole)
+    assert "a stranger at 203.0.113.91 port 443, /owa answered" in reader.text
+    (doors,) = [host["doors"] for host in whole["sites"]["birke"]["hosts"].values()]
+    assert [lane.who for lane in _drawing.lanes(doors)] == ["stranger", "provider"]
 
 
 def test_every_layer_has_its_stage() -> None:
