@@ -17,6 +17,7 @@ PEER_VENV ?= .venv-peer
 MUTATION_VENV ?= .venv-mutation
 DOCS_VENV ?= .venv-docs
 PAGE_VENV ?= .venv-page
+EE_VENV ?= .venv-ee
 # One more than the cores of a small machine: a test waits for what it has started.
 WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
@@ -100,6 +101,12 @@ $(PAGE_VENV)/.ready: requirements-page.txt | new-enough
 	@$(PAGE_VENV)/bin/python $(pip_install) -r requirements-page.txt
 	@touch $@
 
+$(EE_VENV)/.ready: requirements-ee.txt | new-enough
+	@echo "Installing what looks at execution environments into $(EE_VENV) ..."
+	@$(PYTHON) -m venv $(EE_VENV)
+	@$(EE_VENV)/bin/python $(pip_install) -r requirements-ee.txt
+	@touch $@
+
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
 
 link: ## make the repository importable, as .cache/ansible_collections/mailedge/lockdown
@@ -129,7 +136,15 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 	  $(call in_venv,$(VENV)) $(from_repository) $(VENV)/bin/python -m $(package).tests.bench.$$name; \
 	done
 
-.PHONY: demo lab bench
+# Opt-in, and the only target that reaches a controller. The token comes by the environment
+# (TOKEN=... make awx URL=...), or is taken from make's command line into it; no recipe prints it.
+awx: export TOKEN := $(TOKEN)
+awx: $(VENV)/.ready link ## docs/awx on a real AWX, twice: make awx URL=https://... LIMIT=site
+	@test -n "$(URL)" || { echo "Which controller? make awx URL=https://..."; exit 1; }
+	@$(call in_venv,$(VENV)) $(from_repository) \
+	  $(VENV)/bin/python -m $(package).tests.awx "$(URL)" --limit "$(LIMIT)"
+
+.PHONY: demo lab bench awx
 
 # ---------------------------------------------------------------- tests
 
@@ -138,7 +153,7 @@ bench: $(VENV)/.ready peer link ## what a run costs beside the same work done an
 # keeps one core busy. They are a make of their own, so that what they say is seen at once.
 test: ## every check that is quick: what a change must pass
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target \
-	  quick-beside lint ansible-lint docs-lint galaxy
+	  quick-beside lint ansible-lint docs-lint ee galaxy
 
 quick-beside: $(VENV)/.ready link
 	@$(MAKE) --no-print-directory --output-sync=none quick
@@ -199,8 +214,8 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 
 # Each of them keeps one core busy at most, so two run at a time, and so do the installations that
 # they wait for.
-static: ## the four checks that start no test: lint, ansible-lint, docs-lint, galaxy
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint ansible-lint docs-lint galaxy
+static: ## the checks that start no test: lint, ansible-lint, docs-lint, ee, galaxy
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint ansible-lint docs-lint ee galaxy
 
 lint: $(LINT_VENV)/.ready link ## ruff, mypy, yamllint, changelog fragments, shell syntax
 	@$(LINT_VENV)/bin/ruff check --quiet .
@@ -241,10 +256,20 @@ docs: $(DOCS_VENV)/.ready copy ## build the documentation site into .cache/docs/
 	  $(cache)/docs/rst $(cache)/docs/html
 	@echo "docs: $(cache)/docs/html/index.html"
 
+# The image itself is built where there is a container engine.
+ee: $(EE_VENV)/.ready copy ## the execution environment and its requirements, by ansible-builder
+	@$(EE_VENV)/bin/ansible-builder introspect --sanitize $(cache)/copy >$(cache)/ee.yml
+	@for needed in pywinrm pypsrp netaddr dnspython msal krb5-libs; do \
+	  grep -q "'$$needed.*from collection mailedge.lockdown'" $(cache)/ee.yml || { \
+	  echo "An execution environment would lack $$needed: see meta/ee-*.txt."; exit 1; }; done
+	@$(EE_VENV)/bin/ansible-builder create --context $(cache)/ee \
+	  --file docs/awx/execution-environment.yml >/dev/null
+	@echo "ee: clean"
+
 docs-generate: $(VENV)/.ready link ## write the generated parts of the documentation
 	@$(from_repository) $(VENV)/bin/python -m $(package).tests.tools.documentation
 
-.PHONY: static lint format ansible-lint docs-lint docs docs-generate
+.PHONY: static lint format ansible-lint docs-lint docs docs-generate ee
 
 # ---------------------------------------------------------------- the package
 
