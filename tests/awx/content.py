@@ -129,8 +129,8 @@ def names(content: t.Mapping[str, list[Object]], endpoint: str) -> set[str]:
 
 def template(content: t.Mapping[str, list[Object]], name: str) -> Object:
     """A job template by its name."""
-    (found,) = [thing for thing in content["controller_templates"] if thing["name"] == name]
-    return found
+    (described,) = [thing for thing in content["controller_templates"] if thing["name"] == name]
+    return described
 
 
 def questions(thing: Object) -> list[Object]:

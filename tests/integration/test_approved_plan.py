@@ -121,6 +121,7 @@ def test_a_module_carries_out_the_plan_that_it_showed_in_check_mode(firewall: Fi
     assert firewall.dump() == before
 
 
+@pytest.mark.core
 @pytest.mark.long
 def test_a_site_that_changes_meanwhile_is_planned_and_approved_anew(
     lab: Lab, tenant: Tenant

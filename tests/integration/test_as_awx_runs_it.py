@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+import sys
 import typing as t
 
 import pytest
 
+from ansible_collections.mailedge.lockdown.tests.awx.content import REPOSITORY
 from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import HOST
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+from ansible_collections.mailedge.lockdown.tests.lab.playing import environment, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 from ansible_collections.mailedge.lockdown.tests.support.awx_like import Artifacts, Controller
 
@@ -47,6 +50,41 @@ def test_a_job_needs_no_home_no_answers_and_no_login_in_its_inventory(lab: Lab) 
     assert lab.password not in job.output
 
 
+def test_the_playbooks_of_the_repository_are_read() -> None:
+    """A project is all that a controller chooses playbooks from."""
+    books = sorted(path.name for path in REPOSITORY.glob("*.yml"))
+    command = ["-m", "ansible", "playbook", "-i", "inventory", "--syntax-check", *books]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("playbook: ") == len(books) > 6
+
+
+def test_the_sites_of_the_repository_can_be_locked() -> None:
+    task = {"name": "Describe", "ansible.builtin.include_role": {"name": "mailedge.lockdown.site"}}
+    book = [{"hosts": "mailedge", "gather_facts": False, "connection": "local", "tasks": [task]}]
+    given = {
+        "mailedge_fortigate_token": "from a credential",
+        "smart_host_username": "nordlicht@filter.example",
+        "smart_host_password": "from a credential",
+        # The working directory of this run is another one.
+        "mailedge_ranges_lock": str(REPOSITORY / "inventory" / "ranges.lock.yml"),
+    }
+    run = play(book, REPOSITORY / "inventory" / "hosts.yml", variables=given)
+    assert run.code == 0, run.output
+    layers = {task.host: task.result["layers"] for task in run.of("Check and convert")}
+    assert set(layers) == {"birke-ex1", "birke-ex2", "hafen-ex1", "nordlicht-sbs"}
+    assert all({"exchange", "outside"} <= set(of_host) for of_host in layers.values())
+    assert "fortigate way in" in layers["birke-ex1"]
+
+
+@pytest.mark.core
 @pytest.mark.long
 def test_the_story_of_a_site(lab: Lab) -> None:
     """The demo's: check, apply what was approved, prove, somebody opens the door, caught, back."""
