@@ -183,7 +183,7 @@ plan:
   elements: str
 # end of generated
   sample: ["Change the policy 1 'Mail in': srcaddr without 'all' and with 'birke-provider'."]
-# generated: returns layer.edge layer.differences layer.guards layer.plan_digest
+# generated: returns layer.edge layer.differences layer.plan_digest layer.guards
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
@@ -196,6 +196,10 @@ differences:
   returned: when something differs
   type: list
   elements: dict
+plan_digest:
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
+  returned: success, and on a refusal after the plan was made
+  type: str
 guards:
   description: The guards that spoke.
   type: list
@@ -213,10 +217,6 @@ guards:
       description: What the guard found.
       type: str
       returned: always
-plan_digest:
-  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
-  returned: success, and on a refusal after the plan was made
-  type: str
 # end of generated
   returned: when the device could be read
 strangers:

@@ -115,13 +115,17 @@ plan:
 # end of generated
   sample: ["Create the range feed 'birke-provider'
     (https://lists.example/mailedge/birke-ipv4.txt)."]
-# generated: returns layer.differences layer.guards layer.plan_digest
+# generated: returns layer.differences layer.plan_digest layer.guards
 differences:
   description: What is described and not so, and not written. C(table), C(noun), C(object),
     C(action), and the C(properties) that differ, by their names.
   returned: when something differs
   type: list
   elements: dict
+plan_digest:
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
+  returned: success, and on a refusal after the plan was made
+  type: str
 guards:
   description: The guards that spoke.
   type: list
@@ -139,10 +143,6 @@ guards:
       description: What the guard found.
       type: str
       returned: always
-plan_digest:
-  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
-  returned: success, and on a refusal after the plan was made
-  type: str
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.state fortios.device

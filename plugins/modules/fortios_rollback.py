@@ -70,13 +70,17 @@ plan:
   elements: str
 # end of generated
   sample: ["Change the policy 3 'Mail in': srcaddr without 'birke-provider' and with 'all'."]
-# generated: returns layer.differences layer.guards layer.plan_digest
+# generated: returns layer.differences layer.plan_digest layer.guards
 differences:
   description: What is described and not so, and not written. C(table), C(noun), C(object),
     C(action), and the C(properties) that differ, by their names.
   returned: when something differs
   type: list
   elements: dict
+plan_digest:
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
+  returned: success, and on a refusal after the plan was made
+  type: str
 guards:
   description: The guards that spoke.
   type: list
@@ -94,10 +98,6 @@ guards:
       description: What the guard found.
       type: str
       returned: always
-plan_digest:
-  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
-  returned: success, and on a refusal after the plan was made
-  type: str
 # end of generated
   returned: when the device could be read
 # generated: returns fortios.device

@@ -255,7 +255,7 @@ exposure:
       elements: str
       returned: always
   sample: {"words": ["port 25: everybody → 10.20.0.0/16 and 198.51.100.0/24"]}
-# generated: returns layer.edge layer.differences layer.guards layer.plan_digest
+# generated: returns layer.edge layer.differences layer.plan_digest layer.guards
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
@@ -268,6 +268,10 @@ differences:
   returned: when something differs
   type: list
   elements: dict
+plan_digest:
+  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
+  returned: success, and on a refusal after the plan was made
+  type: str
 guards:
   description: The guards that spoke.
   type: list
@@ -285,10 +289,6 @@ guards:
       description: What the guard found.
       type: str
       returned: always
-plan_digest:
-  description: What tells the plan from others, for C(approved_plan); empty where nothing changes.
-  returned: success, and on a refusal after the plan was made
-  type: str
 # end of generated
   returned: success, and on a refusal by a guard
 strangers:
