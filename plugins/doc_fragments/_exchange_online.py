@@ -49,6 +49,13 @@ options:
     type: str
     choices: [worldwide, us_gov_high, us_gov_dod, china]
     default: worldwide
+  documented_api:
+    description:
+      - Whether what Microsoft's documented Admin API has is read by it, in place of
+        C(InvokeCommand). Of what a lock reads that is the accepted domains alone.
+      - It costs one request more, and the app needs the app role C(Exchange.ManageAsAppV2) as well.
+    type: bool
+    default: false
   authority_url:
     description: Where tokens come from, in place of what O(cloud) says; https only.
     type: str
@@ -82,7 +89,10 @@ requirements:
 notes:
   - The cmdlets are run by C(InvokeCommand), the REST interface behind Microsoft's own PowerShell
     module. Microsoft neither documents nor supports it for others, and may change it. The
-    documented Admin API has neither connectors nor transport rules.
+    documented Admin API (in preview) has neither connectors nor transport rules, and of the
+    organization's settings those of MailTips alone, without RejectDirectSend; the rest, which it
+    shows in its preview, Microsoft says goes. Its accepted domains are read where
+    O(documented_api) is V(true).
   - It was written from public clients and documentation and ran on a simulated tenant only. Nothing
     of it ran on a real tenant yet. Try it on one of your own first, in check mode.
   - The module runs where the task runs, and that host needs the Python library msal

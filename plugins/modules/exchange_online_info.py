@@ -42,6 +42,23 @@ options:
       tenant tells by itself when a connector or a rule was changed, and not when one was removed,
       or RejectDirectSend was set.
     type: str
+  microsoft_monitor:
+    description:
+      - Whether to tell as well what Microsoft's own monitor has noticed in the tenant (Microsoft
+        Graph, Tenant Configuration Management, worldwide cloud alone). It is a second watcher that
+        only detects, for what an administrator has put into its baseline, and says nothing for
+        RV(state).
+      - Microsoft runs it each six hours, so that what was changed since is not in it. A tenant may
+        have 30 monitors, and 800 resources a day in all of them.
+      - The app needs the application permission C(ConfigurationMonitoring.Read.All) of Microsoft
+        Graph. It costs three requests and more - a token, monitors and drifts.
+      - It was written from documentation, and did not run on a real tenant yet.
+    type: bool
+    default: false
+  graph_url:
+    description: Where Microsoft Graph is asked, in place of V(https://graph.microsoft.com); https
+      only.
+    type: str
 seealso:
   - module: mailedge.lockdown.exchange_online_lock
 """
@@ -116,6 +133,14 @@ transport_rules:
   returned: when the tenant was asked
   type: list
   elements: dict
+microsoft_monitor:
+  description:
+    - What Microsoft's own monitor has noticed. Its C(sentences); the names of the C(monitors) that
+      run; C(drifts) of Exchange that are not mended, each with C(resource_type), C(name), C(since)
+      and C(properties); how many are C(elsewhere), of other services.
+    - C(unknown) says why nothing is known, and is empty otherwise.
+  returned: when O(microsoft_monitor) is V(true) and the tenant was asked
+  type: dict
 # generated: returns layer.snapshots
 snapshots:
   description: The files that are there, newest first.

@@ -170,13 +170,17 @@ def test_the_module_file_tells_what_an_app_may_do(online: ExchangeOnline) -> Non
 def test_the_documented_api_reads_two_things(online: ExchangeOnline) -> None:
     """Facts §1.6: POST alone, AcceptedDomain and OrganizationConfig, ManageAsAppV2."""
 
-    def v2(endpoint: str, cmdlet: str, method: str = "POST") -> Answer:
-        request = invoke(online, cmdlet)
+    def v2(endpoint: str, cmdlet: str, method: str = "POST", **parameters: t.Any) -> Answer:
+        request = invoke(online, cmdlet, parameters)
         request.method, request.path = method, f"/adminapi/v2.0/{online.tenant.id}/{endpoint}"
         return ask(online, request)
 
     assert len(v2("AcceptedDomain", "Get-AcceptedDomain").rows) == 3
-    assert v2("OrganizationConfig", "Get-OrganizationConfig").rows[0]["RejectDirectSend"] is False
+    assert len(v2("AcceptedDomain", "Get-AcceptedDomain", ResultSize="Unlimited").rows) == 3
+    (settings,) = v2("OrganizationConfig", "Get-OrganizationConfig").rows
+    assert settings["Name"] == online.tenant.initial
+    assert "RejectDirectSend" not in settings, "those of MailTips alone"
+    assert v2("OrganizationConfig", "Get-OrganizationConfig", Identity="x").status == 400
     assert v2("OrganizationConfig", "Set-OrganizationConfig").status == 404
     assert v2("InboundConnector", "Get-InboundConnector").status == 404
     assert v2("AcceptedDomain", "Get-AcceptedDomain", "GET").status == 405

@@ -30,6 +30,7 @@ TENANT_OPTIONS: Spec = {
     "certificate_passphrase": {"type": "str", "no_log": True},
     "managed_identity": {"type": "bool", "default": False},
     "cloud": {"type": "str", "choices": list(CLOUDS), "default": "worldwide"},
+    "documented_api": {"type": "bool", "default": False},
     "authority_url": {"type": "str"},
     "api_url": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
@@ -98,7 +99,7 @@ def problems(params: t.Mapping[str, t.Any]) -> str:
             "The client_secret holds a blank, a line break or another character that no secret has "
             "(it is not shown here). Look at the end of the file or variable that it comes from."
         )
-    for name in ("authority_url", "api_url"):
+    for name in ("authority_url", "api_url", "graph_url"):
         if params.get(name) and not _is_https(params[name]):
             sentences.append(
                 f"{name} is {str(params[name])[:80]!r}, and has to be https:// with a host name: "

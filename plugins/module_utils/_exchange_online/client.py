@@ -4,8 +4,10 @@
 """A client of Exchange Online's cmdlets over REST, as Microsoft's own PowerShell module calls them.
 
 InvokeCommand is not documented and not supported by Microsoft for others. What is asked for here,
-headers, batches and shapes of answers, is what public clients send and get; the documented Admin
-API has neither connectors nor rules.
+headers, batches and shapes of answers, is what public clients send and get. The documented Admin
+API (preview, adminapi/v2.0) has neither connectors nor rules, and of the organization's settings
+those of MailTips alone: Microsoft says that its answer is cut to these when the preview ends. So
+accepted domains are all that a lock could read by it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import datetime
 import email.utils
 import json
 import re
+import types
 import typing as t
 from dataclasses import dataclass, field
 
@@ -43,6 +46,8 @@ _MOST_IN_BATCH = 10
 _SECONDS_IN_TEXT = re.compile(r"([0-9]{1,5}) seconds?\W*$")
 # With the first a service has not begun with a request; with the second it may have.
 _BUSY, _AWAY = 429, 503
+DOCUMENTED: t.Mapping[str, str] = types.MappingProxyType({"Get-AcceptedDomain": "AcceptedDomain"})
+"""Cmdlet → its endpoint in the documented Admin API, of those that a lock reads."""
 PATIENCE = 120.0
 """How long a run waits in all, in seconds, where the service is busy."""
 
@@ -68,10 +73,15 @@ class Answer:
 
 
 class ExchangeOnline:
-    """One tenant. `clock` is what the service's clock said last; None where it does not tell."""
+    """One tenant. `clock` is what the service's clock said last; None where it does not tell.
+    `documented`: what the documented Admin API has is read by it.
+    """
 
-    def __init__(self, tenant: str, api: str, tokens: Tokens, web: Web) -> None:
+    def __init__(
+        self, tenant: str, api: str, tokens: Tokens, web: Web, *, documented: bool = False
+    ) -> None:
         self.tenant, self._api, self._tokens, self._web = tenant, api.rstrip("/"), tokens, web
+        self._documented = DOCUMENTED if documented else {}
         self.clock: datetime.datetime | None = None
         self._patience = PATIENCE
 
@@ -98,10 +108,27 @@ class ExchangeOnline:
 
         Raises ExchangeOnlineError where none of them could be asked.
         """
-        answers: list[Answer | ExchangeOnlineError] = []
-        for first in range(0, len(calls), _MOST_IN_BATCH):
-            answers += self._batch(calls[first : first + _MOST_IN_BATCH])
-        return answers
+        batched = [call for call in calls if call.cmdlet not in self._documented]
+        answers: dict[str, Answer | ExchangeOnlineError] = {}
+        for first in range(0, len(batched), _MOST_IN_BATCH):
+            some = batched[first : first + _MOST_IN_BATCH]
+            answers.update(zip((call.cmdlet for call in some), self._batch(some)))
+        for call in calls:
+            if call.cmdlet in self._documented:
+                answers[call.cmdlet] = self._by_documentation(call)
+        return [answers[call.cmdlet] for call in calls]
+
+    def _by_documentation(self, call: Call) -> Answer | ExchangeOnlineError:
+        path = f"/adminapi/v2.0/{self.tenant}/{self._documented[call.cmdlet]}"
+        try:
+            response = self._post(path, call.body(), call.cmdlet, again=True)
+            if response.status_code in (401, 403):
+                return errors.not_documented_for(call.cmdlet, self.where, response.status_code)
+            return self._answer(call, response.status_code, response.text)
+        except Unreachable:
+            raise
+        except ExchangeOnlineError as error:
+            return error
 
     def write(self, call: Call) -> Answer:
         """Run a cmdlet that changes something; never twice. Raises ExchangeOnlineError.
@@ -112,6 +139,17 @@ class ExchangeOnline:
         path = f"{self._path('InvokeCommand')}?$select=Name"
         response = self._post(path, call.body(), call.cmdlet, again=False)
         return self._answer(call, response.status_code, response.text, whole=False)
+
+    def fetch(self, path: str) -> Response:
+        """One GET, repeated where the service is busy or wants a new token. Raises
+        ExchangeOnlineError.
+        """
+        return self._send("GET", path, None, {"Accept": "application/json"}, again=True)
+
+    def path_of(self, link: t.Any) -> str:
+        """What of a link to more is behind this service's address; empty where it leads away."""
+        start = f"{self._api}/"
+        return link[len(self._api) :] if isinstance(link, str) and link.startswith(start) else ""
 
     def cmdlets(self) -> frozenset[str] | None:
         """The names of the cmdlets that this app may run, in lower case; None where the service

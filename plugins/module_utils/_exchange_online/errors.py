@@ -112,6 +112,16 @@ def _kind(error: t.Mapping[str, t.Any]) -> str:
 _AFTER_ALL = "unsupported compression method"
 
 
+def not_documented_for(cmdlet: str, where: str, status: int) -> ExchangeOnlineError:
+    """The error for an app that the documented Admin API does not hear."""
+    return Refused(
+        f"{where} does not let this app run {cmdlet} by the documented Admin API ({status}). Give "
+        "it the app role Exchange.ManageAsAppV2 beside Exchange.ManageAsApp, and a role in the "
+        "tenant, or set documented_api to false.",
+        status=status,
+    )
+
+
 def refused(cmdlet: str, where: str, status: int, body: str) -> ExchangeOnlineError:
     """The error for an answer that refuses a cmdlet, with what to do where that is known."""
     kind, text = told(body)

@@ -12,6 +12,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_g
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
     argspec,
     model,
+    watcher,
     words,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online.client import (
@@ -106,6 +107,8 @@ INFO: dict[str, t.Any] = {
         "only_snapshots": {"type": "bool", "default": False},
         "wait_minutes": {"type": "int", "default": 0},
         "in_force_by": {"type": "str"},
+        "microsoft_monitor": {"type": "bool", "default": False},
+        "graph_url": {"type": "str"},
     },
     "supports_check_mode": True,
 }
@@ -113,14 +116,20 @@ INFO: dict[str, t.Any] = {
 
 def connect(params: t.Mapping[str, t.Any]) -> tuple[ExchangeOnline, Web]:
     """The client that the options describe; nothing is sent yet."""
-    cloud = CLOUDS[params["cloud"]]
-    authority = (params["authority_url"] or cloud.authority).rstrip("/")
-    api = (params["api_url"] or cloud.api).rstrip("/")
     web = Web(
         validate_certs=params["validate_certs"],
         ca_path=params["ca_path"],
         timeout=float(params["timeout"]),
     )
+    cloud = CLOUDS[params["cloud"]]
+    api = (params["api_url"] or cloud.api).rstrip("/")
+    return _client(params, web, cloud.api, api, documented=params["documented_api"]), web
+
+
+def _client(
+    params: t.Mapping[str, t.Any], web: Web, resource: str, url: str, *, documented: bool = False
+) -> ExchangeOnline:
+    """A client of a service at `url`, with tokens for `resource`."""
     login = Login(
         params["tenant_id"],
         client=params["client_id"] or "",
@@ -129,8 +138,9 @@ def connect(params: t.Mapping[str, t.Any]) -> tuple[ExchangeOnline, Web]:
         passphrase=params["certificate_passphrase"] or "",
         managed_identity=params["managed_identity"],
     )
-    client = ExchangeOnline(params["tenant_id"], api, Tokens(login, authority, cloud.api, web), web)
-    return client, web
+    authority = (params["authority_url"] or CLOUDS[params["cloud"]].authority).rstrip("/")
+    tokens = Tokens(login, authority, resource, web)
+    return ExchangeOnline(params["tenant_id"], url, tokens, web, documented=documented)
 
 
 def named_by(params: t.Mapping[str, t.Any]) -> Named:
@@ -249,7 +259,7 @@ def info(arguments: t.Mapping[str, t.Any]) -> None:
     """The whole module that only reads."""
     module = made(**arguments)
     params = module.params
-    wrong = " ".join(filter(None, (argspec.problems(params), problem(params))))
+    wrong = " ".join(filter(None, (argspec.problems(params), problem(params), _unwatched(params))))
     if wrong:
         module.fail_json(msg=wrong, changed=False, cost={"requests": 0})
     told = moment_of(params["in_force_by"])
@@ -266,7 +276,22 @@ def info(arguments: t.Mapping[str, t.Any]) -> None:
                 msg=_untouched(error), changed=False, cost={"requests": client.requests}
             )
         result = {**_looked(client, state, named, told), **listed}
+        if params["microsoft_monitor"]:
+            # It says nothing of who gets in, so that it changes no state.
+            url = (params["graph_url"] or watcher.GRAPH).rstrip("/")
+            result["microsoft_monitor"] = watcher.watch(
+                _client(params, web, watcher.GRAPH, url)
+            ).as_result()
     module.exit_json(changed=False, cost={"requests": client.requests}, **result)
+
+
+def _unwatched(params: t.Mapping[str, t.Any]) -> str:
+    """Why Microsoft's monitor cannot be asked; empty where it can."""
+    if params["microsoft_monitor"] and params["cloud"] != "worldwide" and not params["graph_url"]:
+        return (
+            "microsoft_monitor is true, and Microsoft has its monitor in the worldwide cloud alone."
+        )
+    return ""
 
 
 def _looked(

@@ -179,7 +179,7 @@ class Tokens:
                 f"The token is for the tenant {plain(tenant)}, and this is about "
                 f"{self._login.tenant}. {_NOTHING}"
             )
-        fits = (self._api.lower(), _RESOURCE)
+        fits = (self._api.lower(), _RESOURCES.get(self._api.lower(), _EXCHANGE))
         if isinstance(audience, str) and audience.lower().rstrip("/") not in fits:
             raise TokenRefused(
                 f"The token is for {plain(audience)}, and not for {self._api}. {_NOTHING}"
@@ -194,8 +194,9 @@ class Tokens:
 
 
 _NOTHING = "Nothing was sent to the tenant, and nothing was changed."
-# What Exchange Online is called among resources, in all tenants.
-_RESOURCE = "00000002-0000-0ff1-ce00-000000000000"
+# What Exchange Online and Graph are called among resources, in all tenants.
+_EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+_RESOURCES = {"https://graph.microsoft.com": "00000003-0000-0000-c000-000000000000"}
 
 
 def _thumbprint(content: bytes, path: str) -> str:

@@ -51,6 +51,11 @@ Mail
     becomes of a message, behind RCPT: transport rules, audit, and whether and as whose it is
     filtered.
 
+Microsoft's own monitor
+    `graph` (graph.py) is where Graph shows it, at `graph.url`: `graph.monitor(name)`,
+    `graph.drift(monitor, kind, name, (property, wanted, value))`, for apps that have
+    graph.READ_MONITORS in their `graph_roles`.
+
 What goes wrong
     `arm(…)` for the Admin API (api.Faults: cut_before, cut_after, unreachable_after, slow, throttle
     with retry_after, retry_header and retry_date, unauthorized, unavailable, fail, forbidden, warn,

@@ -39,9 +39,9 @@ Form = t.Mapping[str, str]
 
 @dataclass
 class App:
-    """An app that is registered in the tenant. `app_roles` are what it was consented,
-    `directory_roles` what Entra roles it holds; `cmdlets`, where given, are what a custom role
-    group of Exchange allows it, and nothing else.
+    """An app that is registered in the tenant. `app_roles` are what it was consented, and
+    `graph_roles` the same at Graph; `directory_roles` what Entra roles it holds; `cmdlets`, where
+    given, are what a custom role group of Exchange allows it, and nothing else.
     """
 
     client_id: str
@@ -50,6 +50,7 @@ class App:
     certificates: list[tokens.AppCertificate] = field(default_factory=list)
     app_roles: set[str] = field(default_factory=lambda: {MANAGE_AS_APP, MANAGE_AS_APP_V2})
     directory_roles: set[str] = field(default_factory=set)
+    graph_roles: set[str] = field(default_factory=set)
     cmdlets: frozenset[str] | None = None
 
 
@@ -328,7 +329,7 @@ class Authority:
             "appidacr": how,
             "idtyp": "app",
             "oid": str(uuid.uuid5(uuid.NAMESPACE_OID, app.client_id)),
-            "roles": sorted(app.app_roles) if resource == self.audience else [],
+            "roles": sorted(app.app_roles if resource == self.audience else app.graph_roles),
             "sub": str(uuid.uuid5(uuid.NAMESPACE_OID, app.client_id)),
             "tid": tenant,
             "uti": tokens.encoded(uuid.uuid4().bytes),
@@ -342,10 +343,10 @@ class Authority:
         """All tokens that were given until now are too old from now on."""
         self._expired.update(self.issued)
 
-    def holder(self, token: str) -> tuple[App | None, tokens.Claims]:
-        """Whose token it is, for Exchange. Raises BadToken."""
+    def holder(self, token: str, audience: str = "") -> tuple[App | None, tokens.Claims]:
+        """Whose token it is, for Exchange or for another audience. Raises BadToken."""
         claims = tokens.verify(token, self.key.public_key(), ("RS256",))
-        if claims.get("aud") != self.audience:
+        if claims.get("aud") != (audience or self.audience):
             raise tokens.BadToken("invalid_audience")
         if token in self._expired or float(claims["exp"]) <= self.clock.now().timestamp():
             raise tokens.BadToken("token_expired")

@@ -21,6 +21,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.authority i
     LoginFaults,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.cmdlets import call
+from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.graph import Graph
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.mail import MailFront
 from ansible_collections.mailedge.lockdown.tests.lab.exchange_online.messages import (
     Fate,
@@ -73,12 +74,16 @@ class ExchangeOnline:
         self.without_grant = self._app("0d", "lab-secret-without-grant")
         self.without_grant.app_roles.clear()
         self.authority.machine = self._app("0e", "", EXCHANGE_ADMINISTRATOR)
+        self.graph = Graph(self.tenant.id, self.authority)
         self._servers = [
             WebServer(self.authority.answer, certificate.context),
             WebServer(self.api.answer, certificate.context, self.api.now),
             WebServer(self.authority.answer_identity),
+            WebServer(self.graph.answer, certificate.context),
         ]
-        self.login_url, self.api_url, self.identity_url = (server.url for server in self._servers)
+        self.login_url, self.api_url, self.identity_url, self.graph.url = (
+            server.url for server in self._servers
+        )
         self.authority.url, self.api.url = self.login_url, self.api_url
         self.tenants = [self.tenant]
         self._mail: MailFront | None = None
