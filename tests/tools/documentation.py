@@ -22,6 +22,8 @@ first mark. Kinds:
     which states of a site fail which playbook
 ``providers``
     the catalogue of filtering providers
+``selftest``
+    every check of the self-test, from its docstring
 
 ``documentation.py`` writes them all (`make docs-generate`); a unit test calls `outdated`.
 """
@@ -30,6 +32,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import re
 import textwrap
 import typing as t
@@ -358,6 +361,18 @@ def _defaults(path: Path, *, markup: str, width: int) -> list[str]:
     return lines
 
 
+def _selftest(path: Path, *, markup: str, width: int) -> list[str]:
+    catalogue = importlib.import_module(f"{PLUGINS}.plugin_utils._selftest.catalogue")
+    lines: list[str] = []
+    for check in catalogue.CHECKS:
+        text = (inspect.getdoc(check) or "").replace("`", "``")
+        text = re.sub(r"\bC\(([^)]*)\)", r"``\1``", text)
+        title = f"``{check.name}``"
+        lines += [*([""] if lines else []), title, "~" * len(title), "", *text.splitlines()]
+        lines += ["", f"Marked as unverified in ``{check.marked}``."]
+    return lines
+
+
 _KINDS: dict[str, t.Callable[..., list[str]]] = {
     "returns": _returns,
     "guards": _guards,
@@ -366,6 +381,7 @@ _KINDS: dict[str, t.Callable[..., list[str]]] = {
     "defaults": _defaults,
     "failing": _failing,
     "providers": _providers,
+    "selftest": _selftest,
 }
 
 
