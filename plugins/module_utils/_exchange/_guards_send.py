@@ -49,7 +49,7 @@ def check(
         if send_changes:
             yield from _stranded(before, after)
     if send_changes:
-        yield from _bereft(before, after)
+        yield from _bereft(before, after, claim)
     for change in send_changes:
         connector = after.send.get(change.key.casefold())
         if connector is None or not connector.get("enabled", True):
@@ -125,9 +125,10 @@ def _stranded(before: State, after: State) -> t.Iterator[Finding]:
         )
 
 
-def _bereft(before: State, after: State) -> t.Iterator[Finding]:
+def _bereft(before: State, after: State, claim: Claim | None) -> t.Iterator[Finding]:
     for name, servers in sorted(ways_out.bereft(before.send, after.send).items()):
-        own = after.send[name.casefold()].get("source_transport_servers") or ()
+        carrier = after.send[name.casefold()]
+        own = carrier.get("source_transport_servers") or ()
         plural = len(servers) > 1
         yield Finding(
             "source_servers_lost",
@@ -136,8 +137,27 @@ def _bereft(before: State, after: State) -> t.Iterator[Finding]:
             f"{'send' if plural else 'sends'} mail to the internet by "
             f"{'themselves' if plural else 'itself'} today. "
             f"Through the send connector '{name}' only {_upper(own)} would, so that it waits while "
-            "that one is down. Name them all in source_transport_servers.",
+            f"that one is down. {_give_back(carrier, servers, claim)}",
         )
+
+
+def _give_back(carrier: routing.Connector, servers: t.Collection[str], claim: Claim | None) -> str:
+    """How servers come to their own way out again, in a sentence: by whom the connector is kept."""
+    them = "them" if len(servers) > 1 else "it"
+    reason = routing.protected_reason(carrier)
+    if reason is None:
+        locked = claim is not None and carrier["name"].casefold() == claim.name.casefold()
+        whose = " of outbound_lock" if locked else f" of '{carrier['name']}'"
+        return f"Name {them} in source_transport_servers{whose} as well."
+    kept = "keep the connector in service that carries this mail today"
+    if claim is not None:
+        kept += " (close: keep of outbound_lock)"
+    if routing.is_hybrid(carrier):
+        return (
+            f"It is not touched here, because {reason}: choose {them} in the wizard as well, which "
+            f"asks for the transport servers that send (unverified), or {kept}."
+        )
+    return f"It is not touched here, because {reason}: {kept}."
 
 
 def _upper(servers: t.Iterable[str]) -> str:

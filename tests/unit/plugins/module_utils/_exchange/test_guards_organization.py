@@ -89,6 +89,29 @@ def test_guard_source_servers_lost() -> None:
     assert "source_servers_lost" not in _findings(state, SiteNetworks(), send=[both, closed])
 
 
+def test_source_servers_come_back_by_whoever_keeps_the_connector() -> None:
+    def remedy(name: str, claim: Claim | None = None, **options: t.Any) -> str:
+        theirs = sites.send(name, address_spaces=["SMTP:*;5"], **options)
+        internet = sites.send("Internet", source_transport_servers=["EX1", "EX2"])
+        state = sites.site(Version.E2019, [], [internet, theirs])
+        closed = {"name": "Internet", "enabled": False}
+        networks = SiteNetworks(outbound_lock=claim)
+        return _findings(state, networks, send=[closed])["source_servers_lost"].sentence
+
+    keep = "keep the connector in service that carries this mail today"
+    hybrid = remedy("Outbound to Office 365 - 1", smart_hosts=["birke.mail.example"])
+    assert "choose it in the wizard as well" in hybrid
+    assert keep in hybrid
+    assert "source_transport_servers" not in hybrid
+    edge = remedy("EdgeSync - Default to Internet", smart_hosts=["--"])
+    assert "EdgeSync writes it and would overwrite the change: keep the connector" in edge
+    assert "source_transport_servers" not in edge
+    own = remedy("Another")
+    assert own.endswith("Name it in source_transport_servers of 'Another' as well.")
+    locked = remedy("Another", Claim("Another", frozenset()))
+    assert locked.endswith("Name it in source_transport_servers of outbound_lock as well.")
+
+
 def test_guard_mail_stranded() -> None:
     both = sites.send("Internet", address_spaces=["*", "*.com;5"], max_message_size="unlimited")
     state = sites.site(Version.E2019, [], [both])
