@@ -57,6 +57,7 @@ import typing as t
 from ansible import context
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload_more
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
     NOBODY,
     patterns,
@@ -79,8 +80,11 @@ class LookupModule(LookupBase):
             return [NOBODY]
         hosts = selected_hosts(self._loader, ",".join(patterns(terms)), variables)
         which = {"more_layers": _with_more_layers, "names": _with_names, "failing": _failing}
-        chosen = which[self.get_option("which")]
-        return [",".join(chosen(hosts, variables["hostvars"])) or NOBODY]
+        asked = self.get_option("which")
+        chosen = which[asked](hosts, variables["hostvars"])
+        if asked == "more_layers":
+            preload_more(len(chosen))
+        return [",".join(chosen) or NOBODY]
 
 
 def _with_more_layers(hosts: t.Iterable[str], hostvars: t.Any) -> list[str]:

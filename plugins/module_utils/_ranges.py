@@ -7,7 +7,7 @@ Forms of a range (learn.microsoft.com, Set-ReceiveConnector.md, RemoteIPRanges):
 `a/prefix` with host bits allowed, an IPv6 address with a zone (`%11`), and `10.0.0.0(255.0.0.0)`,
 which older consoles may have left (unverified).
 
-Standard library only: a probe takes this file to any host. No step takes longer than sorting does.
+Standard library only: a probe takes this to any host. No step takes longer than sorting does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,15 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_spans import (
+    Span,
+    Spans,
+    both,
+    either,
+    merged,
+    without,
+)
+
 _BITS = {4: 32, 6: 128}
 _LAST = {version: (1 << bits) - 1 for version, bits in _BITS.items()}
 _PREFIXES = {
@@ -27,8 +36,6 @@ _PREFIXES = {
 _ZONE = re.compile(r"[0-9A-Za-z_.]+")
 _ENDPOINT = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})")
 _LONGEST_QUOTE = 80
-Span = tuple[int, int]
-Spans = tuple[Span, ...]
 
 
 class RangeError(ValueError):
@@ -221,57 +228,6 @@ def parse_range(text: str) -> Interval:
     return Interval(address.version, address.value, address.value)
 
 
-def _merged(spans: t.Iterable[Span]) -> Spans:
-    """Sorted spans of one family, with what overlaps or touches made one."""
-    merged: list[Span] = []
-    begin, end = -1, -2
-    for first, last in spans:
-        if first > end + 1:
-            if end >= 0:
-                merged.append((begin, end))
-            begin, end = first, last
-        elif last > end:
-            end = last
-    if end >= 0:
-        merged.append((begin, end))
-    return tuple(merged)
-
-
-def _both(ours: Spans, theirs: Spans) -> Spans:
-    """What lies in both; normalised in, normalised out."""
-    shared: list[Span] = []
-    at = other = 0
-    while at < len(ours) and other < len(theirs):
-        first, last = max(ours[at][0], theirs[other][0]), min(ours[at][1], theirs[other][1])
-        if first <= last:
-            shared.append((first, last))
-        if ours[at][1] < theirs[other][1]:
-            at += 1
-        else:
-            other += 1
-    return tuple(shared)
-
-
-def _without(ours: Spans, theirs: Spans) -> Spans:
-    """What lies in the first only; normalised in, normalised out."""
-    remaining: list[Span] = []
-    at = 0
-    for first, last in ours:
-        while at < len(theirs) and theirs[at][1] < first:
-            at += 1
-        begin, look = first, at
-        while look < len(theirs) and theirs[look][0] <= last:
-            if begin < theirs[look][0]:
-                remaining.append((begin, theirs[look][0] - 1))
-            begin = theirs[look][1] + 1
-            look += 1
-        if begin <= last:
-            remaining.append((begin, last))
-        # The last one looked at may reach into the next of ours.
-        at = max(at, look - 1)
-    return tuple(remaining)
-
-
 def _cidrs(version: int, spans: Spans, longest: int) -> t.Iterator[tuple[int, int]]:
     """(first, free bits) of the fewest blocks for the spans, at most `longest` free bits."""
     for begin, last in spans:
@@ -304,7 +260,7 @@ class RangeSet:
         self._intervals: tuple[Interval, ...] | None = None
         four = [(first, last) for version, first, last in ordered if version == 4]
         six = [(first, last) for version, first, last in ordered if version == 6]
-        self._spans = (_merged(four), _merged(six))
+        self._spans = (merged(four), merged(six))
 
     @classmethod
     def parse(cls, items: str | t.Iterable[str]) -> RangeSet:
@@ -318,10 +274,10 @@ class RangeSet:
     @classmethod
     def of_spans(cls, version: int, spans: t.Iterable[Span]) -> RangeSet:
         """The set of (first, last) numbers of one family, sorted; for who has very many."""
-        merged = _merged(spans)
-        if merged:
-            _check(version, merged[0][0], merged[-1][1])
-        return cls._of(merged, ()) if version == 4 else cls._of((), merged)
+        normalised = merged(spans)
+        if normalised:
+            _check(version, normalised[0][0], normalised[-1][1])
+        return cls._of(normalised, ()) if version == 4 else cls._of((), normalised)
 
     @classmethod
     def _of(cls, four: Spans, six: Spans) -> RangeSet:
@@ -350,12 +306,19 @@ class RangeSet:
     @property
     def v4(self) -> RangeSet:
         """The IPv4 part, with its entries."""
-        return RangeSet(entry for entry in self.entries if entry.version == 4)
+        return self._part(4)
 
     @property
     def v6(self) -> RangeSet:
         """The IPv6 part, with its entries."""
-        return RangeSet(entry for entry in self.entries if entry.version == 6)
+        return self._part(6)
+
+    def _part(self, version: int) -> RangeSet:
+        four, six = self._spans
+        part = RangeSet._of(four, ()) if version == 4 else RangeSet._of((), six)
+        if self._entries is not None:
+            part._entries = tuple([entry for entry in self._entries if entry.version == version])
+        return part
 
     @property
     def size(self) -> int:
@@ -391,22 +354,21 @@ class RangeSet:
     def __or__(self, other: RangeSet) -> RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
-        # Sorting two sorted runs is one merge.
-        four, six = (_merged(sorted(ours + two)) for ours, two in zip(self._spans, other._spans))
-        return RangeSet._of(four, six)
+        (four, six), (other_four, other_six) = self._spans, other._spans
+        return RangeSet._of(either(four, other_four), either(six, other_six))
 
     def __and__(self, other: RangeSet) -> RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
         return RangeSet._of(
-            _both(self._spans[0], other._spans[0]), _both(self._spans[1], other._spans[1])
+            both(self._spans[0], other._spans[0]), both(self._spans[1], other._spans[1])
         )
 
     def __sub__(self, other: RangeSet) -> RangeSet:
         if not isinstance(other, RangeSet):
             return NotImplemented
         return RangeSet._of(
-            _without(self._spans[0], other._spans[0]), _without(self._spans[1], other._spans[1])
+            without(self._spans[0], other._spans[0]), without(self._spans[1], other._spans[1])
         )
 
     def __le__(self, other: RangeSet) -> bool:

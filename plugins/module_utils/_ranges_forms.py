@@ -14,9 +14,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     RangeError,
     RangeSet,
-    Span,
-    Spans,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_spans import Span, Spans
 
 # More than a /8 in pieces of a /24 is no list that anybody wanted.
 _MOST_SLASH24S = 1 << 16

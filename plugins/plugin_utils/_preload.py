@@ -21,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspe
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import holds_secret
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_lease import clock
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import agent_line
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import AREAS, agent_line
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import MODULES
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import load
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
@@ -33,6 +33,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
 
 # Where so many hosts may have a layer that few sites have, it is loaded for them.
 _MANY = 5
+# What the agent needs to read connectors: a lease and snapshots are files, and a digest says what
+# was read.
+_READING = frozenset(AREAS[operation] for operation in ("digest", "read_files"))
 # Of those that run on the controller, the ones that most sites use.
 _ON_CONTROLLER = ("fortios_inbound_lock", "mail_edge_probe")
 # New objects between two rounds of the garbage collector: some MiB; Python's own number is 700.
@@ -48,17 +51,21 @@ def _names(spec: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 def preload(hosts: int) -> None:
     """Load the collection's own tables, and what locks the layers of so many hosts."""
     validator()
-    agent_line()
+    agent_line(_READING)
     load()
     for name in _names(MAIL_FLOW_MODULE["argument_spec"]):
         holds_secret(name)
     modules = [*(layer.module for layer in HOST_LAYERS), POSTURE_MODULE]
     for name in modules if hosts >= _MANY else modules[:1]:
         importlib.import_module(f"{ACTIONS}{name}").ActionModule.validator()
-    for name in _ON_CONTROLLER if hosts >= _MANY else ():
-        importlib.import_module(f"{MODULES}{name}")
     # Its first call imports two modules, and the first one in a format compiles that.
     clock("2000-01-01T00:00:00.0Z")
+
+
+def preload_more(hosts: int) -> None:
+    """Load what looks at the other layers of so many hosts: few sites have more than a server."""
+    for name in _ON_CONTROLLER if hosts >= _MANY else ():
+        importlib.import_module(f"{MODULES}{name}")
 
 
 def share() -> None:

@@ -125,7 +125,15 @@ def stage(
     `addresses` are those of the server. `complete`: nobody listens at a port that no door names.
     `unread`: sentences about ways that could lead there and were not read.
     """
-    told = [_plain(door, groups) for door in doors]
+    # Who is in a group is asked for every right of every door, and is nearly always the same.
+    members: dict[tuple[str, tuple[int, ...]], RangeSet] = {}
+
+    def of(group: str, families: tuple[int, ...]) -> RangeSet:
+        if (group, families) not in members:
+            members[group, families] = groups.of(group, families)
+        return members[group, families]
+
+    told = [_plain(door, of) for door in doors]
     # The same answer at several ports, and over both families, is told once.
     for key in ("ports", "families"):
         told = _merged(told, key)
@@ -156,7 +164,7 @@ def _merged(doors: t.Sequence[Plain], key: str) -> list[Plain]:
     return merged
 
 
-def _plain(door: Door, groups: Groups) -> Plain:
+def _plain(door: Door, of: t.Callable[[str, tuple[int, ...]], RangeSet]) -> Plain:
     plain: Plain = {"families": list(door.families), "ports": list(door.ports)}
     if door.at:
         plain["at"] = list(door.at)
@@ -170,7 +178,7 @@ def _plain(door: Door, groups: Groups) -> Plain:
     for right, (might, certain) in door.rights.items():
         whose: Plain = {}
         for group in GROUPS:
-            members = groups.of(group, door.families)
+            members = of(group, door.families)
             if not members:
                 continue
             bounds = [part(might, members), part(certain & might, members)]

@@ -140,8 +140,13 @@ def read(
         for name in (accounts.get(account) or default, default, _SIDS[account])
     }
     entries: dict[str, list[_Entry]] = {}
+    # A list of some hundred rows names a few accounts again and again.
+    accounts_of: dict[str, str | None] = {}
     for row in rows:
-        account = names.get(str(row.get("User") or "").strip("\\").casefold())
+        user = str(row.get("User") or "")
+        if user not in accounts_of:
+            accounts_of[user] = names.get(user.strip("\\").casefold())
+        account = accounts_of[user]
         if account is None:
             # Most of a list is about other accounts.
             continue

@@ -18,9 +18,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Interval,
     RangeError,
     RangeSet,
-    Spans,
     parse_address,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges_spans import Spans
 
 _ASCII = frozenset(map(chr, range(32, 127)))
 _CLASSES = {
