@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns import finding, identity
-from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding import Finding
+from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding import DnsFinding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names import under
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import Sought
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import (
@@ -51,7 +51,7 @@ def told_of_dns(
     return {**result, "state": worse, "findings": told}
 
 
-def _of_servers(registered: t.Any, described: Plain) -> t.Iterator[Finding]:
+def _of_servers(registered: t.Any, described: Plain) -> t.Iterator[DnsFinding]:
     """What the servers did not tell, and the domains of theirs that the site does not name."""
     own = {str(domain).lower().rstrip(".") for domain in described.get("domains") or ()}
     for item in (registered or {}).get("results") or ():
@@ -59,12 +59,12 @@ def _of_servers(registered: t.Any, described: Plain) -> t.Iterator[Finding]:
         if item.get("failed") or item.get("unreachable"):
             why = " ".join(str(item.get("msg") or "It said nothing.").split())
             sentence = f"{host} did not tell by which names it can be reached: {why}"
-            yield Finding(_SERVER, finding.UNKNOWN, host, sentence)
+            yield DnsFinding(_SERVER, finding.UNKNOWN, host, sentence)
         for sentence in item.get("not_read") or ():
-            yield Finding(_SERVER, finding.NOTE, host, f"{host}: {sentence}")
+            yield DnsFinding(_SERVER, finding.NOTE, host, f"{host}: {sentence}")
         others = [domain for domain in item.get("domains") or () if not under(domain, own)]
         if others:
-            yield Finding(
+            yield DnsFinding(
                 "server_domains",
                 finding.NOTE,
                 host,

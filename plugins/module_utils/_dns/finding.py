@@ -35,7 +35,7 @@ FINDINGS: t.Mapping[str, str] = types.MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Finding:
+class DnsFinding:
     """One finding. `about` is the domain, name or address; `remedy` may be empty."""
 
     id: str
@@ -58,7 +58,7 @@ def state(findings: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     return "drift" if CRITICAL in severities or WARNING in severities else "in order"
 
 
-def ordered(findings: t.Iterable[Finding]) -> list[Finding]:
+def ordered(findings: t.Iterable[DnsFinding]) -> list[DnsFinding]:
     """Worst first; what is equally bad stays in its order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding import (
     NOTE,
     OK,
-    Finding,
+    DnsFinding,
 )
 
 Plain = t.Mapping[str, t.Any]
@@ -32,9 +32,9 @@ def _fits(host: str, names: t.Iterable[str]) -> bool:
     return host in given or (bool(parent) and f"*.{parent}" in given)
 
 
-def findings(pointers: t.Mapping[str, Plain], looked: t.Iterable[Plain]) -> list[Finding]:
+def findings(pointers: t.Mapping[str, Plain], looked: t.Iterable[Plain]) -> list[DnsFinding]:
     """One finding for each address that greeted. `looked`: the addresses of all looks."""
-    findings: dict[str, Finding] = {}
+    findings: dict[str, DnsFinding] = {}
     for seen in looked:
         address, greeting = str(seen.get("address") or ""), greeted_as(seen.get("banner"))
         if not greeting or address not in pointers:
@@ -49,8 +49,8 @@ def findings(pointers: t.Mapping[str, Plain], looked: t.Iterable[Plain]) -> list
         if wrong:
             sentence = f"{address} greets as {greeting}, but {', and '.join(wrong)}."
             remedy = "Where it sends by itself, give all of them one name."
-            findings[address] = Finding("identity", NOTE, address, sentence, remedy)
+            findings[address] = DnsFinding("identity", NOTE, address, sentence, remedy)
         elif address not in findings and certificate:
             sentence = f"{address} is {greeting} by greeting, PTR record and certificate."
-            findings[address] = Finding("identity", OK, address, sentence)
+            findings[address] = DnsFinding("identity", OK, address, sentence)
     return list(findings.values())

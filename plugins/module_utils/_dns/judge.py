@@ -15,7 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.finding imp
     OK,
     UNKNOWN,
     WARNING,
-    Finding,
+    DnsFinding,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names import (
     KINDS,
@@ -50,9 +50,9 @@ class Described:
 
 def findings(
     names: Names, described: Described, resolver: Resolver, pointers: t.Mapping[str, Pointer]
-) -> list[Finding]:
+) -> list[DnsFinding]:
     """Everything that is found, in the order of domains and names."""
-    findings_of_domain: list[Finding] = []
+    findings_of_domain: list[DnsFinding] = []
     for domain in described.domains:
         findings_of_domain += _mx(domain, names, described)
         findings_of_domain += _spf(domain, described, resolver)
@@ -69,30 +69,30 @@ def findings(
     if outside:
         sentence = f"Not looked at: {'; '.join(outside)}."
         remedy = "Name the domain of those that are the site's own."
-        findings_of_domain.append(Finding("not_looked_at", NOTE, "names", sentence, remedy))
+        findings_of_domain.append(DnsFinding("not_looked_at", NOTE, "names", sentence, remedy))
     return [*findings_of_domain, *_pointers(pointers)]
 
 
-def _mx(domain: str, names: Names, described: Described) -> t.Iterator[Finding]:
+def _mx(domain: str, names: Names, described: Described) -> t.Iterator[DnsFinding]:
     answer = names.mx[domain]
     hosts = names.hosts_of(domain)
     if not answer.known:
         sentence = f"DNS does not say where mail for {domain} goes: {answer.why}."
         remedy = "See that the DNS server answers, or name another one."
-        yield Finding("mx", UNKNOWN, domain, sentence, remedy)
+        yield DnsFinding("mx", UNKNOWN, domain, sentence, remedy)
         return
     if answer.status == NOT_THERE:
         sentence = f"DNS says that there is no domain {domain}."
         remedy = "Correct its name, or leave it out."
-        yield Finding("domain", CRITICAL, domain, sentence, remedy)
+        yield DnsFinding("domain", CRITICAL, domain, sentence, remedy)
         return
     if hosts == ["."]:
-        yield Finding("mx", OK, domain, f"{domain} says that it takes no mail (null MX).")
+        yield DnsFinding("mx", OK, domain, f"{domain} says that it takes no mail (null MX).")
         return
     if not hosts:
         sentence = f"{domain} has no MX record, so that mail goes to its own address."
         remedy = "Point its MX records to the filtering provider, or say that it takes no mail."
-        yield Finding("mx", CRITICAL, domain, sentence, remedy)
+        yield DnsFinding("mx", CRITICAL, domain, sentence, remedy)
         return
     if not described.mx_suffixes:
         sentence = (
@@ -100,7 +100,7 @@ def _mx(domain: str, names: Names, described: Described) -> t.Iterator[Finding]:
             "is not known."
         )
         remedy = "Say what the names of its MX hosts end with."
-        yield Finding("mx", NOTE, domain, sentence, remedy)
+        yield DnsFinding("mx", NOTE, domain, sentence, remedy)
         return
     unknown: list[str] = []
     beside: list[str] = []
@@ -112,49 +112,49 @@ def _mx(domain: str, names: Names, described: Described) -> t.Iterator[Finding]:
     if beside:
         sentence = f"Mail for {domain} goes past the filter: its MX records name {_and(beside)}."
         remedy = "Remove these MX records: senders of spam take the last of them first."
-        yield Finding("mx", CRITICAL, domain, sentence, remedy)
+        yield DnsFinding("mx", CRITICAL, domain, sentence, remedy)
     if unknown:
         sentence = f"DNS does not say where the MX hosts {_and(unknown)} of {domain} lead."
         remedy = "See that DNS answers for them."
-        yield Finding("mx", UNKNOWN, domain, sentence, remedy)
+        yield DnsFinding("mx", UNKNOWN, domain, sentence, remedy)
     if not beside and not unknown:
         sentence = f"Mail for {domain} goes to the filtering provider alone ({', '.join(hosts)})."
-        yield Finding("mx", OK, domain, sentence)
+        yield DnsFinding("mx", OK, domain, sentence)
 
 
-def _spf(domain: str, described: Described, resolver: Resolver) -> t.Iterator[Finding]:
+def _spf(domain: str, described: Described, resolver: Resolver) -> t.Iterator[DnsFinding]:
     read = spf.read(domain, resolver)
     if read.unknown:
         sentence = f"Who may send for {domain} cannot be told: {read.unknown}."
-        yield Finding("spf", UNKNOWN, domain, sentence, "See that DNS answers for it.")
+        yield DnsFinding("spf", UNKNOWN, domain, sentence, "See that DNS answers for it.")
         return
     if read.missing:
         sentence = f"{read.missing}, so that anybody may send in its name."
         remedy = "Publish a record that names who sends and ends with -all."
-        yield Finding("spf", WARNING, domain, sentence, remedy)
+        yield DnsFinding("spf", WARNING, domain, sentence, remedy)
         return
     if read.error:
         sentence = f"The SPF record of {domain} is an error to who reads it: {read.error}."
-        yield Finding("spf", CRITICAL, domain, sentence, "Correct the record.")
+        yield DnsFinding("spf", CRITICAL, domain, sentence, "Correct the record.")
         return
     wide = [str(each) for each in read.passed.intervals if each.size > _WIDE[each.version]]
     if read.ends == "+" or wide:
         who = "everybody" if read.ends == "+" else _and(wide)
         sentence = f"The SPF record of {domain} lets {who} send in its name."
         remedy = "Name only who sends, and end the record with -all."
-        yield Finding("spf", CRITICAL, domain, sentence, remedy)
+        yield DnsFinding("spf", CRITICAL, domain, sentence, remedy)
     elif read.ends not in ("-", "~"):
         sentence = f"The SPF record of {domain} does not say that others may not send."
-        yield Finding("spf", WARNING, domain, sentence, "End it with -all.")
+        yield DnsFinding("spf", WARNING, domain, sentence, "End it with -all.")
     else:
         sentence = f"The SPF record of {domain} needs {read.lookups} of {spf.LOOKUPS} lookups."
-        yield Finding("spf", OK, domain, sentence)
+        yield DnsFinding("spf", OK, domain, sentence)
     yield from _smart_hosts(domain, read, described, resolver)
 
 
 def _smart_hosts(
     domain: str, read: spf.Spf, described: Described, resolver: Resolver
-) -> t.Iterator[Finding]:
+) -> t.Iterator[DnsFinding]:
     """Whether the hosts that send for the domain may.
 
     A provider may send from other addresses than those that its smart host listens on: what is
@@ -172,14 +172,14 @@ def _smart_hosts(
         what = [*unknown, *(lacking if not read.whole else ())]
         sentence = f"Whether the SPF record of {domain} names {_and(what)} cannot be told."
         remedy = "See that DNS answers for them; terms with macros are not evaluated."
-        yield Finding("spf_smart_hosts", UNKNOWN, domain, sentence, remedy)
+        yield DnsFinding("spf_smart_hosts", UNKNOWN, domain, sentence, remedy)
     elif lacking:
         sentence = f"The SPF record of {domain} does not let {_and(lacking)} send."
         remedy = "Add what the provider says: its mail in the domain's name is refused elsewhere."
-        yield Finding("spf_smart_hosts", WARNING, domain, sentence, remedy)
+        yield DnsFinding("spf_smart_hosts", WARNING, domain, sentence, remedy)
     elif described.smart_hosts:
         sentence = f"The SPF record of {domain} lets {_and(described.smart_hosts)} send."
-        yield Finding("spf_smart_hosts", OK, domain, sentence)
+        yield DnsFinding("spf_smart_hosts", OK, domain, sentence)
 
 
 def _addresses(host: str, resolver: Resolver) -> tuple[list[str], bool]:
@@ -194,30 +194,30 @@ def _addresses(host: str, resolver: Resolver) -> tuple[list[str], bool]:
     return addresses, any(not answer.known for answer in answers)
 
 
-def _dmarc(domain: str, resolver: Resolver) -> t.Iterator[Finding]:
+def _dmarc(domain: str, resolver: Resolver) -> t.Iterator[DnsFinding]:
     policy = policies.dmarc(domain, resolver)
     if policy.status == policies.UNKNOWN:
         sentence = f"The DMARC policy of {domain} is not known: {policy.why}."
-        yield Finding("dmarc", UNKNOWN, domain, sentence, "See that DNS answers for it.")
+        yield DnsFinding("dmarc", UNKNOWN, domain, sentence, "See that DNS answers for it.")
     elif policy.status == policies.ABSENT:
         sentence = f"{domain} has no DMARC record: nobody refuses mail that forges its name."
         remedy = "Publish one, first with p=none and somebody who reads its reports."
-        yield Finding("dmarc", WARNING, domain, sentence, remedy)
+        yield DnsFinding("dmarc", WARNING, domain, sentence, remedy)
     elif policy.status == policies.BROKEN:
         sentence = f"The DMARC record of {domain} counts for nothing: {policy.why}."
-        yield Finding("dmarc", WARNING, domain, sentence, "Correct the record.")
+        yield DnsFinding("dmarc", WARNING, domain, sentence, "Correct the record.")
     elif policy.tags["asked"] == "none":
         sentence = f"The DMARC record of {policy.at} asks for nothing to be done (p=none)."
         remedy = "When the reports are clean, ask for quarantine, then for reject."
-        yield Finding("dmarc", WARNING, domain, sentence, remedy)
+        yield DnsFinding("dmarc", WARNING, domain, sentence, remedy)
     else:
         sentence = f"The DMARC record of {policy.at} asks to {policy.tags['asked']} forged mail."
-        yield Finding("dmarc", OK, domain, sentence)
+        yield DnsFinding("dmarc", OK, domain, sentence)
 
 
 def _mta_sts(
     domain: str, names: Names, described: Described, resolver: Resolver
-) -> t.Iterator[Finding]:
+) -> t.Iterator[DnsFinding]:
     if not described.fetch:
         return
     policy = policies.mta_sts(
@@ -225,15 +225,17 @@ def _mta_sts(
     )
     if policy.status == policies.UNKNOWN:
         sentence = f"The MTA-STS policy of {domain} is not known: {policy.why}."
-        yield Finding("mta_sts", UNKNOWN, domain, sentence, "See that its web server answers.")
+        yield DnsFinding("mta_sts", UNKNOWN, domain, sentence, "See that its web server answers.")
         return
     if policy.status == policies.ABSENT:
         sentence = f"{domain} has no MTA-STS: others may be talked out of TLS."
-        yield Finding("mta_sts", NOTE, domain, sentence)
+        yield DnsFinding("mta_sts", NOTE, domain, sentence)
         return
     if policy.status == policies.BROKEN:
         sentence = f"The MTA-STS policy of {domain} counts for nothing: {policy.why}."
-        yield Finding("mta_sts", WARNING, domain, sentence, "Correct it, or take its record away.")
+        yield DnsFinding(
+            "mta_sts", WARNING, domain, sentence, "Correct it, or take its record away."
+        )
         return
     mode = policy.tags["mode"]
     hosts = [host for host in names.hosts_of(domain) if host != "."]
@@ -248,50 +250,52 @@ def _mta_sts(
             f"The MTA-STS policy of {domain} (mode {mode}) leaves out the MX host {_and(left_out)}."
         )
         remedy = "Name it in the policy, and give the record a new id: mail to it is not sent."
-        yield Finding("mta_sts", severity, domain, sentence, remedy)
+        yield DnsFinding("mta_sts", severity, domain, sentence, remedy)
     elif mode != "enforce":
         sentence = f"The MTA-STS policy of {domain} is in mode {mode} and protects nothing."
-        yield Finding("mta_sts", NOTE, domain, sentence)
+        yield DnsFinding("mta_sts", NOTE, domain, sentence)
     else:
         sentence = f"The MTA-STS policy of {domain} covers its MX hosts."
-        yield Finding("mta_sts", OK, domain, sentence)
+        yield DnsFinding("mta_sts", OK, domain, sentence)
 
 
-def _tls_rpt(domain: str, resolver: Resolver) -> t.Iterator[Finding]:
+def _tls_rpt(domain: str, resolver: Resolver) -> t.Iterator[DnsFinding]:
     policy = policies.tls_rpt(domain, resolver)
     if policy.status == policies.PRESENT:
         sentence = f"Others report failures of TLS for {domain} to {policy.tags['rua']}."
-        yield Finding("tls_rpt", OK, domain, sentence)
+        yield DnsFinding("tls_rpt", OK, domain, sentence)
     elif policy.status == policies.UNKNOWN:
-        yield Finding("tls_rpt", NOTE, domain, f"TLS-RPT of {domain} is not known: {policy.why}.")
+        yield DnsFinding(
+            "tls_rpt", NOTE, domain, f"TLS-RPT of {domain} is not known: {policy.why}."
+        )
     elif policy.status == policies.BROKEN:
-        yield Finding("tls_rpt", NOTE, domain, f"TLS-RPT of {domain} is broken: {policy.why}.")
+        yield DnsFinding("tls_rpt", NOTE, domain, f"TLS-RPT of {domain} is broken: {policy.why}.")
     else:
         sentence = f"Nobody reports failures of TLS for {domain} (no TLS-RPT record)."
-        yield Finding("tls_rpt", NOTE, domain, sentence)
+        yield DnsFinding("tls_rpt", NOTE, domain, sentence)
 
 
-def _wildcard(domain: str, names: Names) -> t.Iterator[Finding]:
+def _wildcard(domain: str, names: Names) -> t.Iterator[DnsFinding]:
     wildcard = names.wildcards[domain]
     if wildcard.addresses:
         where = _and(wildcard.addresses)
         sentence = f"DNS answers for every name below {domain}, with {where}."
         remedy = "What is guessed and answered so is no sign of a server of its own."
-        yield Finding("wildcard", NOTE, domain, sentence, remedy)
+        yield DnsFinding("wildcard", NOTE, domain, sentence, remedy)
 
 
-def _name(name: Name) -> t.Iterator[Finding]:
+def _name(name: Name) -> t.Iterator[DnsFinding]:
     if name.unknown and name.look:
         reasons = "; ".join(
             dict.fromkeys(f"{answer.kind}: {answer.why}" for answer in name.unknown)
         )
         sentence = f"DNS does not say where {name.name} leads ({reasons}). That closes nothing."
         remedy = "See that DNS answers for it, or leave it out if it is not the site's."
-        yield Finding("name_unknown", UNKNOWN, name.name, sentence, remedy)
+        yield DnsFinding("name_unknown", UNKNOWN, name.name, sentence, remedy)
     elif not name.look and name.addresses and not name.why.startswith("DNS answers so"):
         elsewhere = "leads to" in name.why
         identity = "alias_elsewhere" if elsewhere else "not_looked_at"
-        yield Finding(identity, NOTE, name.name, f"{name.name} is not looked at: {name.why}.")
+        yield DnsFinding(identity, NOTE, name.name, f"{name.name} is not looked at: {name.why}.")
 
 
 class Pointer(t.NamedTuple):
@@ -314,22 +318,22 @@ def read_pointers(names: Names, resolver: Resolver) -> dict[str, Pointer]:
     return pointers
 
 
-def _pointers(pointers: t.Mapping[str, Pointer]) -> t.Iterator[Finding]:
+def _pointers(pointers: t.Mapping[str, Pointer]) -> t.Iterator[DnsFinding]:
     for address, pointer in pointers.items():
         if pointer.unknown:
             sentence = f"The PTR record of {address} is not known: {pointer.unknown}."
-            yield Finding("ptr", NOTE, address, sentence)
+            yield DnsFinding("ptr", NOTE, address, sentence)
         elif not pointer.hosts:
             sentence = f"{address} has no PTR record."
             remedy = "Where the server sends by itself, others refuse its mail for that."
-            yield Finding("ptr", NOTE, address, sentence, remedy)
+            yield DnsFinding("ptr", NOTE, address, sentence, remedy)
         elif pointer.back:
             sentence = f"{address} is {_and(pointer.back)}, and DNS leads back from there."
-            yield Finding("ptr", OK, address, sentence)
+            yield DnsFinding("ptr", OK, address, sentence)
         else:
             sentence = f"{address} says that it is {_and(pointer.hosts)}, which does not lead back."
             remedy = "Let the PTR record name a host that has this address."
-            yield Finding("ptr", NOTE, address, sentence, remedy)
+            yield DnsFinding("ptr", NOTE, address, sentence, remedy)
 
 
 def _texts(addresses: t.Iterable[str]) -> RangeSet:
