@@ -126,8 +126,8 @@ report:
             - Every host → its C(state), C(trouble), C(looks) from outside, C(edge), what a stranger
               gets at each published door by all layers together, C(doors), the same in parts
               (C(about), C(who), C(at), C(answer), C(by), C(unseen), C(passed), C(words)), and
-              C(layers), one record each with C(layer), C(host), C(state), C(findings), C(plan),
-              C(exposure), C(before), C(after), C(snapshot) and C(changed).
+              C(layers), one record each with C(layer), C(host) and C(state), and what is not empty
+              of C(findings), C(plan), C(exposure), C(before), C(after), C(snapshot) and C(changed).
           type: dict
           returned: always
         findings:

@@ -145,11 +145,11 @@ class Record:
         return zip(self.notes, [*self.decisions, *missing])
 
     def as_dict(self) -> dict[str, t.Any]:
-        """{layer, host, state, findings, plan, exposure, before, after, snapshot, changed}."""
-        return {
-            "layer": self.layer,
-            "host": self.host,
-            "state": self.state,
+        """{layer, host, state, findings, plan, exposure, before, after, snapshot, changed}, without
+        what is empty: most layers of most hosts are not managed, and Ansible visits every value of
+        the report of all hosts several times, in the process that they all wait for.
+        """
+        told = {
             "findings": list(self.findings),
             "plan": list(self.plan),
             "exposure": list(self.exposure),
@@ -158,6 +158,8 @@ class Record:
             "snapshot": self.snapshot,
             "changed": self.changed,
         }
+        whole = {"layer": self.layer, "host": self.host, "state": self.state}
+        return {**whole, **{name: value for name, value in told.items() if value}}
 
 
 def record(
