@@ -60,8 +60,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection impor
 
 _UNTOUCHED = "Nothing was looked at and nothing was changed."
 _MIDDLE = (
-    "The run ends here. What the run did before stays, and has no verdict: run drift when this is "
-    "mended."
+    "The run ends here. What it has done so far stays, and has no verdict: run drift once this is "
+    "fixed."
 )
 # Measured: 200 open files carry 47 workers, 1,024 about 230.
 _FILES_OF_A_WORKER = 5
@@ -125,8 +125,8 @@ def _nobody(pattern: str, where: str, variables: t.Mapping[str, t.Any]) -> list[
     if not missing:
         return []
     return [
-        f"{where} names {' and '.join(missing)}, which no host and no group of the inventory is "
-        "called."
+        f"{where} names {' and '.join(missing)}, but the inventory has no host or group of that "
+        "name."
     ]
 
 

@@ -357,7 +357,7 @@ class AgentPort(Port[State, str, AgentReading[State]]):
             sentences = " ".join(layer.sentence(change) for change in steps)
             raise AnsibleConnectionFailure(
                 "The connection to the host was lost while changes were being written, in this "
-                f"order: {sentences} How far they came is not known; no step of them shuts out the "
+                f"order: {sentences} How far they got is not known; no step of them shuts out the "
                 "provider. Run the task again to finish, or restore the previous state with the "
                 f"snapshot {kept.name}. The error was: {error}"
             ) from None

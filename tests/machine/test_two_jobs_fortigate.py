@@ -214,7 +214,7 @@ def test_a_lease_of_another_user_counts(
     file.write_text("{")
     told_of = firewall.run(fortios_inbound_lock, check=True, **lock()[1])
     assert (told_of["failed"], told_of["state"]) == (True, "unknown")
-    assert "belongs to another user, of the number 4712" in told_of["msg"]
+    assert "belongs to another user (uid 4712)" in told_of["msg"]
 
 
 def test_a_lease_needs_a_run_and_a_length(firewall: Firewall) -> None:

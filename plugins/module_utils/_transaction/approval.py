@@ -87,7 +87,7 @@ def refusal(approved: Approved | None, made: str, plan: t.Sequence[str]) -> str:
     if approved is None or made in ("", approved.digest):
         return ""
     if not approved.digest:
-        return f"No change was approved here, and there is one to be made: {_some(plan)} {_REMEDY}"
+        return f"No change was approved here, but one would be made: {_some(plan)} {_REMEDY}"
     what = "The plan is not the one that was approved."
     if approved.plan is None:
         return f"{what} It is now: {_some(plan)} {_REMEDY}"

@@ -154,7 +154,7 @@ def _held(path: pathlib.Path, longest: int = _LONGEST) -> snapshots.Held:
         with os.fdopen(number, "rb") as file:
             about = os.fstat(number)
             if about.st_uid not in (0, os.getuid()):
-                distrust = f"It belongs to another user, of the number {about.st_uid}."
+                distrust = f"It belongs to another user (uid {about.st_uid})."
             if not stat.S_ISREG(about.st_mode):
                 return snapshots.Held(path.name, "", distrust, "it is no file")
             content = file.read(longest + 1)

@@ -99,7 +99,7 @@ def refusal(findings: t.Iterable[Finding]) -> str:
     if any(finding.final for finding in stopping):
         return (
             f"{sentences} Nothing was changed. Change the description: this cannot be done, "
-            "whoever accepts it."
+            "even if it is accepted."
         )
     remedies = " and ".join(dict.fromkeys(finding.remedy for finding in stopping))
     return (

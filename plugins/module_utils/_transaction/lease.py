@@ -62,7 +62,7 @@ def check_minutes(minutes: int) -> str:
     if minutes in MINUTES:
         return ""
     return (
-        f"A lease of {minutes} minutes cannot be had: it must be between {MINUTES[0]} and "
+        f"A lease cannot last {minutes} minutes: it must be between {MINUTES[0]} and "
         f"{MINUTES[-1]} minutes."
     )
 
@@ -152,7 +152,7 @@ def parse(text: str, server: str, now: datetime.datetime) -> Lease:
         raise LeaseError(f"It is longer than {MINUTES[-1]} minutes, which no run asks for.")
     if since > now + _LONGEST:
         raise LeaseError(
-            "It is of a time to come: the server's clock was put back, or somebody has edited it."
+            "It lies in the future: the server's clock was set back, or somebody has edited it."
         )
     return Lease(held["server"], held["run_id"], held["by"], since, until, document["ended"])
 
@@ -251,9 +251,9 @@ def finding(
         GUARD,
         STOP,
         f"{lease.server} is leased by {lease.words()}, until {_clock(lease.until)} at the latest; "
-        f"its clock shows {_clock(now)}. What that run made is not proven yet, and it may take it "
-        "back. Who accepts that, because that run is known to be dead, takes over what it made, "
-        "and it takes nothing back any more.",
+        f"its clock shows {_clock(now)}. What that run made is not proven yet, and it may still "
+        "take it back. If you know that run to be dead and accept this, what it made is taken "
+        "over, and it takes nothing back any more.",
         remedy=f"{run_again} when that run has ended",
     )
 

@@ -259,7 +259,7 @@ class _Run(t.Generic[State, Key]):
         self._judge(strangers, still, still, unfinished=bool(pending) or not locked)
         if pending:
             raise Refused(
-                f"Every change was taken, but not all of them can be seen {reading.where}: "
+                f"Every change was accepted, but not all of them can be seen {reading.where}: "
                 f"{' '.join(self._sentences(pending))} Look at its log for what refused them. "
                 f"{self._way_back()}",
                 result,

@@ -197,8 +197,8 @@ class Tables(t.Mapping[str, "Table[State, Key]"], t.Generic[State, Key]):
                 kept.append(row)
             else:
                 changed.append(
-                    f"The {table.noun} '{row.key}' was changed after the run, so that it was left "
-                    "as it is now."
+                    f"The {table.noun} '{row.key}' was changed after the run, so it was left as "
+                    "it is now."
                 )
         return tuple(kept), tuple(changed)
 

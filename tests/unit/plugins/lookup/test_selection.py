@@ -48,7 +48,7 @@ def test_too_few_files_in_the_middle_of_a_run_do_not_make_what_was_done_unsaid(
     with pytest.raises(AnsibleLookupError) as refused:
         select()
     assert "Nothing was looked at" not in str(refused.value)
-    assert "What the run did before stays, and has no verdict" in str(refused.value)
+    assert "What it has done so far stays, and has no verdict" in str(refused.value)
     assert "--forks 10" in str(refused.value)
 
 

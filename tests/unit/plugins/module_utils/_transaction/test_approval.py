@@ -89,7 +89,7 @@ def test_without_an_approved_plan_any_may_be_carried_out() -> None:
     [
         ({"digest": of(MADE), "plan": ["Make it."]}, ""),
         ({"digest": of(MADE)}, ""),
-        ({}, "No change was approved here, and there is one to be made: Make it. Nothing was"),
+        ({}, "No change was approved here, but one would be made: Make it. Nothing was"),
         ({"digest": of(GONE)}, "It is now: Make it. Nothing was changed."),
         (
             {"digest": of(GONE), "plan": ["Take the scanner's away."]},
