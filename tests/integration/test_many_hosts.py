@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import resource
 import subprocess
@@ -90,7 +91,9 @@ def test_hosts_that_are_lost_on_the_way_fail_the_run(task: str, tmp_path: pathli
 
 
 @pytest.mark.long
-def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> None:
+def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen(
+    tmp_path: pathlib.Path,
+) -> None:
     names = [f"site{letter}" for letter in "abcdefghijkl"]
     firewalls = {"sitec", "sitef"}
     sites = [Site(name, ("2016",), "7.4.4" if name in firewalls else "") for name in names]
@@ -118,8 +121,12 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
         ]
         text["mailedge"]["children"]["siteg"]["vars"]["mailedge_own_network"] = ["10.0.0.0/8"]
         lab.inventory.write_text(yaml.safe_dump(text), encoding="utf-8")
-        run = play("drift", lab.inventory, "--forks", "12", variables=NO_LOOK)
+        # A folder that cannot be written makes no red run green, and takes none of its verdicts.
+        (tmp_path / "file").write_text("", encoding="utf-8")
+        nowhere = {"mailedge_report_folder": str(tmp_path / "file" / "reports")}
+        run = play("drift", lab.inventory, "--forks", "12", variables={**NO_LOOK, **nowhere})
         assert run.code != 0
+        assert "The report was not written" in " ".join(run.output.split())
         first = [line.split(".")[0] for line in summary(run)[:12]]
         assert first == [
             "sitea: open",
@@ -147,13 +154,26 @@ def test_a_drift_over_twelve_sites_tells_them_apart_on_its_first_screen() -> Non
         at = run.output.index("sitea: open")
         assert run.output[at:].splitlines()[11].startswith("sitel: in order")
         # Asked again, with nothing but a report.
-        assert (
-            play(
+        for state in ("open", "in order"):
+            told = play(
                 "drift",
                 lab.inventory,
                 "--limit",
                 "sitea",
-                variables={**NO_LOOK, "mailedge_fail_on": "never"},
-            ).code
-            == 0
-        )
+                variables={
+                    **NO_LOOK,
+                    "mailedge_fail_on": "never",
+                    "mailedge_report_folder": str(tmp_path / "reports"),
+                    "mailedge_report_formats": "json, junit",
+                },
+            )
+            assert told.code == 0
+            assert handed_on(told)["mailedge_report"]["sites"]["sitea"]["state"] == state
+            limit = ("--limit", "sitea")
+            assert play("apply", lab.inventory, *limit, variables=NO_LOOK).code == 0
+        assert handed_on(told)["mailedge_report"]["changes"]["states"] == {
+            "sitea": ["open", "in order"]
+        }
+        kept = json.loads((tmp_path / "reports" / "latest.json").read_text(encoding="utf-8"))
+        assert kept == handed_on(told)["mailedge_report"]
+        assert len(list((tmp_path / "reports").glob("report-*-drift*.xml"))) == 2

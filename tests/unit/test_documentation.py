@@ -310,6 +310,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_probe_sender",
         "mailedge_probe_targets",
         "mailedge_published_folder",
+        "mailedge_report_folder",
         "mailedge_exchange_snapshot_copy",
         "mailedge_iis_snapshot_copy",
         "mailedge_windows_firewall_snapshot_copy",

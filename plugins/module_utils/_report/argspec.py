@@ -43,3 +43,17 @@ SELFTEST_REPORT: dict[str, t.Any] = {
 SITE_DRAFT: dict[str, t.Any] = {
     "argument_spec": {"hosts": {"type": "list", "elements": "str", "required": True}}
 }
+REPORT_FILES: dict[str, t.Any] = {
+    "argument_spec": {
+        "folder": {"type": "path", "required": True},
+        "formats": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["json", "html", "markdown", "csv", "junit", "prometheus"],
+            "default": ["json", "html", "markdown"],
+        },
+        "mode": {"type": "str", "default": "0640"},
+        "partial": {"type": "bool", "default": False},
+        "report": {"type": "json"},
+    }
+}
