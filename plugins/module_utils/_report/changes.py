@@ -19,20 +19,20 @@ class ReportError(Exception):
 
 def checked(report: t.Any) -> Plain:
     """A report of another run, as far as a comparison reads it. Raises ReportError."""
-    if not isinstance(report, dict) or report.get("format") != FORMAT:
+    if not isinstance(report, t.Mapping) or report.get("format") != FORMAT:
         raise ReportError(f"It is no report of the form {FORMAT}.")
     sites = report.get("sites")
-    if not isinstance(report.get("at"), str) or not isinstance(sites, dict):
+    if not isinstance(report.get("at"), str) or not isinstance(sites, t.Mapping):
         raise ReportError("It says neither when it was made nor of which sites.")
     for site in sites.values():
-        findings = site.get("findings") if isinstance(site, dict) else None
-        if not isinstance(findings, list) or not all(map(_is_finding, findings)):
+        findings = site.get("findings") if isinstance(site, t.Mapping) else None
+        if not isinstance(findings, (list, tuple)) or not all(map(_is_finding, findings)):
             raise ReportError("A site of it has no list of findings.")
-    return report
+    return t.cast("Plain", report)
 
 
 def _is_finding(entry: t.Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    return isinstance(entry, t.Mapping) and isinstance(entry.get("id"), str)
 
 
 def with_since(report: Report, before: Report | None) -> Plain:

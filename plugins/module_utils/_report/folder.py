@@ -59,6 +59,11 @@ _LONGEST = 256 << 20
 _UNFIT = re.compile(r"[^A-Za-z0-9]+")
 
 
+def rendered(name: str, report: Report, changes: Report | None) -> str:
+    """A report in one of FORMATS."""
+    return _FORMATS[name][1](report, changes)
+
+
 class FolderError(Exception):
     """A report cannot be kept; a sentence that says why, and what was left as it was."""
 
