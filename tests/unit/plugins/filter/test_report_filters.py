@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.mailedge.lockdown.plugins.filter.report_changes import report_changes
 from ansible_collections.mailedge.lockdown.plugins.filter.report_text import report_text
 from ansible_collections.mailedge.lockdown.plugins.filter.tickets import tickets
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.folder import FORMATS
@@ -72,6 +73,9 @@ def test_what_is_no_report_is_told(other: t.Any) -> None:
         tickets(other)
     with pytest.raises(AnsibleFilterError, match="no report"):
         report_text(other)
+    for pair in ((other, reports.small_fleet()), (reports.small_fleet(), other)):
+        with pytest.raises(AnsibleFilterError, match="no report"):
+            report_changes(*pair)
 
 
 def test_a_severity_and_a_format_that_there_are_not_are_told() -> None:
@@ -84,6 +88,14 @@ def test_a_severity_and_a_format_that_there_are_not_are_told() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_report_is_rendered_in_every_format(name: str) -> None:
     assert "birke" in report_text(reports.small_fleet(), name)
+
+
+def test_two_runs_are_compared() -> None:
+    monday = reports.report({"birke": "drift", "ulme": "open"}, at="2026-11-23T06:30:00Z")
+    told = report_changes(reports.report({"birke": "in order"}), monday)
+    assert (told["since"], told["states"]) == (monday["at"], {"birke": ["drift", "in order"]})
+    assert told["missing_sites"] == ["ulme"]
+    assert report_changes(reports.report({}), monday, partial=True)["missing_sites"] == []
 
 
 def test_what_changed_is_in_the_text() -> None:
