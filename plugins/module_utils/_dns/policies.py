@@ -23,6 +23,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.spf import texts
 
 _LARGEST = 64 * 1024  # RFC 8461, 3.2: "at least 64 kilobytes"
+# RFC 8461, 3.2: about one year; sts-policy-mx is a name, or "*." and a name.
+_OLDEST = 31557600
+_AGE = re.compile(r"[0-9]{1,10}")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_MX = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _PATH = "/.well-known/mta-sts.txt"
 MODES = ("enforce", "testing", "none")
 ABSENT, PRESENT, BROKEN, UNKNOWN = "absent", "present", "broken", "unknown"
@@ -42,13 +47,14 @@ class Policy:
 
 
 def _tags(text: str) -> dict[str, str] | None:
-    """`a=b; c=d` as a dictionary; None for what is no such text."""
+    """`a=b; c=d` as a dictionary; None for what is no such text, or says one thing twice."""
     tags: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, equals, value = part.partition("=")
-        if not equals:
+        key = name.strip().lower()
+        if not equals or key in tags:
             return None
-        tags.setdefault(name.strip().lower(), value.strip())
+        tags[key] = value.strip()
     return tags
 
 
@@ -138,7 +144,7 @@ def mta_sts(
             if isinstance(error, ssl.SSLCertVerificationError):
                 return Policy(BROKEN, host, record.tags, why)
             continue
-        return _understood(host, text, record)
+        return understood(host, text, record)
     return Policy(UNKNOWN, host, record.tags, why)
 
 
@@ -210,7 +216,8 @@ def _fetch(host: str, address: str, port: int, until: float, ca_path: str | None
     return data.decode("utf-8")
 
 
-def _understood(host: str, text: str, record: Policy) -> Policy:
+def understood(host: str, text: str, record: Policy) -> Policy:
+    """The text of a policy of MTA-STS; `record` is that of DNS, which stands for it."""
     pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
     fields = {name.strip().lower(): value.strip() for name, _colon, value in reversed(pairs)}
     mx = tuple(
@@ -224,8 +231,10 @@ def _understood(host: str, text: str, record: Policy) -> Policy:
         wrong = "does not begin as a policy does (version: STSv1)"
     elif fields.get("mode") not in MODES:
         wrong = "has no mode that exists"
-    elif not fields.get("max_age", "").isdigit():
-        wrong = "does not say how long it holds (max_age)"
+    elif not _AGE.fullmatch(fields.get("max_age", "")) or int(fields["max_age"]) > _OLDEST:
+        wrong = f"does not say how long it holds (max_age, {_OLDEST} seconds at most)"
+    elif not all(_MX.fullmatch(pattern) for pattern in mx):
+        wrong = "has an MX host that is neither a name nor *. and a name"
     elif not mx and fields["mode"] != "none":
         wrong = "names no MX host"
     status = BROKEN if wrong else PRESENT
