@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import FIREWALL, Seen
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import Looked
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
     Register,
@@ -74,6 +75,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
     WAY_IN,
     edge_of,
+    looked_at,
     seen_of,
 )
 
@@ -138,6 +140,7 @@ class ActionModule(ActionBase):
             now.date(),
             fronts(of_hosts),
             of_sites(of_hosts, _about),
+            looks=looks_of(of_hosts),
             check_mode=check_mode,
         )
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
@@ -279,6 +282,17 @@ def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
     return seen_of_sites
 
 
+def looks_of(of_hosts: OfHosts) -> dict[str, list[Looked]]:
+    """Site → what all looks of strangers were at, whichever of its hosts took them."""
+    looks: dict[str, list[Looked]] = {}
+    for variables in of_hosts.values():
+        registered, about = variables.get(f"{_RESULT}{OUTSIDE}"), _about(variables)
+        if registered and about.get("described"):
+            seen = looks.setdefault(str(about["described"]["site"]), [])
+            seen += looked_at(registered, taken(registered))
+    return looks
+
+
 def _fail_on(of_hosts: OfHosts) -> dict[str, str]:
     """Host → from which state on it fails. A host without a description fails by the strictest of
     the others'.
@@ -302,10 +316,11 @@ class Judge:
         fronts: t.Mapping[str, Seen] | None = None,
         tenants: t.Mapping[str, str] | None = None,
         *,
+        looks: t.Mapping[str, t.Sequence[Looked]] | None = None,
         check_mode: bool = False,
     ) -> None:
         self.playbook, self.today, self._fronts = playbook, today, fronts or {}
-        self._tenants = tenants or {}
+        self._tenants, self._looks = tenants or {}, looks or {}
         self._writes = playbook == "apply" and not check_mode
         self.accepted = Register(today)
 
@@ -336,6 +351,7 @@ class Judge:
             about["parts"],
             lambda layer: _result_of(layer, variables),
             self._fronts.get(described["site"]),
+            self._looks.get(described["site"], ()),
         )
         for layer, part in about["parts"].items():
             given = _result_of(layer, variables)

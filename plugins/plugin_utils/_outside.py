@@ -33,6 +33,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ACCEPTED,
+    ELSEWHERE,
     MANAGED,
     NOT_JUDGED,
     Record,
@@ -46,6 +47,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import Edge
 
 OUTSIDE, EDGE = "outside", "whole edge"
+_FORGOTTEN = "A known door"
 
 
 def outside(
@@ -108,14 +110,19 @@ def whole_edge(
     """
     if OPEN in states:
         return []
+    how = (parts.get(OUTSIDE) or {}).get("how")
     state, sentences = edge.judged(
-        described.get("fortigate_vips") or (),
-        looked=(parts.get(OUTSIDE) or {}).get("how") == MANAGED,
+        described.get("fortigate_vips") or (), looked=how == MANAGED, elsewhere=how == ELSEWHERE
     )
     if not state or state in states:
         return []
     severity = CRITICAL if state == OPEN else WARNING
-    noted = (Note("strangers", state, severity, text, _door(text)) for text in sentences)
+    noted = (
+        _of_edge(text)
+        if text.startswith(_FORGOTTEN)
+        else Note("strangers", state, severity, text, _door(text))
+        for text in sentences
+    )
     return [Record(EDGE, host, state, tuple(sentences), notes=whole(noted, state))]
 
 
@@ -132,6 +139,6 @@ def _of_look(state: str, look: str, sentence: str) -> Note:
 def _of_edge(sentence: str) -> Note:
     """A door that nobody looked at, or of which a look says what cannot be by the layers."""
     door = _door(sentence)
-    if sentence.startswith("A known door"):
+    if sentence.startswith(_FORGOTTEN):
         return Note("door_not_looked_at", UNKNOWN, WARNING, sentence, door)
     return Note("layers_contradicted", OPEN, CRITICAL, sentence, door)

@@ -66,6 +66,8 @@ class Edge:
     locked_in_front: bool = False
     # Whether the addresses of the server are known.
     own: bool = False
+    # The looks of strangers that the hosts of its site took, whichever of them.
+    looks: tuple[Looked, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -87,11 +89,14 @@ class Edge:
             if answer.group == STRANGERS or answer.place.port_inside == MAIL
         ]
 
-    def judged(self, named: t.Collection[str], *, looked: bool) -> tuple[str, list[str]]:
+    def judged(
+        self, named: t.Collection[str], *, looked: bool, elsewhere: bool = False
+    ) -> tuple[str, list[str]]:
         """A state, empty where no stranger gets in, and the sentences of the doors that are why.
 
         `named`: the virtual IPs that the site locks. `looked`: whether looks from outside judge
-        the doors of which the layers do not know enough.
+        the doors of which the layers do not know enough; `elsewhere`: those of another host of the
+        site, which does not know of these doors.
         """
         certain = [
             answer
@@ -100,6 +105,9 @@ class Edge:
         ]
         if certain:
             return OPEN, sentences(certain)
+        if elsewhere and self.looks:
+            unseen = self._forgotten(self.looks)
+            return UNKNOWN if unseen else "", unseen
         if looked or not self.locked_in_front:
             return "", []
         perhaps = perhaps_open(self.answers, named, own=self.own)
@@ -111,14 +119,17 @@ class Edge:
         """
         if not any(not answer.place.tenant for answer in self.answers):
             return "", []
-        seen = list(_looked(registered, looks))
+        seen = list(looked_at(registered, looks))
         against = contradicted(self.answers, seen)
-        unseen = [
+        unseen = self._forgotten([*seen, *self.looks])
+        return OPEN if against else UNKNOWN if unseen else "", [*against, *unseen]
+
+    def _forgotten(self, looks: t.Collection[Looked]) -> list[str]:
+        return [
             f"A known door was not looked at from outside: {answer.sentence()}, by what the layers "
             "say."
-            for answer in forgotten(self.answers, seen)
+            for answer in forgotten(self.answers, looks)
         ]
-        return OPEN if against else UNKNOWN if unseen else "", [*against, *unseen]
 
 
 def seen_of(layer: str, stage: str, parts: Parts, result: Plain | None) -> Seen:
@@ -134,8 +145,15 @@ def seen_of(layer: str, stage: str, parts: Parts, result: Plain | None) -> Seen:
     )
 
 
-def edge_of(parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | None) -> Edge:
-    """The edge of a server; `front` is the firewall of its site, which one of its hosts reads."""
+def edge_of(
+    parts: Parts,
+    result_of: t.Callable[[str], t.Any],
+    front: Seen | None,
+    looks: t.Iterable[Looked] = (),
+) -> Edge:
+    """The edge of a server; `front` is the firewall of its site, which one of its hosts reads, and
+    `looks` those that its hosts took.
+    """
     seen = {
         stage: seen_of(layer, stage, parts, result_of(layer)) for stage, layer in _LAYERS.items()
     }
@@ -150,10 +168,11 @@ def edge_of(parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | Non
         (*answers(stages, (STRANGERS, PROVIDER)), *web, *tenant),
         locked_in_front=stages[0].told is not None,
         own=bool((stages[-1].told or {}).get("addresses")),
+        looks=tuple(looks),
     )
 
 
-def _looked(registered: t.Any, looks: t.Sequence[t.Any]) -> t.Iterator[Looked]:
+def looked_at(registered: t.Any, looks: t.Sequence[t.Any]) -> t.Iterator[Looked]:
     """Every address that a look of a stranger was at."""
     asked = [
         look

@@ -14,6 +14,8 @@ from ansible_collections.mailedge.lockdown.plugins.action.run_report import (
     Judge,
     _fail_on,
     _snapshots,
+    fronts,
+    looks_of,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
     DELIVER,
@@ -422,3 +424,26 @@ def test_a_door_that_is_known_too_little_of_is_judged_by_the_looks_where_there_a
     mail, second = "203.0.113.25:25", "203.0.113.82:2525"
     assert looked_at((mail, "closed"), (second, "closed")) == "in order"
     assert looked_at((mail, "closed")) == "unknown"
+
+
+@pytest.mark.parametrize("seen", [("203.0.113.25:25", "203.0.113.82:2525"), ("203.0.113.25:25",)])
+def test_what_one_host_of_a_site_looked_at_is_seen_for_the_others(seen: tuple[str, ...]) -> None:
+    looks = [look("a stranger", "closed", "closed") for _at in seen]
+    for item, at in zip(looks, seen):
+        item["__mailedge_vantage"]["looks"][0]["stands_for"] = at
+    owner = registered("drift", WAY_IN, "outside", __mailedge_result_outside={"results": looks})
+    owner["__mailedge_result_fortigate_way_in"] = firewall((ELSEWHERE,))
+    second = registered("drift", "exchange")
+    second["__mailedge"]["parts"]["outside"] = {"how": "elsewhere", "why": "DNS is ex1's."}
+    shut = [Door((4,), (25,), {DELIVER: (PROVIDER, PROVIDER)})]
+    there = edge_of("exchange", shut, addresses=[ELSEWHERE], complete=True)
+    second["__mailedge_result_host"] = {"layers": {"exchange": there}}
+    hosts = {"ex1": owner, "ex2": second}
+    judge = Judge("drift", TODAY, fronts(hosts), looks=looks_of(hosts))
+    verdict = judge.host("ex2", second)
+    assert verdict.state == ("in order" if len(seen) == 2 else "unknown")
+    if verdict.state == "unknown":
+        assert verdict.reason.startswith(
+            "A known door was not looked at from outside: a stranger at 203.0.113.82 port 2525"
+        )
+        assert verdict.breaks("drift")
