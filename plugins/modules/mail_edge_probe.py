@@ -160,6 +160,9 @@ attributes:
     platforms: posix
     support: full
 notes:
+  - Mail addresses in domains that are reserved for examples (RFC 2606), which Exchange refuses
+    whatever its connectors let in, are refused before anything is sent, unless all targets are on
+    the loopback of the host.
   - Silence, a greeting of C(421 4.3.2 Service not available), and a login that is wanted in other
     words than Exchange's are half of a proof, see RV(needs_positive_control). The other half is a
     look from an allowed sender that expects V(open) in the same task.
@@ -452,7 +455,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
     ARGUMENTS,
     OptionError,
-    reserved_addresses,
+    reserved_caution,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
     in_brief,
@@ -471,14 +474,9 @@ def main() -> None:
         tasks = prepare(module.params)
     except OptionError as error:
         module.fail_json(msg=str(error))
-    for reserved in dict.fromkeys(
-        ", ".join(reserved_addresses(task.question)) for task in tasks if task.question
-    ):
-        if reserved:
-            module.warn(
-                f"{reserved}: Exchange may refuse domains that are reserved for examples (RFC "
-                "2606), whatever its connectors let in. Such a refusal is taken for inconclusive."
-            )
+    for caution in dict.fromkeys(reserved_caution(task.question) for task in tasks):
+        if caution:
+            module.warn(caution)
     looks: list[Sought] = []
     for task, (result, heard) in zip(tasks, take_all(tasks)):
         looks.append(Sought(task.name, task.expect, result))

@@ -7,6 +7,8 @@ not tell is unknown, and what is wrong in it is in the report.
 
 from __future__ import annotations
 
+import json
+import pathlib
 import typing as t
 
 import pytest
@@ -64,10 +66,13 @@ def dns(lab: Lab) -> t.Iterator[NameServer]:
         yield server
 
 
-def probe(lab: Lab, dns: NameServer, playbook: str = "probe", **variables: t.Any) -> Run:
+def probe(
+    lab: Lab, dns: NameServer, playbook: str = "probe", *arguments: str, **variables: t.Any
+) -> Run:
     return play(
         playbook,
         lab.inventory,
+        *arguments,
         variables={
             "mailedge_probe_targets": "",
             "mailedge_domains": [DOMAIN],
@@ -149,6 +154,30 @@ def test_a_forgotten_name_that_leads_past_the_lock_is_open(lab: Lab, dns: NameSe
     assert run.code != 0
     assert states(run) == {HOST: "open"}
     assert f"mail.{DOMAIN}" in report(run)
+
+
+def test_several_hosts_look_and_none_that_could_not_is_taken_for_a_refusal(
+    lab: Lab, dns: NameServer, tmp_path: pathlib.Path
+) -> None:
+    towers = {"tower": "local", "second-tower": "local", "dark-tower": "no_such_connection"}
+    hosts = {name: {"ansible_connection": kind} for name, kind in towers.items()}
+    inventory = tmp_path / "towers.yml"
+    inventory.write_text(json.dumps({"towers": {"hosts": hosts}}), encoding="utf-8")
+    for asked, state in ((["tower", "second-tower"], "in order"), (list(towers), "unknown")):
+        looks = {"mailedge_probe_looks": "", "mailedge_probe_hosts": asked}
+        run = probe(lab, dns, "probe", "-i", str(inventory), **looks)
+        assert states(run) == {HOST: state}, run.output
+        assert (run.code == 0) == (state == "in order")
+        seen = [
+            task.result["looks"][0]
+            for task in run.of("Look at the server from outside")
+            if "looks" in task.result
+        ]
+        assert [each["name"] for each in seen] == [
+            f"a stranger on the internet, from {name}" for name in ("tower", "second-tower")
+        ]
+        assert {each["verdict"] for each in seen} == {"closed"}
+    assert "a stranger on the internet, from dark-tower" in report(run)
 
 
 def test_without_judging_dns_is_told_and_fails_nothing(lab: Lab, dns: NameServer) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web import WebQuestion
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_table import TARGETS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    LOOPBACK,
     RangeError,
     RangeSet,
     parse_address,
@@ -295,6 +296,37 @@ def _whence(params: t.Mapping[str, t.Any]) -> tuple[str | None, RangeSet, RangeS
             f"source_address is {source}, which is not an address of this host. Nothing was sent."
         )
     return source, allowed, own_networks
+
+
+def refuse_reserved(question: Question, targets: t.Iterable[str]) -> None:
+    """Raises OptionError for mail addresses that Exchange refuses whatever its connectors let in:
+    such a refusal proves nothing. A server on this machine's loopback, such as a lab, is asked.
+    """
+    reserved = reserved_addresses(question)
+    elsewhere = [target for target in targets if not _on_loopback(target)]
+    if reserved and elsewhere:
+        raise OptionError(
+            f"{', '.join(reserved)}: domains that are reserved for examples (RFC 2606) are refused "
+            f"by Exchange whatever its connectors let in, so that {elsewhere[0]} would look "
+            "locked. Name real addresses of your own, and a real mailbox at the site. Nothing was "
+            "sent."
+        )
+
+
+def reserved_caution(question: Question | None) -> str:
+    """What is to be said of such addresses where they are asked for; empty where there are none."""
+    reserved = ", ".join(reserved_addresses(question)) if question else ""
+    return reserved and (
+        f"{reserved}: Exchange may refuse domains that are reserved for examples (RFC 2606), "
+        "whatever its connectors let in. Such a refusal is taken for inconclusive."
+    )
+
+
+def _on_loopback(target: str) -> bool:
+    try:
+        return parse_address(target) in LOOPBACK
+    except RangeError:
+        return target.lower().rstrip(".") == "localhost"
 
 
 def reserved_addresses(question: Question) -> list[str]:

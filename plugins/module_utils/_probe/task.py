@@ -29,6 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options i
     check_web_question,
     each_look,
     port_of,
+    refuse_reserved,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
     Asked,
@@ -83,6 +84,8 @@ class LookTask:
         self.asked = self._web or t.cast(Question, self.question)
         self._targets = check_targets(params)
         self._known = check_known(params)
+        if self.question is not None:
+            refuse_reserved(self.question, as_addresses(self._targets, self._known))
         self._control = check_control(params)
         self._port, control_port = port_of(params), port_of(params, "control_port")
         about = (

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import collections
 import pathlib
-import socket
 import threading
-import typing as t
 
 import pytest
 
@@ -87,11 +85,6 @@ def test_a_whole_site_is_looked_at_in_time(
     first = {name: f"127.7.0.{number}" for number, name in enumerate(names, 1)}
     second = {name: f"127.7.1.{number}" for number, name in enumerate(names, 1)}
 
-    def resolve(name: str, port: int, *_more: t.Any) -> list[tuple[t.Any, ...]]:
-        addresses = [first[name], second[name]] if name in first else [name]
-        return [(socket.AF_INET, 1, 6, "", (address, port)) for address in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     crowd = Crowd()
 
     def counted(task: LookTask, index: int) -> None:
@@ -114,6 +107,7 @@ def test_a_whole_site_is_looked_at_in_time(
         recipient="postmaster@hafen.example",
         relay_recipient="probe@elsewhere.example",
         own_domain_sender="office@hafen.example",
+        target_addresses={name: [first[name], second[name]] for name in names},
     )
     assert [len(result["addresses"]) for result in results] == [24, 24, 24]
     # Two addresses with three ports each, one connection to each of them, and never two at once.
