@@ -18,6 +18,8 @@ MUTATION_VENV ?= .venv-mutation
 DOCS_VENV ?= .venv-docs
 PAGE_VENV ?= .venv-page
 EE_VENV ?= .venv-ee
+PACKAGE_VENV ?= .venv-package
+NOX_VENV ?= .venv-nox
 # One more than the cores of a small machine: a test waits for what it has started.
 WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
@@ -105,6 +107,18 @@ $(EE_VENV)/.ready: requirements-ee.txt | new-enough
 	@echo "Installing what looks at execution environments into $(EE_VENV) ..."
 	@$(PYTHON) -m venv $(EE_VENV)
 	@$(EE_VENV)/bin/python $(pip_install) -r requirements-ee.txt
+	@touch $@
+
+$(PACKAGE_VENV)/.ready: requirements-package.txt | new-enough
+	@echo "Installing what looks at the package into $(PACKAGE_VENV) ..."
+	@$(PYTHON) -m venv $(PACKAGE_VENV)
+	@$(PACKAGE_VENV)/bin/python $(pip_install) -r requirements-package.txt
+	@touch $@
+
+$(NOX_VENV)/.ready: requirements-nox.txt | new-enough
+	@echo "Installing antsibull-nox and reuse into $(NOX_VENV) ..."
+	@$(PYTHON) -m venv $(NOX_VENV)
+	@$(NOX_VENV)/bin/python $(pip_install) -r requirements-nox.txt
 	@touch $@
 
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
@@ -242,15 +256,18 @@ docs-lint: $(LINT_VENV)/.ready copy ## documentation of modules and roles by ant
 	@echo "docs-lint: clean"
 
 # Every warning is an error, an unknown reference among them. Only the owner may write to the
-# folder: antsibull-docs asks for that.
-docs: $(DOCS_VENV)/.ready copy ## build the documentation site into .cache/docs/html
+# folder: antsibull-docs asks for that. In a copy of its own, so that it may run beside other
+# checks.
+docs: $(DOCS_VENV)/.ready ## build the documentation site into .cache/docs/html
+	@$(PYTHON) tests/tools/tree.py copy $(cache)/docs-copy >/dev/null
 	@rm -rf $(cache)/docs && mkdir -p -m 755 $(cache)/docs $(cache)/docs/rst
-	@cd $(cache)/docs && $(call in_venv,$(DOCS_VENV)) ANSIBLE_COLLECTIONS_PATH="$(cache)/copy" \
+	@cd $(cache)/docs && $(call in_venv,$(DOCS_VENV)) \
+	  ANSIBLE_COLLECTIONS_PATH="$(cache)/docs-copy" \
 	  antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
 	  --no-add-antsibull-docs-version --dest-dir rst mailedge.lockdown
 	@cp -r docs/docsite/conf.py docs/docsite/rst/images $(cache)/docs/rst/docsite/.
 	@mv $(cache)/docs/rst/docsite/conf.py $(cache)/docs/rst/
-	@PYTHONPATH="$(cache)/copy" $(DOCS_VENV)/bin/python -m $(package).tests.tools.unverified \
+	@PYTHONPATH="$(cache)/docs-copy" $(DOCS_VENV)/bin/python -m $(package).tests.tools.unverified \
 	  $(cache)/docs/rst/docsite/unverified.rst
 	@$(DOCS_VENV)/bin/sphinx-build -q -W --keep-going -n -T -j 2 -b html \
 	  $(cache)/docs/rst $(cache)/docs/html
@@ -293,6 +310,22 @@ galaxy: $(VENV)/.ready installed ## build, install and verify the collection; re
 	  ansible-doc -t role --list mailedge.lockdown
 	@echo "galaxy: built, installed and verified"
 
+# galaxy-importer goes on after what it warns of, so that its words are looked at as well. In a copy
+# of its own, as above, and with nothing of this repository but the package.
+package: $(PACKAGE_VENV)/.ready $(NOX_VENV)/.ready ## as a registry sees it, and licences
+	@$(NOX_VENV)/bin/reuse lint --quiet || $(NOX_VENV)/bin/reuse lint
+	@$(call in_venv,$(NOX_VENV)) antsibull-nox lint-config
+	@$(PYTHON) tests/tools/tree.py copy $(cache)/package-copy >/dev/null
+	@rm -rf $(cache)/package && mkdir -p $(cache)/package
+	@cd $(cache)/package-copy/ansible_collections/mailedge/lockdown && \
+	  $(call in_venv,$(PACKAGE_VENV)) \
+	  ansible-galaxy collection build --output-path $(cache)/package >/dev/null
+	@cd $(cache)/package && $(call in_venv,$(PACKAGE_VENV)) \
+	  GALAXY_IMPORTER_CONFIG=$(CURDIR)/.ci/galaxy-importer.cfg \
+	  python -m galaxy_importer.main mailedge-lockdown-*.tar.gz >log 2>&1 || { cat log; exit 1; }
+	@! grep -E '^(WARNING|ERROR)' $(cache)/package/log
+	@echo "package: imported; every file has its licence"
+
 changelog: $(LINT_VENV)/.ready link ## turn the fragments into the version's release notes
 	@cd $(linked) && $(call in_venv,$(LINT_VENV)) antsibull-changelog release
 	@rm -f changelogs/.plugin-cache.yaml
@@ -302,4 +335,4 @@ clean: ## remove everything that the targets above have made
 	  tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: build installed galaxy changelog clean
+.PHONY: build installed galaxy package changelog clean

@@ -124,6 +124,7 @@ HOST = "birke-ex1"
 # Role → what of its example is elsewhere on a lab. What an example only shows with names that no
 # lab can have stays out, with its reason.
 ON_THE_LAB: t.Mapping[str, t.Mapping[str, t.Any]] = {
+    "discover": {},
     "exchange": {},
     "fortigate": {},
     "hybrid": {},
