@@ -144,6 +144,7 @@ ON_THE_LAB: t.Mapping[str, t.Mapping[str, t.Any]] = {
 }
 ELSEWHERE = {
     "exchange_online": "a tenant by its ids; test_exchange_online_walk runs the role",
+    "report": "it writes what a run has found, so that it is tried where one has",
     "site": "variables alone, which are described to site_description below",
 }
 # What a lab says of itself, which counts more than the invented names of an example.

@@ -15,13 +15,18 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
-from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
-from ansible_collections.mailedge.lockdown.tests.lab.site import (
-    DEFAULT_SITES,
-    PROVIDER_RANGES,
-    parse_sites,
-)
+from ansible_collections.mailedge.lockdown.tests.lab.needs import missing
+
+try:
+    from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
+    from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+    from ansible_collections.mailedge.lockdown.tests.lab.site import (
+        DEFAULT_SITES,
+        PROVIDER_RANGES,
+        parse_sites,
+    )
+except ModuleNotFoundError as error:
+    sys.exit(missing(error))
 
 _EXAMPLE = " ".join(f"{site.name}={','.join(site.editions)}" for site in DEFAULT_SITES)
 
