@@ -81,10 +81,10 @@ def told(run: Run) -> str:
 
 
 def test_another_plan_stops_before_the_first_write_of_any_layer(lab: Lab) -> None:
-    """The firewall is written last, and its plan is the one that differs."""
+    """The firewall is written last, and its plan alone is another one than it was."""
     host = lab.hosts[HOST]
     start = whole(host), firewall_of(lab)
-    approved = f"{HOST}/exchange={'0' * 32}, {HOST}/fortigate_way_in={'1' * 32}"
+    approved = f"{HOST}/fortigate_way_in={'1' * 32}"
     run = play("apply", lab.inventory, variables={**NO_LOOK, "mailedge_approved_plan": approved})
     assert run.code != 0
     assert "The plan is not the one that was approved." in told(run)
@@ -119,6 +119,19 @@ def test_a_module_carries_out_the_plan_that_it_showed_in_check_mode(firewall: Fi
     asked_back: dict[str, t.Any] = {"approved_plan": {"digest": back["plan_digest"]}}
     assert firewall.done(fortios_rollback, snapshot="latest", **asked_back)["changed"]
     assert firewall.dump() == before
+
+
+def test_a_tenant_that_changes_meanwhile_is_left_as_it_is(tenant: Tenant) -> None:
+    shown = tenant.lock(check=True)
+    approved = {"digest": shown["plan_digest"], "plan": shown["plan"]}
+    tenant.online.tenant.organization["RejectDirectSend"] = True
+    before = tenant.dump()
+    refused = tenant.lock(approved_plan=approved)
+    assert refused["failed"]
+    assert "Approved, and not planned any more: Set RejectDirectSend" in refused["msg"]
+    assert tenant.dump() == before
+    tenant.online.tenant.organization["RejectDirectSend"] = False
+    assert tenant.locked(approved_plan=approved)["changed"]
 
 
 @pytest.mark.core
@@ -159,6 +172,13 @@ def test_a_site_that_changes_meanwhile_is_planned_and_approved_anew(
     assert state() == meanwhile
 
     rules.remove(beside)
+    tenant.online.tenant.organization["RejectDirectSend"] = True
+    meanwhile = state()
+    refused = play("apply", lab.inventory, variables=approved)
+    assert "Approved, and not planned any more: Set RejectDirectSend" in told(refused)
+    assert state() == meanwhile
+
+    tenant.online.tenant.organization["RejectDirectSend"] = False
     assert state() == start
     applied = play("apply", lab.inventory, variables=approved)
     assert applied.code == 0, applied.output

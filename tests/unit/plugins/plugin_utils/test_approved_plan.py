@@ -9,6 +9,7 @@ import json
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.plan import (
     NOTHING,
@@ -16,6 +17,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.plan imp
     handed_on,
 )
 from ansible_collections.mailedge.lockdown.tests.support.described import WHOLE, described
+from ansible_collections.mailedge.lockdown.tests.tools.documentation import REPOSITORY
 
 HOST, OTHER = "birke-ex1", "birke-ex2"
 FIRST, SECOND, THIRD = (digit * 32 for digit in "1ab")
@@ -109,6 +111,18 @@ def test_what_is_no_plan_is_refused(given: t.Any, why: str) -> None:
     (error,) = described({**WHOLE, "mailedge_approved_plan": given}).errors
     assert error.startswith("mailedge_approved_plan cannot be used. ")
     assert why in error
+
+
+def test_every_task_that_locks_beside_the_server_is_given_its_part() -> None:
+    lock = REPOSITORY / "roles" / "fortigate" / "tasks" / "lock.yml"
+    (block,) = yaml.safe_load(lock.read_text(encoding="utf-8"))
+    tenant = REPOSITORY / "roles" / "exchange_online" / "tasks" / "lock.yml"
+    tasks = [*block["block"], yaml.safe_load(tenant.read_text(encoding="utf-8"))[0]]
+    layers = ("fortigate feed", "fortigate way in", "fortigate way out", "exchange online")
+    for task, layer in zip(tasks, layers, strict=True):
+        (options,) = [value for key, value in task.items() if key.startswith("mailedge.lockdown.")]
+        assert f"['{layer}']" in options["approved_plan"]
+        assert layer in task["when"]
 
 
 def test_the_plan_of_an_earlier_job_is_known_and_not_read() -> None:
