@@ -167,7 +167,7 @@ awx: $(VENV)/.ready link ## docs/awx on a real AWX, twice: make awx URL=https://
 # keeps one core busy. They are a make of their own, so that what they say is seen at once.
 test: ## every check that is quick: what a change must pass
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target \
-	  quick-beside lint ansible-lint docs-lint ee galaxy
+	  quick-beside lint ansible-lint docs-lint galaxy
 
 quick-beside: $(VENV)/.ready link
 	@$(MAKE) --no-print-directory --output-sync=none quick
