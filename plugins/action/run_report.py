@@ -74,6 +74,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
     WAY_IN,
+    doors_of,
     edge_of,
     looked_at,
     seen_of,
@@ -347,12 +348,12 @@ class Judge:
             variables.get(f"{_RESULT}names"),
             described,
         )
-        edge = edge_of(
+        stages = (
             about["parts"],
             lambda layer: _result_of(layer, variables),
             self._fronts.get(described["site"]),
-            self._looks.get(described["site"], ()),
         )
+        edge = edge_of(*stages, self._looks.get(described["site"], ()))
         for layer, part in about["parts"].items():
             given = _result_of(layer, variables)
             if (
@@ -408,6 +409,8 @@ class Judge:
             elsewhere=elsewhere,
             edge=tuple(edge.lines),
             doors=tuple(edge.doors),
+            doors_described=tuple(doors_of(*stages, "described")),
+            doors_before=tuple(doors_of(*stages, "before")),
         )
 
     def _undone(self, variables: t.Mapping[str, t.Any]) -> str:

@@ -187,6 +187,8 @@ plan:
 edge:
   description: The layer as a stage of the whole edge. For each right at its C(doors), who of the
     V(strangers) and the V(provider) might have it, and who has; C(means) are digests of both.
+    Where something would change, C(described) is the same by the plan; after a write, C(before)
+    is what it was.
   returned: when what was read holds
   type: dict
   sample: {"stage": "exchange", "means": {"strangers": "3f2a91c07d5e"}, "doors": []}

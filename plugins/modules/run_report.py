@@ -125,7 +125,9 @@ report:
           description:
             - Every host → its C(state), C(trouble), C(looks) from outside, C(edge), what a stranger
               gets at each published door by all layers together, C(doors), the same in parts
-              (C(about), C(who), C(at), C(answer), C(by), C(unseen), C(passed), C(words)), and
+              (C(about), C(who), C(place), C(name), C(port), C(path), C(answer), C(by), C(unseen),
+              C(passed), C(words), without what is empty), C(doors_described), what they would be
+              after a run, C(doors_before), what they were before one that has written, and
               C(layers), one record each with C(layer), C(host) and C(state), and what is not empty
               of C(findings), C(plan), C(exposure), C(before), C(after), C(snapshot) and C(changed).
           type: dict

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import (
     EXCHANGE,
@@ -26,12 +26,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold impor
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import (
     MAIL,
     Looked,
-    alike,
     contradicted,
     forgotten,
     perhaps_open,
     sentences,
     standing_for,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import (
+    parts as parts_of_door,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
     PROVIDER,
@@ -74,12 +76,12 @@ class Edge:
         """One sentence for each published door, each path of a web and each domain of the tenant;
         of the provider at the doors of mail alone.
         """
-        return [doors.sentence for doors in alike(self._told)]
+        return sentences(self._told)
 
     @property
     def doors(self) -> list[dict[str, t.Any]]:
-        """The same in their parts (Alike.as_dict), for who draws them."""
-        return [doors.as_dict() for doors in alike(self._told)]
+        """The same, each in its parts, for who draws them."""
+        return [parts_of_door(answer) for answer in self._told]
 
     @property
     def _told(self) -> list[Answer]:
@@ -145,23 +147,43 @@ def seen_of(layer: str, stage: str, parts: Parts, result: Plain | None) -> Seen:
     )
 
 
+def doors_of(
+    parts: Parts, result_of: t.Callable[[str], t.Any], front: Seen | None, when: str
+) -> list[dict[str, t.Any]]:
+    """The doors of a server as they are `described`, or were `before` a run that has written; empty
+    where no layer tells of that.
+    """
+    told = [(result_of(layer) or {}).get("edge") for layer in (*_LAYERS.values(), CLOUD)]
+    told.append(front.told if front else None)
+    if not any(isinstance(stage, dict) and when in stage for stage in told):
+        return []
+    return edge_of(parts, result_of, front, when=when).doors
+
+
+def _as_of(seen: Seen, when: str) -> Seen:
+    """A stage at another time; one that tells of none is the same then as now."""
+    return replace(seen, told=seen.told[when]) if seen.told and when in seen.told else seen
+
+
 def edge_of(
     parts: Parts,
     result_of: t.Callable[[str], t.Any],
     front: Seen | None,
     looks: t.Iterable[Looked] = (),
+    when: str = "",
 ) -> Edge:
     """The edge of a server; `front` is the firewall of its site, which one of its hosts reads, and
-    `looks` those that its hosts took.
+    `looks` those that its hosts took. `when` as in doors_of(), empty for now.
     """
     seen = {
-        stage: seen_of(layer, stage, parts, result_of(layer)) for stage, layer in _LAYERS.items()
+        stage: _as_of(seen_of(layer, stage, parts, result_of(layer)), when)
+        for stage, layer in _LAYERS.items()
     }
     if seen[FIREWALL].told is None and front is not None:
-        seen[FIREWALL] = front
+        seen[FIREWALL] = _as_of(front, when)
     stages = [seen[stage] for stage in _STAGES]
     web = web_answers([seen[stage] for stage in WEB_STAGES])
-    tenant = tenant_answers(seen_of(CLOUD, TENANT, parts, result_of(CLOUD)))
+    tenant = tenant_answers(_as_of(seen_of(CLOUD, TENANT, parts, result_of(CLOUD)), when))
     if all(stage.told is None for stage in stages):
         return Edge((*web, *tenant))
     return Edge(

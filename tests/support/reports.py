@@ -60,13 +60,21 @@ def finding(site: str, host: str, name: str, what: str, words: str, **more: t.An
     }
 
 
-def door(who: str, at: str, answer: str, words: str, **more: t.Any) -> Plain:
+def door(who: str, place: str, answer: str, words: str, **more: t.Any) -> Plain:
     """What a group of senders gets at a published door."""
-    told = {"about": "mail", "who": who, "at": at, "answer": answer, "words": words}
-    return {**told, "by": "", "unseen": [], "passed": False, **more}
+    told = {"about": "mail", "who": who, "place": place, "name": "", "port": 25, "path": ""}
+    return {
+        **told,
+        "answer": answer,
+        "words": words,
+        "by": "",
+        "unseen": [],
+        "passed": False,
+        **more,
+    }
 
 
-_V4, _V6 = "203.0.113.91 port 25 (VIP-mail)", "2001:db8:20:1::11 port 25"
+_V4, _V6 = "203.0.113.91", "2001:db8:20:1::11"
 
 
 def _doors(stranger: str, words: str, **more: t.Any) -> list[Plain]:
@@ -96,7 +104,7 @@ def _unless(doors: list[Plain], stranger: str) -> list[Plain]:
 
 def _host(state: str, layers: list[Plain], **more: t.Any) -> Plain:
     doors = more.get("doors", ())
-    edge = [f"{each['who']} at {each['at']} gets: {each['words']}" for each in doors]
+    edge = [f"{each['who']} at {each['place']} gets: {each['words']}" for each in doors]
     return {"state": state, "trouble": "", "looks": [], "edge": edge, "layers": layers, **more}
 
 
@@ -348,8 +356,10 @@ def site_in_order(name: str) -> Plain:
         "refused by Exchange Online",
         by="Exchange Online",
         about="Exchange Online",
+        port=0,
     )
-    mailbox = door("a stranger", f"{_V4[:12]} port 443, /owa", "taken", "answered", about="web")
+    web = {"about": "web", "port": 443, "path": "/owa"}
+    mailbox = door("a stranger", _V4, "taken", "answered", **web)
     hosts = {host: _host("in order", layers, doors=[*LOCKED, mailbox, at_tenant])}
     return _site(name, "in order", hosts, [], "Looked at: exchange, windows firewall, outside.")
 
@@ -410,7 +420,7 @@ def hostile() -> Plain:
             for each in host["layers"]:
                 each.update(plan=[name], exposure=[f"{name} → {name}"], snapshot=name)
             for each in host.get("doors") or ():
-                each.update(at=name, words=name)
+                each.update(place=name, name=name, path=name, words=name)
         whole["sites"][name] = made
     return {**whole, "revision": HOSTILE[0], "playbook": HOSTILE[1]}
 

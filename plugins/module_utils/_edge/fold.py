@@ -44,7 +44,7 @@ STAGES = (FIREWALL, WINDOWS_FIREWALL, EXCHANGE)
 WEB_STAGES = (FIREWALL, WINDOWS_FIREWALL, IIS)
 """Outside in, as a sentence calls them; the last one answers."""
 
-_WHO = {STRANGERS: "a stranger", PROVIDER: "the provider"}
+WHO = {STRANGERS: "a stranger", PROVIDER: "the provider"}
 _NOBODY: Part = []
 
 
@@ -118,7 +118,7 @@ class Answer:
         """One sentence, of all these ports, or paths, where they answer alike."""
         where = self.place.at(ports or [self.place.port])
         asked = _listed(paths or [self.path], " and ") if self.path else ""
-        return f"{_WHO[self.group]} at {where}{asked and ', ' + asked} gets: {self.words()}"
+        return f"{WHO[self.group]} at {where}{asked and ', ' + asked} gets: {self.words()}"
 
     def words(self) -> str:
         """What it is, as the end of a sentence."""

@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold impor
     TAKEN,
     TENANT,
     UNKNOWN,
+    WHO,
     Answer,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
@@ -151,40 +152,32 @@ def _differ(answer: Answer, look: Looked) -> bool:
     return look.verdict == "closed" and answer.answer != REFUSED and answer.certain == ALL
 
 
-@dataclass(frozen=True)
-class Alike:
-    """Doors of one place that answer alike: ports of one address, or paths of one web."""
-
-    answer: Answer
-    ports: tuple[int, ...]
-    paths: tuple[str, ...]
-
-    @property
-    def sentence(self) -> str:
-        """What somebody gets there."""
-        return self.answer.sentence(self.ports, self.paths)
-
-    def as_dict(self) -> dict[str, t.Any]:
-        """{about, who, at, answer, by, unseen, passed, words}: the sentence in its parts, `by` and
-        `unseen` as stages.
-        """
-        answer = self.answer
-        about = TENANT if answer.place.tenant else WEB_DOOR if answer.path else MAIL_DOOR
-        who, _at, rest = self.sentence.partition(" at ")
-        return {
-            "about": about,
-            "who": who,
-            "at": rest[: -len(f" gets: {answer.words()}")].rstrip(","),
-            "answer": answer.answer,
-            "by": answer.by,
-            "unseen": [phrase.partition(" (which ")[0] for phrase in answer.unseen],
-            "passed": answer.passed,
-            "words": answer.words(),
-        }
+def parts(answer: Answer) -> dict[str, t.Any]:
+    """The sentence of a door in its parts: {about, who, place, name, port, path, answer, by,
+    unseen, passed, words}; `by` and `unseen` are stages. What is empty is left out.
+    """
+    place = answer.place
+    named = place.at([place.port]).rstrip(",") if place.tenant else place.address
+    told = {
+        "about": TENANT if place.tenant else WEB_DOOR if answer.path else MAIL_DOOR,
+        "who": WHO[answer.group],
+        "place": named or "the server itself",
+        "name": "" if place.tenant else place.name,
+        "port": 0 if place.tenant else place.port,
+        "path": answer.path,
+        "answer": answer.answer,
+        "by": answer.by,
+        "unseen": [phrase.partition(" (which ")[0] for phrase in answer.unseen],
+        "passed": answer.passed,
+        "words": answer.words(),
+    }
+    return {part: value for part, value in told.items() if value}
 
 
-def alike(answers: t.Iterable[Answer]) -> list[Alike]:
-    """The doors in their order, those of one place that answer alike together."""
+def sentences(answers: t.Iterable[Answer]) -> list[str]:
+    """One sentence for each door; ports of one address that answer alike share one, and so do paths
+    of one web.
+    """
     ports: dict[tuple[t.Any, ...], list[int]] = {}
     paths: dict[tuple[t.Any, ...], list[str]] = {}
     said: dict[tuple[t.Any, ...], Answer] = {}
@@ -197,13 +190,4 @@ def alike(answers: t.Iterable[Answer]) -> list[Alike]:
             if value not in known:
                 known.append(value)
         said.setdefault(key, answer)
-    return [
-        Alike(answer, tuple(sorted(ports[key])), tuple(paths[key])) for key, answer in said.items()
-    ]
-
-
-def sentences(answers: t.Iterable[Answer]) -> list[str]:
-    """One sentence for each door; ports of one address that answer alike share one, and so do paths
-    of one web.
-    """
-    return [doors.sentence for doors in alike(answers)]
+    return [answer.sentence(sorted(ports[key]), paths[key]) for key, answer in said.items()]

@@ -105,6 +105,14 @@ def _host(host: HostVerdict) -> Plain:
         "looks": list(host.looks),
         "edge": list(host.edge),
         "doors": [dict(door) for door in host.doors],
+        **{
+            name: [dict(door) for door in doors]
+            for name, doors in (
+                ("doors_described", host.doors_described),
+                ("doors_before", host.doors_before),
+            )
+            if doors
+        },
         "layers": [record.as_dict() for record in host.records],
     }
 

@@ -289,8 +289,11 @@ class HostVerdict:
     elsewhere: bool = False
     # What a stranger and the provider get at each published door, by all layers together.
     edge: tuple[str, ...] = ()
-    # The same, each in its parts (_edge.proof.Alike).
+    # The same, each in its parts (_edge.proof.parts).
     doors: tuple[t.Mapping[str, t.Any], ...] = ()
+    # As they would be by the description, or were before a run that has written; or empty.
+    doors_described: tuple[t.Mapping[str, t.Any], ...] = ()
+    doors_before: tuple[t.Mapping[str, t.Any], ...] = ()
 
     @property
     def to_blame(self) -> Record | None:

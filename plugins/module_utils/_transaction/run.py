@@ -140,7 +140,7 @@ class _Run(t.Generic[State, Key]):
             for finding in findings
         )
         self._tell(before, wished, changes)
-        self._tell_edge(before, before)
+        self._tell_edge(before, before, wished if changes else None)
         strangers = layer.strangers(before, before)
         unfinished = any(map(layer.is_visible, changes)) or not layer.is_locked(before, before)
         # As long as nothing is written, what was read is how it is.
@@ -336,11 +336,21 @@ class _Run(t.Generic[State, Key]):
         if self._task.diff:
             self._result["diff"] = self._layer.diff(told, changes)
 
-    def _tell_edge(self, before: State, now: State) -> None:
+    def _tell_edge(self, before: State, now: State, wished: State | None = None) -> None:
+        """Put in the stage as it is now, with `described`, what it would be, or, after a write,
+        `before`.
+        """
         # What another run may take back says nothing of what will be.
         edge = None if self._unsettled else self._layer.edge(before, now)
-        if edge is not None:
-            self._result["edge"] = edge
+        if edge is None:
+            return
+        described = None if wished is None else self._layer.edge(before, wished)
+        earlier = self._result.get("edge")
+        if described is not None:
+            edge["described"] = described
+        elif earlier and "described" in earlier:
+            edge["before"] = {key: earlier[key] for key in earlier if key != "described"}
+        self._result["edge"] = edge
 
     def _judge(
         self,

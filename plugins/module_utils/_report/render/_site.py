@@ -41,6 +41,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 
 # More like the first ones are folded away.
 _ALIKE = 2
+# A text of more characters is not set in bold.
+_LONG = 140
 
 
 class Page:
@@ -124,9 +126,10 @@ def _to_do(page: Page, site: Site) -> Html:
         if told >= page.most * 2:
             break
         told += len(group)
-        entries += [element("li", _finding(page, finding)) for finding in group[:_ALIKE]]
-        if group[_ALIKE:]:
-            rest = [together(str(finding.get("words"))) for finding in group[_ALIKE:]]
+        whole = group if len(group) <= _ALIKE + 1 else group[:_ALIKE]
+        entries += [element("li", _finding(page, finding)) for finding in whole]
+        if group[len(whole) :]:
+            rest = [together(str(finding.get("words"))) for finding in group[len(whole) :]]
             title = f"{len(rest)} more like these"
             entries.append(element("li", page.folded(title, page.listed(rest)), class_="rest"))
     if len(findings) > told:
@@ -180,9 +183,9 @@ def _finding(page: Page, finding: Plain) -> Html:
         about.append(element("span", str(finding["accepted_reason"])))
     if finding.get("controls"):
         about.append(element("span", ", ".join(map(str, finding["controls"])), class_="controls"))
-    remedy = str(finding.get("remedy") or "")
+    words, remedy = str(finding.get("words")), str(finding.get("remedy") or "")
     return together(
-        element("p", str(finding.get("words")), class_="words"),
+        element("p", words, class_="words long" if len(words) > _LONG else "words"),
         element("p", remedy, class_="remedy") if remedy else None,
         element("p", about, class_="about"),
     )
@@ -249,14 +252,14 @@ def _pictures(
                 "tr",
                 element(
                     "th",
-                    f"{who} at {'; '.join(places)}",
+                    f"{who} at {_places(doors)}",
                     scope="rowgroup",
                     colspan=len(sides) if len(sides) > 1 else None,
                 ),
             ),
             element("tr", [element("td", words or "not told") for words in told]),
         )
-        for (who, *told), places in list(rows.items())[: page.most]
+        for (who, *told), doors in list(rows.items())[: page.most]
     ]
     table = element(
         "table",
@@ -269,17 +272,43 @@ def _pictures(
     return pictures, element("div", table, rest, class_="doors")
 
 
-def _rows(sides: t.Sequence[t.Sequence[Plain]]) -> dict[tuple[str, ...], list[str]]:
+Where = tuple[str, str, int, str]
+"""The place of a door, the name that it has there, its port and path."""
+
+
+def _rows(sides: t.Sequence[t.Sequence[Plain]]) -> dict[tuple[str, ...], list[Where]]:
     """Who gets what on each side → the doors at which that is so."""
-    answers: dict[tuple[str, str], list[str]] = {}
+    answers: dict[tuple[str, Where], list[str]] = {}
     for column, doors in enumerate(sides):
         for door in doors:
-            key = (str(door.get("who")), str(door.get("at")))
+            port = int(door.get("port") or 0)
+            names = (str(door.get(part) or "") for part in ("place", "name", "path"))
+            place, name, path = names
+            key = (str(door.get("who")), (place, name, port, path))
             answers.setdefault(key, [""] * len(sides))[column] = str(door.get("words"))
-    rows: dict[tuple[str, ...], list[str]] = {}
-    for (who, at), told in answers.items():
-        rows.setdefault((who, *told), []).append(at)
+    rows: dict[tuple[str, ...], list[Where]] = {}
+    for (who, where), told in answers.items():
+        rows.setdefault((who, *told), []).append(where)
     return rows
+
+
+def _places(doors: t.Iterable[Where]) -> str:
+    """Doors in words: those of one address, and of one web, together."""
+    ports: dict[tuple[str, str, bool], dict[int, None]] = {}
+    paths: dict[tuple[str, str, bool], dict[str, None]] = {}
+    for place, name, port, path in doors:
+        key = (place, name, bool(path))
+        ports.setdefault(key, {})[port] = None
+        paths.setdefault(key, {})[path] = None
+    told = []
+    for place, name, web in ports:
+        numbers = ", ".join(str(port) for port in ports[place, name, web] if port)
+        asked = ", ".join(paths[place, name, web])
+        told.append(
+            f"{place}{f' port {numbers}' if numbers else ''}{f' ({name})' if name else ''}"
+            f"{f': {asked}' if asked else ''}"
+        )
+    return "; ".join(told)
 
 
 def _sentences(page: Page, host: Plain) -> Html | None:

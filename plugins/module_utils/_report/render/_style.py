@@ -141,6 +141,7 @@ summary { cursor: pointer; }
 .findings > li.rest { padding-top: 0; padding-bottom: .2rem; border-color: transparent; }
 .findings > li.rest > .fold { margin-top: 0; }
 .findings .words { font-weight: 600; }
+.findings .words.long { font-weight: 400; }
 .findings .remedy { margin-top: .15rem; }
 .findings .about { margin-top: .15rem; }
 .new { font-weight: 650; color: var(--ink); }

@@ -53,17 +53,25 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._
 
 # So many sites stand open.
 _OPENED = 3
-# Up to so many sites, lists have so many entries: the page of a fleet stays small, and what it
-# leaves out it counts.
-_MOST = ((60, 24), (150, 8))
-_MOST_OF_A_FLEET = 4
+# Up to so many sites, lists have so many entries, and fewer where the page would become too large
+# to send: what it leaves out it counts.
+_MOST = ((60, 24), (150, 8), (1_000_000, 3))
+_FEWEST = 1
+_LARGEST = 2_900_000
 
 
 def render(report: Plain, changes: Plain | None = None) -> str:
     """The page. `changes` are those since the report before, None where there is none."""
     sites = worst_first(report)
-    most = next((most for upto, most in _MOST if len(sites) <= upto), _MOST_OF_A_FLEET)
-    page = Page(report, changes, most)
+    text = ""
+    for most in (*(most for upto, most in _MOST if len(sites) <= upto), _FEWEST):
+        text = _written(report, changes, sites, Page(report, changes, most))
+        if len(text.encode()) <= _LARGEST:
+            break
+    return text
+
+
+def _written(report: Plain, changes: Plain | None, sites: t.Sequence[Site], page: Page) -> str:
     body = [
         element("svg", Html(SIGNS), shared(), class_="defs", aria_hidden="true", width=0, height=0),
         element("a", "To the sites", href="#sites", class_="skip"),

@@ -405,6 +405,32 @@ def test_a_door_that_a_layer_shuts_or_that_is_not_the_servers_stays_green(
     assert edge_verdict("drift", front, rules, connectors).state == "in order"
 
 
+def test_the_doors_are_told_as_they_are_as_they_would_be_and_as_they_were() -> None:
+    def answers(doors: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+        return {door["name"]: door["answer"] for door in doors if door["who"] == "a stranger"}
+
+    mail, second = "VIP-mail", "VIP-second"
+    shut = {REACH: (PROVIDER, PROVIDER)}
+    doors = [
+        Door((4,), (25,), shut, ("203.0.113.25",), (SERVER,), 25, "VIP-mail"),
+        Door((4,), (2525,), shut, ("203.0.113.82",), (SERVER,), 25, "VIP-second"),
+    ]
+    front = firewall()
+    plain = edge_verdict("drift", firewall())
+    assert (plain.doors_described, plain.doors_before) == ((), ())
+    front["edge"]["described"] = stage("firewall", GROUPS, doors)
+    verdict = edge_verdict("drift", front)
+    assert answers(verdict.doors) == {mail: "refused", second: "unknown"}
+    assert answers(verdict.doors_described) == {mail: "refused", second: "refused"}
+    assert verdict.doors_before == ()
+    assert verdict.doors == plain.doors
+    after = edge_of("firewall", doors)
+    after["edge"]["before"] = firewall()["edge"]
+    verdict = edge_verdict("apply", after)
+    assert answers(verdict.doors_before) == {mail: "refused", second: "unknown"}
+    assert answers(verdict.doors) == {mail: "refused", second: "refused"}
+
+
 def test_a_door_at_which_strangers_certainly_get_in_is_open() -> None:
     layers = firewall(), behind(REACH, EVERYTHING), behind(DELIVER, EVERYTHING)
     verdict = edge_verdict("drift", *layers)

@@ -205,19 +205,26 @@ def test_a_door_in_its_parts_says_what_its_sentence_says() -> None:
         *fold.web_answers(web),
         *fold.tenant_answers(tenant([cloud, other])),
     ]
-    told = [doors.as_dict() for doors in proof.alike(answers)]
+    told = [proof.parts(answer) for answer in answers]
+    assert [door["words"] for door in told] == [answer.words() for answer in answers]
     assert [
-        f"{door['who']} at {door['at']}{',' if 'over' in door['at'] else ''} gets: {door['words']}"
-        for door in told
-    ] == proof.sentences(answers)
-    assert [(door["about"], door["answer"], door["by"], door["unseen"]) for door in told] == [
+        (door["about"], door["answer"], door.get("by", ""), door.get("unseen", [])) for door in told
+    ] == [
         ("mail", fold.UNKNOWN, "", [fold.WINDOWS_FIREWALL]),
+        ("web", fold.REFUSED, fold.FIREWALL, []),
         ("web", fold.REFUSED, fold.FIREWALL, []),
         (fold.TENANT, fold.REFUSED, fold.TENANT, []),
         (fold.TENANT, fold.TAKEN, "", []),
     ]
     assert told[0]["passed"] is True
-    assert told[1]["at"] == f"{OUTSIDE} port 443 (VIP), /ecp and /owa"
+    assert [told[1][part] for part in ("who", "place", "name", "port", "path")] == [
+        "a stranger",
+        OUTSIDE,
+        "VIP",
+        443,
+        "/ecp",
+    ]
+    assert told[3]["place"] == "the tenant's own name for hafen.example, over IPv4"
     assert json.loads(json.dumps(told)) == told
 
 

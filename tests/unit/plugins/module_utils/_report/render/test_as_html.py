@@ -312,9 +312,25 @@ def test_every_stage_that_the_whole_edge_knows_is_a_row_of_the_drawing() -> None
 def test_what_the_web_answers_is_told_and_not_drawn() -> None:
     whole = reports.report({"birke": "in order"})
     reader = read(whole)
-    assert "a stranger at 203.0.113.91 port 443, /owa answered" in reader.text
+    assert "a stranger at 203.0.113.91 port 443: /owa answered" in reader.text
     (doors,) = [host["doors"] for host in whole["sites"]["birke"]["hosts"].values()]
     assert [lane.who for lane in _drawing.lanes(doors)] == ["stranger", "provider"]
+
+
+def test_doors_that_become_different_are_rows_of_their_own() -> None:
+    whole = reports.report({"birke": "in order"})
+    now, then = (
+        [
+            reports.door("a stranger", "203.0.113.91", "unknown", words, port=port)
+            for port, words in ((25, first), (465, second), (587, second))
+        ]
+        for first, second in (("perhaps", "perhaps"), ("no", "perhaps"))
+    )
+    whole["sites"]["birke"]["hosts"]["birke-ex1"].update(doors=now, doors_described=then)
+    text = read(whole).text
+    assert "a stranger at 203.0.113.91 port 25 perhaps no" in text
+    assert "a stranger at 203.0.113.91 port 465, 587 perhaps perhaps" in text
+    assert "not told" not in text
 
 
 def test_every_layer_has_its_stage() -> None:
@@ -351,6 +367,20 @@ def test_three_hundred_sites_are_quick_and_small(state: str) -> None:
     page = render(whole, reports.changes(whole))
     assert time.process_time() - begun < 3
     assert len(page.encode()) < 3_000_000
+
+
+def test_a_fleet_on_which_everything_is_wrong_is_small_as_well() -> None:
+    whole = reports.fleet(300, "open")
+    for site in whole["sites"].values():
+        for host in site["hosts"].values():
+            for each in host["layers"]:
+                each["plan"] = [f"Change {number}, and say in words what." for number in range(20)]
+                each["exposure"] = [f"sender {number} → another one" for number in range(20)]
+    begun = time.process_time()
+    page = render(whole, reports.changes(whole))
+    assert time.process_time() - begun < 3
+    assert len(page.encode()) < 3_000_000
+    assert "and 19 more, in the JSON report." in page
 
 
 def test_what_is_left_out_is_counted() -> None:
