@@ -10,6 +10,7 @@ that does not turn out ends the story with exit code 1.
 
 from __future__ import annotations
 
+import pathlib
 import sys
 import time
 import typing as t
@@ -24,6 +25,9 @@ _INDENT = "      "
 # What the site says of its web: people read mail from outside, and administer it from inside.
 PUBLISHED = {"mailedge_exchange_publish": ["owa", "autodiscover"]}
 ADMIN_CENTER, OUTLOOK = "/ecp/", "/owa/"
+# Where the story keeps its reports; those of a lock and of the drift after it.
+REPORTS = pathlib.Path("report").absolute()
+KEEP = {"mailedge_report_folder": str(REPORTS)}
 # The same place, as somebody asks for it who hides something.
 SMUGGLED = ("/%65cp/", "//ecp/", "/%2565cp/", "/ECP;x/")
 
@@ -136,7 +140,7 @@ def tell(lab: Lab) -> None:
     story.say(story.cost())
 
     story.chapter("Lock it, and prove it from a stranger's address.", "apply")
-    run = story.play("apply")
+    run = story.play("apply", **KEEP)
     story.check(run.code == 0, "The lock should hold its proof.", run)
     done = run.mail_flow(HOST)
     barred = _of_firewall(run)
@@ -173,7 +177,7 @@ def tell(lab: Lab) -> None:
     story.say(story.client.open_firewall(HOST))
 
     story.chapter("The drift check catches it.", "drift")
-    run = story.play("drift")
+    run = story.play("drift", **KEEP)
     story.check(run.code != 0, "The drift check should fail the job.", run)
     drift = run.mail_flow(HOST)
     open_again = _of_firewall(run)
@@ -195,6 +199,13 @@ def tell(lab: Lab) -> None:
     story.say(
         "every connector, policy and group, and the configuration of the web, are as they were"
     )
+
+    story.chapter("What the drift check found, for who was not there.")
+    page = REPORTS / "latest.html"
+    story.check(page.is_file(), f"The report should be at {page}.")
+    told = page.read_text(encoding="utf-8")
+    story.check("1 site is open to strangers." in told, "The page should say so first.")
+    story.say(f"a page for people, which needs nothing but itself: {page}")
 
 
 def _of_firewall(run: Run) -> dict[str, t.Any]:
