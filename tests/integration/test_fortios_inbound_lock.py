@@ -72,21 +72,6 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
     assert firewall.dump() == before
 
 
-def test_the_edge_is_told_as_it_is_as_it_would_be_and_as_it_was(firewall: Firewall) -> None:
-    def strangers(edge: t.Mapping[str, t.Any]) -> t.Any:
-        (reach,) = [door["reach"] for door in edge["doors"] if 25 in door["ports"]]
-        return reach.get("strangers")
-
-    checked = firewall.done(fortios_inbound_lock, **LOCK, check=True)["edge"]
-    assert strangers(checked) == ["all", "all"]
-    assert strangers(checked["described"]) is None
-    made = firewall.done(fortios_inbound_lock, **LOCK)["edge"]
-    assert (strangers(made), strangers(made["before"])) == (None, ["all", "all"])
-    assert "described" not in made
-    again = firewall.done(fortios_inbound_lock, **LOCK)["edge"]
-    assert {"described", "before"} & set(again) == set()
-
-
 def test_trap_an_accept_policy_beside_a_wide_one(firewall: Firewall) -> None:
     """What people do first: let the provider in at the top.
 
