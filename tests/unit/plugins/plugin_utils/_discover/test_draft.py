@@ -177,7 +177,10 @@ def test_a_hybrid_is_a_question() -> None:
     assert not asked(draft_of(readings()), "hybrid with Exchange Online")
 
 
-HOSTILE = "x\n- evil: true\n{{ lookup('env', 'HOME') }} \u201cquoted\u201d {% raw %} 'single' # no comment"
+HOSTILE = (
+    "x\n- evil: true\n{{ lookup('env', 'HOME') }} \u201cquoted\u201d {% raw %} 'single' "
+    "# no comment"
+)
 
 
 def test_the_file_is_what_was_drafted_whatever_a_server_says() -> None:
