@@ -337,4 +337,4 @@ def test_a_clock_that_was_put_back_does_not_lease_a_server_for_ever(
     server.host.clock_ahead += seconds
     told = server.run(check=True, **LOCK)
     assert told["failed"] is counts
-    assert counts or any("put back" in warning for warning in told["warnings"])
+    assert counts or any("set back" in warning for warning in told["warnings"])

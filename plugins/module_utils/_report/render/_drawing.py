@@ -117,7 +117,7 @@ def lanes(doors: t.Iterable[Plain]) -> list[Lane]:
         row = _ROWS.get(str(door.get("by")), 3) if answer == REFUSED else 3
         unseen = [_ROWS.get(str(stage), 3) for stage in door.get("unseen") or ()]
         doubt = min(unseen, default=3) if answer == UNKNOWN else 9
-        who = str(door.get("who") or "").split(" ")[-1]
+        who = str(door.get("who") or "").rsplit(" ", maxsplit=1)[-1]
         told[Lane(who, answer, row, doubt, bool(door.get("passed")))] = None
     styles = ("open", "unknown", "order")
     return sorted(told, key=lambda lane: (lane.who != STRANGER, styles.index(lane.style), lane.row))

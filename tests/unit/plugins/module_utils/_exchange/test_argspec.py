@@ -28,6 +28,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._provider_argspe
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
     HOST_LOCK,
+    REPORT_FILES,
     RUN_REPORT,
     SELFTEST_REPORT,
     SITE_DESCRIPTION,
@@ -75,6 +76,7 @@ ALL = {
     "host_lock": HOST_LOCK,
     "exchange_snapshots_info": argspec.SNAPSHOTS_MODULE,
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,
+    "report_files": REPORT_FILES,
     "run_report": RUN_REPORT,
     "selftest_report": SELFTEST_REPORT,
     "site_description": SITE_DESCRIPTION,
