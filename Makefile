@@ -258,11 +258,12 @@ docs-lint: $(LINT_VENV)/.ready copy ## documentation of modules and roles by ant
 # Every warning is an error, an unknown reference among them. Only the owner may write to the
 # folder: antsibull-docs asks for that. In a copy of its own, so that it may run beside other
 # checks.
-docs: $(DOCS_VENV)/.ready ## build the documentation site into .cache/docs/html
+docs: $(DOCS_VENV)/.ready link ## the documentation site, and its picture of a report
+	@$(from_repository) $(DOCS_VENV)/bin/python -m $(package).tests.tools.picture
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/docs-copy >/dev/null
 	@rm -rf $(cache)/docs && mkdir -p -m 755 $(cache)/docs $(cache)/docs/rst
 	@cd $(cache)/docs && $(call in_venv,$(DOCS_VENV)) \
-	  ANSIBLE_COLLECTIONS_PATH="$(cache)/docs-copy" \
+	  PYTHONPATH= ANSIBLE_COLLECTIONS_PATH="$(cache)/docs-copy" \
 	  antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
 	  --no-add-antsibull-docs-version --dest-dir rst mailedge.lockdown
 	@cp -r docs/docsite/conf.py docs/docsite/rst/images $(cache)/docs/rst/docsite/.

@@ -24,6 +24,9 @@ SHOWN = (
     / "page"
 )
 
+PATIENCE = 300_000
+"""How long the browser may take for anything, in milliseconds."""
+
 
 def made(name: str) -> str:
     """A page of invented reports."""
@@ -82,6 +85,8 @@ class Opener:
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme
         )
+        # A machine that is busy with other things is no fault of a page.
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", lambda message: self.trouble.append(message.text))
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
