@@ -93,7 +93,7 @@ def outside(
         worst = NOT_JUDGED
         findings = (
             *findings,
-            "No look expects 'closed', so that nobody knows what a stranger gets.",
+            "No look was held against 'closed', so that nobody has judged what a stranger gets.",
         )
     return Record(OUTSIDE, host, worst, findings, notes=notes, decisions=decisions), lines
 

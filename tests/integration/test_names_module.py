@@ -290,6 +290,27 @@ def test_a_resolver_has_to_be_an_address(dns: NameServer) -> None:
         ask(dns, resolver="dns.hafen.example")
 
 
+def test_a_resolver_of_a_survey_may_end_in_a_line_break(dns: NameServer) -> None:
+    assert ask(dns, resolver="127.0.0.1\n")["targets"]
+
+
+@pytest.mark.parametrize("port", [0, -1, 70_000])
+def test_the_port_of_a_resolver_is_one(dns: NameServer, port: int) -> None:
+    with pytest.raises(DnsError, match=f"resolver_port is {port}: it must be between 1 and 65535"):
+        ask(dns, resolver="127.0.0.1", resolver_port=port)
+    assert dns.asked == []
+
+
+@pytest.mark.parametrize(
+    "domain", ["\u201chafen.example\u201d", "hafen\u2026example", "h@hafen.de.example"]
+)
+def test_a_wrong_domain_is_named_and_not_called_missing(dns: NameServer, domain: str) -> None:
+    with pytest.raises(OptionError) as refused:
+        ask(dns, domains=[domain])
+    assert f"domains has '{domain}', which is not a name." in str(refused.value)
+    assert "empty" not in str(refused.value)
+
+
 def test_a_domain_may_be_written_as_people_do(dns: NameServer) -> None:
     dns.zones.origins.append("xn--hfen-loa.example")
     dns.zones.add("mail.xn--hfen-loa.example", "A", "203.0.113.77")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
+import unicodedata
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -58,6 +59,9 @@ class Answer:
 def ascii_name(name: str) -> str:
     """A name as DNS has it: small letters, no dot at the end, IDNA. Raises ValueError."""
     text = str(name).strip().rstrip(".").lower()
+    # IDNA would take a typographic quote for a letter.
+    if not all(char in ".-_" or unicodedata.category(char)[0] in "LMN" for char in text):
+        raise ValueError(f"'{name}' is not a name.")
     encoded = text if text.isascii() else text.encode("idna").decode("ascii")
     labels = encoded.split(".")
     if len(encoded) > 253 or not all(
@@ -112,10 +116,12 @@ class Resolver:
             self._port = int(system.port)
         else:
             try:
-                parse_address(server)
+                address = str(parse_address(server))
             except RangeError:
                 raise DnsError(f"resolver is '{server}', which is not an address.") from None
-            self._servers, self._port = [server], port
+            if not 1 <= port <= 65535:
+                raise DnsError(f"resolver_port is {port}: it must be between 1 and 65535.")
+            self._servers, self._port = [address], port
         self._seconds, self._clock = seconds, clock
         self._until = clock() + total
         self._total = total

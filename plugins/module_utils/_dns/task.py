@@ -78,7 +78,7 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Read DNS and say what is there. Raises OptionError, before it asks, or DnsError."""
     wrong = [unknown_ids(params["accept_findings"])]
     domains = _names(params, "domains", wrong)
-    if not domains:
+    if not params["domains"]:
         wrong.append("domains is empty: name the domains of the site.")
     for domain in domains:
         if _is_address(domain) or "." not in domain:

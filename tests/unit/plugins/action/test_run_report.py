@@ -56,7 +56,7 @@ def test_outside_is_in_order_only_where_a_stranger_was_refused(
     )
     assert verdict_of_host.state == state
     if state == "not judged":
-        assert "nobody knows what a stranger gets" in verdict_of_host.records[0].findings[0]
+        assert "nobody has judged what a stranger gets" in verdict_of_host.records[0].findings[0]
         assert verdict_of_host.breaks("drift")
 
 
