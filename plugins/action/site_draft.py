@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
         for site, members in _sites(of_hosts, failed).items():
             draft = draft_of(_readings(site, {host: of_hosts[host] for host in members}))
             described = of_hosts[members[0]][DESCRIPTION]["described"]
-            path, text = _place(described, site), text_of(draft, f"made {_now()}.")
+            path, text = _place(described, site), text_of(draft, f"made {_today()}.")
             trouble = _twin(names, path, site) or _written(
                 text, path, overwrite=described["discover_overwrite"]
             )
@@ -141,8 +141,9 @@ def _twin(names: dict[str, str], path: pathlib.Path, site: str) -> str:
     return "" if other == site else f"Its draft would be written over that of site '{other}'."
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def _today() -> str:
+    # The day alone, so that two readings of a site that is the same are the same draft.
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
 def _written(text: str, path: pathlib.Path, *, overwrite: bool) -> str:
