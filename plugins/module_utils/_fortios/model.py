@@ -345,7 +345,9 @@ class Model:
         concerned = self.concerned(target)
         fixed = self._entrance(target) == ANY or self._front(target) is not None
         into = set() if fixed else _all_of(policy.into for policy in concerned)
-        return len(_all_of(policy.out for policy in concerned)) > 1 or len(into) > 1
+        # One that leads back to where it comes from hardly tells where the server is.
+        back = any(policy.out <= policy.into - {ANY} for policy in concerned)
+        return back or len(_all_of(policy.out for policy in concerned)) > 1 or len(into) > 1
 
     def _leads_there(self, concerned: Concerned, target: Target) -> bool:
         """Whether a policy certainly leads to where the target is."""
