@@ -9,9 +9,6 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold import FIREWALL, Seen
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import Looked
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
@@ -61,7 +58,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import 
     whole_edge,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._planned import planned
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import (
     awaited_by,
     of_sites,
@@ -72,6 +68,14 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._report_data imp
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
+    FAILURE,
+    RESULT,
+    Teller,
+    Variables,
+    variables_of,
+    why_undescribed,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
     WAY_IN,
     doors_of,
@@ -82,9 +86,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge impo
 
 # What a play registers: the description, and a result for every layer under its name.
 _DESCRIPTION = "__mailedge"
-_RESULT = "__mailedge_result_"
 _BEFORE = "__mailedge_look_before"
-_FAILURE = "__mailedge_failure"
 _UNDONE = "__mailedge_undone_host"
 _DELIVERED = "__mailedge_delivery"
 # The layers by which the provider's mail comes in; a change of one of them is what apply waits for.
@@ -102,38 +104,18 @@ _STRICTEST = "drift"
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
 """Host → its variables, with what its tasks registered."""
 
-_NEVER_RAN = "No task of the run ever ended on it."
 
-
-class ActionModule(ActionBase):
+class ActionModule(Teller):
     """The action behind the module of the same name."""
 
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = False
+    arguments = RUN_REPORT
 
-    @profiled
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def tell(self, params: dict[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Read what every selected host registered, judge it, tell it.
 
         Never fails a host by itself.
         """
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        checked = ArgumentSpecValidator(**RUN_REPORT).validate(dict(self._task.args))
-        if checked.error_messages:
-            result.update(
-                failed=True,
-                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
-            )
-            return result
-        playbook, hosts = (
-            checked.validated_parameters["playbook"],
-            checked.validated_parameters["hosts"],
-        )
-        hostvars = variables["hostvars"]
-        # Each look costs Ansible as much as a small task.
-        of_hosts = {host: hostvars.raw_get(host) for host in hosts}
+        playbook, of_hosts = params["playbook"], variables_of(params["hosts"], variables)
         now = datetime.datetime.now(datetime.timezone.utc)
         check_mode = bool(variables.get("ansible_check_mode"))
         judge = Judge(
@@ -176,15 +158,15 @@ class ActionModule(ActionBase):
             controls=controls(),
         )
         snapshots = _snapshots(of_hosts)
-        result.update(
-            changed=False,
-            msg=lines,
-            failed_hosts=failing,
-            verdicts={verdict.host: verdict.state for verdict in verdicts},
-            snapshots=snapshots,
-            report=report,
-            ansible_stats=_statistics(playbook, report, snapshots),
-        )
+        result = {
+            "changed": False,
+            "msg": lines,
+            "failed_hosts": failing,
+            "verdicts": {verdict.host: verdict.state for verdict in verdicts},
+            "snapshots": snapshots,
+            "report": report,
+            "ansible_stats": _statistics(playbook, report, snapshots),
+        }
         if playbook == "apply" and check_mode:
             result["ansible_stats"]["data"]["mailedge_plan"] = planned(of_hosts, _about, _result_of)
         return result
@@ -207,7 +189,7 @@ def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
     for host, variables in of_hosts.items():
         entry: dict[str, t.Any] = {}
         # The undo of a failed run has a snapshot of its own, which restores what failed.
-        entry.update((variables.get(f"{_RESULT}host") or {}).get("snapshots") or {})
+        entry.update((variables.get(f"{RESULT}host") or {}).get("snapshots") or {})
         # The tasks of one run save in one snapshot; the last one has seen all of it.
         for layer in ("fortigate", "fortigate_feed", "fortigate_way_in", "fortigate_way_out"):
             saved = _saved(variables, layer)
@@ -222,7 +204,7 @@ def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
 
 
 def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any]:
-    saved = (variables.get(_RESULT + layer) or {}).get("snapshot")
+    saved = (variables.get(RESULT + layer) or {}).get("snapshot")
     return saved if isinstance(saved, t.Mapping) else {}
 
 
@@ -231,7 +213,7 @@ def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
 
     Empty where there is none.
     """
-    answer = variables.get(f"{_RESULT}host") or {}
+    answer = variables.get(f"{RESULT}host") or {}
     # A task that broke before it had described anything says why.
     return (
         variables.get(_DESCRIPTION)
@@ -244,14 +226,14 @@ def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
     """What a layer's task registered: a task of its own, or the one of all layers of the server,
     and its undo.
     """
-    registered = variables.get(_RESULT + layer.replace(" ", "_"))
+    registered = variables.get(RESULT + layer.replace(" ", "_"))
     if layer == TENANT and taken_back(variables):
         return as_before(registered or {}, taken_back(variables))
     if registered is not None:
         return registered
     if layer not in HOST_PARTS:
         return None
-    undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{_RESULT}host"))
+    undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{RESULT}host"))
     locked = (answer.get("layers") or {}).get(layer)
     given_back = (undone.get("layers") or {}).get(layer)
     if locked and given_back and given_back.get("unreachable"):
@@ -287,7 +269,7 @@ def looks_of(of_hosts: OfHosts) -> dict[str, list[Looked]]:
     """Site → what all looks of strangers were at, whichever of its hosts took them."""
     looks: dict[str, list[Looked]] = {}
     for variables in of_hosts.values():
-        registered, about = variables.get(f"{_RESULT}{OUTSIDE}"), _about(variables)
+        registered, about = variables.get(f"{RESULT}{OUTSIDE}"), _about(variables)
         if registered and about.get("described"):
             seen = looks.setdefault(str(about["described"]["site"]), [])
             seen += looked_at(registered, taken(registered))
@@ -328,9 +310,9 @@ class Judge:
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
         about = _about(variables)
-        trouble = str(variables.get(_FAILURE) or "")
-        if not about.get("parts"):
-            why = str(about.get("msg") or trouble or _NEVER_RAN)
+        trouble = str(variables.get(FAILURE) or "")
+        why = why_undescribed(variables, about)
+        if why:
             site = str(about.get("site") or host)
             note = Note("not_described" if about else "never_ran", UNKNOWN, WARNING, why)
             nothing = (Record("description", host, UNKNOWN, (why,), notes=(note,)),)
@@ -341,11 +323,11 @@ class Judge:
         looks: list[str] = []
         unjudged = self.playbook == "probe" and described.get("probe_expect") == "any"
         until = awaited_by(variables, self._tenants.get(described["site"], ""))
-        seen_outside = taken(variables.get(f"{_RESULT}{OUTSIDE}"), until)
+        seen_outside = taken(variables.get(f"{RESULT}{OUTSIDE}"), until)
         names = told_of_dns(
-            variables.get(f"{_RESULT}{DNS}"),
+            variables.get(f"{RESULT}{DNS}"),
             seen_outside,
-            variables.get(f"{_RESULT}names"),
+            variables.get(f"{RESULT}names"),
             described,
         )
         stages = (
@@ -361,7 +343,7 @@ class Judge:
                 and variables.get("__mailedge_undo_firewall")
                 and layer.startswith("fortigate")
             ):
-                given = as_before(given or {}, variables.get(f"{_RESULT}fortigate") or {})
+                given = as_before(given or {}, variables.get(f"{RESULT}fortigate") or {})
             if layer == OUTSIDE and part["how"] == "managed":
                 before = taken(variables.get(_BEFORE))
                 seen, looks = outside(
@@ -418,7 +400,7 @@ class Judge:
         if self.playbook != "apply":
             return ""
         undos = (
-            [variables.get(f"{_RESULT}fortigate") or {}]
+            [variables.get(f"{RESULT}fortigate") or {}]
             if variables.get("__mailedge_undo_firewall")
             else []
         )

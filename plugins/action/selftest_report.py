@@ -8,60 +8,45 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
     SELFTEST_REPORT,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.catalogue import run_all
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.check import (
     Evidence,
     Status,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import DESCRIPTION
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
+    RESULT,
+    Teller,
+    Variables,
+    variables_of,
+    why_undescribed,
+)
 
-_RESULT = "__mailedge_result_"
-_FAILURE = "__mailedge_failure"
-_NEVER_RAN = "No task of the run ever ended on it."
 _BAD = (Status.FAILURE.value, Status.ERROR.value)
 
-Variables = t.Mapping[str, t.Any]
 
-
-class ActionModule(ActionBase):
+class ActionModule(Teller):
     """The action behind the module of the same name."""
 
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = False
+    arguments = SELFTEST_REPORT
 
-    @profiled
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def tell(self, params: dict[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Judge what every selected host has read. Never fails a host by itself."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        checked = ArgumentSpecValidator(**SELFTEST_REPORT).validate(dict(self._task.args))
-        if checked.error_messages:
-            result.update(
-                failed=True,
-                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
-            )
-            return result
-        hosts = checked.validated_parameters["hosts"]
-        hostvars = (task_vars or {})["hostvars"]
+        of_hosts = variables_of(params["hosts"], variables)
         lines: list[str] = []
         failed: dict[str, str] = {}
         results: dict[str, dict[str, t.Any]] = {}
         to_send: list[dict[str, t.Any]] = []
-        for host in hosts:
-            variables = hostvars.raw_get(host)
-            about = variables.get(DESCRIPTION) or {}
-            if not about.get("described"):
-                failed[host] = str(about.get("msg") or variables.get(_FAILURE) or _NEVER_RAN)
-                lines.append(f"{host}: not tested. {failed[host]}")
+        for host, registered in of_hosts.items():
+            why = why_undescribed(registered, registered.get(DESCRIPTION) or {})
+            if why:
+                failed[host] = why
+                lines.append(f"{host}: not tested. {why}")
                 continue
-            evidence = _evidence(variables)
+            evidence = _evidence(registered)
             results[host] = run_all(evidence)
             to_send.append({**_versions(evidence), "checks": results[host]})
             lines.append(f"{host}: {_count(results[host])}")
@@ -76,25 +61,24 @@ class ActionModule(ActionBase):
                     "not hold here, or could not be read. Please send the result in, and do not "
                     "rely on what these checks are about."
                 )
+        document = {"format": 1, "servers": to_send}
         if to_send:
-            document = {"format": 1, "servers": to_send}
             lines += ["To send in:", json.dumps(document, sort_keys=True)]
         for line in lines:
             self._display.display(line)
-        result.update(
-            changed=False,
-            msg=lines,
-            results=results,
-            to_send={"format": 1, "servers": to_send},
-            failed_hosts=failed,
-            verdicts={host: "failed" if host in failed else "tested" for host in hosts},
-        )
-        return result
+        return {
+            "changed": False,
+            "msg": lines,
+            "results": results,
+            "to_send": document,
+            "failed_hosts": failed,
+            "verdicts": {host: "failed" if host in failed else "tested" for host in of_hosts},
+        }
 
 
 def _evidence(variables: Variables) -> Evidence:
     def told(name: str) -> t.Any:
-        return variables.get(_RESULT + name) or {}
+        return variables.get(RESULT + name) or {}
 
     return Evidence(
         told("mail_flow"),

@@ -7,38 +7,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import (
     SITE_DESCRIPTION,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
     describe_host,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
+    Teller,
+    Variables,
+)
 
 
-class ActionModule(ActionBase):
+class ActionModule(Teller):
     """The action behind the module of the same name."""
 
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = False
+    arguments = SITE_DESCRIPTION
 
-    @profiled
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def tell(self, params: dict[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Read, check, convert."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        checked = ArgumentSpecValidator(**SITE_DESCRIPTION).validate(dict(self._task.args))
-        if checked.error_messages:
-            result.update(
-                failed=True,
-                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
-            )
-            return result
-        params = checked.validated_parameters
-        result.update(
-            describe_host(self._templar, task_vars or {}, params["playbook"], params["sites"])
-        )
-        return result
+        return describe_host(self._templar, variables, params["playbook"], params["sites"])

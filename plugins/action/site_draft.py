@@ -11,9 +11,6 @@ import pathlib
 import re
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import SITE_DRAFT
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
     write_whole,
@@ -25,40 +22,28 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft 
     read_well,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.text import text_of
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import DESCRIPTION
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
+    FAILURE,
+    NEVER_RAN,
+    RESULT,
+    Teller,
+    Variables,
+    variables_of,
+    why_undescribed,
+)
 
-_RESULT = "__mailedge_result_"
-_FAILURE = "__mailedge_failure"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
-_NEVER_RAN = "No task of the run ever ended on it."
-
-Variables = t.Mapping[str, t.Any]
 
 
-class ActionModule(ActionBase):
+class ActionModule(Teller):
     """The action behind the module of the same name."""
 
-    _supports_check_mode = True
-    _supports_async = False
-    _requires_connection = False
+    arguments = SITE_DRAFT
 
-    @profiled
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def tell(self, params: dict[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Write a draft for each site. Never fails a host by itself."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        checked = ArgumentSpecValidator(**SITE_DRAFT).validate(dict(self._task.args))
-        if checked.error_messages:
-            result.update(
-                failed=True,
-                msg=" ".join(f"{str(message).rstrip('.')}." for message in checked.error_messages),
-            )
-            return result
-        hosts = checked.validated_parameters["hosts"]
-        of_hosts: dict[str, Variables] = {
-            host: variables["hostvars"].raw_get(host) for host in hosts
-        }
+        of_hosts = variables_of(params["hosts"], variables)
         failed: dict[str, str] = {}
         drafts: dict[str, dict[str, t.Any]] = {}
         lines: list[str] = []
@@ -85,14 +70,13 @@ class ActionModule(ActionBase):
         lines += [f"{host}: {why}" for host, why in failed.items()]
         for line in lines:
             self._display.display(line)
-        result.update(
-            changed=False,
-            msg=lines,
-            drafts=drafts,
-            failed_hosts=failed,
-            verdicts={host: "unknown" if host in failed else "read" for host in hosts},
-        )
-        return result
+        return {
+            "changed": False,
+            "msg": lines,
+            "drafts": drafts,
+            "failed_hosts": failed,
+            "verdicts": {host: "unknown" if host in failed else "read" for host in of_hosts},
+        }
 
 
 def _sites(of_hosts: t.Mapping[str, Variables], failed: dict[str, str]) -> dict[str, list[str]]:
@@ -100,16 +84,17 @@ def _sites(of_hosts: t.Mapping[str, Variables], failed: dict[str, str]) -> dict[
     sites: dict[str, list[str]] = {}
     for host, variables in of_hosts.items():
         about = variables.get(DESCRIPTION) or {}
-        if about.get("described"):
-            sites.setdefault(str(about["described"]["site"]), []).append(host)
+        why = why_undescribed(variables, about)
+        if why:
+            failed[host] = why
         else:
-            failed[host] = str(about.get("msg") or variables.get(_FAILURE) or _NEVER_RAN)
+            sites.setdefault(str(about["described"]["site"]), []).append(host)
     return sites
 
 
 def _readings(site: str, of_hosts: t.Mapping[str, Variables]) -> Readings:
     def results(name: str) -> dict[str, t.Any]:
-        return {host: variables.get(_RESULT + name) for host, variables in of_hosts.items()}
+        return {host: variables.get(RESULT + name) for host, variables in of_hosts.items()}
 
     def of_the_site(name: str) -> dict[str, t.Any]:
         """What the owner of the site has asked, and the others have skipped."""
@@ -163,10 +148,10 @@ def _written(text: str, path: pathlib.Path, *, overwrite: bool) -> str:
 
 def _unread(variables: Variables) -> str:
     """Why a host was not read, empty where its connectors were."""
-    result = variables.get(f"{_RESULT}mail_flow")
+    result = variables.get(f"{RESULT}mail_flow")
     if read_well(result):
         return ""
-    why = str((result or {}).get("msg") or variables.get(_FAILURE) or _NEVER_RAN).strip()
+    why = str((result or {}).get("msg") or variables.get(FAILURE) or NEVER_RAN).strip()
     return f"Its connectors could not be read, so that the draft does not know them. {why}"
 
 

@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - mailedge.lockdown._exchange.site
   - mailedge.lockdown._exchange.recent
   - mailedge.lockdown._exchange.run
+  - mailedge.lockdown._approval
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
   - mailedge.lockdown._attributes.exchange

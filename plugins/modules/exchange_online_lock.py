@@ -31,6 +31,7 @@ author:
 extends_documentation_fragment:
   - mailedge.lockdown._exchange_online.tenant
   - mailedge.lockdown._exchange_online.named
+  - mailedge.lockdown._approval
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
   - mailedge.lockdown._attributes.exchange_online
@@ -171,22 +172,6 @@ options:
     type: list
     elements: str
     default: []
-  approved_plan:
-    description:
-      - The plan that somebody has approved. Another one is not carried out; the task fails before
-        it writes anything, and says what is different.
-      - What changes nothing needs no approval. In check mode another plan fails the task as well.
-    type: dict
-    suboptions:
-      digest:
-        description: RV(plan_digest) of the task in check mode. Where it is empty, nothing may be
-          changed.
-        type: str
-        default: ""
-      plan:
-        description: RV(plan) of that task, for the words on what is different.
-        type: list
-        elements: str
 seealso:
   - module: mailedge.lockdown.exchange_online_info
 """

@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - mailedge.lockdown._fortios.device
   - mailedge.lockdown._fortios.write
+  - mailedge.lockdown._approval
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
   - mailedge.lockdown._attributes.fortigate

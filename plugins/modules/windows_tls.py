@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - mailedge.lockdown._windows.connection
   - mailedge.lockdown._windows.snapshot_copy
   - mailedge.lockdown._exchange.run
+  - mailedge.lockdown._approval
   - mailedge.lockdown._attributes
   - mailedge.lockdown._attributes.writes
   - mailedge.lockdown._attributes.windows

@@ -15,7 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding 
     notes,
 )
 
-OPENED = {
+OPENED: dict[str, t.Any] = {
     "state": "open",
     "strangers": {
         "before": ["The internet may send without a login on port 25, through 'Default EX1'."],
@@ -50,7 +50,10 @@ def keys(result: t.Mapping[str, t.Any], playbook: str = "drift") -> list[tuple[s
 
 def test_a_stranger_is_known_by_the_door_and_not_by_its_addresses() -> None:
     assert keys(OPENED) == [("strangers", "Default EX1", "port 25")]
-    fewer = {**OPENED, "strangers": {"before": ["192.0.2.0/24" + OPENED["strangers"]["before"][0]]}}  # type: ignore[index]
+    fewer = {
+        **OPENED,
+        "strangers": {"before": [f"192.0.2.0/24 {OPENED['strangers']['before'][0]}"]},
+    }
     assert keys(fewer) == keys(OPENED)
     relay = "The internet may relay to any recipient on port 25, through 'Default EX1'."
     assert keys({**OPENED, "strangers": {"before": [relay]}}) == [
