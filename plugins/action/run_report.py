@@ -158,7 +158,7 @@ class ActionModule(Teller):
             controls=controls(),
         )
         snapshots = _snapshots(of_hosts)
-        result = {
+        result: dict[str, t.Any] = {
             "changed": False,
             "msg": lines,
             "failed_hosts": failing,
