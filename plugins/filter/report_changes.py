@@ -33,7 +33,8 @@ options:
     type: dict
     required: true
   partial:
-    description: Whether the newer run was to see some of the sites only, so that none is missing.
+    description: Whether the newer run was to see some of the sites, or of the hosts of a site,
+      only, so that none is missing.
     type: bool
     default: false
 """

@@ -18,7 +18,8 @@ description:
     C(state.json) has what is known of every site, by which each finding gets the time since when it
     is there.
   - Reports of C(apply) and C(drift) are compared with that. A run with a limit takes nothing from
-    what is known of the sites that it was not to see.
+    what is known of the sites and hosts that it was not to see. A finding is gone when its layer
+    was looked at on its host and does not have it any more, and stays known until then.
   - A folder that cannot be written is told. It fails no run, and takes nothing from its verdicts.
 author:
   - mailedge.lockdown contributors (@mailedge)
@@ -54,8 +55,9 @@ options:
     type: str
     default: "0640"
   partial:
-    description: Whether the run was to see some of the sites only, so that none is missing. What
-      the limit of the run says, where not set.
+    description: Whether the run was to see some of the sites, or of the hosts of a site, only, so
+      that none is missing. What the limit of the run says, where not set. A slice of an AWX job and
+      an inventory with a part of the sites are no limit.
     type: bool
     default: false
   report:

@@ -32,7 +32,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 )
 
 FORMAT = 1
-_RUN, _DESCRIPTION = "run", "description"
+RUN, DESCRIPTION = "run", "description"
 
 Plain = dict[str, t.Any]
 Controls = t.Mapping[str, t.Mapping[str, t.Sequence[str]]]
@@ -120,9 +120,9 @@ def _host(host: HostVerdict) -> Plain:
 def _of_host(site: str, host: HostVerdict, controls: Controls) -> t.Iterator[Plain]:
     if host.trouble:
         note = Note("failed", UNKNOWN, CRITICAL, host.trouble)
-        yield _finding(site, host.host, _RUN, note, Decision(), controls)
+        yield _finding(site, host.host, RUN, note, Decision(), controls)
     elif host.state == UNKNOWN and all(record.state != UNKNOWN for record in host.records):
-        yield _finding(site, host.host, _RUN, _left_out(host), Decision(), controls)
+        yield _finding(site, host.host, RUN, _left_out(host), Decision(), controls)
     for record in host.records:
         for note, decision in record.decided:
             yield _finding(site, host.host, record.layer, note, decision, controls)
@@ -172,4 +172,4 @@ def _unmatched(site: str, entry: str) -> Plain:
         "it out, or look whether its id is written as the report has it."
     )
     note = Note("acceptance_unmatched", "", INFO, words, entry)
-    return _finding(site, "", _DESCRIPTION, note, Decision(), {})
+    return _finding(site, "", DESCRIPTION, note, Decision(), {})

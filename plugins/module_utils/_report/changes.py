@@ -7,7 +7,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import FORMAT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import (
+    DESCRIPTION,
+    FORMAT,
+    RUN,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.delivery import DELIVERY
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._texts import (
+    LOOKED,
+    known,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    ACCEPTED,
+    NOT_MANAGED,
+    worst_of,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import OPEN
 
 Plain = dict[str, t.Any]
 Report = t.Mapping[str, t.Any]
@@ -59,12 +74,13 @@ def _since(site: Report, before: Report | None, at: str) -> list[Plain]:
 def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
     """{since, appeared, gone, states, new_sites, missing_sites}; findings with their site.
 
-    `partial`: the run was to see some of the sites only, so that none is missing.
+    Gone is only what somebody has looked for and not found. `partial`: the run was to see some of
+    the sites, or of the hosts of a site, only, so that none is missing.
     """
     older, newer = before["sites"], now["sites"]
     both = [name for name in newer if name in older]
-    there = {name: {each["id"] for each in site["findings"]} for name, site in newer.items()}
     were = {name: {each["id"] for each in site["findings"]} for name, site in older.items()}
+    then = merged(before, now, partial=partial)["sites"]
     return {
         "since": before["at"],
         "appeared": [
@@ -76,13 +92,13 @@ def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
         "gone": [
             {**each, "site": name}
             for name in both
-            for each in older[name]["findings"]
-            if each["id"] not in there[name]
+            for each in _not_there(older[name], newer[name])
+            if _looked_for(each, older[name], newer[name], partial=partial)
         ],
         "states": {
-            name: [older[name].get("state"), newer[name]["state"]]
+            name: [older[name].get("state"), then[name]["state"]]
             for name in both
-            if older[name].get("state") != newer[name]["state"]
+            if older[name].get("state") != then[name]["state"]
         },
         "new_sites": sorted(name for name in newer if name not in older),
         "missing_sites": [] if partial else sorted(name for name in older if name not in newer),
@@ -90,11 +106,112 @@ def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
 
 
 def merged(before: Report | None, now: Report, *, partial: bool) -> Plain:
-    """What is known of every site: by this run, and of those that it was not to see by the report
-    that saw them last. Each site says when it was looked at.
+    """What is known of every site: by this run, and of the sites and hosts that it was not to see,
+    and of what nobody could look at, by the report that saw it last. Each site and each host says
+    when it was looked at.
     """
-    sites = {name: {**site, "at": now["at"]} for name, site in now["sites"].items()}
+    older = (before or {}).get("sites") or {}
+    sites = {
+        name: _together(older.get(name), site, before, now, partial=partial)
+        for name, site in now["sites"].items()
+    }
     if partial and before:
-        older = {name: {"at": before["at"], **site} for name, site in before["sites"].items()}
-        sites = {**older, **sites}
+        unseen = {name: {"at": before["at"], **site} for name, site in older.items()}
+        sites = {**unseen, **sites}
     return {**now, "sites": sites}
+
+
+def _together(
+    older: Report | None, site: Report, before: Report | None, now: Report, *, partial: bool
+) -> Plain:
+    """What is known of a site that the run has seen, or a part of it."""
+    at = str(now["at"])
+    hosts = {name: {**host, "at": at} for name, host in _hosts(site).items()}
+    whole = {**site, "at": at, "hosts": hosts}
+    if older is None:
+        return whole
+    whole["findings"] = [
+        *site["findings"],
+        *(each for each in _not_there(older, site) if _stands(each, older, site, partial=partial)),
+    ]
+    unseen = {
+        name: {"at": older.get("at") or (before or {}).get("at"), **host}
+        for name, host in _hosts(older).items()
+        if partial and name not in hosts
+    }
+    if not unseen:
+        return whole
+    # A site is as its worst host, and was looked at when the last of them was.
+    whole["hosts"] = {**hosts, **unseen}
+    state = worst_of(known(host.get("state")) for host in whole["hosts"].values())
+    days = [each["accepted_until"] for each in whole["findings"] if each.get("accepted_until")]
+    return {
+        **whole,
+        "state": state,
+        "line": (site if site.get("state") == state else older).get("line", ""),
+        "accepted_until": min(days) if days and state == ACCEPTED else "",
+        "at": min(str(host["at"]) for host in whole["hosts"].values()),
+        "not_looked_at": [
+            *(site.get("not_looked_at") or ()),
+            *(each for each in older.get("not_looked_at") or () if each.get("host") in unseen),
+        ],
+    }
+
+
+def _hosts(site: Report) -> t.Mapping[str, Plain]:
+    return site.get("hosts") or {}
+
+
+def _layers(host: Report) -> dict[str, str]:
+    """Layer of a host → its state."""
+    return {str(each.get("layer")): known(each.get("state")) for each in host.get("layers") or ()}
+
+
+def _not_there(older: Report, site: Report) -> list[Plain]:
+    there = {each["id"] for each in site["findings"]}
+    return [each for each in older["findings"] if each["id"] not in there]
+
+
+def _stands(each: Report, older: Report, site: Report, *, partial: bool) -> bool:
+    """Whether an older finding that a run does not have stands all the same, for all that is known.
+
+    One of a host that a whole run did not have, or of a layer that the site has stopped to manage,
+    is neither there nor gone.
+    """
+    name = str(each.get("host") or "")
+    host = _hosts(site).get(name)
+    if name and host is None:
+        return partial
+    if host and _layers(host).get(str(each.get("layer"))) == NOT_MANAGED:
+        return False
+    return not _looked_for(each, older, site, partial=partial)
+
+
+def _looked_for(each: Report, older: Report, site: Report, *, partial: bool) -> bool:
+    """Whether a run has looked where an older finding was."""
+    name, layer = str(each.get("host") or ""), str(each.get("layer") or "")
+    if not name:
+        # Of the description of the whole site, which is held against all that was found.
+        states = [known(host.get("state")) for host in _hosts(site).values()]
+        return not partial and all(state in (*_ALL_SEEN, NOT_MANAGED) for state in states)
+    host = _hosts(site).get(name)
+    if host is None:
+        return False
+    layers = _layers(host)
+    if layer in layers:
+        return layers[layer] in LOOKED
+    if layer in (RUN, DESCRIPTION):
+        return any(state in LOOKED for state in layers.values())
+    if layer == DELIVERY or known(host.get("state")) not in _ALL_SEEN:
+        return False
+    # What all layers together say has a record only where it is bad. So it was looked for where
+    # every layer was that had been.
+    earlier = _layers(_hosts(older).get(name) or {})
+    return all(
+        state in (*LOOKED, NOT_MANAGED) or earlier.get(other) not in LOOKED
+        for other, state in layers.items()
+    )
+
+
+# The states of a host of which all was looked at, and no door that hides others is open.
+_ALL_SEEN = tuple(state for state in LOOKED if state != OPEN)

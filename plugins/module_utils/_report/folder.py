@@ -83,6 +83,11 @@ class ReportFolder:
         if report.get("playbook") not in _COMPARED:
             return dict(report), None, []
         before, warnings = self._state()
+        if partial and warnings:
+            warnings.append(
+                f"This run saw a part of the sites only, so that {_STATE} and {_METRICS} are left "
+                f"as they are. Move {_STATE} away, and let a run see every site."
+            )
         changes = compared(before, report, partial=partial) if before else None
         return with_since(report, before), changes, warnings
 
@@ -107,10 +112,14 @@ class ReportFolder:
         return {"files": files, "changes": changes, "report": told, "warnings": warnings}
 
     def _whole(self, told: Report, *, partial: bool) -> Plain | None:
-        """What is known of every site by now; None where this run says nothing of that."""
+        """What is known of every site by now; None where this run says nothing of that, or not all
+        of it, and the rest cannot be read.
+        """
         if told.get("playbook") not in _COMPARED:
             return None
-        before, _warnings = self._state()
+        before, warnings = self._state()
+        if partial and warnings:
+            return None
         return merged(before, told, partial=partial)
 
     def _texts(

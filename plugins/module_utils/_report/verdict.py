@@ -353,6 +353,12 @@ class HostVerdict:
         return bool(self.trouble) or self.state in broken_by
 
 
+def worst_of(states: t.Iterable[str]) -> str:
+    """The worst of some states; unknown where there is none."""
+    some = set(states)
+    return next((state for state in _WORST_FIRST if state in some), UNKNOWN)
+
+
 @dataclass(frozen=True)
 class SiteVerdict:
     """All selected hosts of one site."""
@@ -363,8 +369,7 @@ class SiteVerdict:
     @property
     def state(self) -> str:
         """The worst state of its hosts."""
-        states = {host.state for host in self.hosts}
-        return next((state for state in _WORST_FIRST if state in states), UNKNOWN)
+        return worst_of(host.state for host in self.hosts)
 
 
 def by_site(hosts: t.Iterable[HostVerdict]) -> tuple[SiteVerdict, ...]:

@@ -11,9 +11,12 @@ import types
 import typing as t
 
 import pytest
+from ansible import template
 from ansible.errors import AnsibleConnectionFailure
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.mailedge.lockdown.plugins.action import report_files
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import REPORT_FILES
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _controller_module
 from ansible_collections.mailedge.lockdown.tests.support import reports
 
@@ -80,6 +83,39 @@ def test_a_site_that_the_run_was_not_to_see_is_not_missing(
     kept(args)
     other = {"report": reports.report({"erle": "open"})}
     assert kept(args, __mailedge_report=other, **variables)["changes"]["missing_sites"] == missing
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (None, ["birke"]),
+        ("", ["birke"]),
+        (False, ["birke"]),
+        (True, []),
+        ("yes", []),
+        ("true", []),
+    ],
+)
+def test_a_slice_or_another_inventory_is_a_part_where_the_site_says_so(
+    given: t.Any, missing: list[str], tmp_path: pathlib.Path
+) -> None:
+    """By the task of the role, as Ansible templates it."""
+    role = pathlib.Path(__file__).parents[4] / "roles" / "report" / "tasks" / "keep.yml"
+    (task,) = DataLoader().load_from_file(str(role))
+    # Since ansible-core 2.19 only what somebody trusts is a template.
+    trusted = getattr(template, "trust_as_template", str)
+    text = trusted(str(task["mailedge.lockdown.report_files"]["partial"]))
+    omit = "__omit__"
+    variables = {} if given is None else {"mailedge_report_partial": given}
+    partial = template.Templar(DataLoader(), variables={**variables, "omit": omit}).template(text)
+    args = {"folder": str(tmp_path), **({} if partial == omit else {"partial": partial})}
+    kept({"folder": str(tmp_path)})
+    other = {"report": reports.report({"erle": "open"})}
+    assert kept(args, __mailedge_report=other)["changes"]["missing_sites"] == missing
+
+
+def test_the_report_is_kept_from_the_log_of_the_host_that_keeps_it() -> None:
+    assert REPORT_FILES["argument_spec"]["report"]["no_log"] is True
 
 
 @pytest.mark.parametrize(

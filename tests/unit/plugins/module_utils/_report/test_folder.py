@@ -79,7 +79,7 @@ def test_what_changed_is_told_and_a_finding_keeps_its_time(tmp_path: pathlib.Pat
 
 def test_a_run_with_a_limit_forgets_no_site(tmp_path: pathlib.Path) -> None:
     folder = ReportFolder(str(tmp_path))
-    folder.write(run(MONDAY, {"birke": "drift", "erle": "open"}), FORMATS, partial=False)
+    folder.write(run(MONDAY, {"birke": "accepted", "erle": "open"}), FORMATS, partial=False)
     part = folder.write(run(TUESDAY, {"birke": "in order"}), FORMATS, partial=True)
     assert part["changes"]["missing_sites"] == []
     metrics = (tmp_path / "mailedge.prom").read_text(encoding="utf-8")
@@ -92,6 +92,36 @@ def test_a_run_with_a_limit_forgets_no_site(tmp_path: pathlib.Path) -> None:
     assert later["changes"]["missing_sites"] == []
     gone = folder.write(run(WEDNESDAY, {"birke": "in order"}), [], partial=False)
     assert gone["changes"]["missing_sites"] == ["erle"]
+
+
+def test_a_limit_to_one_host_makes_no_site_green(tmp_path: pathlib.Path) -> None:
+    folder = ReportFolder(str(tmp_path))
+    folder.write(run(MONDAY, {"birke": "drift"}), FORMATS, partial=False)
+    # The site in order has the first of the two servers only.
+    part = folder.write(run(TUESDAY, {"birke": "in order"}), FORMATS, partial=True)
+    assert part["changes"]["states"] == {}
+    assert {each["host"] for each in part["changes"]["gone"]} == {"birke-ex1"}
+    metrics = (tmp_path / "mailedge.prom").read_text(encoding="utf-8")
+    assert 'mailedge_site_state{site="birke",layer="all"} 2' in metrics
+    assert 'mailedge_findings{site="birke",severity="warning"} 2' in metrics
+    assert 'seconds{site="birke"} 1795428000' in metrics
+
+
+def test_a_part_is_not_put_in_the_place_of_a_whole_that_cannot_be_read(
+    tmp_path: pathlib.Path,
+) -> None:
+    folder = ReportFolder(str(tmp_path))
+    folder.write(run(MONDAY, {"birke": "drift", "erle": "open"}), FORMATS, partial=False)
+    (tmp_path / "state.json").write_text("{", encoding="utf-8")
+    metrics = (tmp_path / "mailedge.prom").read_bytes()
+    part = folder.write(run(TUESDAY, {"birke": "in order"}), FORMATS, partial=True)
+    assert (tmp_path / "state.json").read_text(encoding="utf-8") == "{"
+    assert (tmp_path / "mailedge.prom").read_bytes() == metrics
+    assert not any(name.endswith(("prom", "state.json")) for name in part["files"])
+    assert "state.json and mailedge.prom are left as they are" in part["warnings"][1]
+    whole = folder.write(run(WEDNESDAY, {"birke": "in order"}), FORMATS, partial=False)
+    assert str(tmp_path / "mailedge.prom") in whole["files"]
+    assert len(whole["warnings"]) == 1
 
 
 @pytest.mark.parametrize("playbook", ["rollback", "probe", "snapshots"])
