@@ -12,6 +12,8 @@ import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_address_group,
+    fortios_inbound_lock,
+    fortios_outbound_lock,
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs import HOST, NO_LOOK
@@ -25,7 +27,17 @@ from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules
     Tenant,
     running,
 )
-from ansible_collections.mailedge.lockdown.tests.support.fortigate import Firewall
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    LOCK,
+    OUT,
+    Firewall,
+    locked,
+    policy,
+    refs,
+)
+from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
+    running as running_firewall,
+)
 from ansible_collections.mailedge.lockdown.tests.support.host_layers import SITE, whole
 
 
@@ -119,6 +131,58 @@ def test_a_module_carries_out_the_plan_that_it_showed_in_check_mode(firewall: Fi
     asked_back: dict[str, t.Any] = {"approved_plan": {"digest": back["plan_digest"]}}
     assert firewall.done(fortios_rollback, snapshot="latest", **asked_back)["changed"]
     assert firewall.dump() == before
+
+
+WIDE: dict[str, t.Any] = {"dstintf": refs("any"), "srcintf": refs("any")}
+
+
+@pytest.mark.parametrize(
+    ("smtp", "addresses", "fields"),
+    [
+        ("25", False, {"dstaddr": refs("all"), "service": refs("ALL")}),
+        ("25 587", False, {"dstaddr": refs("VIP-mail", "VIP-web"), "service": refs("ALL")}),
+        ("25 587", True, {"dstaddr": refs("all"), "service": refs("ALL")}),
+        ("25", True, {"dstaddr": refs("VIP-mail", "VIP-web"), "service": refs("SMTP")}),
+        ("25", True, {"srcaddr6": refs("all"), "dstaddr6": refs("mail-server-v6")}),
+        (
+            "25",
+            True,
+            {
+                "srcaddr": [],
+                "dstaddr": [],
+                "srcaddr6": refs("all"),
+                "dstaddr6": refs("mail-server-v6"),
+            },
+        ),
+    ],
+    ids=["everything", "service", "addresses", "virtual IPs", "both versions", "IPv6"],
+)
+def test_the_way_out_is_planned_alike_before_and_after_the_way_in(
+    tmp_path: pathlib.Path, smtp: str, addresses: bool, fields: dict[str, t.Any]
+) -> None:
+    """Both are approved as they were planned before the first of them was written."""
+    for firewall in running_firewall(tmp_path, external6="2001:db8:20::25"):
+        config = firewall.device.configs["root"]
+        config.create("firewall/address", {"name": "server", "subnet": "10.20.1.11/32"})
+        config.update("firewall.service/custom", "SMTP", {"tcp-portrange": smtp})
+        policy(firewall, "First", top=True, **WIDE, **fields)
+        servers = ["10.20.1.11", "2001:db8:20::25"]
+        inwards = {**LOCK, "addresses": servers if addresses else []}
+        outwards = {**OUT, "mail_servers": servers}
+        with firewall.without_network():
+            plans = [
+                firewall.done(fortios_inbound_lock, **inwards, check=True),
+                firewall.done(fortios_outbound_lock, **outwards, check=True),
+            ]
+            approved = [
+                {"approved_plan": {"digest": plan["plan_digest"], "plan": plan["plan"]}}
+                for plan in plans
+            ]
+            assert firewall.done(fortios_inbound_lock, **inwards, **approved[0])["changed"]
+            assert firewall.done(fortios_outbound_lock, **outwards, **approved[1])["changed"]
+            assert not firewall.done(fortios_inbound_lock, **inwards)["changed"]
+            assert not firewall.done(fortios_outbound_lock, **outwards)["changed"]
+            assert locked(firewall)
 
 
 def test_a_tenant_that_changes_meanwhile_is_left_as_it_is(tenant: Tenant) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     STRANGER,
     Firewall,
     meets,
+    policy,
     refs,
 )
 
@@ -125,6 +126,34 @@ def test_a_colleague_opens_it_again(firewall: Firewall, kind: str) -> None:
         assert not locked(firewall)
         firewall.done(fortios_outbound_lock, **LOCK)
         assert locked(firewall)
+
+
+@pytest.mark.parametrize(
+    ("behind", "changed"), [("10.20.3.9", False), (OTHER, True)], ids=["inside", "outside"]
+)
+def test_a_virtual_ip_leads_inwards_where_its_server_is_inside(
+    firewall: Firewall, behind: str, changed: bool
+) -> None:
+    """Mail for an old relay is sent on to somebody outside by such a one."""
+    firewall.done(fortios_outbound_lock, **LOCK)
+    config = firewall.device.configs["root"]
+    relay = {"name": "relay", "extip": "10.20.9.9", "mappedip": [{"range": behind}]}
+    config.create("firewall/vip", {**relay, "extintf": "any"})
+    policy(firewall, "Relay", top=True, dstintf=refs("any"), dstaddr=refs("relay"))
+    assert firewall.done(fortios_outbound_lock, **LOCK)["changed"] == changed
+
+
+def test_a_fence_of_the_way_in_that_leads_out_by_now_is_a_way_out(firewall: Firewall) -> None:
+    config = firewall.device.configs["root"]
+    policy(firewall, "All", top=True, dstintf=refs("any"), dstaddr=refs("all"))
+    inwards = {"name": "birke", "vips": ["VIP-mail"], "ranges": ["192.0.2.0/24"]}
+    firewall.done(fortios_inbound_lock, **inwards)
+    firewall.done(fortios_outbound_lock, **LOCK)
+    assert not firewall.done(fortios_outbound_lock, **LOCK)["changed"]
+    [key] = [number for number, row in config.all(POLICY).items() if row["name"] == "birke-4-in"]
+    config.update(POLICY, str(key), {"dstaddr": refs("all")})
+    opened = firewall.done(fortios_outbound_lock, **LOCK, check=True)
+    assert f"birke-{key}-held" in " ".join(opened["plan"])
 
 
 def test_addresses_of_both_versions(firewall: Firewall) -> None:

@@ -28,6 +28,19 @@ LONGEST_NAME = 15
 and the 79 of an address's.
 """
 
+ENTRANCE, SERVICES, STOP = "in", "is", "stop"
+INBOUND = (ENTRANCE, SERVICES, STOP)
+"""The kinds of fences of a lock of the way in."""
+EXIT, HELD = "out", "held"
+OUTBOUND = (EXIT, HELD)
+"""And those of a lock of the way out."""
+
+
+def server(name: str) -> str:
+    """The group of the addresses that a lock of the way in is for."""
+    return f"{name}-server"
+
+
 # What a fence takes over from the policy that it stands before, so that mail is inspected as it
 # was.
 _TAKEN_OVER = (
@@ -55,14 +68,23 @@ _PROFILE_END = "-profile"
 
 def kinds_of_fences(state: DeviceState, name: str, kinds: t.Iterable[str]) -> dict[Key, set[str]]:
     """Which policies have fences of this lock, and of which kinds, told by their names."""
-    pattern = re.compile(rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})")
     policies = state.table(POLICY)
     parts: dict[Key, set[str]] = {}
     for row in policies.values():
-        made = pattern.fullmatch(str(row.get("name") or ""))
-        if made and groups.is_ours(row) and int(made[1]) in policies:
+        made = _made(row, name, kinds)
+        if made and int(made[1]) in policies:
             parts.setdefault(int(made[1]), set()).add(made[2])
     return parts
+
+
+def is_fence(row: Row, name: str, kinds: t.Iterable[str]) -> bool:
+    """Whether a policy is a fence of the lock `name`, told by its name."""
+    return bool(_made(row, name, kinds))
+
+
+def _made(row: Row, name: str, kinds: t.Iterable[str]) -> re.Match[str] | None:
+    pattern = rf"{re.escape(name)}-(\d+)-({'|'.join(kinds)})"
+    return re.fullmatch(pattern, str(row.get("name") or "")) if groups.is_ours(row) else None
 
 
 def fence(name: str, key: Key, kind: str, fields: t.Mapping[str, t.Any]) -> Desired[Key]:
@@ -81,19 +103,21 @@ def taken_over(row: Row) -> Row:
     }
 
 
-def service(state: DeviceState, name: str, port: int) -> tuple[str, list[Desired[Key]]]:
-    """A service of the device that is the port and nothing else, or the name of one and the wish
-    that makes it.
+def service(state: DeviceState, own: str, port: int) -> tuple[str, list[Desired[Key]]]:
+    """A service of the device that is the port and nothing else, or `own` and the wish that makes
+    it.
+
+    Another lock's is not taken up: what a lock plans would depend on whether the other is written.
     """
     known = Services(state)
     # One for the port and an address or a host name alone would hold back nobody else.
     names = [
         str(name)
-        for name in state.table(SERVICE)
-        if known.only({"service": [name]}, port)
+        for name, row in state.table(SERVICE).items()
+        if (name == own or not groups.is_ours(row))
+        and known.only({"service": [name]}, port)
         and known.matches({"service": [name]}, port) is Match.YES
     ]
-    own = f"{name}-tcp-{port}"
     best = min(names, key=lambda name: (name != "SMTP", name)) if names else own
     if best != own:
         return best, []

@@ -62,8 +62,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.err
 
 INTERNET_SERVICE_NAMES_SINCE: Version = (6, 4, 0)
 
-_ENTRANCE, _SERVICES, _BARRIER = "in", "is", "stop"
-
 
 class InboundRecipe:
     """The lock of one state of a device."""
@@ -72,7 +70,9 @@ class InboundRecipe:
         self.state, self.wanted = state, wanted
         self._model = model_of(state)
         self._check_device()
-        self._service, self._for_service = fences.service(state, wanted.name, wanted.port)
+        self._service, self._for_service = fences.service(
+            state, f"{wanted.name}-tcp-{wanted.port}", wanted.port
+        )
         self._sources = {version: self._names_of(version) for version in (4, 6)}
         self._base = list(self._groups())
         # With the groups as they shall be, so that the sources of a policy can be judged.
@@ -245,7 +245,7 @@ class InboundRecipe:
 
     @property
     def _server(self) -> str:
-        return f"{self.wanted.name}-server"
+        return fences.server(self.wanted.name)
 
     def _names_of(self, version: int) -> list[str]:
         """The names of the wanted sources, as a policy takes them."""
@@ -277,10 +277,8 @@ class InboundRecipe:
 
     def _of_earlier_run(self) -> tuple[set[Key], set[Key]]:
         """The policies that an earlier run has narrowed and fenced."""
-        parts = fences.kinds_of_fences(
-            self.state, self.wanted.name, (_ENTRANCE, _SERVICES, _BARRIER)
-        )
-        narrowed: set[Key] = {key for key, kinds in parts.items() if kinds == {_SERVICES}}
+        parts = fences.kinds_of_fences(self.state, self.wanted.name, fences.INBOUND)
+        narrowed: set[Key] = {key for key, kinds in parts.items() if kinds == {fences.SERVICES}}
         return narrowed, set(parts) - narrowed
 
     def _hit(self, row: Row) -> list[Target]:
@@ -370,7 +368,7 @@ class InboundRecipe:
                     **self._where(row, {4}),
                     **_by_services(services),
                 }
-                yield self._made(key, _SERVICES, extra)
+                yield self._made(key, fences.SERVICES, extra)
         if 6 in versions:
             names = self._sources[6]
             fields.update(
@@ -393,10 +391,12 @@ class InboundRecipe:
                 "srcaddr" if version == 4 else "srcaddr6": of_version
                 for version, of_version in names.items()
             }
-            yield self._made(key, _ENTRANCE, {**shared, **self._where(row, set(names)), **sources})
+            yield self._made(
+                key, fences.ENTRANCE, {**shared, **self._where(row, set(names)), **sources}
+            )
         if services:
             yield self._made(
-                key, _SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)}
+                key, fences.SERVICES, {**shared, **self._where(row, {4}), **_by_services(services)}
             )
         everybody = {"srcaddr" if version == 4 else "srcaddr6": [ALL] for version in versions}
         barrier = {name: shared[name] for name in ("srcintf", "dstintf")}
@@ -404,7 +404,7 @@ class InboundRecipe:
         past = self.wanted.vips and not any(target.vip for target in self._hit(row))
         yield self._made(
             key,
-            _BARRIER,
+            fences.STOP,
             {
                 **barrier,
                 **self._where(row, versions),

@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
     fences,
     groups,
     unread,
+    virtual,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.bounds import (
     ALL,
@@ -50,7 +51,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state i
     VIP,
     DeviceState,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
+    NOT_INTERNET,
+    RangeSet,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.change import Desired
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.errors import PlanError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.guard import (
@@ -60,7 +64,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
 )
 
 TABLES = (POLICY, ADDRESS, GROUP, ADDRESS6, GROUP6, VIP, SERVICE, SERVICE_GROUP, *ELSEWHERE)
-_EXIT, _BARRIER = "out", "held"
 _HOST = re.compile(
     r"(?=.{1,253}\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]"
 )
@@ -114,13 +117,15 @@ class OutboundRecipe:
 
     def __init__(self, state: DeviceState, wanted: OutboundOptions) -> None:
         self.state, self.wanted = state, wanted
-        self._service, made = fences.service(state, wanted.name, wanted.port)
+        self._service, made = fences.service(
+            state, f"{wanted.name}-tcp-{wanted.port}-out", wanted.port
+        )
         self._base = [*made, *self._entries()]
         self._prepared = apply_all(plan(state, self._base), state)
 
     def wishes(self) -> list[Desired[Key]]:
         """What there shall be."""
-        fenced = set(fences.kinds_of_fences(self.state, self.wanted.name, (_EXIT, _BARRIER)))
+        fenced = set(fences.kinds_of_fences(self.state, self.wanted.name, fences.OUTBOUND))
         while True:
             made = [
                 desired
@@ -146,7 +151,7 @@ class OutboundRecipe:
         leaking: list[tuple[Key, Row]] = []
         barriers: list[tuple[int, Row]] = []
         for key, row in state.table(POLICY).items():
-            if row.get("status", "enable") != "enable" or not self._goes_out(row):
+            if row.get("status", "enable") != "enable" or not self._goes_out(model, row):
                 continue
             how = model.services.matches(row, self.wanted.port)
             if how is Match.NO:
@@ -228,7 +233,7 @@ class OutboundRecipe:
         return any(
             not is_deny(row)
             and row.get("status", "enable") == "enable"
-            and self._goes_out(row)
+            and self._goes_out(model, row)
             and model.services.matches(row, self.wanted.port)
             for row in state.table(POLICY).values()
         )
@@ -241,7 +246,7 @@ class OutboundRecipe:
         version = 4 if self.wanted.mail_servers.v4 else 6
         servers = self.wanted.mail_servers.v4 or self.wanted.mail_servers.v6
         for row in state.table(POLICY).values():
-            if row.get("status", "enable") != "enable" or not self._goes_out(row):
+            if row.get("status", "enable") != "enable" or not self._goes_out(model, row):
                 continue
             if not model.services.matches(row, self.wanted.port) or model.names.sources(
                 row, version
@@ -253,8 +258,45 @@ class OutboundRecipe:
                 return False
         return False
 
-    def _goes_out(self, row: Row) -> bool:
-        return bool({ANY, *self.wanted.interfaces} & set(map(str, row.get("dstintf") or ())))
+    def _goes_out(self, model: Model, row: Row) -> bool:
+        leads = {ANY, *self.wanted.interfaces} & set(map(str, row.get("dstintf") or ()))
+        return bool(leads) and not self._leads_inwards(model, row)
+
+    def _leads_inwards(self, model: Model, row: Row) -> bool:
+        """Whether a policy, for any interface perhaps, takes mail to the own servers alone.
+
+        A lock of the way in makes, narrows and disables such policies. They must not count here:
+        what is planned would depend on whether that lock is written already.
+        """
+        if any(
+            row.get(field) == "enable"
+            for suffix in ("", "6")
+            for field in (f"dstaddr{suffix}-negate", f"internet-service{suffix}")
+        ):
+            return False
+        names = [
+            (str(name), version)
+            for version, field in ((4, "dstaddr"), (6, "dstaddr6"))
+            for name in row.get(field) or ()
+        ]
+        fence = fences.is_fence(row, self.wanted.name, fences.INBOUND)
+        return bool(names) and all(
+            self._is_inside(model, name, version, of_fence=fence) for name, version in names
+        )
+
+    def _is_inside(self, model: Model, name: str, version: int, *, of_fence: bool) -> bool:
+        vip = model.state.table(VIP).get(name) if version == 4 else None
+        family = groups.V4 if version == 4 else groups.V6
+        if of_fence and (
+            vip is not None or name == fences.server(self.wanted.name) + family.suffix
+        ):
+            return True
+        if vip is not None:
+            behind = virtual.servers(vip)
+            own = NOT_INTERNET | self.wanted.mail_servers
+            return bool(behind) and not virtual.untold(vip) and behind <= own
+        held = model.names.named(name, version)
+        return bool(held.known) and not held.opaque and held.known <= self.wanted.mail_servers
 
     def _is_wall(self, model: Model, row: Row, version: int) -> bool:
         everybody = everything(version)
@@ -317,11 +359,11 @@ class OutboundRecipe:
             if version in servers and to:
                 out.update({f"srcaddr{suffix}": [servers[version]], f"dstaddr{suffix}": to})
         if out:
-            yield fences.fence(wanted.name, key, _EXIT, {**shared, **ways, **out})
+            yield fences.fence(wanted.name, key, fences.EXIT, {**shared, **ways, **out})
         # What a virtual IP has translated goes inwards: a wall for any interface must not stop
         # that, whatever the version's default.
         held = {"action": "deny", "match-vip": "disable", "logtraffic": "all"}
-        yield fences.fence(wanted.name, key, _BARRIER, {**ways, **wall, **held})
+        yield fences.fence(wanted.name, key, fences.HELD, {**ways, **wall, **held})
 
 
 def _shown(key: Key, row: Row) -> str:
