@@ -15,10 +15,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
     write_whole,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import (
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import draft_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import (
     Draft,
     Readings,
-    draft_of,
     read_well,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.text import text_of
@@ -33,6 +33,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
     why_undescribed,
 )
 
+_THERE = (
+    "There is another draft at {} already, which somebody may have worked on. It was left as it "
+    "is. Move it away, or set mailedge_discover_overwrite to true."
+)
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -48,13 +52,18 @@ class ActionModule(Teller):
         drafts: dict[str, dict[str, t.Any]] = {}
         lines: list[str] = []
         names: dict[str, str] = {}
+        diffs: list[dict[str, str]] = []
         for site, members in _sites(of_hosts, failed).items():
             draft = draft_of(_readings(site, {host: of_hosts[host] for host in members}))
             described = of_hosts[members[0]][DESCRIPTION]["described"]
             path, text = _place(described, site), text_of(draft, f"made {_today()}.")
-            trouble = _twin(names, path, site) or _written(
-                text, path, overwrite=described["discover_overwrite"]
-            )
+            before, trouble = _held(path)
+            trouble = trouble or _twin(names, path, site)
+            if not trouble and before and before != text and not described["discover_overwrite"]:
+                trouble = _THERE.format(path)
+            if not trouble and before != text:
+                diffs.append(_diff(path, before, text))
+                trouble = "" if self._task.check_mode else _written(text, path)
             drafts[site] = {
                 "path": "" if trouble else str(path),
                 "text": text,
@@ -71,7 +80,8 @@ class ActionModule(Teller):
         for line in lines:
             self._display.display(line)
         return {
-            "changed": False,
+            **({"diff": diffs} if self._task.diff else {}),
+            "changed": bool(diffs),
             "msg": lines,
             "drafts": drafts,
             "failed_hosts": failed,
@@ -131,13 +141,21 @@ def _today() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
-def _written(text: str, path: pathlib.Path, *, overwrite: bool) -> str:
+def _held(path: pathlib.Path) -> tuple[str, str]:
+    """The draft that is there, empty where there is none, and why it could not be read."""
+    try:
+        return (path.read_text(encoding="utf-8"), "") if path.exists() else ("", "")
+    except (OSError, UnicodeDecodeError) as error:
+        return "", f"What is at {path} could not be read, and was left as it is: {error}."
+
+
+def _diff(path: pathlib.Path, before: str, after: str) -> dict[str, str]:
+    header = {"before_header": str(path), "after_header": str(path)}
+    return {"before": before, "after": after, **header}
+
+
+def _written(text: str, path: pathlib.Path) -> str:
     """Write it; why it could not be written, empty where it was."""
-    if path.exists() and not overwrite:
-        return (
-            f"There is a draft at {path} already, which somebody may have worked on. It was left "
-            "as it is. Move it away, or set mailedge_discover_overwrite to true."
-        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)

@@ -17,14 +17,14 @@ description:
   - What would let somebody in from the internet is never guessed. It is a question, or a suggestion
     that stands in a comment.
   - The file is written to C(mailedge_discover_folder) on the controller, readable by its owner
-    only. A draft that is there already stays unless C(mailedge_discover_overwrite) is true.
+    only. Another one that is there already stays unless C(mailedge_discover_overwrite) is true.
   - Meant to run once for all hosts. It never fails a host by itself; RV(failed_hosts) says which
     are to fail.
 author:
   - mailedge.lockdown contributors (@mailedge)
 extends_documentation_fragment:
   - mailedge.lockdown._attributes
-  - mailedge.lockdown._attributes.reads
+  - mailedge.lockdown._attributes.writes
   - mailedge.lockdown._attributes.controller
 options:
   hosts:

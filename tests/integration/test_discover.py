@@ -29,7 +29,8 @@ def delivered(lab: Lab) -> None:
     log = writer(exchange.logs)
     door = "Default Frontend EX1"
     for count in range(1, 80):
-        at = exchange.logs.now() - count * 6 * HOUR
+        # Not at the very edge of the two weeks that are read.
+        at = exchange.logs.now() - count * 6 * HOUR - HOUR / 2
         log.session(at, PROVIDER, door)
         if count % 4 == 0:
             log.session(at + HOUR, SCANNER, door)
@@ -38,12 +39,28 @@ def delivered(lab: Lab) -> None:
     log.save()
 
 
+def way_out(lab: Lab) -> None:
+    """The site sends through a filter that listens on a port of its own."""
+    exchange = lab.hosts[HOST].exchange
+    (name,) = lab.client().dump(HOST)["send_connectors"]
+    exchange.colleague(
+        "Set-SendConnector",
+        {
+            "Identity": name,
+            "DNSRoutingEnabled": False,
+            "SmartHosts": ["out.filter.example"],
+            "Port": 2525,
+        },
+    )
+
+
 def discover(
-    inventory: pathlib.Path, dns: NameServer, drafts: pathlib.Path, **variables: t.Any
+    inventory: pathlib.Path, dns: NameServer, drafts: pathlib.Path, *more: str, **variables: t.Any
 ) -> Run:
     return play(
         "discover",
         inventory,
+        *more,
         variables={
             "mailedge_dns_resolver": "127.0.0.1",
             "mailedge_dns_resolver_port": dns.port,
@@ -63,7 +80,11 @@ def test_an_undescribed_site_is_read_drafted_answered_and_locked(tmp_path: pathl
     ):
         delivered(lab)
         inventory, drafts = lab.inventory, tmp_path / "drafts"
+        way_out(lab)
         before = lab.client().dump(HOST), lab.client().firewall_dump(HOST)["policies"]
+        run = discover(inventory, dns, drafts, "--check")
+        assert run.code == 0, run.output
+        assert not drafts.exists()
         run = discover(inventory, dns, drafts)
         assert run.code == 0, run.output
         after = lab.client().dump(HOST), lab.client().firewall_dump(HOST)["policies"]
@@ -83,7 +104,12 @@ def test_an_undescribed_site_is_read_drafted_answered_and_locked(tmp_path: pathl
         assert STRANGER in text
         assert "From which addresses does the filtering provider deliver?" in run.output
 
-        # What somebody has begun to work on is not written over.
+        # The same again is no change; what somebody has begun to work on is not written over.
+        again = discover(inventory, dns, drafts)
+        assert again.code == 0, again.output
+        assert again.of("Draft the descriptions")[-1].result["changed"] is False
+        text += "# Asked on Monday.\n"
+        draft.write_text(text, encoding="utf-8")
         again = discover(inventory, dns, drafts)
         assert again.code != 0
         assert "which somebody may have worked on" in again.output
@@ -104,6 +130,8 @@ def test_an_undescribed_site_is_read_drafted_answered_and_locked(tmp_path: pathl
         assert check.code == 0, check.output
         done = play("apply", inventory, *extra, variables=answers)
         assert done.code == 0, done.output
+        out = lab.client().dump(HOST)["send_connectors"]
+        assert out == before[0]["send_connectors"], "a way out that was there stays as it is"
         drift = play("drift", inventory, *extra, variables=answers)
         assert drift.code == 0, drift.output
         exchange = lab.hosts[HOST].exchange
@@ -135,7 +163,6 @@ def test_the_self_test_tells_what_holds_and_names_nobody() -> None:
         assert run.code == 0, run.output
         told = run.of("Judge what was read")[-1].result
         statuses = {name: check["status"] for name, check in told["results"][HOST].items()}
-        assert set(statuses.values()) <= {"success", "skipped"}
-        assert statuses["device_agrees"] == statuses["protocol_log_folder"] == "success"
+        assert [name for name, status in statuses.items() if status != "success"] == []
         sent = str(told["to_send"]).lower()
         assert not [name for name in ("birke", "ex1", "203.0.113", "10.20.") if name in sent]

@@ -9,8 +9,12 @@ A guess never lets anybody in from the internet: what only a person can know is 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.routing import (
+    is_generic,
+    protected_reason,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     EVERYTHING_V4,
     EVERYTHING_V6,
@@ -18,6 +22,13 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     PRIVATE,
     RangeError,
     RangeSet,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import (
+    Draft,
+    Entry,
+    Readings,
+    Told,
+    read_well,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catalogue import (
     ProviderError,
@@ -27,61 +38,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
 
 # More senders than these are counted in a comment, and not written down one by one.
 _MOST = 20
-
-Told = t.Mapping[str, t.Any]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A variable of the description. `why` are the lines above it; a `suggested` one is a comment,
-    which somebody has to take over.
-    """
-
-    name: str
-    value: t.Any
-    why: tuple[str, ...] = ()
-    suggested: bool = False
-
-
-@dataclass
-class Draft:
-    """What was made of the readings. `unread` are sentences on what could not be asked."""
-
-    site: str
-    servers: list[str] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    questions: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-
-    @property
-    def variables(self) -> dict[str, t.Any]:
-        """The variables that the draft sets."""
-        return {entry.name: entry.value for entry in self.entries if not entry.suggested}
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What was read of a site. Each value is the result of a module, empty where it was not asked.
-
-    `mail_flow`, `senders` and `names`: host → the results of exchange_mail_flow_info,
-    exchange_senders_info and exchange_names_info. `firewall` is that of fortios_info, `dns` that of
-    mail_edge_names. `described` are the variables that the inventory has already, without their
-    prefix.
-    """
-
-    site: str
-    hosts: tuple[str, ...]
-    described: Told = field(default_factory=dict)
-    mail_flow: t.Mapping[str, Told] = field(default_factory=dict)
-    senders: t.Mapping[str, Told] = field(default_factory=dict)
-    names: t.Mapping[str, Told] = field(default_factory=dict)
-    firewall: Told = field(default_factory=dict)
-    dns: Told = field(default_factory=dict)
-
-
-def read_well(result: Told | None) -> bool:
-    """Whether a module has answered."""
-    return bool(result) and not any(map((result or {}).get, ("failed", "unreachable", "skipped")))
 
 
 def draft_of(readings: Readings) -> Draft:
@@ -138,12 +94,11 @@ def _given(readings: Readings, draft: Draft, *names: str) -> bool:
 def _provider(readings: Readings, draft: Draft) -> None:
     if _given(readings, draft, "provider", "provider_region", "provider_ranges", "ranges_lock"):
         return
-    exchangers = {
-        domain: [str(host).rstrip(".").lower() for host in told.get("hosts") or ()]
-        for domain, told in (readings.dns.get("mail_exchangers") or {}).items()
-    }
+    exchangers = _exchangers(readings, draft)
     hosts = sorted({host for names in exchangers.values() for host in names})
-    likely = sorted({provider for host in hosts for provider in _providers_at(host)})
+    of_hosts = {host: _providers_at(host) for host in hosts}
+    likely = sorted({provider for providers in of_hosts.values() for provider in providers})
+    elsewhere = [host for host, providers in of_hosts.items() if not providers]
     seen = sorted(
         {
             str(provider)
@@ -152,8 +107,8 @@ def _provider(readings: Readings, draft: Draft) -> None:
             for provider in group.get("providers") or ()
         }
     )
-    if len(likely) == 1:
-        why = [f"MX names {', '.join(hosts)}."]
+    if len(likely) == 1 and not elsewhere and all(exchangers.values()):
+        why = [f"MX names {', '.join(hosts)}, and nobody else."]
         if seen and likely[0] not in seen:
             why.append("No sender in the logs is in its ranges.")
         draft.entries.append(Entry("mailedge_provider", likely[0], tuple(why)))
@@ -167,10 +122,13 @@ def _provider(readings: Readings, draft: Draft) -> None:
             draft.questions.append(f"{error} Set mailedge_provider_region, or the ranges.")
         return
     why = []
-    if hosts:
-        why.append(f"MX names {', '.join(hosts)}, which no entry of the catalogue is known by.")
+    if elsewhere:
+        why.append(f"MX names {', '.join(elsewhere)}, which no entry of the catalogue is known by.")
     if likely:
-        why.append(f"MX leads to several providers: {', '.join(likely)}.")
+        why.append(f"MX leads to {' and '.join(likely)} of the catalogue.")
+    silent = [domain for domain, names in exchangers.items() if not names]
+    if silent:
+        why.append(f"DNS tells no MX of {', '.join(silent)}.")
     if seen:
         why.append(f"Senders in the logs are in the ranges of {', '.join(seen)}.")
     why += _strangers_in_logs(readings)
@@ -181,6 +139,22 @@ def _provider(readings: Readings, draft: Draft) -> None:
         "From which addresses does the filtering provider deliver? Set mailedge_provider, or "
         "mailedge_provider_ranges. Without them nothing can be locked."
     )
+
+
+def _exchangers(readings: Readings, draft: Draft) -> dict[str, list[str]]:
+    """Domain → its MX hosts; none where DNS does not tell. What was not told is."""
+    if not read_well(readings.dns):
+        why = str(readings.dns.get("msg") or "It was not asked for the site's domains.").strip()
+        draft.unread.append(f"DNS: {why}")
+        return {}
+    exchangers = {}
+    for domain, told in (readings.dns.get("mail_exchangers") or {}).items():
+        if told.get("status") == "unknown":
+            draft.unread.append(f"DNS: the MX of {domain} is not known, because nobody answered.")
+        exchangers[str(domain)] = [
+            str(host).rstrip(".").lower() for host in told.get("hosts") or ()
+        ]
+    return exchangers
 
 
 def _providers_at(host: str) -> list[str]:
@@ -267,14 +241,29 @@ def _networks(readings: Readings, draft: Draft) -> None:
     why += [f"{address}: {count} messages, by the logs." for address, count in private.items()]
     if len(private) > _MOST:
         why = [*why[: len(named) + _MOST], f"... and {len(private) - _MOST} more senders."]
-    values = [*named, *private]
+    # Where nobody on the internet delivered by the logs, somebody may hide all senders behind a
+    # private address, which would then stand for the internet.
+    hidden = not any(not _within(address, PRIVATE) for address in _senders(readings))
+    values = list(named) if hidden else [*named, *private]
     if values:
         draft.entries.append(
             Entry("mailedge_own_networks", values, ("Private addresses only.", *why))
         )
     else:
         draft.entries.append(
-            Entry("mailedge_own_networks", [], ("Nothing tells of one.",), suggested=True)
+            Entry(
+                "mailedge_own_networks",
+                list(private),
+                tuple(why) or ("Nothing tells of one.",),
+                suggested=True,
+            )
+        )
+    if hidden and private:
+        draft.questions.append(
+            f"By the logs nobody on the internet delivered, but {', '.join([*private][:_MOST])} "
+            "did. Is that a firewall or a balancer that hides the senders? It would stand for the "
+            "whole internet, and must not be in mailedge_own_networks; the server has to see who "
+            "sends before it can be locked."
         )
     draft.questions.append(
         "Which networks of the site send to the server without a login, such as printers, scanners "
@@ -320,44 +309,31 @@ def _inbound(readings: Readings, draft: Draft) -> None:
 def _outbound(readings: Readings, draft: Draft) -> None:
     if _given(readings, draft, "exchange_outbound"):
         return
-    ways: dict[str, Told] = {}
-    for row in _rows(readings, "send_connectors"):
-        spaces = [str(space).lower() for space in row.get("address_spaces") or ()]
-        if row.get("enabled", True) and any("*" in _domain_of(space) for space in spaces):
-            ways[str(row.get("name"))] = row
-    hosts = {
-        name: [str(host) for host in row.get("smart_hosts") or ()] for name, row in ways.items()
+    ways = {
+        str(row.get("name")): row
+        for row in _rows(readings, "send_connectors")
+        if row.get("enabled", True) and any(map(is_generic, _domains_of(row)))
     }
-    if len(ways) == 1 and all(hosts.values()):
+    if len(ways) == 1:
         name, row = next(iter(ways.items()))
-        value: dict[str, t.Any] = {"smart_hosts": hosts[name]}
-        if row.get("require_tls"):
-            value["require_tls"] = True
-        login = str(row.get("smart_host_auth_mechanism") or "None")
-        draft.entries.append(
-            Entry(
-                "mailedge_exchange_outbound",
-                value,
-                (f"The send connector '{name}' sends all mail there.",),
-                suggested=login != "None",
-            )
-        )
-        if login != "None":
-            draft.questions.append(
-                f"The send connector '{name}' logs in at its smart host ({login}); nobody can read "
-                "with which password. Set smart_host_auth_mechanism in mailedge_exchange_outbound, "
-                "and mailedge_exchange_outbound_credential in a vault, or leave the way out alone."
-            )
-        return
+        smart_hosts = [str(host) for host in row.get("smart_hosts") or ()]
+        owned = protected_reason({**row, "address_spaces": _spaces(row)})
+        if smart_hosts and _domains_of(row) == ["*"] and not owned:
+            # By its name, so that it stays as it is: its port, its certificate, its login.
+            value: dict[str, t.Any] = {"name": name, "smart_hosts": smart_hosts}
+            if list(row["address_spaces"]) != ["SMTP:*;1"]:
+                value["address_spaces"] = list(row["address_spaces"])
+            why = f"The send connector '{name}' sends all mail there, and stays as it is."
+            draft.entries.append(Entry("mailedge_exchange_outbound", value, (why,)))
+            return
     told = [
-        f"'{name}' sends {'to ' + ', '.join(hosts[name]) if hosts[name] else 'by DNS'}"
-        for name in ways
+        f"'{name}' sends {', '.join(_domains_of(row))} {_to(row)}" for name, row in ways.items()
     ]
     draft.entries.append(
         Entry(
             "mailedge_exchange_outbound",
             {"smart_hosts": []},
-            (f"Send connectors for all domains: {'; '.join(told) or 'none was read'}.",),
+            (f"Send connectors for the internet: {'; '.join(told) or 'none was read'}.",),
             suggested=True,
         )
     )
@@ -367,9 +343,18 @@ def _outbound(readings: Readings, draft: Draft) -> None:
     )
 
 
-def _domain_of(space: str) -> str:
-    """The domain of an address space such as ``SMTP:*;1``."""
-    return space.partition(";")[0].rpartition(":")[2].strip()
+def _spaces(row: Told) -> t.Any:
+    return SEND.properties["address_spaces"].parse(list(row.get("address_spaces") or ()))
+
+
+def _domains_of(row: Told) -> list[str]:
+    """The domains that a send connector carries."""
+    return sorted(str(space.space) for space in _spaces(row))
+
+
+def _to(row: Told) -> str:
+    hosts = [str(host) for host in row.get("smart_hosts") or ()]
+    return f"to {', '.join(hosts)}" if hosts else "by DNS"
 
 
 def _domains(readings: Readings, draft: Draft) -> None:
@@ -454,14 +439,28 @@ def _firewall(readings: Readings, draft: Draft) -> None:
         draft.unread.append(f"firewall: {why}")
         draft.questions.append("Which virtual IPs of the firewall lead to the mail server?")
         return
-    vips = sorted(
-        {str(target["vip"]) for target in readings.firewall.get("targets") or () if target["vip"]}
-    )
-    exposure = [f"Today: {sentence}." for sentence in readings.firewall.get("exposure") or ()]
+    targets = readings.firewall.get("targets") or ()
+    vips = sorted({str(target["vip"]) for target in targets if target["vip"]})
+    addresses = sorted({str(target["address"]) for target in targets if target["address"]})
+    exposure = tuple(f"Today: {sentence}." for sentence in readings.firewall.get("exposure") or ())
     if vips:
-        draft.entries.append(Entry("mailedge_fortigate_vips", vips, tuple(exposure)))
+        # Several may be those of several sites, whose mail a lock for this one would stop.
+        draft.entries.append(
+            Entry("mailedge_fortigate_vips", vips, exposure, suggested=len(vips) > 1)
+        )
         draft.questions.append(
-            f"Does each of {', '.join(vips)} lead to this site's server, and to no other?"
+            f"Which of {', '.join(vips)} lead to this site's server, and to no other?"
+            if len(vips) > 1
+            else f"Does {vips[0]} lead to this site's server, and to no other?"
+        )
+    elif addresses:
+        # With central NAT policies see the addresses behind virtual IPs.
+        draft.entries.append(
+            Entry("mailedge_fortigate_addresses", addresses, exposure, suggested=True)
+        )
+        draft.questions.append(
+            f"Which of {', '.join(addresses)} are this site's servers? Set "
+            "mailedge_fortigate_addresses."
         )
     else:
         draft.questions.append(

@@ -10,7 +10,7 @@ import typing as t
 
 import yaml
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import (
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import (
     Draft,
     Entry,
 )

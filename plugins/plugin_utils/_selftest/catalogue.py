@@ -40,15 +40,16 @@ class AcceptedDomainsAreReadable(Check):
 
 
 class ConnectorValuesAreUnderstood(Check):
-    """Every value of every receive connector has one of the forms that the collection knows, also
-    in the language of the server.
+    """What a receive connector hears and where it listens arrives in a form that the collection
+    knows, also in the language of the server.
 
     Expected results:
 
-    * Success: all of them were understood.
-    * Failure: some were not, or a connector has no address that it hears.
+    * Success: each has addresses that it hears, and bindings.
+    * Failure: one of them has none.
+    * Error: the connectors could not be read, or a value of them was not understood.
 
-    Example: `connector_values: success, 5 receive connectors were understood.`
+    Example: `connector_values: success, 5 receive connectors hear somebody.`
     """
 
     name = "connector_values"
@@ -64,7 +65,7 @@ class ConnectorValuesAreUnderstood(Check):
             return Result(Status.SKIPPED, "The server has no receive connector.")
         if strange:
             return holds(False, f"{len(strange)} of {len(rows)} receive connectors hear nobody.")
-        return holds(True, f"{len(rows)} receive connectors were understood.")
+        return holds(True, f"{len(rows)} receive connectors hear somebody.")
 
 
 class DefaultConnectorsListenOnPort25(Check):
@@ -207,8 +208,9 @@ class DeviceAgreesWithTheModel(Check):
 
     * Success: they agree on every source that both told of.
     * Failure: they do not, which means that the model is wrong about this device.
-    * Skipped: the device was not asked, or did not answer. It is asked where
-      C(mailedge_selftest_sources) and C(mailedge_fortigate_interfaces) are set.
+    * Error: no source got an answer. The device is asked where C(mailedge_fortigate_interfaces) is
+      set, too.
+    * Skipped: C(mailedge_selftest_sources) names nobody, or the model is certain of nobody.
 
     Example: `device_agrees: success, 4 of 4 answers agree.`
     """
@@ -218,13 +220,15 @@ class DeviceAgreesWithTheModel(Check):
     marked = "plugins/module_utils/_fortios/model.py"
 
     def judge(self, told: Told, evidence: Evidence) -> Result:
-        both = [
-            source
-            for source in told.get("sources") or ()
-            if source.get("certain") and source.get("device_passes") is not None
-        ]
-        if not both:
+        sources = told.get("sources") or ()
+        told_of = [source for source in sources if source.get("device_passes") is not None]
+        both = [source for source in told_of if source.get("certain")]
+        if not sources:
             return Result(Status.SKIPPED, "The device was not asked about any source.")
+        if not told_of:
+            return Result(Status.ERROR, "The device told of no source what it would meet.")
+        if not both:
+            return Result(Status.SKIPPED, "The model is not certain about any source.")
         agree = [source for source in both if source["passes"] == source["device_passes"]]
         return holds(len(agree) == len(both), f"{len(agree)} of {len(both)} answers agree.")
 

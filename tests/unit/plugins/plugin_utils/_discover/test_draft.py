@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 import yaml
 
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import (
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import draft_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import (
     Readings,
-    draft_of,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.text import text_of
 
@@ -79,6 +80,7 @@ def test_the_provider_is_who_mx_names() -> None:
         ["mail.birke.example"],
         ["mx.notpphosted.com"],
         ["mx1.birke.pphosted.com", "mx1.birke.iphmx.com"],
+        ["mx1.birke.pphosted.com", "mail.birke.example"],
     ],
 )
 def test_without_a_provider_of_whom_mx_is_sure_nobody_is_let_in(mx: list[str]) -> None:
@@ -103,6 +105,49 @@ def test_nobody_of_the_internet_is_ever_taken_for_somebody_of_the_site() -> None
     assert asked(draft, "is refused after a lock")
 
 
+def test_an_address_that_may_hide_everybody_is_a_question() -> None:
+    """A firewall or a balancer that hides who sends: all of the internet comes from it."""
+    draft = draft_of(readings(senders={"10.20.0.1": 48_211}))
+    assert "mailedge_own_networks" not in draft.variables
+    assert asked(draft, "Is that a firewall or a balancer that hides the senders?")
+    assert "10.20.0.1: 48211 messages" in text_of(draft, "made now.")
+
+
+@pytest.mark.parametrize(
+    ("dns", "words"),
+    [
+        ({}, "It was not asked for the site's domains."),
+        ({"failed": True, "msg": "No resolver."}, "No resolver."),
+        (
+            {
+                "mail_exchangers": {
+                    "birke.example": {"status": "found", "hosts": ["mx1.birke.pphosted.com"]},
+                    "linde.example": {"status": "unknown", "hosts": []},
+                }
+            },
+            "the MX of linde.example is not known",
+        ),
+    ],
+)
+def test_dns_that_does_not_tell_is_told_and_names_no_provider(
+    dns: dict[str, t.Any], words: str
+) -> None:
+    draft = draft_of(dataclasses.replace(readings(), dns=dns))
+    assert "mailedge_provider" not in draft.variables
+    assert any(words in sentence for sentence in draft.unread), draft.unread
+
+
+def test_several_virtual_ips_may_be_those_of_several_sites() -> None:
+    firewall = {"targets": [{"vip": f"VIP-{number}", "address": ""} for number in range(3)]}
+    described = {"fortigate_host": "fw.birke.example"}
+    draft = draft_of(readings(described=described, firewall=firewall))
+    assert "mailedge_fortigate_vips" not in draft.variables
+    assert asked(draft, "Which of VIP-0, VIP-1, VIP-2 lead to this site's server")
+    behind = {"targets": [{"vip": "", "address": "10.20.1.11"}]}
+    draft = draft_of(readings(described=described, firewall=behind))
+    assert asked(draft, "Which of 10.20.1.11 are this site's servers?")
+
+
 def test_what_the_inventory_says_is_taken_over() -> None:
     described = {
         "provider_ranges": ["198.51.100.0/24"],
@@ -117,9 +162,16 @@ def test_what_the_inventory_says_is_taken_over() -> None:
 
 def test_the_way_out_is_taken_over_where_there_is_one_by_smart_hosts() -> None:
     draft = draft_of(readings())
+    # By its name: what else it has, such as a port, a certificate or a login, stays.
     assert draft.variables["mailedge_exchange_outbound"] == {
+        "name": "Internet",
         "smart_hosts": ["out.filter.example"],
-        "require_tls": True,
+    }
+    dearer = {**WAY_OUT, "address_spaces": ["SMTP:*;10"]}
+    assert draft_of(readings(send=[dearer])).variables["mailedge_exchange_outbound"] == {
+        "name": "Internet",
+        "smart_hosts": ["out.filter.example"],
+        "address_spaces": ["SMTP:*;10"],
     }
 
 
@@ -129,13 +181,15 @@ def test_the_way_out_is_taken_over_where_there_is_one_by_smart_hosts() -> None:
         [],
         [{**WAY_OUT, "smart_hosts": []}],
         [WAY_OUT, {**WAY_OUT, "name": "Second"}],
-        [{**WAY_OUT, "smart_host_auth_mechanism": "BasicAuthRequireTLS"}],
+        [{**WAY_OUT, "address_spaces": ["SMTP:*.partner.example;1"]}],
+        [{**WAY_OUT, "address_spaces": ["SMTP:*;1", "SMTP:*.com;1"]}],
+        [{**WAY_OUT, "name": "Outbound to Office 365"}],
     ],
 )
 def test_a_way_out_that_is_not_plain_is_a_question(send: list[dict[str, t.Any]]) -> None:
     draft = draft_of(readings(send=send))
     assert "mailedge_exchange_outbound" not in draft.variables
-    assert asked(draft, "smart_host")
+    assert asked(draft, "Is all mail to leave through the filtering provider?")
 
 
 def test_the_greeting_of_the_open_door_stays() -> None:

@@ -111,6 +111,20 @@ def test_silence_is_an_error_and_what_was_not_asked_is_skipped(part: str) -> Non
         assert "canary" not in str(results)
 
 
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ({"certain": True, "passes": True}, "error"),
+        ({"certain": False, "passes": True, "device_passes": True}, "skipped"),
+        ({"certain": True, "passes": True, "device_passes": None}, "error"),
+    ],
+)
+def test_a_device_that_was_asked_and_is_silent_is_an_error(
+    source: dict[str, t.Any], status: str
+) -> None:
+    assert run_all(changed("firewall", sources=[source]))["device_agrees"]["status"] == status
+
+
 def test_each_says_what_it_assumes_and_where_that_is_marked() -> None:
     for check in CHECKS:
         text = inspect.getdoc(check) or ""
