@@ -12,7 +12,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force 
     is_of_tenant,
     only,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
+    taken,
+    weighed,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     IN_ORDER,
     NOT_JUDGED,
@@ -45,6 +48,15 @@ options:
     description: Whether only what was seen of the tenant counts.
     type: bool
     default: false
+  of_change:
+    description:
+      - Whether the looks are to prove a change. Silence from where the way out is proven then
+        disproves nothing. A server that is down since the change is known by the look before it,
+        which the report holds against these.
+      - Otherwise silence is closed only where one of the looks shows that somebody is there. A
+        server that is down, or an address that is not the site's, is as silent as a lock.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -69,6 +81,7 @@ def disproof(
     looks: t.Mapping[str, t.Any],
     tenant: t.Mapping[str, t.Any] | None = None,
     only_tenant: bool = False,
+    of_change: bool = False,
 ) -> list[str]:
     """The sentences of all looks, each once; not of those beside the named targets, see Sought."""
 
@@ -76,7 +89,8 @@ def disproof(
         return not is_awaited(address) and (is_of_tenant(address) or not only_tenant)
 
     told: list[tuple[bool, str]] = []
-    for look in taken(looks, in_force_by(tenant)):
+    seen = taken(looks, in_force_by(tenant))
+    for look in seen if of_change or only_tenant else weighed(seen, ())[0]:
         if look.beside:
             continue
         result = only(look.result, counts)

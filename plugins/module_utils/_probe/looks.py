@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force import awaited
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
 
 # The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
 # mail_edge_probe}]}.
@@ -66,7 +67,7 @@ def _of_host(item: Plain) -> t.Iterator[Sought]:
             results[index]
             if index < len(results)
             else {name: item.get(name) for name in ("msg", "skipped")},
-            bool(look.get("beside")),
+            bool(look.get("beside")) and not look.get("counts"),
         )
 
 
@@ -94,10 +95,16 @@ def at_names(points: t.Iterable[Plain], dns: Plain | None) -> list[dict[str, t.A
     """Hosts that look, each with its looks: those that go `by_names` at the names that DNS has too.
 
     `dns` is the result of mail_edge_names. A look `beside` the named targets leaves out what leads
-    to those, and is not taken where nothing else is left.
+    to those, and is not taken where nothing else is left. One that is to find an open door leaves
+    out the tenant's, of which one would be enough for it: its answer says nothing of the server.
     """
     names = list((dns or {}).get("targets") or ())
     addresses = (dns or {}).get("target_addresses") or {}
+    cloud = {address for name in names if is_tenant(name) for address in addresses.get(name) or ()}
+
+    def leads_to(name: str) -> t.Collection[str]:
+        return addresses.get(name) or [name]
+
     told = []
     for point in points:
         looks = []
@@ -107,10 +114,13 @@ def at_names(points: t.Iterable[Plain], dns: Plain | None) -> list[dict[str, t.A
                 continue
             beside = {str(target).lower().rstrip(".") for target in look.get("beside") or ()}
             known = beside.union(*(addresses.get(name) or () for name in beside))
+            opens = look.get("expect") == OPEN
             more = [
                 name
                 for name in names
-                if name not in beside and not known.issuperset(addresses.get(name) or [name])
+                if name not in beside
+                and not known.issuperset(leads_to(name))
+                and not (opens and (is_tenant(name) or cloud.issuperset(leads_to(name))))
             ]
             if more or not beside:
                 targets = [*(look.get("targets") or ()), *more]

@@ -41,7 +41,9 @@ def vantage_points(
     }
     hosts = values["probe_hosts"] or [CONTROLLER]
     points: dict[str, list[Look]] = {}
-    for probe in [*(values["probe_looks"] or [_STRANGER]), *_web(values)]:
+    described = [*(values["probe_looks"] or [_STRANGER])]
+    left = _left(described, values["probe_expect"], counts=not beside) if by_names else []
+    for probe in [*described, *left, *_web(values)]:
         of_web = probe.get("protocol") == "https"
         look = {
             **{
@@ -52,7 +54,7 @@ def vantage_points(
             **probe,
         }
         # What DNS says comes to what is named; a look that names its own targets keeps to them.
-        names = by_names and not of_web and "targets" not in probe
+        names = by_names and not of_web and ("targets" not in probe or probe in left)
         if values["own_networks"] and look["expect"] == "closed":
             look.setdefault("own_networks", values["own_networks"])
         if values["probe_expect"] == "any":
@@ -69,6 +71,34 @@ def vantage_points(
             else:
                 looks.append({**look, "name": name, **({"by_names": True} if names else {})})
     return [{"from": host, "looks": looks} for host, looks in points.items()]
+
+
+def _left(described: t.Sequence[Look], expect: str, *, counts: bool) -> list[Look]:
+    """The look of a stranger at the names in DNS, where each that is described keeps to its own
+    targets: nobody would look at the other doors of the site. None where nothing is to be closed.
+
+    `counts`: whether what it finds is as bad as what is found at the targets, see Sought.beside.
+    """
+    usual = "closed" if expect == "any" else expect
+    strangers = [
+        look
+        for look in described
+        if look.get("protocol") != "https" and look.get("expect", usual) == "closed"
+    ]
+    if not strangers or any("targets" not in look for look in strangers):
+        return []
+    # One that stands for another address looks from within.
+    first = next((look for look in strangers if "stands_for" not in look), _STRANGER)
+    return [
+        {
+            **{key: value for key, value in first.items() if key != "port"},
+            "name": f"{first.get('name')}, at the names in DNS",
+            "expect": "closed",
+            "targets": [],
+            "beside": [target for look in strangers for target in look["targets"]],
+            "counts": counts,
+        }
+    ]
 
 
 def _unjudged(look: Look) -> Look:

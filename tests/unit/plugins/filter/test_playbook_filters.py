@@ -126,13 +126,57 @@ def test_names_of_dns_are_targets_and_beside_named_ones_only_what_leads_elsewher
     assert at_names([{"from": "localhost", "looks": [alone]}], None)[0]["looks"] == [alone]
 
 
+def test_a_look_that_is_to_find_an_open_door_does_not_take_the_tenant_for_the_server() -> None:
+    """The tenant would answer, and one open address is enough."""
+    tenant = "birke-example.mail.protection.outlook.com"
+    dns = {
+        "targets": ["mail.birke.example", tenant, "mx0.birke.example"],
+        "target_addresses": {
+            "mail.birke.example": ["203.0.113.25"],
+            tenant: ["198.51.100.10", "198.51.100.11"],
+            # Another name for it.
+            "mx0.birke.example": ["198.51.100.11"],
+        },
+    }
+    look_open = {"name": "the filter", "expect": "open", "by_names": True}
+    stranger = {"name": "a stranger", "expect": "closed", "by_names": True}
+    (point,) = at_names([{"from": "localhost", "looks": [look_open, stranger]}], dns)
+    assert point["looks"][0]["targets"] == ["mail.birke.example"]
+    assert point["looks"][1]["targets"] == dns["targets"]
+    # What the site names itself stays.
+    named = {**look_open, "targets": [tenant]}
+    (point,) = at_names([{"from": "localhost", "looks": [named]}], dns)
+    assert point["looks"][0]["targets"] == [tenant, "mail.birke.example"]
+
+
 def test_a_door_beside_those_that_the_site_names_undoes_nothing() -> None:
     beside = look("a stranger, at the names in DNS", "closed", "open")
     beside["__mailedge_vantage"]["looks"][0]["beside"] = ["mail.birke.example"]
     assert disproof({"results": [beside]}) == []
+    beside["__mailedge_vantage"]["looks"][0]["counts"] = True
+    assert disproof({"results": [beside]}), "nothing was changed that could be undone"
     silent = look("a stranger, at the names in DNS", "closed", "inconclusive", "egress_unproven")
     silent["__mailedge_vantage"]["looks"][0]["beside"] = ["mail.birke.example"]
     assert unprovable({"results": [silent]}, "narrow") == []
+
+
+def test_a_server_that_is_down_is_not_called_closed_where_nothing_was_changed() -> None:
+    """It is as silent as a lock."""
+    silent = look(
+        "a stranger",
+        "closed",
+        "closed",
+        "no_connection",
+        stage="connect",
+        needs_control=True,
+        reachable=False,
+    )
+    [sentence] = disproof({"results": [silent]})
+    assert "192.0.2.9:25 answered nobody in this run" in sentence
+    let_in = look("us", "open", "open", source="192.0.2.8")
+    assert disproof({"results": [silent, let_in]}) == []
+    # A change is not undone for it: who was silent before it is so by something else.
+    assert disproof({"results": [silent]}, of_change=True) == []
 
 
 def test_a_lock_that_narrows_needs_a_look_of_who_is_let_in() -> None:

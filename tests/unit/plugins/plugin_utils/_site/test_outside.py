@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
 
 SITE: dict[str, t.Any] = {
@@ -98,5 +100,37 @@ def test_a_run_that_changes_something_looks_at_further_names_in_a_look_of_its_ow
     (point,) = vantage_points({**SITE, "probe_targets": []}, by_names=True, beside=True)
     assert [look["by_names"] for look in point["looks"]] == [True]
     looks = [{"name": "c", "targets": ["192.0.2.9"]}]
-    (point,) = vantage_points({**SITE, "probe_looks": looks}, by_names=True, beside=True)
+    (point,) = vantage_points({**SITE, "probe_looks": looks}, beside=True)
     assert [look["name"] for look in point["looks"]] == ["c"]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_names_that_no_look_of_a_stranger_takes_are_looked_at_nevertheless(beside: bool) -> None:
+    """Each entry keeps to its own targets, or is to find an open door."""
+    looks: list[dict[str, t.Any]] = [
+        {"name": "inside", "targets": ["10.20.1.11"], "stands_for": "203.0.113.25:25"},
+        {"name": "c", "targets": ["192.0.2.9"], "from": "tower", "port": 2525},
+        {"name": "the filter", "expect": "open"},
+    ]
+    points = vantage_points({**SITE, "probe_looks": looks}, by_names=True, beside=beside)
+    (at_names,) = [
+        look
+        for point in points
+        for look in point["looks"]
+        if look.get("by_names") and look["expect"] == "closed"
+    ]
+    assert at_names in points[1]["looks"]
+    assert points[1]["from"] == "tower"
+    assert at_names["name"] == "c, at the names in DNS"
+    assert (at_names["targets"], at_names["port"]) == ([], 25)
+    assert at_names["beside"] == ["10.20.1.11", "192.0.2.9"]
+    assert at_names["counts"] is not beside, "what it finds undoes no change"
+    (point,) = vantage_points({**SITE, "probe_looks": looks[:1]}, by_names=True)
+    assert point["looks"][1]["name"] == "a stranger on the internet, at the names in DNS"
+    assert "stands_for" not in point["looks"][1]
+    nobody = vantage_points({**SITE, "probe_looks": looks[2:]}, by_names=True)
+    assert [look["name"] for point in nobody for look in point["looks"]] == ["the filter"]
+    (told,) = vantage_points(
+        {**SITE, "probe_looks": looks[:1], "probe_expect": "any"}, by_names=True
+    )
+    assert [look["expect"] for look in told["looks"]] == ["any", "any"]
