@@ -14,9 +14,17 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks imp
     EXPECTED,
     weighed,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    place as address_words,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import (
     judge_look,
     looks_as_lines,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
+    HTTPS,
+    asked,
+    case_words,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
     Acceptances,
@@ -74,7 +82,9 @@ def outside(
         state, sentences = judge_look(look.result, look.expect)
         states.append(state)
         if state not in (IN_ORDER, NOT_JUDGED):
-            noted += [_of_look(state, look.name, sentence) for sentence in sentences]
+            noted += [
+                _of_look(state, look.name, sentence, look.result) for sentence in sentences
+            ]
         then = earlier[index].result if index < len(earlier) else None
         if playbook != "drift" or state != IN_ORDER:
             lines += looks_as_lines(then, look.result, look.name, look.expect)
@@ -130,10 +140,30 @@ def _door(sentence: str) -> str:
     return ", ".join(filter(None, (place(sentence), named(sentence))))
 
 
-def _of_look(state: str, look: str, sentence: str) -> Note:
-    """What a look found that is not as it should be."""
+def _of_look(state: str, look: str, sentence: str, result: t.Mapping[str, t.Any]) -> Note:
+    """What a look found that is not as it should be, and where: at which address, by which names,
+    and of a web at which path, since what is accepted of one is not of another.
+    """
     severity = CRITICAL if state == OPEN else WARNING
-    return Note("look", state, severity, f"{look}: {sentence}", look)
+    return Note("look", state, severity, f"{look}: {sentence}", look, _aspect(sentence, result))
+
+
+def _aspect(sentence: str, result: t.Mapping[str, t.Any]) -> str:
+    for address in result.get("addresses") or ():
+        where = address_words(address["address"], address["peer"], address["targets"])
+        if not sentence.startswith(f"{where} is "):
+            continue
+        at = str(address["peer"] or where)
+        path = next(
+            (
+                case
+                for case, _answer in asked(address)
+                if address.get("protocol") == HTTPS and f" {case_words(case)}: " in sentence
+            ),
+            "",
+        )
+        return f"{at} {path}".strip()
+    return ""
 
 
 def _of_edge(sentence: str) -> Note:

@@ -210,8 +210,8 @@ def test_what_a_look_found_is_a_finding_of_its_own_name() -> None:
     )
     [record] = outside.records
     assert [(note.key, note.state, note.severity) for note in record.notes] == [
-        (("look", "a stranger", ""), "open", "critical"),
-        (("look", "the filter", ""), "drift", "warning"),
+        (("look", "a stranger", "192.0.2.9:25"), "open", "critical"),
+        (("look", "the filter", "192.0.2.9:25"), "drift", "warning"),
     ]
     assert record.findings == tuple(note.words for note in record.notes)
 
