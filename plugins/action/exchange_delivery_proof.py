@@ -67,12 +67,12 @@ class ActionModule(ExchangeAction):
         reading = self._read(params, agent, provider, "")
         since = reading.server_clock().strftime("%Y-%m-%dT%H:%M:%S.000Z")
         seen = delivery.Seen(unknown=tuple(delivery.blind(reading.state, provider)))
-        refused_before = False
+        refused_before, anew, refusals = False, False, 0
         # Each look is a remote call, so that their number is bounded by the time.
         looks = max(1, minutes * 60 // int(params["every"]))
         # What the last of them is the first to see is looked at once more.
         for look in range(looks + 1):
-            if look == looks and not refused_before:
+            if look == looks and not anew:
                 break
             type(self).sleep(minutes * 60 / looks)
             try:
@@ -80,12 +80,15 @@ class ActionModule(ExchangeAction):
             except _NO_LOOK as error:
                 # A look that could not be taken is no proof, neither for the change nor against it.
                 seen, refused_before = seen.without_a_look(self._scrub(str(error))), False
+                anew = False
                 continue
             seen = delivery.seen(reading.answers, reading.state, provider)
             refused = seen.verdict in (delivery.Verdict.REFUSED, delivery.Verdict.PARTLY)
-            if seen.verdict is delivery.Verdict.DELIVERED or (refused and refused_before):
+            # Each look reads from the same time on: what the look before saw is no other refusal.
+            anew = refused and seen.shut_out > refusals
+            if seen.verdict is delivery.Verdict.DELIVERED or (anew and refused_before):
                 break
-            refused_before = refused
+            refused_before, refusals = refused, max(refusals, seen.shut_out)
         said = delivery.words(seen, since, minutes)
         result = {
             "changed": False,

@@ -14,10 +14,10 @@ description:
   - Looks into the logs of one server, again and again, until the filtering provider has delivered a
     message since the task began, or is seen to be shut out, or the time is over.
   - Fails where the provider comes, is refused as somebody who may not send, and delivers nothing;
-    that has to be seen by two looks in a row, for which there is one more look after the time
-    where need be.
+    a refusal that passes is none, so that the waiting ends early only where a second look sees
+    another one. Where the last look is the first to see it, there is one more after the time.
   - Where some addresses of the provider deliver, and others are refused and deliver nothing, that
-    is V(partly). It has to be seen twice as well, and fails only where O(required) says so.
+    is V(partly). It ends the waiting in the same way, and fails only where O(required) says so.
   - That nothing came in the time, or that the last look could not be taken, is V(unknown). It is
     told, and fails only where O(required) says so, since a small site may have no mail for an hour.
   - Costs one PowerShell start and one load of the Exchange shell, and one more of each for every

@@ -82,9 +82,7 @@ def outside(
         state, sentences = judge_look(look.result, look.expect)
         states.append(state)
         if state not in (IN_ORDER, NOT_JUDGED):
-            noted += [
-                _of_look(state, look.name, sentence, look.result) for sentence in sentences
-            ]
+            noted += [_of_look(state, look.name, sentence, look.result) for sentence in sentences]
         then = earlier[index].result if index < len(earlier) else None
         if playbook != "drift" or state != IN_ORDER:
             lines += looks_as_lines(then, look.result, look.name, look.expect)

@@ -95,7 +95,7 @@ def test_a_provider_that_is_shut_out_fails_when_it_was_seen_twice(
     def comes() -> None:
         assert Sender(host, "provider").deliver().startswith("530")
 
-    result, starts, _waited = proof(host, monkeypatch, comes)
+    result, starts, _waited = proof(host, monkeypatch, comes, comes)
     assert result["failed"]
     assert result["verdict"] == "refused"
     assert "The provider is shut out: " in result["msg"]
@@ -120,6 +120,39 @@ def test_a_refusal_that_passes_is_none(
     assert result["verdict"] == "delivered"
 
 
+def test_one_line_of_a_log_is_no_refusal_that_was_seen_twice(
+    host: LabHost, client: LabClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look reads from the same time on, and sees it again."""
+    host.mailbox.takes_mail = True
+    change(client, FRONT_END, PermissionGroups="ExchangeServers")
+
+    def comes() -> None:
+        assert Sender(host, "provider").deliver().startswith("530")
+
+    def delivers() -> None:
+        change(client, FRONT_END, PermissionGroups="AnonymousUsers")
+        assert Sender(host, "provider").deliver() == "250"
+
+    idle = (lambda: None,) * 2
+    result, _starts, waited = proof(host, monkeypatch, comes, *idle, delivers)
+    assert not result.get("failed"), result["msg"]
+    assert (result["verdict"], len(waited)) == ("delivered", 4)
+
+
+def test_a_refusal_alone_in_the_time_is_told_when_the_time_is_over(
+    host: LabHost, client: LabClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(client, FRONT_END, PermissionGroups="ExchangeServers")
+
+    def comes() -> None:
+        assert Sender(host, "provider").deliver().startswith("530")
+
+    result, starts, waited = proof(host, monkeypatch, lambda: None, comes)
+    assert (result["failed"], result["verdict"]) == (True, "refused")
+    assert (starts, len(waited)) == (6, 5), "it was not new to the last look"
+
+
 def comes_from(host: LabHost, sender: str, name: str, **session: t.Any) -> None:
     """A session of an address that the lab cannot send from, written by a colleague's hand."""
     log = writer(host.exchange.logs)
@@ -138,7 +171,10 @@ def test_an_address_of_the_provider_that_is_refused_is_told_though_another_one_d
         assert Sender(host, "provider").deliver() == "250"
         comes_from(host, other, "99", refused="530 5.7.57 Client not authenticated to send mail")
 
-    result, starts, _waited = proof(host, monkeypatch, come, provider_ranges=ranges)
+    def come_again() -> None:
+        comes_from(host, other, "97", refused="530 5.7.57 Client not authenticated to send mail")
+
+    result, starts, _waited = proof(host, monkeypatch, come, come_again, provider_ranges=ranges)
     assert not result.get("failed"), result["msg"]
     assert (result["verdict"], result["refused"]) == ("partly", [other])
     (warning,) = result["warnings"]

@@ -18,7 +18,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge impo
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 TODAY = datetime.date(2026, 1, 14)
-OTHER = {"address": "192.0.2.10", "peer": "192.0.2.10:25", "targets": ["192.0.2.10"]}
+OTHER: dict[str, t.Any] = {
+    "address": "192.0.2.10",
+    "peer": "192.0.2.10:25",
+    "targets": ["192.0.2.10"],
+}
 
 
 def seen(looks: list[dict[str, t.Any]], *accepted: str) -> Record:
@@ -62,7 +66,8 @@ def test_what_is_accepted_of_a_path_is_not_of_another() -> None:
         for path in ("/owa", "/EWS")
     }
     web = look("the web", "any", "closed", protocol="https", peer="192.0.2.9:443", cases=answers)
-    assert [note.aspect for note in seen([web]).notes] == ["192.0.2.9:443 /owa", "192.0.2.9:443 /EWS"]
+    aspects = [note.aspect for note in seen([web]).notes]
+    assert aspects == ["192.0.2.9:443 /owa", "192.0.2.9:443 /EWS"]
     mine, other = (
         f"birke/ex1/outside/look/the web/192.0.2.9:443 %2F{path}" for path in ("owa", "EWS")
     )
