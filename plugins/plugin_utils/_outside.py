@@ -88,7 +88,7 @@ def outside(
             lines += looks_as_lines(then, look.result, look.name, look.expect)
     against, sentences = edge.held_against(given, looks)
     states.append(against)
-    noted += [_of_edge(sentence) for sentence in sentences]
+    noted += [_of_edge(sentence, edge) for sentence in sentences]
     findings = tuple(dict.fromkeys(note.words for note in noted))
     worst = next((state for state in (OPEN, UNKNOWN, DRIFT) if state in states), IN_ORDER)
     notes = whole(noted, worst)
@@ -126,8 +126,8 @@ def whole_edge(
         return []
     severity = CRITICAL if state == OPEN else WARNING
     noted = (
-        _of_edge(text)
-        if text.startswith(_FORGOTTEN)
+        _of_edge(text, edge)
+        if text.startswith(_FORGOTTEN) or text == edge.left_out
         else Note("strangers", state, severity, text, _door(text))
         for text in sentences
     )
@@ -164,8 +164,12 @@ def _aspect(sentence: str, result: t.Mapping[str, t.Any]) -> str:
     return ""
 
 
-def _of_edge(sentence: str) -> Note:
-    """A door that nobody looked at, or of which a look says what cannot be by the layers."""
+def _of_edge(sentence: str, edge: Edge) -> Note:
+    """A door that nobody looked at, or of which a look says what cannot be by the layers; or that
+    there are more doors.
+    """
+    if sentence == edge.left_out:
+        return Note("doors_left_out", UNKNOWN, WARNING, sentence)
     door = _door(sentence)
     if sentence.startswith(_FORGOTTEN):
         return Note("door_not_looked_at", UNKNOWN, WARNING, sentence, door)

@@ -70,6 +70,8 @@ class Edge:
     own: bool = False
     # The looks of strangers that the hosts of its site took, whichever of them.
     looks: tuple[Looked, ...] = ()
+    # A sentence where what is in front of the server has more doors than it tells.
+    left_out: str = ""
 
     @property
     def lines(self) -> list[str]:
@@ -108,22 +110,29 @@ class Edge:
         if certain:
             return OPEN, sentences(certain)
         if elsewhere and self.looks:
-            unseen = self._forgotten(self.looks)
+            unseen = [*self._forgotten(self.looks), *self._untold]
             return UNKNOWN if unseen else "", unseen
         if looked or not self.locked_in_front:
             return "", []
-        perhaps = perhaps_open(self.answers, named, own=self.own)
-        return UNKNOWN if perhaps else "", sentences(perhaps)
+        perhaps = [
+            *sentences(perhaps_open(self.answers, named, own=self.own)),
+            *self._untold,
+        ]
+        return UNKNOWN if perhaps else "", perhaps
+
+    @property
+    def _untold(self) -> list[str]:
+        return [self.left_out] if self.left_out else []
 
     def held_against(self, registered: t.Any, looks: t.Sequence[t.Any]) -> tuple[str, list[str]]:
         """A state, empty where nothing is wrong, and sentences: known doors that no look of a
-        stranger was at, and what a look found that cannot be.
+        stranger was at, or that are not told, and what a look found that cannot be.
         """
-        if not any(not answer.place.tenant for answer in self.answers):
+        if not self.left_out and all(answer.place.tenant for answer in self.answers):
             return "", []
         seen = list(looked_at(registered, looks))
         against = contradicted(self.answers, seen)
-        unseen = self._forgotten([*seen, *self.looks])
+        unseen = [*self._forgotten([*seen, *self.looks]), *self._untold]
         return OPEN if against else UNKNOWN if unseen else "", [*against, *unseen]
 
     def _forgotten(self, looks: t.Collection[Looked]) -> list[str]:
@@ -191,6 +200,7 @@ def edge_of(
         locked_in_front=stages[0].told is not None,
         own=bool((stages[-1].told or {}).get("addresses")),
         looks=tuple(looks),
+        left_out=str((stages[0].told or {}).get("left_out") or ""),
     )
 
 

@@ -119,11 +119,13 @@ def stage(
     addresses: t.Sequence[str] = (),
     complete: bool = False,
     unread: t.Sequence[str] = (),
+    left_out: str = "",
 ) -> Plain:
     """A stage for a result.
 
     `addresses` are those of the server. `complete`: nobody listens at a port that no door names.
-    `unread`: sentences about ways that could lead there and were not read.
+    `unread`: sentences about ways that could lead there and were not read. `left_out`: a sentence
+    where there are more doors than are told, of which the fold then knows nothing.
     """
     # Who is in a group is asked for every right of every door, and is nearly always the same.
     members: dict[tuple[str, tuple[int, ...]], RangeSet] = {}
@@ -144,6 +146,8 @@ def stage(
         whole["complete"] = True
     if unread:
         whole["unread"] = list(unread)
+    if left_out:
+        whole["left_out"] = left_out
     return whole
 
 

@@ -14,6 +14,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage impo
     INTERNET,
     PORTS,
     REACH,
+    STRANGERS,
     Door,
     Groups,
     Plain,
@@ -40,8 +41,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     RangeSet,
 )
 
-_MOST = 64
-"""So many doors are told of one device."""
+_MOST = 256
+"""So many doors are told of one device; one address that is published whole has five."""
 
 _FEW = 32
 """So many addresses of one virtual IP are told one by one."""
@@ -68,9 +69,41 @@ def of(state: DeviceState, wanted: InboundOptions, allowed: t.Mapping[int, Sourc
         for address in wanted.addresses
         for port in ports
     ]
-    left_out = [f"{len(told) - _MOST} more doors are not told."] if len(told) > _MOST else []
     ways = list(unread.ways(model, wanted.port, wanted.interfaces, six=6 in wanted.versions))
-    return stage("firewall", groups, told[:_MOST], unread=[*ways, *left_out])
+    kept, left_out = _first(told, wanted, groups)
+    return stage("firewall", groups, kept, unread=ways, left_out=left_out)
+
+
+def _first(
+    doors: t.Sequence[Door], wanted: InboundOptions, groups: Groups
+) -> tuple[t.Sequence[Door], str]:
+    """As many doors as are told: of what is locked first, then those that lead to the same servers,
+    or nobody knows where. And a sentence where one is left out that is not shut to strangers.
+    """
+    if len(doors) <= _MOST:
+        return doors, ""
+    servers = {
+        inside
+        for door in doors
+        if not door.name or door.name in wanted.vips
+        for inside in door.leads_to
+    }
+
+    def rank(door: Door) -> tuple[bool, ...]:
+        mine = not door.name or door.name in wanted.vips
+        there = mine or not door.leads_to or not servers.isdisjoint(door.leads_to)
+        shut = not door.untold and not door.rights[REACH][0] & groups.of(STRANGERS, door.families)
+        # What leads to another server, and lets no stranger through, nobody has to know.
+        return (not there and shut, not there, not mine, door.port_behind != wanted.port)
+
+    ranked = sorted(((rank(door), door) for door in doors), key=lambda each: each[0])
+    kept = [door for _rank, door in ranked[:_MOST]]
+    left = sum(not at[0] for at, _door in ranked[_MOST:])
+    words = (
+        f"The firewall has {left} more doors than the {_MOST} that are told, so that nobody knows "
+        "what a stranger gets there."
+    )
+    return kept, words if left else ""
 
 
 def _of_vip(

@@ -5,16 +5,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import Looked
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
+    REACH,
+    Door,
+    Groups,
+    stage,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
+from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
     Acceptances,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import Record
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import outside
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import Edge
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import (
+    outside,
+    whole_edge,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import (
+    WAY_IN,
+    Edge,
+    edge_of,
+)
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 TODAY = datetime.date(2026, 1, 14)
@@ -79,6 +97,32 @@ def test_a_look_that_was_not_taken_is_at_no_address() -> None:
     point = {"looks": [{"name": "a stranger"}]}
     record = seen([{"unreachable": True, "msg": "No route.", "__mailedge_vantage": point}])
     assert [(note.subject, note.aspect) for note in record.notes] == [("a stranger", "")]
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_door_that_is_left_out_is_one_that_nobody_knows(looked: bool) -> None:
+    """Whether looks from outside judge the doors or the layers do."""
+    provider = RangeSet.parse(["198.51.100.0/24"])
+    shut = {REACH: (provider, provider)}
+    front = stage(
+        "firewall",
+        Groups(provider, provider),
+        [Door((4,), (25,), shut, ("192.0.2.9",), ("10.20.1.11",), 25, "VIP-mail")],
+        left_out="The firewall has 9 more doors.",
+    )
+    parts = {WAY_IN: {"how": "managed", "why": ""}}
+    if looked:
+        parts["outside"] = {"how": "managed", "why": ""}
+    edge = edge_of(parts, {WAY_IN: {"edge": front}}.get, None)
+    registered = {"results": [look("a stranger", "closed", "closed")]}
+    told, _lines = outside("drift", "ex1", registered, taken(registered), (), edge, None)
+    (of_look,) = [note for note in told.notes if note.what == "doors_left_out"]
+    assert (told.state, of_look.state) == ("unknown", "unknown")
+    records = whole_edge("ex1", parts, {"fortigate_vips": ["VIP-mail"]}, edge, {"in order"})
+    assert [record.state for record in records] == ([] if looked else ["unknown"])
+    assert all(note.what == "doors_left_out" for record in records for note in record.notes)
+    of_others = dataclasses.replace(edge, looks=(Looked("b", "192.0.2.9", 25, "closed"),))
+    assert of_others.judged((), looked=False, elsewhere=True)[0] == "unknown"
 
 
 def _together(*looks: dict[str, t.Any]) -> dict[str, t.Any]:
