@@ -94,8 +94,9 @@ options:
         the Python library dnspython on the host that runs the module.
       - An MX of DNS that O(mx_hosts) does not name, where it names any, stops a run (guard
         V(mx_elsewhere)).
-      - What DNS does not tell is unknown, and stops the lock until O(mx_hosts) names it (guard
-        V(mx_unknown)).
+      - What DNS does not tell is unknown, and stops a lock where O(mx_hosts) names none. Where it
+        does, the lock is made, and the state is V(unknown), since an MX that is moved would not be
+        noticed (guard V(mx_unknown)).
     type: bool
     default: false
   resolver:

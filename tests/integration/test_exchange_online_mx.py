@@ -18,6 +18,8 @@ from ansible_collections.mailedge.lockdown.tests.support.exchange_online_modules
     running,
 )
 
+SILENT = ["nothing"]
+
 
 @pytest.fixture
 def tenant(tmp_path: pathlib.Path) -> t.Iterator[Tenant]:
@@ -56,7 +58,9 @@ def test_dns_says_where_the_mx_points_or_it_is_unknown(
             assert tenant.dump() == start
             assert told["state"] in ("open", "unknown")
         if guard == "mx_unknown":
-            assert tenant.locked(**asking)["state"] == "in order", "it is named"
+            named = tenant.locked(**asking)
+            assert named["state"] == "unknown", "it is named, and may be moved unseen"
+            assert guard in ids(named)
         elif not guard:
             assert tenant.locked(mx_hosts=[], **asking)["state"] == "in order"
 
@@ -70,6 +74,8 @@ def test_dns_says_where_the_mx_points_or_it_is_unknown(
         (MX, ["10 MX1.filter.example."], "", ""),
         (MX, ["10 mx.other.example."], "mx_elsewhere", "DNS has mx.other.example as MX"),
         ([], [], "mx_unknown", "DNS has no MX for hafen.example"),
+        (MX, [], "mx_unknown", "DNS has no MX for hafen.example"),
+        (MX, SILENT, "mx_unknown", "DNS does not tell the MX of hafen.example"),
     ],
 )
 def test_an_mx_that_is_moved_after_the_lock_is_noticed(
@@ -84,7 +90,9 @@ def test_an_mx_that_is_moved_after_the_lock_is_noticed(
         tenant.locked(mx_hosts=named, **asking)
         start = tenant.dump()
         del zones.records["hafen.example", "MX"]
-        if moved:
+        if moved is SILENT:
+            server.faults["hafen.example"] = "SERVFAIL"
+        elif moved:
             zones.add("hafen.example", "MX", *moved)
         tenant.online.reset_counters()
         told = tenant.lock(mx_hosts=named, check=True, check_permissions=False, **asking)

@@ -48,7 +48,9 @@ class Source:
     port: int = 53
 
     def of(self, domains: t.Sequence[str]) -> Exchangers:
-        """The MX hosts of these domains. What is named need not be known by DNS."""
+        """The MX hosts of these domains. What DNS does not tell is unknown whatever is named: it
+        may have been moved.
+        """
         if not self.ask:
             return Exchangers(self.named)
         told = self._by_dns([domain for domain in domains if not domain.endswith(GIVEN)])
@@ -56,7 +58,7 @@ class Source:
         named = set(map(_plain, self.named))
         return Exchangers(
             tuple(hosts),
-            () if self.named else told.unknown,
+            told.unknown,
             tuple(
                 host
                 for host in told.hosts

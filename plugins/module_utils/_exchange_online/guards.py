@@ -244,11 +244,16 @@ def _mx(mx: Source, after: TenantState, *, newly: bool) -> t.Iterator[Finding]:
     elif told.unknown or not told.hosts:
         yield Finding(
             "mx_unknown",
-            STOP if newly else WARN,
+            STOP if newly and not mx.named else WARN,
             f"{' '.join(told.unknown) or _NOTHING_SAYS} If it is Exchange Online itself, "
             f"{'the lock would refuse' if newly else 'the tenant refuses'} the mail of the whole "
             "internet.",
-            remedy="name the MX hosts in mx_hosts",
+            remedy=(
+                "see that DNS answers where the module runs, which alone tells of an MX that is "
+                "moved"
+                if mx.named
+                else "name the MX hosts in mx_hosts"
+            ),
         )
     if told.unnamed:
         yield Finding(
