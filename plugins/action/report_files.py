@@ -11,6 +11,9 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.templates import (
+    unrendered,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import (
     ControllerModuleAction,
     plain,
@@ -56,7 +59,7 @@ class ActionModule(ControllerModuleAction):
             told["changes"] = result["changes"]
         for path in result["files"]:
             self._display.display(f"The report: {path}")
-        data = {"mailedge_report": told}
+        data = {"mailedge_report": unrendered(told)}
         return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
 
 

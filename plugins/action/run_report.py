@@ -44,6 +44,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
     IN_ORDER,
     UNKNOWN,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.templates import (
+    unrendered,
+    unrendered_json,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import (
     as_before,
     taken_back,
@@ -176,7 +180,7 @@ def _statistics(
     playbook: str, report: dict[str, t.Any], snapshots: dict[str, t.Any]
 ) -> dict[str, t.Any]:
     """What the run hands on, as set_stats would: a task of its own would template all of it."""
-    data = {"mailedge_report": report}
+    data = {"mailedge_report": unrendered(report)}
     if playbook == "apply":
         # Also of one that failed. The snapshots of a rollback would restore the lock.
         data["mailedge_snapshots"] = snapshots
@@ -194,13 +198,17 @@ def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
         for layer in ("fortigate", "fortigate_feed", "fortigate_way_in", "fortigate_way_out"):
             saved = _saved(variables, layer)
             if saved and not (layer == "fortigate" and variables.get("__mailedge_undo_firewall")):
-                entry["fortigate"] = {"name": saved["name"], "content": saved["content"]}
+                entry["fortigate"] = _kept(saved)
         saved = _saved(variables, "exchange_online")
         if saved:
-            entry[TENANT] = {"name": saved["name"], "content": saved["content"]}
+            entry[TENANT] = _kept(saved)
         if entry:
             handed_on[host] = entry
     return handed_on
+
+
+def _kept(saved: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {"name": saved["name"], "content": unrendered_json(saved["content"])}
 
 
 def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any]:

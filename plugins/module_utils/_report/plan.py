@@ -11,6 +11,10 @@ import json
 import re
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.templates import (
+    unrendered,
+)
+
 Plans = dict[str, dict[str, t.Any]]
 """Layer → {digest, plan}, as the option approved_plan of its module takes it."""
 
@@ -29,8 +33,8 @@ def handed_on(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any
     """{digest, hosts, summary} of host → layer → the result of that layer.
 
     `digest` is a text with the digest of every layer of every host that would be changed; `hosts`
-    the same as data; `summary` has one line for each change. A layer that failed has no plan that
-    could be approved.
+    the same as data; `summary` has one line for each change, in which Ansible finds no template. A
+    layer that failed has no plan that could be approved.
     """
     hosts: dict[str, dict[str, str]] = {}
     summary: list[str] = []
@@ -46,7 +50,11 @@ def handed_on(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any
         for host, layers in hosts.items()
         for layer, digest in sorted(layers.items())
     ]
-    return {"digest": ", ".join(entries) or NOTHING, "hosts": hosts, "summary": summary}
+    return {
+        "digest": ", ".join(entries) or NOTHING,
+        "hosts": hosts,
+        "summary": unrendered(summary),
+    }
 
 
 def _head(host: str, layer: str) -> str:

@@ -17,6 +17,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.cha
     Change,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tables import Tables
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.templates import (
+    unrendered,
+)
 
 OPTION: dict[str, dict[str, t.Any]] = {
     "approved_plan": {
@@ -91,8 +94,10 @@ def refusal(approved: Approved | None, made: str, plan: t.Sequence[str]) -> str:
     what = "The plan is not the one that was approved."
     if approved.plan is None:
         return f"{what} It is now: {_some(plan)} {_REMEDY}"
-    more = [sentence for sentence in plan if sentence not in approved.plan]
-    less = [sentence for sentence in approved.plan if sentence not in plan]
+    # As a plan is handed on.
+    now, then = unrendered(plan), unrendered(approved.plan)
+    more = [sentence for sentence in now if sentence not in then]
+    less = [sentence for sentence in then if sentence not in now]
     told = [
         *([f"Planned now, and not approved: {_some(more)}"] if more else []),
         *([f"Approved, and not planned any more: {_some(less)}"] if less else []),

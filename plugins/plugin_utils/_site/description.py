@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import secrets
 import typing as t
 
@@ -14,6 +15,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import plain
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import (
     HANDED_ON,
     describe,
@@ -25,6 +27,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
 SITES, DESCRIPTION = "__mailedge_sites", "__mailedge"
 # What run_report reads of a description.
 REPORTED = frozenset({"site", "fail_on", "accepted_drift", "fortigate_vips"})
+_THE_PLAN = re.compile(r"\{\{\s*mailedge_plan\s*\}\}")
+# A document, and no template.
+_JSON = re.compile(r"\{(?![{%#])")
 _UNTOUCHED = "Nothing was sent to any server."
 
 Result = dict[str, t.Any]
@@ -86,15 +91,29 @@ def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, l
             # firewall's comment is none.
             if isinstance(variables[name], t.Mapping):
                 host = variables["inventory_hostname"]
-                values[name] = {host: variables[name].get(host) or {}}
+                values[name] = {host: plain(variables[name].get(host) or {})}
         elif name not in options():
             values[name] = None
         else:
             try:
-                values[name] = templar.template(variables[name])
+                values[name] = (
+                    _approved(templar, variables)
+                    if name == "mailedge_approved_plan"
+                    else templar.template(variables[name])
+                )
             except AnsibleError as error:
                 errors.append(f"The variable {name} cannot be read: {str(error).rstrip('.')}.")
     return values, errors
+
+
+def _approved(templar: t.Any, variables: t.Mapping[str, t.Any]) -> t.Any:
+    """The plan that was approved: as it is, where it is the one that was handed on."""
+    given = variables["mailedge_approved_plan"]
+    if isinstance(given, str) and _THE_PLAN.fullmatch(given.strip()):
+        given = variables.get("mailedge_plan", given)
+    if isinstance(given, t.Mapping) or (isinstance(given, str) and _JSON.match(given.strip())):
+        return plain(given)
+    return templar.template(given)
 
 
 def _heading(site: str, count: int) -> str:
