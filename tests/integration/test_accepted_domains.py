@@ -79,7 +79,8 @@ def test_what_could_not_be_read_is_told_and_never_in_order(
     assert not done.get("failed"), done["msg"]
     seen = do(wire, INBOUND, check=True)
     for result in (done, seen):
-        assert result["state"] == "drift"
+        # Drift could be accepted.
+        assert result["state"] == "unknown"
         assert any("may run Get-AcceptedDomain" in text for text in result["warnings"])
     assert not seen["changed"]
     host.hidden.clear()

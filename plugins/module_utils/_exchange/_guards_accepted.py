@@ -19,6 +19,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.gua
     Finding,
 )
 
+UNREAD = "accepted_domains_unread"
+
 
 def check(
     _before: State,
@@ -32,7 +34,7 @@ def check(
         return
     if after.accepted_domains is None:
         yield Finding(
-            "accepted_domains_unread",
+            UNREAD,
             WARN,
             f"The accepted domains could not be read on {after.server.name}, so that nobody knows "
             "whether it relays for everybody who may send. "

@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import (
+    _guards_accepted,
     _guards_recent,
     edge,
     mail_logs,
@@ -68,7 +69,7 @@ class ExchangeLayer(HostLayer[State]):
     tables = TABLES
     guards = GUARDS
     about_state = ABOUT_STATE
-    unread = frozenset({_guards_recent.UNKNOWN})
+    unread = frozenset({_guards_recent.UNKNOWN, _guards_accepted.UNREAD})
     digests = DIGESTS
     digest_ignore = DIGEST_IGNORE
 

@@ -14,6 +14,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.accepted import (
     AcceptedDomain,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.layer import ExchangeLayer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import (
     SiteNetworks,
     apply_all,
@@ -56,6 +57,8 @@ def test_guard_accepted_domains_unread() -> None:
     state = dataclasses.replace(sites.modern(), accepted_domains=None)
     assert _findings(state, NAMED)["accepted_domains_unread"].severity == "warn"
     assert "accepted_domains_unread" not in _findings(state, SiteNetworks())
+    # Not drift, which a site may accept.
+    assert "accepted_domains_unread" in ExchangeLayer.unread
 
 
 def test_guard_invalid_connector() -> None:
