@@ -36,6 +36,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     HostVerdict,
     Part,
     Record,
+    blind_spots,
     by_site,
     record,
 )
@@ -48,10 +49,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tem
     unrendered,
     unrendered_json,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import (
-    as_before,
-    taken_back,
-)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import taken_back
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
     told_of_dns,
     with_unknown_names,
@@ -66,11 +64,17 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation imp
     awaited_by,
     of_sites,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._registered import (
+    UNDO_FIREWALL,
+    UNDONE_HOST,
+    about_of,
+    result_of,
+    sites_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._report_data import (
     controls,
     revision,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_PARTS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
     FAILURE,
@@ -88,10 +92,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge impo
     seen_of,
 )
 
-# What a play registers: the description, and a result for every layer under its name.
-_DESCRIPTION = "__mailedge"
 _BEFORE = "__mailedge_look_before"
-_UNDONE = "__mailedge_undone_host"
 _DELIVERED = "__mailedge_delivery"
 # The layers by which the provider's mail comes in; a change of one of them is what apply waits for.
 _ON_THE_WAY = (
@@ -126,14 +127,17 @@ class ActionModule(Teller):
             playbook,
             now.date(),
             fronts(of_hosts),
-            of_sites(of_hosts, _about),
+            of_sites(of_hosts, about_of),
             looks=looks_of(of_hosts),
+            sites=sites_of(of_hosts),
             check_mode=check_mode,
         )
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
         failing = judge.failing(verdicts, fail_on=_fail_on(of_hosts), check_mode=check_mode)
-        unmatched = judge.accepted.unmatched() if playbook in _DESCRIBED else {}
+        unmatched = (
+            judge.accepted.unmatched(blind_spots(verdicts)) if playbook in _DESCRIBED else {}
+        )
         lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
             for host in site.hosts:
@@ -172,7 +176,9 @@ class ActionModule(Teller):
             "ansible_stats": _statistics(playbook, report, snapshots),
         }
         if playbook == "apply" and check_mode:
-            result["ansible_stats"]["data"]["mailedge_plan"] = planned(of_hosts, _about, _result_of)
+            result["ansible_stats"]["data"]["mailedge_plan"] = planned(
+                of_hosts, about_of, result_of
+            )
         return result
 
 
@@ -197,7 +203,7 @@ def _snapshots(of_hosts: OfHosts) -> dict[str, dict[str, t.Any]]:
         # The tasks of one run save in one snapshot; the last one has seen all of it.
         for layer in ("fortigate", "fortigate_feed", "fortigate_way_in", "fortigate_way_out"):
             saved = _saved(variables, layer)
-            if saved and not (layer == "fortigate" and variables.get("__mailedge_undo_firewall")):
+            if saved and not (layer == "fortigate" and variables.get(UNDO_FIREWALL)):
                 entry["fortigate"] = _kept(saved)
         saved = _saved(variables, "exchange_online")
         if saved:
@@ -216,49 +222,9 @@ def _saved(variables: t.Mapping[str, t.Any], layer: str) -> t.Mapping[str, t.Any
     return saved if isinstance(saved, t.Mapping) else {}
 
 
-def _about(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """The description of a host: by a task of its own, or along with the answer of its layers.
-
-    Empty where there is none.
-    """
-    answer = variables.get(f"{RESULT}host") or {}
-    # A task that broke before it had described anything says why.
-    return (
-        variables.get(_DESCRIPTION)
-        or answer.get("description")
-        or {key: answer[key] for key in ("msg",) if key in answer}
-    )
-
-
-def _result_of(layer: str, variables: t.Mapping[str, t.Any]) -> t.Any:
-    """What a layer's task registered: a task of its own, or the one of all layers of the server,
-    and its undo.
-    """
-    registered = variables.get(RESULT + layer.replace(" ", "_"))
-    if layer == TENANT and taken_back(variables):
-        return as_before(registered or {}, taken_back(variables))
-    if registered is not None:
-        return registered
-    if layer not in HOST_PARTS:
-        return None
-    undone, answer = (variables.get(name) or {} for name in (_UNDONE, f"{RESULT}host"))
-    locked = (answer.get("layers") or {}).get(layer)
-    given_back = (undone.get("layers") or {}).get(layer)
-    if locked and given_back and given_back.get("unreachable"):
-        # It stands as the run has left it, for all that anybody knows.
-        return {**locked, "unreachable": True, "msg": given_back["msg"]}
-    if given_back and given_back.get("restored") and "state" not in given_back:
-        # A layer that does not judge what a snapshot gives back.
-        return {**given_back, **as_before(locked or {}, given_back)}
-    if given_back or locked:
-        return given_back or locked
-    # A task that broke before it had a result for each layer says why.
-    return answer if answer.get("failed") or answer.get("unreachable") else None
-
-
 def _on_the_way(variables: t.Mapping[str, t.Any]) -> bool:
     """Whether the run has changed a layer by which the provider's mail comes in."""
-    results = (_result_of(layer, variables) or {} for layer in _ON_THE_WAY)
+    results = (result_of(layer, variables) or {} for layer in _ON_THE_WAY)
     return any(result.get("changed") for result in results)
 
 
@@ -266,8 +232,8 @@ def fronts(of_hosts: OfHosts) -> dict[str, Seen]:
     """Site → the firewall in front of it, which one of its hosts has read."""
     seen_of_sites = {}
     for variables in of_hosts.values():
-        about = _about(variables)
-        seen = seen_of(WAY_IN, FIREWALL, about.get("parts") or {}, _result_of(WAY_IN, variables))
+        about = about_of(variables)
+        seen = seen_of(WAY_IN, FIREWALL, about.get("parts") or {}, result_of(WAY_IN, variables))
         if seen.told is not None and about.get("described"):
             seen_of_sites[str(about["described"]["site"])] = seen
     return seen_of_sites
@@ -277,7 +243,7 @@ def looks_of(of_hosts: OfHosts) -> dict[str, list[Looked]]:
     """Site → what all looks of strangers were at, whichever of its hosts took them."""
     looks: dict[str, list[Looked]] = {}
     for variables in of_hosts.values():
-        registered, about = variables.get(f"{RESULT}{OUTSIDE}"), _about(variables)
+        registered, about = variables.get(f"{RESULT}{OUTSIDE}"), about_of(variables)
         if registered and about.get("described"):
             seen = looks.setdefault(str(about["described"]["site"]), [])
             seen += looked_at(registered, taken(registered))
@@ -291,7 +257,7 @@ def _fail_on(of_hosts: OfHosts) -> dict[str, str]:
     levels = {
         host: str(described.get("fail_on") or _STRICTEST)
         for host, variables in of_hosts.items()
-        if (described := _about(variables).get("described"))
+        if (described := about_of(variables).get("described"))
     }
     strictest = next((level for level in FAIL_ON if level in levels.values()), _STRICTEST)
     return {host: levels.get(host, strictest) for host in of_hosts}
@@ -308,20 +274,21 @@ class Judge:
         tenants: t.Mapping[str, str] | None = None,
         *,
         looks: t.Mapping[str, t.Sequence[Looked]] | None = None,
+        sites: t.Mapping[str, str] | None = None,
         check_mode: bool = False,
     ) -> None:
         self.playbook, self.today, self._fronts = playbook, today, fronts or {}
-        self._tenants, self._looks = tenants or {}, looks or {}
+        self._tenants, self._looks, self._sites = tenants or {}, looks or {}, sites or {}
         self._writes = playbook == "apply" and not check_mode
         self.accepted = Register(today)
 
     def host(self, host: str, variables: t.Mapping[str, t.Any]) -> HostVerdict:
         """The verdict on one host."""
-        about = _about(variables)
+        about = about_of(variables)
         trouble = str(variables.get(FAILURE) or "")
         why = why_undescribed(variables, about)
         if why:
-            site = str(about.get("site") or host)
+            site = str(about.get("site") or self._sites.get(host) or host)
             note = Note("not_described" if about else "never_ran", UNKNOWN, WARNING, why)
             nothing = (Record("description", host, UNKNOWN, (why,), notes=(note,)),)
             return HostVerdict(host, site, nothing, never_ran=not about)
@@ -340,18 +307,12 @@ class Judge:
         )
         stages = (
             about["parts"],
-            lambda layer: _result_of(layer, variables),
+            lambda layer: result_of(layer, variables),
             self._fronts.get(described["site"]),
         )
         edge = edge_of(*stages, self._looks.get(described["site"], ()))
         for layer, part in about["parts"].items():
-            given = _result_of(layer, variables)
-            if (
-                self.playbook == "apply"
-                and variables.get("__mailedge_undo_firewall")
-                and layer.startswith("fortigate")
-            ):
-                given = as_before(given or {}, variables.get(f"{RESULT}fortigate") or {})
+            given = result_of(layer, variables)
             if layer == OUTSIDE and part["how"] == "managed":
                 before = taken(variables.get(_BEFORE))
                 seen, looks = outside(
@@ -407,15 +368,11 @@ class Judge:
         """What became of what a run had changed before it failed."""
         if self.playbook != "apply":
             return ""
-        undos = (
-            [variables.get(f"{RESULT}fortigate") or {}]
-            if variables.get("__mailedge_undo_firewall")
-            else []
-        )
+        undos = [variables.get(f"{RESULT}fortigate") or {}] if variables.get(UNDO_FIREWALL) else []
         if variables.get("__mailedge_undo_tenant"):
             undos.append(taken_back(variables))
         if variables.get("__mailedge_undo_host"):
-            undone = variables.get(_UNDONE) or {}
+            undone = variables.get(UNDONE_HOST) or {}
             undos += list((undone.get("layers") or {}).values()) or [undone]
         if not undos:
             return "This run had changed nothing, so nothing was undone."

@@ -16,11 +16,18 @@ def as_before(
     """The result of a layer whose change was undone: it stands as it was read before."""
     if undone.get("failed") or undone.get("unreachable") or not undone:
         return undone
+    if not {"state", "strangers"} & set(locked):
+        # Nobody has read how it was before.
+        return locked
     before = list((locked.get("strangers") or {}).get("before") or ())
+    edge = locked.get("edge") or {}
+    # What was not written to is as it was read.
+    earlier = edge.get("before") or (None if locked.get("changed") else edge)
     return {
         "state": "open" if before else "drift",
         "strangers": {"before": before, "after": before},
         "plan": [],
+        **({"edge": earlier} if earlier else {}),
     }
 
 

@@ -31,6 +31,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptan
     Decision,
     settled,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import EDGE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import (
     CRITICAL,
     WARNING,
@@ -54,7 +55,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._whole_edge import Edge
 
-OUTSIDE, EDGE = "outside", "whole edge"
+OUTSIDE = "outside"
 _FORGOTTEN = "A known door"
 
 

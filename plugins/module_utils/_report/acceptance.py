@@ -61,6 +61,11 @@ class Entry:
         pattern = ".*".join(map(re.escape, self.id.split("*")))
         return re.fullmatch(pattern, name, re.DOTALL) is not None
 
+    def may_begin(self, start: str) -> bool:
+        """Whether it may speak of a finding whose id begins so."""
+        literal, star, _rest = self.id.partition("*")
+        return literal.startswith(start) or bool(star and start.startswith(literal))
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -108,8 +113,8 @@ class Register:
 
     def __init__(self, today: datetime.date) -> None:
         self._today = today
-        # Site → the ids of its entries, in their order; and which of them fit something.
-        self._entries: dict[str, dict[str, None]] = {}
+        # Site → its entries by their ids, in their order; and which of them fit something.
+        self._entries: dict[str, dict[str, Entry]] = {}
         self._used: dict[str, set[str]] = {}
 
     def of(self, described: t.Mapping[str, t.Any]) -> Acceptances | None:
@@ -120,13 +125,23 @@ class Register:
         site = str(described["site"])
         acceptances = Acceptances(site, entries, self._today, self._used.setdefault(site, set()))
         known = self._entries.setdefault(site, {})
-        known.update((entry.id, None) for entry in acceptances.entries)
+        known.update((entry.id, entry) for entry in acceptances.entries)
         return acceptances
 
-    def unmatched(self) -> dict[str, list[str]]:
-        """Site → the ids of what it accepts that fit nothing of what was judged so far."""
+    def unmatched(
+        self, blind_spots: t.Mapping[str, t.Collection[str]] | None = None
+    ) -> dict[str, list[str]]:
+        """Site → the ids of what it accepts that fit nothing of what was judged so far. One that
+        may speak of what nobody has seen, by how its id begins, is needed for all that is known.
+        """
+        unseen = blind_spots or {}
         left = {
-            site: [name for name in entries if name not in self._used[site]]
+            site: [
+                name
+                for name, entry in entries.items()
+                if name not in self._used[site]
+                and not any(entry.may_begin(start) for start in unseen.get(site, ()))
+            ]
             for site, entries in self._entries.items()
         }
         return {site: names for site, names in left.items() if names}

@@ -20,10 +20,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines import site_line
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ACCEPTED,
+    NOT_JUDGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
     HostVerdict,
     SiteVerdict,
+    breaks_promise,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
@@ -32,7 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.res
 )
 
 FORMAT = 1
-RUN, DESCRIPTION = "run", "description"
+RUN, DESCRIPTION, EDGE = "run", "description", "whole edge"
 
 Plain = dict[str, t.Any]
 Controls = t.Mapping[str, t.Mapping[str, t.Sequence[str]]]
@@ -59,16 +61,25 @@ def report_of(
         "playbook": playbook,
         "check_mode": check_mode,
         "sites": {
-            site.site: _site(site, unmatched.get(site.site, ()), controls, check_mode=check_mode)
+            site.site: _site(
+                site, playbook, unmatched.get(site.site, ()), controls, check_mode=check_mode
+            )
             for site in sites
         },
     }
 
 
 def _site(
-    site: SiteVerdict, unmatched: t.Sequence[str], controls: Controls, *, check_mode: bool
+    site: SiteVerdict,
+    playbook: str,
+    unmatched: t.Sequence[str],
+    controls: Controls,
+    *,
+    check_mode: bool,
 ) -> Plain:
-    findings = [finding for host in site.hosts for finding in _of_host(site.site, host, controls)]
+    findings = [
+        finding for host in site.hosts for finding in _of_host(site.site, playbook, host, controls)
+    ]
     findings += [_unmatched(site.site, entry) for entry in unmatched]
     findings.sort(
         key=lambda each: (
@@ -117,12 +128,16 @@ def _host(host: HostVerdict) -> Plain:
     }
 
 
-def _of_host(site: str, host: HostVerdict, controls: Controls) -> t.Iterator[Plain]:
+def _of_host(site: str, playbook: str, host: HostVerdict, controls: Controls) -> t.Iterator[Plain]:
     if host.trouble:
         note = Note("failed", UNKNOWN, CRITICAL, host.trouble)
         yield _finding(site, host.host, RUN, note, Decision(), controls)
     elif host.state == UNKNOWN and all(record.state != UNKNOWN for record in host.records):
         yield _finding(site, host.host, RUN, _left_out(host), Decision(), controls)
+    elif host.state == NOT_JUDGED and breaks_promise(playbook, NOT_JUDGED):
+        words = host.reason or "Nothing of it was judged."
+        note = Note("not_judged", UNKNOWN, WARNING, words)
+        yield _finding(site, host.host, RUN, note, Decision(), controls)
     for record in host.records:
         for note, decision in record.decided:
             yield _finding(site, host.host, record.layer, note, decision, controls)

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import (
     DESCRIPTION,
+    EDGE,
     FORMAT,
     RUN,
 )
@@ -182,7 +183,12 @@ def _stands(each: Report, older: Report, site: Report, *, partial: bool) -> bool
     host = _hosts(site).get(name)
     if name and host is None:
         return partial
-    if host and _layers(host).get(str(each.get("layer"))) == NOT_MANAGED:
+    layer, layers = str(each.get("layer") or ""), _layers(host or {})
+    if layers.get(layer) == NOT_MANAGED or (
+        # A host that was looked at tells of each layer that the site asks for.
+        layer not in (*layers, EDGE, DELIVERY, RUN, DESCRIPTION, "")
+        and any(state in LOOKED for state in layers.values())
+    ):
         return False
     return not _looked_for(each, older, site, partial=partial)
 
@@ -202,7 +208,7 @@ def _looked_for(each: Report, older: Report, site: Report, *, partial: bool) -> 
         return layers[layer] in LOOKED
     if layer in (RUN, DESCRIPTION):
         return any(state in LOOKED for state in layers.values())
-    if layer == DELIVERY or known(host.get("state")) not in _ALL_SEEN:
+    if layer != EDGE or known(host.get("state")) not in _ALL_SEEN:
         return False
     # What all layers together say has a record only where it is bad. So it was looked for where
     # every layer was that had been.

@@ -19,7 +19,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptan
     Decision,
     settled,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import Note, notes
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding import (
+    Note,
+    identity,
+    notes,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
     IN_ORDER,
@@ -67,6 +71,12 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
     }
 )
 PLAYBOOKS = tuple(_BROKEN_BY)
+
+
+def breaks_promise(playbook: str, state: str) -> bool:
+    """Whether a host in this state fails a run of this playbook."""
+    return state in _BROKEN_BY.get(playbook, ())
+
 
 # What mailedge_fail_on may say → the states that fail a host of a drift then, strictest first.
 FAIL_ON: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
@@ -342,7 +352,7 @@ class HostVerdict:
         if playbook == "apply" and check_mode:
             return (
                 bool(self.trouble)
-                or self.state == UNKNOWN
+                or self.state in (UNKNOWN, NOT_JUDGED)
                 or any(host.stays_open for host in self.records)
             )
         broken_by = _BROKEN_BY[playbook]
@@ -381,3 +391,25 @@ def by_site(hosts: t.Iterable[HostVerdict]) -> tuple[SiteVerdict, ...]:
     return tuple(
         sorted(verdicts, key=lambda verdict: (_WORST_FIRST.index(verdict.state), verdict.site))
     )
+
+
+def blind_spots(hosts: t.Iterable[HostVerdict]) -> dict[str, set[str]]:
+    """Site → how the ids begin of what a run may not have found, though it is there: where nobody
+    has looked or knows, and where an open door is told in the place of what differs.
+    """
+    spots: dict[str, set[str]] = {}
+    for host in hosts:
+        of_site = spots.setdefault(host.site, set())
+        if (
+            host.trouble
+            or host.never_ran
+            or any(each.layer == "description" for each in host.records)
+        ):
+            of_site.add(identity(host.site, host.host, ""))
+        for each in host.records:
+            if each.state in (OPEN, UNKNOWN, NOT_LOOKED_AT, NOT_JUDGED):
+                of_site.add(identity(host.site, host.host, each.layer, ""))
+            if each.state == NOT_LOOKED_AT:
+                # Another host of the site stands in the place of a layer.
+                of_site.add(identity(host.site, each.layer, ""))
+    return spots

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A report as JUnit for whatever shows tests: a site is a suite, a layer of a host is a case.
 
-What is open or differs failed, what is not known is an error; what was accepted, not managed or not
-looked at was skipped, and says why. Only what was looked at and found so has passed.
+What is open or differs failed. What is not known is an error, and so is a host that fails because
+nobody has judged it. What was accepted, not managed or not looked at was skipped, and says why.
+Only what was looked at and found so has passed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._
     clean,
     known,
     line,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    NOT_JUDGED,
+    breaks_promise,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
@@ -36,12 +41,14 @@ def render(report: Plain, changes: Plain | None = None) -> str:
     sites = report.get("sites") or {}
     whole = Tree.Element("testsuites", name="mailedge")
     for name, site in sites.items():
-        whole.append(_suite(name, site, str(report.get("at") or "")))
+        whole.append(
+            _suite(name, site, str(report.get("at") or ""), str(report.get("playbook") or ""))
+        )
     _count(whole, list(whole.iter("testcase")))
     return f"<?xml version='1.0' encoding='utf-8'?>\n{Tree.tostring(whole, encoding='unicode')}\n"
 
 
-def _suite(name: str, site: Plain, at: str) -> Tree.Element:
+def _suite(name: str, site: Plain, at: str, playbook: str) -> Tree.Element:
     suite = Tree.Element("testsuite", name=line(name), timestamp=at.rstrip("Z"), time="0")
     for host, about in (site.get("hosts") or {}).items():
         records = about.get("layers") or ()
@@ -58,6 +65,8 @@ def _suite(name: str, site: Plain, at: str) -> Tree.Element:
             wrong = state if state in _ALARMING else UNKNOWN
             why = str(about.get("trouble") or "Nothing of it was looked at.")
             suite.append(_case(name, host, "run", wrong, [why]))
+        elif state == NOT_JUDGED and breaks_promise(playbook, state):
+            suite.append(_case(name, host, "run", UNKNOWN, ["Nobody has judged it."]))
     if not len(suite):
         suite.append(_case(name, name, "run", UNKNOWN, ["The report names no host of it."]))
     _count(suite, list(suite))

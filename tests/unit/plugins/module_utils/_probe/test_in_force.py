@@ -10,10 +10,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge, _about
+from ansible_collections.mailedge.lockdown.plugins.action.run_report import Judge
 from ansible_collections.mailedge.lockdown.plugins.filter.disproof import disproof
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import taken
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import of_sites
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._registered import about_of
 from ansible_collections.mailedge.lockdown.tests.support.looks import look
 
 TENANT = "hafen-example.mail.protection.outlook.com"
@@ -125,7 +126,7 @@ def test_the_report_knows_what_is_awaited(registered: dict[str, t.Any], state: s
         ),
         "ex3": host("eiche"),
     }
-    judge = Judge("apply", TODAY, None, of_sites(of_hosts, _about))
+    judge = Judge("apply", TODAY, None, of_sites(of_hosts, about_of))
     verdict = judge.host("ex1", of_hosts["ex1"])
     assert verdict.state == state
     assert (UNTIL in verdict.reason) is (state == "unknown")

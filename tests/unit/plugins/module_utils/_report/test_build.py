@@ -8,14 +8,19 @@ from __future__ import annotations
 import datetime
 import json
 import typing as t
+from xml.etree import ElementTree as Tree
+
+import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
     Acceptances,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.build import report_of
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render import as_junit
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     LEFT_OUT,
     MANAGED,
+    NOT_JUDGED,
     HostVerdict,
     Part,
     Record,
@@ -43,10 +48,9 @@ def report(*hosts: HostVerdict, **more: t.Any) -> dict[str, t.Any]:
         by_site(hosts),
         at="2026-11-25T10:00:00Z",
         revision="",
-        playbook="drift",
         check_mode=False,
         controls=CONTROLS,
-        **{"unmatched": {}, **more},
+        **{"unmatched": {}, "playbook": "drift", **more},
     )
 
 
@@ -164,3 +168,21 @@ def test_a_host_is_unknown_by_what_was_left_out_and_says_so() -> None:
     assert site["state"] == "unknown"
     [finding] = report(HostVerdict("ex1", "birke", ()))["sites"]["birke"]["findings"]
     assert finding["words"] == "Nothing of it was looked at."
+
+
+@pytest.mark.parametrize(
+    ("playbook", "fails"), [("drift", True), ("apply", True), ("probe", False)]
+)
+def test_what_fails_because_nobody_has_judged_it_is_found_and_no_test_passes(
+    playbook: str, fails: bool
+) -> None:
+    """As the run itself says, and so does its check."""
+    why = "Nobody has judged what a stranger gets."
+    ex1 = HostVerdict("ex1", "birke", (Record("outside", "ex1", NOT_JUDGED, (why,)),))
+    assert ex1.breaks(playbook) is fails
+    assert ex1.breaks(playbook, check_mode=True) is fails
+    whole = report(ex1, playbook=playbook)
+    told = [(each["id"], each["words"]) for each in whole["sites"]["birke"]["findings"]]
+    assert told == ([("birke/ex1/run/not_judged//", why)] if fails else [])
+    suites = Tree.fromstring(as_junit.render(whole))
+    assert int(suites.get("errors", "")) == fails

@@ -161,6 +161,7 @@ def test_what_all_layers_say_together_is_gone_when_all_of_them_were_looked_at() 
 def test_what_is_not_managed_any_more_is_neither_there_nor_gone() -> None:
     for now in (
         birke(TUESDAY, {"ex1": {"exchange": "not managed", "iis": "in order"}}),
+        birke(TUESDAY, {"ex1": {"iis": "in order"}}),
         birke(TUESDAY, {"ex2": {"exchange": "in order"}}),
     ):
         assert compared(OPEN_YESTERDAY, now)["gone"] == []
