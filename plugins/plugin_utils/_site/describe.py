@@ -162,9 +162,8 @@ def describe(
             "mailedge_published_folder is not set: name the folder that the web server shows."
         )
     names_of = values["site_hosts"] or around.site_hosts or (around.host,)
-    values["names_from"] = [
-        host for host in names_of if values["names_from_server"] and host in around.selected
-    ]
+    values["selected_hosts"] = [host for host in names_of if host in around.selected]
+    values["names_from"] = values["selected_hosts"] if values["names_from_server"] else []
     by_names = description.parts.get(DNS, Part(NOT_LOOKED_AT)).how == MANAGED
     values["vantage_points"] = vantage_points(
         values, by_names=by_names, beside=around.playbook == "apply"
