@@ -185,6 +185,26 @@ def test_the_way_out_is_planned_alike_before_and_after_the_way_in(
             assert locked(firewall)
 
 
+def test_a_plan_is_of_one_device_and_vdom_whatever_member_of_the_cluster_answers(
+    tmp_path: pathlib.Path,
+) -> None:
+    asked: dict[str, t.Any] = {"name": "filter", "ranges": ["198.51.100.0/24"], "check": True}
+    digests = []
+    for firewall in running_firewall(tmp_path, vdoms=("root", "guests")):
+        for serial in ("FGTLAB0000000001", "FGTLAB0000000002"):
+            firewall.device.serial = serial
+            digests.append(
+                [
+                    firewall.done(fortios_address_group, **asked, vdom=vdom)["plan_digest"]
+                    for vdom in ("root", "guests")
+                ]
+            )
+    assert digests[0] == digests[1], "a cluster fails over between check and apply"
+    assert digests[0][0] != digests[0][1]
+    for firewall in running_firewall(tmp_path):
+        assert firewall.done(fortios_address_group, **asked)["plan_digest"] != digests[0][0]
+
+
 def test_a_tenant_that_changes_meanwhile_is_left_as_it_is(tenant: Tenant) -> None:
     shown = tenant.lock(check=True)
     approved = {"digest": shown["plan_digest"], "plan": shown["plan"]}

@@ -131,6 +131,7 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
             state=state,
             time=client.clock or datetime.datetime.now(datetime.timezone.utc),
             origin={"serial": client.serial, "vdom": client.vdom, "address": client.where},
+            lasting=("vdom", "address"),
             where=f"on the FortiGate {client.where}",
             kept=(
                 f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.folder.path}"

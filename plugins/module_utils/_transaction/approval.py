@@ -58,8 +58,15 @@ def given(option: t.Mapping[str, t.Any] | None) -> Approved | None:
     return Approved(str(option.get("digest") or ""), None if plan is None else tuple(plan))
 
 
-def digest(tables: Tables[t.Any, t.Any], changes: t.Iterable[Change[t.Any]]) -> str:
-    """What tells a plan from every other: which rows are changed, from what and to what.
+def digest(
+    tables: Tables[t.Any, t.Any],
+    changes: t.Iterable[Change[t.Any]],
+    *,
+    layer: str,
+    of: t.Mapping[str, str],
+) -> str:
+    """What tells a plan from every other: which rows are changed, from what and to what, of which
+    layer, and `of` which server, device or tenant.
 
     Independent of the order and of words. Empty for a plan of no change. Secrets are not in it, nor
     what a read does not show.
@@ -69,7 +76,10 @@ def digest(tables: Tables[t.Any, t.Any], changes: t.Iterable[Change[t.Any]]) -> 
     )
     if not entries:
         return ""
-    return hashlib.sha256("\n".join(entries).encode()).hexdigest()[:_LENGTH]
+    # Names of servers and tenants are compared without case.
+    whose = sorted((name, text.casefold()) for name, text in of.items())
+    told = "\n".join([json.dumps([layer, whose]), *entries])
+    return hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
 
 
 def _entry(tables: Tables[t.Any, t.Any], change: Change[t.Any]) -> list[t.Any]:
@@ -102,7 +112,10 @@ def refusal(approved: Approved | None, made: str, plan: t.Sequence[str]) -> str:
         *([f"Planned now, and not approved: {_some(more)}"] if more else []),
         *([f"Approved, and not planned any more: {_some(less)}"] if less else []),
     ]
-    same = f"It reads the same, but what is there now is not what was there then: {_some(plan)}"
+    same = (
+        "It reads the same, but what is there now is not what was there then, or it is another "
+        f"server, device or tenant: {_some(plan)}"
+    )
     return f"{what} {' '.join(told) or same} {_REMEDY}"
 
 

@@ -26,7 +26,9 @@ Key = t.TypeVar("Key", bound=t.Hashable)
 class Reading(t.Generic[State]):
     """What was read: the state, by what clock, and of which server or device.
 
-    `origin` is what a snapshot says of it. `where` is a phrase for sentences: `on the server EX1`.
+    `origin` is what a snapshot says of it; `lasting` are the parts of it that stay where another
+    member of a cluster answers, all where None. `where` is a phrase for sentences: `on the server
+    EX1`.
     `facts` go into the result as they are, `notes` are warnings. `snapshots` are newest first, as
     far as they were asked for; `kept` is where they are, as a phrase. `answers` are the rows of
     whatever else was asked over there, by the name of the question. `lease` is the newest one,
@@ -48,6 +50,16 @@ class Reading(t.Generic[State]):
     lease: Lease | None = None
     leased_meanwhile: bool = False
     lease_unknown: str = ""
+    lasting: tuple[str, ...] | None = None
+
+    @property
+    def approved_of(self) -> dict[str, str]:
+        """Whose plan somebody approves."""
+        return {
+            name: text
+            for name, text in self.origin.items()
+            if self.lasting is None or name in self.lasting
+        }
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,9 @@ class _Run(t.Generic[State, Key]):
         )
         result.update(
             plan=self._sentences(changes),
-            plan_digest=approval.digest(layer.tables, changes),
+            plan_digest=approval.digest(
+                layer.tables, changes, layer=layer.name, of=reading.approved_of
+            ),
             guards=[finding.as_dict() for finding in findings],
         )
         self._differ(changes)

@@ -38,8 +38,8 @@ GONE: Change[str] = Change(RECEIVE, Action.REMOVE, "Scanner", {"comment": "2nd f
 MOVED: Change[str] = Change(RECEIVE, Action.MOVE, "A", {"name": "B"}, {}, place="C", was="D")
 
 
-def of(*changes: Change[t.Any]) -> str:
-    return digest(TABLES, changes)
+def of(*changes: Change[t.Any], layer: str = "exchange", **whose: str) -> str:
+    return digest(TABLES, changes, layer=layer, of=whose or {"server": "EX1"})
 
 
 def test_the_order_of_changes_and_options_means_nothing() -> None:
@@ -65,6 +65,19 @@ def test_every_part_of_a_change_counts() -> None:
     ]
     digests = [of(change) for change in others] + [of(NARROWED, MADE), of(NARROWED, NARROWED)]
     assert len(set(digests)) == len(digests)
+
+
+def test_a_plan_is_of_one_layer_and_one_server() -> None:
+    others = [
+        of(MADE),
+        of(MADE, layer="iis"),
+        of(MADE, server="EX2"),
+        of(MADE, tenant="EX1"),
+        of(MADE, server="EX1", site="Back End"),
+    ]
+    assert len(set(others)) == len(others)
+    assert of(MADE, server="ex1") == of(MADE), "Windows compares names without case"
+    assert of(server="EX2") == ""
 
 
 def test_a_secret_has_no_part_in_it() -> None:
