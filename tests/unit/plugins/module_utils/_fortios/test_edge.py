@@ -64,8 +64,9 @@ def test_a_balancer_spreads_each_of_its_addresses() -> None:
     assert pairs(row, RangeSet.parse(both)) == [("203.0.113.25", both), ("203.0.113.26", both)]
 
 
-def door(number: int, name: str, leads_to: tuple[str, ...], who: t.Any = GAPING) -> Door:
-    """One of a firewall that publishes many servers."""
+def door(number: int, name: str, leads_to: tuple[str, ...], who: t.Any = None) -> Door:
+    """One of a firewall that publishes many servers, open to everybody unless `who` is named."""
+    who = GAPING if who is None else who
     return Door((4,), (25,), who, (f"203.0.113.{number}",), leads_to, 25, name)
 
 
