@@ -9,6 +9,9 @@ import pathlib
 import subprocess
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.guards import GUARDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.guards import (
+    GUARDS as OF_FIREWALLS,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.catalogue import FINDINGS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils import _report_data as data
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import POSTURE
@@ -61,7 +64,13 @@ def test_what_awx_tells_counts_more_and_what_is_no_revision_counts_nothing(
 
 def test_controls_are_of_findings_that_there_can_be_and_say_where_they_are_from() -> None:
     document = read_yaml(data._CONTROLS)
-    known = {"exchange": {*GUARDS, *OPENINGS}, TENANT: OPENINGS, POSTURE: set(FINDINGS)}
+    known = {
+        "exchange": {*GUARDS, *OPENINGS},
+        "fortigate way in": set(OF_FIREWALLS),
+        "fortigate way out": set(OF_FIREWALLS),
+        TENANT: OPENINGS,
+        POSTURE: set(FINDINGS),
+    }
     for layer, entries in document["findings"].items():
         assert set(entries) <= known[layer], layer
         for names in entries.values():
@@ -76,5 +85,6 @@ def test_controls_are_of_findings_that_there_can_be_and_say_where_they_are_from(
 
 
 def test_what_nobody_has_verified_is_marked_in_every_report() -> None:
-    told = data.controls()["exchange"]["strangers"]
-    assert told == ["DISA STIG V-259687", "BSI APP.5.2 (unverified)"]
+    told = data.controls()["exchange"]["relay"]
+    assert told == ["DISA STIG V-259687", "BSI APP.5.2.A9", "BSI APP.5.3.A2"]
+    assert data._words("BSI APP.5.2.A9", {"verified": False}) == "BSI APP.5.2.A9 (unverified)"
