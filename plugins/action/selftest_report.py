@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.check 
     Evidence,
     Status,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.of_windows import parts_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import DESCRIPTION
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
     RESULT,
@@ -80,12 +81,16 @@ def _evidence(variables: Variables) -> Evidence:
     def told(name: str) -> t.Any:
         return variables.get(RESULT + name) or {}
 
+    iis, windows_firewall = parts_of(told("selftest"))
     return Evidence(
-        told("mail_flow"),
-        told("senders"),
-        told("server_names"),
-        told("posture"),
-        told("fortigate"),
+        mail_flow=told("mail_flow"),
+        senders=told("senders"),
+        names=told("server_names"),
+        posture=told("posture"),
+        firewall=told("fortigate"),
+        iis=iis,
+        windows_firewall=windows_firewall,
+        tenant=told("tenant"),
     )
 
 
@@ -98,6 +103,7 @@ def _versions(evidence: Evidence) -> dict[str, str]:
         "build": str(server.get("build") or ""),
         "shell": str(server.get("shell") or ""),
         "windows": str(windows.get("windows_build") or ""),
+        "iis": str(evidence.iis.get("version") or ""),
         "fortios": str((evidence.firewall.get("device") or {}).get("version") or ""),
     }
 

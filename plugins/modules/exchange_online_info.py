@@ -121,6 +121,23 @@ unread:
   type: list
   elements: str
   sample: []
+reading:
+  description:
+    - What the tenant answered, in numbers and with no name of the tenant's own, for the playbook
+      C(selftest).
+    - How many C(objects) each cmdlet gave, and how many C(warnings); which was C(unanswered); of
+      how many objects the time of the last change was told (C(timed)); whether RejectDirectSend was
+      told (C(direct_send_told)); and how many rules told no conditions
+      (C(rules_without_conditions)).
+  returned: when the tenant was asked
+  type: dict
+  sample:
+    objects: {Get-InboundConnector: 1, Get-OrganizationConfig: 1, Get-TransportRule: 0}
+    unanswered: []
+    warnings: {}
+    timed: {Get-InboundConnector: 1, Get-TransportRule: 0, Get-OrganizationConfig: 1}
+    direct_send_told: true
+    rules_without_conditions: 0
 inbound_connectors:
   description:
     - The inbound connectors, by the names of the parameters of C(New-InboundConnector) in

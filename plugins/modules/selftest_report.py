@@ -67,6 +67,7 @@ to_send:
         build: 15.1.2507.72
         shell: remote_session
         windows: '14393'
+        iis: '10.0'
         fortios: 7.4.4
         checks:
           accepted_domains: {status: success, seen: 3 domains were read.}

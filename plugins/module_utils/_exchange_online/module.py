@@ -318,6 +318,7 @@ def _looked(
         "answers": words.answers(state),
         "bypasses": model.bypasses(state),
         "unread": doubts,
+        "reading": dict(state.reading),
         "inbound_connectors": [
             {**CONNECTOR.show(row), CONNECTOR_SOURCE: row.get(CONNECTOR_SOURCE, "")}
             for _key, row in sorted(state.connectors.items())

@@ -58,6 +58,7 @@ class TenantState:
     `domains` are the accepted domains; `gateways` the perimeter's gateway addresses, `allowed` the
     connection filter's list, as texts. `unread` are sentences about what could not be read, or not
     in whole. `changed` is when an object of these was changed last, as far as that is told.
+    `reading` is the answer in numbers, see _numbers().
     """
 
     connectors: t.Mapping[str, Canonical] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class TenantState:
     allowed: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     changed: datetime.datetime | None = None
+    reading: t.Mapping[str, t.Any] = field(default_factory=dict, compare=False)
 
     def rows(self, resource: Resource) -> t.Mapping[str, Canonical]:
         """The objects of a resource."""
@@ -117,7 +119,34 @@ def read(client: ExchangeOnline) -> TenantState:
         allowed=_texts(rows.get(CONNECTION_FILTER.cmdlet, ()), "IPAllowList"),
         unread=tuple(unread),
         changed=_last_change([row for call in _DECIDING for row in rows.get(call.cmdlet, ())]),
+        reading=_numbers(given, rows),
     )
+
+
+def _numbers(
+    given: t.Mapping[str, Answer | ExchangeOnlineError], rows: t.Mapping[str, tuple[Row, ...]]
+) -> dict[str, t.Any]:
+    """What was answered, in numbers and names of Exchange Online's own, for the self-test."""
+    return {
+        "objects": {name: len(held) for name, held in rows.items()},
+        "unanswered": [name for name in given if name not in rows],
+        "warnings": {
+            name: len(answer.warnings)
+            for name, answer in given.items()
+            if isinstance(answer, Answer) and answer.warnings
+        },
+        "timed": {
+            call.cmdlet: sum(1 for row in rows[call.cmdlet] if _last_change([row]))
+            for call in _DECIDING
+            if call.cmdlet in rows
+        },
+        "direct_send_told": all(
+            isinstance(row.get("RejectDirectSend"), bool) for row in rows[SETTINGS.cmdlet]
+        ),
+        "rules_without_conditions": sum(
+            1 for row in rows.get(RULES.cmdlet, ()) if not isinstance(row.get("Conditions"), list)
+        ),
+    }
 
 
 def _incomplete(call: Call, answer: Answer) -> list[str]:

@@ -32,6 +32,10 @@ TLS_MODULE: dict[str, t.Any] = {
     }
 }
 
+SELFTEST_MODULE: dict[str, t.Any] = {
+    "argument_spec": {"site": {"type": "str", "default": "Default Web Site"}, **TIME_LIMIT}
+}
+
 POSTURE_MODULE: dict[str, t.Any] = {
     "argument_spec": {
         "min_processors": {"type": "int", "default": 4},

@@ -325,6 +325,11 @@ def has_no_text(rule: Rule) -> bool:
     return _NO_TEXT in rule.unknown
 
 
+def is_not_shown(rule: Rule) -> bool:
+    """Whether only the registry tells of the local rule."""
+    return _NOT_SHOWN in rule.unknown
+
+
 def _short(row: Row) -> str:
     apart = {
         name: value

@@ -31,6 +31,7 @@ PROFILES: t.Mapping[int, str] = {1: "domain", 2: "private", 4: "public"}
 _ACTIONS = {"allow": ALLOW, "block": BLOCK, "bypass": BYPASS}
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+")
 _TRUE = {"true": True, "false": False}
+# That a Windows of today writes no other words than these is unverified.
 # What is for people alone, or says nothing of who gets in.
 _PLAIN = frozenset({"Name", "Desc", "EmbedCtxt", "Defer", "LSM"})
 # Conditions that are not looked at here: whether the rule holds for a packet is then not certain.

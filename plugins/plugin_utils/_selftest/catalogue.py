@@ -15,6 +15,12 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.check 
     Told,
     holds,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.of_tenants import (
+    OF_TENANTS,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.of_windows import (
+    OF_WINDOWS,
+)
 
 
 class AcceptedDomainsAreReadable(Check):
@@ -267,6 +273,8 @@ CHECKS: tuple[type[Check], ...] = (
     PostureIsReadable,
     DeviceAgreesWithTheModel,
     PoliciesAreCounted,
+    *OF_WINDOWS,
+    *OF_TENANTS,
 )
 
 

@@ -43,6 +43,9 @@ class Evidence:
     names: Told = field(default_factory=dict)
     posture: Told = field(default_factory=dict)
     firewall: Told = field(default_factory=dict)
+    iis: Told = field(default_factory=dict)
+    windows_firewall: Told = field(default_factory=dict)
+    tenant: Told = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -81,7 +84,7 @@ class Check(abc.ABC):
             return Result(Status.ERROR, "It did not answer; the run says why.")
         try:
             return self.judge(told, evidence)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             return Result(Status.ERROR, f"The answer has another form: {type(error).__name__}.")
 
     @abc.abstractmethod

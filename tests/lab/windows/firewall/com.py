@@ -246,7 +246,8 @@ class FwRules(ComObject):
         self.firewall = firewall
 
     def items(self) -> list[ComObject]:
-        return [FwRule(self.firewall, rule) for rule in self.firewall.rules]
+        policy = self.firewall.policy_rules if self.firewall.shows_policy else []
+        return [FwRule(self.firewall, rule) for rule in [*self.firewall.rules, *policy]]
 
     def get_count(self) -> Value:
         return len(self.firewall.rules)

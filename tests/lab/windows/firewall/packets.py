@@ -59,7 +59,7 @@ def admits(firewall: Firewall, packet: Packet) -> bool:
         return True
     if policy.get("DoNotAllowExceptions", settings.blocks_all):
         return False
-    rules = list(firewall.policy_rules)
+    rules = [*firewall.policy_rules, *firewall.mdm_rules]
     if policy.get("AllowLocalPolicyMerge", 1):
         rules += firewall.rules
     meant = [rule for rule in rules if _meant(firewall, rule, packet)]

@@ -121,7 +121,7 @@ class Settings:
 
 class Firewall:
     """One host's firewall. `policy` are the values that group policy sets, by profile and name;
-    `policy_rules` its rules.
+    `policy_rules` its rules, `mdm_rules` those of Intune.
 
     `version` is that of the rule texts: below 2.10 there are no ranges of ports. `keywords` say
     what a keyword stands for there, `rpc_ports` on which ports an RPC server listens. `running`:
@@ -131,6 +131,9 @@ class Firewall:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
         self.policy_rules: list[Rule] = []
+        # The rules of Intune; and whether COM shows those of policies among the local ones.
+        self.mdm_rules: list[Rule] = []
+        self.shows_policy = False
         self.settings = {bit: Settings() for bit in NAMES}
         self.policy: dict[int, dict[str, int]] = {bit: {} for bit in NAMES}
         self.current = DOMAIN
@@ -192,6 +195,11 @@ class Firewall:
             return {
                 f"{{policy-{at}}}": rule.text(self.text_version)
                 for at, rule in enumerate(self.policy_rules)
+            }
+        if wanted == MDM_KEY.casefold() and self.mdm_rules:
+            return {
+                f"{{mdm-{at}}}": rule.text(self.text_version)
+                for at, rule in enumerate(self.mdm_rules)
             }
         for bit, name in NAMES.items():
             if wanted == f"{POLICY_KEY}\\{name}Profile".casefold() and self.policy[bit]:

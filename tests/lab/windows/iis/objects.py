@@ -93,6 +93,10 @@ def metadata(view: View, name: str) -> Value:
     held = view.sources()
     deepest = held[-1] if held else None
     section = view.owner
+    if section is not None and name in section.session.store.unknown_metadata:
+        raise errors.ConfigError(
+            errors.E_NOT_SUPPORTED, f"Unknown metadata '{name}'\r\n", **view.place()
+        )
     if name == "deepestPathSet":
         if deepest is None or section is None or section.at is None:
             return ""

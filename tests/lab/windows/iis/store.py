@@ -162,6 +162,8 @@ class Store:
         # Whether enumerations are read as their numbers; both are told of.
         self.numbers = False
         self.denied = False
+        # What this IIS does not know of what an element may tell about itself.
+        self.unknown_metadata: set[str] = set()
         # What somebody does right before the next commits, once each.
         self.before_commit: list[t.Callable[[], None]] = []
 

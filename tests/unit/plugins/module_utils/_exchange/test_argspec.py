@@ -38,6 +38,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.table import Resource
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.argspec import (
     POSTURE_MODULE,
+    SELFTEST_MODULE,
     TLS_MODULE,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows_firewall.argspec import (
@@ -78,6 +79,7 @@ ALL = {
     "provider_ranges_lock": PROVIDER_RANGES_LOCK,
     "report_files": REPORT_FILES,
     "run_report": RUN_REPORT,
+    "selftest_info": SELFTEST_MODULE,
     "selftest_report": SELFTEST_REPORT,
     "site_description": SITE_DESCRIPTION,
     "site_draft": SITE_DRAFT,

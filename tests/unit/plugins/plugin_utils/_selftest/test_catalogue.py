@@ -44,7 +44,47 @@ GOOD = Evidence(
         ],
         "policies": [{"name": "canary", "hit_count": 5}],
     },
+    iis={
+        "version": "10.0",
+        "url_rewrite": "7.2.1993",
+        "sections": 22,
+        "unread": [],
+        "unread_files": 0,
+        "rules": 2,
+        "rules_without_level": 0,
+        "ipv6_masks": ["32"],
+        "directories": [
+            "/Autodiscover",
+            "/EWS",
+            "/Microsoft-Server-ActiveSync",
+            "/OAB",
+            "/owa",
+        ],
+    },
+    windows_firewall={
+        "rules": 143,
+        "has_texts": True,
+        "without_text": 0,
+        "not_shown": 0,
+        "not_understood": [],
+        "policy_rules": 3,
+        "mdm_rules": 3,
+        "exchange_rules": 21,
+        "exchange_rules_for_25": 3,
+    },
+    tenant={
+        "tenant": {"id": "canary", "domains": ["canary.example"]},
+        "reading": {
+            "objects": {"Get-OrganizationConfig": 1, "Get-TransportRule": 1},
+            "unanswered": [],
+            "warnings": {},
+            "timed": {"Get-OrganizationConfig": 1, "Get-TransportRule": 1},
+            "direct_send_told": True,
+            "rules_without_conditions": 0,
+        },
+    },
 )
+READING = GOOD.tenant["reading"]
 
 
 def changed(part: str, **values: t.Any) -> Evidence:
@@ -81,6 +121,21 @@ FAILING: tuple[tuple[str, Evidence], ...] = (
         changed("firewall", sources=[{"certain": True, "passes": False, "device_passes": True}]),
     ),
     ("policy_counters", changed("firewall", policies=[{"hit_count": None}])),
+    ("iis_sections", changed("iis", unread=["system.webServer/modules (0x80070021)"])),
+    ("iis_levels", changed("iis", rules_without_level=1)),
+    ("iis_paths", changed("iis", directories=["/owa"])),
+    ("iis_ipv6_masks", changed("iis", ipv6_masks=["ffff::"])),
+    ("firewall_rules", changed("windows_firewall", without_text=1)),
+    ("firewall_texts", changed("windows_firewall", not_understood=["Magic"])),
+    ("firewall_intune", changed("windows_firewall", policy_rules=0)),
+    ("firewall_exchange_rules", changed("windows_firewall", exchange_rules_for_25=0)),
+    ("tenant_whole", changed("tenant", reading={**READING, "warnings": {"Get-X": 1}})),
+    ("tenant_direct_send", changed("tenant", reading={**READING, "direct_send_told": False})),
+    (
+        "tenant_changes",
+        changed("tenant", reading={**READING, "timed": {"Get-OrganizationConfig": 0}}),
+    ),
+    ("tenant_rules", changed("tenant", reading={**READING, "rules_without_conditions": 1})),
 )
 
 
@@ -104,6 +159,7 @@ def test_silence_is_an_error_and_what_was_not_asked_is_skipped(part: str) -> Non
         ({"skipped": True}, "skipped"),
         ({}, "skipped"),
         ({"receive_connectors": 5, "logs": 5, "names": 5, "findings": 5, "policies": 5}, "error"),
+        ({"unread": 5, "rules": "five", "directories": 5, "ipv6_masks": 5}, "error"),
     ):
         results = run_all(dataclasses.replace(GOOD, **{part: told}))
         for name in of_part - {"device_agrees", "accepted_domains"}:
