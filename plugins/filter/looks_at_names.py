@@ -30,6 +30,11 @@ options:
     description: What M(mailedge.lockdown.mail_edge_names) has returned.
     type: dict
     default: {}
+  front:
+    description: What M(mailedge.lockdown.fortios_inbound_lock) has returned as RV(ignore:edge). The
+      addresses at which it publishes the web of the mail server are looked at, too.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -57,4 +62,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name → filter."""
-        return {"looks_at_names": lambda points, dns=None: at_names(points, dns)}
+        return {"looks_at_names": at_names}

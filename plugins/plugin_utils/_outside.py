@@ -26,6 +26,9 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report im
     asked,
     case_words,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_names import (
+    shows_exchange,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.acceptance import (
     Acceptances,
     Decision,
@@ -85,6 +88,13 @@ def outside(
         if state not in (IN_ORDER, NOT_JUDGED):
             noted += [_of_look(state, look.name, sentence, look.result) for sentence in sentences]
         then = earlier[index].result if index < len(earlier) else None
+        if (
+            look.derived
+            and playbook != "probe"
+            and not any(map(shows_exchange, (look.result, then)))
+        ):
+            # Nobody said that there is a web.
+            continue
         if playbook != "drift" or state != IN_ORDER:
             lines += looks_as_lines(then, look.result, look.name, look.expect)
     against, sentences = edge.held_against(given, looks)

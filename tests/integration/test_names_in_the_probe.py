@@ -100,10 +100,20 @@ def test_a_drift_looks_at_a_name_that_only_the_server_tells(lab: Lab, dns: NameS
     certificate = Certificate((f"owa-alt.{DOMAIN}",), ("IIS",), "")
     directory.certificates.setdefault(lab.hosts[HOST].exchange.name, []).append(certificate)
     dns.zones.add(f"owa-alt.{DOMAIN}", "A", lab.hosts[HOST].front_end.address)
-    run = probe(lab, dns, "drift", mailedge_names_from_server=True)
+    web = lab.hosts[HOST].web
+    assert web
+    run = probe(
+        lab, dns, "drift", mailedge_names_from_server=True, mailedge_probe_web_port=web.port
+    )
     assert run.code == 0, run.output
     looks = run.of("Look at the server from outside")[0].result["looks"]
     assert set(looks[0]["addresses"][0]["targets"]) == {*NAMES, f"owa-alt.{DOMAIN}"}
+    # Its web, by the same names and by its address, is told: IIS is not managed there.
+    asked = [address["targets"] for address in looks[-1]["addresses"]]
+    assert asked == [[f"owa-alt.{DOMAIN}"], *([name] for name in NAMES), [web.address]]
+    told = report(run)
+    assert f"a stranger at the web at {web.address}:{web.port} (owa-alt.{DOMAIN}): open. " in told
+    assert "Its certificate is for" in told
     # A server that does not tell them leaves it unknown what else there is.
     wrong = {"mailedge_exchange_username": "nobody", "mailedge_exchange_password": "wrong"}
     run = probe(lab, dns, "probe", mailedge_names_from_server=True, **wrong)

@@ -140,12 +140,13 @@ def test_the_lab_hears_what_must_never_be_sent(host: LabHost) -> None:
 
 @pytest.mark.long
 def test_the_playbook_tells_what_is_blocked_and_what_is_not(lab: Lab, host: LabHost) -> None:
+    """At the address of the mail server, without a web that the site names."""
     assert host.web
+    assert host.web.address == host.front_end.address
     block(host, "/PowerShell")
     smtp = {"name": "internet", "source_address": SOURCES["internet"], "expect": "any"}
     variables = {
         "mailedge_probe_looks": [smtp],
-        "mailedge_probe_web_targets": [host.web.address],
         "mailedge_probe_web_port": host.web.port,
         "mailedge_iis_blocks": [{"path": "/PowerShell"}, {"path": "/ecp"}],
     }
@@ -158,3 +159,5 @@ def test_the_playbook_tells_what_is_blocked_and_what_is_not(lab: Lab, host: LabH
     run = play("probe", lab.inventory, variables=variables)
     assert "closed at /PowerShell, /ecp" in run.output
     assert "birke: open" not in run.output
+    run = play("probe", lab.inventory, variables={**variables, "mailedge_probe_web": False})
+    assert "at the web" not in run.output

@@ -34,13 +34,15 @@ class Sought(t.NamedTuple):
     """One look of a run: who looked, what it was to find, what mail_edge_probe found.
 
     `beside`: whether it is at further names of the site. What is found there is told and judged,
-    and is no reason to undo a change: these doors may be those of another server.
+    and is no reason to undo a change: these doors may be those of another server. `derived`: nobody
+    has named what it is at, see web_names.
     """
 
     name: str
     expect: str
     result: Plain
     beside: bool = False
+    derived: bool = False
 
 
 class _Allowed(t.NamedTuple):

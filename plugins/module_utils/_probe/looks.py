@@ -15,6 +15,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control i
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force import awaited
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import OPEN
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_names import (
+    of_exchange,
+    published_at,
+    web_targets,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
 
 # The variable of the loop: {from: a host of the inventory, looks: [{name, expect, options of
@@ -61,13 +66,18 @@ def weighed(
 def _of_host(item: Plain) -> t.Iterator[Sought]:
     results = item.get("looks") or []
     for index, look in enumerate((item.get(VANTAGE) or {}).get("looks") or [{}]):
+        result: Plain = (
+            results[index]
+            if index < len(results)
+            else {name: item.get(name) for name in ("msg", "skipped")}
+        )
+        derived = bool(look.get("derived"))
         yield Sought(
             str(look.get("name") or "A look"),
             str(look.get("expect") or EXPECTED),
-            results[index]
-            if index < len(results)
-            else {name: item.get(name) for name in ("msg", "skipped")},
-            bool(look.get("beside")) and not look.get("counts"),
+            of_exchange(result) if derived and result.get("addresses") else result,
+            bool(derived or look.get("beside")) and not look.get("counts"),
+            derived,
         )
 
 
@@ -91,12 +101,16 @@ def to_take(looks: t.Iterable[Plain], before: Plain | None) -> list[dict[str, t.
     return asked
 
 
-def at_names(points: t.Iterable[Plain], dns: Plain | None) -> list[dict[str, t.Any]]:
+def at_names(
+    points: t.Iterable[Plain], dns: Plain | None, front: Plain | None = None
+) -> list[dict[str, t.Any]]:
     """Hosts that look, each with its looks: those that go `by_names` at the names that DNS has too.
 
     `dns` is the result of mail_edge_names. A look `beside` the named targets leaves out what leads
     to those, and is not taken where nothing else is left. One that is to find an open door leaves
     out the tenant's, of which one would be enough for it: its answer says nothing of the server.
+    One at the web that is `derived` has web_targets(), and is not taken where there are none;
+    `front` is what the firewall tells of its doors.
     """
     names = list((dns or {}).get("targets") or ())
     addresses = (dns or {}).get("target_addresses") or {}
@@ -109,6 +123,12 @@ def at_names(points: t.Iterable[Plain], dns: Plain | None) -> list[dict[str, t.A
     for point in points:
         looks = []
         for look in point["looks"]:
+            if look.get("derived"):
+                at_web = web_targets(
+                    look["targets"], dns, look.get("beside") or (), published_at(front)
+                )
+                looks += [{**look, "targets": at_web}] if at_web else []
+                continue
             if not look.get("by_names"):
                 looks.append(look)
                 continue

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import FAMILY_WORDS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import (
+    FAMILY_WORDS,
+    place,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import (
     HTTPS,
     asked,
@@ -80,7 +83,9 @@ def looks_as_lines(
     lines = []
     for where, address in new.items():
         wanted = expect if wrong and not _as_expected(address, expect) else "any"
-        lines.append(f"{name} at {where}: {_change(old, where, address, wanted)}")
+        line = f"{name} at {where}: {_change(old, where, address, wanted)}"
+        given = _given_away(address)
+        lines.append(" ".join([line if line.endswith(".") or not given else f"{line}.", *given]))
     gone = [(where, address) for where, address in (old or {}).items() if where not in new]
     return lines + [
         f"{name} at {where}: {_word(address)} → {NOT_LOOKED_AT}" for where, address in gone
@@ -142,7 +147,26 @@ def _why_unusable(result: Result | None) -> str:
 
 
 def _place(address: Result) -> str:
+    if address.get("protocol") == HTTPS:
+        # Each name may lead to a web of its own.
+        return place(address["address"], address["peer"], address["targets"])
     return address["peer"] or ", ".join(address["targets"])
+
+
+def _given_away(address: Result) -> list[str]:
+    """What a web tells everybody, for a line about it."""
+    web, tls = address.get("web") or {}, address.get("tls") or {}
+    told = []
+    if web.get("build"):
+        told.append(f"It gives away the build of Exchange, {web['build']}.")
+    if tls.get("sha256") and address.get("protocol") == HTTPS and _is_open(address):
+        named = ", ".join(tls["names"]) or tls["subject"] or "nobody that could be read"
+        told.append(f"Its certificate is for {named}, valid until {tls['not_after']}.")
+    return told
+
+
+def _is_open(address: Result) -> bool:
+    return any(answer["verdict"] == OPEN for _case, answer in asked(address))
 
 
 def _by_place(result: Result) -> dict[str, Result]:

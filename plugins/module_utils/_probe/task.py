@@ -124,10 +124,17 @@ class LookTask:
         """Look at one of the doors."""
         door = self.doors_found.doors[index]
         self.doors_found.looks[index] = (
-            look_at_web(door, self._web, self._web_egress)
+            self._at_web(door, self._web)
             if self._web is not None
             else look_at(door, t.cast(Question, self.question), self._egress)
         )
+
+    def _at_web(self, door: Door, question: WebQuestion) -> Look:
+        """Who is silent to one name takes no connection for the next one: it is waited for once."""
+        for seen in self.doors_found.looks.values():
+            if seen.door.sockaddr == door.sockaddr and not seen.reachable and seen.decisions:
+                return replace(seen, door=door)
+        return look_at_web(door, question, self._web_egress)
 
     def result(self) -> Taken:
         """What was found, when all doors were looked at."""

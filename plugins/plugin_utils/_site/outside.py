@@ -21,6 +21,7 @@ _STRANGER: t.Mapping[str, t.Any] = types.MappingProxyType({"name": "a stranger o
 _AT_THE_WEB = "a stranger at the web"
 # Of SMTP: said for all looks, and nothing that a look at a web could take.
 _OF_SMTP = ("targets", "port", "control_host")
+_FROM_WHERE = ("from", "source_address", "address_family", "allowed_ranges", "own_networks")
 
 
 def vantage_points(
@@ -43,7 +44,8 @@ def vantage_points(
     points: dict[str, list[Look]] = {}
     described = [*(values["probe_looks"] or [_STRANGER])]
     left = _left(described, values["probe_expect"], counts=not beside) if by_names else []
-    for probe in [*described, *left, *_web(values)]:
+    web = [*_web(values), *_derived_web(values, described, by_names=by_names, beside=beside)]
+    for probe in [*described, *left, *web]:
         of_web = probe.get("protocol") == "https"
         look = {
             **{
@@ -112,12 +114,38 @@ def _web(values: Values) -> list[Look]:
     """The look at the web of a site that names one. What is blocked must be refused; what is
     published is told, and measures the refusals.
     """
-    if not values["probe_web_targets"]:
+    return [_at_web(values, values["probe_web_targets"])] if values["probe_web_targets"] else []
+
+
+def _derived_web(
+    values: Values, described: t.Sequence[Look], *, by_names: bool, beside: bool
+) -> list[Look]:
+    """The look at the web by the names of the mail servers, from where strangers look: at what
+    web_targets() makes of them. None where no look is a stranger's.
+    """
+    usual = "closed" if values["probe_expect"] == "any" else values["probe_expect"]
+    strangers = [
+        look
+        for look in described
+        if look.get("protocol") != "https" and look.get("expect", usual) != "open"
+    ]
+    named = values["probe_web_targets"]
+    if not values["probe_web"] or not strangers or (named and not by_names):
         return []
+    # One that stands for another address looks from within.
+    first = next((look for look in strangers if "stands_for" not in look), strangers[0])
+    where = {key: first[key] for key in _FROM_WHERE if first.get(key) is not None}
+    look = {**_at_web(values, [] if named else values["probe_targets"]), **where}
+    if named:
+        look.update(name=f"{_AT_THE_WEB}, at the names in DNS", beside=list(named))
+    return [{**look, "derived": True, "counts": not beside}]
+
+
+def _at_web(values: Values, targets: t.Sequence[str]) -> Look:
     look: Look = {
         "name": _AT_THE_WEB,
         "protocol": "https",
-        "targets": values["probe_web_targets"],
+        "targets": list(targets),
         "port": values["probe_web_port"],
         "expect": "any",
     }
@@ -127,7 +155,7 @@ def _web(values: Values) -> list[Look]:
         look["own_networks"] = values["own_networks"]
     if values["iis_enabled"]:
         look.update(_paths(values))
-    return [look]
+    return look
 
 
 def _paths(values: Values) -> dict[str, list[str]]:

@@ -437,36 +437,6 @@ def test_a_named_snapshot_is_of_one_layer() -> None:
     }
 
 
-def test_every_look_has_all_that_it_needs() -> None:
-    description = described(
-        {
-            **WHOLE,
-            "mailedge_probe_control_host": "mx.service.example",
-            "mailedge_probe_looks": [
-                {"name": "a", "port": "2525"},
-                {"name": "b", "from": "watchtower", "expect": "open"},
-                {"name": "c", "targets": "192.0.2.9"},
-            ],
-        }
-    )
-    common = {
-        "port": 25,
-        "targets": ["mail.birke.example"],
-        "control_host": "mx.service.example",
-        "expect": "closed",
-    }
-    assert description.values["vantage_points"] == [
-        {
-            "from": "localhost",
-            "looks": [
-                {**common, "name": "a", "port": 2525},
-                {**common, "name": "c", "targets": ["192.0.2.9"]},
-            ],
-        },
-        {"from": "watchtower", "looks": [{**common, "name": "b", "expect": "open"}]},
-    ]
-
-
 def test_the_roles_take_the_options_of_the_modules() -> None:
     """What a dictionary of a role takes is what its module takes, by name, type and choices."""
     fields = ("type", "elements", "choices")

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
+from ansible_collections.mailedge.lockdown.tests.support.described import WHOLE, described
 
 SITE: dict[str, t.Any] = {
     "probe_targets": ["mail.birke.example"],
@@ -19,6 +20,7 @@ SITE: dict[str, t.Any] = {
     "probe_expect": "closed",
     "probe_looks": [],
     "probe_hosts": [],
+    "probe_web": False,
     "probe_web_targets": [],
     "probe_web_port": 443,
     "probe_web_control_host": None,
@@ -134,3 +136,81 @@ def test_names_that_no_look_of_a_stranger_takes_are_looked_at_nevertheless(besid
         {**SITE, "probe_looks": looks[:1], "probe_expect": "any"}, by_names=True
     )
     assert [look["expect"] for look in told["looks"]] == ["any", "any"]
+
+
+WEB = {**SITE, "probe_web": True}
+
+
+def web_of(values: dict[str, t.Any], **more: t.Any) -> list[dict[str, t.Any]]:
+    return [
+        {**look, "from": point["from"]}
+        for point in vantage_points(values, **more)
+        for look in point["looks"]
+        if look.get("derived")
+    ]
+
+
+def test_the_web_is_looked_at_by_the_names_of_the_mail_servers() -> None:
+    (web,) = web_of(WEB)
+    assert (web["name"], web["protocol"], web["port"]) == ("a stranger at the web", "https", 443)
+    assert web["targets"] == ["mail.birke.example"]
+    assert web["expect"] == "any"
+    assert "control_host" not in web
+    assert "/ecp" in web["closed_paths"], "what IIS is told to block must be refused"
+    assert web["paths"] == ["/Microsoft-Server-ActiveSync", "/owa"]
+    (told,) = web_of({**WEB, "iis_enabled": False})
+    assert not {"paths", "closed_paths", "open_paths"} & set(told)
+    # In a run that changes something it is told, and undoes nothing.
+    assert web_of(WEB, beside=True)[0]["counts"] is False
+    assert web["counts"] is True
+
+
+def test_the_web_is_looked_at_from_where_a_stranger_looks() -> None:
+    looks: list[dict[str, t.Any]] = [
+        {"name": "the filter", "source_address": "127.0.1.2", "expect": "open"},
+        {"name": "inside", "stands_for": "203.0.113.25:25", "from": "runner"},
+        {"name": "a", "source_address": "127.0.1.1", "from": "tower", "targets": ["192.0.2.9"]},
+    ]
+    (web,) = web_of({**WEB, "probe_looks": looks})
+    assert (web["from"], web["source_address"]) == ("tower", "127.0.1.1")
+    assert web["targets"] == ["mail.birke.example"]
+    assert web_of({**WEB, "probe_looks": looks[:1]}) == [], "nobody there is a stranger"
+
+
+def test_beside_the_webs_that_a_site_names_those_in_dns_are_looked_at() -> None:
+    site = {**WEB, "probe_web_targets": ["www.birke.example"]}
+    assert web_of(site) == [], "nobody knows another name"
+    (web,) = web_of(site, by_names=True)
+    assert web["name"] == "a stranger at the web, at the names in DNS"
+    assert (web["targets"], web["beside"]) == ([], ["www.birke.example"])
+
+
+def test_every_look_has_all_that_it_needs() -> None:
+    description = described(
+        {
+            **WHOLE,
+            "mailedge_probe_control_host": "mx.service.example",
+            "mailedge_probe_web": "no",
+            "mailedge_probe_looks": [
+                {"name": "a", "port": "2525"},
+                {"name": "b", "from": "watchtower", "expect": "open"},
+                {"name": "c", "targets": "192.0.2.9"},
+            ],
+        }
+    )
+    common = {
+        "port": 25,
+        "targets": ["mail.birke.example"],
+        "control_host": "mx.service.example",
+        "expect": "closed",
+    }
+    assert description.values["vantage_points"] == [
+        {
+            "from": "localhost",
+            "looks": [
+                {**common, "name": "a", "port": 2525},
+                {**common, "name": "c", "targets": ["192.0.2.9"]},
+            ],
+        },
+        {"from": "watchtower", "looks": [{**common, "name": "b", "expect": "open"}]},
+    ]
