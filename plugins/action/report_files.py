@@ -38,7 +38,11 @@ class ActionModule(ControllerModuleAction):
         if isinstance(formats, str):
             # As a survey gives it.
             args["formats"] = [name for name in re.split(r"[\s,]+", formats) if name]
-        args.setdefault("partial", _partial(variables))
+        if args.get("partial") in (None, ""):
+            # As a survey that nobody answered gives it.
+            args.pop("partial", None)
+        if _partial(variables):
+            args["partial"] = True
         report = args.get("report") or (variables.get(_REPORT) or {}).get("report")
         if not report:
             return {"changed": False, "skipped": True, "msg": "The run has no report."}

@@ -55,11 +55,13 @@ options:
     type: str
     default: "0640"
   partial:
-    description: Whether the run was to see some of the sites, or of the hosts of a site, only, so
-      that none is missing. What the limit of the run says, where not set. A slice of an AWX job and
-      an inventory with a part of the sites are no limit.
+    description:
+      - Whether the run was to see some of the sites, or of the hosts of a site, only, so that none
+        is missing. A run with a limit is one of these in any case.
+      - Where not set, what was known and the report does not have stays known, and is told. With
+        V(false) it is forgotten, and a C(state.json) that cannot be read is kept under another name
+        and written anew.
     type: bool
-    default: false
   report:
     description: The report. That of the run where not set.
     type: json

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import typing as t
 
 import pytest
@@ -241,6 +242,27 @@ def test_a_credential_gives_its_secrets_to_variables_that_hold_secrets() -> None
         }
         secret = kinds.get(credential["credential_type"], {"password", "ssh_key_data"})
         assert not secret & set(credential.get("inputs", {})), "a secret stands in a file"
+
+
+def test_a_job_that_pushes_by_ssh_knows_the_server_that_it_pushes_to() -> None:
+    """Its home is new, and ssh that may ask nobody refuses a host that it does not know."""
+    (kind,) = [
+        kind for kind in CONTENT["controller_credential_types"] if "file" in kind["injectors"]
+    ]
+    files = {
+        f"tower.filename.{name.removeprefix('template.')}" for name in kind["injectors"]["file"]
+    }
+    command = kind["injectors"]["env"]["GIT_SSH_COMMAND"]
+    for name in files:
+        assert command.count(f"{{{{ {name} }}}}") == 1
+        command = command.replace(f"{{{{ {name} }}}}", f"/runner/{name}")
+    words = shlex.split(command)
+    assert words[:3] == ["ssh", "-i", "/runner/tower.filename.key"]
+    assert dict(word.split("=") for word in words if "=" in word) == {
+        "IdentitiesOnly": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": "/runner/tower.filename.known_hosts",
+    }
 
 
 def test_what_is_told_is_json_and_no_template_of_ansible() -> None:

@@ -53,7 +53,7 @@ REPORT_FILES: dict[str, t.Any] = {
             "default": ["json", "html", "markdown"],
         },
         "mode": {"type": "str", "default": "0640"},
-        "partial": {"type": "bool", "default": False},
+        "partial": {"type": "bool"},
         # Not for the log of the host that keeps it: it says who could get in where.
         "report": {"type": "json", "no_log": True},
     }

@@ -72,11 +72,11 @@ def _since(site: Report, before: Report | None, at: str) -> list[Plain]:
     return [{**each, "since": known.get(each["id"]) or at} for each in site["findings"]]
 
 
-def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
+def compared(before: Report, now: Report, *, partial: bool | None = False) -> Plain:
     """{since, appeared, gone, states, new_sites, missing_sites}; findings with their site.
 
     Gone is only what somebody has looked for and not found. `partial`: the run was to see some of
-    the sites, or of the hosts of a site, only, so that none is missing.
+    the sites, or of the hosts of a site, only, so that none is missing; None where nobody knows.
     """
     older, newer = before["sites"], now["sites"]
     both = [name for name in newer if name in older]
@@ -94,7 +94,9 @@ def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
             {**each, "site": name}
             for name in both
             for each in _not_there(older[name], newer[name])
-            if _looked_for(each, older[name], newer[name], partial=partial)
+            if _looked_for(
+                each, older[name], newer[name], partial=_in_part(older[name], newer[name], partial)
+            )
         ],
         "states": {
             name: [older[name].get("state"), then[name]["state"]]
@@ -106,26 +108,43 @@ def compared(before: Report, now: Report, *, partial: bool = False) -> Plain:
     }
 
 
-def merged(before: Report | None, now: Report, *, partial: bool) -> Plain:
+def absent(before: Report | None, now: Report) -> list[str]:
+    """The sites, and the hosts of sites, that were known before and that a run does not have."""
+    newer = now["sites"]
+    missing = []
+    for name, site in ((before or {}).get("sites") or {}).items():
+        hosts = [host for host in _hosts(site) if host not in _hosts(newer.get(name) or {})]
+        if name not in newer:
+            missing.append(str(name))
+        elif hosts:
+            missing.append(f"{', '.join(hosts)} of {name}")
+    return missing
+
+
+def merged(before: Report | None, now: Report, *, partial: bool | None) -> Plain:
     """What is known of every site: by this run, and of the sites and hosts that it was not to see,
     and of what nobody could look at, by the report that saw it last. Each site and each host says
     when it was looked at.
+
+    `partial`: see compared(). Where nobody knows, what the run does not have stays known: it may be
+    a slice, or have another inventory.
     """
     older = (before or {}).get("sites") or {}
     sites = {
         name: _together(older.get(name), site, before, now, partial=partial)
         for name, site in now["sites"].items()
     }
-    if partial and before:
+    if partial is not False and before:
         unseen = {name: {"at": before["at"], **site} for name, site in older.items()}
         sites = {**unseen, **sites}
     return {**now, "sites": sites}
 
 
 def _together(
-    older: Report | None, site: Report, before: Report | None, now: Report, *, partial: bool
+    older: Report | None, site: Report, before: Report | None, now: Report, *, partial: bool | None
 ) -> Plain:
     """What is known of a site that the run has seen, or a part of it."""
+    partial = _in_part(older, site, partial)
     at = str(now["at"])
     hosts = {name: {**host, "at": at} for name, host in _hosts(site).items()}
     whole = {**site, "at": at, "hosts": hosts}
@@ -157,6 +176,13 @@ def _together(
             *(each for each in older.get("not_looked_at") or () if each.get("host") in unseen),
         ],
     }
+
+
+def _in_part(older: Report | None, site: Report, partial: bool | None) -> bool:
+    """Whether a run saw a part of a site only."""
+    if partial is None:
+        return any(name not in _hosts(site) for name in _hosts(older or {}))
+    return partial
 
 
 def _hosts(site: Report) -> t.Mapping[str, Plain]:

@@ -20,6 +20,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.changes import (
     ReportError,
+    absent,
     checked,
     compared,
     merged,
@@ -55,6 +56,8 @@ FORMATS = tuple(_FORMATS)
 # Playbooks whose reports say how a site is, and are compared with each other.
 _COMPARED = ("apply", "drift")
 _STATE, _LOCK, _METRICS = "state.json", ".lock", "mailedge.prom"
+_UNREADABLE = "state.json.unreadable"
+_MOST_TOLD = 20
 _LONGEST = 256 << 20
 _UNFIT = re.compile(r"[^A-Za-z0-9]+")
 
@@ -72,28 +75,41 @@ class ReportFolder:
     """A folder of reports. Several runs may write to it at once."""
 
     def __init__(self, path: str, mode: int = 0o640, patience: float = 30) -> None:
-        self.path = pathlib.Path(path).expanduser()
+        self.path = pathlib.Path(os.path.expanduser(path))
         self._mode, self._patience = mode, patience
 
-    def compare(self, report: Report, *, partial: bool) -> tuple[Plain, Plain | None, list[str]]:
+    def compare(
+        self, report: Report, *, partial: bool | None
+    ) -> tuple[Plain, Plain | None, list[str]]:
         """The report with the times of its findings, what is another than before, and warnings.
 
-        No changes where there is nothing to compare with.
+        No changes where there is nothing to compare with. `partial`: whether the run was to see a
+        part of the sites only; None where nobody knows.
         """
         if report.get("playbook") not in _COMPARED:
             return dict(report), None, []
         before, warnings = self._state()
-        if partial and warnings:
+        if warnings and partial is False:
+            warnings.append(f"It is kept as {_UNREADABLE}.")
+        elif warnings:
+            saw = "saw" if partial else "may have seen"
             warnings.append(
-                f"This run saw a part of the sites only, so that {_STATE} and {_METRICS} are left "
-                f"as they are. Move {_STATE} away, and let a run see every site."
+                f"This run {saw} a part of the sites only, so that {_STATE} and {_METRICS} are "
+                f"left as they are. Move {_STATE} away, and let a run see every site."
+            )
+        elif partial is None and (missing := absent(before, report)):
+            warnings.append(
+                f"This run did not have what is known from before: {_some(missing)}. That stays as "
+                "it was, because a slice of a job or another inventory may hide it. Where it is "
+                "not looked after any more, let one run see every site with -e "
+                "mailedge_report_partial=false, which forgets it."
             )
         changes = compared(before, report, partial=partial) if before else None
         return with_since(report, before), changes, warnings
 
-    def write(self, report: Report, formats: t.Sequence[str], *, partial: bool) -> Plain:
+    def write(self, report: Report, formats: t.Sequence[str], *, partial: bool | None) -> Plain:
         """Write the report in these formats, all of them or none; give {files, changes, report,
-        warnings}. Raises FolderError.
+        warnings}. `partial`: see compare(). Raises FolderError.
         """
         checked(dict(report))
         try:
@@ -102,7 +118,7 @@ class ReportFolder:
                 told, changes, warnings = self.compare(report, partial=partial)
                 whole = self._whole(told, partial=partial)
                 texts = self._texts(told, changes, whole, formats)
-                self._put(texts)
+                self._put(texts, aside=whole is not None and bool(self._state()[1]))
         except OSError as error:
             raise FolderError(
                 f"The report cannot be written to {self.path} ({error.strerror or error}). What "
@@ -111,14 +127,14 @@ class ReportFolder:
         files = [str(self.path / name) for name in texts if name != _STATE]
         return {"files": files, "changes": changes, "report": told, "warnings": warnings}
 
-    def _whole(self, told: Report, *, partial: bool) -> Plain | None:
+    def _whole(self, told: Report, *, partial: bool | None) -> Plain | None:
         """What is known of every site by now; None where this run says nothing of that, or not all
         of it, and the rest cannot be read.
         """
         if told.get("playbook") not in _COMPARED:
             return None
         before, warnings = self._state()
-        if partial and warnings:
+        if warnings and partial is not False:
             return None
         return merged(before, told, partial=partial)
 
@@ -170,8 +186,10 @@ class ReportFolder:
                 "and every finding is there since this run."
             ]
 
-    def _put(self, texts: t.Mapping[str, str]) -> None:
-        """Write every file beside its place first, and then put all of them there."""
+    def _put(self, texts: t.Mapping[str, str], *, aside: bool) -> None:
+        """Write every file beside its place first, and then put all of them there. `aside`: what
+        was known, and cannot be read, is kept under another name.
+        """
         with contextlib.ExitStack() as waste:
             ready = []
             for name, text in texts.items():
@@ -186,6 +204,8 @@ class ReportFolder:
             for _beside, path in ready:
                 if path.is_dir():
                     raise IsADirectoryError(0, f"{path.name} is a folder")
+            if aside:
+                os.replace(self.path / _STATE, self.path / _UNREADABLE)
             for beside, path in ready:
                 os.replace(beside, path)
 
@@ -206,6 +226,11 @@ class ReportFolder:
                         ) from None
                     time.sleep(0.05)
             yield
+
+
+def _some(names: t.Sequence[str]) -> str:
+    more = len(names) - _MOST_TOLD
+    return "; ".join([*names[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _gone(path: str) -> None:

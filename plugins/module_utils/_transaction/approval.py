@@ -35,8 +35,8 @@ OPTION: dict[str, dict[str, t.Any]] = {
 # 128 bits: nobody finds a second plan of the same digest.
 _LENGTH = 32
 _REMEDY = (
-    "Nothing was changed. Plan again in check mode, read that plan, and have it approved; or run "
-    "without an approved plan."
+    "Nothing was changed by this task. Plan again in check mode, read that plan, and have it "
+    "approved; or run without an approved plan."
 )
 
 

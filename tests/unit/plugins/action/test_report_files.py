@@ -85,19 +85,24 @@ def test_a_site_that_the_run_was_not_to_see_is_not_missing(
     assert kept(args, __mailedge_report=other, **variables)["changes"]["missing_sites"] == missing
 
 
+NOT_SET = object()
+
+
 @pytest.mark.parametrize(
-    ("given", "missing"),
+    ("given", "missing", "known"),
     [
-        (None, ["birke"]),
-        ("", ["birke"]),
-        (False, ["birke"]),
-        (True, []),
-        ("yes", []),
-        ("true", []),
+        # Nobody has said that the run sees every site.
+        (NOT_SET, ["birke"], ["birke", "erle"]),
+        (None, ["birke"], ["birke", "erle"]),
+        ("", ["birke"], ["birke", "erle"]),
+        (False, ["birke"], ["erle"]),
+        ("no", ["birke"], ["erle"]),
+        (True, [], ["birke", "erle"]),
+        ("yes", [], ["birke", "erle"]),
     ],
 )
-def test_a_slice_or_another_inventory_is_a_part_where_the_site_says_so(
-    given: t.Any, missing: list[str], tmp_path: pathlib.Path
+def test_a_slice_or_another_inventory_takes_no_site_away_unless_somebody_says_so(
+    given: t.Any, missing: list[str], known: list[str], tmp_path: pathlib.Path
 ) -> None:
     """By the task of the role, as Ansible templates it."""
     role = pathlib.Path(__file__).parents[4] / "roles" / "report" / "tasks" / "keep.yml"
@@ -106,12 +111,23 @@ def test_a_slice_or_another_inventory_is_a_part_where_the_site_says_so(
     trusted = getattr(template, "trust_as_template", str)
     text = trusted(str(task["mailedge.lockdown.report_files"]["partial"]))
     omit = "__omit__"
-    variables = {} if given is None else {"mailedge_report_partial": given}
+    variables = {} if given is NOT_SET else {"mailedge_report_partial": given}
     partial = template.Templar(DataLoader(), variables={**variables, "omit": omit}).template(text)
     args = {"folder": str(tmp_path), **({} if partial == omit else {"partial": partial})}
     kept({"folder": str(tmp_path)})
     other = {"report": reports.report({"erle": "open"})}
     assert kept(args, __mailedge_report=other)["changes"]["missing_sites"] == missing
+    state = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    assert sorted(state["sites"]) == known
+
+
+def test_a_limit_is_a_part_whatever_else_is_said(tmp_path: pathlib.Path) -> None:
+    kept({"folder": str(tmp_path)})
+    other = {"report": reports.report({"erle": "open"})}
+    args = {"folder": str(tmp_path), "partial": False}
+    kept(args, __mailedge_report=other, ansible_limit="erle")
+    state = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    assert sorted(state["sites"]) == ["birke", "erle"]
 
 
 def test_the_report_is_kept_from_the_log_of_the_host_that_keeps_it() -> None:

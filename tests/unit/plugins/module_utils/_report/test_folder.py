@@ -119,9 +119,39 @@ def test_a_part_is_not_put_in_the_place_of_a_whole_that_cannot_be_read(
     assert (tmp_path / "mailedge.prom").read_bytes() == metrics
     assert not any(name.endswith(("prom", "state.json")) for name in part["files"])
     assert "state.json and mailedge.prom are left as they are" in part["warnings"][1]
+    # Nor where nobody has said that it is the whole.
+    perhaps = folder.write(run(TUESDAY, {"birke": "in order"}), FORMATS, partial=None)
+    assert (tmp_path / "state.json").read_text(encoding="utf-8") == "{"
+    assert (tmp_path / "mailedge.prom").read_bytes() == metrics
+    assert "may have seen a part" in perhaps["warnings"][1]
     whole = folder.write(run(WEDNESDAY, {"birke": "in order"}), FORMATS, partial=False)
     assert str(tmp_path / "mailedge.prom") in whole["files"]
-    assert len(whole["warnings"]) == 1
+    # What could not be read may be mended by hand.
+    assert (tmp_path / "state.json.unreadable").read_text(encoding="utf-8") == "{"
+    assert "kept as state.json.unreadable" in whole["warnings"][1]
+
+
+def test_a_slice_or_another_inventory_forgets_no_site_unless_somebody_says_so(
+    tmp_path: pathlib.Path,
+) -> None:
+    folder = ReportFolder(str(tmp_path))
+    first = folder.write(run(MONDAY, {"birke": "drift", "erle": "open"}), FORMATS, partial=None)
+    assert first["warnings"] == []
+    # Of birke it has the first of the two servers only, and nothing of erle.
+    part = folder.write(run(TUESDAY, {"birke": "in order"}), FORMATS, partial=None)
+    (warning,) = part["warnings"]
+    assert "birke-ex2 of birke; erle" in warning
+    assert part["changes"]["missing_sites"] == ["erle"]
+    metrics = (tmp_path / "mailedge.prom").read_text(encoding="utf-8")
+    assert 'mailedge_site_state{site="erle",layer="all"} 4' in metrics
+    assert 'mailedge_site_state{site="birke",layer="all"} 2' in metrics
+    assert 'seconds{site="erle"} 1795428000' in metrics
+    again = folder.write(run(WEDNESDAY, {"birke": "drift", "erle": "open"}), FORMATS, partial=None)
+    assert again["warnings"] == again["changes"]["new_sites"] == []
+    folder.write(run(WEDNESDAY, {"birke": "in order"}), FORMATS, partial=False)
+    metrics = (tmp_path / "mailedge.prom").read_text(encoding="utf-8")
+    assert "erle" not in metrics
+    assert 'mailedge_site_state{site="birke",layer="all"} 0' in metrics
 
 
 @pytest.mark.parametrize("playbook", ["rollback", "probe", "snapshots"])
@@ -179,7 +209,7 @@ def test_what_somebody_made_of_the_state_is_told_and_stops_nothing(
     folder = ReportFolder(str(tmp_path))
     told = folder.write(run(MONDAY, {"birke": "drift"}), ["json"], partial=False)
     assert told["changes"] is None
-    [warning] = told["warnings"]
+    warning, _kept = told["warnings"]
     assert "state.json cannot be read" in warning
     assert folder.write(run(TUESDAY, {"birke": "drift"}), [], partial=False)["warnings"] == []
 

@@ -103,11 +103,11 @@ def test_without_an_approved_plan_any_may_be_carried_out() -> None:
         ({"digest": of(MADE), "plan": ["Make it."]}, ""),
         ({"digest": of(MADE)}, ""),
         ({}, "No change was approved here, but one would be made: Make it. Nothing was"),
-        ({"digest": of(GONE)}, "It is now: Make it. Nothing was changed."),
+        ({"digest": of(GONE)}, "It is now: Make it. Nothing was changed by this task."),
         (
             {"digest": of(GONE), "plan": ["Take the scanner's away."]},
             "Planned now, and not approved: Make it. Approved, and not planned any more: Take the "
-            "scanner's away. Nothing was changed.",
+            "scanner's away. Nothing was changed by this task.",
         ),
         ({"digest": of(GONE), "plan": ["Make it."]}, "It reads the same, but what is there now is"),
     ],
