@@ -33,7 +33,8 @@ extends_documentation_fragment:
   - mailedge.lockdown._attributes.reads
 options:
   domains:
-    description: The domains of the site, for which it takes mail.
+    description: The domains of the site, for which it takes mail. The module fails where one of
+      them is no domain, after it has asked for the others, and returns what it knows of those.
     type: list
     elements: str
     required: true
@@ -87,7 +88,8 @@ options:
     default: 3.0
   time_limit:
     description: How long all questions may take together, in seconds. What is not answered by then
-      is unknown.
+      is unknown, and is told in one finding of each kind. What is named is asked for before what is
+      guessed.
     type: float
     default: 60.0
   fetch_mta_sts:
@@ -155,8 +157,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 state:
-  description: V(unknown) where DNS did not answer for something, V(drift) where a finding is
-    critical or a warning, else V(in order). Accepted findings do not count.
+  description: V(unknown) where DNS did not answer for something or was not asked, V(drift) where a
+    finding is critical or a warning, else V(in order). Accepted findings do not count.
   returned: success
   type: str
   sample: drift
@@ -290,6 +292,11 @@ def main() -> None:
         names = look_up(module.params)
     except (OptionError, DnsError) as error:
         module.fail_json(msg=str(error))
+    wrong = names.pop("wrong")
+    if wrong:
+        # With what the others led to, which is to be looked at all the same.
+        told = f"{' '.join(wrong)} Nobody asked DNS for that; the rest was asked for."
+        module.fail_json(msg=told, changed=False, **names)
     module.exit_json(changed=False, **names)
 
 

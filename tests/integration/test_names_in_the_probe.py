@@ -130,6 +130,17 @@ def test_a_name_that_dns_does_not_tell_is_never_closed(lab: Lab, dns: NameServer
     assert probe(lab, dns, mailedge_names_left_out=[f"remote.{DOMAIN}"]).code == 0
 
 
+def test_a_domain_that_is_none_is_an_error_and_keeps_nobody_from_looking(
+    lab: Lab, dns: NameServer
+) -> None:
+    run = probe(lab, dns, mailedge_domains=[DOMAIN, "birke"])
+    assert run.code != 0
+    assert states(run) == {HOST: "unknown"}
+    assert "domains has 'birke', which is no domain" in " ".join(report(run).split())
+    look = run.of("Look at the server from outside")[0].result
+    assert look["looks"][0]["addresses"][0]["targets"] == NAMES
+
+
 @pytest.mark.long
 def test_a_resolver_that_is_silent_leaves_the_site_unknown(lab: Lab, dns: NameServer) -> None:
     dns.faults["*"] = "silent"

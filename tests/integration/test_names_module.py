@@ -266,7 +266,7 @@ BAD: list[tuple[dict[str, t.Any], str]] = [
     ({"domains": ["postmaster@hafen.example"]}, "is not a name"),
     ({"domains": ["https://hafen.example/"]}, "is not a name"),
     ({"domains": [f"{'a' * 64}.example"]}, "is not a name"),
-    ({"names": ["-x.hafen.example"]}, "is not a name"),
+    ({"left_out_names": ["-x.hafen.example"]}, "is not a name"),
     ({"provider_ranges": ["198.51.100.0/33"]}, "provider_ranges cannot be used"),
     ({"accept_findings": ["mxx"]}, "which is no finding"),
     ({"time_limit": 0}, "time_limit is 0"),
@@ -283,6 +283,38 @@ def test_bad_input_is_refused_before_anything_is_asked(
     assert words in str(refused.value)
     assert "DNS was not asked." in str(refused.value)
     assert dns.asked == []
+
+
+def test_what_is_no_domain_hides_none_of_the_others(dns: NameServer) -> None:
+    wrong = ["hafen", "203.0.113.25", "„hafen.example“", DOMAIN]
+    result = ask(dns, domains=wrong, names=["-x.hafen.example"])
+    assert result["state"] == "unknown"
+    assert result["targets"] == ask(dns)["targets"]
+    assert len(result["wrong"]) == 4
+    assert worst(result) == set()
+
+
+def test_hundreds_of_domains_end_in_time_and_say_what_was_not_asked(dns: NameServer) -> None:
+    """A site has 600 of them: with every name against every domain the processor took a minute."""
+    domains = [f"d{number}.example" for number in range(600)]
+    begun = time.process_time()
+    result = ask(dns, domains=[*domains, DOMAIN], names=[f"erp.{DOMAIN}"], time_limit=0.5)
+    assert time.process_time() - begun < 12
+    assert result["state"] == "unknown"
+    assert len(result["findings"]) < 700
+    ((severity, sentence),) = of(result, "name_unknown")
+    assert severity == "unknown"
+    assert "names lead is not known, which closes nothing, because the 0.5 seconds" in sentence
+    ((severity, sentence),) = of(result, "spf", "more")
+    assert severity == "unknown"
+    assert "Who may send for" in sentence
+
+
+def test_what_is_named_is_asked_for_before_what_is_guessed(dns: NameServer) -> None:
+    ask(dns, names=[f"erp.{DOMAIN}"])
+    asked = [name for name, kind in dns.asked if kind == "AAAA"]
+    assert asked.index(f"erp.{DOMAIN}") < 8
+    assert asked.index(f"hybrid.{DOMAIN}") > 8
 
 
 def test_a_resolver_has_to_be_an_address(dns: NameServer) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 from dataclasses import dataclass, field
 
@@ -70,7 +71,43 @@ def findings(
         sentence = f"Not looked at: {'; '.join(outside)}."
         remedy = "Name the domain of those that are the site's own."
         findings_of_domain.append(DnsFinding("not_looked_at", NOTE, "names", sentence, remedy))
-    return [*findings_of_domain, *_pointers(pointers)]
+    return _in_few([*findings_of_domain, *_pointers(pointers)], resolver.over)
+
+
+_NOT_IN_TIME: t.Mapping[str, str] = types.MappingProxyType(
+    {
+        "dmarc": "The DMARC policy of {0} domains is not known",
+        "mta_sts": "The MTA-STS policy of {0} domains is not known",
+        "mx": "Where mail for {0} domains goes is not known",
+        "name_unknown": "Where {0} names lead is not known, which closes nothing",
+        "ptr": "The PTR records of {0} addresses are not known",
+        "spf": "Who may send for {0} domains is not known",
+        "spf_smart_hosts": "Whether the SPF records of {0} domains name who sends is not known",
+        "tls_rpt": "TLS-RPT of {0} domains is not known",
+    }
+)
+_FEW = 3
+
+
+def _in_few(all_findings: t.Sequence[DnsFinding], over: str) -> list[DnsFinding]:
+    """The findings, those for which there was no time in one of each kind: a site with hundreds of
+    domains has thousands of them.
+    """
+    late: dict[str, list[DnsFinding]] = {}
+    for each in all_findings:
+        if over in each.sentence and each.severity in (UNKNOWN, NOTE) and each.id in _NOT_IN_TIME:
+            late.setdefault(each.id, []).append(each)
+    many = {name: each for name, each in late.items() if len(each) > _FEW}
+    left_out = {id(each) for those in many.values() for each in those}
+    told = [each for each in all_findings if id(each) not in left_out]
+    for name, those in many.items():
+        what = _NOT_IN_TIME[name].format(len(those))
+        about = [each.about for each in those]
+        more = f" and {len(about) - _FEW} more"
+        sentence = f"{what}, because {over}: {', '.join(about[:_FEW])}{more}."
+        remedy = "Give it more time (time_limit), or describe fewer domains for one site."
+        told.append(DnsFinding(name, those[0].severity, f"{len(about)} more", sentence, remedy))
+    return told
 
 
 def _mx(domain: str, names: Names, described: Described) -> t.Iterator[DnsFinding]:

@@ -38,16 +38,29 @@ TENANT = "mail.protection.outlook.com"
 # Names of a site that are Microsoft's servers: autodiscover of a tenant, and its web mail.
 _MICROSOFTS = (*SUFFIXES, "outlook.com", "office365.com", "office.com")
 KINDS = {"ipv4": "A", "ipv6": "AAAA"}
-_AT_ONCE = 8
+_AT_ONCE, _IN_A_ROW = 8, 256
 
 MX, APEX, GUESS, SPF, SRV, OF_TENANT, SERVER, NAMED, WILDCARD = (
     "mx", "domain", "forgotten", "spf", "autodiscover", "tenant", "server", "named", "wildcard",
 )  # fmt: skip
+# Asked for before what is guessed, because the time may end.
+_FIRST = (NAMED, SERVER, MX, APEX)
 
 
 def under(name: str, suffixes: t.Iterable[str]) -> bool:
     """Whether a name is one of the suffixes or below one."""
     return any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)
+
+
+def domain_of(name: str, domains: t.Collection[str]) -> str:
+    """The nearest of the domains that a name is or is below of; empty where it is none's.
+
+    By the name's own labels: a site may have hundreds of domains.
+    """
+    above = name
+    while above and above not in domains:
+        above = above.partition(".")[2]
+    return above
 
 
 def to_tenant(host: str) -> bool:
@@ -123,6 +136,7 @@ class Names:
 
     def __init__(self, resolver: Resolver, wanted: Wanted) -> None:
         self._resolver, self._wanted = resolver, wanted
+        self._domains = frozenset(wanted.domains)
         self.names: dict[str, Name] = {}
         self.outside: dict[str, Name] = {}
         self.mx: dict[str, Answer] = {}
@@ -139,12 +153,14 @@ class Names:
             for name in names:
                 self._add(name, source)
         everything = [*self.names.values(), *self.wildcards.values()]
+        everything.sort(key=lambda each: set(each.sources).isdisjoint(_FIRST))
         self._at_once([(each.name, kind) for each in everything for kind in KINDS.values()])
         for each in everything:
             for family, kind in KINDS.items():
                 each.answers[family] = self._resolver.ask(each.name, kind)
+        mail_by_tenant = any(to_tenant(host) for each in self.mx for host in self.hosts_of(each))
         for each in self.names.values():
-            self._judge(each)
+            self._judge(each, mail_by_tenant=mail_by_tenant)
 
     @property
     def looked_at(self) -> list[Name]:
@@ -179,7 +195,7 @@ class Names:
         except (ValueError, UnicodeError):
             self.outside.setdefault(text, Name(text, [source], look=False, why="it is no name"))
             return
-        known = self.names if under(name, self._wanted.domains) or source == OF_TENANT else None
+        known = self.names if domain_of(name, self._domains) or source == OF_TENANT else None
         if known is None:
             known = self.outside
             known.setdefault(
@@ -192,19 +208,21 @@ class Names:
     def _at_once(self, questions: t.Sequence[tuple[str, str]]) -> None:
         """Ask several questions at the same time. The resolver keeps the answers."""
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            list(pool.map(lambda question: self._resolver.ask(*question), questions))
+            for start in range(0, len(questions), _IN_A_ROW):
+                if self._resolver.left <= 0:
+                    break
+                row = questions[start : start + _IN_A_ROW]
+                list(pool.map(lambda question: self._resolver.ask(*question), row))
 
-    def _judge(self, entry: Name) -> None:
+    def _judge(self, entry: Name, *, mail_by_tenant: bool) -> None:
         """Whether the name is the site's to look at, or a guess that is not there."""
         ends = {answer.owner for answer in entry.answers.values()}
         elsewhere = sorted(end for end in ends if under(end, self._elsewhere()))
-        domain = next(
-            (each for each in self._wanted.domains if under(entry.name, (each,))), entry.name
-        )
+        domain = domain_of(entry.name, self._domains) or entry.name
         if entry.name in self._wanted.left_out:
             entry.look, entry.why = False, "the site says that it is somebody else's"
         elif OF_TENANT in entry.sources:
-            if any(to_tenant(host) for each in self.mx for host in self.hosts_of(each)):
+            if mail_by_tenant:
                 entry.look, entry.why = False, "mail comes by way of the tenant, whose name it is"
         elif elsewhere:
             entry.look = False

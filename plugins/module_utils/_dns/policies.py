@@ -131,7 +131,9 @@ def mta_sts(
         addresses += [str(each.address) for each in answer.records]
     if not addresses:
         return Policy(BROKEN, host, record.tags, f"{host} has no address")
-    until = time.monotonic() + max(0.1, min(seconds, resolver.left))
+    if resolver.left <= 0:
+        return Policy(UNKNOWN, host, record.tags, resolver.over)
+    until = time.monotonic() + min(seconds, resolver.left)
     why = ""
     for address in addresses[:4]:
         try:

@@ -10,6 +10,7 @@ resolve, aliases that lead round in a circle. Unknown is never taken for one of 
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import typing as t
@@ -56,6 +57,7 @@ class Answer:
         return self.aliases[-1] if self.aliases else self.name
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def ascii_name(name: str) -> str:
     """A name as DNS has it: small letters, no dot at the end, IDNA. Raises ValueError."""
     text = str(name).strip().rstrip(".").lower()
@@ -134,6 +136,11 @@ class Resolver:
     def left(self) -> float:
         """The seconds that are left for all questions."""
         return self._until - self._clock()
+
+    @property
+    def over(self) -> str:
+        """Why a question is unknown for which there was no time."""
+        return f"the {self._total:g} seconds for all of DNS were over"
 
     def ask(self, name: str, kind: str) -> Answer:
         """What DNS says; never raises for what a server or a name does."""
@@ -223,7 +230,7 @@ class Resolver:
         for server in self._servers * 2:
             left = self.left
             if left <= 0:
-                return None, f"the {self._total:g} seconds for all of DNS were over"
+                return None, self.over
             with self._lock:
                 given_up = not self._answered and self._silent >= _SILENT_ENOUGH
                 self.asked += not given_up

@@ -24,6 +24,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.names impor
     to_tenant,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._dns.resolver import (
+    UNKNOWN,
     Resolver,
     ascii_name,
 )
@@ -66,6 +67,16 @@ def _names(params: t.Mapping[str, t.Any], option: str, wrong: list[str]) -> tupl
     return tuple(dict.fromkeys(names))
 
 
+def _domains(params: t.Mapping[str, t.Any], wrong: list[str]) -> tuple[str, ...]:
+    domains = []
+    for domain in _names(params, "domains", wrong):
+        if _is_address(domain) or "." not in domain:
+            wrong.append(f"domains has '{domain}', which is no domain such as hafen.example.")
+        else:
+            domains.append(domain)
+    return tuple(domains)
+
+
 def _is_address(text: str) -> bool:
     try:
         parse_address(text)
@@ -75,14 +86,17 @@ def _is_address(text: str) -> bool:
 
 
 def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Read DNS and say what is there. Raises OptionError, before it asks, or DnsError."""
+    """Read DNS and say what is there. Raises OptionError, before it asks, or DnsError.
+
+    What is no domain or name among others that are is `wrong`, sentences; the others are asked for:
+    a door that stands open behind them is not hidden by it.
+    """
     wrong = [unknown_ids(params["accept_findings"])]
-    domains = _names(params, "domains", wrong)
-    if not params["domains"]:
-        wrong.append("domains is empty: name the domains of the site.")
-    for domain in domains:
-        if _is_address(domain) or "." not in domain:
-            wrong.append(f"domains has '{domain}', which is no domain such as hafen.example.")
+    no_names: list[str] = []
+    domains = _domains(params, no_names)
+    further = _names(params, "names", no_names)
+    if not domains:
+        wrong += no_names or ["domains is empty: name the domains of the site."]
     # What a server tells of itself may be anything: a wildcard of a certificate, a short name.
     told = [text.removeprefix("*.") for text in params["server_names"]]
     try:
@@ -95,7 +109,7 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             wrong.append(f"{option} is {params[option]:g}: take a number of seconds up to 600.")
     wanted = Wanted(
         domains,
-        _names(params, "names", wrong),
+        further,
         tuple(told),
         _names(params, "left_out_names", wrong),
         _names(params, "mx_suffixes", wrong),
@@ -124,7 +138,7 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     shown = [*names.names.values(), *names.outside.values()]
     known = known_as(names.looked_at)
     return {
-        "state": state(told_findings),
+        "state": state(told_findings) if not no_names else UNKNOWN,
         "findings": told_findings,
         "names": [each.as_dict() for each in shown if each.there or not each.answers],
         "targets": list(known),
@@ -139,4 +153,5 @@ def look_up(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         },
         "pointers": {address: pointer._asdict() for address, pointer in pointers.items()},
         "questions": resolver.asked,
+        "wrong": no_names,
     }
