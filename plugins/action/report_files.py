@@ -47,6 +47,9 @@ class ActionModule(ControllerModuleAction):
         if not report:
             return {"changed": False, "skipped": True, "msg": "The run has no report."}
         given = report if isinstance(report, str) else json.dumps(plain(report))
+        if not isinstance(args.get("folder", ""), str):
+            # The type `path` takes the text of a list for a folder beside the playbook.
+            return self._not_written(f"The folder is {args['folder']!r}, which is no path")
         self._task.args = {**args, "report": given}
         try:
             result = super().run(tmp, task_vars)
@@ -54,10 +57,7 @@ class ActionModule(ControllerModuleAction):
             result = {"failed": True, "msg": str(error)}
         result.pop("invocation", None)
         if result.get("failed") or result.get("unreachable"):
-            why = str(result.get("msg") or "The task said nothing.").rstrip(".")
-            told = f"The report was not written: {why}. {_KEPT}"
-            self._display.warning(told)
-            return {"changed": False, "msg": told}
+            return self._not_written(str(result.get("msg") or "The task said nothing."))
         told = result.pop("report")
         if result.get("changes") is not None:
             told["changes"] = result["changes"]
@@ -65,6 +65,11 @@ class ActionModule(ControllerModuleAction):
             self._display.display(f"The report: {path}")
         data = {"mailedge_report": unrendered(told)}
         return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
+
+    def _not_written(self, why: str) -> Result:
+        told = f"The report was not written: {why.rstrip('.')}. {_KEPT}"
+        self._display.warning(told)
+        return {"changed": False, "msg": told}
 
 
 def _partial(variables: t.Mapping[str, t.Any]) -> bool:

@@ -293,6 +293,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_published_group",
         "mailedge_published_owner",
     },
+    "not set, nobody has said whether a run sees every site": {"mailedge_report_partial"},
     "a secret": {
         "mailedge_exchange_online_certificate_passphrase",
         "mailedge_exchange_online_client_secret",

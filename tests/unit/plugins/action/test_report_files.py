@@ -140,6 +140,8 @@ def test_the_report_is_kept_from_the_log_of_the_host_that_keeps_it() -> None:
         ({"folder": "{file}/in/a/file"}, "cannot be written to"),
         ({"folder": "{folder}", "formats": ["pdf"]}, "pdf"),
         ({"folder": "{folder}", "mode": "rw"}, "The mode 'rw'"),
+        ({"folder": ["reports"]}, "is no path"),
+        ({"folder": 5}, "is no path"),
         ({"folder": "{folder}", "report": "[]"}, "is no report"),
         ({}, "folder"),
     ],
