@@ -286,7 +286,7 @@ def test_bad_input_is_refused_before_anything_is_asked(
 
 
 def test_what_is_no_domain_hides_none_of_the_others(dns: NameServer) -> None:
-    wrong = ["hafen", "203.0.113.25", "„hafen.example“", DOMAIN]
+    wrong = ["hafen", "203.0.113.25", "\u201ehafen.example\u201c", DOMAIN]
     result = ask(dns, domains=wrong, names=["-x.hafen.example"])
     assert result["state"] == "unknown"
     assert result["targets"] == ask(dns)["targets"]
