@@ -15,6 +15,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.files import (
     write_whole,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover import kept
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.draft import draft_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import (
     Draft,
@@ -54,8 +55,9 @@ class ActionModule(Teller):
         names: dict[str, str] = {}
         diffs: list[dict[str, str]] = []
         for site, members in _sites(of_hosts, failed).items():
-            draft = draft_of(_readings(site, {host: of_hosts[host] for host in members}))
-            described = of_hosts[members[0]][DESCRIPTION]["described"]
+            whole = {host: of_hosts[host] for host in members}
+            readings = _readings(site, whole)
+            draft, described = draft_of(readings), readings.described
             path, text = _place(described, site), text_of(draft, f"made {_today()}.")
             before, trouble = _held(path)
             trouble = trouble or _twin(names, path, site)
@@ -64,14 +66,22 @@ class ActionModule(Teller):
             if not trouble and before != text:
                 diffs.append(_diff(path, before, text))
                 trouble = "" if self._task.check_mode else _written(text, path)
+            reading = ""
+            if described.get("discover_reading") and not self._task.check_mode:
+                # Nobody works on it, so that it is always the last one.
+                place = path.with_suffix(".reading.json")
+                wrong = _written(_reading(readings, whole), place, "reading")
+                reading, trouble = "" if wrong else str(place), trouble or wrong
             drafts[site] = {
                 "path": "" if trouble else str(path),
+                "reading": reading,
                 "text": text,
                 "variables": draft.variables,
                 "questions": draft.questions,
                 "not_read": draft.unread,
             }
             lines += _lines(draft, path, trouble)
+            lines += [f"  for a rehearsal: {reading}"] if reading else []
             for host in members:
                 why = trouble or _unread(of_hosts[host])
                 if why:
@@ -102,27 +112,35 @@ def _sites(of_hosts: t.Mapping[str, Variables], failed: dict[str, str]) -> dict[
     return sites
 
 
+def _results(of_hosts: t.Mapping[str, Variables], name: str) -> dict[str, t.Any]:
+    return {host: variables.get(RESULT + name) for host, variables in of_hosts.items()}
+
+
+def _of_the_site(of_hosts: t.Mapping[str, Variables], name: str) -> dict[str, t.Any]:
+    """What the owner of the site has asked, and the others have skipped."""
+    told = [result for result in _results(of_hosts, name).values() if result]
+    asked = [result for result in told if not result.get("skipped")]
+    return next(iter([*filter(read_well, asked), *asked]), {})
+
+
 def _readings(site: str, of_hosts: t.Mapping[str, Variables]) -> Readings:
-    def results(name: str) -> dict[str, t.Any]:
-        return {host: variables.get(RESULT + name) for host, variables in of_hosts.items()}
-
-    def of_the_site(name: str) -> dict[str, t.Any]:
-        """What the owner of the site has asked, and the others have skipped."""
-        told = [result for result in results(name).values() if result]
-        asked = [result for result in told if not result.get("skipped")]
-        return next(iter([*filter(read_well, asked), *asked]), {})
-
     first = next(iter(of_hosts.values()))
     return Readings(
         site,
         tuple(of_hosts),
         described=first[DESCRIPTION]["described"],
-        mail_flow=results("mail_flow"),
-        senders=results("senders"),
-        names=results("server_names"),
-        firewall=of_the_site("fortigate"),
-        dns=of_the_site("dns"),
+        mail_flow=_results(of_hosts, "mail_flow"),
+        senders=_results(of_hosts, "senders"),
+        names=_results(of_hosts, "server_names"),
+        firewall=_of_the_site(of_hosts, "fortigate"),
+        dns=_of_the_site(of_hosts, "dns"),
     )
+
+
+def _reading(readings: Readings, of_hosts: t.Mapping[str, Variables]) -> str:
+    """The file from which a lab can be made."""
+    firewall = _of_the_site(of_hosts, "fortigate_reading")
+    return kept.text_of(readings, _results(of_hosts, "reading"), firewall)
 
 
 def _place(described: Variables, site: str) -> pathlib.Path:
@@ -154,13 +172,13 @@ def _diff(path: pathlib.Path, before: str, after: str) -> dict[str, str]:
     return {"before": before, "after": after, **header}
 
 
-def _written(text: str, path: pathlib.Path) -> str:
+def _written(text: str, path: pathlib.Path, what: str = "draft") -> str:
     """Write it; why it could not be written, empty where it was."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
     except OSError as error:
-        return f"The draft could not be written to {path}: {error.strerror}."
+        return f"The {what} could not be written to {path}: {error.strerror}."
     return ""
 
 

@@ -18,6 +18,9 @@ description:
     that stands in a comment.
   - The file is written to C(mailedge_discover_folder) on the controller, readable by its owner
     only. Another one that is there already stays unless C(mailedge_discover_overwrite) is true.
+  - Where C(mailedge_discover_reading) is set, all that servers and firewall have answered is kept
+    beside it, in a file from which a lab can be made that plays the site. That one is written anew
+    each time, readable by its owner only.
   - Meant to run once for all hosts. It never fails a host by itself; RV(failed_hosts) says which
     are to fail.
 author:
@@ -51,13 +54,14 @@ msg:
   sample: ["birke: /srv/sites/drafts/birke.yml"]
 drafts:
   description: The name of a site → the C(path) of its draft, empty where none was written, its
-    C(text), the C(variables) that it sets, its C(questions), and what was C(not_read), one sentence
-    each.
+    C(text), the file for a rehearsal (C(reading)), empty where none was written, the C(variables)
+    that it sets, its C(questions), and what was C(not_read), one sentence each.
   returned: success
   type: dict
   sample:
     birke:
       path: /srv/sites/drafts/birke.yml
+      reading: ""
       text: "..."
       variables: {mailedge_site: birke, mailedge_domains: [birke.example]}
       questions: ["From which addresses does the filtering provider deliver?"]

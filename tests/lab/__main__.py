@@ -20,6 +20,8 @@ from ansible_collections.mailedge.lockdown.tests.lab.needs import missing
 try:
     from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
     from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
+    from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.file import NoReading, load
+    from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.lab import Rehearsal
     from ansible_collections.mailedge.lockdown.tests.lab.site import (
         DEFAULT_SITES,
         PROVIDER_RANGES,
@@ -41,6 +43,12 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--sites", nargs="+", metavar="NAME=EDITION,...[/FORTIOS]", help=f"default: {_EXAMPLE}"
+    )
+    parser.add_argument(
+        "--from",
+        dest="reading",
+        metavar="FILE",
+        help="play the site of a reading, which discover keeps with mailedge_discover_reading",
     )
     parser.add_argument(
         "--inventory",
@@ -72,11 +80,45 @@ def _arguments(given: t.Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     arguments = parser.parse_args(given)
+    if arguments.reading and arguments.sites:
+        parser.error("--from plays the site that was read: it goes with no --sites.")
     try:
         arguments.sites = parse_sites(arguments.sites) if arguments.sites else DEFAULT_SITES
-    except ValueError as error:
+        arguments.reading = load(arguments.reading) if arguments.reading else None
+    except (ValueError, NoReading) as error:
         parser.error(str(error))
     return arguments
+
+
+def _lab(arguments: argparse.Namespace) -> Lab:
+    start, shell = (0.6, 8.0) if arguments.real_latencies else (0.0, 0.0)
+    options: dict[str, t.Any] = {
+        "inventory": arguments.inventory,
+        "pwsh": arguments.pwsh,
+        "start_seconds": start,
+        "shell_seconds": shell,
+    }
+    if arguments.reading:
+        return Rehearsal(arguments.reading, **options)
+    return Lab(arguments.sites, **options, described=not arguments.undescribed)
+
+
+def _rehearsed(lab: Rehearsal) -> list[str]:
+    """What there is to know of a rehearsal: what the lab does not play, and how it is used."""
+    unlike = [f"- {sentence}" for sentence in lab.told] or ["- nothing that was read."]
+    site = lab.sites[0].name
+    place = lab.inventory.parent / "group_vars" / f"{site}.yml"
+    commands = ["drift", "apply --check --diff", "apply", "rollback"]
+    return [
+        f"The lab plays the site '{site}'. Of the site that was read it does not play:",
+        *unlike,
+        f"Copy the site's description to {place}, never give it with -e: what is given",
+        "so counts more than the lab's addresses, and would reach the real site. Then:",
+        *(
+            f"  ansible-playbook -i {lab.inventory} mailedge.lockdown.{command}"
+            for command in commands
+        ),
+    ]
 
 
 def _to_try(lab: Lab, *, described: bool) -> list[str]:
@@ -106,22 +148,18 @@ def main(given: t.Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: ending.set())
     parent = os.getppid()
-    start, shell = (0.6, 8.0) if arguments.real_latencies else (0.0, 0.0)
-    with Lab(
-        arguments.sites,
-        inventory=arguments.inventory,
-        pwsh=arguments.pwsh,
-        start_seconds=start,
-        shell_seconds=shell,
-        described=not arguments.undescribed,
-    ) as lab:
+    with _lab(arguments) as lab:
         if not arguments.quiet:
             print(lab.inventory.read_text(encoding="utf-8"))
             print(f"# The lab is up: {', '.join(lab.hosts)}. Its inventory is {lab.inventory}.")
-            print(f"# It ends in {arguments.lifetime:g} seconds, or with Ctrl-C. Try:")
-            for command in _to_try(lab, described=not arguments.undescribed):
-                print(f"#   ansible-playbook -i {lab.inventory} mailedge.lockdown.{command}")
-            print(flush=True, end="")
+            print(f"# It ends in {arguments.lifetime:g} seconds, or with Ctrl-C.")
+            if isinstance(lab, Rehearsal):
+                lines = _rehearsed(lab)
+            else:
+                commands = _to_try(lab, described=not arguments.undescribed)
+                play = f"  ansible-playbook -i {lab.inventory} mailedge.lockdown."
+                lines = ["Try:", *(f"{play}{command}" for command in commands)]
+            print("\n".join(f"# {line}" for line in lines), flush=True)
         deadline = time.monotonic() + arguments.lifetime
         # Who started it may die without a word; its child then belongs to somebody else.
         while not ending.wait(0.5) and time.monotonic() < deadline and os.getppid() == parent:

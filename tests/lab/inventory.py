@@ -171,7 +171,7 @@ def build_inventory(hosts: t.Sequence[LabHost], control_port: int, access: Varia
     return {"mailedge": {"children": sites, "vars": shared}}
 
 
-def _undescribed(inventory: Variables) -> Variables:
+def undescribed(inventory: Variables) -> Variables:
     """The inventory of somebody who does not know the sites yet, only how they are reached."""
     for site in inventory["mailedge"]["children"].values():
         for variables in (site["vars"], *site["hosts"].values()):
@@ -181,20 +181,10 @@ def _undescribed(inventory: Variables) -> Variables:
     return inventory
 
 
-def write_inventory(
-    path: pathlib.Path,
-    hosts: t.Sequence[LabHost],
-    control_port: int,
-    access: Variables,
-    *,
-    described: bool = True,
-) -> None:
+def write_inventory(path: pathlib.Path, inventory: Variables) -> None:
     """Write the inventory; only its owner may read it, for it holds a password."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    inventory = build_inventory(hosts, control_port, access)
-    text = yaml.safe_dump(
-        inventory if described else _undescribed(inventory), sort_keys=False, allow_unicode=True
-    )
+    text = yaml.safe_dump(inventory, sort_keys=False, allow_unicode=True)
     # At once and whole, since its appearance says that the lab is up.
     draft = path.with_name(f".{path.name}.new")
     with os.fdopen(

@@ -26,7 +26,11 @@ from ansible_collections.mailedge.lockdown.tests.lab.faults import Faults, HttpE
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.lab.front_end import FrontEnd, Greeter
-from ansible_collections.mailedge.lockdown.tests.lab.inventory import write_inventory
+from ansible_collections.mailedge.lockdown.tests.lab.inventory import (
+    build_inventory,
+    undescribed,
+    write_inventory,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.on_the_way import OnTheWay
 from ansible_collections.mailedge.lockdown.tests.lab.runner import Machine, Settings, find_pwsh
 from ansible_collections.mailedge.lockdown.tests.lab.site import (
@@ -205,6 +209,7 @@ class Lab:
         # An SMTP proxy of the network from which somebody looks; it stands on nobody's way at
         # first.
         self.proxy = OnTheWay()
+        self._directories: dict[str, Directory] = {}
         self._greeter: Greeter | None = None
         self._control: ControlServer | None = None
 
@@ -221,34 +226,37 @@ class Lab:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mailedge-lab-"))
         try:
             self._greeter = Greeter(self.proxy)
-            directories = {site.name: Directory(site.domain, ("dc1", "dc2")) for site in self.sites}
             for site in self.sites:
                 if site.firewall:
                     self._add_firewall(site)
-            for count, place in enumerate(places(self.sites), 1):
-                self._add(place, directories[place.site.name], f"127.0.1.{count}")
+            for count, place in enumerate(self.places(), 1):
+                self._add(place, f"127.0.1.{count}")
             self._control = ControlServer(self)
             if self._own_inventory:
                 self.inventory = self.folder / "inventory.yml"
-            write_inventory(
-                self.inventory,
-                list(self.hosts.values()),
-                self._greeter.port,
-                self._control.access(),
-                described=self._described,
+            whole = build_inventory(
+                list(self.hosts.values()), self._greeter.port, self._control.access()
             )
+            write_inventory(self.inventory, self._inventory(whole))
         except BaseException:
             self.stop()
             raise
         return self
 
-    def _add_firewall(self, site: Site) -> None:
-        folder = self.folder / f"{site.name}-firewall"
-        folder.mkdir()
-        device = Device(version=f"v{site.firewall}", serial=f"FGTLAB{len(self.firewalls) + 1:010}")
+    def places(self) -> list[Place]:
+        """The servers in their sites."""
+        return places(self.sites)
+
+    def _inventory(self, whole: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The inventory that is written, of one that says everything."""
+        return whole if self._described else undescribed(whole)
+
+    def _device(self, site: Site, serial: str) -> Device:
+        """A FortiGate in front of a site, as an installer leaves it."""
+        device = Device(version=f"v{site.firewall}", serial=serial)
         several = len(site.editions) > 1
         device.routing.connected = []
-        for place in places(self.sites):
+        for place in self.places():
             if place.site is site:
                 device.routing.connected[:0] = [
                     (network, "internal") for network in place.own_networks
@@ -259,19 +267,27 @@ class Lab:
                     place.addresses[1],
                     place.name.lower() if several else "",
                 )
+        return device
+
+    def _add_firewall(self, site: Site) -> None:
+        folder = self.folder / f"{site.name}-firewall"
+        folder.mkdir()
+        device = self._device(site, f"FGTLAB{len(self.firewalls) + 1:010}")
         server = FortiGateServer(device, folder=folder)
         server.token = f"Lab-{secrets.token_urlsafe(24)}"
         server.changed = self.refresh
         self.firewalls[site.name] = server
         server.__enter__()
 
-    def _add(self, place: Place, directory: Directory, address: str) -> None:
-        folder = self.folder / place.host
-        folder.mkdir()
+    def _exchange(self, place: Place, folder: pathlib.Path) -> ExchangeHost:
+        """A server as it stands at a client's before the lock."""
         edition = EDITIONS[place.edition]
+        directory = self._directories.setdefault(
+            place.site.name, Directory(place.site.domain, ("dc1", "dc2"))
+        )
         # An Edge server has a directory of its own, and stands outside of the site's Windows
         # domain.
-        exchange = defaults.site(
+        return defaults.site(
             edition,
             place.name,
             place.site.domain,
@@ -279,6 +295,11 @@ class Lab:
             addresses=place.addresses,
             folder=folder,
         )
+
+    def _add(self, place: Place, address: str) -> None:
+        folder = self.folder / place.host
+        folder.mkdir()
+        exchange = self._exchange(place, folder)
         exchange.sessions.seconds = self._shell_seconds
         settings = Settings(pwsh=self._pwsh, start=self._start_seconds)
         firewall = self.firewalls.get(place.site.name)

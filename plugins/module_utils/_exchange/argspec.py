@@ -164,6 +164,12 @@ SENDERS_MODULE: dict[str, t.Any] = {
     }
 }
 NAMES_MODULE: dict[str, t.Any] = {"argument_spec": {**CONNECTION_OPTIONS}}
+READING_MODULE: dict[str, t.Any] = {
+    "argument_spec": {
+        **CONNECTION_OPTIONS,
+        "iis_site": {"type": "str", "default": "Default Web Site"},
+    }
+}
 SNAPSHOTS_MODULE: dict[str, t.Any] = {
     "argument_spec": {"time_limit": CONNECTION_OPTIONS["time_limit"]}
 }

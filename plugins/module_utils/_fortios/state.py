@@ -132,6 +132,11 @@ class DeviceState:
         return None if row is None or known is None else (known, row)
 
 
+def exists(path: str, version: Version) -> bool:
+    """Whether a FortiOS may have a table; it is not asked for one that newer ones do not have."""
+    return version < _UNTIL.get(path, (99, 0, 0))
+
+
 def read(client: FortiOS, tables: t.Iterable[str]) -> DeviceState:
     """Read the tables, with one request for each. Raises FortiOSError."""
     rows: dict[str, dict[Key, Row]] = {}

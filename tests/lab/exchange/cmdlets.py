@@ -86,6 +86,9 @@ class Cmdlets:
             if name not in ("DomainController", "Confirm", "Force")
         }
         trial = bool(parameters.pop("WhatIf", False))
+        replayed = self.directory.replayed.get((self.server.name, cmdlet))
+        if replayed is not None:
+            return copy.deepcopy(replayed)
         if noun == "AcceptedDomain":
             return rows.domain_rows(self.directory, parameters.get("Identity"))
         if noun == "ExchangeCertificate":

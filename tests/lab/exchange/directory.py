@@ -53,6 +53,12 @@ class Directory:
         # Server → the host in its external URLs; and the domains of the hybrid configuration.
         self.external: dict[str, str] = {}
         self.hybrid: list[str] = []
+        # Of a server that was read: its Windows domain's short name, the names of its accepted
+        # domains, and (server, cmdlet) → what a cmdlet answers that reads what nothing here
+        # writes.
+        self.short_name = ""
+        self.domain_names: dict[str, str] = {}
+        self.replayed: dict[tuple[str, str], list[dict[str, t.Any]]] = {}
         # Whether objects that are not valid refuse to be set is unverified; both are played.
         self.refuses_invalid = False
         self.servers: dict[str, Server] = {}
@@ -66,6 +72,8 @@ class Directory:
     @property
     def netbios(self) -> str:
         """The short name of the Windows domain; '' without one."""
+        if self.short_name:
+            return self.short_name
         return self.domain.split(".", 1)[0].upper() if self.controllers else ""
 
     def accepts(self, domain: str) -> bool:

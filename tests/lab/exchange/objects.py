@@ -88,7 +88,8 @@ def _now() -> datetime.datetime:
 class Stored:
     """A connector in the directory. `server` is empty for a send connector; `rights` are explicit
     entries of a receive connector, and `inherited` those that it has from the containers above it.
-    One that is not `valid` says so when it is read.
+    `above` are those of them that give no right to send; None: what set-up leaves. One that is not
+    `valid` says so when it is read.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Stored:
     server: str = ""
     rights: tuple[Ace, ...] = ()
     inherited: tuple[Ace, ...] = ()
+    above: tuple[Ace, ...] | None = None
     valid: bool = True
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
     created: datetime.datetime = field(default_factory=_now)

@@ -108,6 +108,15 @@ class Rights:
         }
         self._accounts[everyone.casefold()] = everyone
 
+    def documented(self) -> dict[str, frozenset[Ace]]:
+        """Group → the entries that it stands for."""
+        return dict(self._groups)
+
+    def learn(self, group: str, entries: frozenset[Ace]) -> None:
+        """Let a group stand for what it stands for on a server that was read."""
+        self._groups[group] = entries
+        self._accounts.update({ace.user.casefold(): ace.user for ace in entries})
+
     @property
     def stranger(self) -> tuple[str, ...]:
         """The accounts that a session holds which does not log in."""

@@ -110,7 +110,7 @@ def domain_rows(directory: Directory, identity: t.Any) -> list[Row]:
     numbers = {"Authoritative": 0, "ExternalRelay": 1, "InternalRelay": 2}
     return [
         {
-            "Name": f"Domain {domain}",
+            "Name": directory.domain_names.get(domain, f"Domain {domain}"),
             "DomainName": Shown(domain, "Microsoft.Exchange.Data.SmtpDomainWithSubdomains"),
             "DomainType": Shown(kind, _type, numbers[kind]),
         }
@@ -196,12 +196,14 @@ def rights_rows(connector: Stored, rights: Rights, directory: Directory) -> list
         else r"BUILTIN\Administrators"
     )
     # To read an object is no right to send by it.
-    above = [
+    above: t.Sequence[Ace] = [
         Ace(manager, FULL),
         Ace(rights.everyone, READ),
         Ace(rights.anonymous, READ),
-        *connector.inherited,
     ]
+    if connector.above is not None:
+        above = connector.above
+    above = [*above, *connector.inherited]
     entries = entry_rows(connector.rights, connector, inherited=False) + entry_rows(
         above, connector, inherited=True
     )

@@ -423,12 +423,11 @@ class Device(Transactions):
         return config.entries.get(name, []) if row["status"] == "enable" else []
 
     def admits(
-        self, source: str, destination: str, port: int, interface: str = "wan1", vdom: str = "root"
+        self, source: str, destination: str, port: int, interface: str = "", vdom: str = ""
     ) -> bool:
-        """Whether the first packet of a connection gets through."""
-        through, policy = packets.decide(
-            self, packets.Packet(source, destination, port, interface), vdom
-        )
+        """Whether the first packet of a connection gets through, from outside by default."""
+        packet = packets.Packet(source, destination, port, interface or self.routing.outside)
+        through, policy = packets.decide(self, packet, vdom or next(iter(self.configs)))
         self.hits.hit(policy, 6 if ":" in destination else 4)
         return through
 

@@ -33,6 +33,7 @@ class PolicyRoute:
 class Routing:
     """Network → interface. `connected` are the device's own networks, `static` what was configured,
     `policies` come before both. What leads through an interface that is `down` does not count.
+    `outside` is where the internet is.
     """
 
     connected: list[tuple[str, str]] = field(
@@ -43,6 +44,7 @@ class Routing:
     )
     policies: list[PolicyRoute] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
+    outside: str = "wan1"
 
     def leads(self, address: str, interface: str = "") -> str:
         """The interface by which a packet leaves, '' for none; `interface`: by which it came."""

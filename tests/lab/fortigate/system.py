@@ -11,6 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+# As a device shows a password that it keeps.
+_ENCRYPTED = "ENC AAAAlab5Y0cE9vQqk3bqTz0w"
+
 if t.TYPE_CHECKING:
     from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 
@@ -83,10 +86,16 @@ def device_tables(device: Device) -> dict[str, t.Any]:
             "mode": modes.manager_mode,
             "fmg": f'"{modes.manager}"' if modes.manager else "",
         },
-        "system/ha": {"mode": modes.cluster, "group-name": ""},
+        "system/ha": {"mode": modes.cluster, "group-name": "", "password": _ENCRYPTED},
         "system/vdom": [{"name": name, "q_origin_key": name} for name in device.configs],
         "system/interface": [
-            {"name": name, "q_origin_key": name, **device.routing.addresses(name)}
+            {
+                "name": name,
+                "q_origin_key": name,
+                **device.routing.addresses(name),
+                # Of PPPoE; a list of wanted fields does not keep it away (unverified).
+                "password": _ENCRYPTED,
+            }
             for name in device.interfaces
         ],
         "system/zone": zones,

@@ -57,6 +57,7 @@ MODULES = {
     "exchange_receive_connector": argspec.RECEIVE_MODULE,
     "exchange_send_connector": argspec.SEND_MODULE,
     "exchange_senders_info": argspec.SENDERS_MODULE,
+    "host_reading_info": argspec.READING_MODULE,
 }
 
 
