@@ -16,6 +16,18 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 NOTHING_APPROVED: t.Mapping[str, t.Any] = {"digest": "", "plan": []}
 
 
+def no_text(given: t.Any) -> list[str]:
+    """What is wrong with an approved plan that is an empty text, as of a script whose check has
+    failed: taken for none at all, it would let any plan through.
+    """
+    if not isinstance(given, str) or given.strip():
+        return []
+    return [
+        "mailedge_approved_plan is an empty text, which approves nothing. Give it what a check has "
+        f"handed on, which is '{plans.NOTHING}' where nothing was to be changed, or do not set it."
+    ]
+
+
 def approved_for(
     given: t.Any, host: str, parts: t.Mapping[str, Part]
 ) -> tuple[plans.Plans, list[str]]:

@@ -32,7 +32,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
     mx_suffixes,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.approved import approved_for
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.approved import (
+    approved_for,
+    no_text,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert import convert
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
@@ -127,6 +130,8 @@ def describe(
         _provider(values, today, description)
     description.parts = parts_of(values, around)
     plan = values["approved_plan"] if around.playbook == "apply" else None
+    if around.playbook == "apply":
+        description.errors += no_text(variables.get("mailedge_approved_plan"))
     values["approved_plan"] = None
     if plan is not None:
         values["approved_plan"], wrong_plan = approved_for(plan, around.host, description.parts)

@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
 SITES, DESCRIPTION = "__mailedge_sites", "__mailedge"
 # What run_report reads of a description.
 REPORTED = frozenset({"site", "fail_on", "accepted_drift", "fortigate_vips"})
+_SNAPSHOTS = "mailedge_snapshots"
 _THE_PLAN = re.compile(r"\{\{\s*mailedge_plan\s*\}\}")
 # A document, and no template.
 _JSON = re.compile(r"\{(?![{%#])")
@@ -47,7 +48,7 @@ def describe_host(
     they are looked up among
     the variables, and not templated: they name every host, and every host asks.
     """
-    values, errors = _values(templar, variables)
+    values, errors = _values(templar, variables, playbook)
     host = str(variables["inventory_hostname"])
     site = str(values.get("mailedge_site") or host).strip()
     if sites is None:
@@ -81,7 +82,9 @@ def describe_host(
     return result
 
 
-def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, list[str]]:
+def _values(
+    templar: t.Any, variables: t.Mapping[str, t.Any], playbook: str
+) -> tuple[Result, list[str]]:
     """The variables of ours, templated; a sentence for each that cannot be."""
     values: Result = {}
     errors: list[str] = []
@@ -92,6 +95,9 @@ def _values(templar: t.Any, variables: t.Mapping[str, t.Any]) -> tuple[Result, l
             if isinstance(variables[name], t.Mapping):
                 host = variables["inventory_hostname"]
                 values[name] = {host: plain(variables[name].get(host) or {})}
+            elif name == _SNAPSHOTS and playbook == "rollback":
+                # JSON, or something that is refused: without it the latest would be given back.
+                values[name] = plain(variables[name])
         elif name not in options():
             values[name] = None
         else:

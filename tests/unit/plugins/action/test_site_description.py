@@ -62,7 +62,8 @@ def test_all_problems_are_told_at_once() -> None:
         assert part in errors
 
 
-@pytest.mark.parametrize("name", sorted(options()))
+# Without the one that approves something: an empty text approves nothing.
+@pytest.mark.parametrize("name", sorted(set(options()) - {"mailedge_approved_plan"}))
 @pytest.mark.parametrize("empty", ["", "  \n", None])
 def test_what_is_empty_counts_as_not_set(name: str, empty: str | None) -> None:
     without = {key: value for key, value in WHOLE.items() if key != name}

@@ -70,9 +70,17 @@ def test_a_plan_of_no_change_is_a_plan_and_not_none_at_all() -> None:
     assert {plan["digest"] for plan in values["approved_plan"].values()} == {""}
 
 
-@pytest.mark.parametrize("empty", ["", "  ", None])
-def test_an_empty_answer_approves_nothing_and_refuses_nothing(empty: t.Any) -> None:
-    description = described({**WHOLE, "mailedge_approved_plan": empty})
+@pytest.mark.parametrize("empty", ["", "  ", "\n"])
+def test_an_empty_text_approves_nothing(empty: str) -> None:
+    """As a script gives it whose check has failed: `-e mailedge_approved_plan="$DIGEST"`."""
+    (wrong,) = described({**WHOLE, "mailedge_approved_plan": empty}).errors
+    assert "which approves nothing" in wrong
+    assert "'nothing' where nothing was to be changed" in wrong
+    assert not described({**WHOLE, "mailedge_approved_plan": empty}, playbook="drift").errors
+
+
+def test_what_is_not_set_refuses_nothing() -> None:
+    description = described({**WHOLE, "mailedge_approved_plan": None})
     assert not description.errors
     assert description.values["approved_plan"] is None
 

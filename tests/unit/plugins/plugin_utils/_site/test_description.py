@@ -108,3 +108,23 @@ def test_what_was_handed_on_is_never_rendered(canary: pathlib.Path, form: str) -
     templar(of_task).template(trusted(read))
     templar(of_task).template(of_task["__mailedge"])
     assert not canary.exists()
+
+
+@pytest.mark.parametrize("other", ["x", [], ["x"], 5, True])
+def test_snapshots_that_no_run_has_handed_on_are_refused_and_not_left_out(other: t.Any) -> None:
+    """Left out, the latest of every layer would be given back in their place."""
+    variables = trusted({"inventory_hostname": HOST, **WHOLE, "mailedge_snapshots": other})
+    about = describe_host(templar(variables), variables, "rollback", {"birke": [HOST]})
+    assert about["failed"]
+    assert "mailedge_snapshots" in about["msg"]
+    assert not describe_host(templar(variables), variables, "drift", {"birke": [HOST]}).get(
+        "failed"
+    )
+
+
+def test_snapshots_may_be_given_as_the_text_of_a_command_line() -> None:
+    text = json.dumps({HOST: {"exchange": "20260114T101500.250Z-4f1c2a-apply.json"}})
+    variables = trusted({"inventory_hostname": HOST, **WHOLE, "mailedge_snapshots": text})
+    about = describe_host(templar(variables), variables, "rollback", {"birke": [HOST]})
+    assert about["described"]["exchange_snapshot"] == "20260114T101500.250Z-4f1c2a-apply.json"
+    assert about["layers"] == ["exchange"]
