@@ -29,7 +29,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
     HOST_LAYERS,
     POSTURE_MODULE,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import validator
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import learn
 
 # Where so many hosts may have a layer that few sites have, it is loaded for them.
 _MANY = 5
@@ -50,7 +50,7 @@ def _names(spec: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 
 def preload(hosts: int) -> None:
     """Load the collection's own tables, and what locks the layers of so many hosts."""
-    validator()
+    learn()
     agent_line(_READING)
     load()
     for name in _names(MAIL_FLOW_MODULE["argument_spec"]):

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import doors
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import Answer
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan import SiteNetworks
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import same
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import RangeSet
 
@@ -21,7 +22,7 @@ class Sides:
 
     def __init__(self, before: State, after: State, networks: SiteNetworks) -> None:
         self.before, self.after, self.networks = before, after, networks
-        self.old, self.new = list(before.receive.values()), list(after.receive.values())
+        self.old, self.new = same(before.receive.values()), same(after.receive.values())
         self.named = networks.named
         self.ports = sorted(doors.ports([*self.old, *self.new]))
         self.same = before.receive == after.receive

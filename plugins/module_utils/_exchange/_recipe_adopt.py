@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.conflicts import crossing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailflow import answer_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import same
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import Server
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Endpoint,
@@ -63,8 +64,9 @@ def pending(
     answers there.
     """
     left_over: dict[Endpoint, RangeSet] = {}
+    listening = same(connectors.values())
     for endpoint in sorted(where):
-        view = doors.view_of(connectors.values(), endpoint.port)
+        view = doors.view_of(listening, endpoint.port)
         adopted = RangeSet(
             Interval(endpoint.version, first, last)
             for first, last, answer in view.at(endpoint)

@@ -27,6 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     plan,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import same
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import Endpoint, RangeSet
 
@@ -459,8 +460,9 @@ def _losing(
     have listened before, beside those who do.
     """
     losses: list[_Loss] = []
+    sides = (same(old.values()), same(new.values()))
     for port in ports:
-        views = (doors.view_of(old.values(), port), doors.view_of(new.values(), port))
+        views = [doors.view_of(side, port) for side in sides]
         listening = doors.endpoints(views)
         for endpoint in listening:
             coming = doors.coming_to(endpoint, [*listening, *asleep])

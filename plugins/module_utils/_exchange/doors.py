@@ -88,7 +88,7 @@ class View:
 
     def __init__(self, connectors: t.Iterable[Connector], port: int) -> None:
         self._answers: dict[Endpoint, list[tuple[int, int, Answer]]] = {}
-        for exposed in exposure(tuple(connectors), port):
+        for exposed in exposure(connectors, port):
             pieces = self._answers.setdefault(exposed.listener, [])
             pieces.extend(
                 (interval.first, interval.last, exposed.answer)

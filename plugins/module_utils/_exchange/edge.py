@@ -20,6 +20,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     Answer,
     is_loopback,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import same
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     Address,
     Endpoint,
@@ -42,7 +43,7 @@ _RIGHTS: t.Mapping[str, tuple[t.Callable[[Answer], bool], t.Callable[[Answer], b
 
 def of(state: State, networks: SiteNetworks) -> Plain:
     """Who may send, and relay, without a login at each port that a connector listens on."""
-    connectors = tuple(state.receive.values())
+    connectors = same(state.receive.values())
     told = [door for port in sorted(doors.ports(connectors)) for door in _at_port(connectors, port)]
     addresses = [str(address) for address in state.server.addresses]
     groups = Groups(networks.named, networks.provider)

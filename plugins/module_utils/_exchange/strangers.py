@@ -22,7 +22,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.mailfl
     Answer,
     is_loopback,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import (
+    remembered,
+    same,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.words import (
     listed,
     ranges,
@@ -126,7 +129,7 @@ def sentences(connectors: t.Iterable[doors.Connector], networks: SiteNetworks) -
     judge that.
     """
     return (
-        [opening.words() for opening in openings(list(connectors), networks)]
+        [opening.words() for opening in openings(same(connectors), networks)]
         if judged(networks)
         else None
     )

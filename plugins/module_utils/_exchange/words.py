@@ -22,7 +22,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.plan i
     table,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.receive import RECEIVE
-from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import remembered
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import (
+    remembered,
+    same,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.send import SEND
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.state import State
 from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
@@ -221,10 +224,9 @@ def _ports(*states: State) -> list[int]:
     saying that nobody may.
     """
     ports = set()
-    for port in doors.ports(connector for state in states for connector in state.receive.values()):
-        if any(
-            doors.holding(state.receive.values(), doors.accepts_anonymous, port) for state in states
-        ):
+    sides = {same(state.receive.values()) for state in states}
+    for port in doors.ports(connector for side in sides for connector in side):
+        if any(doors.holding(side, doors.accepts_anonymous, port) for side in sides):
             ports.add(port)
     return [25, *sorted(ports - {25})]
 
@@ -241,7 +243,7 @@ def _met_by_all(
 
     `heard` are the families that anybody can come by.
     """
-    connectors = tuple(state.receive.values())
+    connectors = same(state.receive.values())
     answers_of = _met_by_groups(connectors, networks, heard, port)
     itself = [
         (answers[0], senders_ & _SPEAKING & heard if senders_ <= LOOPBACK else senders_ & heard)

@@ -80,7 +80,9 @@ def _tree(value: t.Any, specs: t.Mapping[str, Spec]) -> t.Any:
         return value
     converted_tree = {}
     for key, entry in value.items():
-        converted = convert(str(key), entry, specs.get(str(key), {}))
+        # Without what Ansible knows of the name, which is slow to copy.
+        name = str(key)
+        converted = convert(name, entry, specs.get(name, {}))
         if converted is not None:
-            converted_tree[key] = converted
+            converted_tree[name] = converted
     return converted_tree

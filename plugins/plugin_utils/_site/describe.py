@@ -40,9 +40,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.convert im
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import HOST_LAYERS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options import (
     PREFIX,
+    checked,
     options,
     unknown,
-    validator,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
@@ -82,6 +82,7 @@ _RANGES = (
 # What an earlier job of a workflow hands on as extra variables: it speaks of every host, and the
 # part of one host is taken out.
 HANDED_ON = frozenset({"mailedge_report", "mailedge_snapshots", "mailedge_plan"})
+_NOT_PUBLIC = frozenset(name[len(PREFIX) :] for name in HANDED_ON | SECRETS | _CONNECTORS)
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -103,17 +104,12 @@ def describe(
     description = Description(errors=unknown(variables))
     given = {}
     for name, spec in known.items():
-        value = convert(name, variables.get(name), spec)
+        value = convert(name, variables[name], spec) if name in variables else None
         if value is not None:
             given[name] = value
-    validation = validator().validate(given)
-    description.errors += [f"{str(message).rstrip('.')}." for message in validation.error_messages]
-    values = {
-        name[len(PREFIX) :]: _said(validation.validated_parameters.get(name)) for name in known
-    }
-    for name, spec in known.items():
-        if spec.get("type") in ("list", "dict") and values[name[len(PREFIX) :]] is None:
-            values[name[len(PREFIX) :]] = [] if spec["type"] == "list" else {}
+    of_variables, problems = checked(given)
+    description.errors += problems
+    values = {name[len(PREFIX) :]: value for name, value in of_variables.items()}
     if description.errors:
         return description
     _complete(values, around)
@@ -202,13 +198,6 @@ def _check_delivery(values: Values, around: Surroundings, description: Descripti
             "mailedge_prove_delivery_minutes waits for the provider's mail, and nothing names the "
             "provider: set mailedge_provider_ranges or mailedge_provider, or no minutes."
         )
-
-
-def _said(value: t.Any) -> t.Any:
-    """A value without the options that the check filled with null."""
-    if isinstance(value, dict):
-        return {key: _said(inner) for key, inner in value.items() if inner is not None}
-    return [_said(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _complete(values: Values, around: Surroundings) -> None:
@@ -488,7 +477,7 @@ def _public(values: Values) -> Values:
     """The values without anything that may hold a secret."""
     public = {}
     for name, value in values.items():
-        if PREFIX + name in HANDED_ON | SECRETS or PREFIX + name in _CONNECTORS:
+        if name in _NOT_PUBLIC:
             continue
         public[name] = (
             {key: inner for key, inner in value.items() if key != _CREDENTIAL}
