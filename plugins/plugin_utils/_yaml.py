@@ -17,6 +17,11 @@ except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]
 
 
+def parse_yaml(text: str) -> t.Any:
+    """The document that a text is."""
+    return yaml.load(text, Loader=SafeLoader)
+
+
 def read_yaml(path: pathlib.Path) -> t.Any:
     """The document in a file."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=SafeLoader)
+    return parse_yaml(path.read_text(encoding="utf-8"))

@@ -40,6 +40,8 @@ from pathlib import Path
 
 import yaml
 
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._yaml import parse_yaml, read_yaml
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIDTH = 100
 # What opens a block, by the markup of its file.
@@ -131,11 +133,11 @@ def documentation(module: str) -> dict[str, t.Any]:
     merges them.
     """
     loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
-    text: dict[str, t.Any] = yaml.safe_load(loaded.DOCUMENTATION)
+    text: dict[str, t.Any] = parse_yaml(loaded.DOCUMENTATION)
     for name in text.get("extends_documentation_fragment") or []:
         file, _dot, variable = name.removeprefix("mailedge.lockdown.").partition(".")
         fragments = importlib.import_module(f"{PLUGINS}.doc_fragments.{file}").ModuleDocFragment
-        fragment = yaml.safe_load(getattr(fragments, (variable or "documentation").upper()))
+        fragment = parse_yaml(getattr(fragments, (variable or "documentation").upper()))
         for section in ("options", "attributes"):
             merged = text.setdefault(section, {})
             for key, value in (fragment.get(section) or {}).items():
@@ -175,7 +177,7 @@ def _scalar(head: str, text: str, *, under: str, width: int) -> list[str]:
     for written in (text, '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'):
         lines = _wrapped(head, written, under=under, width=width)
         try:
-            value = yaml.safe_load("\n".join(lines))
+            value = parse_yaml("\n".join(lines))
         except yaml.YAMLError:
             continue
         if (value if isinstance(value, list) else list(value.values())) == [text]:
@@ -319,7 +321,7 @@ def _option(module: str, name: str, option: t.Mapping[str, t.Any], width: int) -
         lines.append(f"  elements: {option['elements']}")
     if "choices" in option:
         choices = ", ".join(
-            f"'{choice}'" if yaml.safe_load(choice) != choice else choice
+            f"'{choice}'" if parse_yaml(choice) != choice else choice
             for choice in option["choices"]
         )
         lines.append(f"  choices: [{choices}]")
@@ -342,7 +344,7 @@ def role_options(path: Path) -> dict[str, dict[str, t.Any]]:
     """Every option of a role: name → as its argument_specs.yml describes it. `path` is a file in a
     folder of the role.
     """
-    specs = yaml.safe_load(read(path.parents[1] / "meta" / "argument_specs.yml"))["argument_specs"]
+    specs = read_yaml(path.parents[1] / "meta" / "argument_specs.yml")["argument_specs"]
     return {
         name: option
         for entry in specs.values()
@@ -355,7 +357,7 @@ def _defaults(path: Path, *, markup: str, width: int) -> list[str]:
     for name, option in role_options(path).items():
         if "default" in option:
             value = option["default"]
-            plain = not isinstance(value, str) or (value and yaml.safe_load(value) == value)
+            plain = not isinstance(value, str) or (value and parse_yaml(value) == value)
             written = yaml.safe_dump(value, default_flow_style=True) if plain else f'"{value}"'
             lines.append(f"{name}: {written.removesuffix(chr(10)).removesuffix('...').strip()}")
     return lines

@@ -33,22 +33,25 @@ LAYERS = (
 )
 
 
-def imports() -> dict[str, set[str]]:
-    """Module → the modules of the collection that it imports, those for types alone included."""
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    """Module → the modules of the collection that it imports, those for types alone included. Made
+    by the first test that asks, not by each process that collects tests.
+    """
     names = {
         ".".join(path.relative_to(PLUGINS).with_suffix("").parts): path
         for path in PLUGINS.rglob("*.py")
     }
-    graph: dict[str, set[str]] = {}
+    needed: dict[str, set[str]] = {}
     for name, path in names.items():
-        graph[name] = set()
+        needed[name] = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PREFIX):
                 module = str(node.module)[len(PREFIX) :]
                 # What is imported may be a module itself, or something in one.
                 inside = {f"{module}.{alias.name}" for alias in node.names} & set(names)
-                graph[name] |= inside or {module}
-    return graph
+                needed[name] |= inside or {module}
+    return needed
 
 
 # What the judges may know of the judged, each with its reason. Nothing here decides who gets in,
@@ -85,22 +88,19 @@ def of_the_product(path: pathlib.Path) -> set[str]:
     return {name for name in imported(path) if name.startswith("plugins")}
 
 
-GRAPH = imports()
-
-
 def test_there_is_something_to_look_at() -> None:
-    assert "module_utils._exchange.plan" in GRAPH["module_utils._exchange.words"]
+    assert "module_utils._exchange.plan" in graph()["module_utils._exchange.words"]
 
 
 def test_no_two_modules_need_each_other() -> None:
     try:
-        graphlib.TopologicalSorter(GRAPH).prepare()
+        graphlib.TopologicalSorter(graph()).prepare()
     except graphlib.CycleError as error:
         pytest.fail(f"These import each other: {' ← '.join(error.args[1])}")
 
 
 def test_the_engine_knows_no_layer() -> None:
-    for name, needed in GRAPH.items():
+    for name, needed in graph().items():
         if name.startswith("module_utils._transaction"):
             assert {
                 module for module in needed if not module.startswith("module_utils._transaction")
@@ -110,13 +110,13 @@ def test_the_engine_knows_no_layer() -> None:
 def test_the_whole_edge_knows_no_layer() -> None:
     """Nor the engine, nor the probe: the layers tell it what they are."""
     known = ("module_utils._edge", "module_utils._ranges")
-    for name, needed in imports().items():
+    for name, needed in graph().items():
         if name.startswith("module_utils._edge"):
             assert [module for module in needed if not module.startswith(known)] == [], name
 
 
 def test_no_layer_knows_its_sibling() -> None:
-    for name, needed in GRAPH.items():
+    for name, needed in graph().items():
         mine = [layer for layer in LAYERS if name.startswith(layer)]
         others = [layer for layer in LAYERS if mine and layer not in mine]
         assert [
@@ -225,6 +225,9 @@ FILLERS = {"found", "lost", "met", "one", "spoken"}
 
 def fillers_in(text: str) -> set[str]:
     """The filler words that a file has as variables, parameters, attributes or names of its own."""
+    # Most files have none of the words anywhere, and need not be read as Python.
+    if not re.search(rf"\b({'|'.join(FILLERS)})\b", text):
+        return set()
     names: set[str | None] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name):
