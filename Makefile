@@ -20,6 +20,7 @@ PAGE_VENV ?= .venv-page
 EE_VENV ?= .venv-ee
 PACKAGE_VENV ?= .venv-package
 NOX_VENV ?= .venv-nox
+EDA_VENV ?= .venv-eda
 # One more than the cores of a small machine: a test waits for what it has started.
 WORKERS ?= 3
 LAB_ARGS ?= --inventory .cache/lab/inventory.yml --lifetime 3600
@@ -121,6 +122,13 @@ $(NOX_VENV)/.ready: requirements-nox.txt | new-enough
 	@$(NOX_VENV)/bin/python $(pip_install) -r requirements-nox.txt
 	@touch $@
 
+$(EDA_VENV)/.ready: requirements.txt requirements-psrp.txt requirements-test.txt \
+  requirements-eda.txt | new-enough
+	@echo "Installing what runs the rulebook into $(EDA_VENV) ..."
+	@$(PYTHON) -m venv $(EDA_VENV)
+	@$(EDA_VENV)/bin/python $(pip_install) '$(core)' -r requirements-eda.txt
+	@touch $@
+
 peer: $(PEER_VENV)/.ready ## install the vendor's FortiGate collection, to compare with
 
 link: ## make the repository importable, as .cache/ansible_collections/mailedge/lockdown
@@ -203,6 +211,11 @@ page: $(PAGE_VENV)/.ready link ## a report's page in the machine's Chromium; pic
 	@$(from_repository) $(PAGE_VENV)/bin/python -m pytest -q --confcutdir tests/page \
 	  $(PYTEST_ARGS) tests/page
 
+# No part of any other target, because it needs a Java.
+eda: $(EDA_VENV)/.ready link ## the rulebook in a real ansible-rulebook: events, and what runs
+	@$(call in_venv,$(EDA_VENV)) $(from_repository) $(EDA_VENV)/bin/python -m pytest -q \
+	  --confcutdir tests/eda $(PYTEST_ARGS) tests/eda
+
 # In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
 mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## what the unit tests notice
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
@@ -222,7 +235,7 @@ sanity: $(VENV)/.ready ## ansible-test sanity (SANITY_ARGS="--test pep8")
 	    'import sys; print("%d.%d" % sys.version_info[:2])')"
 
 .PHONY: test quick quick-beside check pytest unit lab-tests integration machine firewalls
-.PHONY: page mutation sanity
+.PHONY: page eda mutation sanity
 
 # ---------------------------------------------------------------- static checks
 
