@@ -4,7 +4,8 @@
 """Collect what the code marks as unverified, for the page of the documentation site about it.
 
 ``unverified.py PAGE`` appends the list to a page. A mark is the word in a comment, a docstring or a
-text of documentation; what is told of it is its paragraph.
+text of documentation; what is told of it is its paragraph. unverified.yml says of each mark which
+check of the self-test settles it, or why none can.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 import tokenize
 import typing as t
 from pathlib import Path
+
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -130,6 +133,49 @@ def marks() -> tuple[Mark, ...]:
     return tuple(collected)
 
 
+class Settling(t.NamedTuple):
+    """What settles the mark of a file that has these words: a check, or a reason why none does."""
+
+    path: str
+    words: str
+    by: str
+
+    def is_of(self, mark: Mark) -> bool:
+        """Whether it is about a mark."""
+        return mark.path == self.path and self.words.casefold() in mark.text.casefold()
+
+
+@functools.lru_cache(maxsize=1)
+def reasons() -> t.Mapping[str, str]:
+    """Word → why no check settles a mark."""
+    return t.cast("t.Mapping[str, str]", _settled()["reasons"])
+
+
+@functools.lru_cache(maxsize=1)
+def settlings() -> tuple[Settling, ...]:
+    """What unverified.yml says of every mark."""
+    return tuple(
+        Settling(path, words, by)
+        for path, entries in _settled()["marks"].items()
+        for words, by in entries.items()
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _settled() -> t.Mapping[str, t.Any]:
+    text = Path(__file__).with_suffix(".yml").read_text(encoding="utf-8")
+    return t.cast("t.Mapping[str, t.Any]", yaml.safe_load(text))
+
+
+def _told(mark: Mark) -> str:
+    """How a mark can be settled, as a sentence of the page; empty where nobody has said it."""
+    for settling in settlings():
+        if settling.is_of(mark):
+            reason = reasons().get(settling.by)
+            return reason if reason else f"The self-test checks it: ``{settling.by}``."
+    return ""
+
+
 def _plain(text: str) -> str:
     """The text of a mark as reStructuredText has it: markup of documentation and code undone."""
     text = re.sub(r"\b[A-Z]{1,3}\(([^)]*)\)", r"\1", text)
@@ -145,7 +191,9 @@ def page(collected: t.Sequence[Mark]) -> str:
             continue
         title = room or ELSEWHERE
         lines += ["", title, "~" * len(title), ""]
-        lines += [f"- {_plain(mark.text)} (``{mark.path}``)" for mark in entries]
+        for mark in entries:
+            told = f" {_told(mark)}" if _told(mark) else ""
+            lines.append(f"- {_plain(mark.text)} (``{mark.path}``){told}")
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.catalogue import CHECKS
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import options
 from ansible_collections.mailedge.lockdown.tests.support.examples import (
     OURS,
@@ -338,15 +339,38 @@ def test_a_mark_in_any_comment_or_docstring_is_read() -> None:
                 assert path.relative_to(REPOSITORY).as_posix() in files
 
 
+def test_each_mark_is_settled_by_a_check_or_by_a_reason_why_none_can() -> None:
+    checks = {check.name for check in CHECKS}
+    reasons = unverified.reasons()
+    marks = unverified.marks()
+    for mark in marks:
+        about = [settling for settling in unverified.settlings() if settling.is_of(mark)]
+        assert len(about) == 1, f"tests/tools/unverified.yml says {len(about)} things of {mark}"
+    for settling in unverified.settlings():
+        assert any(settling.is_of(mark) for mark in marks), f"there is no such mark: {settling}"
+    named = {settling.by for settling in unverified.settlings()}
+    assert named - checks == set(reasons)
+    assert not checks & set(reasons)
+    elsewhere = {check.name for check in CHECKS if not check.marked.startswith("plugins/")}
+    # iis_levels is of the same mark as iis_sections.
+    assert checks - named - elsewhere == {"iis_levels"}
+
+
 def test_the_list_is_written_as_the_page_has_it() -> None:
     written = unverified.page(
         [
             unverified.Mark("plugins/module_utils/_fortios/a.py", 3, "It is `-v6_` (unverified)."),
             unverified.Mark("plugins/lookup/b.py", 4, "O(x) is unverified."),
+            unverified.Mark("plugins/module_utils/_iis/publish.py", 5, "By memory, unverified."),
+            unverified.Mark("plugins/module_utils/_iis/senders.py", 6, "Without brackets."),
         ]
     )
     assert written == (
         "\nFortiGate\n~~~~~~~~~\n\n- It is \\`-v6\\_\\` (unverified). "
         "(``plugins/module_utils/_fortios/a.py``)\n"
+        "\nIIS\n~~~\n\n- By memory, unverified. (``plugins/module_utils/_iis/publish.py``) "
+        "The self-test checks it: ``iis_paths``.\n"
+        "- Without brackets. (``plugins/module_utils/_iis/senders.py``) "
+        "Only what becomes of a sender shows it, and the self-test sends nothing.\n"
         "\nElsewhere\n~~~~~~~~~\n\n- x is unverified. (``plugins/lookup/b.py``)\n"
     )

@@ -183,6 +183,29 @@ class CertificatesArriveWithTheirNames(Check):
         return holds(bool(names), f"{len(names)} names are from certificates.")
 
 
+class NamesAreReadWhole(Check):
+    """What a server can be reached by is told by cmdlets that this version and role have, under the
+    names by which they are called.
+
+    Expected results:
+
+    * Success: all that was asked for was told.
+    * Failure: something was not; the run says what, and why.
+
+    Example: `names_whole: success, all was told of 7 names.`
+    """
+
+    name = "names_whole"
+    needs = "names"
+    marked = "plugins/module_utils/_exchange/server_names.py"
+
+    def judge(self, told: Told, evidence: Evidence) -> Result:
+        missing = len(told["not_read"])
+        if missing:
+            return holds(False, f"{missing} answers are missing.")
+        return holds(True, f"all was told of {len(told['names'])} names.")
+
+
 class PostureIsReadable(Check):
     """What the posture of a server is judged by can be read with the rights of the account, on this
     Windows.
@@ -270,6 +293,7 @@ CHECKS: tuple[type[Check], ...] = (
     ProtocolLogIsWhereItIsLookedFor,
     MessagesAreSeenInTheProtocolLog,
     CertificatesArriveWithTheirNames,
+    NamesAreReadWhole,
     PostureIsReadable,
     DeviceAgreesWithTheModel,
     PoliciesAreCounted,

@@ -35,7 +35,8 @@ GOOD = Evidence(
     },
     senders={"logs": [LOG]},
     names={
-        "names": [{"name": "canary.example", "from": ["the certificate 0A1B (services: SMTP)"]}]
+        "names": [{"name": "canary.example", "from": ["the certificate 0A1B (services: SMTP)"]}],
+        "not_read": [],
     },
     posture={"findings": [{"id": "tls", "severity": "ok"}]},
     firewall={
@@ -115,6 +116,7 @@ FAILING: tuple[tuple[str, Evidence], ...] = (
     ("protocol_log_folder", changed("senders", logs=[{**LOG, "files": 0, "lines": 0}])),
     ("protocol_log_messages", changed("senders", logs=[{**LOG, "messages": 0}])),
     ("certificate_names", changed("names", names=[])),
+    ("names_whole", changed("names", not_read=["canary told nothing."])),
     ("posture", changed("posture", findings=[{"id": "tls", "severity": "unknown"}])),
     (
         "device_agrees",
