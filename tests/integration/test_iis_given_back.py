@@ -191,3 +191,16 @@ def test_who_is_no_administrator_is_told_so() -> None:
     server = Server()
     server.iis.store.denied = True
     assert "Connect as an administrator" in refusal(server.run(TWO))
+
+
+def test_several_rules_that_were_side_by_side_come_back_in_their_order() -> None:
+    """A new rule that stands right before another new one is made behind that one."""
+    server = Server()
+    done(server.run({**OWN, "publish": ["hybrid", "activesync"]}))
+    first = server.iis.text
+    assert first.index("mailedge: /API") < first.index("mailedge: /OAB")
+    done(server.run({**OWN, "blocks": [{"path": "/ecp"}, {"path": "/PowerShell"}]}))
+    assert "mailedge: /OAB" not in server.iis.text
+    back = done(server.run({"snapshot": "latest"}))
+    assert back["changed"]
+    assert server.iis.text == first

@@ -26,6 +26,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.sections im
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import State, read_state
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.tables import (
     IP_LISTS,
+    REWRITE_RULES,
     TABLES,
     Change,
 )
@@ -71,7 +72,8 @@ class IisLayer(HostLayer[State]):
         """What blocks a path now goes after what shall block it has come. Where nothing blocks it
         any more, each step only opens.
         """
-        return tuple(sorted(changes, key=lambda change: (is_drop(change), _RANK[change.action])))
+        ranked = sorted(changes, key=lambda change: (is_drop(change), _RANK[change.action]))
+        return tuple(_behind_their_places(ranked))
 
     def refuse(self, reading: Reading[State], steps: t.Sequence[Change]) -> str:
         server = reading.state.server
@@ -166,3 +168,29 @@ class IisLayer(HostLayer[State]):
             "server": {"name": server.name, "iis": iis, "url_rewrite": server.rewrite},
             "site": state.site,
         }
+
+
+def _behind_their_places(changes: t.Sequence[Change]) -> t.Iterator[Change]:
+    """The changes in their order, a new rule behind that new one which it is put right before: as
+    long as that one is not there, it would come to stand at the end.
+    """
+    waiting = list(changes)
+    to_come = {
+        change.key.casefold()
+        for change in changes
+        if change.action == Action.CREATE and change.table == REWRITE_RULES
+    }
+    while waiting:
+        ready = next(
+            (
+                change
+                for change in waiting
+                if change.action != Action.CREATE
+                or change.table != REWRITE_RULES
+                or (change.place or "").casefold() not in to_come
+            ),
+            waiting[0],
+        )
+        waiting.remove(ready)
+        to_come.discard(ready.key.casefold())
+        yield ready
