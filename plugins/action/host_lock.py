@@ -17,13 +17,13 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.argspec import HOST_LOCK
-from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import LEFT_OUT
-from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction import lease as leases
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import OFFLINE
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import Refused
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.run import execute
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.snapshot import LATEST
 from ansible_collections.mailedge.lockdown.plugins.module_utils._windows.finding import OK, UNKNOWN
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure, HostAction
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port import (
     AgentPort,
     ServerLease,
@@ -31,6 +31,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_port impo
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_reading import (
     Reader,
     read_together,
+)
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._host_asked import (
+    accept_one_lease,
+    refusal_of,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._host_results import (
     Result,
@@ -46,6 +50,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._layer_action im
     LayerAction,
     Prepared,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._offline.host import OfflineHost
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._posture import PostureReader
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
@@ -130,6 +135,13 @@ class _Posture:
 class ActionModule(HostAction):
     """The action behind the module of the same name."""
 
+    _offline: OfflineHost | None = None
+
+    def agent(self, errors: t.Sequence[str], *params: t.Mapping[str, t.Any]) -> Agent:
+        if self._offline is None or errors:
+            return super().agent(errors, *params)
+        return self._offline.agent()
+
     @profiled
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         """Describe the site unless that was done; bring every layer that is managed here where it
@@ -152,7 +164,7 @@ class ActionModule(HostAction):
             told["warnings"] = about.get("warnings") or []
         if about.get("failed"):
             return {"failed": True, "msg": about["msg"], **told}
-        refusal = _refusal(asked, about, check_mode=bool(self._task.check_mode))
+        refusal = refusal_of(asked, about, check_mode=bool(self._task.check_mode))
         if refusal:
             return {"failed": True, "msg": f"{refusal} Nothing was sent to the server.", **told}
         if asked["playbook"] == "snapshots" and asked["undo"] is None:
@@ -175,6 +187,8 @@ class ActionModule(HostAction):
         if not managed and not looks:
             return {"changed": False, "skipped": True, "layers": {}, **told}
         self.begin(variables, {})
+        if asked["playbook"] == OFFLINE:
+            self._offline = OfflineHost(about["described"], variables)
         lease = self._lease_of(asked, about)
         site = SiteOfHost(
             str(variables["inventory_hostname"]),
@@ -191,7 +205,7 @@ class ActionModule(HostAction):
         # A layer that is locked alone closes 443 just as well.
         self._hybrid = None if restores else HybridReader(site.described, told=HYBRID in looks)
         if asked["undo"] is None:
-            _accept_one_lease(layers)
+            accept_one_lease([layer.params for layer in layers])
         shared = ServerLease()
         goes_on = lease is not None and lease.get("goes_on", False)
         if restores:
@@ -202,6 +216,8 @@ class ActionModule(HostAction):
         results |= self._run_all(layers, posture, shared, goes_on=goes_on, restores=restores)
         if restores:
             results = without_snapshots(results, asked["perhaps"] or ())
+        if self._offline is not None:
+            results = self._offline.dated(results)
         # The description is without a mask: no secret is in it, and a password "relay" would change
         # the name relay.filter.example for other layers.
         whole = self.scrubbed(whole_of(results))
@@ -461,40 +477,3 @@ class ActionModule(HostAction):
             "minutes": about["described"]["exchange_lease_minutes"],
             "goes_on": bool(set(about["layers"]) - HOST_PARTS),
         }
-
-
-def _accept_one_lease(layers: t.Iterable[_Layer]) -> None:
-    """A server has one lease: who accepts it for one of its layers accepts it for all."""
-    listed_risks = [layer.params.get("accept_risks") or [] for layer in layers]
-    if any(leases.GUARD in risks for risks in listed_risks):
-        for layer in layers:
-            layer.params["accept_risks"] = [*(layer.params.get("accept_risks") or []), leases.GUARD]
-
-
-def _refusal(
-    asked: t.Mapping[str, t.Any], about: t.Mapping[str, t.Any], *, check_mode: bool
-) -> str:
-    """What is wrong with the task's options, in sentences: where it would end well and would have
-    done nothing, or would write where nobody asked for it.
-    """
-    own, parts = [layer.name for layer in HOST_LAYERS], about["parts"]
-    wrong = []
-    for option in ("layers", "undo"):
-        names = [name for name in asked[option] or () if name not in own and name not in parts]
-        if names:
-            wrong.append(
-                f"The option {option} names {listed(list(map(repr, names)))}, which is no layer. "
-                f"The layers are: {', '.join(own)}."
-            )
-    if asked["playbook"] == "drift" and asked["undo"] is None and not check_mode:
-        wrong.append("A drift only looks: set check_mode to true for the task.")
-    if asked["undo"] is None:
-        named = own if asked["layers"] is None else asked["layers"]
-        left_out = [parts[name]["why"] for name in named if _left_out(parts, name)]
-        if not set(named) & set(about["layers"]):
-            wrong += left_out
-    return " ".join(wrong)
-
-
-def _left_out(parts: t.Mapping[str, t.Mapping[str, str]], name: str) -> bool:
-    return name in parts and parts[name]["how"] == LEFT_OUT

@@ -27,6 +27,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.lines im
     site_line,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    COMPARING,
+    DESCRIBED,
     ELSEWHERE,
     FAIL_ON,
     MANAGED,
@@ -102,8 +104,6 @@ _ON_THE_WAY = (
     "fortigate feed",
     "fortigate way in",
 )
-# Playbooks that hold what is there against the description.
-_DESCRIBED = ("apply", "drift")
 _STRICTEST = "drift"
 
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -135,9 +135,7 @@ class ActionModule(Teller):
         verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
         sites = by_site(verdicts)
         failing = judge.failing(verdicts, fail_on=_fail_on(of_hosts), check_mode=check_mode)
-        unmatched = (
-            judge.accepted.unmatched(blind_spots(verdicts)) if playbook in _DESCRIBED else {}
-        )
+        unmatched = judge.accepted.unmatched(blind_spots(verdicts)) if playbook in DESCRIBED else {}
         lines = [site_line(site, check_mode=check_mode) for site in sites]
         for site in sites:
             for host in site.hosts:
@@ -334,7 +332,7 @@ class Judge:
                 if layer == DNS and unjudged and layer_record.state in (UNKNOWN, DRIFT, IN_ORDER):
                     layer_record = dataclasses.replace(layer_record, state=NOT_JUDGED)
                 records.append(layer_record)
-        if self.playbook in _DESCRIBED:
+        if self.playbook in DESCRIBED:
             # A rollback opens doors on purpose.
             states = {each.state for each in records}
             records += whole_edge(host, about["parts"], described, edge, states)
@@ -403,7 +401,7 @@ class Judge:
         def spared(verdict: HostVerdict) -> bool:
             """Whether its state is to be told only."""
             level = FAIL_ON[fail_on.get(verdict.host, _STRICTEST)]
-            return self.playbook == "drift" and looked and verdict.state not in level
+            return self.playbook in COMPARING and looked and verdict.state not in level
 
         # A host that never ran has nothing to report, so that it fails in any case.
         failing = [
@@ -423,7 +421,7 @@ class Judge:
             for layer_record in verdict.records
             if layer_record.state not in (IN_ORDER, NOT_MANAGED)
         ]
-        what = "Not as described" if self.playbook == "drift" else f"Site '{verdict.site}'"
+        what = "Not as described" if self.playbook in COMPARING else f"Site '{verdict.site}'"
         text = verdict.trouble or verdict.reason
         return (
             f"{what}: {verdict.host} is {verdict.state} "

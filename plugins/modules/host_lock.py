@@ -38,9 +38,10 @@ options:
       - V(rollback) gives back the snapshot of every layer that its variable names, such as
         C(mailedge_exchange_snapshot), or the latest one; the last layer first.
       - V(snapshots) lists what every layer could give back, and writes nothing. V(drift) has to be
-        asked for in check mode.
+        asked for in check mode, and V(offline), which judges the dump of a server that nobody
+        connects to, as well.
     type: str
-    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
+    choices: [apply, drift, offline, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     default: apply
   layers:
     description: Only these layers, by the names that the report gives them, such as

@@ -30,7 +30,7 @@ options:
   playbook:
     description: What the run was to do. It decides which states fail a host.
     type: str
-    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges]
+    choices: [apply, drift, offline, rollback, snapshots, probe, refresh_ranges, publish_ranges]
     required: true
   hosts:
     description: The hosts that were selected, also those that failed or never answered.

@@ -149,7 +149,8 @@ BOOTSTRAP = (
 
 AREAS: t.Mapping[str, str] = {
     "digest": "agent_digest.ps1",
-    **dict.fromkeys(("read_files", "write_file"), "agent_files.ps1"),
+    "read_files": "agent_files.ps1",
+    "write_file": "agent_files_write.ps1",
     "iis_read": "agent_iis.ps1",
     "iis_write": "agent_iis_write.ps1",
     "log_summary": "agent_logs.ps1",
@@ -171,6 +172,8 @@ AREAS: t.Mapping[str, str] = {
 }
 """Operations that only some requests need, and the file beside agent.ps1 that holds each."""
 
+# What an area takes from another one.
+_NEEDS: t.Mapping[str, str] = {"agent_files_write.ps1": "agent_files.ps1"}
 _AREAS_HERE = "# AREAS\n"
 
 
@@ -190,17 +193,33 @@ def agent_line(areas: frozenset[str] = frozenset()) -> str:
     return _packed(agent_text(areas).encode("ascii"))
 
 
-def _areas_of(request: t.Mapping[str, t.Any]) -> frozenset[str]:
-    """The files that hold the operations of a request's steps."""
+def areas_of(request: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """The files of AREAS that hold the operations of a request's steps."""
     operations = [
         step.get("op") for step in request.get("steps") or () if isinstance(step, t.Mapping)
     ]
-    return frozenset(AREAS[name] for name in operations if isinstance(name, str) and name in AREAS)
+    areas = {AREAS[name] for name in operations if isinstance(name, str) and name in AREAS}
+    return frozenset(areas | {_NEEDS[area] for area in areas if area in _NEEDS})
 
 
 def _packed(raw: bytes) -> str:
     # The same bytes give the same text: no time is in it.
     return base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
+
+
+def request_text(request: t.Mapping[str, t.Any]) -> str:
+    """`request` in tokens. Raises CodecError."""
+    tokens = [_HEADER]
+    _write(request, tokens, "request")
+    tokens.append(_FOOTER)
+    text = "\n".join(tokens)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise CodecError(
+            "The request contains half a surrogate pair, which is not text. Nothing was sent."
+        ) from None
+    return text
 
 
 def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
@@ -209,17 +228,9 @@ def encode_request(request: t.Mapping[str, t.Any]) -> bytes:
     Values: None, bool, int, float, str, list, tuple, mapping with string keys, Credential,
     HostFact. Raises CodecError for anything else, and for strings that are not Unicode text.
     """
-    tokens = [_HEADER]
-    _write(request, tokens, "request")
-    tokens.append(_FOOTER)
-    try:
-        raw = "\n".join(tokens).encode("utf-8")
-    except UnicodeEncodeError:
-        raise CodecError(
-            "The request contains half a surrogate pair, which is not text. Nothing was sent."
-        ) from None
+    raw = request_text(request).encode("utf-8")
     body = _packed(raw)
-    lines = [agent_line(_areas_of(request))]
+    lines = [agent_line(areas_of(request))]
     lines += [body[at : at + _LINE] for at in range(0, len(body), _LINE)]
     return ("\n".join(lines) + "\n").encode("ascii")
 

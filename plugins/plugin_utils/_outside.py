@@ -45,6 +45,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.finding 
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
     ACCEPTED,
+    COMPARING,
     ELSEWHERE,
     MANAGED,
     NOT_JUDGED,
@@ -95,7 +96,7 @@ def outside(
         ):
             # Nobody said that there is a web.
             continue
-        if playbook != "drift" or state != IN_ORDER:
+        if playbook not in COMPARING or state != IN_ORDER:
             lines += looks_as_lines(then, look.result, look.name, look.expect)
     against, sentences = edge.held_against(given, looks)
     states.append(against)

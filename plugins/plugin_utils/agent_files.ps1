@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# An area of agent.ps1: files in a folder that only administrators may write, as snapshots are.
+# An area of agent.ps1: files in a folder that only administrators may write, as snapshots are. They
+# are written by agent_files_write.ps1.
 function Get-SafePath($folder, $name) {
     if ($name -cnotmatch '^[A-Za-z0-9_][A-Za-z0-9._-]*$') {
         Stop-Agent 'BadRequest' ("A file name in the request may hold only letters, digits, '.', " +
@@ -15,47 +16,6 @@ function Get-FileText($path) {
     # Nobody's file is to fill the memory; none of ours comes near it.
     if ((New-Object System.IO.FileInfo $path).Length -gt 8MB) { '' }
     else { [System.IO.File]::ReadAllText($path) }
-}
-
-function Invoke-WriteFileStep($step) {
-    $folder = [Environment]::ExpandEnvironmentVariables($step['folder'])
-    $path = Get-SafePath $folder $step['name']
-    try {
-        [void][System.IO.Directory]::CreateDirectory($folder)
-        # Any user may create folders in %ProgramData%: this may be somebody's link, or their own.
-        $attributes = [System.IO.File]::GetAttributes($folder)
-        if ($attributes -band [System.IO.FileAttributes]::ReparsePoint) {
-            throw "$folder is a link."
-        }
-        $administrators = '*S-1-5-32-544'
-        $changes = @(
-            @('/setowner', $administrators),
-            @('/reset', '/q'),
-            @(
-                '/inheritance:r', '/grant:r', "$($administrators):(OI)(CI)F", '*S-1-5-18:(OI)(CI)F'
-            )
-        )
-        foreach ($change in @($changes)) {
-            $global:LASTEXITCODE = 0
-            [void](& 'icacls' $folder $change)
-            if ($global:LASTEXITCODE) {
-                throw "icacls $($change[0]) ended with code $global:LASTEXITCODE."
-            }
-        }
-        # A file is put in the place of another only where that one is as the request says.
-        if ([System.IO.File]::Exists($path) -and $step['over'] -cne (Get-FileText $path)) {
-            throw "$path exists already."
-        }
-        [System.IO.File]::WriteAllText("$path.tmp", $step['text'])
-        [System.IO.File]::Delete($path)
-        [System.IO.File]::Move("$path.tmp", $path)
-        [void](& 'icacls' $path '/setowner' $administrators)
-    } catch {
-        $failure = Get-Failure $_
-        Stop-Agent 'SnapshotFailed' ("The file $path could not be written. Nothing was changed. " +
-            "The server said: $($failure.message)") $failure.id
-    }
-    ,@(@{ path = $path })
 }
 
 function Invoke-ReadFilesStep($step) {
@@ -86,5 +46,4 @@ function Invoke-ReadFilesStep($step) {
     }
     ,$result.ToArray()
 }
-$operations['write_file'] = 'Invoke-WriteFileStep'
 $operations['read_files'] = 'Invoke-ReadFilesStep'

@@ -118,10 +118,13 @@ class _Runspaces:
 _runspaces = functools.lru_cache(maxsize=1)(_Runspaces)
 
 
-def in_a_runspace(prelude: str, stdin: bytes, env: t.Mapping[str, str]) -> bytes:
-    """What the agent answers in a runspace of its own."""
+def in_a_runspace(
+    prelude: str, stdin: bytes, env: t.Mapping[str, str], *, bare: bool = False
+) -> bytes:
+    """What the agent answers in a runspace of its own; `bare`: what the prelude alone writes."""
     try:
-        return _runspaces().run(f"{prelude}\n{codec.BOOTSTRAP_SCRIPT}", stdin, env)
+        whole = prelude if bare else f"{prelude}\n{codec.BOOTSTRAP_SCRIPT}"
+        return _runspaces().run(whole, stdin, env)
     except OSError:
         # The next request gets another engine.
         _runspaces().close()

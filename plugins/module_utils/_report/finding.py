@@ -37,7 +37,7 @@ _NOT_AS_DESCRIBED = {
     "move": ("misplaced", "The {noun} '{object}' stands in another place than described."),
 }
 # Playbooks that write what is described, or look for it; what a rollback changes is no difference.
-_DESCRIBED = ("apply", "drift")
+_DESCRIBED = ("apply", "drift", "offline")
 _SEVERITY = {"critical": CRITICAL, "unknown": WARNING, "warning": WARNING, "note": INFO}
 _QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 _PORT = re.compile(r"\bport (\d+)\b")
@@ -84,6 +84,7 @@ def notes(result: Plain, playbook: str, state: str) -> tuple[Note, ...]:
         *(_of_a_guard(guard) for guard in guards),
         *(_of_a_look(each) for each in result.get("findings") or ()),
         *_of_differences(result, playbook),
+        *_of_a_dump(result),
         *(
             Note("not_restored", UNKNOWN, WARNING, str(text), named(str(text)))
             for text in result.get("not_restored") or ()
@@ -193,6 +194,11 @@ def _of_a_look(found_there: Plain) -> Note:
         str(found_there.get("remedy") or ""),
         accepted,
     )
+
+
+def _of_a_dump(result: Plain) -> t.Iterator[Note]:
+    if result.get("as_of"):
+        yield Note("as_of", TOLD, INFO, f"As of {result['as_of']}.")
 
 
 def _of_differences(result: Plain, playbook: str) -> t.Iterator[Note]:

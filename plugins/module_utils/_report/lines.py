@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    COMPARING,
     LISTED,
     NOT_JUDGED,
     NOT_LOOKED_AT,
@@ -48,6 +49,7 @@ def site_line(verdict: SiteVerdict, *, check_mode: bool = False) -> str:
     records = [record for host in verdict.hosts for record in host.records]
     parts = [
         _first(verdict),
+        _dated(records),
         *(_named(records, state) for state in (NOT_JUDGED, NOT_LOOKED_AT, NOT_MANAGED)),
     ]
     state = _word(verdict.state, check_mode=check_mode)
@@ -95,6 +97,12 @@ def _named(records: t.Iterable[Record], state: str) -> str:
     return f"{state.capitalize()}: {'; '.join(texts)}." if texts else ""
 
 
+def _dated(records: t.Iterable[Record]) -> str:
+    """As of when it was so, where nobody asked the server or device."""
+    moments = dict.fromkeys(record.as_of for record in records if record.as_of)
+    return f"As of {'; '.join(moments)}." if moments else ""
+
+
 def _list(items: t.Iterable[str]) -> str:
     return ", ".join(items)
 
@@ -105,7 +113,7 @@ def detail_lines(host: HostVerdict, playbook: str, *, check_mode: bool, verbose:
     for record in host.records:
         lines += _record_lines(record, playbook, check_mode=check_mode, verbose=verbose)
     lines += [f"  outside: {look}" for look in host.looks]
-    if lines or playbook != "drift" or verbose:
+    if lines or playbook not in COMPARING or verbose:
         lines += [f"  {text}" for text in shown(host.edge, 1000 if verbose else _MOST)]
     if host.trouble:
         lines.append(f"  {host.trouble}")
@@ -121,7 +129,10 @@ def _record_lines(record: Record, playbook: str, *, check_mode: bool, verbose: b
     ):
         return []
     pending = (
-        check_mode or playbook == "drift" or not record.changed or record.state in (UNKNOWN, DRIFT)
+        check_mode
+        or playbook in COMPARING
+        or not record.changed
+        or record.state in (UNKNOWN, DRIFT)
     )
     lines = [f"  {record.layer}: {_word(record.state, check_mode=check_mode)}"]
     lines += [f"    {text}" for text in shown(record.findings, most)]

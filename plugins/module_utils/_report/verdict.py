@@ -62,6 +62,7 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
     {
         "apply": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
         "drift": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
+        "offline": frozenset({OPEN, UNKNOWN, DRIFT, NOT_JUDGED}),
         "probe": frozenset({OPEN, UNKNOWN, DRIFT}),
         # A rollback gives an open door back on purpose, and says so.
         "rollback": frozenset({UNKNOWN}),
@@ -71,6 +72,11 @@ _BROKEN_BY: t.Mapping[str, frozenset[str]] = types.MappingProxyType(
     }
 )
 PLAYBOOKS = tuple(_BROKEN_BY)
+OFFLINE = "offline"
+COMPARING = ("drift", OFFLINE)
+"""Playbooks that hold what is there against the description, and write nothing."""
+DESCRIBED = ("apply", *COMPARING)
+"""Playbooks that do what is described, or hold what is there against it."""
 
 
 def breaks_promise(playbook: str, state: str) -> bool:
@@ -142,6 +148,8 @@ class Record:
     # The findings with a stable identity, and what the site says of each; no decision: nothing.
     notes: tuple[Note, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    # When that was so and by which file, as a phrase, where nobody asked the server or device.
+    as_of: str = ""
 
     @property
     def to_blame(self) -> bool:
@@ -155,9 +163,9 @@ class Record:
         return zip(self.notes, [*self.decisions, *missing])
 
     def as_dict(self) -> dict[str, t.Any]:
-        """{layer, host, state, findings, plan, exposure, before, after, snapshot, changed}, without
-        what is empty: most layers of most hosts are not managed, and Ansible visits every value of
-        the report of all hosts several times, in the process that they all wait for.
+        """{layer, host, state, findings, plan, exposure, before, after, snapshot, changed, as_of},
+        without what is empty: most layers of most hosts are not managed, and Ansible visits every
+        value of the report of all hosts several times, in the process that they all wait for.
         """
         told = {
             "findings": list(self.findings),
@@ -167,6 +175,7 @@ class Record:
             "after": list(self.after),
             "snapshot": self.snapshot,
             "changed": self.changed,
+            "as_of": self.as_of,
         }
         whole = {"layer": self.layer, "host": self.host, "state": self.state}
         return {**whole, **{name: value for name, value in told.items() if value}}
@@ -238,6 +247,7 @@ def record(
         held_back=bool(result.get("held_back")),
         notes=noted,
         decisions=decisions,
+        as_of=str(result.get("as_of") or ""),
     )
 
 

@@ -19,8 +19,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
     parse_address,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    DESCRIBED,
     MANAGED,
     NOT_LOOKED_AT,
+    OFFLINE,
     Part,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.lease import (
@@ -32,6 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.catal
     mx_suffixes,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._providers.ranges import details_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import offline
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.approved import (
     approved_for,
     no_text,
@@ -122,7 +125,7 @@ def describe(
     _check_owners(values, around, description)
     _accepted(values, description)
     _check_ranges(values, description)
-    if around.playbook in ("apply", "drift", "publish_ranges"):
+    if around.playbook in (*DESCRIBED, "publish_ranges"):
         _provider(values, today, description)
     description.parts = parts_of(values, around)
     plan = values["approved_plan"] if around.playbook == "apply" else None
@@ -136,7 +139,7 @@ def describe(
         wrong = check_minutes(values[name])
         if wrong:
             description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
-    if around.playbook in ("apply", "drift"):
+    if around.playbook in DESCRIBED:
         _check_exchange(values, description)
         _check_fortigate(values, description)
         _check_tenant(values, description)
@@ -158,6 +161,8 @@ def describe(
                 f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be "
                 "printed."
             )
+    if around.playbook == OFFLINE:
+        description.errors += offline.wrong(values)
     if around.playbook == "publish_ranges" and not values["published_folder"]:
         description.errors.append(
             "mailedge_published_folder is not set: name the folder that the web server shows."

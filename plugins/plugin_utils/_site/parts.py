@@ -14,10 +14,12 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     MANAGED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
+    OFFLINE,
     Part,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layers import (
     HOST_LAYERS,
+    HOST_PARTS,
     HYBRID,
     POSTURE,
 )
@@ -60,12 +62,22 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         **_fortigate_parts(values, around),
         **_tenant_parts(values, around),
     }
-    if around.playbook not in BACK:
+    if around.playbook == OFFLINE:
+        parts = {name: _offline(name, part) for name, part in parts.items()}
+        parts["outside"] = Part(NOT_LOOKED_AT, "Nobody looks from outside for an offline report.")
+    elif around.playbook not in BACK:
         parts |= _outside_parts(values, around)
     others = [
         host for host in values["site_hosts"] or around.site_hosts if host not in around.selected
     ]
     return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
+
+
+def _offline(name: str, part: Part) -> Part:
+    """A part as far as dumps tell of it."""
+    if part.how == MANAGED and name not in HOST_PARTS:
+        return Part(LEFT_OUT, "It has to be asked itself, which an offline report does not.")
+    return part
 
 
 def _outside_parts(values: Values, around: Surroundings) -> dict[str, Part]:

@@ -30,6 +30,8 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._
     sign,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    COMPARING,
+    DESCRIBED,
     NOT_LOOKED_AT,
     NOT_MANAGED,
 )
@@ -72,7 +74,7 @@ class Page:
         """Whether the plan of a layer was not carried out."""
         return (
             self.check_mode
-            or self.playbook == "drift"
+            or self.playbook in COMPARING
             or not layer.get("changed", True)
             or known(layer.get("state")) in (UNKNOWN, DRIFT)
         )
@@ -151,7 +153,7 @@ def _next_step(page: Page, site: Site) -> Html | None:
     """How to go on from here, as far as the report tells."""
     hosts = ", ".join(site.data.get("hosts") or {})
     planned = [layer for layer in _layers(site) if layer.get("plan") and page.pending(layer)]
-    if planned and page.playbook in ("apply", "drift"):
+    if planned and page.playbook in DESCRIBED:
         return together(
             "Next: run ",
             element("b", "apply"),
@@ -159,7 +161,7 @@ def _next_step(page: Page, site: Site) -> Html | None:
             element("b", hosts),
             " and read what it would change; then run it.",
         )
-    if site.state == OPEN and page.playbook in ("apply", "drift"):
+    if site.state == OPEN and page.playbook in DESCRIBED:
         return together(
             "No run of its description would shut this: the layer that is open is not managed, or "
             "is described like that. A person has to decide."

@@ -114,6 +114,7 @@ def _head(title: str) -> Html:
 _RUNS = {
     "apply": "What was done, and what stands now",
     "drift": "How each site stands to its description",
+    "offline": "How each site stood to its description, by dumps",
     "probe": "What was seen from outside",
     "rollback": "What was restored",
 }

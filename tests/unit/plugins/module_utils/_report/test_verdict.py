@@ -202,6 +202,7 @@ def test_what_breaks_a_promise() -> None:
     assert broken == {
         "apply": {*strict, "not judged"},
         "drift": {*strict, "not judged"},
+        "offline": {*strict, "not judged"},
         "probe": strict,
         "rollback": {"unknown"},
         "snapshots": {"unknown"},
