@@ -13,16 +13,33 @@ import pathlib
 import typing as t
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
+from ansible_collections.mailedge.lockdown.tests.lab.rehearsal import compare, windows_firewall
 from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.file import (
     NoReading,
+    firewall_of,
     load,
     understand,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.fortigate import device_of
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import operations
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import admits
+from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
+from ansible_collections.mailedge.lockdown.tests.support import random_windows_firewalls
+from ansible_collections.mailedge.lockdown.tests.support.random_firewalls import (
+    MISLEADING_POLICIES,
+    PLACES,
+    POLICIES,
+    SOURCES,
+    SURROUNDINGS,
+    Surroundings,
+    seed,
+)
 from ansible_collections.mailedge.lockdown.tests.support.rehearsing import (
     kept,
     played,
@@ -45,13 +62,11 @@ def server() -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(_server()))
 
 
-def exchange_alone(sentences: t.Iterable[str]) -> list[str]:
-    """Without what is not Exchange's."""
-    return [
-        sentence
-        for sentence in sentences
-        if not sentence.startswith(("firewall", "iis", "posture"))
-    ]
+def but_iis(sentences: t.Iterable[str]) -> list[str]:
+    """Without what is said of IIS, whose rules the lab does not carry, and of what no server
+    tells.
+    """
+    return [text for text in sentences if not text.startswith("iis") and "LocalSubnet" not in text]
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -79,8 +94,8 @@ def test_connectors_rights_and_names_of_every_edition_come_back(edition: str) ->
     host.directory.accepted_domains["*.other.example"] = "InternalRelay"
     first = read_host(host)
     lab, told = played(first)
-    assert exchange_alone(told) == []
-    assert exchange_alone(unlike(first, read_host(lab))) == []
+    assert but_iis(told) == []
+    assert but_iis(unlike(first, read_host(lab))) == []
     # Not only its answers: who may do what on it, too.
     for sender in ("203.0.113.9", "10.20.5.7", "10.20.6.9", "192.0.2.9"):
         for port in host.ports():
@@ -100,8 +115,8 @@ def test_rights_of_a_group_that_documentation_does_not_know_are_the_groups() -> 
         ]:
             row["ExtendedRights"] = ["ms-Exch-SMTP-Accept-XShadow"]
     lab, told = played(first)
-    assert exchange_alone(told) == []
-    assert exchange_alone(unlike(first, read_host(lab))) == []
+    assert but_iis(told) == []
+    assert but_iis(unlike(first, read_host(lab))) == []
 
 
 def test_what_the_lab_cannot_carry_is_told_by_name() -> None:
@@ -252,3 +267,45 @@ def test_a_reading_makes_the_lab_do_nothing_but_read(tmp_path: pathlib.Path) -> 
     lab, _told = played(first)
     assert len(lab.receive_connectors()) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
+@settings(max_examples=100, deadline=None)
+@given(
+    policies=st.one_of(POLICIES, MISLEADING_POLICIES),
+    around=SURROUNDINGS,
+    version=st.sampled_from(["v6.2.3", "v6.4.0", "v7.4.4"]),
+)
+def test_any_fortigate_comes_back(
+    policies: list[dict[str, t.Any]], around: Surroundings, version: str
+) -> None:
+    """All that it answers, and who gets through it."""
+    device = Device(version=version)
+    seed(device, policies, around)
+    first = read_device(device)
+    again, told = device_of(firewall_of(first), device.serial)
+    assert told == []
+    assert read_device(again) == first
+    for source in SOURCES:
+        for place in PLACES.values():
+            for port in (25, 443):
+                assert again.admits(source, place, port) == device.admits(source, place, port)
+
+
+@settings(max_examples=15, deadline=None)
+@given(firewall=random_windows_firewalls.firewalls())
+def test_any_windows_firewall_comes_back(firewall: Firewall) -> None:
+    """Its rules as they are stored, and who gets through."""
+    first = [
+        dict(row)
+        for row in operations.read(random_windows_firewalls.host_of(firewall), {"id": "firewall"})
+    ]
+    again = Firewall()
+    again.keywords = firewall.keywords
+    told = windows_firewall.carry(again, json.loads(json.dumps(first)))
+    host = random_windows_firewalls.host_of(again)
+    assert [sentence for sentence in told if "LocalSubnet" not in sentence] == []
+    assert compare.differences("firewall", first, operations.read(host, {"id": "firewall"})) == []
+    for source in random_windows_firewalls.SOURCES:
+        for packet in random_windows_firewalls.packets(source, 25, 1):
+            assert admits(again, packet) == admits(firewall, packet)

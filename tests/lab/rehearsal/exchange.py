@@ -24,6 +24,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.objects import (
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.parameters import COMMON, commands
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.rows import READ
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.shapes import Mismatch, Refused
+from ansible_collections.mailedge.lockdown.tests.lab.rehearsal import windows, windows_firewall
 from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.file import (
     HostReading,
     NoReading,
@@ -119,7 +120,9 @@ def host_of(
     host.cmdlets.server = host.server
     host.setup_running = bool(facts.get("setup_running"))
     directory.servers[host.name.casefold()] = host.server
-    told: list[str] = []
+    told = windows.carry(host.windows, reading)
+    told += windows_firewall.carry(host.windows.firewall, reading.of("firewall"))
+    host.windows.firewall.keywords["LocalSubnet"] = windows_firewall.local_subnet(addresses)
     for row in reading.of("accepted-domains"):
         domain = str(row.get("DomainName") or "")
         directory.accepted_domains[domain] = str(row.get("DomainType"))

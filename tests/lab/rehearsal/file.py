@@ -28,6 +28,7 @@ _READS = frozenset(
         "update_history",
         "certificate_read",
         "iis_read",
+        "xml_read",
     }
 )
 
@@ -130,7 +131,7 @@ def understand(data: t.Any) -> SiteReading:
     return SiteReading(
         site,
         servers,
-        _firewall(data["firewall"]) if data.get("firewall") else None,
+        firewall_of(data["firewall"]) if data.get("firewall") else None,
         described if isinstance(described, dict) else {},
         _texts(data.get("not_read")),
     )
@@ -173,7 +174,8 @@ def _only_reads(step: Row) -> bool:
     return step.get("op") in _READS
 
 
-def _firewall(told: t.Any) -> FirewallReading:
+def firewall_of(told: t.Any) -> FirewallReading:
+    """A firewall, of what is kept of one. Raises NoReading."""
     if not isinstance(told, dict) or not isinstance(told.get("tables"), dict):
         raise NoReading("The firewall is in no form that this lab knows.")
     if not isinstance(told["tables"].get("firewall/policy"), list):

@@ -17,6 +17,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import (
     Config,
     Device,
 )
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.internet_services import (
+    SERVICES,
+    InternetService,
+)
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.schema import Refused
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.system import device_table
@@ -47,17 +51,25 @@ _NOTHING: tuple[t.Any, ...] = (
     {},
 )
 _NAMED = 3
+_FIRST_SERVICE = 9_000_000
 
 
 def device_of(reading: FirewallReading, serial: str) -> tuple[Device, list[str]]:
     """The device, and what of it could not be carried. Raises NoReading."""
     if not _VERSION.fullmatch(reading.version):
         raise NoReading(f"The firewall's version, {reading.version!r}, is no version of FortiOS.")
-    future = _unknown_conditions(reading)
+    unknown = _unknown_services(reading)
     device = Device(
-        version=f"v{reading.version}", serial=serial, vdoms=(reading.vdom,), future=future
+        version=f"v{reading.version}",
+        serial=serial,
+        vdoms=(reading.vdom,),
+        services={**SERVICES, **unknown},
+        future=_unknown_conditions(reading),
     )
-    told: list[str] = []
+    told = [
+        f"the internet service '{name}' has no address in the lab, so that nobody is one of it."
+        for name in unknown
+    ]
     _system(device, reading)
     _routes(device, reading)
     config = device.configs[reading.vdom]
@@ -83,6 +95,21 @@ def device_of(reading: FirewallReading, serial: str) -> tuple[Device, list[str]]
         ]
     told += answers_otherwise(device, reading)
     return device, told
+
+
+def _unknown_services(reading: FirewallReading) -> dict[str, InternetService]:
+    """Internet services that policies name, and the lab has no addresses of."""
+    names = {
+        name
+        for row in reading.table(POLICY)
+        for field in ("internet-service-name", "internet-service-src-name")
+        for name in _plain(row.get(field) or [])
+    }
+    new = sorted(str(name) for name in names if name not in SERVICES)
+    return {
+        name: InternetService(_FIRST_SERVICE + number, "both", ())
+        for number, name in enumerate(new)
+    }
 
 
 def _unknown_conditions(reading: FirewallReading) -> tuple[str, ...]:
@@ -228,7 +255,8 @@ def _routes(device: Device, reading: FirewallReading) -> None:
         for row in reading.table(path):
             for came in _objects(row, "input-device"):
                 for part in _objects(row, "dst"):
-                    network = _network(part.get("subnet") or part.get("addr6"))
+                    text = part.get("subnet") or part.get("addr6")
+                    network = _network(text) or (_ANYWHERE[path.endswith("6")] if text else "")
                     leaves, on = str(row.get("output-device") or ""), row.get("status")
                     if network and leaves:
                         routing.policies.append(
@@ -267,7 +295,8 @@ def answers_otherwise(device: Device, reading: FirewallReading) -> list[str]:
             told += _rows(path, [wanted], [held], key="")
         elif isinstance(wanted, list):
             table = schema.TABLES.get(path)
-            told += _rows(path, wanted, held, key=table.key if table else "name")
+            own_key = "seq-num" if path.startswith("router/") else "name"
+            told += _rows(path, wanted, held, key=table.key if table else own_key)
     for path, wanted in reading.monitors.items():
         if path in ("router/ipv4", "router/ipv6") and isinstance(wanted, list):
             routes = device.routing.listed(int(path[-1]))

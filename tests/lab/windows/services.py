@@ -21,7 +21,7 @@ class Services:
     """
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        self.registry = registry
         self.held: dict[str, tuple[str, str]] = {}
         self.unreadable: set[str] = set()
 
@@ -30,8 +30,8 @@ class Services:
     ) -> None:
         """Install a service, or change one."""
         self.held[name.casefold()] = (name, status)
-        self._registry.set(rf"{_ROOT}\{name}", "Start", start)
-        self._registry.set(
+        self.registry.set(rf"{_ROOT}\{name}", "Start", start)
+        self.registry.set(
             rf"{_ROOT}\{name}", "ImagePath", image or rf"C:\Windows\System32\{name}.exe", EXPANDED
         )
 

@@ -38,7 +38,8 @@ class Rule:
     resource.
 
     `bypass`: lets authenticated senders past block rules. `package`: for one app of the store
-    alone. `tokens` are in its text only, and COM shows none of them.
+    alone. `tokens` are in its text only, and COM shows none of them. `original`: the text that one
+    had which was read, and what it was then.
     """
 
     name: str = ""
@@ -63,9 +64,16 @@ class Rule:
     tokens: tuple[str, ...] = ()
     reference: str = ""
     id: str = ""
+    original: tuple[str, Rule] | None = None
+
+    def remember(self, text: str) -> None:
+        """Keep the text that it was read from, for as long as nobody changes the rule."""
+        self.original = (text, self.copy())
 
     def text(self, version: str = "v2.30") -> str:
         """The rule as the registry holds it."""
+        if self.original and dataclasses.replace(self, original=None) == self.original[1]:
+            return self.original[0]
         words = {DOMAIN: "Domain", PRIVATE: "Private", PUBLIC: "Public"}
         parts = [
             version,
