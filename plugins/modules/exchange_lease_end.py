@@ -47,6 +47,7 @@ EXAMPLES = r"""
     - name: Lock
       mailedge.lockdown.exchange_mail_flow:
         provider_ranges: [198.51.100.0/24]
+        own_networks: [10.20.0.0/16]
         inbound_lock: {}
         lease: {run_id: night42}
       register: lock

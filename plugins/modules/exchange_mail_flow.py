@@ -269,22 +269,21 @@ EXAMPLES = r"""
     provider_ranges: [198.51.100.0/24, 2001:db8:100::/48]
     own_networks: [10.20.0.0/16]
     exchange_servers: [10.20.1.11, 10.20.1.12]
-    inbound_lock:
-      fqdn: mail.birke.example
+    inbound_lock: {fqdn: mail.birke.example}
 
 - name: Lock both ways of a Small Business Server
   mailedge.lockdown.exchange_mail_flow:
     provider_ranges: [198.51.100.0/24]
     own_networks: [192.168.16.0/24]
-    inbound_lock:
-      method: disable
-    outbound_lock:
-      smart_hosts: [out.filter.example]
+    inbound_lock: {method: disable}
+    outbound_lock: {smart_hosts: [out.filter.example]}
 
 - name: See whether anybody has opened the door again
   mailedge.lockdown.exchange_mail_flow:
-    provider_ranges: [198.51.100.0/24]
-    inbound_lock: {}
+    provider_ranges: [198.51.100.0/24, 2001:db8:100::/48]
+    own_networks: [10.20.0.0/16]
+    exchange_servers: [10.20.1.11, 10.20.1.12]
+    inbound_lock: {fqdn: mail.birke.example}
   check_mode: true
   diff: true
 

@@ -178,16 +178,6 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Only the filter delivers to the tenant
-  mailedge.lockdown.exchange_online_lock:
-    tenant_id: 8f0f9b9e-0c2a-4a55-9d4b-6d1f8f1f2f10
-    client_id: 2b6f6c1e-5c5e-4a0a-8f9b-0a5d5d5d5d5d
-    certificate: /etc/mailedge/birke.pem
-    provider_certificate: "*.filter.example"
-    on_premises_certificate: mail.birke.example
-    mx_hosts: [mx1.filter.example, mx2.filter.example]
-  delegate_to: localhost
-
 - name: First look who would be quarantined
   mailedge.lockdown.exchange_online_lock:
     tenant_id: 8f0f9b9e-0c2a-4a55-9d4b-6d1f8f1f2f10
@@ -197,6 +187,18 @@ EXAMPLES = r"""
     rule_mode: audit
     provider_ranges: [198.51.100.0/24]
     mx_hosts: [mx1.filter.example]
+  delegate_to: localhost
+
+- name: Only the filter delivers to the tenant
+  mailedge.lockdown.exchange_online_lock:
+    tenant_id: 8f0f9b9e-0c2a-4a55-9d4b-6d1f8f1f2f10
+    client_id: 2b6f6c1e-5c5e-4a0a-8f9b-0a5d5d5d5d5d
+    certificate: /etc/mailedge/birke.pem
+    provider_certificate: "*.filter.example"
+    on_premises_certificate: mail.birke.example
+    mx_hosts: [mx1.filter.example, mx2.filter.example]
+    # Two connectors cannot be made at the same moment: for an hour without mail.
+    accept_risks: [no_safe_order]
   delegate_to: localhost
 
 - name: Give the tenant back as it was

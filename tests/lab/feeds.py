@@ -36,12 +36,13 @@ class Answer:
 
 class Web:
     """A web server on a free port, as a context manager; a path without an answer gives 404.
-    `asked` are the paths, with their queries.
+    `asked` are the paths, with their queries; `posted` what was sent.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.posted: list[bytes] = []
         server: t.Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
         server.daemon_threads = True
         server.web = self
@@ -65,6 +66,10 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: t.Any) -> None:
         """Nothing is logged."""
+
+    def do_POST(self) -> None:
+        self.server.web.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
 
     def do_GET(self) -> None:
         web: Web = self.server.web
