@@ -91,11 +91,13 @@ exposure:
   sample: ["everybody → port 25 of the virtual IP 'VIP-mail', by policy 1 'Mail in'"]
 targets:
   description: What was looked at, which is a virtual IP by its name (C(vip)) or an C(address); the
-    other is empty. C(port) is the one of the server.
+    other is empty. C(port) is the one of the server. C(way) is whether the device C(told) behind
+    which interface it is, was C(not asked), or has C(not told) it; every policy then counts as one
+    that could lead there.
   returned: success
   type: list
   elements: dict
-  sample: [{vip: VIP-mail, address: '', port: 25}]
+  sample: [{vip: VIP-mail, address: '', port: 25, way: told}]
 policies:
   description: The policies that are for the port, in their order.
   returned: success
@@ -215,6 +217,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.inbound
     refuse_unread_ipv6,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.model import (
+    Model,
     Target,
     model_of,
 )
@@ -285,6 +288,8 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             else dataclasses.replace(wanted, vips=serving)
         )
     counted = usage.read(client, sorted({target.version for target in wanted.targets}))
+    first = model_of(state, ways_in)
+    asked = {target for target in wanted.targets if first.is_unsettled(target)}
     model = model_of(Routes(client, known).told(state, wanted.targets, ways_in), ways_in)
     warnings = [
         finding.sentence for finding in decides.findings(datetime.datetime.now(), changes=False)
@@ -313,6 +318,7 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
                 "vip": str(target.vip or ""),
                 "address": str(target.address or ""),
                 "port": target.port,
+                "way": _way(target, asked, model),
             }
             for target in wanted.targets
         ],
@@ -355,6 +361,13 @@ def _behind(state: DeviceState, wanted: InboundOptions, vips: t.Iterable[str]) -
         for at in range(min(interval.size, 64))
     ]
     return dataclasses.replace(wanted, addresses=tuple(single))
+
+
+def _way(target: Target, asked: t.Collection[Target], model: Model) -> str:
+    """Whether the device told behind which interface the server is."""
+    if target not in asked:
+        return "not asked"
+    return "not told" if model.is_unsettled(target) else "told"
 
 
 def _by_device(

@@ -14,6 +14,8 @@ import unittest.mock
 import pytest
 
 from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inbound_lock, fortios_info
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.catalogue import run_all
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.check import Evidence
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.routing import PolicyRoute
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import Profile
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
@@ -54,6 +56,18 @@ def firewall(tmp_path: pathlib.Path) -> t.Iterator[Firewall]:
             row["dstintf"] = ["servers" if name == "internal" else name for name in row["dstintf"]]
         device.configs["root"].all("firewall/vip")["VIP-mail"]["extintf"] = "any"
         yield device_running
+
+
+def judged(firewall: Firewall, **options: t.Any) -> str:
+    """What the self-test says of the ways."""
+    told = firewall.run(fortios_info, **options)
+    return str(run_all(Evidence(firewall=told))["firewall_routes"]["status"])
+
+
+def test_the_self_test_tells_whether_the_ways_are_told(firewall: Firewall) -> None:
+    assert judged(firewall) == "success"
+    firewall.server.tokens["narrow"] = Profile(network=False)
+    assert judged(firewall, token="narrow") == "failure"
 
 
 def wide(firewall: Firewall, into: str, out: str) -> int:

@@ -286,6 +286,32 @@ class PoliciesAreCounted(Check):
         return holds(bool(counted), f"{len(counted)} of {len(policies)} policies are counted.")
 
 
+class DeviceTellsWhereTheServerIs(Check):
+    """The device tells, by its monitors of routes, behind which interface a server is.
+
+    Expected results:
+
+    * Success: it told it of each server that it was asked about.
+    * Failure: it did not, or in another form, so that more policies count than need to. The API
+      user may lack the right to read network settings (netgrp).
+    * Skipped: it was not asked, because the policies leave nothing open.
+
+    Example: `firewall_routes: success, the way to 1 of 1 servers was told.`
+    """
+
+    name = "firewall_routes"
+    needs = "firewall"
+    marked = "plugins/module_utils/_fortios/routes.py"
+
+    def judge(self, told: Told, evidence: Evidence) -> Result:
+        ways = [target["way"] for target in told["targets"]]
+        asked = [way for way in ways if way != "not asked"]
+        if not asked:
+            return Result(Status.SKIPPED, "The device was not asked about any way.")
+        count = asked.count("told")
+        return holds(count == len(asked), f"the way to {count} of {len(asked)} servers was told.")
+
+
 CHECKS: tuple[type[Check], ...] = (
     AcceptedDomainsAreReadable,
     ConnectorValuesAreUnderstood,
@@ -297,6 +323,7 @@ CHECKS: tuple[type[Check], ...] = (
     PostureIsReadable,
     DeviceAgreesWithTheModel,
     PoliciesAreCounted,
+    DeviceTellsWhereTheServerIs,
     *OF_WINDOWS,
     *OF_TENANTS,
 )

@@ -44,6 +44,7 @@ GOOD = Evidence(
             {"source": "192.0.2.9", "certain": True, "passes": True, "device_passes": True}
         ],
         "policies": [{"name": "canary", "hit_count": 5}],
+        "targets": [{"vip": "canary", "port": 25, "way": "told"}],
     },
     iis={
         "version": "10.0",
@@ -123,6 +124,10 @@ FAILING: tuple[tuple[str, Evidence], ...] = (
         changed("firewall", sources=[{"certain": True, "passes": False, "device_passes": True}]),
     ),
     ("policy_counters", changed("firewall", policies=[{"hit_count": None}])),
+    (
+        "firewall_routes",
+        changed("firewall", targets=[{"way": "told"}, {"way": "not told"}]),
+    ),
     ("iis_sections", changed("iis", unread=["system.webServer/modules (0x80070021)"])),
     ("iis_levels", changed("iis", rules_without_level=1)),
     ("iis_paths", changed("iis", directories=["/owa"])),
@@ -161,7 +166,7 @@ def test_silence_is_an_error_and_what_was_not_asked_is_skipped(part: str) -> Non
         ({"skipped": True}, "skipped"),
         ({}, "skipped"),
         ({"receive_connectors": 5, "logs": 5, "names": 5, "findings": 5, "policies": 5}, "error"),
-        ({"unread": 5, "rules": "five", "directories": 5, "ipv6_masks": 5}, "error"),
+        ({"targets": 5, "unread": 5, "rules": "five", "directories": 5, "ipv6_masks": 5}, "error"),
     ):
         results = run_all(dataclasses.replace(GOOD, **{part: told}))
         for name in of_part - {"device_agrees", "accepted_domains"}:
