@@ -45,6 +45,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
     DRIFT,
     IN_ORDER,
+    OPEN,
     UNKNOWN,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.templates import (
@@ -54,6 +55,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.tem
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._given_back import taken_back
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._names import (
     told_of_dns,
+    told_of_tenant,
     with_unknown_names,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import (
@@ -105,6 +107,8 @@ _ON_THE_WAY = (
     "fortigate way in",
 )
 _STRICTEST = "drift"
+# What is told and not judged where a run only looks.
+_JUDGED = {DNS: (UNKNOWN, DRIFT, IN_ORDER), TENANT: (OPEN, UNKNOWN, DRIFT, IN_ORDER)}
 
 OfHosts = t.Mapping[str, t.Mapping[str, t.Any]]
 """Host → its variables, with what its tasks registered."""
@@ -320,6 +324,8 @@ class Judge:
                 continue
             if layer == DNS:
                 given = names
+            if layer == TENANT and self.playbook == "probe":
+                given = told_of_tenant(given)
             layer_record = record(
                 layer,
                 host,
@@ -329,7 +335,7 @@ class Judge:
                 acceptances=acceptances,
             )
             if layer_record is not None:
-                if layer == DNS and unjudged and layer_record.state in (UNKNOWN, DRIFT, IN_ORDER):
+                if unjudged and layer_record.state in _JUDGED[layer]:
                     layer_record = dataclasses.replace(layer_record, state=NOT_JUDGED)
                 records.append(layer_record)
         if self.playbook in DESCRIBED:

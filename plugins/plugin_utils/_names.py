@@ -1,7 +1,7 @@
 # Copyright (c) mailedge.lockdown contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What DNS said of a site, in the report of a run."""
+"""What DNS, and a tenant that was only asked, said of a site, in the report of a run."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ def _of_servers(registered: t.Any, described: Plain) -> t.Iterator[DnsFinding]:
                 f"{host} takes mail for {', '.join(others)}, for which nobody asked DNS.",
                 "Add those that are the site's to mailedge_domains.",
             )
+
+
+def told_of_tenant(result: Plain | None) -> Plain | None:
+    """The result of exchange_online_info, with what leaves it unknown, and what goes past the
+    tenant's own filtering, as findings.
+    """
+    if not result:
+        return result
+    told = [("not_read", finding.UNKNOWN, text) for text in result.get("unread") or ()]
+    told += [("bypass", finding.NOTE, text) for text in result.get("bypasses") or ()]
+    findings = [DnsFinding(what, grade, "", str(text)).as_dict(()) for what, grade, text in told]
+    return {**result, "findings": findings}
 
 
 def with_unknown_names(seen: Record, result: Plain | None) -> Record:

@@ -44,6 +44,18 @@ def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
     assert drift.code != 0
     assert state_of(drift) == "open"
 
+    # The playbook that only looks asks it as well.
+    asks = {key: value for key, value in variables.items() if key != "mailedge_probe_targets"}
+    probed = play("probe", lab.inventory, variables={**asks, "mailedge_probe_expect": "any"})
+    assert probed.code == 0, probed.output
+    assert state_of(probed) == "not judged"
+    probed = play("probe", lab.inventory, variables=asks)
+    assert probed.code != 0
+    assert state_of(probed) == "open"
+    assert "(direct delivery)" in report(probed)
+    assert "a stranger at the tenant's own name for hafen.example gets: taken" in report(probed)
+    assert tenant.dump() == start
+
     applied = play("apply", lab.inventory, variables=variables)
     assert applied.code == 0, applied.output
     assert state_of(applied) == "in order"
@@ -66,7 +78,7 @@ def test_the_playbooks_walk_the_tenant(lab: Lab, tenant: Tenant) -> None:
     back = play("rollback", lab.inventory, variables=variables)
     assert back.code == 0, back.output
     assert tenant.dump() == start
-    for run in (looked, drift, applied, listed, back):
+    for run in (looked, drift, probed, applied, listed, back):
         assert CANARY not in run.output
 
 

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.mailedge.lockdown.plugins.module_utils import _ranges_guards
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange_online import (
     argspec,
+    edge,
     model,
     watcher,
     words,
@@ -315,6 +316,7 @@ def _looked(
             **({"in_force_by": snapshots.stamp(until)} if until else {}),
         },
         **judged(strangers, strangers, strangers, unfinished=False, unsettled=bool(doubts)),
+        "edge": edge.of(state, named),
         "answers": words.answers(state),
         "bypasses": model.bypasses(state),
         "unread": doubts,

@@ -52,9 +52,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts impo
     BACK,
     DNS,
     OF_THE_SITE,
+    WAYS_IN,
     Surroundings,
     Values,
     named_snapshots,
+    needs_ranges,
     parts_of,
 )
 
@@ -125,9 +127,9 @@ def describe(
     _check_owners(values, around, description)
     _accepted(values, description)
     _check_ranges(values, description)
-    if around.playbook in (*DESCRIBED, "publish_ranges"):
-        _provider(values, today, description)
     description.parts = parts_of(values, around)
+    if needs_ranges(around.playbook, description.parts):
+        _provider(values, today, description)
     plan = values["approved_plan"] if around.playbook == "apply" else None
     if around.playbook == "apply":
         description.errors += no_text(variables.get("mailedge_approved_plan"))
@@ -442,11 +444,10 @@ def _check_tenant(values: Values, description: Description) -> None:
         description.errors.append(
             "mailedge_exchange_online_enabled is true without mailedge_exchange_online_tenant_id."
         )
-    ways = ("client_secret", "certificate", "managed_identity")
-    if sum(bool(values[f"exchange_online_{way}"]) for way in ways) != 1:
+    if sum(bool(values[f"exchange_online_{way}"]) for way in WAYS_IN) != 1:
         description.errors.append(
             f"The tenant of site '{values['site']}' needs one way to log in: one of "
-            + ", ".join(f"mailedge_exchange_online_{way}" for way in ways)
+            + ", ".join(f"mailedge_exchange_online_{way}" for way in WAYS_IN)
             + "."
         )
     if not 0 <= values["exchange_online_wait_minutes"] <= 240:

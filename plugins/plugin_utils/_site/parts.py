@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import (
+    DESCRIBED,
     ELSEWHERE,
     LEFT_OUT,
     MANAGED,
@@ -30,6 +31,8 @@ TENANT = "exchange online"
 DNS = "dns"
 OF_THE_SITE = {"fortigate": "fortigate", TENANT: "exchange_online"}
 """What a site has once and keeps snapshots of beside it, by its variables' prefix."""
+WAYS_IN = ("client_secret", "certificate", "managed_identity")
+"""The ways to log in to a tenant, by the ends of their variables."""
 _OF_THE_SITE = "belongs to the whole site and is managed through"
 
 Values = dict[str, t.Any]
@@ -52,7 +55,7 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
     if around.playbook == "publish_ranges":
         return {"published ranges": _owned("The list", values["site_owner"], around)}
     if around.playbook == "probe":
-        return _outside_parts(values, around)
+        return {**_asked_tenant(values, around), **_outside_parts(values, around)}
     if around.playbook in ("discover", "selftest"):
         firewall = {"fortigate": _owned("The firewall", values["fortigate_owner"], around)}
         return {"exchange": Part(MANAGED), **(firewall if values["fortigate_host"] else {})}
@@ -78,6 +81,12 @@ def _offline(name: str, part: Part) -> Part:
     if part.how == MANAGED and name not in HOST_PARTS:
         return Part(LEFT_OUT, "It has to be asked itself, which an offline report does not.")
     return part
+
+
+def needs_ranges(playbook: str, parts: t.Mapping[str, Part]) -> bool:
+    """Whether the addresses of the provider have to be known."""
+    asks_tenant = playbook == "probe" and TENANT in parts and parts[TENANT].how == MANAGED
+    return asks_tenant or playbook in (*DESCRIBED, "publish_ranges")
 
 
 def _outside_parts(values: Values, around: Surroundings) -> dict[str, Part]:
@@ -172,6 +181,16 @@ def _tenant_parts(values: Values, around: Surroundings) -> dict[str, Part]:
         back = _rolled_back("exchange_online", values)
         return {TENANT: part if back.how == MANAGED else back}
     return {TENANT: part}
+
+
+def _asked_tenant(values: Values, around: Surroundings) -> dict[str, Part]:
+    """The tenant where a site is looked at: who only looks may be without a login to it."""
+    if not any(values[f"exchange_online_{way}"] for way in WAYS_IN):
+        if not values["exchange_online_enabled"]:
+            return _tenant_parts(values, around)
+        ways = ", ".join(f"mailedge_exchange_online_{way}" for way in WAYS_IN)
+        return {TENANT: Part(NOT_LOOKED_AT, f"None of {ways} is set, so that nobody could ask it.")}
+    return _tenant_parts(values, around)
 
 
 def _host_parts(values: Values, around: Surroundings) -> dict[str, Part]:

@@ -37,3 +37,33 @@ def test_the_owner_looks_at_the_names_of_a_site(playbook: str) -> None:
     lacking = described(named, playbook=playbook)
     assert parts(lacking)["outside"] == "not looked at"
     assert "without mailedge_probe_sender" in lacking.parts["outside"].why
+
+
+def test_a_site_that_is_looked_at_has_its_tenant_asked_by_who_can() -> None:
+    named = {**SITE, **PROBE, "mailedge_exchange_online_tenant_id": "8f0f9b9e"}
+    secret = {"mailedge_exchange_online_client_secret": "x"}
+
+    def tenant(**more: object) -> tuple[str, str]:
+        part = described({**named, **more}, playbook="probe").parts["exchange online"]
+        return part.how, part.why
+
+    assert tenant(**secret)[0] == "managed"
+    how, why = tenant()
+    assert how == "not looked at"
+    assert "mailedge_exchange_online_client_secret" in why
+    assert tenant(mailedge_exchange_online_enabled=False)[0] == "not managed"
+    second = described({**named, **secret}, playbook="probe", host="birke-ex2")
+    assert parts(second)["exchange online"] == "elsewhere"
+    assert "exchange online" not in parts(described({**SITE, **PROBE}, playbook="probe"))
+    # A drift has to ask it, and is refused.
+    assert "needs one way to log in" in str(described(named, playbook="drift").errors)
+
+
+def test_the_ranges_of_a_provider_are_known_where_a_tenant_is_asked() -> None:
+    named = {**SITE, **PROBE, "mailedge_provider": "nobody", "mailedge_provider_ranges": ""}
+    tenant = {
+        "mailedge_exchange_online_tenant_id": "8f0f9b9e",
+        "mailedge_exchange_online_client_secret": "x",
+    }
+    assert described(named, playbook="probe").errors == []
+    assert "nobody" in str(described({**named, **tenant}, playbook="probe").errors)
