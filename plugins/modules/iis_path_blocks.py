@@ -316,6 +316,13 @@ site:
   returned: success, and on a refusal after the server was read
   type: str
   sample: Default Web Site
+bindings:
+  description: Where the site listens, one sentence for each binding of HTTP and HTTPS. Empty where
+    one of them is not understood.
+  returned: success, and on a refusal after the server was read
+  type: list
+  elements: str
+  sample: ["https at any address, port 443, by any name"]
 # generated: returns layer.lease
 lease:
   description:

@@ -75,8 +75,9 @@ function Read-IisSection($manager, $name, $path, $spec) {
 function Read-IisSite($manager) {
     $row = @{ kind = 'sites'; error = $null; sites = @() }
     $within = @{ values = @('path'); items = @{ values = @('path', 'physicalPath') } }
-    $spec = @{ items = @{ values = @('name', 'id'); items = $within } }
-    $read = Read-IisSection $manager 'system.applicationHost/sites' $iisApphost $spec
+    $bound = @{ items = @{ values = @('protocol', 'bindingInformation', 'sslFlags') } }
+    $site = @{ values = @('name', 'id'); items = $within; children = @{ bindings = $bound } }
+    $read = Read-IisSection $manager 'system.applicationHost/sites' $iisApphost @{ items = $site }
     if ($read.error) { $row.error = $read.error; return $row }
     $row.sites = @($read.node.items | ForEach-Object {
             $applications = @($_.items | ForEach-Object {
@@ -85,7 +86,8 @@ function Read-IisSite($manager) {
                     })
                     @{ path = $_.values.path; directories = $directories }
                 })
-            @{ name = $_.values.name; id = $_.values.id; applications = $applications }
+            @{ name = $_.values.name; id = $_.values.id; applications = $applications
+                bindings = @($_.children.bindings.items | ForEach-Object { $_.values }) }
         })
     $row
 }
@@ -187,11 +189,9 @@ function Read-Iis($step) {
         [void]$rows.Add(@{ kind = 'registry'; key = $asked[0]; name = $asked[1]; value = $value })
     }
     if ($null -eq $manager) { return ,$rows.ToArray() }
-    $sites = Read-IisSite $manager
-    $locations = Read-IisLocation $manager
+    $sites = Read-IisSite $manager; $locations = Read-IisLocation $manager
     [void]$rows.Add($sites); [void]$rows.Add($locations)
-    $paths = [System.Collections.ArrayList]@()
-    $files = [System.Collections.ArrayList]@()
+    $paths = [System.Collections.ArrayList]@(); $files = [System.Collections.ArrayList]@()
     foreach ($site in @($sites.sites)) {
         if ([string]$site.name -ine $step['site']) { continue }
         [void]$paths.Add([string]$site.name)

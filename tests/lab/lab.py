@@ -115,7 +115,10 @@ class LabHost:
         # An Edge server has no web.
         web = "ClientAccess" in exchange.edition.roles
         plays = functools.partial(self._player, played["internet"])
-        self.web = WebFrontEnd(exchange, address, self.certificate, plays, guard) if web else None
+        at = (place.addresses[0], 443)
+        self.web = (
+            WebFrontEnd(exchange, address, self.certificate, plays, guard, at) if web else None
+        )
         self.machine.network = self.go_down
 
     def _player(self, otherwise: str, source: str) -> str:

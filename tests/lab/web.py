@@ -39,7 +39,8 @@ class Request:
 
 class WebFrontEnd:
     """Port 443 of one host, on a free port of `address`. `guard` puts a firewall before the socket;
-    it is called again by `refresh`. `plays` says which address a loopback address plays.
+    it is called again by `refresh`. `plays` says which address a loopback address plays, and `at`
+    which address and port of the server this one plays.
     `requests`: all that have come.
     """
 
@@ -50,6 +51,7 @@ class WebFrontEnd:
         certificate: Certificate,
         plays: t.Callable[[str], str],
         guard: t.Callable[[socket.socket], None] | None = None,
+        at: tuple[str, int] = ("", 443),
     ) -> None:
         self._certificate = certificate
         self._guard = guard
@@ -57,7 +59,9 @@ class WebFrontEnd:
         # Bound, and not listening yet: the firewall is there first, so that nobody slips through.
         self._server = _Server(
             (address, 0),
-            functools.partial(_Pages, exchange=exchange, plays=plays, requests=self.requests),
+            functools.partial(
+                _Pages, exchange=exchange, plays=plays, requests=self.requests, at=at
+            ),
             bind_and_activate=False,
         )
         self._server.tls = certificate.context
@@ -132,8 +136,9 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         exchange: ExchangeHost,
         plays: t.Callable[[str], str],
         requests: list[Request],
+        at: tuple[str, int],
     ) -> None:
-        self._requests = requests
+        self._requests, self._at = requests, at
         self._exchange = exchange
         self._plays = plays
         super().__init__(*arguments)
@@ -161,7 +166,10 @@ class _Pages(http.server.BaseHTTPRequestHandler):
             host=headers.get("Host", ""),
             method=self.command,
             headers=headers,
+            at=self._at[0],
+            port=self._at[1],
         )
+        self.server_version = "Microsoft-HTTPAPI/2.0" if answer.kernel else "Microsoft-IIS/10.0"
         if answer.aborted:
             self.close_connection = True
             return

@@ -465,6 +465,26 @@ def test_bindings(iis: Iis) -> None:
     assert str(iis.request("/owa/", STRANGER, port=8443)) == "404"
 
 
+def test_a_name_goes_before_an_address_and_that_before_neither(iis: Iis) -> None:
+    """UrlPrefix Strings: who comes by another way meets another site, or nobody."""
+    iis.replace(
+        '"https" bindingInformation="*:443:"', '"https" bindingInformation="*:443:mail.a.b"'
+    )
+    by_name = iis.request("/owa/", STRANGER, host="MAIL.a.b:443")
+    assert (by_name.directory, by_name.kernel) == ("owa", False)
+    by_address = iis.request("/owa/", STRANGER, host="192.0.2.9")
+    assert (str(by_address), by_address.kernel) == ("404", True)
+    # Another site takes who comes by no name, or by its address.
+    iis.replace(
+        '"https" bindingInformation="*:444:"', '"https" bindingInformation="192.0.2.9:443:"'
+    )
+    at: dict[str, t.Any] = {"at": "192.0.2.9"}
+    other = iis.request("/PushNotifications/x", STRANGER, host="192.0.2.9", **at)
+    assert other.directory == "pushnotifications"
+    assert iis.request("/owa/", STRANGER, host="mail.a.b", **at).directory == "owa"
+    assert iis.request("/owa/", STRANGER, host="192.0.2.9", at="192.0.2.10").kernel
+
+
 def test_a_file_that_changes_is_read_again(iis: Iis) -> None:
     judge = iis.judge()
     assert iis.judge() is judge

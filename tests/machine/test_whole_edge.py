@@ -15,6 +15,7 @@ import re
 import tempfile
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import event, given
@@ -108,6 +109,21 @@ DOORS = st.one_of(POLICIES, POLICIES.map(lambda rows: [*rows, OPEN]), st.just([O
 PATHS = ("/ecp", "/owa", "/EWS", "/PowerShell", "/OAB")
 BLOCKS = st.dictionaries(
     st.sampled_from(PATHS), st.sampled_from(("all", "all", "all but one", "off")), max_size=4
+)
+# Where the site of Exchange listens, and whether another site of the server does at that port.
+NAME = "mail.site.example"
+BINDINGS = st.sampled_from(
+    (
+        ("*:443:", ""),
+        ("*:443:", "*:443:intranet.site.example"),
+        ("*:443:", f"{SERVER}:443:"),
+        (f"*:443:{NAME}", ""),
+        (f"*:443:{NAME}", "*:443:"),
+        (f"{SERVER}:443:", ""),
+        ("10.20.1.12:443:", ""),
+        ("*:8443:", ""),
+        ("*:8443:", "*:443:"),
+    )
 )
 RANGES = ("0.0.0.0-255.255.255.255", "203.0.113.0/24", "203.0.113.200", "198.51.100.0/24")
 CONNECTORS = st.lists(
@@ -242,6 +258,14 @@ def block(host: ExchangeHost, blocks: t.Mapping[str, str]) -> None:
         host.windows.iis.add_location(f"{SITE}{path}", inner)
 
 
+def bind(host: ExchangeHost, own: str, other: str) -> None:
+    """Change where sites listen, as a person does in the console of IIS."""
+    https = 'protocol="https" bindingInformation='
+    host.windows.iis.replace(f'{https}"*:443:"', f'{https}"{own}"')
+    if other:
+        host.windows.iis.replace(f'{https}"*:444:"', f'{https}"{other}"')
+
+
 def web_stage(host: ExchangeHost) -> dict[str, t.Any]:
     """What a run would read and tell of IIS."""
     rows = OPERATIONS["iis_read"](host.windows, {**read_step(SITE, list(PATHS)), "id": "iis"})
@@ -261,6 +285,7 @@ def web(
         certificate,
         lambda peer: STRANGERS.get(peer, "203.0.113.9"),
         lambda listener: gate.guard(listener, admitted, False),
+        (SERVER, place.port_inside),
     )
     front_end.start()
     try:
@@ -274,8 +299,9 @@ def look_at_paths(front_end: WebFrontEnd, source: str, paths: t.Sequence[str]) -
         dict.fromkeys(paths), source=source, connect_seconds=0.15, reply_seconds=10.0
     )
     egress = WebEgress(None, 443, None, 0.5, 0.5)
-    looked = look_at_web(door(front_end.port, "127.0.1.1"), question, egress)
-    result = whole_result([looked], egress)
+    # By its name, as somebody comes who has seen its certificate.
+    named = replace(door(front_end.port, "127.0.1.1"), names=(NAME,))
+    result = whole_result([look_at_web(named, question, egress)], egress)
     return dict(result["addresses"][0]["paths"])
 
 
@@ -332,6 +358,7 @@ ANY: dict[str, st.SearchStrategy[t.Any]] = {
     "setup": st.booleans(),
     "left_out": st.sampled_from(((), (), (), (fold.WINDOWS_FIREWALL,), (fold.EXCHANGE,))),
     "blocks": BLOCKS,
+    "bindings": BINDINGS,
     "rows": st.tuples(
         st.lists(
             st.one_of(random_tenants.CONNECTORS, st.sampled_from(random_tenants.LOCKS)), max_size=3
@@ -368,6 +395,7 @@ def judge(
     setup: bool,
     left_out: tuple[str, ...],
     blocks: dict[str, str],
+    bindings: tuple[str, str],
     rows: Tenants,
 ) -> None:
     """One site, looked at by each stranger at each door."""
@@ -377,6 +405,7 @@ def judge(
         if rules is not None:
             host.windows.firewall = rules
         block(host, blocks)
+        bind(host, *bindings)
         seen = stages(device, host, left_out)
         for answer in fold.answers(seen):
             event(answer.answer)
@@ -394,6 +423,6 @@ def judge(
                     functools.partial(look_at_paths, front_end, paths=paths)
                 ):
                     for answer in here:
-                        event(f"the web: {answer.answer}")
+                        event(f"the web: {answer.answer} {answer.how}".strip())
                         agree(answer, sender, verdicts[answer.path])
         at_tenant(online, pathlib.Path(folder), rows)

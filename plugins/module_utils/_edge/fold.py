@@ -262,16 +262,20 @@ def web_answers(stages: t.Sequence[Seen]) -> list[Answer]:
     where IIS was not looked at, of which then nobody knows a path.
     """
     last = stages[-1].told
-    paths = {
-        right for door in (last or {}).get("doors") or () for right in door if right[:1] == "/"
-    }
+    doors = (last or {}).get("doors") or ()
+    paths = {right for door in doors for right in door if right[:1] == "/"}
+    ports = {WEB, *(port for door in doors for port in door["ports"])}
     told: list[Answer] = []
     for place, family in places(stages) if paths else ():
-        if place.port_inside != WEB:
+        if place.port_inside not in ports:
             continue
+        door = (last and _door(last, family, place.port_inside, place.inside)) or {}
+        then, shut = door.get("then", ""), not any(map(door.get, paths))
         for path in sorted(paths):
             way = _way(stages, place, family, STRANGERS, path)
             answer = dataclasses.replace(_answer_of(place, STRANGERS, way, None), path=path)
+            if answer.answer == TAKEN or (shut and answer.by == stages[-1].name):
+                answer = dataclasses.replace(answer, how=then)
             if answer not in told:
                 told.append(answer)
     return told
@@ -395,13 +399,31 @@ def _met(told: Plain, place: Place, family: int, *, front: bool) -> Plain | None
 
 
 def _door(told: Plain, family: int, port: int, address: str) -> Plain | None:
-    """The door at an address of the server, else the one at all its addresses."""
+    """The door at an address of the server, else the one at all its addresses. Where nobody knows
+    the address, it may be any of them.
+    """
     fitting = [
         door for door in told["doors"] if family in door["families"] and port in door["ports"]
     ]
     named = [door for door in fitting if address and address in (door.get("at") or ())]
     everywhere = [door for door in fitting if not door.get("at")]
+    if not address and len(fitting) > len(everywhere):
+        return _one_of(fitting)
     return next(iter([*named, *everywhere]), None)
+
+
+def _one_of(doors: t.Sequence[Plain]) -> Plain:
+    """What is known of a door that is one of several: who might get further, nobody for sure."""
+    merged: dict[str, t.Any] = {}
+    for door in doors:
+        for right, whose in door.items():
+            if not isinstance(whose, dict):
+                continue
+            held = merged.setdefault(right, {})
+            for group, (might, _certain) in whose.items():
+                before = held.get(group, (_NOBODY, _NOBODY))[0]
+                held[group] = (_either(before, might), _NOBODY)
+    return merged
 
 
 def _either(first: Part, other: Part) -> Part:

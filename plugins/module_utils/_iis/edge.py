@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.stage import (
-    WEB,
-    Door,
     Groups,
     Plain,
     stage,
 )
-from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import words
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import bindings, words
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import Passing, passing
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.senders import (
@@ -24,15 +22,14 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import R
 
 
 def of(state: State, wish: Wish) -> Plain:
-    """Who gets through to each path of Exchange, and to each that is or shall be blocked.
-
-    Which port a site listens on is not read: it is taken to be that of HTTPS.
+    """Who gets through to each path of Exchange, and to each that is or shall be blocked, where the
+    site has a binding.
     """
     named = wish.own_networks | wish.exchange_servers | state.server.itself
     for block in wish.on(state):
         named = named | block.networks
     rights = {path: _seen(wish, passing(state, path)) for path in words.paths(wish, state)}
-    doors = [Door((family,), (WEB,), rights) for family in (4, 6)]
+    doors = bindings.doors(state.bindings, state.other_bindings, rights)
     return stage("iis", Groups(named, RangeSet()), doors, addresses=state.server.addresses)
 
 

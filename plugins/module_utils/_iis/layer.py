@@ -167,6 +167,7 @@ class IisLayer(HostLayer[State]):
         return {
             "server": {"name": server.name, "iis": iis, "url_rewrite": server.rewrite},
             "site": state.site,
+            "bindings": [binding.words() for binding in state.bindings or ()],
         }
 
 

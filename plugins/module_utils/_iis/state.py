@@ -11,6 +11,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import raw
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.bindings import (
+    Binding,
+    read_bindings,
+)
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import (
     IpList,
     read_list,
@@ -92,7 +96,8 @@ class State:
     cannot be read. `above` are the rules of the server that every site inherits. `directories`: the
     paths of virtual directories and applications. `locations`: for each location of
     applicationHost.config its path and the sections in it. `others` are the server's other sites,
-    each with its directories.
+    each with its directories. `bindings` are where the site listens, and `other_bindings` where
+    the others do; None where they were not read.
     """
 
     server: Server
@@ -103,6 +108,8 @@ class State:
     above: tuple[Rule, ...] = ()
     directories: tuple[str, ...] = ()
     locations: tuple[tuple[str, frozenset[str]], ...] = field(default=())
+    bindings: tuple[Binding, ...] | None = None
+    other_bindings: tuple[Binding, ...] | None = None
     others: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -228,6 +235,10 @@ def read_state(host: t.Mapping[str, t.Any], rows: Rows, site: str) -> State:
             {str(site["name"]): _directories(site) for site in sites["sites"] if site is not wanted}
         ),
         locations=locations,
+        bindings=read_bindings(wanted.get("bindings")),
+        other_bindings=_together(
+            read_bindings(site.get("bindings")) for site in sites["sites"] if site is not wanted
+        ),
     )
     ended = {key: _ends(place, state, texts) for key, place in places.items()}
     return dataclasses.replace(state, places=types.MappingProxyType(ended))
@@ -258,6 +269,16 @@ def _no_objects(error: t.Mapping[str, t.Any], registry: Rows) -> str:
         "Install the role service IIS Management Scripts and Tools (Web-Scripting-Tools). "
         f"{_AS_ADMINISTRATOR}"
     )
+
+
+def _together(bindings: t.Iterable[tuple[Binding, ...] | None]) -> tuple[Binding, ...] | None:
+    """All bindings of several sites; None where those of one are not known."""
+    every: tuple[Binding, ...] = ()
+    for of_site in bindings:
+        if of_site is None:
+            return None
+        every += of_site
+    return every
 
 
 def _directories(site: t.Mapping[str, t.Any]) -> tuple[str, ...]:

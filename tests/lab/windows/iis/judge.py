@@ -49,7 +49,9 @@ from ansible_collections.mailedge.lockdown.tests.lab.windows.iis.view import Sec
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a client gets. `passed`: it reached what is behind, at `directory` of the site."""
+    """What a client gets. `passed`: it reached what is behind, at `directory` of the site.
+    `kernel`: HTTP.sys answers by itself, because no site is bound to what was asked for.
+    """
 
     status: int
     substatus: int = 0
@@ -57,6 +59,7 @@ class Answer:
     aborted: bool = False
     location: str = ""
     directory: str = ""
+    kernel: bool = False
 
     def __str__(self) -> str:
         if self.aborted:
@@ -87,8 +90,11 @@ class Judge:
         method: str = "GET",
         port: int = 443,
         headers: t.Mapping[str, str] | None = None,
+        at: str = "",
     ) -> Answer:
-        """The answer to a request line's target, as sent, from a client's address."""
+        """The answer to a request line's target, as sent, from a client's address. `at`: the
+        address of the server that it came to, one that no binding names where not said.
+        """
         if self.broken:
             return Answer(503)
         path, _sign, query = target.partition("?")
@@ -96,9 +102,9 @@ class Judge:
             url = cooked(path)
         except BadUrl:
             return Answer(400)
-        site = self._site(port, host)
+        site = self._site(port, host, at)
         if site is None:
-            return Answer(404)
+            return Answer(404, kernel=True)
         sent = Sent(target, url, query, client, host, method, port, headers or {})
         segments = way(url)
         scope = self._scope(site, segments.names)
@@ -128,8 +134,10 @@ class Judge:
                 return Answer(outcome.status, outcome.substatus, location=outcome.location)
         return behind(site, sent)
 
-    def _site(self, port: int, host: str) -> Site | None:
-        """The site of a binding: one that names the host before one that does not."""
+    def _site(self, port: int, host: str, at: str) -> Site | None:
+        """The site of a binding: one that names the host, else the address that the request came
+        to, else neither (learn.microsoft.com: UrlPrefix Strings).
+        """
         name = host.partition(":")[0].casefold()
         fitting: list[tuple[int, Site]] = []
         for site in self.sites:
@@ -137,9 +145,9 @@ class Judge:
                 parts = information.rsplit(":", 2)
                 if protocol not in ("http", "https") or len(parts) != 3 or parts[1] != str(port):
                     continue
-                # A binding to an address of the server itself is met by the server alone.
-                if parts[0] in ("", "*", "0.0.0.0") and parts[2].casefold() in ("", name):
-                    fitting.append((1 if parts[2] else 0, site))
+                anywhere = parts[0] in ("", "*", "0.0.0.0")
+                if (anywhere or parts[0].strip("[]") == at) and parts[2].casefold() in ("", name):
+                    fitting.append((2 * bool(parts[2]) + (not anywhere), site))
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
     def _scope(self, site: Site, names: t.Sequence[str]) -> Scope:

@@ -219,8 +219,13 @@ def _metadata(element: ComObject, name: str) -> Value:
 def read_sites(manager: ComObject) -> Row:
     row: Row = {"kind": "sites", "error": None, "sites": []}
     directory = {"values": ["path", "physicalPath"]}
-    spec = {"items": {"values": ["name", "id"], "items": {"values": ["path"], "items": directory}}}
-    section = read_section(manager, "system.applicationHost/sites", APPHOST, spec)
+    bound = {"items": {"values": ["protocol", "bindingInformation", "sslFlags"]}}
+    site_spec = {
+        "values": ["name", "id"],
+        "items": {"values": ["path"], "items": directory},
+        "children": {"bindings": bound},
+    }
+    section = read_section(manager, "system.applicationHost/sites", APPHOST, {"items": site_spec})
     if section["error"]:
         return {**row, "error": section["error"]}
     row["sites"] = [
@@ -240,6 +245,7 @@ def read_sites(manager: ComObject) -> Row:
                 }
                 for application in site["items"]
             ],
+            "bindings": [binding["values"] for binding in site["children"]["bindings"]["items"]],
         }
         for site in section["node"]["items"]
     ]

@@ -151,6 +151,18 @@ def test_an_address_with_a_listener_of_its_own_answers_by_that() -> None:
     assert answer.answer == fold.REFUSED
 
 
+def test_a_listener_at_one_address_may_be_behind_a_door_that_leads_nobody_knows_where() -> None:
+    """A virtual IP that is too wide to say where it leads."""
+    anywhere = [Door((4,), (25,), {REACH: EVERYBODY}, (OUTSIDE,), (), 25, "VIP")]
+    front = fold.Seen(fold.FIREWALL, stage.stage("firewall", GROUPS, anywhere))
+    (answer,) = of(front, windows(), exchange(at=(SERVER,)))
+    assert answer.answer == fold.UNKNOWN
+    (answer,) = of(front, windows(), exchange(ALONE, at=(SERVER,)))
+    assert answer.answer == fold.REFUSED
+    (answer,) = of(front, windows(), exchange())
+    assert answer.answer == fold.TAKEN
+
+
 def test_what_the_provider_gets() -> None:
     (answer,) = of(firewall(ALONE), windows(ALONE), exchange(ALONE), group=stage.PROVIDER)
     assert answer.sentence() == f"the provider at {OUTSIDE} port 25 (VIP) gets: taken"
