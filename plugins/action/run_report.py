@@ -79,7 +79,11 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._report_data imp
     controls,
     revision,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
+    DNS,
+    NOTHING_HANDED_ON,
+    TENANT,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
     FAILURE,
     RESULT,
@@ -352,9 +356,8 @@ class Judge:
                 changed=_on_the_way(variables),
             )
             records += [seen_mail] if seen_mail else []
-        elsewhere = not records and any(
-            part["how"] == ELSEWHERE for part in about["parts"].values()
-        )
+        whys = {part["why"] for part in about["parts"].values() if part["how"] == ELSEWHERE}
+        elsewhere = not records and bool(whys)
         return HostVerdict(
             host,
             described["site"],
@@ -362,6 +365,7 @@ class Judge:
             trouble.strip(),
             tuple(looks),
             elsewhere=elsewhere,
+            because=NOTHING_HANDED_ON if NOTHING_HANDED_ON in whys else "",
             edge=tuple(edge.lines),
             doors=tuple(edge.doors),
             doors_described=tuple(doors_of(*stages, "described")),

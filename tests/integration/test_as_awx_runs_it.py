@@ -163,6 +163,57 @@ def test_what_cannot_be_proven_is_given_back_by_what_the_apply_handed_on(lab: La
 
 
 @pytest.mark.long
+def test_after_an_apply_that_was_killed_nothing_is_given_back_by_guess(lab: Lab) -> None:
+    """It could not hand on what it has made. The latest snapshot may be one of another run."""
+    controller, start = controller_of(lab), state(lab)
+
+    def has_written() -> bool:
+        return state(lab) != start
+
+    told = controller.run_workflow(
+        WORKFLOW, "birke", lambda _artifacts: True, killed={"apply": has_written}
+    )
+    assert told[1:] == [
+        ("check", True),
+        ("approval", True),
+        ("apply", False),
+        ("rollback", False),
+        REPORT,
+    ]
+    assert controller.jobs["apply"].artifacts == {}
+    assert state(lab) != start
+    # In one of a screen's lines.
+    words = " ".join(controller.jobs["rollback"].output.split())
+    assert "or was cut before it could tell. Look with the playbook snapshots" in words
+    # Its lease lasts, and somebody says that it is dead.
+    back = {"mailedge_exchange_snapshot": "latest"}
+    assert not controller.launch("mailedge rollback", limit="birke", answers=back).successful
+    back["mailedge_exchange_accept_risks"] = "leased"
+    job = controller.launch("mailedge rollback", limit="birke", answers=back)
+    assert job.successful, job.output
+    assert state(lab) == start
+
+
+@pytest.mark.long
+def test_a_check_that_a_guard_refuses_is_told_and_nobody_is_asked(lab: Lab) -> None:
+    """There is nothing to approve; and whoever would have been asked has to know why not."""
+    controller = controller_of(lab, mailedge_provider_ranges=["0.0.0.0/1"])
+    asked: list[Artifacts] = []
+
+    def approve(artifacts: Artifacts) -> bool:
+        asked.append(artifacts)
+        return True
+
+    told = controller.run_workflow(WORKFLOW, "birke", approve)
+    assert told[1:] == [("check", False), REPORT]
+    assert asked == []
+    artifacts = controller.jobs["check"].artifacts
+    assert artifacts["mailedge_plan"]["hosts"][HOST] == {}
+    site = artifacts["mailedge_report"]["sites"]["birke"]
+    assert any("0.0.0.0/1" in finding["words"] for finding in site["findings"]), site
+
+
+@pytest.mark.long
 def test_what_a_job_has_written_is_offered_as_a_branch(lab: Lab, tmp_path: pathlib.Path) -> None:
     """Its folders are gone when it is over."""
     controller, remote = controller_of(lab), tmp_path / "sites.git"

@@ -12,16 +12,19 @@ machines.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 import typing as t
 
 import yaml
@@ -84,6 +87,8 @@ class Controller:
     variables: Artifacts = dataclasses.field(default_factory=dict)
     content: dict[str, list[Object]] = dataclasses.field(default_factory=load)
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    jobs: dict[str, Job] = dataclasses.field(default_factory=dict)
+    """Node of a workflow → its last job."""
 
     def launch(
         self,
@@ -92,8 +97,11 @@ class Controller:
         limit: str = "",
         answers: t.Mapping[str, t.Any] | None = None,
         artifacts: t.Mapping[str, t.Any] | None = None,
+        killed_when: t.Callable[[], bool] | None = None,
     ) -> Job:
-        """Run a job template. `artifacts` are those of earlier nodes of a workflow."""
+        """Run a job template. `artifacts` are those of earlier nodes of a workflow; `killed_when`
+        says when the job is killed with all its processes, as its container is.
+        """
         thing = template(self.content, name)
         empty = {question["variable"]: question["default"] for question in questions(thing)}
         given = {**empty, **(answers or {})}
@@ -110,20 +118,21 @@ class Controller:
             command += " --diff" if thing.get("diff_mode") else ""
             command += f" -l {limit}" if limit else ""
             command += " --check" if thing.get("job_type") == "check" else ""
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-m", "ansible_runner", "run", str(place)),
-                    *("-p", thing["playbook"], "-i", "job", "--cmdline", command, "-q"),
-                ],
-                cwd=folder,
-                env={**self._environment(pathlib.Path(folder, "home")), **self.environment},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=280,
-                check=False,
-            )
-            return self._read(name, place / "artifacts" / "job", done)
+            output = pathlib.Path(folder, "output")
+            with output.open("wb") as sink:
+                process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "ansible_runner", "run", str(place)),
+                        *("-p", thing["playbook"], "-i", "job", "--cmdline", command, "-q"),
+                    ],
+                    cwd=folder,
+                    env={**self._environment(pathlib.Path(folder, "home")), **self.environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.STDOUT,
+                )
+                _wait(process, killed_when)
+            return self._read(name, place / "artifacts" / "job", output)
 
     def _prepare(self, place: pathlib.Path, extra: t.Mapping[str, t.Any]) -> None:
         shutil.copytree(REPOSITORY, place / "project")
@@ -185,17 +194,22 @@ class Controller:
         }
 
     @staticmethod
-    def _read(name: str, folder: pathlib.Path, done: subprocess.CompletedProcess[str]) -> Job:
+    def _read(name: str, folder: pathlib.Path, told: pathlib.Path) -> Job:
         artifacts: Artifacts = {}
-        output = done.stdout
+        output = told.read_text(encoding="utf-8", errors="replace")
         for path in (folder / "job_events").glob("*.json"):
-            event = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                event = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                continue  # half of one, of a job that was killed
             if event["event"] == "playbook_on_stats":
                 artifacts = event["event_data"].get("artifact_data") or {}
         if (folder / "stdout").exists():
             output += (folder / "stdout").read_text(encoding="utf-8", errors="replace")
-        status = (folder / "status").read_text(encoding="utf-8").strip()
-        return Job(name, status == "successful", artifacts, output)
+        status = folder / "status"
+        # Who is killed leaves none.
+        successful = status.exists() and status.read_text(encoding="utf-8").strip() == "successful"
+        return Job(name, successful, artifacts, output)
 
     def run_workflow(
         self,
@@ -203,11 +217,12 @@ class Controller:
         limit: str,
         approve: t.Callable[[Artifacts], bool],
         before: t.Callable[[str], None] = lambda _node: None,
+        killed: t.Mapping[str, t.Callable[[], bool]] | None = None,
     ) -> list[tuple[str, bool]]:
         """Run a workflow; the nodes that ran, with whether each was successful.
 
         `approve` is somebody who is shown what was handed on so far; `before` is what happens
-        before a node begins.
+        before a node begins; `killed` says of a node when its job is killed.
         """
         (workflow,) = [
             thing for thing in self.content["controller_workflows"] if thing["name"] == name
@@ -227,9 +242,10 @@ class Controller:
                     node["unified_job_template"],
                     limit=node.get("limit", limit),
                     artifacts=artifacts,
+                    killed_when=(killed or {}).get(identifier),
                 )
                 successful, artifacts = job.successful, {**artifacts, **job.artifacts}
-                self.last = job
+                self.last = self.jobs[identifier] = job
             told.append((identifier, successful))
             way = "success_nodes" if successful else "failure_nodes"
             waiting += [
@@ -238,6 +254,38 @@ class Controller:
         return told
 
     last: Job | None = None
+
+
+def _wait(
+    process: subprocess.Popen[bytes], killed_when: t.Callable[[], bool] | None, seconds: float = 280
+) -> None:
+    """Until it has ended; kill it with all that it has started when that is to be, or late."""
+    end = time.monotonic() + seconds
+    while process.poll() is None:
+        late = time.monotonic() > end
+        if late or (killed_when and killed_when()):
+            for number in [*_below(process.pid), process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            process.wait()
+            assert not late, "the job takes too long"
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05 if killed_when else 1)
+
+
+def _below(number: int) -> list[int]:
+    """The processes that a process has started, and so on; its runner gives them groups of their
+    own.
+    """
+    children = pathlib.Path("/proc", str(number), "task", str(number), "children")
+    with contextlib.suppress(OSError):
+        return [
+            each
+            for child in map(int, children.read_text(encoding="ascii").split())
+            for each in (*_below(child), child)
+        ]
+    return []
 
 
 def _after(node: Object) -> list[str]:

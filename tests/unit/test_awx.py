@@ -161,6 +161,10 @@ def test_the_workflow_goes_on_as_the_page_says() -> None:
         if "unified_job_template" in node
     }
     assert runs["check"]["job_type"] == "check"
+    # Refused or not, those who approve have its plan or its reasons; nothing makes it green.
+    assert "mailedge approvals" in runs["check"]["notification_templates_success"]
+    assert "mailedge approvals" in runs["check"]["notification_templates_error"]
+    assert "extra_vars" not in runs["check"]
     assert runs["check"]["playbook"] == runs["apply"]["playbook"] == "apply.yml"
     # Nothing is a default of it: without a plan that was handed on, nothing is applied.
     assert runs["apply"]["extra_vars"] == {"mailedge_approved_plan": "{{ mailedge_plan }}"}

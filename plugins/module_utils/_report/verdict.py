@@ -305,8 +305,10 @@ class HostVerdict:
     trouble: str = ""
     looks: tuple[str, ...] = ()
     never_ran: bool = False
-    # Whether all that there is to do is done by another host of the site.
+    # Whether all that there is to do is done by another host of the site, and why, where that has
+    # to be told.
     elsewhere: bool = False
+    because: str = ""
     # What a stranger and the provider get at each published door, by all layers together.
     edge: tuple[str, ...] = ()
     # The same, each in its parts (_edge.proof.parts).
@@ -331,7 +333,7 @@ class HostVerdict:
         judged = [each for each in told if each.state != NOT_MANAGED]
         blamed = [self.to_blame] if self.to_blame else []
         first = next(iter([*blamed, *worst, *judged, *told]), None)
-        return first.findings[0] if first and first.findings else ""
+        return first.findings[0] if first and first.findings else self.because
 
     @property
     def state(self) -> str:

@@ -25,6 +25,13 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.host_layer
     POSTURE,
 )
 
+NOTHING_HANDED_ON = (
+    "mailedge_snapshots names nothing of this host: the run that was to hand it on has changed "
+    "nothing here, or was cut before it could tell. Look with the playbook snapshots whether it "
+    "has made a snapshot, and roll back by its name."
+)
+"""A run that is killed hands nothing on, and what an earlier one has handed on stays."""
+
 # The way back, and what there is to go back to.
 BACK = ("rollback", "snapshots")
 TENANT = "exchange online"
@@ -233,7 +240,7 @@ def _rolled_back(prefix: str, values: Values) -> Part:
     named = named_snapshots(values)
     if values["snapshots"] and not named:
         # Done elsewhere, as far as a verdict goes: it is neither in order nor unknown.
-        return Part(ELSEWHERE, "The run that handed on mailedge_snapshots changed nothing here.")
+        return Part(ELSEWHERE, NOTHING_HANDED_ON)
     if named and f"{prefix}_snapshot" not in named:
         variables = " and ".join(f"mailedge_{name}" for name in named)
         return Part(NOT_MANAGED, f"Only {variables} is named.")
