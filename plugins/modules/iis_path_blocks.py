@@ -144,6 +144,8 @@ options:
         refuse somebody or name a domain, would be removed."
       - "V(leased): Another run has leased the server and may still take back what it made, or has
         worked on the server while this one did; or whether there is one cannot be read."
+      - "V(not_bound): Nobody reaches the site over HTTPS by any of its bindings, so that a block in
+        it stops nobody."
       - "V(not_certain): Strangers may get in at a blocked path, because a rule or a file of
         somebody else's cannot be read for certain."
       - "V(other_site): Another web site of the server has directories of Exchange too, which are

@@ -176,6 +176,27 @@ def test_exchange_on_another_site_of_the_server_is_told() -> None:
     assert finding["sentence"].startswith("The site 'Partners' of the server has /owa too")
 
 
+@pytest.mark.parametrize("engine", LONG_WAYS)
+def test_a_site_that_nobody_comes_to_is_told(engine: bool) -> None:
+    """As where clients come to another site, such as one that a setup of Windows has made."""
+    server = Server(engine=engine)
+    https = 'protocol="https" bindingInformation='
+    result = done(server.run(TWO))
+    assert result["bindings"] == [
+        "http at any address, port 80, by any name",
+        "https at any address, port 443, by any name",
+        "https at 127.0.0.1, port 443, by any name",
+    ]
+    assert result["guards"] == []
+    server.iis.replace(f'{https}"*:443:"', 'protocol="net.tcp" bindingInformation="808:*"')
+    server.iis.replace(f'{https}"*:444:"', f'{https}"*:443:remote.birke.example" sslFlags="1"')
+    result = done(server.run(TWO))
+    assert len(result["bindings"]) == 2
+    (finding,) = result["guards"]
+    assert (finding["id"], finding["severity"]) == ("not_bound", "warn")
+    assert "https at any address, port 443, by the name remote.birke.example (SNI)" in str(finding)
+
+
 @pytest.mark.parametrize("engine", WAYS)
 def test_a_server_without_iis_or_its_objects_is_told_what_to_install(engine: bool) -> None:
     server = Server(engine=engine)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import publish
+from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.bindings import Binding
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.ip_list import Entry
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.model import (
     Passing,
@@ -44,6 +45,8 @@ GUARDS = Registry(
         "place of theirs.",
         "foreign_entries_removed": "Entries of an IP list that this collection never makes, which "
         "refuse somebody or name a domain, would be removed.",
+        "not_bound": "Nobody reaches the site over HTTPS by any of its bindings, so that a block "
+        "in it stops nobody.",
         "not_certain": "Strangers may get in at a blocked path, because a rule or a file of "
         "somebody else's cannot be read for certain.",
         "other_site": "Another web site of the server has directories of Exchange too, which are "
@@ -102,6 +105,13 @@ def findings(
                 f"The site '{name}' of the server has {_and(held)} too, and is not looked at here. "
                 "Close it by a task of its own.",
             )
+    if blocks and after.bindings is not None and not any(map(_reached, after.bindings)):
+        yield Finding(
+            "not_bound",
+            WARN,
+            f"Nobody reaches {after.site} over HTTPS by any of its bindings, so that what is "
+            f"blocked in it stops nobody. {_who_listens(after)}",
+        )
     for rule in rewrites_into(after, [block.path for block in blocks]):
         yield Finding(
             "rewritten_into",
@@ -109,6 +119,16 @@ def findings(
             f"The rule '{rule.name}' rewrites a URL to '{rule.action_url}', which no block looks "
             "at again.",
         )
+
+
+def _reached(binding: Binding) -> bool:
+    return binding.tls and bool(binding.families)
+
+
+def _who_listens(state: State) -> str:
+    held = [each.words() for each in state.other_bindings or () if _reached(each)]
+    told = f"Other sites of the server listen there: {'; '.join(held)}. " if held else ""
+    return f"{told}Name the site that clients come to."
 
 
 def _clients(

@@ -110,7 +110,7 @@ def at_names(
     to those, and is not taken where nothing else is left. One that is to find an open door leaves
     out the tenant's, of which one would be enough for it: its answer says nothing of the server.
     One at the web that is `derived` has web_targets(), and is not taken where there are none;
-    `front` is what the firewall tells of its doors.
+    `front` is what the firewall tells of its doors, to which one that `stands_in` has no way.
     """
     names = list((dns or {}).get("targets") or ())
     addresses = (dns or {}).get("target_addresses") or {}
@@ -124,9 +124,8 @@ def at_names(
         looks = []
         for look in point["looks"]:
             if look.get("derived"):
-                at_web = web_targets(
-                    look["targets"], dns, look.get("beside") or (), published_at(front)
-                )
+                published = [] if look.get("stands_in") else published_at(front)
+                at_web = web_targets(look["targets"], dns, look.get("beside") or (), published)
                 looks += [{**look, "targets": at_web}] if at_web else []
                 continue
             if not look.get("by_names"):

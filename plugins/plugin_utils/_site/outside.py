@@ -138,7 +138,9 @@ def _derived_web(
     look = {**_at_web(values, [] if named else values["probe_targets"]), **where}
     if named:
         look.update(name=f"{_AT_THE_WEB}, at the names in DNS", beside=list(named))
-    return [{**look, "derived": True, "counts": not beside}]
+    # Nor does anybody reach published addresses where all look at something that stands for them.
+    stands_in = all("stands_for" in stranger for stranger in strangers)
+    return [{**look, "derived": True, "counts": not beside, "stands_in": stands_in}]
 
 
 def _at_web(values: Values, targets: t.Sequence[str]) -> Look:

@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.together 
     at_once,
     one_host_each,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_names import web_targets
 from ansible_collections.mailedge.lockdown.tests.support.smtp_server import (
     Server,
     certificate,
@@ -77,7 +78,9 @@ LOOK = LookTask.look
 def test_a_whole_site_is_looked_at_in_time(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """3 domains, 12 names, IPv4 and IPv6 (played by a second address), ports 25, 587 and 443."""
+    """3 domains, 12 names, IPv4 and IPv6 (played by a second address), ports 25, 587 and 443; the
+    web at the names and addresses that are made of these.
+    """
     pem = certificate(tmp_path)
     names = [
         f"{name}.d{domain}.example" for domain in range(3) for name in ("mx", "owa", "ex", "a")
@@ -99,20 +102,24 @@ def test_a_whole_site_is_looked_at_in_time(
         mails += [Server(address, number, {}, None) for number in (mail, submission)]
         webs.append(WebServer(pem, address=address, port=port))
     look = {"targets": names, "address_family": "ipv4"}
+    both = {name: [first[name], second[name]] for name in names}
+    at_web = web_targets([], {"targets": names, "target_addresses": both})
+    assert len(at_web) == 36, "each address is asked by itself, too"
     results = looked(
         {**look, "name": "25", "port": mail},
         {**look, "name": "587", "port": submission},
-        {**look, "name": "443", "port": port, "protocol": "https"},
+        {**look, "name": "443", "targets": at_web, "port": port, "protocol": "https"},
         sender="probe@watchtower.example",
         recipient="postmaster@hafen.example",
         relay_recipient="probe@elsewhere.example",
         own_domain_sender="office@hafen.example",
-        target_addresses={name: [first[name], second[name]] for name in names},
+        target_addresses=both,
     )
-    assert [len(result["addresses"]) for result in results] == [24, 24, 24]
-    # Two addresses with three ports each, one connection to each of them, and never two at once.
+    assert [len(result["addresses"]) for result in results] == [24, 24, 48]
+    # Two addresses with three ports each, one connection to each of them by each name, and never
+    # two at once.
     assert {server.connections for server in mails} == {1}
-    assert {server.connections for server in webs} == {1}
+    assert {server.connections for server in webs} == {2}
     assert set(crowd.most.values()) == {1}
     assert len(crowd.most) == 12
     # What each host is asked, and that all of it happens one after the other there.
@@ -120,7 +127,7 @@ def test_a_whole_site_is_looked_at_in_time(
     for result in results:
         for address in result["addresses"]:
             assert address["verdict"] == "open"
-            (name,) = address["targets"]
+            name = address["address"].rpartition(".")[2]
             # A connection and a handshake are three round trips at most, a question is one.
             asked = sum(line.startswith("C: ") for line in address["transcript"])
             waits[name] += 3 + asked

@@ -102,6 +102,8 @@ def test_an_address_at_which_the_firewall_publishes_the_mail_servers_web_is_look
     look = {"name": "w", "derived": True, "targets": []}
     (point,) = at_names([{"from": "localhost", "looks": [look]}], None, front)
     assert point["looks"][0]["targets"] == ["203.0.113.81"]
+    behind = {**look, "stands_in": True}
+    assert at_names([{"from": "localhost", "looks": [behind]}], None, front)[0]["looks"] == []
     assert at_names([{"from": "localhost", "looks": [look]}], None) == [
         {"from": "localhost", "looks": []}
     ], "there is nothing to look at"

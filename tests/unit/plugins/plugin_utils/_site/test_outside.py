@@ -174,7 +174,9 @@ def test_the_web_is_looked_at_from_where_a_stranger_looks() -> None:
     (web,) = web_of({**WEB, "probe_looks": looks})
     assert (web["from"], web["source_address"]) == ("tower", "127.0.1.1")
     assert web["targets"] == ["mail.birke.example"]
+    assert web["stands_in"] is False
     assert web_of({**WEB, "probe_looks": looks[:1]}) == [], "nobody there is a stranger"
+    assert web_of({**WEB, "probe_looks": looks[:2]})[0]["stands_in"] is True
 
 
 def test_beside_the_webs_that_a_site_names_those_in_dns_are_looked_at() -> None:
