@@ -15,10 +15,11 @@ description:
     task.
   - Ansible itself ends such runs as successful.
   - Stops where the pattern and the limit select no host, or hold a name that nobody has; where
-    C(--tags), C(--skip-tags) or C(--start-at-task) would leave a part of the play out; where the
-    forks need more open files than the limit of the process allows, because the workers that cannot
-    start are lost without a word (ansible-core issues 82471 and 87475); where C(ansible_connection)
-    is an extra variable, which counts for the tasks on the controller as well.
+    C(--tags), C(--skip-tags), C(--start-at-task) or C(--step) would leave a part of the play out;
+    where the forks need more open files than the limit of the process allows, because the workers
+    that cannot start are lost without a word (ansible-core issues 82471 and 87475); where
+    C(ansible_connection) is an extra variable, which counts for the tasks on the controller as
+    well.
 options:
   _terms:
     description: The pattern, as a text or as a list.
@@ -138,13 +139,17 @@ def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:
             task_name for task_name in (context.CLIARGS.get("start_at_task"),) if task_name
         ],
     }
+    options = [
+        f"{option} '{','.join(map(str, values))}'" for option, values in chosen.items() if values
+    ]
+    if context.CLIARGS.get("step"):
+        # Its answer "n" leaves a task out, the report and the undo as well.
+        options.append("--step")
     return [
-        f"{option} '{','.join(map(str, values))}' would leave out a part of the run, and what is "
-        "left could not be judged. "
+        f"{option} would leave out a part of the run, and what is left could not be judged. "
         "Run it whole: --check changes nothing, and mailedge_exchange_enabled or "
         "mailedge_fortigate_enabled leave a layer out."
-        for option, values in chosen.items()
-        if values
+        for option in options
     ]
 
 

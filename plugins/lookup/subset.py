@@ -54,12 +54,12 @@ _raw:
 
 import typing as t
 
-from ansible import context
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload_more
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
     NOBODY,
+    is_listing,
     patterns,
     selected_hosts,
 )
@@ -76,8 +76,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         """Give a pattern of the hosts."""
         self.set_options(var_options=variables, direct=kwargs)
-        if context.CLIARGS.get("syntax"):
-            return [NOBODY]
+        if is_listing():
+            return [",".join(patterns(terms)) or NOBODY]
         hosts = selected_hosts(self._loader, ",".join(patterns(terms)), variables)
         which = {"more_layers": _with_more_layers, "names": _with_names, "failing": _failing}
         asked = self.get_option("which")

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
 from ansible.inventory.manager import InventoryManager
 
 NOBODY = "all:!all"
 """A pattern that selects no host, and is no mistake."""
+
+
+def is_listing() -> bool:
+    """Whether nothing is run: ansible-playbook says what it would run, and knows of no result."""
+    options = ("syntax", "listhosts", "listtasks", "listtags")
+    return any(context.CLIARGS.get(option) for option in options)
 
 
 def patterns(terms: t.Iterable[t.Any]) -> list[str]:

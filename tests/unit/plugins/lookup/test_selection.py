@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.context_objects import CLIArgs
 
 from ansible_collections.mailedge.lockdown.plugins.lookup import selection
 
@@ -50,6 +51,20 @@ def test_too_few_files_in_the_middle_of_a_run_do_not_make_what_was_done_unsaid(
     assert "Nothing was looked at" not in str(refused.value)
     assert "What it has done so far stays, and has no verdict" in str(refused.value)
     assert "--forks 10" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"start_at_task": "Report"}, "--start-at-task 'Report'"), ({"step": True}, "--step")],
+)
+def test_what_leaves_tasks_out_is_refused(
+    given: dict[str, t.Any], told: str, limit: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer "n" to each question of --step ended green, and nobody had looked."""
+    monkeypatch.setattr(selection.context, "CLIARGS", CLIArgs(given))
+    with pytest.raises(AnsibleLookupError) as refused:
+        select()
+    assert f"{told} would leave out a part of the run" in str(refused.value)
 
 
 def test_what_was_loaded_is_shared_once_and_before_anything_of_a_host_is_there(

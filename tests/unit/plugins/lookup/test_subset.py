@@ -8,8 +8,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible import context
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.context_objects import CLIArgs
 
 from ansible_collections.mailedge.lockdown.plugins.lookup.subset import (
+    LookupModule,
     _failing,
     _with_more_layers,
     _with_names,
@@ -55,3 +59,15 @@ def test_hosts_of_which_more_than_the_server_is_managed() -> None:
     }
     assert _with_more_layers([*HOSTS, "lost"], Hostvars(known)) == ["ex2", "ex3"]
     assert _with_names([*HOSTS, "lost"], Hostvars(known)) == ["ex3"]
+
+
+@pytest.mark.parametrize("option", ["listhosts", "listtasks", "listtags", "syntax"])
+@pytest.mark.parametrize("which", ["failing", "names", "more_layers"])
+def test_what_would_be_run_is_listed_before_anybody_has_results(
+    option: str, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({option: True}))
+    lookup = LookupModule(loader=DataLoader())
+    monkeypatch.setattr(lookup, "set_options", lambda **_options: None)
+    monkeypatch.setattr(lookup, "get_option", lambda _name: which)
+    assert lookup.run(["mailedge"], {}) == ["mailedge"]
