@@ -385,7 +385,7 @@ class Judge:
         if not undos:
             return "This run had changed nothing, so nothing was undone."
         failed = [
-            str(undo.get("msg"))
+            str(undo.get("msg") or "It was not begun.")
             for undo in undos
             if undo.get("failed") or undo.get("unreachable") or not undo
         ]

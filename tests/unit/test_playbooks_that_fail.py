@@ -106,3 +106,14 @@ def test_every_run_ends_in_its_report_whatever_failed(playbook: str) -> None:
         run = Run(name)
         run.tasks(_tasks(playbook))
         assert reports[0] in run.begun, name
+
+
+@pytest.mark.parametrize("path", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda path: path.stem)
+def test_one_host_that_fails_ends_no_other_whatever_a_configuration_says(path: Path) -> None:
+    """With any_errors_fatal in ansible.cfg the undo of a proof that failed was never begun, and the
+    server stayed locked.
+    """
+    plays = [play for play in _content(path) if "hosts" in play]
+    assert plays
+    assert [play.get("any_errors_fatal") for play in plays] == [False] * len(plays)
+    assert {play["strategy"] for play in plays} == {"ansible.builtin.linear"}
