@@ -63,6 +63,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._outside import 
     outside,
     whole_edge,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._owners import with_unowned
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._planned import planned
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._propagation import (
     awaited_by,
@@ -140,7 +141,11 @@ class ActionModule(Teller):
             sites=sites_of(of_hosts),
             check_mode=check_mode,
         )
-        verdicts = [judge.host(host, results) for host, results in of_hosts.items()]
+        verdicts = with_unowned(
+            [judge.host(host, results) for host, results in of_hosts.items()],
+            {host: about_of(results) for host, results in of_hosts.items()},
+            playbook,
+        )
         sites = by_site(verdicts)
         failing = judge.failing(verdicts, fail_on=_fail_on(of_hosts), check_mode=check_mode)
         unmatched = judge.accepted.unmatched(blind_spots(verdicts)) if playbook in DESCRIBED else {}

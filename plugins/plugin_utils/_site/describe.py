@@ -265,9 +265,11 @@ def _take_handed_on(values: Values, around: Surroundings, description: Descripti
 def _check_owners(values: Values, around: Surroundings, description: Description) -> None:
     """Where the site names its hosts, everything that names one of them is held against that.
 
-    What the inventory shows is no measure: a slice of a job shows a part of the site.
+    What the inventory shows is no measure: a slice of a job shows a part of the site. But one that
+    was selected, and is of another site, does nothing for this one.
     """
     hosts = values["site_hosts"]
+    strangers = set(around.selected) - set(around.site_hosts) if around.site_hosts else set()
     for name, host in (
         ("", around.host),
         *(
@@ -284,6 +286,11 @@ def _check_owners(values: Values, around: Surroundings, description: Description
             what = f"{name} is '{host}', which" if name else f"This host, {host},"
             description.errors.append(
                 f"{what} is not among the hosts of site '{values['site']}': {', '.join(hosts)}."
+            )
+        elif name and host in strangers:
+            description.errors.append(
+                f"{name} is '{host}', which is of another site than '{values['site']}', so that "
+                "nobody would do here what is left to it."
             )
 
 

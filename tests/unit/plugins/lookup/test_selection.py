@@ -9,6 +9,7 @@ import resource
 import typing as t
 
 import pytest
+from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.context_objects import CLIArgs
@@ -61,7 +62,7 @@ def test_what_leaves_tasks_out_is_refused(
     given: dict[str, t.Any], told: str, limit: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer "n" to each question of --step ended green, and nobody had looked."""
-    monkeypatch.setattr(selection.context, "CLIARGS", CLIArgs(given))
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs(given))
     with pytest.raises(AnsibleLookupError) as refused:
         select()
     assert f"{told} would leave out a part of the run" in str(refused.value)
