@@ -38,6 +38,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
 
+# Of any option time_limit, in seconds: a day.
+_LONGEST = 86400
+
+
 class Failure(Exception):
     """A failure to report as it stands: sentences for the operator, and facts for the result."""
 
@@ -104,9 +108,10 @@ class HostAction(ActionBase):
         params = validation.validated_parameters
         errors = [f"{str(message).rstrip('.')}." for message in validation.error_messages]
         seconds = params.get("time_limit")
-        if not errors and isinstance(seconds, int) and seconds < 1:
-            # It would say that the server did not answer, which nobody had asked.
-            errors = [f"The option time_limit is {seconds}: name 1 second or more."]
+        if not errors and isinstance(seconds, int) and not 1 <= seconds <= _LONGEST:
+            # It would say that the server did not answer, which nobody had asked; and no clock
+            # holds a time that is far away.
+            errors = [f"The option time_limit is {seconds}: name 1 to {_LONGEST} seconds."]
         return params, errors or self.check(params)
 
     def agent(self, errors: t.Sequence[str], *params: t.Mapping[str, t.Any]) -> Agent:

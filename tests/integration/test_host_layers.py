@@ -284,11 +284,11 @@ def test_a_snapshot_of_a_layer_that_is_not_managed_is_not_passed_over(
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("windows_tls", {"time_limit": -1}, "The option time_limit is -1: name 1 second or more."),
+        ("windows_tls", {"time_limit": -1}, "The option time_limit is -1: name 1 to 86400"),
         (
             "iis_path_blocks",
-            {"blocks": [{"path": "/ecp"}], "time_limit": 0},
-            "The option time_limit is 0",
+            {"blocks": [{"path": "/ecp"}], "time_limit": 10**12},
+            "The option time_limit is 1000000000000: name 1 to 86400 seconds.",
         ),
         (
             "windows_firewall_rules",

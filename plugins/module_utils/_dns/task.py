@@ -63,7 +63,8 @@ def _names(params: t.Mapping[str, t.Any], option: str, wrong: list[str]) -> tupl
         try:
             names.append(ascii_name(text))
         except (ValueError, UnicodeError):
-            wrong.append(f"{option} has '{text}', which is not a name.")
+            shown = f"'{text}'" if text.isprintable() else ascii(text)
+            wrong.append(f"{option} has {shown}, which is not a name.")
     return tuple(dict.fromkeys(names))
 
 
