@@ -41,7 +41,7 @@ _OWNED = (
     Owned(DNS, "DNS", "site_owner", "domains"),
 )
 # Those that hold a site against its description. A rollback leaves alone what no run has changed.
-_PLAYBOOKS = ("apply", "drift", "probe")
+_PLAYBOOKS = ("apply", "drift", "offline", "probe")
 
 
 def with_unowned(
