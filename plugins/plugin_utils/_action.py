@@ -37,7 +37,6 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._connection impo
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._profile import profiled
 
-
 # Of any option time_limit, in seconds: a day.
 _LONGEST = 86400
 
