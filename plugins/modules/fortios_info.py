@@ -83,6 +83,12 @@ device:
   sample: {"serial": "FGTLAB0000000001", "version": "7.4.4", "saves": "automatic"}
 # end of generated
   returned: success
+policies_with_match_vip:
+  description: How many policies have the field C(match-vip), which none is taken to have with
+    central NAT. The playbook C(selftest) judges it.
+  returned: success
+  type: int
+  sample: 3
 exposure:
   description: Who reaches the port, one sentence for each accept policy that lets somebody through.
   returned: success
@@ -227,6 +233,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.sentenc
     words,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.state import (
+    POLICY,
     VIP,
     DeviceState,
     read,
@@ -312,6 +319,9 @@ def look(params: t.Mapping[str, t.Any], client: FortiOS) -> dict[str, t.Any]:
             "version": ".".join(map(str, client.version or ())),
             **decides.facts(),
         },
+        "policies_with_match_vip": sum(
+            1 for row in state.table(POLICY).values() if "match-vip" in row
+        ),
         "exposure": [policy for target in wanted.targets for policy in reaching(model, target)],
         "targets": [
             {

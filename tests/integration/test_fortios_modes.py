@@ -17,6 +17,8 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_outbound_lock,
     fortios_rollback,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.catalogue import run_all
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selftest.check import Evidence
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     LOCK,
     OUT,
@@ -74,8 +76,14 @@ def test_central_nat_has_the_address_in_the_policies(firewall: Firewall) -> None
     failed = firewall.run(fortios_inbound_lock, **LOCK)
     assert "With central NAT" in failed["msg"]
     assert "in addresses" in failed["msg"]
-    told = firewall.done(fortios_info)["exposure"]
+    looked = firewall.done(fortios_info)
+    told = looked["exposure"]
     assert told == ["everybody → port 25 of 10.20.1.11, by policy 1 'Mail in'"]
+    assert run_all(Evidence(firewall=looked))["firewall_central_nat"]["status"] == "success"
+    firewall.device.modes.shows_match_vip = True
+    looked = firewall.done(fortios_info)
+    assert run_all(Evidence(firewall=looked))["firewall_central_nat"]["status"] == "failure"
+    firewall.device.modes.shows_match_vip = False
     by_address = {**LOCK, "vips": [], "addresses": ["10.20.1.11"]}
     before = firewall.dump()
     firewall.done(fortios_inbound_lock, **by_address)

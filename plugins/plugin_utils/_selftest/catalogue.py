@@ -312,6 +312,29 @@ class DeviceTellsWhereTheServerIs(Check):
         return holds(count == len(asked), f"the way to {count} of {len(asked)} servers was told.")
 
 
+class CentralNatHasNoMatchVip(Check):
+    """With central NAT a policy has no field that says how virtual IPs are matched.
+
+    Expected results:
+
+    * Success: no policy has it.
+    * Failure: some have it, and the collection takes it out of those that it writes.
+    * Skipped: the device has no central NAT, or does not tell.
+
+    Example: `firewall_central_nat: success, 0 policies have match-vip.`
+    """
+
+    name = "firewall_central_nat"
+    needs = "firewall"
+    marked = "plugins/module_utils/_fortios/modes.py"
+
+    def judge(self, told: Told, evidence: Evidence) -> Result:
+        if not told["device"].get("central_nat"):
+            return Result(Status.SKIPPED, "The device has no central NAT.")
+        count = told["policies_with_match_vip"]
+        return holds(count == 0, f"{count} policies have match-vip.")
+
+
 CHECKS: tuple[type[Check], ...] = (
     AcceptedDomainsAreReadable,
     ConnectorValuesAreUnderstood,
@@ -324,6 +347,7 @@ CHECKS: tuple[type[Check], ...] = (
     DeviceAgreesWithTheModel,
     PoliciesAreCounted,
     DeviceTellsWhereTheServerIs,
+    CentralNatHasNoMatchVip,
     *OF_WINDOWS,
     *OF_TENANTS,
 )

@@ -360,6 +360,8 @@ class FortiGateServer:
         if self.device.page:
             count = min(count, self.device.page)
         rows = [shown(described, row) for row in matched[start : start + count]]
+        if self.device.modes.central_nat and not self.device.modes.shows_match_vip:
+            rows = [{name: row[name] for name in row if name != "match-vip"} for row in rows]
         wanted = [name for name in query.get("format", [""])[0].split("|") if name]
         if wanted:
             kept = {*wanted, "q_origin_key"}

@@ -20,10 +20,13 @@ if t.TYPE_CHECKING:
 
 @dataclass
 class Modes:
-    """How a device decides, saves and is managed, as one is delivered."""
+    """How a device decides, saves and is managed, as one is delivered. `shows_match_vip`: whether a
+    policy has that field with central NAT as well, which is unverified.
+    """
 
     ngfw: str = "profile-based"
     central_nat: bool = False
+    shows_match_vip: bool = False
     consolidated: bool = False
     saves: str = "automatic"
     revert_after: int = 600

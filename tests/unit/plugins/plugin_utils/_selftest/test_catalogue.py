@@ -45,6 +45,8 @@ GOOD = Evidence(
         ],
         "policies": [{"name": "canary", "hit_count": 5}],
         "targets": [{"vip": "canary", "port": 25, "way": "told"}],
+        "device": {"version": "7.4.4", "central_nat": True},
+        "policies_with_match_vip": 0,
     },
     iis={
         "version": "10.0",
@@ -128,6 +130,10 @@ FAILING: tuple[tuple[str, Evidence], ...] = (
         "firewall_routes",
         changed("firewall", targets=[{"way": "told"}, {"way": "not told"}]),
     ),
+    (
+        "firewall_central_nat",
+        changed("firewall", policies_with_match_vip=2),
+    ),
     ("iis_sections", changed("iis", unread=["system.webServer/modules (0x80070021)"])),
     ("iis_levels", changed("iis", rules_without_level=1)),
     ("iis_paths", changed("iis", directories=["/owa"])),
@@ -166,7 +172,17 @@ def test_silence_is_an_error_and_what_was_not_asked_is_skipped(part: str) -> Non
         ({"skipped": True}, "skipped"),
         ({}, "skipped"),
         ({"receive_connectors": 5, "logs": 5, "names": 5, "findings": 5, "policies": 5}, "error"),
-        ({"targets": 5, "unread": 5, "rules": "five", "directories": 5, "ipv6_masks": 5}, "error"),
+        (
+            {
+                "device": 5,
+                "targets": 5,
+                "unread": 5,
+                "rules": "five",
+                "directories": 5,
+                "ipv6_masks": 5,
+            },
+            "error",
+        ),
     ):
         results = run_all(dataclasses.replace(GOOD, **{part: told}))
         for name in of_part - {"device_agrees", "accepted_domains"}:
