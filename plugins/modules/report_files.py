@@ -62,6 +62,13 @@ options:
         V(false) it is forgotten, and a C(state.json) that cannot be read is kept under another name
         and written anew.
     type: bool
+  keep_days:
+    description:
+      - For how many days the dated files are kept, counted back from the time of the report.
+        Everything is kept where it is not set.
+      - Older ones are removed once the report is written, those of a run all or none, if their name
+        and the time of their last write both say that they are old. No other file is touched.
+    type: int
   report:
     description: The report. That of the run where not set.
     type: json
@@ -90,6 +97,12 @@ files:
   type: list
   elements: str
   sample: ["/srv/reports/report-20261130T100000Z-drift.json", "/srv/reports/latest.json"]
+removed:
+  description: The dated files that were removed, because they were old (O(keep_days)).
+  returned: when it could be written
+  type: list
+  elements: str
+  sample: []
 changes:
   description:
     - What is another than before, with the time of the report before (C(since)), the findings that
@@ -113,6 +126,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.changes 
     ReportError,
     checked,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.dated import check_days
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.folder import (
     FolderError,
     ReportFolder,
@@ -123,15 +137,23 @@ def main() -> None:
     """The module."""
     module = made(**REPORT_FILES, supports_check_mode=True)
     asked = module.params
+    wrong = check_days(asked["keep_days"])
+    if wrong:
+        module.fail_json(msg=wrong)
     try:
-        folder = ReportFolder(asked["folder"], int(asked["mode"], 8))
+        folder = ReportFolder(asked["folder"], int(asked["mode"], 8), keep_days=asked["keep_days"])
     except ValueError:
         module.fail_json(msg=f"The mode '{asked['mode']}' is not one such as 0640.")
     try:
         report = checked(json.loads(asked["report"] or "null"))
         if module.check_mode:
             told, changes, warnings = folder.compare(report, partial=asked["partial"])
-            written: dict[str, t.Any] = {"files": [], "changes": changes, "report": told}
+            written: dict[str, t.Any] = {
+                "files": [],
+                "removed": [],
+                "changes": changes,
+                "report": told,
+            }
         else:
             written = folder.write(report, asked["formats"], partial=asked["partial"])
             warnings = written.pop("warnings")

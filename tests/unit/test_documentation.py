@@ -295,6 +295,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_published_owner",
     },
     "not set, nobody has said whether a run sees every site": {"mailedge_report_partial"},
+    "not set, everything is kept": {"mailedge_report_keep_days"},
     "a secret": {
         "mailedge_exchange_online_certificate_passphrase",
         "mailedge_exchange_online_client_secret",

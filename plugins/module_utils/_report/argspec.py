@@ -54,6 +54,7 @@ REPORT_FILES: dict[str, t.Any] = {
         },
         "mode": {"type": "str", "default": "0640"},
         "partial": {"type": "bool"},
+        "keep_days": {"type": "int"},
         # Not for the log of the host that keeps it: it says who could get in where.
         "report": {"type": "json", "no_log": True},
     }

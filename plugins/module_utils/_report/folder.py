@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import pathlib
-import re
 import tempfile
 import time
 import types
@@ -25,6 +24,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.changes 
     compared,
     merged,
     with_since,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.dated import (
+    old_runs,
+    remove,
+    stem_of,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render import (
     as_csv,
@@ -59,7 +63,6 @@ _STATE, _LOCK, _METRICS = "state.json", ".lock", "mailedge.prom"
 _UNREADABLE = "state.json.unreadable"
 _MOST_TOLD = 20
 _LONGEST = 256 << 20
-_UNFIT = re.compile(r"[^A-Za-z0-9]+")
 
 
 def rendered(name: str, report: Report, changes: Report | None) -> str:
@@ -74,9 +77,11 @@ class FolderError(Exception):
 class ReportFolder:
     """A folder of reports. Several runs may write to it at once."""
 
-    def __init__(self, path: str, mode: int = 0o640, patience: float = 30) -> None:
+    def __init__(
+        self, path: str, mode: int = 0o640, patience: float = 30, keep_days: int | None = None
+    ) -> None:
         self.path = pathlib.Path(os.path.expanduser(path))
-        self._mode, self._patience = mode, patience
+        self._mode, self._patience, self._keep_days = mode, patience, keep_days
 
     def compare(
         self, report: Report, *, partial: bool | None
@@ -108,9 +113,10 @@ class ReportFolder:
         return with_since(report, before), changes, warnings
 
     def write(self, report: Report, formats: t.Sequence[str], *, partial: bool | None) -> Plain:
-        """Write the report in these formats, all of them or none; give {files, changes, report,
-        warnings}. `partial`: see compare(). Raises FolderError.
+        """Write the report in these formats, all of them or none; give {files, removed, changes,
+        report, warnings}. `partial`: see compare(). Raises FolderError.
         """
+        removed: list[str] = []
         checked(dict(report))
         try:
             self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -119,13 +125,24 @@ class ReportFolder:
                 whole = self._whole(told, partial=partial)
                 texts = self._texts(told, changes, whole, formats)
                 self._put(texts, aside=whole is not None and bool(self._state()[1]))
+                if self._keep_days is not None:
+                    ends = {end for end, _render in _FORMATS.values()}
+                    old = old_runs(self.path, ends, str(told["at"]), self._keep_days)
+                    removed, left = remove(self.path, old)
+                    warnings = [*warnings, *left]
         except OSError as error:
             raise FolderError(
                 f"The report cannot be written to {self.path} ({error.strerror or error}). What "
                 "was there is as it was."
             ) from None
         files = [str(self.path / name) for name in texts if name != _STATE]
-        return {"files": files, "changes": changes, "report": told, "warnings": warnings}
+        return {
+            "files": files,
+            "removed": removed,
+            "changes": changes,
+            "report": told,
+            "warnings": warnings,
+        }
 
     def _whole(self, told: Report, *, partial: bool | None) -> Plain | None:
         """What is known of every site by now; None where this run says nothing of that, or not all
@@ -162,8 +179,7 @@ class ReportFolder:
 
     def _stem(self, told: Report) -> str:
         """The first part of the dated names: no file of another run has it."""
-        at = _UNFIT.sub("", str(told["at"]))
-        stem = f"report-{at}-{_UNFIT.sub('-', str(told.get('playbook') or 'run'))}"
+        stem = stem_of(str(told["at"]), str(told.get("playbook") or ""))
         number, free = 2, stem
         taken = {path.name.partition(".")[0] for path in self.path.iterdir()}
         while free in taken:
