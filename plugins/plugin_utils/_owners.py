@@ -18,7 +18,11 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict 
     Record,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import UNKNOWN
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import DNS, TENANT
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
+    BELONGS,
+    DNS,
+    TENANT,
+)
 
 Plain = t.Mapping[str, t.Any]
 
@@ -39,9 +43,11 @@ _OWNED = (
         "exchange way out", "The way out", "exchange_outbound_owner", "exchange_outbound_enabled"
     ),
     Owned(DNS, "DNS", "site_owner", "domains"),
+    Owned("ranges", "The lock file", "site_owner", "ranges_lock"),
+    Owned("published ranges", "The list", "site_owner", "published_folder"),
 )
-# Those that hold a site against its description. A rollback leaves alone what no run has changed.
-_PLAYBOOKS = ("apply", "drift", "offline", "probe")
+# In these the way out is a part of the layer exchange, which every host has.
+_WITH_WAY_OUT = ("apply", "drift", "offline")
 
 
 def with_unowned(
@@ -51,12 +57,10 @@ def with_unowned(
 
     `abouts`: host → what site_description says of it.
     """
-    if playbook not in _PLAYBOOKS:
-        return list(verdicts)
-    return [_judged(verdict, abouts) for verdict in verdicts]
+    return [_judged(verdict, abouts, playbook) for verdict in verdicts]
 
 
-def _judged(verdict: HostVerdict, abouts: t.Mapping[str, Plain]) -> HostVerdict:
+def _judged(verdict: HostVerdict, abouts: t.Mapping[str, Plain], playbook: str) -> HostVerdict:
     about = abouts.get(verdict.host) or {}
     described = about.get("described")
     if not described:
@@ -64,21 +68,24 @@ def _judged(verdict: HostVerdict, abouts: t.Mapping[str, Plain]) -> HostVerdict:
     records = [
         _record(verdict.host, owned, described, why)
         for owned in _OWNED
-        if _leaves(owned, verdict.host, about) and (why := _not_done(owned, described, abouts))
+        if _leaves(owned, verdict.host, about, playbook)
+        and (why := _not_done(owned, described, abouts))
     ]
     if not records:
         return verdict
     return dataclasses.replace(verdict, records=(*verdict.records, *records), elsewhere=False)
 
 
-def _leaves(owned: Owned, host: str, about: Plain) -> bool:
+def _leaves(owned: Owned, host: str, about: Plain, playbook: str) -> bool:
     """Whether a host leaves something to another that was selected."""
     described, parts = about["described"], about.get("parts") or {}
     if owned.layer in parts:
-        return bool(parts[owned.layer]["how"] == ELSEWHERE)
-    # The way out is a part of the layer exchange, which every host has.
+        part = parts[owned.layer]
+        # A rollback leaves alone what the run before it has not changed, too.
+        return bool(part["how"] == ELSEWHERE and BELONGS in str(part.get("why")))
     return bool(
         owned.owner == "exchange_outbound_owner"
+        and playbook in _WITH_WAY_OUT
         and "exchange" in parts
         and described.get("exchange_enabled")
         and described.get(owned.there)
@@ -104,9 +111,9 @@ def _not_done(owned: Owned, described: Plain, abouts: t.Mapping[str, Plain]) -> 
 def _record(host: str, owned: Owned, described: Plain, why: str) -> Record:
     owner = described.get(owned.owner)
     sentence = (
-        f"{owned.words} of site '{described.get('site')}' was looked at by nobody: {host} leaves "
-        f"it to {owner}, which {why}. Name the same host in mailedge_{owned.owner} for the whole "
-        "site."
+        f"{owned.words} of site '{described.get('site')}' is looked after by nobody: {host} "
+        f"leaves it to {owner}, which {why}. Name the same host in mailedge_{owned.owner} for the "
+        "whole site."
     )
     note = Note("owned_by_nobody", UNKNOWN, WARNING, sentence)
     return Record(owned.layer, host, UNKNOWN, (sentence,), notes=(note,))

@@ -40,7 +40,7 @@ OF_THE_SITE = {"fortigate": "fortigate", TENANT: "exchange_online"}
 """What a site has once and keeps snapshots of beside it, by its variables' prefix."""
 WAYS_IN = ("client_secret", "certificate", "managed_identity")
 """The ways to log in to a tenant, by the ends of their variables."""
-_OF_THE_SITE = "belongs to the whole site and is managed through"
+BELONGS = "belongs to the whole site and is managed through"
 
 Values = dict[str, t.Any]
 
@@ -118,8 +118,8 @@ def _owned(what: str, owner: str, around: Surroundings) -> Part:
     if owner == around.host:
         return Part(MANAGED)
     if owner in around.selected:
-        return Part(ELSEWHERE, f"{what} {_OF_THE_SITE} {owner}.")
-    return Part(LEFT_OUT, f"{what} {_OF_THE_SITE} {owner}, which was not selected.")
+        return Part(ELSEWHERE, f"{what} {BELONGS} {owner}.")
+    return Part(LEFT_OUT, f"{what} {BELONGS} {owner}, which was not selected.")
 
 
 def _refresh_part(values: Values, around: Surroundings) -> Part:

@@ -48,7 +48,9 @@ def unowned(
         assert not description.errors, description.errors
         abouts[host] = {
             "described": description.values,
-            "parts": {name: {"how": part.how} for name, part in description.parts.items()},
+            "parts": {
+                name: {"how": part.how, "why": part.why} for name, part in description.parts.items()
+            },
         }
     green = [HostVerdict(host, "birke", (Record("exchange", host, "in order"),)) for host in abouts]
     told = with_unowned(green, abouts, playbook)
@@ -87,9 +89,22 @@ def test_one_of_another_site_or_without_such_a_thing_does_it_for_nobody() -> Non
 
 
 @pytest.mark.parametrize("playbook", ["rollback", "snapshots"])
-def test_what_gives_back_or_lists_holds_nobody_to_it(playbook: str) -> None:
+def test_a_firewall_that_nobody_gives_back_is_told(playbook: str) -> None:
     crossed = {host: {"mailedge_fortigate_owner": other} for host, other in zip(HOSTS, HOSTS[::-1])}
-    assert unowned(crossed, playbook) == []
+    assert [layer for _host, layer, _words in unowned(crossed, playbook)] == ["fortigate"] * 2
+    # What the run before has not changed is not to be given back.
+    handed_on = {host: {**each, "mailedge_snapshots": {host: {}}} for host, each in crossed.items()}
+    assert unowned(handed_on, "rollback") == []
+    assert unowned(dict.fromkeys(HOSTS, MORE["exchange way out"]), playbook) == []
+
+
+def test_a_list_that_nobody_publishes_is_told() -> None:
+    crossed = {
+        host: {"mailedge_site_owner": other, "mailedge_published_folder": "/srv/ranges"}
+        for host, other in zip(HOSTS, HOSTS[::-1])
+    }
+    told = unowned(crossed, "publish_ranges")
+    assert [layer for _host, layer, _words in told] == ["published ranges"] * 2
 
 
 @pytest.mark.parametrize("name", sorted(OWNER.values()))
