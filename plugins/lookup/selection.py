@@ -19,7 +19,7 @@ description:
     where the forks need more open files than the limit of the process allows, because the workers
     that cannot start are lost without a word (ansible-core issues 82471 and 87475); where
     C(ansible_connection) is an extra variable, which counts for the tasks on the controller as
-    well.
+    well; where an extra variable has a name that a run keeps for itself, C(__mailedge_...).
 options:
   _terms:
     description: The pattern, as a text or as a list.
@@ -52,6 +52,7 @@ import typing as t
 from ansible import context
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._preload import preload, share
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._selection import (
@@ -67,6 +68,7 @@ _MIDDLE = (
 # Measured: 200 open files carry 47 workers, 1,024 about 230.
 _FILES_OF_A_WORKER = 5
 _FILES_OF_ANSIBLE = 50
+_KEPT = "__mailedge_"
 # A name, and no pattern of Ansible's.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -85,7 +87,7 @@ class LookupModule(LookupBase):
         known = variables or {}
         if context.CLIARGS.get("syntax"):
             return [pattern]
-        problems = [*_parts_only(known), *_connection(known)]
+        problems = [*_parts_only(known), *_connection(known), *_of_the_run(self._loader)]
         try:
             hosts = selected_hosts(self._loader, pattern, known)
         except AnsibleError as error:
@@ -150,6 +152,17 @@ def _parts_only(variables: t.Mapping[str, t.Any]) -> list[str]:
         "Run it whole: --check changes nothing, and mailedge_exchange_enabled or "
         "mailedge_fortigate_enabled leave a layer out."
         for option in options
+    ]
+
+
+def _of_the_run(loader: t.Any) -> list[str]:
+    """Extra variables that count for more than what tasks register, by which a run is judged."""
+    given = sorted(name for name in load_extra_vars(loader) if str(name).startswith(_KEPT))
+    if not given:
+        return []
+    return [
+        f"{' and '.join(given)} stands among the extra variables, and a run keeps what begins with "
+        f"{_KEPT} for itself. Take it out."
     ]
 
 

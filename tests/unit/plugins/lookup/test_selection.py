@@ -68,6 +68,18 @@ def test_what_leaves_tasks_out_is_refused(
     assert f"{told} would leave out a part of the run" in str(refused.value)
 
 
+def test_what_a_run_keeps_for_itself_is_no_extra_variable(
+    limit: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a report among them an open site ended green: no task could put its own in its place."""
+    monkeypatch.setattr(selection, "load_extra_vars", lambda _loader: {"mailedge_site": "birke"})
+    assert select() == ["mailedge"]
+    given = {"__mailedge_report": {"verdicts": {}}, "mailedge_site": "birke"}
+    monkeypatch.setattr(selection, "load_extra_vars", lambda _loader: given)
+    with pytest.raises(AnsibleLookupError, match="__mailedge_report stands among the extra"):
+        select()
+
+
 def test_what_was_loaded_is_shared_once_and_before_anything_of_a_host_is_there(
     limit: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
