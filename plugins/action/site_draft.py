@@ -22,6 +22,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readin
     Readings,
     read_well,
 )
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.replaced import replaced
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.text import text_of
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import DESCRIPTION
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._teller import (
@@ -69,9 +70,8 @@ class ActionModule(Teller):
             reading = ""
             if described.get("discover_reading") and not self._task.check_mode:
                 # Nobody works on it, so that it is always the last one.
-                place = path.with_suffix(".reading.json")
-                wrong = _written(_reading(readings, whole), place, "reading")
-                reading, trouble = "" if wrong else str(place), trouble or wrong
+                reading, wrong = _keep(path, _reading(readings, whole), described)
+                trouble = trouble or wrong
             drafts[site] = {
                 "path": "" if trouble else str(path),
                 "reading": reading,
@@ -137,10 +137,24 @@ def _readings(site: str, of_hosts: t.Mapping[str, Variables]) -> Readings:
     )
 
 
-def _reading(readings: Readings, of_hosts: t.Mapping[str, Variables]) -> str:
-    """The file from which a lab can be made."""
+def _reading(readings: Readings, of_hosts: t.Mapping[str, Variables]) -> dict[str, t.Any]:
+    """What a lab can be made from."""
     firewall = _of_the_site(of_hosts, "fortigate_reading")
-    return kept.text_of(readings, _results(of_hosts, "reading"), firewall)
+    return kept.whole_of(readings, _results(of_hosts, "reading"), firewall)
+
+
+def _keep(path: pathlib.Path, data: dict[str, t.Any], described: Variables) -> tuple[str, str]:
+    """Write it beside the draft; where it is, empty where it is not, and why."""
+    place = path.with_suffix(".reading.json")
+    if described.get("discover_replace_names"):
+        data, table = replaced(data)
+        place = path.with_suffix(".replaced.json")
+        # Apart, so that the one can be handed on without the other.
+        wrong = _written(kept.text_of(table), path.with_suffix(".names.json"), "table of names")
+        if wrong:
+            return "", wrong
+    wrong = _written(kept.text_of(data), place, "reading")
+    return "" if wrong else str(place), wrong
 
 
 def _place(described: Variables, site: str) -> pathlib.Path:

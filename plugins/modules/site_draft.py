@@ -20,7 +20,8 @@ description:
     only. Another one that is there already stays unless C(mailedge_discover_overwrite) is true.
   - Where C(mailedge_discover_reading) is set, all that servers and firewall have answered is kept
     beside it, in a file from which a lab can be made that plays the site. That one is written anew
-    each time, readable by its owner only.
+    each time, readable by its owner only. With C(mailedge_discover_replace_names) it has other
+    names than the site, and what became of what is in a file apart.
   - Meant to run once for all hosts. It never fails a host by itself; RV(failed_hosts) says which
     are to fail.
 author:

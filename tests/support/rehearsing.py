@@ -12,7 +12,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import DeviceError
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent import Agent
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._agent_reading import ask
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.kept import text_of
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.kept import (
+    text_of,
+    whole_of,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._discover.readings import Readings
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._host_reading import (
     HostReader,
@@ -96,7 +99,7 @@ def text(hosts: t.Mapping[str, Row], firewall: Row | None = None, **described: t
         described["fortigate_host"] = "127.0.0.1"
     results = {name: {"reading": row} for name, row in hosts.items()}
     readings = Readings("birke", tuple(hosts), described=described)
-    return text_of(readings, results, {"reading": firewall} if firewall else {})
+    return text_of(whole_of(readings, results, {"reading": firewall} if firewall else {}))
 
 
 def kept(

@@ -29,8 +29,10 @@ _DESCRIBED = (
 )
 
 
-def text_of(readings: Readings, hosts: t.Mapping[str, Told | None], firewall: Told) -> str:
-    """The file. `hosts` are the results of host_reading_info, `firewall` that of
+def whole_of(
+    readings: Readings, hosts: t.Mapping[str, Told | None], firewall: Told
+) -> dict[str, t.Any]:
+    """What is kept. `hosts` are the results of host_reading_info, `firewall` that of
     fortios_reading_info.
     """
     not_read = [
@@ -54,7 +56,12 @@ def text_of(readings: Readings, hosts: t.Mapping[str, Told | None], firewall: To
         },
         "not_read": not_read,
     }
-    return json.dumps(_plain(data), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return t.cast("dict[str, t.Any]", _plain(data))
+
+
+def text_of(data: t.Mapping[str, t.Any]) -> str:
+    """A file of it."""
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _why(result: Told | None) -> str:
