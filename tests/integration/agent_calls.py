@@ -24,7 +24,7 @@ PWSH = find_pwsh() or ""
 _needs_engine = pytest.mark.skipif(not PWSH, reason="no PowerShell: set PWSH or put pwsh on PATH")
 ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=_needs_engine)]
 # Where the engine takes long, .ci/run has it.
-SLOW_ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=[_needs_engine, pytest.mark.long])]
+LONG_ENGINES = ["", pytest.param(PWSH, id="pwsh", marks=[_needs_engine, pytest.mark.long])]
 READ: dict[str, t.Any] = {
     "protocol": 1,
     "shell": {

@@ -21,7 +21,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
 )
 from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import (
     ENGINES,
-    SLOW_ENGINES,
+    LONG_ENGINES,
     ask,
     comment_of,
     writing,
@@ -35,7 +35,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.site import Site
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
-@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
+@pytest.mark.parametrize("pwsh", LONG_ENGINES)
 def test_a_dying_powershell_leaves_what_it_had_done(pwsh: str) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         host, client = lab.hosts["birke-ex1"], lab.client()
@@ -129,7 +129,7 @@ def test_a_hanging_cmdlet_meets_the_limit_of_its_step_and_does_nothing_afterward
         assert comment_of(host) == ""
 
 
-@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
+@pytest.mark.parametrize("pwsh", LONG_ENGINES)
 def test_after_its_deadline_a_request_writes_nothing_more_and_still_reads(pwsh: str) -> None:
     with Lab([Site("birke", ("2016",))], pwsh=pwsh) as lab:
         host = lab.hosts["birke-ex1"]
@@ -185,7 +185,7 @@ def test_a_slow_shell_takes_its_time(host: LabHost, client: LabClient) -> None:
     assert time.monotonic() - started >= 0.5
 
 
-@pytest.mark.parametrize("pwsh", SLOW_ENGINES)
+@pytest.mark.parametrize("pwsh", LONG_ENGINES)
 def test_the_time_of_an_answer_is_the_time_at_which_it_was_given(pwsh: str) -> None:
     """A deadline is reckoned from it: by the time at which the agent began, a slow shell would take
     its part of the next call.

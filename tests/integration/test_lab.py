@@ -29,9 +29,9 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._codec import (
 )
 from ansible_collections.mailedge.lockdown.tests.integration.agent_calls import (
     ENGINES,
+    LONG_ENGINES,
     PWSH,
     READ,
-    SLOW_ENGINES,
     ask,
 )
 from ansible_collections.mailedge.lockdown.tests.integration.sending import Sender
@@ -65,7 +65,7 @@ def test_a_read_costs_one_powershell_and_one_shell(pwsh: str, edition: str) -> N
     assert 6 <= counted["http_requests"] <= 9
 
 
-@pytest.mark.parametrize("pwsh", [pytest.param("", marks=pytest.mark.core), SLOW_ENGINES[1]])
+@pytest.mark.parametrize("pwsh", [pytest.param("", marks=pytest.mark.core), LONG_ENGINES[1]])
 def test_the_modules_work_over_both_plugins(pwsh: str, tmp_path: pathlib.Path) -> None:
     (tmp_path / "empty.cfg").touch()
     environment = {
