@@ -221,7 +221,10 @@ def test_why_one_layer_was_not_given_back_is_not_that_others_were_left_alone(lab
             "The layers are: exchange, windows firewall, iis, windows tls.",
         ),
         ({"undo": {"web site": "latest"}}, "The option undo names 'web site', which is no layer."),
-        ({"playbook": "drift"}, "A drift only looks: set check_mode to true for the task."),
+        (
+            {"playbook": "drift"},
+            "The playbook drift only looks: set check_mode to true for the task.",
+        ),
     ],
 )
 def test_a_task_that_would_do_nothing_or_too_much_is_refused(
