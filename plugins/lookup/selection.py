@@ -109,7 +109,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(" ".join([*problems, untouched]))
         preload(len(hosts))
         if not LookupModule.begun:
-            share()
+            share(len(hosts))
         LookupModule.begun = True
         return [pattern]
 

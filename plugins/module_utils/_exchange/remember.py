@@ -34,6 +34,7 @@ class Same(tuple[_Connector, ...]):
 # as much as a small answer.
 _by_values: dict[t.Hashable, Same] = {}
 _by_objects: dict[t.Hashable, tuple[tuple[_Connector, ...], Same]] = {}
+_answers: list[dict[t.Hashable, t.Any]] = []
 
 
 def same(connectors: t.Iterable[_Connector]) -> Same:
@@ -74,6 +75,7 @@ def remembered(fold: _Fold[_Answer]) -> _Fold[_Answer]:
     connectors that are the same().
     """
     answers: dict[t.Hashable, t.Any] = {}
+    _answers.append(answers)
     nothing = object()
 
     @functools.wraps(fold)
@@ -87,3 +89,11 @@ def remembered(fold: _Fold[_Answer]) -> _Fold[_Answer]:
         return t.cast("_Answer", answer)
 
     return wrapper
+
+
+def forget() -> None:
+    """Remember nothing any more."""
+    _by_values.clear()
+    _by_objects.clear()
+    for answers in _answers:
+        answers.clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._resource.kinds import (
     Kind,
@@ -94,10 +94,19 @@ class Resource:
     noun: str
     properties: t.Mapping[str, Property]
     verbs: t.Mapping[str, str]
+    # Asked once for each object of a server.
+    _here: dict[tuple[t.Any, bool], tuple[Property, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def here(self, version: t.Any, edge: bool = False) -> t.Iterator[Property]:
+    def here(self, version: t.Any, edge: bool = False) -> tuple[Property, ...]:
         """The properties that a server of this version has."""
-        return (prop for prop in self.properties.values() if prop.exists(version, edge))
+        known = self._here.get((version, edge))
+        if known is None:
+            known = self._here[version, edge] = tuple(
+                [prop for prop in self.properties.values() if prop.exists(version, edge)]
+            )
+        return known
 
     def read(
         self, row: t.Mapping[str, t.Any], version: t.Any, edge: bool = False

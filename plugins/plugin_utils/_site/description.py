@@ -105,11 +105,32 @@ def _values(
                 values[name] = (
                     _approved(templar, variables)
                     if name == "mailedge_approved_plan"
-                    else templar.template(variables[name])
+                    else _templated(templar, variables[name])
                 )
             except AnsibleError as error:
                 errors.append(f"The variable {name} cannot be read: {str(error).rstrip('.')}.")
     return values, errors
+
+
+def _templated(templar: t.Any, value: t.Any) -> t.Any:
+    """A variable as the host sees it. Most of what a site says is no template, and Ansible takes
+    as long to find that out as for all the rest of a description.
+    """
+    return value if _is_plain(value) else templar.template(value)
+
+
+def _is_plain(value: t.Any) -> bool:
+    """Whether there is certainly nothing to do with a value: no template, and nothing encrypted,
+    which is no text before it is asked for.
+    """
+    if isinstance(value, str):
+        # A heading may say that templates begin otherwise than with a brace.
+        return "{" not in value and not value.startswith("#")
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    return value is None or isinstance(value, (bool, int, float))
 
 
 def _approved(templar: t.Any, variables: t.Mapping[str, t.Any]) -> t.Any:

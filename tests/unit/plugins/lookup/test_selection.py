@@ -23,7 +23,7 @@ VARIABLES: dict[str, t.Any] = {"groups": {"mailedge": HOSTS}, "hostvars": {}, "a
 @pytest.fixture(name="limit")
 def _limit(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[int], None]:
     monkeypatch.setattr(selection, "preload", lambda _hosts: None)
-    monkeypatch.setattr(selection, "share", lambda: None)
+    monkeypatch.setattr(selection, "share", lambda _hosts: None)
     monkeypatch.setattr(selection.LookupModule, "begun", False)
     files = [1024]
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (files[0], files[0]))
@@ -85,8 +85,8 @@ def test_what_was_loaded_is_shared_once_and_before_anything_of_a_host_is_there(
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr(selection, "preload", lambda _hosts: done.append("load"))
-    monkeypatch.setattr(selection, "share", lambda: done.append("share"))
+    monkeypatch.setattr(selection, "share", lambda hosts: done.append(f"share for {hosts}"))
     limit(1024)
     select()
     select()
-    assert done == ["load", "share", "load"]
+    assert done == ["load", f"share for {len(HOSTS)}", "load"]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import remember
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.remember import (
     remembered,
     same,
@@ -90,3 +93,37 @@ def test_what_is_held_of_connectors_does_not_change_with_them() -> None:
     assert held[0]["name"] == "A"
     assert same([changing])[0]["name"] == "B"
     assert same(held) is held
+
+
+def test_a_connector_that_was_emptied_is_another_one() -> None:
+    changing = connector("A")
+    assert [dict(each) for each in same([changing])] == [changing]
+    changing.clear()
+    assert [dict(each) for each in same([changing])] == [{}]
+
+
+def test_no_more_is_remembered_than_some_rounds_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remember, "_MOST", 3)
+    names, times = counted()
+    kept = [connector(f"Relay {number}") for number in range(3)]
+    remember.forget()
+    for _round in range(2):
+        for each in kept:
+            names([each])
+            # As it is: looked at once, and known by itself afterwards.
+            assert same([each]) is same([each])
+    assert len(times) == 3
+    assert [len(remember._by_values), len(remember._by_objects)] == [3, 3]
+    names([connector("Relay 3")])
+    assert [len(remember._by_values), len(remember._by_objects)] == [1, 1]
+    names([kept[0]])
+    assert len(times) == 5
+
+
+def test_a_connector_is_looked_at_whole_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is as it was is found by itself, and not by all that it holds."""
+    whole = same([connector("A")])
+    changing = dict(whole[0])
+    held = same([changing])
+    monkeypatch.setattr(remember, "_by_values", None)
+    assert same([changing]) is held

@@ -17,6 +17,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.mailedge.lockdown.plugins.action.run_report import _snapshots, _statistics
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.plan import handed_on
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.description import (
+    _templated,
     describe_host,
 )
 from ansible_collections.mailedge.lockdown.tests.support.described import WHOLE
@@ -128,3 +129,38 @@ def test_snapshots_may_be_given_as_the_text_of_a_command_line() -> None:
     about = describe_host(templar(variables), variables, "rollback", {"birke": [HOST]})
     assert about["described"]["exchange_snapshot"] == "20260114T101500.250Z-4f1c2a-apply.json"
     assert about["layers"] == ["exchange"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a plain text",
+        ["192.0.2.0/24", "# no heading"],
+        [{"name": "a", "targets": ["::1"]}, None, True, 25, 0.5],
+        {"until": "{{ day }}", "days": ["{{ day }}", "2027-01-31"]},
+        "#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n[% day %]",
+        ["#jinja2: variable_start_string:'[%', variable_end_string:'%]'\n[% day %]"],
+        "{% if day %}yes{% endif %}",
+    ],
+)
+def test_a_variable_is_templated_where_it_has_a_template_and_else_stays(value: t.Any) -> None:
+    known = templar({"day": "2027-01-01"})
+    assert _templated(known, trusted(value)) == known.template(trusted(value))
+
+
+def test_what_is_encrypted_is_no_plain_text() -> None:
+    class Encrypted:
+        """As Ansible keeps a text of a vault: no text before it is asked for."""
+
+    asked: list[t.Any] = []
+
+    class Templar:
+        """Notes what it was asked for."""
+
+        def template(self, value: t.Any) -> str:
+            asked.append(value)
+            return "a text"
+
+    values = [Encrypted(), [Encrypted()], {"token": Encrypted()}]
+    assert [_templated(Templar(), value) for value in values] == ["a text"] * 3
+    assert asked == values
