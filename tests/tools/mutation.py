@@ -38,6 +38,7 @@ MODULES = (
     "plugins/module_utils/_exchange/mailflow.py",
     "plugins/module_utils/_exchange/doors.py",
     "plugins/module_utils/_exchange/conflicts.py",
+    "plugins/module_utils/_exchange/remember.py",
     "plugins/module_utils/_exchange/routing.py",
     "plugins/module_utils/_exchange/strangers.py",
     "plugins/module_utils/_fortios/*guards*.py",
