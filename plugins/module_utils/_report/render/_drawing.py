@@ -25,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.fold impor
     WINDOWS_FIREWALL,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import MAIL_DOOR
+from ansible_collections.mailedge.lockdown.plugins.module_utils._report.delivery import DELIVERY
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._html import (
     Html,
     element,
@@ -36,6 +37,10 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._
     look,
     worst,
 )
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import DRIFT
+from ansible_collections.mailedge.lockdown.plugins.module_utils._transaction.result import (
+    UNKNOWN as UNKNOWN_STATE,
+)
 
 INTERNET, CLOUD = "Internet", "Cloud"
 _STAGES = (INTERNET, "Firewall", "Windows", "Exchange", CLOUD)
@@ -44,6 +49,8 @@ _ROWS = {FIREWALL: 1, WINDOWS_FIREWALL: 2, EXCHANGE: 3, IIS: 3, TENANT: 4}
 _LAYERS = {
     "outside": 0,
     "dns": 0,
+    # The provider's mail has come all the way, or has not.
+    DELIVERY: 0,
     "ranges": 0,
     "published ranges": 0,
     "iis": 3,
@@ -136,8 +143,12 @@ def drawing(layers: t.Iterable[Plain] | None, doors: t.Iterable[Plain], title: s
     states: dict[str, list[str]] = {stage: [] for stage in _STAGES}
     for layer in layers or ():
         stage = stage_of(str(layer.get("layer")))
-        if stage:
-            states[stage].append(known(layer.get("state")))
+        state = known(layer.get("state"))
+        # That the provider's mail comes says nothing of strangers: it may spoil the stage, and does
+        # not vouch for it.
+        spoils = layer.get("layer") != DELIVERY or state in (DRIFT, UNKNOWN_STATE)
+        if stage and spoils:
+            states[stage].append(state)
     doors = list(doors)
     told, tenant = lanes(doors), _of_the_tenant(doors)
     shown = told[:_LANES]
@@ -149,7 +160,8 @@ def drawing(layers: t.Iterable[Plain] | None, doors: t.Iterable[Plain], title: s
     if tenant:
         words.append(f"at the tenant's own name, {tenant.who}: {tenant.says}")
     if layers is not None:
-        words = [f"{stage}: {worst(states[stage])}" for stage in _STAGES[1:]] + words
+        stages = [f"{stage}: {worst(states[stage])}" for stage in _STAGES[1:]]
+        words = [f"Seen from outside: {worst(states[INTERNET])}", *stages, *words]
     return element(
         "svg",
         element("use", href="#e-link"),

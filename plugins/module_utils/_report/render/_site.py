@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import WEB_DOOR
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.render._drawing import (
     drawing,
 )
@@ -271,8 +272,12 @@ def _pictures(
     )
     more = sum(map(len, list(rows.values())[page.most :]))
     rest = element("p", f"and {count(more, 'door')} more.", class_="more") if more > 0 else None
-    return pictures, element("div", table, rest, class_="doors")
+    web = any(door.get("about") == WEB_DOOR for _title, doors in sides for door in doors)
+    drawn = element("p", _MAIL_ALONE, class_="more") if web else None
+    return pictures, element("div", drawn, table, rest, class_="doors")
 
+
+_MAIL_ALONE = "Drawn is the way of mail alone; what the web answers stands in the table."
 
 Where = tuple[str, str, int, str]
 """The place of a door, the name that it has there, its port and path."""

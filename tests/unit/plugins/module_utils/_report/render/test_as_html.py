@@ -262,8 +262,8 @@ def test_the_drawing_says_who_passes_now_and_as_described() -> None:
         if svg.get("role") == "img"
     ]
     assert pictures == [
-        "Now, birke-ex1. Firewall: open; Windows: drift; Exchange: open; Cloud: not managed; "
-        "stranger: taken?; provider: taken?.",
+        "Now, birke-ex1. Seen from outside: open; Firewall: open; Windows: drift; "
+        "Exchange: open; Cloud: not managed; stranger: taken?; provider: taken?.",
         "As described, birke-ex1. stranger: refused by Firewall; provider: taken?.",
     ]
     (picture,) = [
@@ -314,6 +314,34 @@ def test_what_the_web_answers_is_told_and_not_drawn() -> None:
     assert "a stranger at 203.0.113.91 port 443: /owa answered" in reader.text
     (doors,) = [host["doors"] for host in whole["sites"]["birke"]["hosts"].values()]
     assert [lane.who for lane in _drawing.lanes(doors)] == ["stranger", "provider"]
+    hint = "Drawn is the way of mail alone"
+    assert hint in reader.text
+    (host,) = whole["sites"]["birke"]["hosts"].values()
+    host["doors"] = [door for door in doors if door.get("about") != "web"]
+    assert hint not in read(whole).text
+
+
+@pytest.mark.parametrize(
+    ("seen", "delivered", "drawn"),
+    [
+        ("in order", "in order", "in order"),
+        ("in order", "unknown", "unknown"),
+        ("in order", "drift", "drift"),
+        ("in order", "not looked at", "in order"),
+        ("open", "unknown", "open"),
+        # The provider's mail vouches for nothing else.
+        ("not managed", "in order", "not managed"),
+        (None, "in order", "not managed"),
+    ],
+)
+def test_mail_of_the_provider_that_does_not_come_is_in_the_drawing(
+    seen: str | None, delivered: str, drawn: str
+) -> None:
+    layers = [{"layer": "delivery", "state": delivered}]
+    layers += [{"layer": "outside", "state": seen}] if seen else []
+    text = str(_drawing.drawing(layers, [], "Now"))
+    assert f'aria-label="Now. Seen from outside: {drawn}; Firewall: not managed;' in text
+    assert f">seen: {drawn}<" in text
 
 
 def test_doors_that_become_different_are_rows_of_their_own() -> None:
@@ -335,10 +363,18 @@ def test_doors_that_become_different_are_rows_of_their_own() -> None:
 def test_every_layer_has_its_stage() -> None:
     stages = {
         layer: _drawing.stage_of(layer)
-        for layer in ("outside", "dns", "fortigate way in", "windows tls", "exchange way out")
+        for layer in (
+            "outside",
+            "delivery",
+            "dns",
+            "fortigate way in",
+            "windows tls",
+            "exchange way out",
+        )
     }
     assert stages == {
         "outside": "Internet",
+        "delivery": "Internet",
         "dns": "Internet",
         "fortigate way in": "Firewall",
         "windows tls": "Windows",
