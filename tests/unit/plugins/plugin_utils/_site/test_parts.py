@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.support.described import (
     PROBE,
     SITE,
+    WHOLE,
     described,
     parts,
 )
@@ -67,3 +70,31 @@ def test_the_ranges_of_a_provider_are_known_where_a_tenant_is_asked() -> None:
     }
     assert described(named, playbook="probe").errors == []
     assert "nobody" in str(described({**named, **tenant}, playbook="probe").errors)
+
+
+def test_an_offline_report_needs_no_login_and_calls_nothing_looked_at_that_is_not() -> None:
+    given = {**WHOLE, "mailedge_offline_folder": "dumps", "mailedge_windows_tls_enabled": True}
+    del given["mailedge_fortigate_token"]
+    description = described(given, playbook="offline")
+    assert parts(description) == {
+        "exchange": "managed",
+        "windows tls": "managed",
+        "fortigate way in": "left out",
+        "outside": "not looked at",
+    }
+    assert "offline report does not" in description.parts["fortigate way in"].why
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "mailedge_offline_folder is not set"),
+        ({"mailedge_offline_folder": ""}, "mailedge_offline_folder is not set"),
+        ({"mailedge_offline_folder": "d", "mailedge_offline_days": 0}, "between 1 and 3650"),
+    ],
+)
+def test_what_is_wrong_with_an_offline_report_is_told(
+    variables: dict[str, t.Any], told: str
+) -> None:
+    assert told in " ".join(described({**SITE, **variables}, playbook="offline").errors)
+    assert told not in " ".join(described({**SITE, **variables}, playbook="drift").errors)
