@@ -27,11 +27,11 @@ options:
     description:
       - The token of an API user. It travels in a header, over TLS only, and never in an URL.
       - One with a blank or a line break, as the end of a file has it, is refused.
+      - Needed where there is no O(backup).
       - The API user needs an accprofile that may read and write firewall policies, addresses and
         services and read the system's configuration (C(sysgrp)), and a C(trusthost) that covers
         the host that runs the module.
     type: str
-    required: true
   vdom:
     description: The virtual domain.
     type: str
@@ -49,6 +49,22 @@ options:
     type: path
   timeout:
     description: How long one request may take, in seconds.
+    type: int
+    default: 30
+  backup:
+    description:
+      - A file with the backup of the device's configuration, not encrypted, which is read in the
+        place of the device. Nobody connects to it.
+      - What is not in a backup is not known, as the content of a feed or of the internet service
+        database. Routes are read as they are configured, where the device learns none.
+      - Nothing is written by way of a backup, so that a module that writes runs in check mode
+        alone.
+    type: path
+  backup_days:
+    description:
+      - How old the O(backup) may be, in days. A backup does not say when it was made. Its date is
+        the one at the end of its name, as the web interface of the device puts it there, or the
+        day on which the file was last changed.
     type: int
     default: 30
 notes:

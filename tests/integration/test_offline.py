@@ -16,6 +16,7 @@ from ansible_collections.mailedge.lockdown.tests.integration.playbook_runs impor
 from ansible_collections.mailedge.lockdown.tests.lab.lab import Lab
 from ansible_collections.mailedge.lockdown.tests.lab.playing import Run, play
 from ansible_collections.mailedge.lockdown.tests.lab.site import Site
+from ansible_collections.mailedge.lockdown.tests.support.backups import backup
 from ansible_collections.mailedge.lockdown.tests.support.dumps import by_standin
 
 EX1, EX2 = "birke-ex1", "birke-ex2"
@@ -34,13 +35,16 @@ def starts(lab: Lab) -> dict[str, int]:
 
 
 def test_a_dump_is_judged_and_a_server_without_one_is_unknown(tmp_path: pathlib.Path) -> None:
-    with Lab([Site("birke", ("2016", "2016"))], pwsh="") as lab:
+    with Lab([Site("birke", ("2016", "2016"), "7.4.4")], pwsh="") as lab:
         names = {host: lab.hosts[host].exchange.name for host in lab.hosts}
         dump(lab, EX1, tmp_path)
-        before = starts(lab)
+        firewall = lab.firewalls["birke"]
+        (tmp_path / "fw.conf").write_text(backup(firewall.device), encoding="utf-8")
+        before, asked = starts(lab), firewall.requests
         variables = {
             "mailedge_offline_folder": str(tmp_path),
             "mailedge_offline_server": f"{{{{ {names}[inventory_hostname] }}}}",
+            "mailedge_fortigate_backup": "fw.conf",
             "mailedge_report_folder": str(tmp_path / "reports"),
         }
         run = play("offline", lab.inventory, variables=variables)
@@ -50,12 +54,16 @@ def test_a_dump_is_judged_and_a_server_without_one_is_unknown(tmp_path: pathlib.
         assert "less than an hour ago, by the dump birke-ex1.json of " in told
         assert f"No dump of the server {names[EX2]} is in {tmp_path}" in told
         assert "Nobody looks from outside for an offline report" in told
-        assert starts(lab) == before
+        assert (starts(lab), firewall.requests) == (before, asked)
+        assert "by the backup fw.conf" in told
         assert (tmp_path / script.NAME).is_file()
         report = json.loads((tmp_path / "reports" / "latest.json").read_text(encoding="utf-8"))
         assert report["playbook"] == "offline"
         findings = report["sites"]["birke"]["findings"]
-        assert [each["what"] for each in findings if each["what"] == "as_of"] == ["as_of"]
+        assert [each["layer"] for each in findings if each["what"] == "as_of"] == [
+            "exchange",
+            "fortigate way in",
+        ]
 
 
 @pytest.mark.long

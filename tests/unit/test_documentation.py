@@ -313,6 +313,7 @@ WITHOUT_DEFAULT: dict[str, set[str]] = {
         "mailedge_probe_sender",
         "mailedge_probe_targets",
         "mailedge_published_folder",
+        "mailedge_fortigate_backup",
         "mailedge_offline_folder",
         "mailedge_report_folder",
         "mailedge_exchange_snapshot_copy",

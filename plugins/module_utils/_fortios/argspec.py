@@ -16,11 +16,13 @@ Spec = dict[str, dict[str, t.Any]]
 DEVICE_OPTIONS: Spec = {
     "host": {"type": "str", "required": True},
     "api_port": {"type": "int", "default": 443},
-    "token": {"type": "str", "required": True, "no_log": True},
+    "token": {"type": "str", "no_log": True},
     "vdom": {"type": "str", "default": "root"},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout": {"type": "int", "default": 30},
+    "backup": {"type": "path"},
+    "backup_days": {"type": "int", "default": 30},
 }
 
 WRITE_OPTIONS: Spec = {

@@ -87,6 +87,11 @@ class FortiOS:
         return f"{self.host}:{self.port}"
 
     @property
+    def as_of(self) -> str:
+        """When what is read was so, as a phrase; empty: now."""
+        return ""
+
+    @property
     def takes_transactions(self) -> bool:
         """Whether several writes can take effect together; known after the first answer."""
         return self.version is not None and self.version >= TRANSACTIONS_SINCE

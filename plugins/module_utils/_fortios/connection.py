@@ -32,7 +32,7 @@ def problems(params: t.Mapping[str, t.Any]) -> str:
         sentences.append(f"api_port is {params['api_port']}: it must be between 1 and 65535.")
     if not 1 <= params["timeout"] <= 86400:
         sentences.append(f"timeout is {params['timeout']}: it must be between 1 and 86400 seconds.")
-    if not _TOKEN.fullmatch(str(params["token"])):
+    if not params.get("backup") and not _TOKEN.fullmatch(str(params["token"] or "")):
         sentences.append(
             "The token is empty, or holds a blank, a line break or another character that no token "
             "has (it is not shown here). "

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import connection, lease
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.argspec import Spec
+from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.backed_up import BackedUp
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.client import FortiOS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.errors import FortiOSError
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.layer import FortiOSLayer
@@ -51,7 +52,11 @@ def spec(options: Spec, **keywords: t.Any) -> dict[str, t.Any]:
 
 
 def connect(params: t.Mapping[str, t.Any]) -> FortiOS:
-    """The client that the options describe; nothing is sent yet."""
+    """The client that the options describe; nothing is sent yet. Raises FortiOSError for a backup
+    that cannot be used.
+    """
+    if params.get("backup"):
+        return BackedUp(params["backup"], vdom=params["vdom"], days=params["backup_days"])
     return FortiOS(
         params["host"],
         params["token"],
@@ -63,8 +68,19 @@ def connect(params: t.Mapping[str, t.Any]) -> FortiOS:
     )
 
 
-def _refuse_unusable(module: t.Any) -> None:
+def _client(module: t.Any) -> FortiOS:
+    """The same, for a module that fails where that cannot be."""
+    try:
+        return connect(module.params)
+    except FortiOSError as error:
+        module.fail_json(msg=str(error), changed=False, cost={"requests": 0})
+        raise
+
+
+def _refuse_unusable(module: t.Any, *, writes: bool = False) -> None:
     problems = connection.problems(module.params)
+    if writes and module.params.get("backup") and not module.check_mode:
+        problems = "A backup is read and never written. Run the task in check mode."
     if problems:
         module.fail_json(msg=problems, changed=False, cost={"requests": 0})
 
@@ -73,7 +89,7 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
     """A whole module that writes."""
     module = made(**arguments)
     params = module.params
-    _refuse_unusable(module)
+    _refuse_unusable(module, writes=True)
     wanted = CONTENT if params.get("content") else params.get("snapshot")
     wrong = [
         *([snapshots.check_wanted(params["snapshot"])] if wanted not in (None, CONTENT) else []),
@@ -84,7 +100,7 @@ def run(arguments: t.Mapping[str, t.Any], layer_of: t.Callable[..., FortiOSLayer
         module.fail_json(
             msg=f"{' '.join(filter(None, wrong))} Nothing was sent to the device.", changed=False
         )
-    with connect(params) as client:
+    with _client(module) as client:
         try:
             layer = layer_of(params, client, check_mode=module.check_mode)
             run_id, hold = params.get("run_id"), None
@@ -144,7 +160,7 @@ def ask(
     """A whole module that only reads; `look` gives its result."""
     module = made(**arguments)
     _refuse_unusable(module)
-    with connect(module.params) as client:
+    with _client(module) as client:
         try:
             result = look(module.params, client)
         except (FortiOSError, PlanError, RangeError) as error:

@@ -137,11 +137,12 @@ class FortiOSPort(Port[DeviceState, Key, Reading[DeviceState]]):
                 f"of the device {client.serial}, vdom {client.vdom}, in {self._folder.folder.path}"
             ),
             facts={
+                **({"as_of": client.as_of} if client.as_of else {}),
                 "device": {
                     "serial": client.serial,
                     "version": version,
                     **self._layer.modes_of_device().facts(),
-                }
+                },
             },
             snapshots=held,
         )

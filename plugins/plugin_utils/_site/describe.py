@@ -143,9 +143,10 @@ def describe(
             description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
     if around.playbook in DESCRIBED:
         _check_exchange(values, description)
+    if around.playbook in DESCRIBED and (around.playbook != OFFLINE or values["fortigate_backup"]):
+        _check_fortigate(values, description)
     if around.playbook in DESCRIBED and around.playbook != OFFLINE:
         # A dump needs no login.
-        _check_fortigate(values, description)
         _check_tenant(values, description)
     _check_delivery(values, around, description)
     if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in BACK:
@@ -211,6 +212,7 @@ def _check_delivery(values: Values, around: Surroundings, description: Descripti
 
 def _complete(values: Values, around: Surroundings) -> None:
     """What follows from the rest where it is not said."""
+    offline.complete(values, offline=around.playbook == OFFLINE)
     values["site"] = values["site"] or around.host
     hosts = values["site_hosts"] or around.site_hosts
     values["site_owner"] = values["site_owner"] or next(iter(hosts), around.host)
@@ -413,7 +415,8 @@ def _check_fortigate(values: Values, description: Description) -> None:
                 "or remove it."
             )
         return
-    _check_token(values, description)
+    if not values["fortigate_backup"]:
+        _check_token(values, description)
     where = f"the firewall {values['fortigate_host']} of site '{values['site']}'"
     if not values["fortigate_host"]:
         description.errors.append(

@@ -5,7 +5,22 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
+
+
+def complete(values: dict[str, t.Any], *, offline: bool) -> None:
+    """Where the firewall's backup is, and that it is read on the controller. A run over a
+    connection has none.
+    """
+    named = values["fortigate_backup"] if offline else None
+    values["fortigate_backup"] = None
+    if named:
+        folder = os.path.expanduser(values["offline_folder"] or "")
+        values["fortigate_backup"] = os.path.join(folder, named)
+        values.update(fortigate_from=None, fortigate_ca_path=None)
+        # Nobody connects to it, so that it may be known by its backup alone.
+        values["fortigate_host"] = values["fortigate_host"] or "backup"
 
 
 def wrong(values: t.Mapping[str, t.Any]) -> list[str]:

@@ -73,7 +73,7 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
         **_tenant_parts(values, around),
     }
     if around.playbook == OFFLINE:
-        parts = {name: _offline(name, part) for name, part in parts.items()}
+        parts = {name: _offline(name, part, values) for name, part in parts.items()}
         parts["outside"] = Part(NOT_LOOKED_AT, "Nobody looks from outside for an offline report.")
     elif around.playbook not in BACK:
         parts |= _outside_parts(values, around)
@@ -83,9 +83,13 @@ def parts_of(values: Values, around: Surroundings) -> dict[str, Part]:
     return {**parts, **{host: Part(NOT_LOOKED_AT, "It was not selected.") for host in others}}
 
 
-def _offline(name: str, part: Part) -> Part:
+def _offline(name: str, part: Part, values: Values) -> Part:
     """A part as far as dumps tell of it."""
-    if part.how == MANAGED and name not in HOST_PARTS:
+    if name.startswith("fortigate") and not values["fortigate_backup"]:
+        if part.how != MANAGED:
+            return part
+        return Part(LEFT_OUT, "mailedge_fortigate_backup names no backup of it.")
+    if part.how == MANAGED and name not in HOST_PARTS and not name.startswith("fortigate"):
         return Part(LEFT_OUT, "It has to be asked itself, which an offline report does not.")
     return part
 

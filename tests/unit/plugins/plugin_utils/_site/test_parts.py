@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.mailedge.lockdown.tests.support.described import (
+    FIREWALL,
     PROBE,
     SITE,
     WHOLE,
@@ -82,7 +83,18 @@ def test_an_offline_report_needs_no_login_and_calls_nothing_looked_at_that_is_no
         "fortigate way in": "left out",
         "outside": "not looked at",
     }
-    assert "offline report does not" in description.parts["fortigate way in"].why
+    assert description.parts["fortigate way in"].why == (
+        "mailedge_fortigate_backup names no backup of it."
+    )
+    # Over a connection a backup that is left in the variables is not looked at.
+    live = described(
+        {**given, **FIREWALL, "mailedge_fortigate_backup": "fw.conf"}, playbook="drift"
+    )
+    assert live.values["fortigate_backup"] is None
+    backed = described({**given, "mailedge_fortigate_backup": "fw.conf"}, playbook="offline")
+    assert parts(backed)["fortigate way in"] == "managed"
+    assert backed.values["fortigate_backup"] == "dumps/fw.conf"
+    assert backed.values["fortigate_from"] is None
 
 
 @pytest.mark.parametrize(
