@@ -18,7 +18,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import fortios_inboun
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate import cli
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
-from ansible_collections.mailedge.lockdown.tests.support.backups import backup
+from ansible_collections.mailedge.lockdown.tests.support.backups import backup, sections
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import LOCK, Firewall, Result
 from ansible_collections.mailedge.lockdown.tests.support.random_firewalls import POLICIES, seed
 
@@ -141,6 +141,18 @@ def test_what_a_backup_tells_otherwise_is_seen(
     assert result["failed"] is (state is None)
 
 
+def test_by_a_backup_without_the_network_nobody_knows_where_the_server_is(
+    sdwan: tuple[Firewall, str, dict[str, t.Any]], tmp_path: pathlib.Path
+) -> None:
+    firewall, text, lock = sdwan
+    parts = [part for part in sections(text) if not part.startswith("config system")]
+    result = offline(
+        _put(tmp_path, text[: text.index("config ")] + "".join(parts)), firewall, **lock
+    )
+    assert result["state"] != "in order"
+    assert {"server_not_found", "unread_way"} <= {guard["id"] for guard in result["guards"]}
+
+
 def test_a_backup_that_cannot_be_used_is_told_and_nothing_is_written(
     sdwan: tuple[Firewall, str, dict[str, t.Any]], tmp_path: pathlib.Path
 ) -> None:
@@ -154,6 +166,8 @@ def test_a_backup_that_cannot_be_used_is_told_and_nothing_is_written(
         ("\n".join(lines[: at + 2]), "was cut"),
         ("\n".join(lines[:-1]), "was cut"),
         (f"{text}\nhello\n", "has no place"),
+        (f"{text}\nset x \\\n", "cannot be read"),
+        (f'{text}\nconfig a\nset x "' + "y" * (1 << 20), "longer than any value"),
         (text[: text.index("MIIE")], "was cut"),
         (text + "config a\n" * 40, "more sections"),
     ):

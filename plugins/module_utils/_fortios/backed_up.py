@@ -67,6 +67,13 @@ _SINGLE_DEFAULTS: t.Mapping[str, t.Mapping[str, t.Any]] = {
 _SHARED = frozenset({"system/interface", "system/global", "system/central-management", "system/ha"})
 # Nobody can tell by a backup what these hold.
 _NOT_HELD = ("firewall/internet-service",)
+_OF_THE_NETWORK = (
+    "system/interface",
+    "system/zone",
+    "system/sdwan",
+    "system/virtual-wan-link",
+    "router/",
+)
 # Who tells a device routes: protocols, and what they have where they are in use.
 _LEARNING = (
     ("bgp", "neighbor"),
@@ -186,14 +193,15 @@ class BackedUp(FortiOS):
         unless allow-subnet-overlap is set, also for an address that an interface is given). None
         where they are not.
         """
+        rows: list[Row] = []
+        interfaces = self.table("system/interface")
         learned = any(
             self._own.at(f"router {protocol}").at(peers).inside for protocol, peers in _LEARNING
         )
         overlap = self._section("system/settings").values.get("allow-subnet-overlap")
         if learned or overlap not in (None, ["disable"]):
             return None
-        rows: list[Row] = []
-        for row in self.table("system/interface"):
+        for row in interfaces:
             if row.get("status") != "down":
                 own = [row.get("ip"), *(each.get("ip") for each in row.get("secondaryip") or ())]
                 held = [text for text in own if text and text != _NO_NETWORK]
@@ -209,6 +217,12 @@ class BackedUp(FortiOS):
         return rows
 
     def _section(self, path: str) -> backup.Section:
+        if (
+            path.startswith(_OF_THE_NETWORK)
+            and not self._backup.shared.at("system interface").inside
+        ):
+            # Who made it may not see the network: what is not there is not known.
+            raise NotInBackup(path, self.where)
         place = self._backup.shared if path in _SHARED else self._own
         return place.at(path.replace(".", " ").replace("/", " "))
 
@@ -268,7 +282,7 @@ def _fields(section: backup.Section) -> Row:
     for path, inner in section.inside.items():
         row[path] = (
             [{"id": key, "name": key, **_fields(entry)} for key, entry in inner.inside.items()]
-            if inner.inside
+            if inner.is_table
             else _fields(inner)
         )
     return row

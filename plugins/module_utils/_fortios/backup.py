@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 _HEADER = re.compile(r"#config-version=([A-Za-z0-9_-]+?)-(\d+)\.(\d+)\.(\d+)[-:]")
 _PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^\s"\\]|\\.)+)', re.DOTALL)
+_QUOTE = re.compile(r'\\.|(")')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _DEEPEST = 16
 _MASKED = "ENC"
@@ -29,10 +30,14 @@ class BackupError(Exception):
 
 @dataclass
 class Section:
-    """One `config` or one `edit`: what is set there, and what is in it by its path or its key."""
+    """One `config` or one `edit`: what is set there, and what is in it by its path or its key.
+
+    `is_table`: whether it has entries, which are in it by their keys.
+    """
 
     values: dict[str, list[str]] = field(default_factory=dict)
     inside: dict[str, Section] = field(default_factory=dict)
+    is_table: bool = False
 
     def at(self, path: str) -> Section:
         """What is in it by that path; empty where nothing is."""
@@ -84,6 +89,7 @@ def _sections(text: str) -> Section:
         if verb == "config" and named:
             above.append(("config", here.inside.setdefault(" ".join(named), Section())))
         elif verb == "edit" and len(named) == 1 and kind == "config":
+            here.is_table = True
             above.append(("edit", here.inside.setdefault(named[0], Section())))
         elif verb == "set" and named and kind:
             here.values[named[0]] = named[1:]
@@ -93,7 +99,7 @@ def _sections(text: str) -> Section:
             here.values.pop(named[0], None)
         elif (verb, kind) == ("next", "edit") or (verb == "end" and kind == "config"):
             above.pop()
-        elif verb == "end" and kind == "edit" and len(above) > 2:
+        elif verb == "end" and kind == "edit" and above[-2][1] is whole.inside.get("vdom"):
             # The last vdom of a backup ends without a next.
             del above[-2:]
         else:
@@ -107,24 +113,27 @@ def _sections(text: str) -> Section:
 
 def _lines(text: str) -> t.Iterator[tuple[int, list[str]]]:
     """The lines that say something, in words; a value in quotes may go over several of them."""
-    held, begun = "", 0
+    held: list[str] = []
+    begun = length = 0
     for number, line in enumerate(text.splitlines(), 1):
-        if not held and (not line.strip() or line.lstrip().startswith(("#", "\ufeff#"))):
-            continue
-        held, begun = (f"{held}\n{line}", begun) if held else (line, number)
-        words = _words(held)
-        if words is None:
-            if len(held) > _LONGEST_VALUE:
-                raise BackupError(f"A value in quotes begins in line {begun} and does not end.")
-            continue
-        held = ""
-        yield begun, words
+        if not held:
+            if not line.strip() or line.lstrip().startswith(("#", "\ufeff#")):
+                continue
+            begun, length = number, 0
+        quotes = sum(1 for match in _QUOTE.finditer(line) if match[1])
+        was_open, length = bool(held), length + len(line)
+        held.append(line)
+        if length > _LONGEST_VALUE:
+            raise BackupError(f"What begins in line {begun} is longer than any value.")
+        if (quotes % 2 == 1) is was_open:
+            yield begun, _words("\n".join(held), begun)
+            held = []
     if held:
         raise BackupError(f"It ends within the value that begins in line {begun}: it was cut.")
 
 
-def _words(line: str) -> list[str] | None:
-    """The words of a line; None where its quotes are still open. A secret is left out."""
+def _words(line: str, number: int) -> list[str]:
+    """The words of a line without the secrets in it, which are masked and stand without quotes."""
     words: list[str] = []
     at = 0
     while at < len(line):
@@ -133,10 +142,10 @@ def _words(line: str) -> list[str] | None:
             continue
         piece = _PIECE.match(line, at)
         if piece is None:
-            return None
+            raise BackupError(f"Line {number} cannot be read.")
+        if piece[2] == _MASKED and len(words) == 2 and words[0] == "set":
+            return words
         text = piece[2] if piece[1] is None else piece[1]
         words.append(_ESCAPED.sub(lambda match: match[1], text))
         at = piece.end()
-    if len(words) > 2 and words[0] == "set" and words[2] == _MASKED:
-        return words[:2]
     return words
