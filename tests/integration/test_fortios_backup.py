@@ -31,6 +31,7 @@ DOORS = {
     "virtual_server": ["VIP-mail"],
 }
 RANGES = {"ranges": ["198.51.100.0/24"], "own_networks": ["10.20.0.0/16", "10.30.0.0/16"]}
+QUICK = ("sdwan",)
 TOLD = ("state", "strangers", "plan", "guards", "differences", "exposure", "failed")
 
 
@@ -56,7 +57,9 @@ def assert_agree(firewall: Firewall, text: str, lock: dict[str, t.Any]) -> Resul
 
 
 @pytest.mark.parametrize("vdoms", [False, True], ids=["one vdom", "several"])
-@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.long) for kind in DOORS]
+)
 def test_a_device_and_its_backup_are_told_of_alike(
     kind: str, vdoms: bool, tmp_path: pathlib.Path
 ) -> None:
@@ -72,7 +75,7 @@ def test_a_device_and_its_backup_are_told_of_alike(
         assert (locked["state"], locked["changed"]) == ("in order", False)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(policies=POLICIES)
 def test_any_firewall_and_its_backup_are_told_of_alike(policies: list[dict[str, t.Any]]) -> None:
     device = Device()

@@ -13,7 +13,7 @@ import tempfile
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange import recipes
@@ -40,7 +40,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.exchange.host import Exchan
 from ansible_collections.mailedge.lockdown.tests.support.dumps import by_standin
 from ansible_collections.mailedge.lockdown.tests.support.lab_connectors import create, grant
 
-QUICK = ("2007", "2010", "2016", "edge")
+QUICK = ("2007", "2016")
 LAN, PROVIDER = ["10.20.0.0/16"], ["198.51.100.0/24"]
 ANYBODY = "0.0.0.0-255.255.255.255"
 RANGES = st.sampled_from([PROVIDER, LAN, ["10.20.1.11"], [ANYBODY], ["203.0.113.0-203.0.113.99"]])
@@ -103,8 +103,9 @@ def test_a_server_and_its_dump_are_told_of_alike(edition: str, tmp_path: pathlib
     assert assert_agree(host)["state"] == "in order"
 
 
+@settings(max_examples=8)
 @given(
-    edition=st.sampled_from(QUICK),
+    edition=st.sampled_from(["2007", "2010", "2016", "edge"]),
     made=st.lists(st.tuples(RANGES, GROUPS, st.booleans(), st.booleans()), max_size=3),
     locked=st.booleans(),
 )

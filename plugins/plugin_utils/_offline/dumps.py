@@ -10,6 +10,7 @@ nothing of them is ever a template or a path.
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import datetime
 import json
 import os
@@ -48,6 +49,8 @@ class Dump:
     fqdn: str
     at: datetime.datetime
     answer: Plain
+    # Files of the folder that were no dump, a sentence each: one of them may have been a newer one.
+    beside: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -183,7 +186,7 @@ def of_server(
             f"{dump.file} is as of {as_of(dump.at, now)}, and mailedge_offline_days takes none "
             f"that is older than {days} days. {_AGAIN}"
         )
-    return dump
+    return dataclasses.replace(dump, beside=tuple(wrong))
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:

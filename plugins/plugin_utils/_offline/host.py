@@ -44,6 +44,7 @@ class OfflineHost:
         if dump is None:
             return results
         when = f"{dumps.as_of(dump.at, self._now)}, by the dump {dump.file} of {dump.name}"
+        when = ". ".join([when, *dump.beside]).rstrip(".")
         return {name: {**result, "as_of": when} for name, result in results.items()}
 
 

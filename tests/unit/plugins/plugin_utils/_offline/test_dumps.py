@@ -173,6 +173,19 @@ def test_the_script_is_put_where_the_dumps_are_missing(tmp_path: pathlib.Path) -
     assert host.dated({"exchange": {"failed": True}}) == {"exchange": {"failed": True}}
 
 
+def test_a_file_that_is_no_dump_is_told_beside_one_that_is(tmp_path: pathlib.Path) -> None:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    put(tmp_path, "dump.json", time_utc=f"{now:%Y-%m-%dT%H:%M:%S}.0Z")
+    (tmp_path / "newer.json").write_text(TEXT[:-1], encoding="utf-8")
+    host = OfflineHost(
+        {"offline_folder": str(tmp_path), "offline_days": 30}, {"inventory_hostname": "ex1"}
+    )
+    host.agent()
+    (result,) = host.dated({"exchange": {}}).values()
+    assert "of EX1.birke.example. newer.json is cut, or was changed" in result["as_of"]
+    assert not result["as_of"].endswith(".")
+
+
 def test_every_result_says_as_of_when_it_is(tmp_path: pathlib.Path) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
     put(tmp_path, "dump.json", time_utc=f"{now - datetime.timedelta(days=3):%Y-%m-%dT%H:%M:%S}.0Z")

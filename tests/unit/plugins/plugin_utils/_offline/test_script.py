@@ -36,7 +36,7 @@ def state_of(answer: t.Mapping[str, t.Any]) -> State:
     return dataclasses.replace(state, server=server, domain_controller=None, supported=None)
 
 
-QUICK = ("2007", "2016")
+QUICK = ("2016",)
 
 
 @needs_engine
