@@ -47,7 +47,10 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
     options,
     unknown,
 )
-from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import vantage_points
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import (
+    unnamed,
+    vantage_points,
+)
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
     BACK,
     DNS,
@@ -141,12 +144,12 @@ def describe(
         wrong = check_minutes(values[name])
         if wrong:
             description.errors.append(f"{wrong} In the site's description it is mailedge_{name}.")
+    live = around.playbook in DESCRIBED and around.playbook != OFFLINE
     if around.playbook in DESCRIBED:
         _check_exchange(values, description)
-    if around.playbook in DESCRIBED and (around.playbook != OFFLINE or values["fortigate_backup"]):
+    if live or values["fortigate_backup"]:
         _check_fortigate(values, description)
-    if around.playbook in DESCRIBED and around.playbook != OFFLINE:
-        # A dump needs no login.
+    if live:  # A dump needs no login.
         _check_tenant(values, description)
     _check_delivery(values, around, description)
     if description.parts.get("fortigate", Part(MANAGED)).how == MANAGED and around.playbook in BACK:
@@ -156,16 +159,7 @@ def describe(
         or description.parts.get("outside", Part(NOT_LOOKED_AT)).how == MANAGED
     ):
         _check_probe(values, description)
-    for index, probe in enumerate(values["probe_looks"], 1):
-        if not probe.get("name"):
-            description.errors.append(
-                f"Entry {index} of mailedge_probe_looks has no name: say in words who looks."
-            )
-        elif not probe["name"].isprintable():
-            description.errors.append(
-                f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be "
-                "printed."
-            )
+    description.errors += unnamed(values["probe_looks"])
     if around.playbook == OFFLINE:
         description.errors += offline.wrong(values)
     if around.playbook == "publish_ranges" and not values["published_folder"]:

@@ -24,6 +24,22 @@ _OF_SMTP = ("targets", "port", "control_host")
 _FROM_WHERE = ("from", "source_address", "address_family", "allowed_ranges", "own_networks")
 
 
+def unnamed(looks: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """A sentence for each of the site's looks that has no name that can be printed."""
+    errors: list[str] = []
+    for index, probe in enumerate(looks, 1):
+        if not probe.get("name"):
+            errors.append(
+                f"Entry {index} of mailedge_probe_looks has no name: say in words who looks."
+            )
+        elif not probe["name"].isprintable():
+            errors.append(
+                f"Entry {index} of mailedge_probe_looks has a character in its name that cannot be "
+                "printed."
+            )
+    return errors
+
+
 def vantage_points(
     values: Values, *, by_names: bool = False, beside: bool = False
 ) -> list[dict[str, t.Any]]:
