@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.mailedge.lockdown.tests.lab.__main__ import main
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
@@ -309,3 +310,29 @@ def test_any_windows_firewall_comes_back(firewall: Firewall) -> None:
     for source in random_windows_firewalls.SOURCES:
         for packet in random_windows_firewalls.packets(source, 25, 1):
             assert admits(again, packet) == admits(firewall, packet)
+
+
+def test_the_lab_of_a_reading_is_started_as_the_documentation_says(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Device()
+    device.seed_mail_site()
+    reading, inventory = tmp_path / "birke.reading.json", tmp_path / "rehearsal" / "inventory.yml"
+    file = text({"birke-ex1": server()}, read_device(device))
+    reading.write_text(file, encoding="utf-8")
+    page = pathlib.Path(__file__).parents[2] / "docs" / "docsite" / "rst" / "discover.rst"
+    command = page.read_text(encoding="utf-8").partition("tests.lab --from ")[2]
+    options = command.partition("\n\n")[0].replace("\\\n", " ").split()
+    options = ["--from", str(reading), *options[1:], "--pwsh", ""]
+    options[options.index("--inventory") + 1] = str(inventory)
+    options[options.index("--lifetime") + 1] = "0"
+    assert main(options) == 0
+    said = capsys.readouterr().out
+    assert "The lab plays the site 'birke'" in said
+    assert "LocalSubnet" in said
+    place = inventory.parent / "group_vars" / "birke.yml"
+    assert f"Copy the site's description to {place}, never give it with -e" in said
+    assert not inventory.exists(), "it goes with the lab"
+    with pytest.raises(SystemExit):
+        main([*options, "--sites", "birke=2016"])
+    assert "goes with no --sites" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def described(lab: Lab, **more: t.Any) -> pathlib.Path:
     return lab.inventory
 
 
-def discover(lab: Lab, folder: pathlib.Path) -> pathlib.Path:
+def discover(lab: Lab, folder: pathlib.Path, **more: t.Any) -> pathlib.Path:
     """Read the site; the file that is kept of it."""
     run = play(
         "discover",
@@ -58,6 +58,7 @@ def discover(lab: Lab, folder: pathlib.Path) -> pathlib.Path:
             "mailedge_dns_resolver": "127.0.0.1",
             "mailedge_dns_resolver_port": 1,
             "mailedge_dns_timeout": 1,
+            **more,
         },
     )
     assert run.code == 0, run.output
@@ -92,6 +93,17 @@ def test_a_site_is_read_rehearsed_locked_there_and_given_back(tmp_path: pathlib.
         assert site.firewalls["birke"].token not in text
         there = verdict(play("drift", described(site), variables=no_look))
         shown, policies = exchange.shown(), site.client().firewall_dump(HOST)["policies"]
+
+        discover(site, tmp_path / "to hand on", mailedge_discover_replace_names=True)
+    kept = sorted((tmp_path / "to hand on").iterdir())
+    assert [path.name for path in kept] == ["birke.names.json", "birke.replaced.json", "birke.yml"]
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert "birke" not in kept[1].read_text(encoding="utf-8").casefold()
+    other = Rehearsal(load(kept[1]), pwsh="")
+    with other as lab:
+        assert list(lab.hosts) == ["site-srv1"]
+        told = [text for text in other.told if "iis" not in text and "LocalSubnet" not in text]
+        assert told == []
 
     rehearsal = Rehearsal(load(first), pwsh="")
     with rehearsal as lab:
