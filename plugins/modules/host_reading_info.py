@@ -90,7 +90,6 @@ cost:
   type: dict
   sample: {"powershell_starts": 1, "exchange_shells": 1}
 # end of generated
-  returned: success
 """
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._exchange.argspec import (

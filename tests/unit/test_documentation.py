@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import importlib
 import io
 import pathlib
 import re
@@ -90,6 +91,29 @@ def test_no_key_of_return_is_written_twice_by_hand() -> None:
                 modules[key.strip()].append(path.stem)
     assert modules, "nothing was read"
     assert {key: names for key, names in modules.items() if len(names) > 1} == {}
+
+
+def twice(node: t.Any) -> list[str]:
+    """The keys that a mapping within a YAML document has twice: the first of both is dropped."""
+    nodes = [node] if node else []
+    repeated = []
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            counts = collections.Counter(key.value for key, _value in node.value)
+            repeated += [key for key, count in counts.items() if count > 1]
+            nodes += [value for _key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+    return repeated
+
+
+def test_no_mapping_of_a_module_s_documentation_has_a_key_twice() -> None:
+    assert twice(yaml.compose("[{a: 1, b: {c: 1, c: 2}}]")) == ["c"]
+    for module in documentation.modules():
+        texts = importlib.import_module(f"{documentation.PLUGINS}.modules.{module}")
+        for text in (texts.DOCUMENTATION, texts.EXAMPLES, texts.RETURN):
+            assert twice(yaml.compose(text)) == [], module
 
 
 # ---------------------------------------------------------------- attributes and guards
