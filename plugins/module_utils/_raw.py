@@ -26,6 +26,7 @@ _HARMLESS = frozenset(
         "EnableAuthGSSAPI",
         "LiveCredentialEnabled",
         "MaxLogonFailures",
+        "tokenChecking",
     }
 )
 # As FortiOS shows what it keeps encrypted, and as keys and certificates with them are written.

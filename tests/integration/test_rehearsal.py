@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailedge.lockdown.tests.lab.__main__ import main
 from ansible_collections.mailedge.lockdown.tests.lab.exchange import defaults
+from ansible_collections.mailedge.lockdown.tests.lab.exchange.directory import Directory
 from ansible_collections.mailedge.lockdown.tests.lab.exchange.editions import EDITIONS
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.rehearsal import compare, windows_firewall
@@ -28,6 +29,7 @@ from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.file import (
     understand,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.fortigate import device_of
+from ansible_collections.mailedge.lockdown.tests.lab.rehearsal.lab import Rehearsal
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall import operations
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.packets import admits
 from ansible_collections.mailedge.lockdown.tests.lab.windows.firewall.store import Firewall
@@ -94,6 +96,8 @@ def test_connectors_rights_and_names_of_every_edition_come_back(edition: str) ->
     )
     host.directory.accepted_domains["*.other.example"] = "InternalRelay"
     first = read_host(host)
+    # What has no secret is whole: a name that only sounds like one is not left out.
+    assert first["left_out"] == []
     lab, told = played(first)
     assert but_iis(told) == []
     assert but_iis(unlike(first, read_host(lab))) == []
@@ -133,6 +137,24 @@ def test_what_the_lab_cannot_carry_is_told_by_name() -> None:
     assert "NextYearsOption is true on the site and null in the lab" in sentences
     assert "NextYearsParameter" in sentences
     assert "Get-MapiVirtualDirectory: it could not be read on the site" in sentences
+
+
+@pytest.mark.parametrize("editions", [("2016", "2019"), ("2010", "edge-2010"), ("sbs-2011",)])
+def test_servers_of_one_organization_are_played_together(editions: tuple[str, ...]) -> None:
+    hosts: dict[str, t.Any] = {}
+    directory = Directory("birke.example", ("dc1", "dc2"))
+    for number, edition in enumerate(editions, 1):
+        shared = None if EDITIONS[edition].edge else directory
+        name, own = f"EX{number}", (f"10.20.1.{number}", f"2001:db8:20:1::{number}")
+        hosts[f"birke-ex{number}"] = defaults.site(
+            edition, name, "birke.example", directory=shared, addresses=own
+        )
+    rehearsal = Rehearsal(kept({name: read_host(host) for name, host in hosts.items()}), pwsh="")
+    with rehearsal as lab:
+        assert but_iis([text.partition(": ")[2] for text in rehearsal.told]) == []
+        for name, host in hosts.items():
+            assert lab.hosts[name].exchange.shown() == host.shown()
+            assert lab.hosts[name].place.addresses == host.addresses
 
 
 @pytest.mark.parametrize("version", ["v6.0.4", "v6.2.3", "v7.0.0", "v7.4.4", "v7.6.0"])
