@@ -7,6 +7,7 @@ or by the stand-in.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
 import typing as t
@@ -42,7 +43,14 @@ def by_standin(host: ExchangeHost) -> str:
 
 def whole(answer: t.Mapping[str, t.Any]) -> str:
     """An answer of the agent as a dump."""
-    return json.dumps({"mailedge_dump": 1, "script": script.version(), "answer": answer})
+    return sealed(json.dumps(answer))
+
+
+def sealed(text: str) -> str:
+    """The text of an answer as a dump, as the script would have written it."""
+    summed = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    head = f'{{"mailedge_dump": 1, "script": "{script.version()}", "sha1": "{summed}", '
+    return f'{head}"answer":{text}}}'
 
 
 def by_script(host: ExchangeHost, folder: pathlib.Path, *, shell: bool = True) -> str:

@@ -23,7 +23,11 @@ $collect = {
     # --- What was read, as a file -----------------------------------------------------------------
     if (-not $Path) { $Path = 'mailedge-{0}.json' -f $state.facts.name }
     $file = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path)
-    $head = '{"mailedge_dump":1,"script":"# SCRIPT","answer":'
+    # SHA-1: in FIPS mode Windows refuses the SHA-256 of .NET 2.0. It tells changes, not attacks.
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes($json)
+    $sum = [System.Security.Cryptography.SHA1]::Create().ComputeHash($bytes)
+    $sum = [BitConverter]::ToString($sum).Replace('-', '').ToLowerInvariant()
+    $head = '{"mailedge_dump":1,"script":"# SCRIPT","sha1":"' + $sum + '","answer":'
     [System.IO.File]::WriteAllText($file, $head + $json + '}')
     Write-Host "The server $($state.facts.name) was read, and nothing was changed on it."
     foreach ($id in @('receive', 'rights', 'send', 'accepted-domains')) {

@@ -12,9 +12,11 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import pathlib
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -23,6 +25,7 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._offline import 
 
 _LONGEST = 64 << 20
 _MOST_FILES = 2000
+_BEGIN = 64 << 10
 _END = ".json"
 _AHEAD = datetime.timedelta(days=1)
 # What an editor of Windows makes of a file, the longest mark first.
@@ -80,25 +83,39 @@ def read(path: pathlib.Path) -> Dump:
         raise DumpError(f"{path.name} cannot be read: {error.strerror or error}.") from None
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     try:
-        whole = json.loads(raw.decode(encoding), parse_constant=_no_number)
+        text = raw.decode(encoding)
+        whole = json.loads(text, parse_constant=_no_number)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise DumpError(
             f"{path.name} is cut, or was changed on its way: it is no whole JSON document. {_AGAIN}"
         ) from None
-    return _understood(path.name, whole)
+    return _understood(path.name, whole, sum_of(text))
+
+
+def sum_of(text: str) -> str:
+    """What tells the answer in the text of a dump from one that was edited: a row that somebody
+    took out is no connector that is not there.
+    """
+    body = text.partition('"answer":')[2].rpartition("}")[0]
+    return hashlib.sha1(body.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
 def _no_number(text: str) -> t.NoReturn:
     raise ValueError(text)
 
 
-def _understood(file: str, whole: t.Any) -> Dump:
+def _understood(file: str, whole: t.Any, checked: str) -> Dump:
     if not isinstance(whole, dict) or whole.get("mailedge_dump") != script.FORMAT:
         raise DumpError(f"{file} is not what {script.NAME} writes.")
     if whole.get("script") != script.version():
         raise DumpError(
             f"{file} was made by the {script.NAME} of another version of the collection, which "
             f"asks something else. {_AGAIN}"
+        )
+    if whole.get("sha1") != checked:
+        raise DumpError(
+            f"{file} is not as {script.NAME} wrote it: somebody has edited it, or a program has "
+            f"saved it in another form, and what it says is not believed. {_AGAIN}"
         )
     answer = whole.get("answer")
     host = answer.get("host") if isinstance(answer, dict) else None
@@ -147,12 +164,12 @@ def of_server(
     older than so many days.
     """
     dumps: list[Dump] = []
-    wrong: list[str] = []
+    wrong: dict[pathlib.Path, str] = {}
     for path in _files(folder):
         try:
             dumps.append(read(path))
         except DumpError as error:
-            wrong.append(str(error))
+            wrong[path] = str(error)
     there = [dump for dump in dumps if any(map(dump.is_of, names))]
     wanted = " or ".join(names)
     if not there:
@@ -161,7 +178,7 @@ def of_server(
             " ".join(
                 [
                     f"No dump of the server {wanted} is in {folder}; there are dumps of {others}.",
-                    *wrong,
+                    *wrong.values(),
                     f"Let {script.NAME}, which is in that folder, be run at the server, and put "
                     "the file there. mailedge_offline_server names a server that has another name "
                     "than its host in the inventory.",
@@ -186,7 +203,33 @@ def of_server(
             f"{dump.file} is as of {as_of(dump.at, now)}, and mailedge_offline_days takes none "
             f"that is older than {days} days. {_AGAIN}"
         )
-    return dataclasses.replace(dump, beside=tuple(wrong))
+    newer = [why for path, why in wrong.items() if _perhaps_newer(path, dump)]
+    if newer:
+        raise DumpError(
+            f"{' '.join(newer)} It is of {dump.name}, and may be newer than {dump.file}, by which "
+            "nothing is judged therefore. Or remove the file that cannot be used."
+        )
+    return dataclasses.replace(dump, beside=tuple(wrong.values()))
+
+
+def _perhaps_newer(path: pathlib.Path, dump: Dump) -> bool:
+    """Whether a file that is no dump begins as one of the same server, of which nothing says that
+    it is older.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_BEGIN)
+    except OSError:
+        return False
+    # In whatever encoding: the facts of the server stand in front, and are plain.
+    text = begin.replace(b"\0", b"").decode("latin-1").casefold()
+    if not re.search(rf'"name"\s*:\s*"{re.escape(dump.server.casefold())}"', text):
+        return False
+    time = re.search(r'"time_utc"\s*:\s*"([^"]*)"', text)
+    try:
+        return time is None or clock(time[1].upper()) >= dump.at
+    except ValueError:
+        return True
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._action import Failure
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._offline import dumps, script
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._offline.host import OfflineHost
-from ansible_collections.mailedge.lockdown.tests.support.dumps import whole
+from ansible_collections.mailedge.lockdown.tests.support.dumps import sealed, whole
 
 NOW = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.timezone.utc)
 
@@ -80,6 +80,33 @@ def test_the_newest_dump_of_a_server_counts(tmp_path: pathlib.Path) -> None:
     assert dumps.of_server(tmp_path, ["ex1"], 30, NOW).file == "a.json"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "", "is cut"),
+        ("[", "[ ", "somebody has edited it"),
+        ('"script": "', '"script": "0', "another version"),
+    ],
+)
+def test_an_older_dump_takes_not_the_place_of_a_newer_one_that_cannot_be_used(
+    old: str, new: str, told: str, encoding: str, tmp_path: pathlib.Path
+) -> None:
+    put(tmp_path, "old.json", time_utc="2026-11-20T08:00:00.0Z")
+    put(tmp_path, "other.json", "EX2", time_utc="2026-11-20T08:00:00.0Z")
+    for time, refused in (("2026-11-29T08:00:00.0Z", True), ("2026-11-19T08:00:00.0Z", False)):
+        text = whole(answer(time_utc=time)).replace(old, new)
+        (tmp_path / "bad.json").write_text(text if old else text[:-1], encoding=encoding)
+        if refused:
+            assert told in refusal(tmp_path)
+            assert "may be newer than old.json" in refusal(tmp_path)
+        else:
+            assert dumps.of_server(tmp_path, ["ex1"], 30, NOW).file == "old.json"
+        assert dumps.of_server(tmp_path, ["ex2"], 30, NOW).file == "other.json"
+    (tmp_path / "bad.json").write_text(text[: text.index("2026")], encoding=encoding)
+    assert "is cut" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("time", "days", "told"),
     [
@@ -110,6 +137,41 @@ def test_what_an_editor_has_made_of_a_dump_is_read(encoding: str, tmp_path: path
 TEXT = whole(answer())
 
 
+def otherwise(old: str, new: str) -> str:
+    """A dump of what no agent answers."""
+    body = json.dumps(answer())
+    assert old in body
+    return sealed(body.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"a"', '"b"'),
+        ('{"Name": "Default", "Bindings": ["a"]}', ""),
+        (', "Bindings": ["a"]', ""),
+        ('"steps": {', '"steps":  {'),
+        ('"EX1"', '"EX2"'),
+        ("2026-11-29", "2026-11-30"),
+        ('"answer":', '"answer": {}, "answer":'),
+        ('"sha1": "', '"sha1": "0'),
+        ('"sha1"', '"sum"'),
+    ],
+)
+def test_a_dump_that_somebody_has_edited_is_not_believed(
+    old: str, new: str, tmp_path: pathlib.Path
+) -> None:
+    assert old in TEXT
+    (tmp_path / "dump.json").write_text(TEXT.replace(old, new), encoding="utf-8")
+    with pytest.raises(dumps.DumpError, match="somebody has edited it"):
+        dumps.read(tmp_path / "dump.json")
+
+
+def test_a_line_end_behind_a_dump_is_no_edit(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "dump.json").write_bytes(f"\n{TEXT}\r\n".encode())
+    assert dumps.read(tmp_path / "dump.json").server == "EX1"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -124,16 +186,16 @@ TEXT = whole(answer())
         ("[]", "is not what mailedge-dump.ps1 writes"),
         ('{"mailedge_dump": 2}', "is not what mailedge-dump.ps1 writes"),
         (TEXT.replace(script.version(), "0" * 16), "another version of the collection"),
-        (TEXT.replace('"host"', '"hosts"'), "something else than"),
-        (TEXT.replace('"EX1"', "1"), "something else than"),
-        (TEXT.replace('"EX1"', '""'), "something else than"),
-        (TEXT.replace("2026-11-29T", "yesterday, "), "something else than"),
-        (TEXT.replace('"steps": {', '"steps": {"send": [], '), "something else than"),
-        (TEXT.replace('"steps": {', '"steps": {"send": {"ok": true}, '), "something else than"),
-        (TEXT.replace('"steps": {', '"steps": {"send": {"ok": 1}, '), "something else than"),
-        (TEXT.replace('["a"]', '[{"a": 1}]'), "something else than"),
-        (TEXT.replace('["a"]', '{"a": {"b": "c"}}'), "something else than"),
-        (TEXT.replace('["a"]', "1.5"), "something else than"),
+        (otherwise('"host"', '"hosts"'), "something else than"),
+        (otherwise('"EX1"', "1"), "something else than"),
+        (otherwise('"EX1"', '""'), "something else than"),
+        (otherwise("2026-11-29T", "yesterday, "), "something else than"),
+        (otherwise('"steps": {', '"steps": {"send": [], '), "something else than"),
+        (otherwise('"steps": {', '"steps": {"send": {"ok": true}, '), "something else than"),
+        (otherwise('"steps": {', '"steps": {"send": {"ok": 1}, '), "something else than"),
+        (otherwise('["a"]', '[{"a": 1}]'), "something else than"),
+        (otherwise('["a"]', '{"a": {"b": "c"}}'), "something else than"),
+        (otherwise('["a"]', "1.5"), "something else than"),
     ],
 )
 def test_what_is_no_dump_is_told_and_never_read_as_an_empty_server(
