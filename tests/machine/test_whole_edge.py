@@ -34,6 +34,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._iis import edge
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.recipes import Wish
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.schema import read_step
 from ansible_collections.mailedge.lockdown.plugins.module_utils._iis.state import read_state
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe import published as doors_of
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.network import Egress
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import whole_result
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.smtp import (
@@ -386,6 +387,16 @@ def test_it_is_so_of_many_more_sites(
     judge(online, certificate, **site)
 
 
+def none_is_forgotten(front: fold.Seen, places: t.Sequence[fold.Place]) -> None:
+    """Each door that the model knows is among those that a run looks at by itself."""
+    for place in places:
+        at = (place.address, place.port)
+        if place.port_inside == proof.MAIL and place.inside and not place.direct:
+            assert at in doors_of.mail_at(front.told)
+        if place.port == place.port_inside == 443 and place.inside and not place.direct:
+            assert place.address in doors_of.web_at(front.told)
+
+
 def judge(
     online: ExchangeOnline,
     certificate: Certificate,
@@ -407,14 +418,16 @@ def judge(
         block(host, blocks)
         bind(host, *bindings)
         seen = stages(device, host, left_out)
-        for answer in fold.answers(seen):
+        told = fold.answers(seen)
+        at_web = fold.web_answers((*seen[:2], fold.Seen(fold.IIS, web_stage(host))))
+        none_is_forgotten(seen[0], [answer.place for answer in (*told, *at_web)])
+        for answer in told:
             event(answer.answer)
             assert not left_out or answer.answer in (fold.UNKNOWN, fold.REFUSED), answer
             with published(device, host, answer.place) as front_end:
                 seen_by = functools.partial(look, front_end, domain=host.directory.domain)
                 for sender, verdict in by_each(seen_by):
                     agree(answer, sender, verdict)
-        at_web = fold.web_answers((*seen[:2], fold.Seen(fold.IIS, web_stage(host))))
         for place in {answer.place for answer in at_web}:
             here = [answer for answer in at_web if answer.place == place and answer.path in PATHS]
             with web(device, host, place, certificate) as front_end:

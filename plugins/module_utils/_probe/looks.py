@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailedge.lockdown.plugins.module_utils._edge.proof import standing_for
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.control import (
     Sought,
     settled,
     silence_doubted,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.in_force import awaited
-from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import LOOK_OPTIONS
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.options import (
+    LOOK_OPTIONS,
+    PORTS,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.published import (
+    Place,
+    mail_at,
+    web_at,
+)
+from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report import HTTPS
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.verdict import OPEN
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_names import (
     of_exchange,
-    published_at,
     web_targets,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names import is_tenant
@@ -110,7 +119,8 @@ def at_names(
     to those, and is not taken where nothing else is left. One that is to find an open door leaves
     out the tenant's, of which one would be enough for it: its answer says nothing of the server.
     One at the web that is `derived` has web_targets(), and is not taken where there are none;
-    `front` is what the firewall tells of its doors, to which one that `stands_in` has no way.
+    `front` is what the firewall tells of its doors, to which one that `stands_in` has no way; one
+    `at_doors` is at those that lead to port 25 and that no other look is at, a look for each port.
     """
     names = list((dns or {}).get("targets") or ())
     addresses = (dns or {}).get("target_addresses") or {}
@@ -124,7 +134,7 @@ def at_names(
         looks = []
         for look in point["looks"]:
             if look.get("derived"):
-                published = [] if look.get("stands_in") else published_at(front)
+                published = [] if look.get("stands_in") else web_at(front)
                 at_web = web_targets(look["targets"], dns, look.get("beside") or (), published)
                 looks += [{**look, "targets": at_web}] if at_web else []
                 continue
@@ -145,4 +155,28 @@ def at_names(
                 targets = [*(look.get("targets") or ()), *more]
                 looks.append({**look, "targets": list(dict.fromkeys(targets))})
         told.append({**point, "looks": looks})
-    return told
+    seen = {place for point in told for look in point["looks"] for place in _at(look, leads_to)}
+    left: dict[int, list[str]] = {}
+    for address, port in mail_at(front):
+        if (address, port) not in seen:
+            left.setdefault(port, []).append(address)
+    return [
+        {**point, "looks": [each for look in point["looks"] for each in _at_doors(look, left)]}
+        for point in told
+    ]
+
+
+def _at(look: Plain, leads_to: t.Callable[[str], t.Collection[str]]) -> t.Iterator[Place]:
+    """The published addresses and ports that a stranger's look is about."""
+    if look.get("protocol") == HTTPS or look.get("expect", EXPECTED) == OPEN:
+        return
+    for target in look.get("targets") or ():
+        for address in leads_to(target):
+            port = int(look.get("port") or PORTS["smtp"])
+            yield standing_for(str(look.get("stands_for") or ""), address, port)
+
+
+def _at_doors(look: Plain, left: t.Mapping[int, t.Sequence[str]]) -> list[dict[str, t.Any]]:
+    if not look.get("at_doors"):
+        return [dict(look)]
+    return [{**look, "targets": list(left[port]), "port": port} for port in sorted(left)]

@@ -22,7 +22,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._tenant_names im
 
 Plain = t.Mapping[str, t.Any]
 
-_MAIL, _WEB = 25, 443
 _MOST_NAMES = 3
 """By so many names an address is asked, beside those that the site names and the address itself."""
 # Who says so knows that the server is there: virtual directories and certificates, or the site.
@@ -76,28 +75,6 @@ def web_targets(
     by_address = [address for name in kept for address in addresses.get(name) or ()]
     by_address += [address for address in published if address not in seen]
     return list(dict.fromkeys([*kept, *by_address]))
-
-
-def published_at(front: Plain | None) -> list[str]:
-    """The addresses at which a firewall publishes the web of a server to which it lets mail come.
-
-    `front`: what it tells as a stage of the whole edge.
-    """
-    doors = (front or {}).get("doors") or ()
-    servers = {
-        inside
-        for door in doors
-        if (door.get("port_behind") or door["ports"][0]) == _MAIL
-        for inside in door.get("leads_to") or ()
-    }
-    told = [
-        str(address)
-        for door in doors
-        if _WEB in door["ports"] and servers.intersection(door.get("leads_to") or ())
-        for address in door.get("at") or ()
-        if address
-    ]
-    return list(dict.fromkeys(told))
 
 
 def shows_exchange(result: Plain | None) -> bool:

@@ -48,8 +48,8 @@ from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.options im
     unknown,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.outside import (
+    points_of,
     unnamed,
-    vantage_points,
 )
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.parts import (
     BACK,
@@ -170,9 +170,7 @@ def describe(
     values["selected_hosts"] = [host for host in names_of if host in around.selected]
     values["names_from"] = values["selected_hosts"] if values["names_from_server"] else []
     by_names = description.parts.get(DNS, Part(NOT_LOOKED_AT)).how == MANAGED
-    values["vantage_points"] = vantage_points(
-        values, by_names=by_names, beside=around.playbook == "apply"
-    )
+    values["vantage_points"] = points_of(values, around.playbook, by_names=by_names)
     description.values = _public(values)
     return description
 

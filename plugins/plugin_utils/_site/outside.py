@@ -40,14 +40,23 @@ def unnamed(looks: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     return errors
 
 
+def points_of(values: Values, playbook: str, *, by_names: bool) -> list[dict[str, t.Any]]:
+    """The vantage points of a playbook: what an apply finds beside its targets undoes nothing, and
+    a drift has read the firewall when it looks.
+    """
+    at_doors = playbook == "drift" and values["fortigate_enabled"]
+    return vantage_points(values, by_names=by_names, beside=playbook == "apply", at_doors=at_doors)
+
+
 def vantage_points(
-    values: Values, *, by_names: bool = False, beside: bool = False
+    values: Values, *, by_names: bool = False, beside: bool = False, at_doors: bool = False
 ) -> list[dict[str, t.Any]]:
     """The hosts that look, each with its looks, and each look with everything that it needs.
 
     One task a host takes all its looks: {from, looks: [{name, expect, options of
     mail_edge_probe}]}. `by_names`: at the names that DNS has for the site as well. `beside`: in a
-    look of their own where targets are named, which proves no change of a run.
+    look of their own where targets are named, which proves no change of a run. `at_doors`: at the
+    doors of the firewall that no other look is at.
     """
     everybody = {
         "targets": values["probe_targets"],
@@ -61,7 +70,8 @@ def vantage_points(
     described = [*(values["probe_looks"] or [_STRANGER])]
     left = _left(described, values["probe_expect"], counts=not beside) if by_names else []
     web = [*_web(values), *_derived_web(values, described, by_names=by_names, beside=beside)]
-    for probe in [*described, *left, *web]:
+    doors = _doors(described, values["probe_expect"]) if at_doors else []
+    for probe in [*described, *left, *doors, *web]:
         of_web = probe.get("protocol") == "https"
         look = {
             **{
@@ -117,6 +127,26 @@ def _left(described: t.Sequence[Look], expect: str, *, counts: bool) -> list[Loo
             "counts": counts,
         }
     ]
+
+
+def _doors(described: t.Sequence[Look], expect: str) -> list[Look]:
+    """The look of a stranger at what a firewall publishes, from where published addresses can be
+    reached.
+    """
+    first = next(
+        (
+            look
+            for look in described
+            if look.get("protocol") != "https"
+            and look.get("expect", expect) == "closed"
+            and "stands_for" not in look
+        ),
+        None,
+    )
+    if first is None:
+        return []
+    name = f"{first.get('name')}, at the doors of the firewall"
+    return [{**first, "name": name, "targets": [], "at_doors": True}]
 
 
 def _unjudged(look: Look) -> Look:

@@ -9,7 +9,6 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.looks import (
     VANTAGE,
-    at_names,
     taken,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.proof import judge_look
@@ -18,7 +17,6 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.report im
     summed_up,
 )
 from ansible_collections.mailedge.lockdown.plugins.module_utils._probe.web_names import (
-    published_at,
     shows_exchange,
     web_targets,
 )
@@ -84,29 +82,6 @@ def test_what_is_looked_at_already_is_not_again() -> None:
     told = dns(mail=("mx", [SERVER]), owa=("forgotten", [SERVER]), old=("forgotten", [OTHER]))
     at = web_targets([], told, beside=["MAIL.birke.example."], published=[SERVER, "203.0.113.80"])
     assert at == ["old.birke.example", OTHER, "203.0.113.80"]
-
-
-def test_an_address_at_which_the_firewall_publishes_the_mail_servers_web_is_looked_at() -> None:
-    def door(address: str, port: int, behind: int, inside: str) -> dict[str, t.Any]:
-        return {"at": [address], "ports": [port], "port_behind": behind, "leads_to": [inside]}
-
-    front = {
-        "doors": [
-            door("203.0.113.80", 2525, 25, "10.20.1.11"),
-            door("203.0.113.81", 443, 443, "10.20.1.11"),
-            door("203.0.113.90", 443, 443, "10.20.1.90"),
-        ]
-    }
-    assert published_at(front) == ["203.0.113.81"]
-    assert published_at({}) == published_at(None) == []
-    look = {"name": "w", "derived": True, "targets": []}
-    (point,) = at_names([{"from": "localhost", "looks": [look]}], None, front)
-    assert point["looks"][0]["targets"] == ["203.0.113.81"]
-    behind = {**look, "stands_in": True}
-    assert at_names([{"from": "localhost", "looks": [behind]}], None, front)[0]["looks"] == []
-    assert at_names([{"from": "localhost", "looks": [look]}], None) == [
-        {"from": "localhost", "looks": []}
-    ], "there is nothing to look at"
 
 
 def address(at: str, **paths: str) -> dict[str, t.Any]:

@@ -165,6 +165,27 @@ def test_the_web_is_looked_at_by_the_names_of_the_mail_servers() -> None:
     assert web["counts"] is True
 
 
+def test_the_doors_of_the_firewall_are_looked_at_from_where_they_can_be_reached() -> None:
+    looks: list[dict[str, t.Any]] = [
+        {"name": "inside", "stands_for": "203.0.113.25:25", "from": "runner"},
+        {"name": "a", "from": "tower", "targets": ["192.0.2.9"], "port": 2525},
+        {"name": "the filter", "expect": "open"},
+    ]
+
+    def at_doors(**more: t.Any) -> list[dict[str, t.Any]]:
+        points = vantage_points({**SITE, **more}, at_doors=True)
+        return [look for point in points for look in point["looks"] if look.get("at_doors")]
+
+    (look,) = at_doors(probe_looks=looks)
+    assert look["name"] == "a, at the doors of the firewall"
+    assert (look["targets"], look["expect"]) == ([], "closed")
+    assert at_doors(probe_looks=[looks[0], looks[2]]) == []
+    assert [each["name"] for each in at_doors()] == [
+        "a stranger on the internet, at the doors of the firewall"
+    ]
+    assert at_doors(probe_expect="any") == []
+
+
 def test_the_web_is_looked_at_from_where_a_stranger_looks() -> None:
     looks: list[dict[str, t.Any]] = [
         {"name": "the filter", "source_address": "127.0.1.2", "expect": "open"},
