@@ -118,6 +118,11 @@ def test_a_site_is_read_rehearsed_locked_there_and_given_back(tmp_path: pathlib.
         inventory = described(lab, **REAL)
         assert verdict(play("drift", inventory, variables=no_look)) == there
         assert host.admission(STRANGER).submit
+        real = {"mailedge_fortigate_host": REAL["mailedge_fortigate_host"]}
+        refused = play("apply", inventory, variables=real)
+        assert refused.code != 0
+        assert "mailedge_fortigate_host is 192.0.2.1, which is not the lab" in refused.output
+        assert host.shown() == shown
         done = play("apply", inventory)
         assert done.code == 0, done.output
         assert host.admission(PROVIDER).submit

@@ -16,6 +16,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.mailedge.lockdown.plugins.module_utils._report.verdict import MANAGED
 from ansible_collections.mailedge.lockdown.plugins.module_utils._secrets import secrets_in
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._controller_module import plain
+from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site import rehearsal
 from ansible_collections.mailedge.lockdown.plugins.plugin_utils._site.describe import (
     HANDED_ON,
     describe,
@@ -61,6 +62,13 @@ def describe_host(
     )
     description = describe(values, around, datetime.datetime.now(datetime.timezone.utc).date())
     errors += description.errors
+    if description.values.get("rehearsal"):
+        addresses = {
+            name: _templated(templar, variables[name])
+            for name in rehearsal.ADDRESSES
+            if name in variables
+        }
+        errors += rehearsal.wrong(addresses or {"its name": host}, description.values)
     result: Result = {"changed": False, "site": site}
     if errors:
         result.update(

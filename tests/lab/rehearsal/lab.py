@@ -29,6 +29,10 @@ from ansible_collections.mailedge.lockdown.tests.lab.site import Place, Site
 # Of a description that goes with the rehearsal, what would reach the real site: for each host, so
 # that no variable of a group counts more.
 _NOT_REACHED: t.Mapping[str, t.Any] = {
+    "mailedge_rehearsal": True,
+    "mailedge_domains": [],
+    "mailedge_probe_hosts": [],
+    "mailedge_probe_web_targets": [],
     "mailedge_exchange_online_enabled": False,
     "mailedge_fortigate_vdom": "root",
     "mailedge_fortigate_from": "localhost",
