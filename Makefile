@@ -217,9 +217,9 @@ eda: $(EDA_VENV)/.ready link ## the rulebook in a real ansible-rulebook: events,
 	  --confcutdir tests/eda $(PYTEST_ARGS) tests/eda
 
 # In a copy of its own, because the code is changed there. Minutes, so no part of any other target.
-mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready ## what the unit tests notice
+mutation: $(VENV)/.ready $(MUTATION_VENV)/.ready link ## what the unit tests notice
 	@$(PYTHON) tests/tools/tree.py copy $(cache)/mutation >/dev/null
-	@$(MUTATION_VENV)/bin/python tests/tools/mutation.py \
+	@$(from_repository) $(MUTATION_VENV)/bin/python -m $(package).tests.tools.mutation \
 	  --python $(CURDIR)/$(VENV)/bin/python $(MUTATION_ARGS) \
 	  $(cache)/mutation/ansible_collections/mailedge/lockdown
 

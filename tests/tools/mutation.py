@@ -5,7 +5,8 @@
 
 cosmic-ray makes mutants of guards, order, models and verdicts. This draws a sample of them, and
 runs the tests that are nearest to the module concerned, in a copy of the repository. What survives
-is printed as a diff: it gets a test, or a reason in the review.
+is printed as a diff: it gets a test, or a reason in mutation_reasons.yml, which is counted apart
+and not printed again.
 
 Runs in .venv-mutation (make mutation). The tests run by the Python that --python names.
 """
@@ -27,6 +28,12 @@ import time
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
+
+from ansible_collections.mailedge.lockdown.tests.tools.mutation_reasons import (
+    FILE,
+    reason_of,
+    reasons,
+)
 
 # What decides: whether a run stops, in which order it writes, who gets in, what is said in the end.
 MODULES = (
@@ -187,7 +194,8 @@ def main() -> None:
         flush=True,
     )
     limits: dict[pathlib.Path, float] = {}
-    killed, survived, end = 0, 0, time.monotonic() + given.seconds
+    known = reasons(FILE.read_text(encoding="utf-8"))
+    killed, survived, explained, end = 0, 0, 0, time.monotonic() + given.seconds
     for mutant in sorted(
         drawn,
         key=lambda mutant_drawn: (
@@ -218,8 +226,12 @@ def main() -> None:
             alive = passes(given.python, root, tests, limits[mutant.path])
         finally:
             mutant.path.write_text(original, encoding="utf-8")
-        killed, survived = killed + (not alive), survived + alive
-        if alive:
+        if not alive:
+            killed += 1
+        elif reason_of(known, name.as_posix(), original, changed):
+            explained += 1
+        else:
+            survived += 1
             lines = difflib.unified_diff(
                 original.splitlines(), changed.splitlines(), "", "", "", "", n=1, lineterm=""
             )
@@ -229,6 +241,8 @@ def main() -> None:
             f"\n{killed} of {killed + survived} mutants were noticed "
             f"({100 * killed // (killed + survived)} %)."
         )
+    if explained:
+        print(f"{explained} more were not, and mutation_reasons.yml says why.")
 
 
 if __name__ == "__main__":

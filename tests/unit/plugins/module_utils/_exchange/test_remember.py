@@ -100,6 +100,8 @@ def test_a_connector_that_was_emptied_is_another_one() -> None:
     assert [dict(each) for each in same([changing])] == [changing]
     changing.clear()
     assert [dict(each) for each in same([changing])] == [{}]
+    changing["name"] = "A"
+    assert [dict(each) for each in same([changing])] == [{"name": "A"}]
 
 
 def test_no_more_is_remembered_than_some_rounds_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +120,26 @@ def test_no_more_is_remembered_than_some_rounds_of_a_run(monkeypatch: pytest.Mon
     assert [len(remember._by_values), len(remember._by_objects)] == [1, 1]
     names([kept[0]])
     assert len(times) == 5
+
+
+def test_no_more_answers_about_the_same_connectors_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remember, "_MOST", 3)
+    names, times = counted()
+    held = same([connector()])
+    for port in (1, 2, 3, 1, 2, 3, 4, 1):
+        assert names(held, port) == (f"A at {port}",)
+    assert times == [1, 2, 3, 4, 1]
+
+
+def test_what_was_forgotten_is_held_no_more() -> None:
+    names, _times = counted()
+    names([connector()])
+    assert any(remember._answers)
+    remember.forget()
+    assert [len(remember._by_values), len(remember._by_objects)] == [0, 0]
+    assert not any(remember._answers)
 
 
 def test_a_connector_is_looked_at_whole_once(monkeypatch: pytest.MonkeyPatch) -> None:
