@@ -65,3 +65,21 @@ def test_a_refusal_tells_what_helps_against_each_of_its_findings() -> None:
         "if this is what you want."
     )
     assert "description" not in refusal([held])
+
+
+@pytest.mark.parametrize(("accepted", "exempt"), [(["shut_out"], ()), ([], ["shut_out"])])
+def test_what_cannot_be_done_stops_whoever_accepts_it(
+    accepted: list[str], exempt: list[str]
+) -> None:
+    never = Finding("shut_out", STOP, "The server refuses it.", final=True)
+    assert GUARDS.settle([never], accepted, exempt) == (never,)
+    # With it no way past the others is offered either.
+    assert refusal([OPEN, Finding("left_open", STOP, "C gets in."), never]) == (
+        "C gets in. (guard left_open) The server refuses it. (guard shut_out) Nothing was changed. "
+        "Change the description: this cannot be done, even if it is accepted."
+    )
+
+
+def test_nothing_stops_where_nothing_is_told_or_only_warned_of() -> None:
+    assert GUARDS.settle([], ["shut_out"]) == ()
+    assert refusal([]) == refusal([OPEN]) == ""
