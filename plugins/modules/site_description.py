@@ -29,8 +29,8 @@ options:
   playbook:
     description: What the site is described for. It decides which variables are needed.
     type: str
-    choices: [apply, drift, rollback, snapshots, probe, refresh_ranges, publish_ranges, discover,
-      selftest]
+    choices: [apply, drift, offline, rollback, snapshots, probe, refresh_ranges, publish_ranges,
+      discover, selftest]
     default: apply
   sites:
     description:

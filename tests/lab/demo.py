@@ -79,8 +79,8 @@ class Story:
         verdicts: dict[str, str] = {}
         for name, look in run.looks().items():
             verdict = verdicts[name] = look["verdict"]
-            cases = look["addresses"][0]["cases"].values()
-            silent = all(case["reason"] == "no_connection" for case in cases)
+            cases = [case for case in look["addresses"][0]["cases"].values() if case]
+            silent = cases and all(case["reason"] == "no_connection" for case in cases)
             self.say(
                 f"{name}: "
                 f"{verdict}{', for the firewall drops the connection: no answer' if silent else ''}"
