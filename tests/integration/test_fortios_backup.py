@@ -194,6 +194,9 @@ def test_how_old_a_backup_is_is_told_and_an_old_one_refused(
     firewall, text, lock = sdwan
     old = _put(tmp_path, text, "fw_7-4_2662_202401021530.conf")
     assert "It is as of 2024-01-02, and older than 30 days" in offline(old, firewall, **lock)["msg"]
+    for name in ("fw_7-4_2662_202401021530 (1).conf", "fw_202401021530(12).conf"):
+        again = offline(_put(tmp_path, text, name), firewall, **lock)
+        assert "It is as of 2024-01-02" in again["msg"]
     result = offline(old, firewall, **lock, backup_days=99999)
     assert result["as_of"].startswith("2024-01-02 15:30 as the file is named, by the backup fw_7-4")
     path = _put(tmp_path, text)

@@ -19,6 +19,7 @@ from ansible_collections.mailedge.lockdown.plugins.modules import (
     fortios_rollback,
 )
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.counters import Counters
+from ansible_collections.mailedge.lockdown.tests.lab.fortigate.device import Device
 from ansible_collections.mailedge.lockdown.tests.lab.fortigate.server import FortiGateServer
 from ansible_collections.mailedge.lockdown.tests.support.fortigate import (
     POLICY,
@@ -87,6 +88,42 @@ def test_locked_once_and_given_back(firewall: Firewall) -> None:
     assert again["cost"] == {"requests": 15}
     firewall.done(fortios_rollback)
     assert firewall.dump() == before
+
+
+def names(firewall: Firewall) -> list[str]:
+    return [row["name"] for row in firewall.device.configs["root"].all(POLICY).values()]
+
+
+@pytest.mark.parametrize("version", ["v6.0.9", "v7.4.4"], ids=["one by one", "together"])
+def test_what_stood_side_by_side_comes_back_in_its_order(
+    version: str, tmp_path: pathlib.Path
+) -> None:
+    with FortiGateServer(Device(version=version)) as server:
+        server.device.seed_mail_site()
+        server.device.names["out.filter.example"] = [SMART]
+        firewall = Firewall(server, tmp_path / "snapshots")
+        firewall.done(fortios_outbound_lock, **LOCK)
+        there = names(firewall)
+        assert there[there.index("birke-3-out") + 1] == "birke-3-held"
+        given_back = firewall.done(fortios_rollback)
+        # The numbers that they had are somebody else's by then.
+        for name in ("Another", "One more"):
+            server.device.configs["root"].create(
+                POLICY,
+                {
+                    "name": name,
+                    "action": "deny",
+                    "srcintf": refs("internal"),
+                    "dstintf": refs("wan1"),
+                    "srcaddr": refs("all"),
+                    "dstaddr": refs("all"),
+                    "service": refs("HTTP"),
+                    "schedule": "always",
+                },
+            )
+        firewall.done(fortios_rollback, snapshot=given_back["snapshot"]["name"])
+        assert names(firewall) == [*there, "Another", "One more"]
+        assert locked(firewall)
 
 
 def test_a_policy_for_mail_alone_above_the_wide_one(firewall: Firewall) -> None:

@@ -83,8 +83,9 @@ _LEARNING = (
     ("rip", "network"),
     ("isis", "isis-interface"),
 )
-# How the web interface names a backup: ..._202611281012.conf.
-_STAMPED = re.compile(r"_(20\d\d)(\d\d)(\d\d)_?(\d\d)(\d\d)(?:\d\d)?\D*$")
+# How the web interface names a backup: ..._202611281012.conf, and a browser the second one of that
+# name: ..._202611281012 (1).conf.
+_STAMPED = re.compile(r"_(20\d\d)(\d\d)(\d\d)_?(\d\d)(\d\d)(?:\d\d)?(?: ?\(\d+\))?\D*$")
 
 
 class NotInBackup(DeviceError):

@@ -245,7 +245,53 @@ class DeviceTables(Tables[DeviceState, Key]):
         """The changes by rank; within a rank, in the order of what is desired."""
         changes = super().plan(state, desired)
         nesting = _nesting(changes)
-        return tuple(sorted(changes, key=lambda change: _rank(change, nesting)))
+        ranked = sorted(changes, key=lambda change: _rank(change, nesting))
+        return tuple(_behind_their_places(ranked))
+
+    def way_back(
+        self, changes: t.Iterable[Change]
+    ) -> tuple[tuple[Desired[Key], ...], tuple[str, ...]]:
+        """A policy that stood before another one that went as well is put before that one by its
+        name: made anew, it has another number, and the old one may be somebody else's by then.
+        """
+        steps = list(changes)
+        gone = {
+            step.key: step for step in steps if (step.table, step.action) == (POLICY, Action.REMOVE)
+        }
+
+        def known(key: Key | None) -> Key | None:
+            while key in gone:
+                step = gone[key]
+                if step.before.get("name"):
+                    return str(step.before["name"])
+                key = step.was
+            return key
+
+        return super().way_back(
+            dataclasses.replace(step, was=known(step.was)) if step.table == POLICY else step
+            for step in steps
+        )
+
+
+def _behind_their_places(changes: t.Sequence[Change]) -> t.Iterator[Change]:
+    """The changes in their order, a new policy behind that new one which it is put right before."""
+    to_come = {change.key for change in changes if _is_made(change)}
+    if not any(_is_made(change) and change.place in to_come for change in changes):
+        yield from changes
+        return
+    waiting = list(changes)
+    while waiting:
+        ready = next(
+            (each for each in waiting if not (_is_made(each) and each.place in to_come)),
+            waiting[0],
+        )
+        waiting.remove(ready)
+        to_come.discard(ready.key)
+        yield ready
+
+
+def _is_made(change: Change) -> bool:
+    return change.table == POLICY and change.action == Action.CREATE
 
 
 def _nesting(changes: t.Iterable[Change]) -> dict[tuple[str, Key], int]:

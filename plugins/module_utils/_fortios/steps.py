@@ -151,6 +151,8 @@ class Judge:
             return (
                 f"{change_sentence(last)[:-1]} would for a time make the group a member of itself."
             )
+        if self._stands_before_one_to_come(state, last):
+            return f"{change_sentence(last)[:-1]} would put it last until that one is made."
         asked = self._asked.get(self._key(last), ()) if last.table == POLICY else self._every
         form = state.find(POLICY, last.key) if last.table == POLICY else None
         if form is not None:
@@ -162,6 +164,15 @@ class Judge:
                     if fault:
                         return f"{change_sentence(last)[:-1]} {fault}"
         return None
+
+    def _stands_before_one_to_come(self, state: DeviceState, last: Change) -> bool:
+        return (
+            last.table == POLICY
+            and last.action == Action.CREATE
+            and last.place is not None
+            and state.find(POLICY, last.place) is None
+            and self._goal.find(POLICY, last.place) is not None
+        )
 
     def _fault(self, state: DeviceState, question: Question) -> str | None:
         version = question.target.version

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios import state as states
 from ansible_collections.mailedge.lockdown.plugins.module_utils._fortios.plan import (
+    TABLES,
     apply_all,
     change_sentence,
     plan,
@@ -41,6 +42,26 @@ def test_what_lets_in_comes_before_what_shuts_out_whatever_the_order_of_the_wish
     for some in itertools.permutations(wish):
         keys = [change.key for change in plan(state, some)]
         assert keys == ["filter", 4, 2, "shut", 3, 1]
+
+
+def test_policies_that_stood_side_by_side_come_back_in_their_order() -> None:
+    for actions in itertools.product(("accept", "deny"), repeat=3):
+        rows: dict[int, dict[str, t.Any]] = {
+            number: {"policyid": number, "name": f"ours-{number}", "action": action}
+            for number, action in enumerate(actions, 7)
+        }
+        before = states.DeviceState(
+            (7, 4, 4), t.cast("t.Any", {states.POLICY: {**rows, 1: POLICIES[1]}})
+        )
+        gone = plan(before, [Desired(states.POLICY, number, None) for number in rows])
+        desired, lost = TABLES.way_back(gone)
+        # Its number is somebody else's by then.
+        left: dict[t.Any, t.Any] = dict(apply_all(gone, before).table(states.POLICY))
+        left[8] = {"policyid": 8, "name": "other", "action": "deny"}
+        now = states.DeviceState((7, 4, 4), t.cast("t.Any", {states.POLICY: left}))
+        after = apply_all(plan(now, desired), now)
+        names = [row.get("name") for row in after.table(states.POLICY).values()]
+        assert (names, lost) == (["ours-7", "ours-8", "ours-9", None, "other"], ())
 
 
 def test_a_group_goes_before_the_groups_that_it_holds_and_these_before_their_members() -> None:
