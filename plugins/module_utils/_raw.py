@@ -31,6 +31,13 @@ _HARMLESS = frozenset(
 )
 # As FortiOS shows what it keeps encrypted, and as keys and certificates with them are written.
 _KEPT = re.compile(r"\bENC \S|-----BEGIN [A-Z ]*PRIVATE KEY|\{(?:SSHA|AES)\}")
+# As people note a login in a comment: such a word, and what stands behind it up to the end of the
+# line, or of the field of a rule of Windows.
+_NOTED = re.compile(
+    r"(\b(?:pass(?:wor[dt]|wd|phrase)?|pwd?|kennwort|psk|secret|token|api[ _-]?key|community)"
+    r"\s*[:=]|\bBearer\s)\s*[^\s|<>][^|<>\r\n]*",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(r"(?<=://)([^\s?#]+)[?#]\S+")
 
 
@@ -60,7 +67,7 @@ def _kept(value: t.Any, where: str, left_out: dict[str, None]) -> t.Any:
         left_out[where] = None
         return ""
     # An address of a feed may have its key behind the question mark, and a login before the host.
-    text = _QUERY.sub(r"\1", without_secrets(value)).replace(MARK, "")
+    text = _QUERY.sub(r"\1", _NOTED.sub(r"\1", without_secrets(value))).replace(MARK, "")
     if text != value:
         left_out[where] = None
     return text
