@@ -27,7 +27,7 @@ from ansible_collections.mailedge.lockdown.plugins.module_utils._ranges import (
 
 Rights = t.Mapping[str, tuple[RangeSet, RangeSet]]
 
-_ANY_ADDRESS = frozenset({"", "*", "0.0.0.0"})
+_ANY_ADDRESS = frozenset({"", "*", "0.0.0.0", "::"})
 _SNI = 1
 _SCHEMES = ("http", "https")
 

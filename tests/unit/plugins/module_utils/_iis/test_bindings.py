@@ -70,6 +70,12 @@ def test_a_binding_is_read_as_iis_writes_it() -> None:
     )
 
 
+@pytest.mark.parametrize("address", ["*", "", "0.0.0.0", "[::]"])
+def test_a_binding_to_the_address_of_all_listens_at_every_one(address: str) -> None:
+    assert read_bindings([row(f"{address}:443:")]) == (Binding("", 443, "", tls=True),)
+    assert answers([f"{address}:443:"])["/owa"] == "answered"
+
+
 @pytest.mark.parametrize("rows", [None, [row("443")], [row("*:https:")], [row("nowhere:443:")]])
 def test_what_is_not_understood_leaves_the_site_at_the_port_of_https(rows: t.Any) -> None:
     assert read_bindings(rows) is None
