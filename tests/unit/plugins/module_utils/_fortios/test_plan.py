@@ -54,14 +54,14 @@ def test_policies_that_stood_side_by_side_come_back_in_their_order() -> None:
             (7, 4, 4), t.cast("t.Any", {states.POLICY: {**rows, 1: POLICIES[1]}})
         )
         gone = plan(before, [Desired(states.POLICY, number, None) for number in rows])
-        desired, lost = TABLES.way_back(gone)
+        desired, not_given = TABLES.way_back(gone)
         # Its number is somebody else's by then.
         left: dict[t.Any, t.Any] = dict(apply_all(gone, before).table(states.POLICY))
         left[8] = {"policyid": 8, "name": "other", "action": "deny"}
         now = states.DeviceState((7, 4, 4), t.cast("t.Any", {states.POLICY: left}))
         after = apply_all(plan(now, desired), now)
         names = [row.get("name") for row in after.table(states.POLICY).values()]
-        assert (names, lost) == (["ours-7", "ours-8", "ours-9", None, "other"], ())
+        assert (names, not_given) == (["ours-7", "ours-8", "ours-9", None, "other"], ())
 
 
 def test_a_group_goes_before_the_groups_that_it_holds_and_these_before_their_members() -> None:
